@@ -36,10 +36,12 @@ from monitoring.drift.alarm_budget import night_tests
 from monitoring.drift.compare_sets import compare, packaged_embedder
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import is_due
-from monitoring.drift.season import ALWAYS, Season
+from monitoring.drift.season import ALWAYS, FINEST, Season
+from monitoring.drift.signal_tests import MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays, numbered
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.monitoring_settings import DriftParams
+from monitoring.night_context import USERS_A_NIGHT
 from monitoring.signals.signal import Batch, Floats, Ints, Times
 from project.errors import InputError
 from project.files import home
@@ -276,9 +278,9 @@ class Watch:
         cls, rows: Rows, frozen: "Asked", nightly: Ints, rng: Generator, *, seasonal: bool = False
     ) -> "Watch":
         """Freeze some rows; nightly is 0, 1, … up to the last row of any night."""
-        least = PARAMS.minimum_units
+        least = MINIMUM_UNITS
         weekend = PARAMS.weekend
-        season = Season.fit(frozen.times, PARAMS.season, least, weekend) if seasonal else ALWAYS
+        season = Season.fit(frozen.times, FINEST, least, weekend) if seasonal else ALWAYS
         users = [str(user) for user in frozen.users.tolist()]
         batch, nights = rows.picked(frozen.rows), rows.picked(nightly)
         reference = Reference.freeze(batch, users, frozen.times, rng=rng, season=season)
@@ -359,7 +361,7 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     alarms, before, told = 0, False, list[str]()
     for day in range(YEAR):
         tonight = repeated(asked(day, kind.rows))
-        tonight = voices(rows, {day: tonight}, PARAMS.sample) if kind.heard else tonight
+        tonight = voices(rows, {day: tonight}, USERS_A_NIGHT) if kind.heard else tonight
         nights = [*nights, watch.night(tonight)][-MONTH:]
         found = watch.drifted(nights, rng)
         alarms += bool(found) and not before
@@ -576,7 +578,7 @@ def nights_until_alarm(rows: Rows, name: str, rng: Generator) -> Outcome:
         if not kind.nameless:
             return asked
         told = heard(rows, kind, asked, rng)
-        return lambda day, count: voices(rows, {day: told(day, count)}, PARAMS.sample)
+        return lambda day, count: voices(rows, {day: told(day, count)}, USERS_A_NIGHT)
 
     month = a_month(asked, count)
     if kind.nameless:
@@ -648,9 +650,9 @@ def print_full_drift(rows: Rows) -> None:
     frozen = a_month(new_users(rows, Year(), rng), PARAMS.reference_rows)
     watch = Watch.over(rows, frozen, np.arange(len(rows.batch)), rng, seasonal=True)
     nights = [
-        watch.night(Asked.on(day, rng.choice(rows.outside, PARAMS.sample))) for day in range(MONTH)
+        watch.night(Asked.on(day, rng.choice(rows.outside, USERS_A_NIGHT))) for day in range(MONTH)
     ]
-    for users in (1_000, PARAMS.sample):
+    for users in (1_000, USERS_A_NIGHT):
         some = [UserDays.some_of([night], users, rng) for night in nights]
         start, core = time.perf_counter(), time.process_time()
         found = watch.drifted(some, rng)

@@ -23,6 +23,7 @@ from urllib.request import urlopen
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams, RubricParams
 from evaluation.generation.backends.own_vllm import free_port
 from evaluation.preference.calibration import calibrate
+from evaluation.preference.judge import judging_model
 from evaluation.preference.judge.llm_judge import LlmJudge, judge_lines
 from evaluation.preference.judge.rubrics import calibrate_rubrics
 from evaluation.preference.worse_answers import WORSE
@@ -39,15 +40,14 @@ def main() -> None:
     rows = read_rows()[: given.rows]
     with tempfile.TemporaryDirectory() as home, server(given) as (url, model):
         os.environ["INCUMBENT_HOME"] = home
+        judging_model.UNPARSED_CAP = 1.0  # how many there are is what is measured
         judge = JudgeParams(
             url=url,
             model=model,
             reasons=given.reasons,
             max_tokens=given.max_tokens,
             concurrency=given.concurrency,
-            unparsed_cap=1,
             timeout_s=600,
-            repeat_share=given.repeat_share,
         )
         print_preference(judge, rows, given.kinds)
         for name in given.rubrics:
@@ -74,7 +74,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--reasons", action="store_true", help="let it give reasons first")
     parser.add_argument("--max-tokens", type=int, default=12)
     parser.add_argument("--concurrency", type=int, default=2)
-    parser.add_argument("--repeat-share", type=float, default=0.2)
     given = parser.parse_args()
     if not (given.serve or (given.url and given.model)):
         parser.error("give --url and --model, or --serve")

@@ -141,8 +141,9 @@ def measured(case: Case, clock: Callable[[], float]) -> list[tuple[float, float]
 
 
 def setup_of(case: Case) -> Setup:
-    sft = SftParams(batch_size=case.batch, gradient_checkpointing=case.checkpointing, evaluations=0)
-    adapter = AdapterParams(**QUANTIZED[case.kept])
+    sft = SftParams(batch_size=case.batch, evaluations=0)
+    kept = QUANTIZED[case.kept]
+    adapter = AdapterParams(**kept, gradient_checkpointing=case.checkpointing)
     decoding = Decoding(max_new_tokens=NEW, batch_size=case.batch)
     settings = RunSettings(adapter=adapter, sft=sft, decoding=decoding, curate=CurateParams())
     rows, answer = STEPS * case.batch, COMPLETION + 3

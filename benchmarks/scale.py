@@ -201,12 +201,12 @@ def curation() -> Callable[[], object]:
 
 
 def drift() -> Callable[[], object]:
-    from monitoring.monitoring_settings import DriftParams
+    from monitoring.night_context import USERS_A_NIGHT
     from monitoring.traffic.day_parts import PartReader, sample_parts
     from monitoring.traffic.traffic_store import TrafficStore
 
     store = TrafficStore("traffic", redact=True, quarantine=Path("quarantine"))
-    limit = DriftParams().sample
+    limit = USERS_A_NIGHT
     return lambda: sample_parts(PartReader([store.read(DAY)], limit, 0, list))
 
 

@@ -109,8 +109,13 @@ class Run:
     def setup(self) -> StepSetup:
         return StepSetup(
             shape=BASES[self.base],
-            adapter=AdapterParams(r=self.r, quantization=self.quantization, dequantize_once=False),
-            params=SftParams(epochs=1, batch_size=self.batch, gradient_checkpointing=True),
+            adapter=AdapterParams(
+                r=self.r,
+                quantization=self.quantization,
+                dequantize_once=False,
+                gradient_checkpointing=True,
+            ),
+            params=SftParams(epochs=1, batch_size=self.batch),
             longest=self.length,
             longest_scored=self.length,
             on=KINDS[self.gpu].computing(self.trainer.precision),

@@ -195,7 +195,7 @@ def sample_rows(count: int) -> tuple[list[Row], list[Row]]:
 
 
 def model_of(way: Way, precision: Precision) -> Any:
-    """The base in NF4 with a fresh adapter; plain is not quantised twice, as TRL's default is."""
+    """The base in NF4 with a fresh adapter."""
     from training.model.base_model import load_base
     from training.model.lora import add_adapter
     from training.training_settings import AdapterParams
@@ -203,7 +203,6 @@ def model_of(way: Way, precision: Precision) -> Any:
     params = AdapterParams(
         dropout=way.dropout,
         dequantize_once=way.dequantized,
-        double_quantization=way.dequantized,
         seed=42,
     )
     here = numerics(precision, measure_machine())

@@ -14,7 +14,6 @@ from pydantic import (
 )
 
 from project.canonical import digest_json
-from project.near_duplicates import SIMILARITY
 from project.settings import Settings
 
 
@@ -181,14 +180,11 @@ class CurateParams(Settings):
     # Rows kept of one template, whose prompts differ in figures, dates or names alone; null: all.
     # Hundreds of "My balance is 53,784, …" are one question, and would be most of what is learnt.
     max_per_template: PositiveInt | None = 20
-    # Prompts, or answers, whose words overlap this much are near-duplicates. It is at most what
-    # the ledger of looks goes by: what is the same set there must be one family here.
-    similarity: float = Field(default=SIMILARITY, gt=0, le=SIMILARITY)
     dev_share: float = Field(default=0.15, gt=0, lt=1)  # of the groups
     sealed_share: float = Field(default=0.25, gt=0, lt=1)  # of the groups; the rest is training
-    train: PositiveInt | None = None  # rows taken for training, the first ones; null: all
-    dev: PositiveInt | None = None  # the same of dev
-    sealed: PositiveInt | None = None  # and of sealed
+    # Rows taken, the first ones; null: all. How many are learnt, training.sft.rows says.
+    dev: PositiveInt | None = None
+    sealed: PositiveInt | None = None
     seed: NonNegativeInt = 0  # of the lots by which groups go to a part
     # Sources (file names) whose rows are for training only, with all their near-duplicates. They
     # come first, and replace the rows that ask the same.

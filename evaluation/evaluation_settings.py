@@ -82,13 +82,9 @@ class ScoringParams(Settings):
     )
 
 
-class Lora(Settings):
-    """Low-rank adapters on every linear layer, merged into the weights after training."""
-
-    r: PositiveInt = 8
-    alpha: PositiveFloat = 16
-
-
+# Of the rows that pairs are made from, for calibration: of 240 rows 60, whose share of pairs judged
+# right is known to 0.13.
+HELD_OUT_SHARE = 0.25
 OF_THE_EMBEDDER = "embedder"  # the model on which the default reward model stands
 
 
@@ -100,15 +96,14 @@ class RewardParams(Settings):
     # "embedder", which is pinned and stays frozen, or a folder of safetensors, whose changes DVC
     # does not see.
     model: str = Field(default=OF_THE_EMBEDDER, min_length=1)
-    lora: Lora | None = None  # of a model of your own; null: all weights are trained
+    # Of a model of your own: a LoRA on every linear layer, merged after training, is what learns;
+    # false: all weights do.
+    lora: bool = False
     # Training rows that the base answers and that pairs are made from; the last ones.
     rows: PositiveInt = 240
-    held_out_share: float = Field(default=0.25, gt=0, lt=1)  # of these rows, for calibration
     # Of a model of your own. A head has so few weights that its training needs no choices.
     epochs: PositiveFloat = 2
-    batch_size: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-4
-    max_length: PositiveInt = 256  # tokens read; a prompt that is too long loses its beginning
     seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
@@ -164,7 +159,6 @@ class GenerationParams(Settings):
     # `.incumbent/adapters` here.
     adapters: Path | None = None
     concurrency: PositiveInt = 16  # requests at a time
-    timeout_seconds: PositiveFloat = 120.0  # of one answer
 
     @model_validator(mode="after")
     def a_server_has_an_address(self) -> Self:
@@ -206,17 +200,12 @@ class JudgeParams(Settings):
     # The name of the environment variable that holds the key; null: the server asks for none.
     key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
     timeout_s: PositiveFloat = 60  # for a whole answer
-    retries: NonNegativeInt = 5  # after the first try, at 1, 2, 4, … s or when the server says
     concurrency: PositiveInt = 4  # questions asked at a time
     temperature: NonNegativeFloat | None = 0  # null: not sent, for a model that refuses it
     max_tokens: PositiveInt | None = 512  # of an answer; null: not sent
-    unparsed_cap: float = Field(default=0.1, ge=0, le=1)  # share of answers without a verdict
     # Whether it gives its reasons before a verdict. False: the verdict alone, which is cheaper, and
     # for a small model that never comes to one.
     reasons: bool = later(True)
-    # Of the questions that it is calibrated on, the share that it is asked a second time, to see
-    # how often it changes its word.
-    repeat_share: Annotated[float, Field(ge=0, le=1)] = later(0.1)
 
 
 KNOWN_RUBRICS = (
@@ -292,7 +281,7 @@ class PreferenceParams(Settings):
     # all of them. Where people vote on the page a judge alone judges dev: the one of section
     # `judge` where there is one, else the reward model.
     source: Literal["reward", "judge", "ballots", "people+judge"] = "reward"
-    reward: RewardParams = RewardParams()  # its rows and held_out_share calibrate a judge too
+    reward: RewardParams = RewardParams()  # its rows calibrate a judge too
     judge: JudgeParams | None = None
     # JSON Lines. Without a file people vote on the page, once a look was taken.
     ballots: Annotated[Path, AfterValidator(below_ballots)] | None = None
@@ -325,10 +314,10 @@ class PreferenceParams(Settings):
 
     @property
     def identity(self) -> str:
-        """The digest of what decides a preference: not where and how patiently a judge is asked, by
-        whose key and how often again. Its JudgePin says the rest.
+        """The digest of what decides a preference: not where and how patiently a judge is asked,
+        nor by whose key. Its JudgePin says the rest.
         """
-        aside = {"url", "concurrency", "timeout_s", "retries", "key_variable", "repeat_share"}
+        aside = {"url", "concurrency", "timeout_s", "key_variable"}
         return digest_json(self.model_dump(mode="json", exclude={"judge": aside}))
 
     @model_validator(mode="after")
@@ -350,9 +339,6 @@ class JudgedPairsParams(Settings):
     # The row's own answer and that of the model that training starts from; or two of that model's
     # answers, which are drawn.
     answers: Literal["reference", "drawn"] = "reference"
-    temperature: PositiveFloat = 0.8  # that two answers are drawn at
-    # How far from one half a win probability has to be.
-    margin: float = Field(default=0.25, ge=0, lt=0.5)
     share: float = Field(default=0.5, ge=0, le=1)  # of all pairs, at most; the surest are kept
 
 

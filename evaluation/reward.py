@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.evaluation_settings import (
+    HELD_OUT_SHARE,
     OF_THE_EMBEDDER,
     Decoding,
     PreferenceParams,
@@ -150,7 +151,7 @@ def with_rubrics(params: PreferenceParams, calibration: Calibration) -> Calibrat
 
 
 def parts(params: RewardParams) -> tuple[list[Row], list[Row]]:
-    return part(Row.read_lines(rows_of(Split.TRAIN))[-params.rows :], params.held_out_share)
+    return part(Row.read_lines(rows_of(Split.TRAIN))[-params.rows :], HELD_OUT_SHARE)
 
 
 def own_answers(rows: Sequence[Row]) -> dict[str, str]:

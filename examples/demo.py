@@ -30,13 +30,12 @@ from tqdm import tqdm
 
 from curation.checks.suite_prompts import SUITES
 from curation.sources.python_api import read_package
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_history import nights_before
+from monitoring.trigger.labels import LABEL_QUEUE
 from project.model_pins import embedded_base
 from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Evidence, Measured
-from project.settings import load
 from registry.store import Registry
 from serving.server import Service, running, service_of
 
@@ -149,9 +148,8 @@ def accept_labels(users: "Users") -> None:
     """What users wrote waits in the queue: an expert goes through it, and what the expert confirms,
     mends or writes is accepted by a command.
     """
-    queue = load(TriggerParams).queue
-    export = queue.with_name("export.json")
-    export.write_text(json.dumps([expert_task(users, task) for task in read_json(queue)]))
+    export = LABEL_QUEUE.with_name("export.json")
+    export.write_text(json.dumps([expert_task(users, task) for task in read_json(LABEL_QUEUE)]))
     command("incumbent", "data", "labels", str(export), "--reason", "an expert went through them")
 
 

@@ -15,10 +15,9 @@ from typing import Any
 
 from curation.splitting.eval_sets import EVAL_SETS, changing
 from evaluation.preference.preference_pairs import PREFERENCES
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.scheduling import runs
-from monitoring.trigger.labels import LABELLED
+from monitoring.trigger.labels import LABEL_QUEUE, LABELLED
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.canonical import canonical_json, digest_folder
 from project.erasures import ERASED, Erased
@@ -51,7 +50,7 @@ def carry_labels(context: NightContext, known: Digest | None) -> Digest | None:
     """Store this project's labels and queue for other machines; returns the folder's digest, which
     is the known one where nothing changed. None: there is nothing to carry.
     """
-    files = {**LINES, **queue_files(context.trigger)}
+    files = {**LINES, **queue_files()}
     return store_folder(context.registry.artifacts, files, known)
 
 
@@ -67,7 +66,7 @@ def bring_labels(
     artifacts = context.registry.artifacts
     stored = (night.labels for night in reversed(nights) if night.labels)
     digest = next((one for one in stored if not artifacts.incomplete(one)), None)
-    return bring_folder(artifacts, digest, context.trigger, strict=strict) if digest else []
+    return bring_folder(artifacts, digest, strict=strict) if digest else []
 
 
 def store_folder(
@@ -91,7 +90,6 @@ def store_folder(
 def bring_folder(
     artifacts: Artifacts,
     digest: Digest,
-    params: TriggerParams,
     *,
     strict: bool = False,
     queues: bool = True,
@@ -113,15 +111,15 @@ def bring_folder(
                 f"the machine that stored them ({carried[MACHINE].decode(errors='replace')})"
             )
     if other and queues:
-        bring_queues(carried, params)
+        bring_queues(carried)
     return differing if other else []
 
 
 # --- one level down -----------------------------------------------------------------------------
 
 
-def queue_files(params: TriggerParams) -> dict[str, Path]:
-    return {QUEUE: params.queue, CORRECTIONS: params.queue.with_name(CORRECTIONS)}
+def queue_files() -> dict[str, Path]:
+    return {QUEUE: LABEL_QUEUE, CORRECTIONS: LABEL_QUEUE.with_name(CORRECTIONS)}
 
 
 def machine() -> str:
@@ -194,9 +192,9 @@ def erased(name: str, line: bytes, path: Path) -> bool:
     return row.id in gone.rows or gone.holds(row)
 
 
-def bring_queues(carried: Mapping[str, bytes], params: TriggerParams) -> None:
+def bring_queues(carried: Mapping[str, bytes]) -> None:
     """The queue of the newest night; of users' corrections, which wait, those of both machines."""
-    for name, path in queue_files(params).items():
+    for name, path in queue_files().items():
         if name not in carried or (path.exists() and path.read_bytes() == carried[name]):
             continue
         if name == CORRECTIONS and path.exists():
@@ -234,12 +232,12 @@ def labels_waiting(registry: Registry) -> Digest | None:
     return AcceptedLabels.model_validate_json(newest.record).labels
 
 
-def carry_accepted(registry: Registry, params: TriggerParams) -> list[str]:
+def carry_accepted(registry: Registry) -> list[str]:
     """Store this project's labels for other machines, with what those accepted since the last
     night; returns what people should know. Raises IncumbentError where that cannot be done.
     """
     before = labels_waiting(registry)
-    notes = bring_folder(registry.artifacts, before, params, queues=False) if before else []
+    notes = bring_folder(registry.artifacts, before, queues=False) if before else []
     digest = store_folder(registry.artifacts, LINES, before)
     keep(registry, digest)
     if before and before != digest:

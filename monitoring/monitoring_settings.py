@@ -1,13 +1,11 @@
 """Settings of section `monitoring`: what is watched, how closely, and what follows."""
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from project.settings import Settings
 
-Cut = Literal["hour", "weekday", "none"]  # how finely traffic is cut by time
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -28,29 +26,21 @@ class DriftParams(Settings):
     false_alarms_per_year: float = Field(default=0.5, gt=0)
     # Nights that are pooled, the last of them tonight: many find what is slow, one what is sudden.
     windows: tuple[int, ...] = (1, 2, 7, 28)
-    minimum_units: int = Field(default=50, ge=10)  # users of a window; fewer say nothing
     minimum_effect: float = Field(default=0.02, ge=0, lt=1)  # the share of traffic that must move
     # Where the reference comes from when a version becomes champion: the traffic before that, the
     # dataset that it was tuned on, or the dataset if there was no traffic at all.
     reference: Literal["auto", "traffic", "dataset"] = "auto"
     reference_rows: int = Field(default=10_000, ge=200)  # a sample, one of a user's day
     minimum_reference: int = Field(default=400, ge=100)  # rows; with fewer there is none yet
-    # Compare a weekday, and a part of the day, with the same one, where the reference has enough.
-    season: Cut = "hour"
     # Days that are not like the others, until the reference has a whole week.
     weekend: tuple[Weekday, ...] = ("sat", "sun")
-    sample: int = Field(default=10_000, ge=100)  # users of a night whose prompts are looked at
     perplexity_rows: int = Field(default=200, ge=0)  # read by the champion each night; 0: none
-    judge_rows: int = Field(default=300, ge=0)  # answers that the reward model judges; 0: none
     quality_rows: int = Field(default=40, ge=0)  # fresh labels that the champion answers a night
-    seed: int = Field(default=0, ge=0)  # of samples and permutations
 
     @model_validator(mode="after")
-    def windows_grow_and_halves_are_large_enough(self) -> Self:
+    def windows_grow(self) -> Self:
         if list(self.windows) != sorted(set(self.windows)) or self.windows[:1] != (1,):
             raise ValueError("windows must grow, from 1 on")
-        if self.minimum_reference < 2 * self.minimum_units:
-            raise ValueError("minimum_reference must be at least twice minimum_units")
         return self
 
 
@@ -58,20 +48,12 @@ class TriggerParams(Settings):
     """Section `monitoring.trigger`: when a confirmed drift starts a retrain."""
 
     confirm_nights: int = Field(default=2, ge=1)  # nights of drift in a row that confirm it
-    calm_nights: int = Field(default=3, ge=1)  # nights without, in a row, that end it
     cooldown_days: int = Field(default=7, ge=0)  # after a retrain
     retrains_per_month: int = Field(default=4, ge=0)  # in any 30 days
     minimum_labels: int = Field(default=50, ge=1)  # accepted rows on the drifted topics, new ones
-    harm_rating: float = Field(default=0.1, gt=0)  # by which the drifted topics are rated worse
-    harm_perplexity: float = Field(default=1.2, gt=1)  # times the usual, on the drifted topics
-    backoff: float = Field(default=2.0, ge=1)  # times the cooldown after each challenger that lost
-    longest_cooldown_days: int = Field(default=56, ge=1)  # however many have lost
-    failed_days: float = Field(default=1.0, ge=0)  # after a run that failed: no challenger lost
-    queue: Path = Path("datasets/queue/labels.json")  # what to label, as Label Studio takes it
     # Users, as the traffic names them, whose corrections a retrain accepts by itself; those of all
     # others wait until a person accepts them.
     trusted: tuple[str, ...] = ()
     labels_per_user: int = Field(default=50, ge=1)  # of one user, queued or accepted at a time
-    labels_at_once: int = Field(default=500, ge=1)  # of all users, queued or accepted at a time
     retrain_hours: float = Field(default=12.0, gt=0)  # a longer retrain is stopped
     promote: Literal["policy", "review"] = "policy"  # whether a winner is promoted by itself

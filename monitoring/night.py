@@ -46,7 +46,7 @@ def nightly(context: NightContext) -> Work:
             return JobResult(done)
         brought, waiting = bring_labels(own, before), labels_waiting(own.registry)
         if waiting:
-            brought += bring_folder(own.registry.artifacts, waiting, own.trigger, queues=False)
+            brought += bring_folder(own.registry.artifacts, waiting, queues=False)
         forget_queued(own, claim.date)
         night = verdict_of(own, claim, before, brought)
         if night.to_label:

@@ -18,7 +18,14 @@ from monitoring.scheduling.scheduler import held
 from monitoring.trigger.acceptance import accept, accepted_prompts, capped
 from monitoring.trigger.door import refusals
 from monitoring.trigger.drifted_rows import DriftedRows, after_retrain, new_labels
-from monitoring.trigger.labels import LABELLED, correction, label_of, pseudonym, write_queue
+from monitoring.trigger.labels import (
+    LABEL_QUEUE,
+    LABELLED,
+    correction,
+    label_of,
+    pseudonym,
+    write_queue,
+)
 from monitoring.trigger.retrain import retrain
 from monitoring.trigger.state_machine import Facts, Step, step
 from monitoring.trigger.waiting_corrections import worth_asking
@@ -149,12 +156,12 @@ def queue_labels(
         if not (row.id in first or row.id in done or row.prompt_text in known)
     )
     rows, left_out = capped((*first.values(), *others), pseudonym, context.trigger)
-    rows, aside = worth_asking(rows, context.trigger.queue, f"{day}T23:59:59Z")
+    rows, aside = worth_asking(rows, LABEL_QUEUE, f"{day}T23:59:59Z")
     there = {row.id for row in drifted.on_topic([row for row in rows if row.id not in first])}
-    queue, wait = context.trigger.queue, sum(correction(row) is not None for row in rows)
-    write_queue(rows, queue, drifted={*first, *there}, since=str(since))
+    wait = sum(correction(row) is not None for row in rows)
+    write_queue(rows, LABEL_QUEUE, drifted={*first, *there}, since=str(since))
     return [
-        f"what to label is in {queue}; then run `incumbent data labels EXPORT`",
+        f"what to label is in {LABEL_QUEUE}; then run `incumbent data labels EXPORT`",
         f"{wait} corrections of users wait in it until a person accepts them",
         *left_out,
         *aside,

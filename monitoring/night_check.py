@@ -16,7 +16,7 @@ from monitoring.drift.topic_attribution import attribute
 from monitoring.features.cut_prompts import cut_notes, cut_prompts
 from monitoring.features.signal_inputs import rated_so_far, rewatched, times_of, watched_prompts
 from monitoring.night_action import follow
-from monitoring.night_context import NightContext
+from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
 from monitoring.report.night_page import keep_map
 from monitoring.scheduling.job import refuse_stopped
@@ -61,7 +61,7 @@ def judged(context: NightContext, day: date) -> Night:
         return silent(context, day, champion, NO_TRAFFIC, None)
     references = find_or_freeze(context, champion, day, before)
     if isinstance(references, str):
-        there, set_aside = context.sample([day], context.drift.sample)
+        there, set_aside = context.sample([day], USERS_A_NIGHT)
         return silent(context, day, champion, references, traffic, set_aside, there)
     return compared(context, day, traffic, champion, references, before)
 
@@ -76,7 +76,7 @@ def compared(
 ) -> Night:
     """What the day's rows say beside the references, and what follows from it."""
     places = [frozen.place(day, context) for frozen in references.all]
-    sample, set_aside = context.sample([day], context.drift.sample)
+    sample, set_aside = context.sample([day], USERS_A_NIGHT)
     rows = sample.finish()
     if not rows:
         return silent(context, day, champion, NO_TRAFFIC, traffic, set_aside)
@@ -172,7 +172,7 @@ def read(
     days: Sequence[date],
 ) -> Iterator[SignalReading]:
     """Every signal over every window of the nights up to this one."""
-    rng = np.random.default_rng([context.drift.seed, day.toordinal()])
+    rng = np.random.default_rng([SEED, day.toordinal()])
     for frozen in references.all:
         later = [one for one in days if one >= frozen.first][1 - max(context.drift.windows) :]
         units = [frozen.units_of(one, context, champion) for one in (*later, day)]

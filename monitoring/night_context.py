@@ -37,6 +37,12 @@ from registry.storage.database import reading, writing
 from registry.storage.tables import places
 from registry.store import Registry
 
+# Users of a night whose prompts are looked at: the smallest shift that counts by default, 2 %, is
+# four standard errors of a share of so many.
+USERS_A_NIGHT = 10_000
+SEED = 0  # of samples and permutations, beside the day: a night that is run again says the same
+JUDGED_ROWS = 300  # answers of a night that are judged: their mean is known to 0.06 deviations
+
 
 @dataclass(frozen=True)
 class NightContext:
@@ -80,7 +86,7 @@ class NightContext:
     ) -> tuple[UserSample, dict[str, int]]:
         """A sample of the users of some days, and what was set aside, by reason."""
         readings = [self.traffic.read(day) for day in days]
-        reader = PartReader(readings, limit, self.drift.seed, of_these)
+        reader = PartReader(readings, limit, SEED, of_these)
         return sample_parts(reader, lambda: refuse_stopped(self.stop))
 
     def batch(
@@ -106,7 +112,7 @@ class NightContext:
             perplexity_rows=nights * self.drift.perplexity_rows if perplexity else 0,
             perplexity_new=self.drift.perplexity_rows,
             judge=judge,
-            judged_rows=nights * self.drift.judge_rows,
+            judged_rows=nights * JUDGED_ROWS,
             shared=shared,
             settled=self.settled,
         )

@@ -19,6 +19,7 @@ from monitoring.report.night_page import forget_pages
 from monitoring.scheduling.outbox import forget_texts
 from monitoring.scheduling.runs import begun, rewrite_records, runs_of
 from monitoring.trigger.door import SET_ASIDE, read_set_aside
+from monitoring.trigger.labels import LABEL_QUEUE
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.canonical import canonical_json
 from project.files import home, write_bytes, write_lines
@@ -53,9 +54,9 @@ def forget(context: NightContext, day: date) -> None:
 def forget_queued(context: NightContext, day: date) -> None:
     """Take old prompts out of what waits for people, before a night carries it on."""
     before = first_kept(context, day)
-    for queue in (context.trigger.queue, context.trigger.queue.with_name(CORRECTIONS)):
+    for queue in (LABEL_QUEUE, LABEL_QUEUE.with_name(CORRECTIONS)):
         forget_tasks(queue, before)
-    forget_set_aside(context.trigger.queue.with_name(SET_ASIDE), before)
+    forget_set_aside(LABEL_QUEUE.with_name(SET_ASIDE), before)
 
 
 def first_kept(context: NightContext, day: date) -> date:

@@ -89,7 +89,7 @@ class RegistryReader:
             roles=Roles.here(params.roles),
             keys=params.keys,
             four_eyes=params.four_eyes,
-            announced=params.announced,
+            announced=params.event_notices,
         )
 
     def families(self) -> list[Self]:

@@ -45,23 +45,9 @@ class RegistryParams(Settings):
     # $INCUMBENT_ANCHOR, which wins over this. It is of use where the database's owner cannot write.
     anchor: str | None = None
 
-    # Whether what happens here becomes notices too, to wherever monitoring.notices sends them, and
-    # which kinds of events do.
-    event_notices: bool = False
-    event_kinds: tuple[EventKind, ...] = (
-        "submit",
-        "decide",
-        "promote",
-        "rollback",
-        "reject",
-        "delete",
-        "deploy-failed",
-        "experiment-end",
-    )
-
-    @property
-    def announced(self) -> tuple[EventKind, ...]:
-        return self.event_kinds if self.event_notices else ()
+    # The kinds of events, such as promote and reject, that become notices too, to wherever
+    # monitoring.notices sends them.
+    event_notices: tuple[EventKind, ...] = ()
 
     @property
     def anchor_place(self) -> str | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import PositiveInt, field_validator, model_validator
 
 from project.settings import Settings
 
@@ -46,7 +46,6 @@ class ReviewParams(Settings):
     # Whoever asks the gateway a sealed prompt may learn whose answer is whose. Such prompts are
     # counted on the page of the votes; "leave_out": no vote on them is counted into a decision.
     unblinded_votes: Literal["count", "leave_out"] = "count"
-    repeats: float = Field(default=0.05, ge=0, le=0.5)  # share of items that are asked twice
 
     @field_validator("url")
     @classmethod

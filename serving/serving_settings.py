@@ -33,7 +33,6 @@ class PoolParams(Settings):
 class GoldenParams(Settings):
     """Prompts that a replica must answer as the evidence says, before traffic moves to it."""
 
-    prompts: PositiveInt = 8  # dev items, whose answers are most unlike the bare base's
     # The share of an answer, from its beginning, that must be the evidence's; on average. Engines
     # round differently, so that a word may differ, and all that follows it.
     agreement: float = Field(default=0.5, gt=0, le=1)
@@ -44,7 +43,6 @@ class TrafficLogParams(Settings):
 
     share: float = Field(default=1.0, ge=0, le=1)  # of users whose traffic is kept
     seconds: PositiveFloat = 5.0  # after which a chunk is closed and can be read
-    waiting: PositiveInt = 10_000  # rows that wait for the disk; more are dropped and counted
 
 
 class LargerModelParams(Settings):
@@ -55,8 +53,6 @@ class LargerModelParams(Settings):
     # The environment variable with its API key.
     key_variable: str | None = VARIABLE
     prices: Prices = Prices()
-    timeout_seconds: PositiveFloat = 120.0
-    concurrency: PositiveInt = 4
 
 
 class CostParams(Settings):
@@ -79,15 +75,11 @@ class ServingParams(Settings):
     golden: GoldenParams = GoldenParams()
     reconcile_seconds: PositiveFloat = 5.0  # between two looks at registry and replicas
     keys: Path | None = None  # YAML: {keys: {caller: SHA-256 of the key}}; null: this machine alone
-    body_bytes: PositiveInt = 1 << 20  # of a request
     max_tokens: PositiveInt = 1024  # of an answer; a request that asks for more is refused
-    # Of a prompt, with the embedded backend; servers have a limit of their own.
-    prompt_tokens: PositiveInt = 8192
     timeout_seconds: PositiveFloat = 120.0  # of an answer, from request to end
     running: PositiveInt = 64  # requests at a time; more wait
     waiting: PositiveInt = 256  # more are answered 429, with Retry-After
     requests_a_minute: PositiveInt = 6_000  # of one caller
-    feedback_a_minute: PositiveInt = 600  # of one caller; each may hold a long correction
     traffic: TrafficLogParams = TrafficLogParams()
     cost: CostParams = CostParams()
 

@@ -292,3 +292,9 @@ def base_model() -> Path:
     if not target.is_dir():
         convert_embedded(target)
     return target
+
+
+@pytest.fixture
+def any_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge goes on however many of its answers are without a verdict."""
+    monkeypatch.setattr("evaluation.preference.judge.judging_model.UNPARSED_CAP", 1)

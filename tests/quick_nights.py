@@ -88,7 +88,7 @@ def site_of(registry: Registry, traffic: Path | str = Path("traffic")) -> NightC
         drift=DriftParams(
             perplexity_rows=0, minimum_reference=200, windows=(1, 2, 3), false_alarms_per_year=50
         ),
-        trigger=TriggerParams(queue=Path("queue/labels.json")),
+        trigger=TriggerParams(),
     )
 
 

@@ -19,7 +19,7 @@ Attention = Literal["auto", "sdpa", "flash_attention_2", "eager"]
 
 
 class AdapterParams(Settings):
-    """The adapter that every step goes on with, and how its base is kept meanwhile."""
+    """The adapter that every step goes on with, how its base is kept, and what all steps share."""
 
     # What the first step starts from: a fresh adapter, or the champion's.
     start: Literal["base", "champion"] = "base"
@@ -31,7 +31,6 @@ class AdapterParams(Settings):
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     # What the base's weights are kept in: QLoRA's four bits, LLM.int8(), or as they are.
     quantization: Quantization = "nf4"
-    double_quantization: bool = True  # of NF4: its scales are quantised too
     # Whether NF4 weights are turned back once, in memory, and not at every product: the same
     # forward pass, sooner. auto: where they take at most a quarter of the memory.
     dequantize_once: Literal["auto", True, False] = "auto"
@@ -40,6 +39,10 @@ class AdapterParams(Settings):
     attention: Attention = later("auto")
     # liger: fused layers, on a GPU; pip install 'incumbent[liger]'.
     kernels: Literal["plain", "liger"] = later("plain")
+    # Of every step: how the learning rate falls behind the warm-up, and how long that is.
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_share: float = Field(default=0.05, ge=0, lt=1)  # of all optimiser steps
+    gradient_checkpointing: bool = False  # slower, but a long row fits a small memory
     seed: NonNegativeInt = 0
 
 
@@ -48,14 +51,8 @@ class StepParams(Settings):
 
     epochs: NonNegativeFloat = 0  # 0: this step is left out
     learning_rate: PositiveFloat = 5e-4  # at its highest, behind the warm-up
-    # How much faster LoRA's B learns than its A: LoRA+, Hayou et al. 2024, arXiv 2402.12354.
-    lora_plus_ratio: PositiveFloat = 1
-    # How the learning rate falls behind the warm-up.
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup_share: float = Field(default=0.05, ge=0, lt=1)  # of all optimiser steps
     batch_size: PositiveInt = 4  # examples that a forward pass takes
     gradient_accumulation: PositiveInt = 1  # forward passes of an optimiser step
-    gradient_checkpointing: bool = False  # slower, but a long row fits a small memory
 
 
 class MeasuredParams(StepParams):
@@ -73,13 +70,16 @@ class MeasuredParams(StepParams):
         return self
 
 
+# Of the documents, to measure on: the more are held out, the fewer are learnt.
+DOCUMENTS_HELD_OUT = 0.1
+
+
 class DomainParams(MeasuredParams):
     """Continued pre-training on raw text (datasets/curated/documents.jsonl)."""
 
     learning_rate: PositiveFloat = 2e-4
     evaluations: NonNegativeInt = 2
     window: PositiveInt = Field(default=512, ge=8)  # tokens of a packed sequence
-    held_out_share: float = Field(default=0.1, ge=0, lt=1)  # of the documents, to measure on
     replay: NonNegativeFloat = 0.0  # training rows mixed in, as a share of the tokens of documents
 
 
@@ -105,8 +105,6 @@ class KtoParams(StepParams):
     learning_rate: PositiveFloat = 5e-5
     batch_size: int = Field(default=4, ge=2)  # its KL term compares an answer with another's prompt
     beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
-    desirable_weight: PositiveFloat = 1.0  # of good answers in the loss
-    undesirable_weight: PositiveFloat = 1.0  # of bad ones
 
 
 class LimitsParams(Settings):

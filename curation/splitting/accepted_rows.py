@@ -16,7 +16,7 @@ from curation.sources.row_formats import read_row
 from curation.splitting.eval_sets import EVAL_SETS, Changes, Extension, accepted_ids
 from curation.splitting.lots import side
 from project.errors import InputError
-from project.near_duplicates import near_duplicates, same, word_print
+from project.near_duplicates import SIMILARITY, near_duplicates, same, word_print
 from project.records.data import Row, Split
 from project.records.record import read_input
 
@@ -80,7 +80,7 @@ def place(
         before = [one for one in found if one.part]  # what went nowhere binds nobody
         found += [Placed(r, None, base=False, why=unfit[r.id]) for r in batch if r.id in unfit]
         new = [Placed(row, None, base=False) for row in batch if row.id not in unfit]
-        near = neighbours([*before, *new], [*fixed, *before, *new], params.similarity)
+        near = neighbours([*before, *new], [*fixed, *before, *new], SIMILARITY)
         there = [*fixed, *before]
         for one, positions in zip(new, near[len(before) :], strict=True):
             earlier = [there[i] for i in positions if i < len(there) and there[i].part]

@@ -9,6 +9,7 @@ from curation.checks.relevance import EARLIER, taught_prompts
 from curation.curation_settings import CurateParams
 from curation.kin.kinship import FAMILY_SHARE, LARGEST_FAMILY, families_of_kin, family_names
 from curation.splitting.lots import draw, side, thinned
+from project.near_duplicates import SIMILARITY
 from project.records.data import Row, Split
 
 
@@ -41,11 +42,11 @@ def families(
     own = accepted_families(items, accepted, params)
     held = [row for row, _ in items if row.id not in own]
     every = [*held, *rows, *near]
-    full = families_of_kin(every, params.similarity)
+    full = families_of_kin(every, SIMILARITY)
     names = full.names
     if near:  # they tie no row to an item, but the parts of a large family hang on all its rows
         out = {row.id for row in near}
-        apart = families_of_kin(every, params.similarity, joining_none=out).names
+        apart = families_of_kin(every, SIMILARITY, joining_none=out).names
         names = [f if cut else n for n, f, cut in zip(apart, *full, strict=True)]
     names = names[: len(held) + len(rows)]
     parted = frozenset(n for n, cut in zip(names, full.cut, strict=False) if cut)
@@ -80,7 +81,7 @@ def cut_from_items(
     """Of the rows near an item, those whose family is another part of a large one: they stay."""
     if not near:
         return []
-    found = families_of_kin([*near, *(row for row, _ in items), *rows], params.similarity)
+    found = families_of_kin([*near, *(row for row, _ in items), *rows], SIMILARITY)
     of_items = set(found.names[len(near) : len(near) + len(items)])
     return [
         row for row, name, cut in zip(near, *found, strict=False) if cut and name not in of_items
@@ -100,7 +101,7 @@ def accepted_families(
     found: dict[str, Row] = {}
     for part in Split:
         rows = [row for row, own in theirs if own is part]
-        names = family_names(rows, params.similarity, among)
+        names = family_names(rows, SIMILARITY, among)
         pairs = zip(rows, names, strict=True)
         found |= {row.id: row.model_copy(update={"group": name}) for row, name in pairs}
     return found

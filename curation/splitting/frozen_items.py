@@ -8,6 +8,7 @@ from curation.account import NEAR_FROZEN, REPEATED
 from curation.curation_settings import CurateParams
 from curation.splitting.accepted_rows import Placed, neighbours
 from curation.splitting.eval_sets import Items, ids_among
+from project.near_duplicates import SIMILARITY
 from project.records.data import Row, Split, counted
 
 Frozen = Mapping[Split, Items]
@@ -49,7 +50,7 @@ def standing(
     known = {row.id: row for row in rows}
     there = [known[name] for name in part_of if name not in unfit]
     others = [row for row in rows if row.id not in part_of and row.id not in unfit]
-    near = near_items(others, there, params.similarity)
+    near = near_items(others, there, SIMILARITY)
     corrected = {
         item.id
         for row in others

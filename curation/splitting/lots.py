@@ -69,9 +69,9 @@ def split(
         part = side(lots[row.group], params)
         if part not in closed:
             parts[part].append(row)
-    limits = {Split.TRAIN: params.train, Split.DEV: params.dev, Split.SEALED: params.sealed}
+    limits = {Split.DEV: params.dev, Split.SEALED: params.sealed}
     return {
-        part: chosen[: max(least[part], (limits[part] or len(chosen)) + extra[part])]
+        part: chosen[: max(least[part], (limits.get(part) or len(chosen)) + extra[part])]
         for part, chosen in parts.items()
     }
 

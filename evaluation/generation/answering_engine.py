@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evaluation.generation.backends.adapter_servers import AdapterServer
 
 SECTION = "evaluation.generation"
+ANSWER_SECONDS = 120.0  # for one answer: a server that hangs is told from one that is slow
 
 
 def server_kept() -> AbstractContextManager[None]:
@@ -62,10 +63,10 @@ def backend_of(params: GenerationParams) -> Backend:
     assert params.url is not None  # the settings see to it
     key = key_in(params.key_variable, f"{SECTION}.key_variable")
     if params.backend == "openai":
-        return OpenAIServer(params.url, key=key, timeout=params.timeout_seconds)
+        return OpenAIServer(params.url, key=key, timeout=ANSWER_SECONDS)
     seen = (adapters_here(), params.adapters) if params.adapters else None
     server = adapter_server(params.backend)
-    return server(params.url, key=key, timeout=params.timeout_seconds, adapters=seen)
+    return server(params.url, key=key, timeout=ANSWER_SECONDS, adapters=seen)
 
 
 def adapter_server(name: str) -> "type[AdapterServer]":

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
-from evaluation.generation.answering_engine import SECTION, adapters_here, backend_of
+from evaluation.generation.answering_engine import (
+    ANSWER_SECONDS,
+    SECTION,
+    adapters_here,
+    backend_of,
+)
 from evaluation.generation.answers import Answer
 from evaluation.generation.backends.backend import (
     KEPT,
@@ -315,7 +320,7 @@ class ServedContestant:
             options,
             pinned_folder(self.contestant.base, "base"),
             self.numerics.precision,
-            self.params.timeout_seconds,
+            ANSWER_SECONDS,
         )
 
     async def prepared(self, backend: Backend) -> str:

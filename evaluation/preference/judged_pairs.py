@@ -123,6 +123,10 @@ def drawn_rows(rows: Iterable[Row], params: JudgedPairsParams) -> list[Row]:
 
 # The configured judge, and the answers to training rows that it is asked to compare.
 
+# How far from one half a win probability has to be: a judge that is less sure teaches its noise.
+MARGIN = 0.25
+# Far enough from greedy that two answers differ, and near enough that both make sense.
+DRAWN_TWICE = {"temperature": 0.8, "samples": 2}
 PEOPLE = (
     "people are the source of preference, and no stage can ask them; set it to 0, or "
     "evaluation.preference.source to reward or judge"
@@ -148,7 +152,7 @@ def pairs_by_judge(
         lost[ADVISORY] += len(asked)
         return []
     judge = judge_of(source, REWARD, "one", "the other", calibration)
-    return judged_pairs(two_answers(asked, params), judge, params.margin, lost)
+    return judged_pairs(two_answers(asked, params), judge, MARGIN, lost)
 
 
 def two_answers(rows: Sequence[Row], params: JudgedPairsParams) -> list[TwoAnswers]:
@@ -159,14 +163,10 @@ def two_answers(rows: Sequence[Row], params: JudgedPairsParams) -> list[TwoAnswe
             TwoAnswers(row, row.completion_text, answer.text)
             for row, answer in zip(rows, own, strict=True)
         ]
-    decoding = Decoding(**load(Decoding).model_dump() | drawn_twice(params))
+    decoding = Decoding(**load(Decoding).model_dump() | DRAWN_TWICE)
     drawn = answering(decoding).answers(rows, "training rows, twice", samples=2)
     pairs = zip(rows, drawn[::2], drawn[1::2], strict=True)
     return [TwoAnswers(row, one.text, other.text) for row, one, other in pairs]
-
-
-def drawn_twice(params: JudgedPairsParams) -> dict[str, object]:
-    return {"temperature": params.temperature, "samples": 2}
 
 
 def answering(decoding: Decoding) -> Respondent:

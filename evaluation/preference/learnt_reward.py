@@ -19,7 +19,7 @@ from transformers import (
 )
 from trl import RewardConfig, RewardTrainer
 
-from evaluation.evaluation_settings import OF_THE_EMBEDDER, Lora, RewardParams
+from evaluation.evaluation_settings import OF_THE_EMBEDDER, RewardParams
 from evaluation.preference.calibration import calibrate, cosine_wins
 from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
 from evaluation.preference.reward_model import (
@@ -149,6 +149,12 @@ def head_config(seed: int) -> RewardConfig:
 # The training of a user's own classifier into a reward model with TRL: of all its weights, or of a
 # LoRA that is merged into them.
 
+BATCH_SIZE = 16  # pairs of a step: 180 rows make some twenty steps an epoch
+MAX_LENGTH = 256  # tokens of an exchange that are read, as the embedder reads
+# PEFT trains the new head, which is drawn at random, beside the LoRA of a classifier. A rank of 8
+# is that of the paper's classifiers: Hu et al. 2021, arXiv 2106.09685, appendix D.
+LORA = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear"}
+
 
 def train_reward(
     pairs: Sequence[PreferencePair],
@@ -161,7 +167,7 @@ def train_reward(
 
     In another precision than float32 it is mixed: the weights stay in float32.
     """
-    tokenizer = AutoTokenizer.from_pretrained(base, model_max_length=params.max_length)
+    tokenizer = AutoTokenizer.from_pretrained(base, model_max_length=MAX_LENGTH)
     tokenizer.eos_token = tokenizer.eos_token or tokenizer.sep_token  # TRL ends texts with it
     torch.manual_seed(params.seed)  # the new head's weights are drawn here
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -169,8 +175,8 @@ def train_reward(
     )
     rows = [
         {
-            "chosen_ids": token_ids(pair.prompt, pair.chosen, tokenizer, params.max_length),
-            "rejected_ids": token_ids(pair.prompt, pair.rejected, tokenizer, params.max_length),
+            "chosen_ids": token_ids(pair.prompt, pair.chosen, tokenizer, MAX_LENGTH),
+            "rejected_ids": token_ids(pair.prompt, pair.rejected, tokenizer, MAX_LENGTH),
         }
         for pair in pairs
     ]
@@ -181,7 +187,7 @@ def train_reward(
         args=args,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        peft_config=lora_config(params.lora) if params.lora else None,
+        peft_config=LoraConfig(task_type=TaskType.SEQ_CLS, **LORA) if params.lora else None,
         callbacks=[Steps()],
     )
     trainer.remove_callback(PrinterCallback)  # a line for each log
@@ -202,23 +208,13 @@ def token_ids(prompt: str, answer: str, tokenizer: Any, limit: int) -> list[int]
     return ids if len(ids) <= limit else head + ids[len(head) - limit :]
 
 
-def lora_config(lora: Lora) -> LoraConfig:
-    """PEFT trains the new head, which is drawn at random, beside the LoRA of a classifier."""
-    return LoraConfig(
-        task_type=TaskType.SEQ_CLS,
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        target_modules="all-linear",
-    )
-
-
 def reward_config(params: RewardParams, precision: Precision) -> RewardConfig:
     return RewardConfig(
         output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
         num_train_epochs=params.epochs,
-        per_device_train_batch_size=params.batch_size,
+        per_device_train_batch_size=BATCH_SIZE,
         learning_rate=params.learning_rate,
-        max_length=params.max_length,
+        max_length=MAX_LENGTH,
         warmup_steps=0.1,
         gradient_checkpointing=False,
         **mix_precision(precision),

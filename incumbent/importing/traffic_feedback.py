@@ -14,7 +14,7 @@ from incumbent.importing.destination import Change, as_lines
 from incumbent.importing.import_options import ImportOptions
 from monitoring.monitoring_settings import TrafficParams, TriggerParams
 from monitoring.trigger.acceptance import accepted_prompts, capped
-from monitoring.trigger.labels import correction, label_of, pseudonym, task_of
+from monitoring.trigger.labels import LABEL_QUEUE, correction, label_of, pseudonym, task_of
 from project.canonical import canonical_json
 from project.erasures import WHY, Erased
 from project.errors import InputError
@@ -23,7 +23,7 @@ from project.records.preferences import RatedAnswer
 from project.records.traffic import Traffic
 from project.settings import load
 
-QUEUE = Path("datasets/queue")
+QUEUE = LABEL_QUEUE.parent
 
 WITHOUT = "without a correction or a rating of −1"
 KNOWN = "corrections of what was accepted before"

@@ -25,6 +25,7 @@ from incumbent.init.task_proposal import language_notes
 from project.contacts import Contacts, digits
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
+from project.near_duplicates import SIMILARITY
 from project.personal_data import Kind, found
 from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
@@ -192,7 +193,7 @@ def evenly_split(
 def best_seed(rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str]) -> int:
     """The first one that is near enough, or the one that comes nearest."""
     distinct, _ = sifted(list(rows), params, unfit)
-    families = family_names(distinct, params.similarity)
+    families = family_names(distinct, SIMILARITY)
     best = (float("inf"), 0)
     for seed in range(SEEDS):
         seeded = params.model_copy(update={"seed": seed})

@@ -158,8 +158,8 @@ def lighter(setup: Setup) -> list[Lighter]:
 def training_changes(setup: Setup) -> Iterator[Change]:
     """Those first that change nothing of what is learnt."""
     steps, adapter = setup.settings, setup.settings.adapter
-    if plain := [n for n in steps.taken if not steps.step(n).gradient_checkpointing]:
-        words = keys(plain, "gradient_checkpointing: true")
+    if steps.taken and not adapter.gradient_checkpointing:
+        words = "training.adapter.gradient_checkpointing: true"
         yield words, lambda it: it.training_with(gradient_checkpointing=True)
     least = setup.count  # a row on each of several GPUs
     if large := {n: steps.step(n) for n in steps.taken if steps.step(n).batch_size > least}:

@@ -90,7 +90,7 @@ def dealt(rows: Sequence[Row], params: CurateParams) -> Lengths:
     sealed = round(len(rows) * params.sealed_share)
     dev = sealed + round(len(rows) * params.dev_share)
     return {
-        Split.TRAIN: counts[dev:][: params.train],
+        Split.TRAIN: counts[dev:],
         Split.DEV: counts[sealed:dev][: params.dev],
         Split.SEALED: counts[:sealed][: params.sealed],
     }
@@ -99,7 +99,7 @@ def dealt(rows: Sequence[Row], params: CurateParams) -> Lengths:
 def limited(curate: CurateParams, sft: SftParams) -> RowLengths | None:
     """As many as the settings let through."""
     sizes = {
-        Split.TRAIN: sft.rows or curate.train,
+        Split.TRAIN: sft.rows,
         Split.DEV: curate.dev,
         Split.SEALED: curate.sealed,
     }

@@ -7,6 +7,7 @@ from math import ceil
 from pathlib import Path
 from statistics import fmean
 
+from evaluation.evaluation_settings import HELD_OUT_SHARE
 from evaluation.general_ability.suite import SUITE
 from evaluation.generation.answers import Role
 from evaluation.suites.every_suite import GENERAL, suites_on
@@ -25,7 +26,7 @@ from project.records.evidence import Evidence
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.cost.memory import StepWork
 from training.recipe import StepName
-from training.training_settings import DomainParams, StepParams
+from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams, StepParams
 
 # --- training -------------------------------------------------------------------------------------
 
@@ -63,7 +64,7 @@ def domain(documents: Sequence[Document], params: DomainParams) -> StepWork | No
     """Windows of text, packed full, and what is replayed beside them."""
     if not documents:
         return None
-    learnt = sum(tokens(document.text) for document in documents) * (1 - params.held_out_share)
+    learnt = sum(tokens(document.text) for document in documents) * (1 - DOCUMENTS_HELD_OUT)
     lengths = [params.window] * ceil(learnt * (1 + params.replay) / params.window)
     return work_of(lengths, lengths, params)
 
@@ -243,7 +244,7 @@ def preferred(lengths: Lengths, settings: RunSettings) -> Answering:
     ours = settings.preference
     rows = lengths[Split.TRAIN][-ours.reward.rows :]
     if ours.judged_by == "judge":
-        rows = rows[: round(len(rows) * ours.reward.held_out_share)]
+        rows = rows[: round(len(rows) * HELD_OUT_SHARE)]
     counts = () if ours.judged_by == "ballots" else rows
     return answers_to("bare base", Split.TRAIN, counts, settings, {}, adapter=False)
 

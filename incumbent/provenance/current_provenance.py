@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from curation.gate import dvc_revision
 from incumbent.provenance.snapshot import keep_tag, snapshot, tag_names
-from monitoring.monitoring_settings import TrafficParams, TriggerParams
+from monitoring.monitoring_settings import TrafficParams
+from monitoring.trigger.labels import LABEL_QUEUE
 from project.errors import IncumbentError
 from project.files import home
 from project.git import GitError, git
@@ -71,7 +72,7 @@ def processes_of(step: StepName) -> int | None:
 def not_for_git() -> tuple[Path, ...]:
     """State, and what users wrote, which is deleted in time: git would keep it."""
     traffic = Path(load(TrafficParams).folder)  # of a URL, a folder that is not there
-    return home(), traffic, load(TriggerParams).queue.parent
+    return home(), traffic, LABEL_QUEUE.parent
 
 
 def tag_version(version: AdapterVersion, commit: str) -> str | None:

@@ -36,8 +36,7 @@ OF_THE_PROJECT = frozenset(
         "adapter.dequantize_once",
         "sft.rows",
         "sft.evaluations",
-        "domain.held_out_share",
-        *(f"{step}.gradient_checkpointing" for step in ("domain", "sft", "dpo", "kto")),
+        "adapter.gradient_checkpointing",
     }
 )
 

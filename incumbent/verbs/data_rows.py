@@ -41,7 +41,7 @@ def export_bad_answers(to: Path, count: int) -> None:
     console.print("then see datasets/sources/README.md for the second round")
 
 
-def carry(params: TriggerParams) -> list[str]:
+def carry() -> list[str]:
     """Let other machines have what was accepted; says so where that cannot be done."""
     try:
         # Imported here because a plain install, which runs no night, accepts labels too.
@@ -50,7 +50,7 @@ def carry(params: TriggerParams) -> list[str]:
         return [f"other machines do not get them from here: {pip_install('monitor')}"]
     try:
         with Registry.here() as registry:
-            return carry_accepted(registry, params)
+            return carry_accepted(registry)
     except IncumbentError as error:
         return [f"other machines get them with the next night of this one only: {error}"]
 
@@ -87,7 +87,7 @@ def accept_labels(export: Path, reason: str) -> None:
     with RegistryReader.here() as registry:
         registry.roles.require("promote", registry.actor)
         accepted = accept(labels, registry, reason, load(TriggerParams))
-    carried = carry(load(TriggerParams)) if accepted.new else []
+    carried = carry() if accepted.new else []
     for line in (str(accepted), *accepted.left_out, *carried):
         console.print(line, soft_wrap=True)
     if accepted.new:

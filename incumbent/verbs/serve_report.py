@@ -46,8 +46,6 @@ def larger_model(params: LargerModelParams | None) -> "LargerModel | None":
         model=params.model,
         prices=params.prices,
         key=key_in(params.key_variable, "serving.cost.larger.key_variable"),
-        timeout_seconds=params.timeout_seconds,
-        concurrency=params.concurrency,
     )
 
 

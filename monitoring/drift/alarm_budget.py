@@ -18,7 +18,7 @@ from monitoring.drift.reference_store import FrozenReference, References
 from monitoring.drift.signal_tests import SignalTest, drift_run, shared_out, signal_tests
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
-from monitoring.night_context import NightContext
+from monitoring.night_context import SEED, NightContext
 from monitoring.signals.signal import Signal
 from project.records.adapters import AdapterVersion
 from project.records.drift import DriftState, DriftVerdict, Night, SignalReading
@@ -50,7 +50,6 @@ def night_tests(
             reference,
             shared_out(budget * float(share), among or signals),
             nights=min(window, len(nights)),
-            minimum_units=params.minimum_units,
             minimum_effect=params.minimum_effect,
             rng=rng,
         )
@@ -128,7 +127,7 @@ def seen_later(
     """
     first = first_alarms(own)
     levels = dict.fromkeys(first, level_of(tries(own) + 1) / max(len(first), 1))
-    rng = np.random.default_rng([params.seed, days[-1].toordinal(), OWN_DRAWS])
+    rng = np.random.default_rng([SEED, days[-1].toordinal(), OWN_DRAWS])
     for reference, units_of in watched:
         for since, signals in alarmed(reference, first).items():
             later = [one for one in days if one > since]
@@ -138,7 +137,6 @@ def seen_later(
                 reference.units,
                 levels,
                 nights=len(later),
-                minimum_units=params.minimum_units,
                 minimum_effect=params.minimum_effect,
                 rng=rng,
             )

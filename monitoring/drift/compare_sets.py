@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from monitoring.drift.reference import MOST_INDEX, Reference, shared_text
-from monitoring.drift.signal_tests import overall, shared_out, signal_tests
+from monitoring.drift.signal_tests import MINIMUM_UNITS, overall, shared_out, signal_tests
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays, numbered
 from monitoring.features.embedder import Embedder, is_cut
@@ -68,7 +68,6 @@ def plain(block: object) -> object:
 # --- compare sets ---------------------------------------------------------------------------------
 
 MOST_UNITS = 10_000  # of each side; a random choice of more tells as much
-MINIMUM_UNITS = 50
 MINIMUM_EFFECT = 0.02  # of the traffic must have moved
 
 Prompts = Iterable[str] | NDArray[np.floating[Any]]
@@ -144,7 +143,6 @@ def tested(
         frozen.units,
         levels,
         nights=1,
-        minimum_units=MINIMUM_UNITS,
         minimum_effect=MINIMUM_EFFECT,
         rng=rng,
     )

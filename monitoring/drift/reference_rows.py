@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from monitoring.features.signal_inputs import answered_by, as_traffic
-from monitoring.night_context import NightContext
+from monitoring.night_context import SEED, NightContext
 from monitoring.traffic.user_sample import UserSample
 from project.paths import rows_of
 from project.records.adapters import AdapterVersion
@@ -88,7 +88,7 @@ def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> R
             and (row.adapter or (gained and row.at[:10] > gained.at[:10]))
         ]
 
-    sample, days = UserSample(context.drift.reference_rows, context.drift.seed), list[date]()
+    sample, days = UserSample(context.drift.reference_rows, SEED), list[date]()
     for one in [d for d in context.traffic.days() if d < day][-MONTH:]:
         of_day, _ = context.sample([one], context.drift.reference_rows, own)
         sample.merge(of_day)

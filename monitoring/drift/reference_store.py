@@ -21,11 +21,12 @@ from monitoring.drift.reference_rows import (
     prompt_rows,
     traffic_rows,
 )
-from monitoring.drift.season import ALWAYS, Season
+from monitoring.drift.season import ALWAYS, FINEST, Season
+from monitoring.drift.signal_tests import MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays, from_bytes, to_bytes
 from monitoring.features.signal_inputs import AnswerJudge, times_of, trained_judge
 from monitoring.features.watched_text import SharedText
-from monitoring.night_context import NightContext
+from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
 from monitoring.signals.feedback import Ratings
 from monitoring.signals.outcomes import OUTCOMES
@@ -65,7 +66,7 @@ class FrozenReference:
         came after they were."""
         place = self.place(day, context)
         if not place.exists():
-            rows = context.sample([day], context.drift.sample)[0].finish()
+            rows = context.sample([day], USERS_A_NIGHT)[0].finish()
             self.keep(place, rows, self.batch(rows, context, champion))
         return UserDays.of_arrays(from_bytes(place.read_bytes()))
 
@@ -230,7 +231,7 @@ def freeze_answers(
     rows = chosen.rows
     if not rows:
         return None
-    judge = trained_judge() if context.drift.judge_rows else None
+    judge = trained_judge()
     batch = context.batch(rows, champion, nights=READ, judge=judge, perplexity=False, shared=shared)
     reference = fitted(context, rows, batch, season_of(rows, context), ANSWER_SIGNALS, shared)
     what = f"{len(rows)} answers"
@@ -251,7 +252,7 @@ def answers_are_due(
 
 def shared_by(rows: Sequence[Traffic], context: NightContext) -> SharedText:
     """What the prompts share that `fitted` will take for its index."""
-    texts, rng = [asked_text(row.prompt) for row in rows], np.random.default_rng(context.drift.seed)
+    texts, rng = [asked_text(row.prompt) for row in rows], np.random.default_rng(SEED)
     return shared_text(texts, voices_of(rows), rng)
 
 
@@ -263,7 +264,7 @@ def fitted(
     kinds: Kinds,
     shared: SharedText,
 ) -> Reference:
-    rng = np.random.default_rng(context.drift.seed)
+    rng = np.random.default_rng(SEED)
     times = times_of(rows)
     return Reference.freeze(
         batch, voices_of(rows), times, rng=rng, season=season, kinds=kinds, shared=shared
@@ -297,4 +298,4 @@ def keep_reference(
 
 def season_of(rows: Sequence[Traffic], context: NightContext) -> Season:
     drift = context.drift
-    return Season.fit(times_of(rows), drift.season, drift.minimum_units, drift.weekend)
+    return Season.fit(times_of(rows), FINEST, MINIMUM_UNITS, drift.weekend)

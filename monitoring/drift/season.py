@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self, get_args
+from typing import Literal, Self, get_args
 
 import numpy as np
 
-from monitoring.monitoring_settings import Cut, Weekday
+from monitoring.monitoring_settings import Weekday
 from monitoring.signals.signal import Ints, Times
 
+Cut = Literal["hour", "weekday", "none"]  # how finely traffic is cut by time
+# As finely as the reference has enough for: the finer, the fewer rows that a strange hour hides in.
+FINEST: Cut = "hour"
 DAYS, HOURS = 7, 24
 QUARTERS = (0.25, 0.5, 0.75)  # of a day's traffic
 OFTEN = 3  # each weekday: fewer do not show how much the days of a weekday differ

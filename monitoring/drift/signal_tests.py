@@ -24,6 +24,10 @@ def shared_out(budget: float, signals: Sequence[Signal]) -> dict[str, float]:
     return {signal.name: budget * signal.weight / total for signal in signals}
 
 
+# Users of a window: a part of them that moved by 2 % is one of fifty, and fewer say nothing.
+MINIMUM_UNITS = 50
+
+
 def signal_tests(
     signals: Iterable[Signal],
     current: UserDays,
@@ -31,7 +35,6 @@ def signal_tests(
     levels: Mapping[str, float],
     *,
     nights: int,
-    minimum_units: int,
     minimum_effect: float,
     rng: np.random.Generator,
 ) -> Iterator["SignalTest"]:
@@ -43,7 +46,6 @@ def signal_tests(
             reference,
             levels[signal.name],
             nights=nights,
-            minimum_units=minimum_units,
             minimum_effect=minimum_effect,
             rng=rng,
         )
@@ -63,7 +65,6 @@ class SignalTest:
     level: float
     _: KW_ONLY
     nights: int
-    minimum_units: int
     minimum_effect: float
     rng: np.random.Generator
 
@@ -95,7 +96,7 @@ class SignalTest:
     def can_tell(self) -> bool:
         """Whether neither side has too few users."""
         sides = self.now, self.before
-        return all(side.has_voices(self.minimum_units) for side in sides)
+        return all(side.has_voices(MINIMUM_UNITS) for side in sides)
 
     @cached_property
     def now(self) -> SignalUnits:

@@ -18,7 +18,7 @@ def deliver_anchor(anchor: Anchor, place: str) -> str:
 def post_anchor(anchor: Anchor, address: str) -> str:
     """Send an anchor to a webhook, under the rules of `monitoring.notices`; returns its host."""
     # The client comes with an extra, and an anchor in a file or a tag does without it.
-    from monitoring.scheduling.notice_delivery import NoticeParams
+    from monitoring.scheduling.notice_delivery import SECONDS, NoticeParams
     from monitoring.scheduling.webhook import UndeliveredError, post
 
     rules = load(NoticeParams)
@@ -29,7 +29,7 @@ def post_anchor(anchor: Anchor, address: str) -> str:
     # Slack shows the text and passes over the rest.
     line = anchor.canonical().decode()
     body = canonical_json(anchor.model_dump(mode="json") | {"text": line})
-    private, timeout = rules.allow_private, rules.timeout_seconds
+    private, timeout = rules.allow_private, SECONDS
     try:
         post(url, body, anchor.digest, allow_private=private, timeout=timeout)
     except UndeliveredError as error:

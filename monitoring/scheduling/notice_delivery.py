@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Annotated, Any, Self
 
 import httpx2
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import StringConstraints, model_validator
 from sqlalchemy import Engine
 
 from monitoring.scheduling import outbox
@@ -33,6 +33,8 @@ from registry.notices import Notice
 # Section `monitoring.notices`: whom to tell, and how.
 
 VARIABLE = "INCUMBENT_WEBHOOK"
+SECONDS = 10.0  # for a whole delivery, meanwhile the scheduler does nothing else
+ATTEMPTS = 8  # half a day, by wait_after; after that the next start of the scheduler tries anew
 
 
 class NoticeParams(Settings):
@@ -46,8 +48,6 @@ class NoticeParams(Settings):
     command: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
     allowed_hosts: tuple[str, ...] = ()  # where a webhook may be; empty: wherever it is
     allow_private: bool = False  # also on this machine and in private networks, also by http
-    timeout_seconds: float = Field(default=10, gt=0, le=300)  # for a whole delivery
-    attempts: int = Field(default=8, ge=1)  # after that the next start of the scheduler tries anew
 
     @model_validator(mode="after")
     def the_webhook_is_an_allowed_address(self) -> Self:
@@ -108,11 +108,11 @@ def deliver(
     webhook's address or secret must not be used.
     """
     routes = tuple(destinations(params, clock, page))
-    hold = timedelta(seconds=60 + 10 * params.timeout_seconds)  # longer than deliveries take
+    hold = timedelta(seconds=60 + 10 * SECONDS)  # longer than deliveries take
     sent = 0
     while (letter := outbox.take(engine, clock(), hold, family)) is not None:
         if problem := "; ".join(try_destinations(engine, letter, routes, clock)):
-            wait = wait_after(letter.attempt) if letter.attempt < params.attempts else None
+            wait = wait_after(letter.attempt) if letter.attempt < ATTEMPTS else None
             outbox.postpone(engine, letter, clock(), wait)
             report(letter, problem, wait)
             break
@@ -186,7 +186,7 @@ def to_webhook(
         told["text"] += f"\n{link}"
     body = canonical_json(told)
     signature = signature_headers(notice.key, body, secret, clock()) if secret else None
-    private, timeout = params.allow_private, params.timeout_seconds
+    private, timeout = params.allow_private, SECONDS
     post(address, body, notice.key, allow_private=private, timeout=timeout, signature=signature)
 
 
@@ -206,10 +206,10 @@ def to_command(notice: Notice, params: NoticeParams, page: str | None) -> None:
             input=canonical_json(message(notice, page)) + b"\n",
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            timeout=params.timeout_seconds,
+            timeout=SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise UndeliveredError(f"{program} took more than {params.timeout_seconds:g} s") from None
+        raise UndeliveredError(f"{program} took more than {SECONDS:g} s") from None
     except OSError as error:
         raise UndeliveredError(f"{program} cannot be run: {error.strerror}") from None
     if done.returncode:

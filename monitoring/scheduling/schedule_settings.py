@@ -22,6 +22,9 @@ def checked(health: str) -> str:
     return health
 
 
+# After so long another process does what one that died was at. Longer than the registry is ever
+# away: a run that cannot renew its lease in this time is stopped.
+LEASE = timedelta(minutes=10)
 HealthAddress = Annotated[str, AfterValidator(checked)]
 
 
@@ -34,9 +37,6 @@ class ScheduleParams(Settings):
     anchor: str = "30 3 * * *"  # where registry.anchor says where to
     timezone: str = "UTC"  # in which the lines are read, such as Europe/Berlin
     catch_up_days: int = Field(default=7, ge=1, le=366)  # what was missed longer ago stays undone
-    # After so long another process does what one that died was at. Longer than the registry is
-    # ever away: a run that cannot renew its lease in this time is stopped.
-    lease_minutes: float = Field(default=10, gt=0, le=1440)
     # host:port of /healthz and /metrics; :port is for this machine alone.
     health: HealthAddress | None = None
 
@@ -48,7 +48,7 @@ class ScheduleParams(Settings):
 
     @property
     def lease(self) -> timedelta:
-        return timedelta(minutes=self.lease_minutes)
+        return LEASE
 
     @property
     def catch_up(self) -> timedelta:

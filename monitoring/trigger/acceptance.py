@@ -17,7 +17,7 @@ from curation.splitting.eval_sets import (
 from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.door import refusals, set_aside
-from monitoring.trigger.labels import LABELLED, Label, labelled_row
+from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, Label, labelled_row
 from project.erasures import WHY, Erased
 from project.files import write_lines
 from project.records.data import Row
@@ -27,6 +27,9 @@ from project.times import stamp
 from registry.reader import RegistryReader
 
 T = TypeVar("T")
+
+# Of all users, queued or accepted at a time: a day's reading for a person.
+LABELS_AT_ONCE = 500
 
 
 class Acceptance(Record):
@@ -56,7 +59,7 @@ def accept(
             for label in labels
             if not (erased.holds(label.row) or label.request in erased.rows)
         ]
-        fit, aside = let_in(there, known, params, stamp(registry.clock()))
+        fit, aside = let_in(there, known, stamp(registry.clock()))
         taken, left_out = capped(
             fit, lambda label: label.user, params, lambda label: label.row.id in known
         )
@@ -74,7 +77,7 @@ def accept(
 
 
 def let_in(
-    labels: Iterable[Label], known: Collection[str], params: TriggerParams, at: str
+    labels: Iterable[Label], known: Collection[str], at: str
 ) -> tuple[list[Label], list[str]]:
     """The labels that would not shut the gate, and what there is to say of the others.
 
@@ -84,7 +87,7 @@ def let_in(
     new = [label.row for label in found if label.row.id not in known]
     refused = refusals(new)
     fit = [label for label in found if label.row.id in known or label.row.id not in refused]
-    return fit, set_aside(new, refused, params.queue, at)
+    return fit, set_aside(new, refused, LABEL_QUEUE, at)
 
 
 def capped(
@@ -101,22 +104,22 @@ def capped(
     taken: list[T] = []
     old = 0
     of_user: Counter[str] = Counter()
-    over = {"labels_per_user": 0, "labels_at_once": 0}
+    of_one, of_all = 0, 0
     for one in found:
         user = user_of(one)
         if user and of_user[user] >= params.labels_per_user:
-            over["labels_per_user"] += 1
-        elif not known(one) and len(taken) - old >= params.labels_at_once:
-            over["labels_at_once"] += 1
+            of_one += 1
+        elif not known(one) and len(taken) - old >= LABELS_AT_ONCE:
+            of_all += 1
         else:
             taken.append(one)
             old += known(one)
             of_user[user or ""] += bool(user)
-    return taken, tuple(
-        f"{count} left out: over monitoring.trigger.{limit}, {getattr(params, limit)}"
-        for limit, count in over.items()
-        if count
-    )
+    limits = {
+        f"monitoring.trigger.labels_per_user, {params.labels_per_user}": of_one,
+        f"{LABELS_AT_ONCE} labels at once": of_all,
+    }
+    return taken, tuple(f"{n} left out: over {limit}" for limit, n in limits.items() if n)
 
 
 def accepted_prompts() -> set[str]:

@@ -14,7 +14,7 @@ from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.drift.reference_store import References
 from monitoring.features.prompt_surprise import surprise_so_far
 from monitoring.features.signal_inputs import ratings_of, watched_prompts
-from monitoring.night_context import NightContext
+from monitoring.night_context import USERS_A_NIGHT, NightContext
 from monitoring.night_history import check_job
 from monitoring.scheduling.runs import runs_between
 from monitoring.signals.feedback import Ratings
@@ -34,6 +34,9 @@ from registry.store import Registry
 T = TypeVar("T")
 Asked = TypeVar("Asked", Traffic, Row)
 
+# Harm is a mean rating, from -1 to 1, that fell by so much, or prompts that the champion reads with
+# so many times the usual perplexity: less is what topics differ by anyway.
+WORSE_RATED, SURPRISED = 0.1, 1.2
 RATED = 10  # answers on the drifted topics from which their ratings say something
 LONGEST = timedelta(days=28)  # what is older than that is no news
 
@@ -54,7 +57,7 @@ class DriftedRows:
 
     def rows(self, since: date, day: date) -> list[Traffic]:
         """One row of each user and day since then: on those topics, or all where none grew."""
-        sample, _ = self.context.sample(self.days(since, day), self.context.drift.sample)
+        sample, _ = self.context.sample(self.days(since, day), USERS_A_NIGHT)
         return self.on_topic(sample.finish())
 
     def on_topic(self, rows: Sequence[Asked]) -> list[Asked]:
@@ -103,7 +106,7 @@ class DriftedRows:
         if usual is None or len(rated) < RATED:
             return None
         before, now = float(usual.usual[0]), float(rated.mean())
-        if now > before - self.context.trigger.harm_rating:
+        if now > before - WORSE_RATED:
             return None
         return f"the mean rating on the drifted topics is {now:+.2f}, it was {before:+.2f}"
 
@@ -118,7 +121,7 @@ class DriftedRows:
         if len(nats) < RATED:
             return None
         before, now = exp(float(usual.usual[0])), exp(min(float(nats.mean()), 50.0))
-        if now < before * self.context.trigger.harm_perplexity:
+        if now < before * SURPRISED:
             return None
         return (
             f"the champion's perplexity on the drifted topics is {now:.0f}, usual is {before:.0f}"

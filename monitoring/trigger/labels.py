@@ -17,6 +17,8 @@ from project.records.record import Record, invalid, read_input
 from project.records.traffic import Traffic
 
 LABELLED = Path("datasets/sources/labelled.jsonl")
+# What to label, as Label Studio takes it: the queues of imports and of synthesis lie beside it.
+LABEL_QUEUE = Path("datasets/queue/labels.json")
 DRIFT = "drift"  # the slice of the rows that were labelled because of one
 # The names of the tags in the labelling config; datasets/sources/README.md has the whole.
 ANSWER, PROMPT = "answer", "prompt"

@@ -57,6 +57,10 @@ def step(
     return Step(state=DriftState.ACT, action=Action.RETRAIN, reasons=(why, harm, enough))
 
 
+# Nights without drift, in a row, that end it: what drifts on workdays alone rests for two of them.
+CALM_NIGHTS = 3
+
+
 def moved(
     verdict: DriftVerdict,
     confirming: Sequence[SignalReading],
@@ -82,10 +86,10 @@ def moved(
             return suspected(confirming, own, params)
         case _ if before is DriftState.OK:
             return DriftState.OK, "nothing that matters has changed"
-        case _ if run >= params.calm_nights:
+        case _ if run >= CALM_NIGHTS:
             return DriftState.OK, f"{nights(run)} in a row without drift"
         case _:
-            return before, f"{nights(run)} without drift of the {params.calm_nights} that end it"
+            return before, f"{nights(run)} without drift of the {CALM_NIGHTS} that end it"
 
 
 def suspected(

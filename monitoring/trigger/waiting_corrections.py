@@ -13,6 +13,7 @@ from monitoring.traffic.traffic_store import LATEST, TrafficStore
 from monitoring.trigger.acceptance import accepted_prompts, capped
 from monitoring.trigger.door import refusals, set_aside
 from monitoring.trigger.labels import (
+    LABEL_QUEUE,
     TASKS,
     Data,
     corrected,
@@ -50,14 +51,14 @@ def queue_corrections(
 
     Raises InputError for a file of that name that is no queue.
     """
-    path = params.queue.with_name(NAME)
+    path = LABEL_QUEUE.with_name(NAME)
     before = read_tasks(path)
     known, oldest = accepted_prompts(), day - timedelta(days=keep_days)
     written = {
         row.id: row for row in corrected_on(traffic, day, any_own) if row.prompt_text not in known
     }
     rows, _ = capped(written.values(), pseudonym, params)
-    fit, notes = worth_asking(rows, params.queue, f"{day}T23:59:59Z", drafts=True)
+    fit, notes = worth_asking(rows, LABEL_QUEUE, f"{day}T23:59:59Z", drafts=True)
     found = before | {row.id: task_of(row, None) for row in fit}
     waits = (
         task

@@ -20,7 +20,7 @@ ACCEPTING = Lock()
 
 def accept_task(registry: RegistryReader, key: str, answer: str, reason: str) -> Acceptance:
     """As `incumbent data labels` does with an export of this user's tasks that were accepted, and
-    this one: `labels_per_user` holds for all of them together. `labels_at_once` counts new labels
+    this one: `labels_per_user` holds for all of them together. The limit of all counts new labels
     alone, as on the command line.
 
     Raises InputError for a blank answer or reason, for what does not wait any more, and where the

@@ -10,19 +10,17 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from curation.sources.exports.label_studio_task import Exported, Result, nothing_if_null
 from curation.splitting.eval_sets import EVAL_SETS, changing
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accepted_prompts
-from monitoring.trigger.labels import LABELLED, QueueTask
+from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, QueueTask
 from project.canonical import digest_json
 from project.erasures import ERASED, Erased
 from project.errors import InputError
 from project.files import FileState, state_of, write_bytes
 from project.records.data import Message
 from project.records.record import Record, invalid, read_input
-from project.settings import PARAMS, load
 from review.frame.paging import NumberedPage, nth_page, page_count
 
-QUEUE = Path("datasets/queue")
+QUEUE = LABEL_QUEUE.parent
 SHOWN = 20  # tasks of a page
 Kind = Literal["label", "correction", "synthetic"]
 
@@ -94,13 +92,8 @@ TASKS = TypeAdapter(list[DraftedTask])
 
 def queue_files() -> list[QueueFile]:
     """The nights' queue and all that imports and synthesis left beside it."""
-    paths = {queue_of_nights(state_of(PARAMS)), *QUEUE.glob("*.json")}
-    return [read_queue(path, state_of(path)) for path in sorted(paths) if path.is_file()]
-
-
-@lru_cache(1)
-def queue_of_nights(state: FileState) -> Path:
-    return load(TriggerParams).queue
+    paths = sorted(QUEUE.glob("*.json"))
+    return [read_queue(path, state_of(path)) for path in paths if path.is_file()]
 
 
 @lru_cache(32)

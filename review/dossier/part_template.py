@@ -11,6 +11,7 @@ import yaml
 
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
 from monitoring.report.night_text import done
+from monitoring.trigger.state_machine import CALM_NIGHTS
 from project.records.data import counted
 from project.records.drift import DriftVerdict
 from project.records.field_change import readable_value
@@ -55,6 +56,7 @@ def values_of(records: VersionRecords) -> dict[str, Any]:
         "alarms": alarms[-SHOWN_NIGHTS:][::-1],
         "drift": load(DriftParams),
         "trigger": load(TriggerParams),
+        "CALM_NIGHTS": CALM_NIGHTS,
         "keep": load(TrafficParams),
         "is_anchored": load(RegistryParams).anchor_place is not None,
     }

@@ -8,7 +8,6 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import HTMLResponse
 
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.report import night_page
 from monitoring.report.night_page import PointKind
 from monitoring.report.night_text import (
@@ -21,8 +20,8 @@ from monitoring.report.night_text import (
     watched,
 )
 from monitoring.trigger.acceptance import accepted_prompts
+from monitoring.trigger.labels import LABEL_QUEUE
 from project.records.drift import DriftState, Night, Topic
-from project.settings import load
 from review.frame.pages import environment, page
 from review.nights import delivery_routes
 from review.nights.night_facts import TopicRows, facts_of, rows_on
@@ -110,7 +109,7 @@ def show_topic(request: Request, site: TheSite, day: date, number: TopicNumber) 
         night=night,
         topic=topic,
         found=waiting_on(topic),
-        queue=load(TriggerParams).queue,
+        queue=LABEL_QUEUE,
     )
 
 
@@ -143,7 +142,7 @@ def topic_of(night: Night, number: int) -> Topic:
 
 
 def waiting_on(topic: Topic) -> TopicRows:
-    return rows_on(topic, load(TriggerParams).queue, accepted_prompts())
+    return rows_on(topic, LABEL_QUEUE, accepted_prompts())
 
 
 def show_without_verdict(request: Request, site: Site, day: date) -> HTMLResponse:

@@ -93,6 +93,8 @@ class VoteForm(TypedForm):
 # --- routes ---------------------------------------------------------------------------------------
 
 TEMPLATES = FilePath(__file__).parent / "templates"
+# The share of items that a person is asked twice: of 100 items five say how steady a reviewer is.
+REPEATS = 0.05
 CHOICES = (
     ("left", "Left is better", "1"),
     ("right", "Right is better", "2"),
@@ -255,7 +257,7 @@ def next_view(site: Site, person: Person, number: int, part: SheetPart | None) -
         raise HTTPException(403, f"{person.name} may not vote, and so sees no answers here")
     with registry.engine.connect() as connection:
         refuse_settled(registry, connection, number)
-    view = voting_view(registry, number, site.params.repeats, part)
+    view = voting_view(registry, number, REPEATS, part)
     if view is None:
         raise HTTPException(404, NOBODY_ASKED)
     return view

@@ -66,6 +66,9 @@ class ClientGoneError(Exception):
     """The client closed the connection: there is nobody to answer."""
 
 
+BODY_BYTES = 1 << 20  # of a request: a prompt of 8,192 tokens takes some 40 kB
+
+
 async def read_body(
     receive: Receive, headers: Headers, limit: int, seconds: float = SECONDS
 ) -> bytes:

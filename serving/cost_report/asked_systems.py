@@ -31,6 +31,8 @@ from registry.reader import RegistryReader
 
 RETRIES = 2  # after 1 and 2 seconds, or when the server says
 SECTION = "serving.cost.larger"
+AT_A_TIME = 4  # requests: its times are a user's, not those of a crowd
+ANSWER_SECONDS = 120.0  # of one answer, as serving.timeout_seconds has it by default
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,6 @@ class LargerModel:
     model: str
     prices: Prices = field(default_factory=Prices)
     key: str | None = field(default=None, repr=False)
-    timeout_seconds: float = 120.0
-    concurrency: int = 4  # requests at a time
 
 
 class TimedAnswer(Record):
@@ -66,7 +66,7 @@ async def ask_all(
     server = ChatServer(
         larger.url,
         key=larger.key,
-        timeout=larger.timeout_seconds,
+        timeout=ANSWER_SECONDS,
         retries=RETRIES,
         section=SECTION,
     )
@@ -89,7 +89,7 @@ async def ask_all(
             return found
 
         async with server:
-            return await ask_together(kept_or_asked, rows, larger.concurrency)
+            return await ask_together(kept_or_asked, rows, AT_A_TIME)
 
 
 async def ask(server: ChatServer, row: Row, request: ChatRequest) -> TimedAnswer:

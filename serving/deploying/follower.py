@@ -57,7 +57,7 @@ class Follower:
         replicas = ReplicaLoader(
             family=registry.family,
             table=table,
-            golden=params.golden,
+            agreement=params.golden.agreement,
             decoding=decoding,
             patience=params.timeout_seconds,
             subject_of=self.subject_of,

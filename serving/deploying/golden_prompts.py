@@ -176,6 +176,11 @@ class GoldenPrompts:
     bare: Texts
 
 
+# Dev items that a replica is asked: of draws of eight, 97 % pass with the right adapter and 6 %
+# with half of it; of draws of four 91 % and 13 % (`python -m benchmarks.golden_agreement`).
+PROMPTS = 8
+
+
 async def choose_prompts(
     replica: Replica, judged: DevAnswers | None, rivals: Sequence[Subject], most: int
 ) -> GoldenPrompts:

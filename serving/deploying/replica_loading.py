@@ -11,6 +11,7 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import BUSY, UNREACHABLE, Backend, BackendError
 from project.untrusted_input import shortened
 from serving.deploying.golden_prompts import (
+    PROMPTS,
     GoldenError,
     Passed,
     Replica,
@@ -21,7 +22,6 @@ from serving.deploying.golden_prompts import (
 from serving.deploying.pools import Slots
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Deployment
-from serving.serving_settings import GoldenParams
 
 Step = Literal["verify", "load", "golden"]
 GOLDEN = 3  # times an answer's patience: the bare base is asked first, and others may be after it
@@ -60,7 +60,7 @@ class ReplicaLoader:
 
     family: str
     table: RouteTable
-    golden: GoldenParams
+    agreement: float  # the share of an answer that must be the evidence's
     decoding: Decoding
     patience: float  # seconds that a load or an answer may take
     subject_of: Callable[[Deployment], Subject]
@@ -79,13 +79,13 @@ class ReplicaLoader:
         own, *rivals = await asyncio.to_thread(self.subjects, [deployment, *held])
         async with self.limits("golden", GOLDEN * self.patience):
             fresh = name not in (await backend.names()).adapters
-            golden = await choose_prompts(prompt, own.judged, rivals, self.golden.prompts)
+            golden = await choose_prompts(prompt, own.judged, rivals, PROMPTS)
         if fresh:
             async with self.limits("load", self.patience):
                 await self.load(name, folder, place)
         try:
             async with self.limits("golden", GOLDEN * self.patience):
-                least = self.golden.agreement
+                least = self.agreement
                 passed = await check_answers(prompt, own, rivals, golden, least, fresh=fresh)
         except StepError:
             if not in_use:

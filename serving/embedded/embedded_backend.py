@@ -26,7 +26,7 @@ from project.records.record import short
 from serving.embedded.adapters_on_base import AdaptersOnBase, read_adapter
 from serving.embedded.draft import AnswerBodies, AnswerText, Draft, Piece
 from serving.embedded.engine_thread import EngineThread, not_found
-from serving.embedded.question import Question, QuestionReader, refused
+from serving.embedded.question import PROMPT_TOKENS, Question, QuestionReader, refused
 from serving.embedded.running_batch import RunningBatch
 from serving.serving_settings import ServingParams
 from training.precision import choose_numerics
@@ -51,9 +51,7 @@ class EmbeddedBackend:
         tokenizer = AutoTokenizer.from_pretrained(base)
         # The engine decodes with a copy, for a tokenizer cannot be used by two threads at a time.
         self.decode = partial(deepcopy(tokenizer).decode, skip_special_tokens=True)
-        self.questions = QuestionReader(
-            tokenizer, model.context, params.max_tokens, params.prompt_tokens
-        )
+        self.questions = QuestionReader(tokenizer, model.context, params.max_tokens, PROMPT_TOKENS)
         # One thread, so that a long prompt does not keep the event loop from its work.
         self.reading = ThreadPoolExecutor(1, "embedded-prompts")
         self.thread = EngineThread(RunningBatch(model, params.batch_size), params.slots)

@@ -210,6 +210,10 @@ class Question:
     include_usage: bool  # of a stream
 
 
+# Of a prompt: a longer one keeps the others waiting for minutes where there is no GPU.
+PROMPT_TOKENS = 8192
+
+
 @dataclass(frozen=True)
 class QuestionReader:
     """Reads requests for one base. Not safe for threads: tokenizers keep settings inside."""
@@ -246,7 +250,7 @@ class QuestionReader:
         if tokens > self.prompt_tokens:
             problem = (
                 f"the prompt has {tokens:,.0f} tokens or more, and {self.prompt_tokens:,} is the "
-                "most here (serving.prompt_tokens)"
+                "most that the embedded backend reads"
             )
             field = "messages" if asked.messages is not None else "prompt"
             raise refused(problem, field, "context_length_exceeded")

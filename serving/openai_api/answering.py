@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
-from serving.callers.request_body import ApiError, ClientGoneError, read_body
+from serving.callers.request_body import BODY_BYTES, ApiError, ClientGoneError, read_body
 from serving.openai_api.answer import Answer, is_usage_alone
 from serving.openai_api.door import DONE, event, send_json, send_part, start_stream
 from serving.openai_api.gateway import Gateway, who_answers
@@ -57,7 +57,7 @@ class Answering:
 
     async def read(self, scope: Scope, receive: Receive) -> Question:
         params = self.gateway.params
-        body = await read_body(receive, Headers(scope=scope), params.body_bytes)
+        body = await read_body(receive, Headers(scope=scope), BODY_BYTES)
         return read_question(body, self.endpoint, params.max_tokens, params.backend)
 
     async def give(self, answer: Answer, receive: Receive, send: Send) -> None:

@@ -8,11 +8,11 @@ from starlette.types import Receive, Scope, Send
 
 from project.records.traffic import Outcome
 from project.times import stamp
-from serving.callers.request_body import ApiError, after, read_body
+from serving.callers.request_body import BODY_BYTES, ApiError, after, read_body
 from serving.exchange import AnswerRef, FeedbackGiven
 from serving.openai_api.answer_ids import NotTheirsError
 from serving.openai_api.door import send_json
-from serving.openai_api.gateway import Gateway
+from serving.openai_api.gateway import FEEDBACK_A_MINUTE, Gateway
 from serving.openai_api.question import invalid, json_object
 
 AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
@@ -38,7 +38,7 @@ class FeedbackDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = scope["state"]["served"].caller
-        body = await read_body(receive, Headers(scope=scope), self.gateway.params.body_bytes)
+        body = await read_body(receive, Headers(scope=scope), BODY_BYTES)
         given = read_feedback(body)
         answer = self.find(given.id, caller)
         self.refuse_too_often(caller)
@@ -64,8 +64,7 @@ class FeedbackDoor:
 
     def refuse_too_often(self, caller: str) -> None:
         if wait := self.gateway.feedback_rate.wait(caller):
-            most = self.gateway.params.feedback_a_minute
-            problem = f"At most {most:,} feedbacks a minute. Try again later."
+            problem = f"At most {FEEDBACK_A_MINUTE:,} feedbacks a minute. Try again later."
             raise ApiError(429, problem, code="rate_limit_exceeded", headers=after(wait))
 
 

@@ -23,6 +23,8 @@ from serving.serving_settings import ServingParams
 from serving.telemetry.metrics import Metrics, Traces
 
 log = logging.getLogger(__name__)
+# Of one caller: a tenth of the requests that it may ask, for each may hold a long correction.
+FEEDBACK_A_MINUTE = 600
 KEPT_FREE = 4  # one of so many places is for other callers than the one who has the most
 
 
@@ -68,7 +70,7 @@ class Gateway:
     def __post_init__(self) -> None:
         self.line = WaitingLine(places(self.params), self.params.waiting, most_of_one=self._of_one)
         self.rate = Buckets(self.params.requests_a_minute)
-        self.feedback_rate = Buckets(self.params.feedback_a_minute)
+        self.feedback_rate = Buckets(FEEDBACK_A_MINUTE)
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -29,6 +29,9 @@ from serving.traffic_log.logged_lines import (
 )
 from serving.traffic_log.spool import ChunkSender, OnceAMinute, Spool, spool_folder
 
+# Rows that wait for the disk, beyond which they are dropped: a minute of all that one gateway
+# answers at 150 requests a second.
+WAITING_ROWS = 10_000
 AT_ONCE = 500  # rows that are written together
 MOST_WAITING = 256 << 20  # bytes of the spool; beyond, rows are dropped
 MOST_HELD = 64 << 20  # characters that wait in memory: prompts may be long
@@ -56,6 +59,7 @@ class TrafficLog:
         params: TrafficLogParams,
         *,
         redact: bool,
+        waiting: int = WAITING_ROWS,
         spool: Path | None = None,
         clock: Clock = utc_now,
         ticks: Callable[[], float] = monotonic,
@@ -70,7 +74,7 @@ class TrafficLog:
         store = FileStore(folder, field=FIELD)
         self.spool = Spool(spool or spool_folder(), gateway)
         self.sender = ChunkSender(self.spool, store, self.say)
-        self.queue: Queue[Wanted] = Queue(params.waiting)
+        self.queue: Queue[Wanted] = Queue(waiting)
         self.drops: Counter[str] = Counter()
         self.counting = Lock()
         self.held = 0  # characters that wait

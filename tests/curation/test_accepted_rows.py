@@ -14,7 +14,6 @@ from curation.splitting.accepted_rows import REPEATED, SEEN, SURPLUS, place
 from curation.splitting.eval_sets import Changes, Extension, Rotation
 from curation.splitting.lots import side
 from project.errors import InputError
-from project.near_duplicates import SIMILARITY
 from project.records.data import Row, Split
 from project.settings import load
 
@@ -243,7 +242,6 @@ def test_a_row_that_nobody_accepted_is_named_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("similarity", 0.9, f"less than or equal to {SIMILARITY}"),
         ("first", "[labelled.jsonl]", "Extra inputs are not permitted"),
         ("accepted_share", 1, "less than 1"),
         ("train_only", "[labelled.jsonl]", "is in accepted and in train_only"),

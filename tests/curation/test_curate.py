@@ -114,8 +114,8 @@ def test_another_seed_deals_anew() -> None:
 
 
 def test_no_more_rows_are_taken_than_asked() -> None:
-    parts = dealt(many(400), CurateParams(train=7, dev=5, sealed=3))
-    assert [len(parts[part]) for part in Split] == [7, 5, 3]
+    parts = dealt(many(400), CurateParams(dev=5, sealed=3))
+    assert [len(parts[part]) for part in (Split.DEV, Split.SEALED)] == [5, 3]
 
 
 def test_a_correction_replaces_what_asks_the_same_and_trains_with_its_twins() -> None:

@@ -11,6 +11,7 @@ from evaluation import score
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
 from evaluation.preference.calibration import calibrate
 from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.preference.judge import judging_model
 from evaluation.preference.judge.llm_judge import LlmJudge, judge_lines, verdict_alone
 from project import paths
 from project.errors import IncumbentError
@@ -69,7 +70,7 @@ def test_what_decides_an_answer_makes_another_judge(change: dict[str, Any]) -> N
 
 
 def test_how_it_is_asked_is_the_same_judge() -> None:
-    patient = calibrated(served_as("m"), retries=1, timeout_s=9, repeat_share=0.5)
+    patient = calibrated(served_as("m"), timeout_s=9)
     assert pin_of(patient) == pin_of(calibrated(served_as("m")))
     where = [
         PreferenceParams(source="judge", judge=JudgeParams(url=f"http://{host}/v1", model="m"))
@@ -100,11 +101,11 @@ def test_a_server_that_says_nothing_of_its_model_is_believed() -> None:
     assert str(pin_of(found)).startswith("m, question ")
 
 
-def test_a_share_of_the_questions_is_really_asked_twice() -> None:
+def test_a_share_of_the_questions_is_really_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     for share, asked_in_all in ((0.0, 20), (0.25, 25)):
+        monkeypatch.setattr(judging_model, "REPEAT_SHARE", share)
         with judge_server(served_as("m")) as server:
-            params = {"repeat_share": share, "temperature": share}
-            found = calibrate(judge(server.url, **params), PAIRS)
+            found = calibrate(judge(server.url, temperature=share), PAIRS)
         assert len(server.asked) == asked_in_all
         assert found.wobble_n == (asked_in_all - 20 or None)
         assert found.wobble == (0 if share else None)
@@ -121,8 +122,9 @@ def changes_its_word() -> Behaviour:
     return reply
 
 
-def test_a_judge_that_changes_its_word_is_called_unsteady() -> None:
-    found = calibrated(changes_its_word(), repeat_share=0.2)
+def test_a_judge_that_changes_its_word_is_called_unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging_model, "REPEAT_SHARE", 0.2)
+    found = calibrated(changes_its_word())
     assert (found.wobble, found.wobble_n, found.accuracy) == (1.0, 4, 1.0)
     assert found.unsteady is not None
     assert "changed its verdict on 100% of 4 questions" in found.unsteady
@@ -179,10 +181,14 @@ def test_the_newer_name_of_max_tokens_is_used_where_the_older_one_is_refused() -
     assert limits == [(7, None), (None, 7), (None, 7)]
 
 
-def test_a_question_that_is_too_long_for_the_model_is_unjudged() -> None:
+def test_a_question_that_is_too_long_for_the_model_is_unjudged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judging_model, "UNPARSED_CAP", 1)
     too_long = b"This model's maximum context length is 512 tokens."
     with judge_server(lambda asked: Reply(status=400, raw=too_long)) as server:
-        assert judge(server.url, unparsed_cap=1).prefer(ONE) == [Judgement(win_probability=None)]
+        assert judge(server.url).prefer(ONE) == [Judgement(win_probability=None)]
+        monkeypatch.undo()
         with pytest.raises(IncumbentError, match="2 questions are longer than the model reads"):
             judge(server.url).prefer(ONE)
 

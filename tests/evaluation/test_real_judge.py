@@ -39,6 +39,7 @@ def answered_by(folder: Path) -> Behaviour:
     return behaviour
 
 
+@pytest.mark.usefixtures("any_noise")
 @pytest.mark.slow
 def test_a_small_model_prefers_the_first_answer_and_its_calibration_says_so(
     base_model: Path,
@@ -48,9 +49,7 @@ def test_a_small_model_prefers_the_first_answer_and_its_calibration_says_so(
         for prompt, good in ANSWERS.items()
     ]
     with judge_server(answered_by(base_model)) as server:
-        params = JudgeParams(
-            url=server.url, model="m", reasons=False, max_tokens=4, concurrency=1, unparsed_cap=1
-        )
+        params = JudgeParams(url=server.url, model="m", reasons=False, max_tokens=4, concurrency=1)
         found = calibrate(LlmJudge(params), pairs)
     assert found.judge is not None
     assert found.judge.served == base_model.name

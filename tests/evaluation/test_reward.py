@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from evaluation import reward
-from evaluation.evaluation_settings import Lora, PreferenceParams, RewardParams
+from evaluation.evaluation_settings import PreferenceParams, RewardParams
 from evaluation.preference.comparison import Comparison
 from evaluation.preference.preference_pairs import (
     allowed,
@@ -119,7 +119,7 @@ def test_the_frozen_cosine_is_another_judge_than_the_head(tmp_path: Path) -> Non
 
 def test_a_lora_needs_a_model_of_ones_own() -> None:
     with pytest.raises(ValidationError, match="the embedder stays frozen; name a folder"):
-        RewardParams(lora=Lora())
+        RewardParams(lora=True)
 
 
 def set_preference(**preference: Any) -> None:
@@ -198,26 +198,26 @@ FRESH = [Comparison(item="i", prompt="How is it?", champion="Bad.", challenger="
 
 
 @pytest.fixture
-def trained(tmp_path: Path) -> Callable[[str, Lora | None], Path]:
-    def train(name: str, lora: Lora | None) -> Path:
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, bool], Path]:
+    def train(name: str, lora: bool) -> Path:
         # Imported here so that the fast tests do not wait for TRL.
-        from evaluation.preference.learnt_reward import train_reward
+        from evaluation.preference import learnt_reward
+
+        monkeypatch.setattr(learnt_reward, "BATCH_SIZE", 4)
 
         folder = tmp_path / name
         rate, start = 2e-3 if lora else 5e-4, locate(ModelChoice(), "embedder")
-        params = RewardParams(
-            model=str(start), lora=lora, learning_rate=rate, batch_size=4, epochs=3
-        )
-        train_reward(TRAINED, start, params, "float32", folder)
+        params = RewardParams(model=str(start), lora=lora, learning_rate=rate, epochs=3)
+        learnt_reward.train_reward(TRAINED, start, params, "float32", folder)
         return folder
 
     return train
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lora", [None, Lora()])
+@pytest.mark.parametrize("lora", [False, True])
 def test_a_classifier_of_ones_own_learns_saves_no_pickle_and_repeats(
-    trained: Callable[[str, Lora | None], Path], lora: Lora | None
+    trained: Callable[[str, bool], Path], lora: bool
 ) -> None:
     folder = trained("one", lora)
     judgement, *_ = judge_of(PreferenceParams(), folder, "a", "b").prefer(FRESH)
@@ -234,19 +234,23 @@ LONG = " ".join(["well"] * 300)
 
 @pytest.mark.slow
 def test_a_pair_that_is_too_long_is_learnt_from_without_the_beginning_of_its_prompt(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Imported here so that the fast tests do not wait for TRL.
     from transformers import AutoTokenizer
 
+    from evaluation.preference import learnt_reward
     from evaluation.preference.learnt_reward import token_ids, train_reward
+
+    monkeypatch.setattr(learnt_reward, "BATCH_SIZE", 4)
+    monkeypatch.setattr(learnt_reward, "MAX_LENGTH", 20)
 
     embedder = locate(ModelChoice(), "embedder")
     tokenizer = AutoTokenizer.from_pretrained(embedder, eos_token="[SEP]")
     read = tokenizer.decode(token_ids("one two three four five", "yes", tokenizer, 7))
     assert read == "[CLS] four five [SEP] yes [SEP] [SEP]"
     learnt = [pair.model_copy(update={"prompt": f"{LONG} {pair.prompt}"}) for pair in TRAINED]
-    params = RewardParams(batch_size=4, learning_rate=5e-4, epochs=3, max_length=20)
+    params = RewardParams(learning_rate=5e-4, epochs=3)
     train_reward(learnt, embedder, params, "float32", tmp_path / "model")
     asked = [
         Comparison(item=p.prompt, prompt=p.prompt, champion=p.rejected, challenger=p.chosen)

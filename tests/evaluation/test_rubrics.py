@@ -123,6 +123,7 @@ def test_an_answer_cannot_give_itself_a_score() -> None:
     assert server.asked[0].material["ANSWER"] == attack
 
 
+@pytest.mark.usefixtures("any_noise")
 @pytest.mark.parametrize(
     ("text", "reasons", "expected"),
     [
@@ -138,7 +139,7 @@ def test_an_answer_cannot_give_itself_a_score() -> None:
 )
 def test_a_score_is_a_whole_line(text: str, reasons: bool, expected: float | None) -> None:
     with judge_server(lambda asked: Reply(text)) as server:
-        judge = rubric_judge(server.url, "helpful", reasons=reasons, unparsed_cap=1)
+        judge = rubric_judge(server.url, "helpful", reasons=reasons)
         assert judge.rate([Rated("Who?", "We", "")]) == [expected]
 
 
@@ -154,18 +155,20 @@ def never_reads_the_first(asked: Asked) -> Reply:
     return Reply("no idea") if first else counts_exclamations(asked)
 
 
+@pytest.mark.usefixtures("any_noise")
 def test_an_unreadable_score_counts_on_neither_side_and_flags_its_item() -> None:
-    table, flags = scored(never_reads_the_first, {"name": "polite"}, unparsed_cap=0.3)
+    table, flags = scored(never_reads_the_first, {"name": "polite"})
     assert [item.unread for item in table] == [("polite",), None, None, None]
     assert flags.items == {"no polite score could be read": (ROWS[0].id,)}
 
 
+@pytest.mark.usefixtures("any_noise")
 def test_an_answer_that_one_side_has_unread_is_left_out_on_both() -> None:
     def reads_one(asked: Asked) -> Reply:
         first = asked.material["REQUEST"] == ROWS[0].prompt_text
         return Reply("hm") if first and asked.material["ANSWER"] == "!" else Reply("SCORE: 3")
 
-    table, _ = scored(reads_one, {"name": "polite"}, unparsed_cap=0.3)
+    table, _ = scored(reads_one, {"name": "polite"})
     assert [item.unread for item in table] == [("polite",), None, None, None]
 
 

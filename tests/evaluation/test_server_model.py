@@ -11,6 +11,7 @@ import yaml
 
 from evaluation import generate
 from evaluation.evaluation_settings import Decoding, GenerationParams
+from evaluation.generation import answering_engine
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import SIDES, Answer, Respondent, Role, answers_of
 from evaluation.generation.backends.backend import BackendError
@@ -369,10 +370,11 @@ def test_a_server_that_is_away_is_named_with_the_field(engine: EngineServer) -> 
         answering_numerics()
 
 
-def test_a_server_that_does_not_answer_in_time_is_away() -> None:
+def test_a_server_that_does_not_answer_in_time_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering_engine, "ANSWER_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        settings(EngineServer(url), timeout_seconds=0.05)
+        settings(EngineServer(url))
         with pytest.raises(IncumbentError, match="no answer in time"):
             answering_numerics()
 

@@ -518,7 +518,6 @@ def test_a_confirmed_drift_trains_a_challenger_on_what_a_person_accepted(project
         "drift": {
             "false_alarms_per_year": 50,
             "minimum_reference": 150,
-            "minimum_units": 40,
             "perplexity_rows": 20,
         },
         "trigger": {"confirm_nights": 1, "minimum_labels": 30},

@@ -234,7 +234,7 @@ def test_where_training_does_not_fit_changes_are_told_with_what_they_need() -> N
     assert not trains(small)
     found = lighter(small)
     assert [one.change.partition(":")[0] for one in found] == [
-        "training.sft.gradient_checkpointing",
+        "training.adapter.gradient_checkpointing",
         "training.sft.batch_size",
         "training.adapter.quantization",
         "base.max_length",
@@ -380,18 +380,18 @@ def test_more_processors_take_fewer_minutes_and_have_a_price() -> None:
 @pytest.mark.usefixtures("project")
 def test_each_step_that_is_taken_is_counted_and_says_how_long_it_takes() -> None:
     Path("params.yaml").write_text(
-        "training: {domain: {epochs: 1, window: 64, held_out_share: 0.5}, sft: {epochs: 1},"
+        "training: {domain: {epochs: 1, window: 64}, sft: {epochs: 1},"
         " dpo: {epochs: 2, batch_size: 1}, kto: {epochs: 1, batch_size: 2}}\n"
     )
-    write_records(CURATED_DOCUMENTS, [Document.of("x" * 448, source=str(i)) for i in range(4)])
+    write_records(CURATED_DOCUMENTS, [Document.of("x" * 448, source=str(i)) for i in range(10)])
     pair = PreferencePair(prompt="why?", chosen="because it is so", rejected="no")
     rated = RatedAnswer(prompt="when?", completion="never", label=False)
     CURATED_PREFERENCES.write_bytes(pair.canonical() + b"\n" + rated.canonical() + b"\n")
     plan = planned()
     steps = plan["steps"]
     assert list(steps) == ["domain", "sft", "dpo", "kto"]
-    # 448 bytes are 128 tokens and what is around them; half of four texts are learnt.
-    assert (steps["domain"]["examples"], steps["domain"]["longest"]) == (5, 64)
+    # 448 bytes are 128 tokens and what is around them; nine of ten texts are learnt.
+    assert (steps["domain"]["examples"], steps["domain"]["longest"]) == (19, 64)
     assert (steps["dpo"]["examples"], steps["dpo"]["batches"]) == (1, 2)
     assert steps["dpo"]["read"] == steps["dpo"]["tokens"] / 2  # once, of two epochs
     assert steps["kto"]["examples"] == 4  # two answers, a bad one, and a row as a good one
@@ -479,7 +479,9 @@ def test_rows_that_are_not_split_are_dealt_by_the_shares() -> None:
 
 @pytest.mark.usefixtures("machine")
 def test_before_any_row_the_limits_of_the_settings_count() -> None:
-    Path("params.yaml").write_text("curation: {curate: {train: 500, dev: 50, sealed: 100}}\n")
+    Path("params.yaml").write_text(
+        "training: {sft: {rows: 500}}\ncuration: {curate: {dev: 50, sealed: 100}}\n"
+    )
     plan = planned()
     assert plan["tokens"]["trained"] == 500 * 80
     assert "80 tokens a row" in plan["assumed"][0]

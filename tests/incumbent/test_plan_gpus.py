@@ -205,7 +205,7 @@ def test_a_wrong_group_is_refused(given: str, problem: str) -> None:
 @pytest.fixture
 def project() -> None:
     Path("params.yaml").write_text(
-        "training: {sft: {epochs: 3}}\ncuration: {curate: {train: 1200, dev: 100, sealed: 200}}\n"
+        "training: {sft: {epochs: 3, rows: 1200}}\ncuration: {curate: {dev: 100, sealed: 200}}\n"
     )
 
 

@@ -29,7 +29,7 @@ training: # how it learns
   sft:
       rows: 200 # enough
       epochs:   2 # twice
-      lora_plus_ratio: 16
+      patience: 3
   adapter: {start: champion, r: 8}
 
 monitoring:
@@ -109,9 +109,9 @@ def test_a_recipe_goes_into_the_settings_and_all_else_keeps_its_bytes() -> None:
 
 def test_what_a_recipe_does_not_name_gets_its_default_where_the_file_has_it() -> None:
     written = values(with_recipe(SETTINGS, read_recipe("brief")))
-    assert written["sft.lora_plus_ratio"] == 1
+    assert written["sft.patience"] is None
     assert written["sft.rows"] == 200
-    assert "sft.schedule" not in written
+    assert "adapter.schedule" not in written
 
 
 def test_the_same_recipe_again_changes_nothing() -> None:

@@ -16,6 +16,7 @@ from evaluation.preference.preference_pairs import PREFERENCES
 from incumbent.cli import app
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.monitoring_settings import TriggerParams
+from monitoring.trigger import acceptance
 from monitoring.trigger.acceptance import Acceptance, accept, accepted_prompts
 from monitoring.trigger.door import WAIVE, read_set_aside
 from monitoring.trigger.labels import LABELLED, Label, label_of
@@ -29,12 +30,14 @@ from registry.store import Registry
 from tests.curation.test_gate import CONTRACT
 from tests.monitoring.test_labels import asked, queued, written
 
-PARAMS = TriggerParams(labels_per_user=3, labels_at_once=5)
+PARAMS = TriggerParams(labels_per_user=3)
 Accept = Callable[..., Acceptance]
 
 
 @pytest.fixture
-def taken(registry: Registry) -> Accept:
+def taken(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Accept:
+    monkeypatch.setattr(acceptance, "LABELS_AT_ONCE", 5)
+
     def take(labels: list[Label], params: TriggerParams = PARAMS) -> Acceptance:
         return accept(labels, registry, "checked", params)
 
@@ -115,7 +118,7 @@ def test_one_user_has_so_many_rows_and_all_have_so_many(taken: Accept) -> None:
     assert answers() == ["a jane0", "a jane1", "a jane2", "a joe0", "a joe1"]
     assert found.left_out == (
         "497 left out: over monitoring.trigger.labels_per_user, 3",
-        "4 left out: over monitoring.trigger.labels_at_once, 5",
+        "4 left out: over 5 labels at once",
     )
 
 

@@ -25,7 +25,7 @@ from monitoring.carried_labels import (
 )
 from monitoring.night_context import NightContext
 from monitoring.trigger.acceptance import accept
-from monitoring.trigger.labels import LABELLED, Label, labelled_row
+from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, Label, labelled_row
 from project.erasures import ERASED, Erasure
 from project.errors import IncumbentError
 from project.records.data import Row, Split
@@ -165,15 +165,15 @@ def rotation(by: str) -> Rotation:
 
 
 def test_the_queue_and_what_waits_are_carried_too(context: NightContext) -> None:
-    queue = context.trigger.queue
+    queue = LABEL_QUEUE
     waits = queue.with_name("user-corrections.json")
     machine("a")
-    queue.parent.mkdir()
+    queue.parent.mkdir(parents=True)
     queue.write_text("[]")
     waits.write_text(json.dumps([task("a")]))
     before = carried(context)
     machine("b")
-    queue.parent.mkdir()
+    queue.parent.mkdir(parents=True)
     waits.write_text(json.dumps([task("b")]))
     bring_labels(context, [before])
     assert queue.read_text() == "[]"
@@ -211,10 +211,10 @@ def test_what_is_accepted_between_nights_is_in_the_next_night_of_any_machine(
 ) -> None:
     machine("a")
     first = label(context.registry, 1)
-    assert carry_accepted(context.registry, context.trigger) == []
+    assert carry_accepted(context.registry) == []
     machine("b")
     second = label(context.registry, 2)
-    assert carry_accepted(context.registry, context.trigger) == []
+    assert carry_accepted(context.registry) == []
     assert {row.id for row in Row.read_lines(LABELLED)} == {first.id, second.id}
     waiting = labels_waiting(context.registry)
     assert waiting is not None
@@ -231,10 +231,10 @@ def test_what_is_accepted_between_nights_is_in_the_next_night_of_any_machine(
 def test_what_somebody_accepts_during_a_night_waits_for_the_next(context: NightContext) -> None:
     machine("a")
     label(context.registry, 1)
-    carry_accepted(context.registry, context.trigger)
+    carry_accepted(context.registry)
     taken = labels_waiting(context.registry)
     label(context.registry, 2)
-    carry_accepted(context.registry, context.trigger)
+    carry_accepted(context.registry)
     let_go(context.registry, taken)
     assert labels_waiting(context.registry) not in (None, taken)
 

@@ -38,7 +38,6 @@ def said(now: UserDays, before: UserDays, rng: Generator, nights: int = 1) -> Si
         before,
         LEVEL,
         nights=nights,
-        minimum_units=50,
         minimum_effect=0.0,
         rng=rng,
     ).reading
@@ -156,7 +155,6 @@ def level_found(worse: float, days: int) -> SignalReading:
         rated(range(days), rng),
         1e-4,
         nights=1,
-        minimum_units=50,
         minimum_effect=0.0,
         rng=rng,
     ).reading

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from scipy.stats import binom, hypergeom, norm
 
 from monitoring.drift.alarm_budget import NIGHTS, night_tests
-from monitoring.drift.compare_sets import MINIMUM_EFFECT, MINIMUM_UNITS, always, compare
+from monitoring.drift.compare_sets import MINIMUM_EFFECT, always, compare
 from monitoring.drift.matched_sets import Pool
 from monitoring.drift.permutation import p_value
 from monitoring.drift.reference import Reference
-from monitoring.drift.season import ALWAYS, Season
+from monitoring.drift.season import ALWAYS, Cut, Season
 from monitoring.drift.signal_tests import SignalTest, overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays
-from monitoring.monitoring_settings import Cut, DriftParams
+from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.feedback import Ratings
 from monitoring.signals.signal import Batch, Floats, Ints
 from project.records.drift import DriftVerdict
@@ -155,7 +155,6 @@ def test_a_shift_that_matters_to_nobody_is_no_drift_however_sure_it_is() -> None
         UserDays({FEEDBACK.name: before.astype(np.float32)}, one(count)),
         level=0.01,
         nights=1,
-        minimum_units=MINIMUM_UNITS,
         minimum_effect=MINIMUM_EFFECT,
         rng=rng,
     ).reading

@@ -17,7 +17,7 @@ from project.records.drift import (
     SignalReading,
 )
 
-PARAMS = TriggerParams(confirm_nights=2, calm_nights=3, cooldown_days=7, minimum_labels=50)
+PARAMS = TriggerParams(confirm_nights=2, cooldown_days=7, minimum_labels=50)
 FIRST = date(2026, 3, 1)
 ENOUGH = Facts(labels=50, harm="rated worse", in_flight=None)
 D, N = DriftVerdict.DRIFT, DriftVerdict.NO_DRIFT
@@ -180,7 +180,7 @@ def test_however_many_lost_the_cooldown_has_an_end() -> None:
 
 
 def test_a_cooldown_that_the_settings_ask_for_is_not_cut() -> None:
-    params = PARAMS.model_copy(update={"cooldown_days": 90, "backoff": 1e300})
+    params = PARAMS.model_copy(update={"cooldown_days": 90})
     assert retrain_days(story([D] * 200, params=params)) == [1, 91, 181]
 
 

@@ -18,6 +18,7 @@ from monitoring.scheduling.outbox import newest_notices
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Floats
 from monitoring.traffic import traffic_store
+from monitoring.trigger.labels import LABEL_QUEUE
 from project.canonical import digest_file
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftState, DriftVerdict, Night
@@ -147,14 +148,14 @@ def users(night: Night, nights: int) -> int:
 def test_a_late_night_of_drift_takes_no_action_and_later_states_stay(
     context: NightContext,
 ) -> None:
-    trigger = TriggerParams(confirm_nights=1, minimum_labels=1, queue=context.trigger.queue)
+    trigger = TriggerParams(confirm_nights=1, minimum_labels=1)
     context = dataclasses.replace(context, trigger=trigger)
     run(context, 3), run(context, 4, [])
     after = run(context, 5)
     late = run(context, 4, rows_of(4, new_share=0.5))
     assert (late.verdict, late.action) == (DRIFT, Action.NONE)
     assert night_of(context, 5) == after
-    assert not context.trigger.queue.exists()
+    assert not LABEL_QUEUE.exists()
     following = run(context, 6)
     assert following.state is not DriftState.ACT
     assert nights_before(context.registry.engine, "bank", day(7))[-3].verdict is DRIFT

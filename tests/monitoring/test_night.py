@@ -34,7 +34,7 @@ from monitoring.scheduling.scheduler import Scheduler
 from monitoring.signals.signal import Floats
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept
-from monitoring.trigger.labels import LABELLED, pseudonym, read_labels
+from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, pseudonym, read_labels
 from project.files import home
 from project.model_pins import ModelChoice, locate, pin
 from project.paths import CALIBRATION, REWARD
@@ -103,7 +103,7 @@ def site_of(registry: Registry, labels: int = 10_000) -> NightContext:
         keep_days=90,
         # What is asked here is the same on every day: a Saturday is no other kind of day.
         drift=DriftParams(perplexity_rows=0, minimum_reference=200, weekend=()),
-        trigger=TriggerParams(minimum_labels=labels, queue=Path("queue.json")),
+        trigger=TriggerParams(minimum_labels=labels),
     )
 
 
@@ -142,7 +142,7 @@ def test_quiet_nights_are_quiet_and_a_drift_ends_in_a_queue_where_labels_are_mis
     waiting = f"{len(corrected)} corrections of users wait in it until a person accepts them"
     assert waiting in second.reasons  # those of both nights
     assert any("coin" in text or "token" in text or "nft" in text for text in told(second))
-    queue = json.loads(context.trigger.queue.read_bytes())
+    queue = json.loads(LABEL_QUEUE.read_bytes())
     assert all("which" in task["data"]["prompt"] for task in queue[:10])
     assert "drift" in page_path("bank", START + timedelta(days=6)).read_text().lower()
 
@@ -160,9 +160,7 @@ def test_500_corrections_of_one_user_wait_until_a_person_accepts_them(
     context: NightContext,
 ) -> None:
     """Through the real night, and the real split of the rows; then an annotator confirms them."""
-    context = dataclasses.replace(
-        context, trigger=TriggerParams(minimum_labels=20, queue=Path("queue.json"))
-    )
+    context = dataclasses.replace(context, trigger=TriggerParams(minimum_labels=20))
     attack = [correction_of(i) for i in range(500)]
     base = [
         Row.of(f"what is number {i}?", f"it is {i}", group=f"g{i}", source="s") for i in range(400)
@@ -174,7 +172,7 @@ def test_500_corrections_of_one_user_wait_until_a_person_accepts_them(
     assert (night.verdict, night.action) == (DRIFT, Action.LABEL)
     assert (LABELLED.exists(), read_changes()) == (False, {})
     before = curate(base, read_changes(), params).parts
-    queue = json.loads(Path("queue.json").read_bytes())
+    queue = json.loads(LABEL_QUEUE.read_bytes())
     theirs = [task for task in queue if task["data"]["user"] == pseudonym(attack[0])]
     assert len(theirs) == 50
     assert any("450 left out: over monitoring.trigger.labels_per_user" in r for r in night.reasons)
@@ -196,10 +194,10 @@ def test_500_corrections_of_one_user_wait_until_a_person_accepts_them(
 def test_a_retrain_starts_once_a_person_accepted_what_many_users_wrote(
     context: NightContext,
 ) -> None:
-    trigger = TriggerParams(minimum_labels=20, confirm_nights=1, queue=Path("queue.json"))
+    trigger = TriggerParams(minimum_labels=20, confirm_nights=1)
     context = dataclasses.replace(context, trigger=trigger)
     assert run(context, 5, of_users(day_of(5, new_share=0.4))).action is Action.LABEL
-    queue = json.loads(Path("queue.json").read_bytes())
+    queue = json.loads(LABEL_QUEUE.read_bytes())
     for task in queue:
         task["annotations"] = [{"result": [{"value": {"text": ["what is right"]}}]}]
     Path("export.json").write_text(json.dumps(queue))
@@ -249,7 +247,7 @@ def test_what_trusted_users_write_is_accepted_by_the_night_and_recorded_as_such(
     assert again.to_label
     accept_and_queue(context, again, again.to_label)
     assert (again.action, len(read_changes())) == (Action.RETRAIN, 1)
-    queue = json.loads(trigger.queue.read_bytes())
+    queue = json.loads(LABEL_QUEUE.read_bytes())
     waiting = {task["data"]["prompt"] for task in queue if "predictions" in task}
     assert waiting and not waiting & theirs
 

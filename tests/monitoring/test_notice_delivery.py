@@ -206,9 +206,12 @@ def test_one_notice_that_fails_lets_the_others_through(told: Engine, clock: Cloc
     assert received.headers[1]["idempotency-key"] == "another"
 
 
-def test_a_notice_that_is_given_up_is_kept_and_can_be_revived(told: Engine, clock: Clock) -> None:
+def test_a_notice_that_is_given_up_is_kept_and_can_be_revived(
+    told: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notice_delivery, "ATTEMPTS", 2)
     with receiver(500, 500) as received:
-        params = local(received.url, attempts=2)
+        params = local(received.url)
         for _ in range(3):
             deliver(told, params, clock)
             clock.forward(hours=6)
@@ -420,8 +423,6 @@ def test_the_checked_address_is_the_one_that_is_used_and_must_prove_its_name(
             f"{{webhook: https://evil.example.com/{SECRET}, allowed_hosts: [hooks.slack.com]}}",
             "its host evil.example.com is none of hooks.slack.com",
         ),
-        ("timeout_seconds: 0", "timeout_seconds"),
-        ("attempts: 0", "attempts"),
         ("command: ['']", "command"),
         ("telegram: x", "telegram"),
     ],
@@ -458,7 +459,7 @@ def test_no_log_line_and_no_row_shows_the_secret_of_an_address(
     with receiver(*answers) as received:
         deliver(told, local(received.url), clock)
     clock.forward(hours=6)
-    deliver(told, local(received.url, timeout_seconds=1), clock)  # nobody listens there any more
+    deliver(told, local(received.url), clock)  # nobody listens there any more
     assert SECRET not in caplog.text
 
 
@@ -493,8 +494,10 @@ def test_a_command_that_fails_is_run_again_later(
     told: Engine,
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert deliver(told, NoticeParams(command=failing, timeout_seconds=0.5), clock) == 0
+    monkeypatch.setattr(notice_delivery, "SECONDS", 0.5)
+    assert deliver(told, NoticeParams(command=failing), clock) == 0
     assert complaint in caplog.text
     assert depth(told) == (1, 0)
 

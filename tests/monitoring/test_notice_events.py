@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from monitoring.night import notices
-from monitoring.scheduling import outbox
+from monitoring.scheduling import notice_delivery, outbox
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
-from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.service import serve
 from monitoring.scheduling.webhook import (
@@ -24,8 +23,7 @@ from monitoring.scheduling.webhook import (
 from project.errors import IncumbentError, InputError
 from project.records.drift import Action, DriftVerdict, RetrainOutcome
 from project.records.events import EventKind
-from project.settings import load
-from registry.notices import Notice
+from registry.notices import Notice, NoticeState, SentNotice, depth, newest_notices
 from registry.registry_settings import RegistryParams
 from registry.storage.database import connect, writing
 from registry.store import Registry
@@ -109,13 +107,10 @@ def test_what_a_person_wrote_becomes_one_line_of_text(registry: Registry, tmp_pa
 
 
 def test_the_settings_name_what_people_hear_of_and_nothing_is_told_by_default() -> None:
-    assert RegistryParams().announced == ()
-    Path("params.yaml").write_text("registry: {event_notices: true}\n")
-    kinds = load(RegistryParams).announced
-    assert kinds[:6] == ("submit", "decide", "promote", "rollback", "reject", "delete")
-    assert kinds[6:] == ("deploy-failed", "experiment-end")
+    assert RegistryParams().event_notices == ()
+    Path("params.yaml").write_text("registry: {event_notices: [promote, deploy-failed]}\n")
     with Registry.here() as registry:
-        assert registry.announced == kinds
+        assert registry.announced == ("promote", "deploy-failed")
 
 
 # --- signatures ---------------------------------------------------------------------------------
@@ -273,9 +268,12 @@ def test_each_try_is_kept_with_its_host_and_its_problem_and_no_address(
     assert received.url.rpartition("/")[2] not in found.model_dump_json()
 
 
-def test_one_notice_that_was_given_up_is_revived_alone(engine: Engine, clock: Clock) -> None:
+def test_one_notice_that_was_given_up_is_revived_alone(
+    engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notice_delivery, "ATTEMPTS", 1)
     tell(engine, clock, NOTICE, NOTICE.model_copy(update={"key": "another"}))
-    params = NoticeParams(command=("false",), attempts=1)
+    params = NoticeParams(command=("false",))
     deliver(engine, params, clock)
     deliver(engine, params, clock)
     given_up = newest_notices(engine, 10, state=NoticeState.GIVEN_UP)

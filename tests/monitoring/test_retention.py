@@ -22,7 +22,7 @@ from monitoring.retention import (
 )
 from monitoring.scheduling.outbox import OVER
 from monitoring.trigger.door import SET_ASIDE, read_set_aside, set_aside
-from monitoring.trigger.labels import labelled_row
+from monitoring.trigger.labels import LABEL_QUEUE, labelled_row
 from project.files import home
 from project.records.adapters import Adapter
 from project.records.drift import DriftVerdict
@@ -45,7 +45,7 @@ def context(make_adapter: Make) -> Iterator[NightContext]:
     with Registry(home() / "registry", "bank", clock=lambda: NOW) as registry:
         version = registry.submit(*make_adapter("a"), "test")
         registry.promote(version.number, "test", force=True)
-        trigger = TriggerParams(confirm_nights=1, queue=Path("datasets/queue/labels.json"))
+        trigger = TriggerParams(confirm_nights=1)
         made = dataclasses.replace(site_of(registry), keep_days=KEEP, trigger=trigger)
         for number in range(3):
             made.traffic.append(rows_of(number))
@@ -136,11 +136,11 @@ def test_old_prompts_leave_the_queue_and_what_is_no_queue_stays(tmp_path: Path) 
 
 
 def test_what_was_set_aside_leaves_with_the_traffic(context: NightContext) -> None:
-    place = context.trigger.queue.with_name(SET_ASIDE)
+    place = LABEL_QUEUE.with_name(SET_ASIDE)
     row = labelled_row(f"about {WORD}?", "so", str(day(0)))
     for number in (0, 3):
         at = f"{day(number)}T10:00:00Z"
-        set_aside([row], {row.id: f"for reason {number}"}, context.trigger.queue, at)
+        set_aside([row], {row.id: f"for reason {number}"}, LABEL_QUEUE, at)
     forget_queued(context, day(1 + KEEP))
     assert [one.reason for one in read_set_aside(place)] == ["for reason 3"]
     forget_queued(context, day(4 + KEEP))

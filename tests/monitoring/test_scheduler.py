@@ -20,6 +20,7 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, make_url
 
+from monitoring.scheduling import schedule_settings
 from monitoring.scheduling.cron import Cron, due
 from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.job import JobResult, StoppedError, UnchangedError, Work
@@ -175,7 +176,6 @@ def test_weekdays_are_crons_and_begin_on_sunday(weekdays: str, expected: set[str
         ("health: '9464'", "health: .*'9464' is no host:port"),
         ("health: 'localhost:70000'", "is no host:port"),
         ("catch_up_days: 0", "catch_up_days: "),
-        ("lease_minutes: 0", "lease_minutes: "),
         ("nightly: ''", "no cron line"),
         ("hourly: x", "hourly: "),
     ],
@@ -350,7 +350,14 @@ def test_a_stop_that_comes_just_before_a_run_reaches_it(engine: Engine) -> None:
     assert (run.state, run.attempts) == (RunState.WAITING, 0)
 
 
-def test_who_lost_the_lease_is_told_at_once_and_leaves_nothing(engine: Engine) -> None:
+@pytest.fixture
+def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule_settings, "LEASE", timedelta(seconds=0.06))
+
+
+def test_who_lost_the_lease_is_told_at_once_and_leaves_nothing(
+    engine: Engine, short_lease: None
+) -> None:
     clock, stopped = Clock("2026-03-10T03:00:00Z"), []
 
     def work(claimed: Claim, stop: Event) -> JobResult:
@@ -359,7 +366,7 @@ def test_who_lost_the_lease_is_told_at_once_and_leaves_nothing(engine: Engine) -
         stopped.append(stop.wait(LONG))
         return JobResult("too late")
 
-    params = ScheduleParams(catch_up_days=1, lease_minutes=0.001)
+    params = ScheduleParams(catch_up_days=1)
     Scheduler(params, [job(work)], engine, clock=clock).tick()
     (run,) = runs_of(engine, NAME)
     assert stopped == [True]
@@ -367,7 +374,7 @@ def test_who_lost_the_lease_is_told_at_once_and_leaves_nothing(engine: Engine) -
 
 
 def test_a_run_whose_lease_cannot_be_renewed_in_time_is_stopped_and_free_later(
-    engine: Engine, tmp_path: Path
+    engine: Engine, tmp_path: Path, short_lease: None
 ) -> None:
     clock, stopped = Clock("2026-03-10T03:00:00Z"), []
     there, away = tmp_path / "registry.db", tmp_path / "away.db"
@@ -383,7 +390,7 @@ def test_a_run_whose_lease_cannot_be_renewed_in_time_is_stopped_and_free_later(
         there.rmdir()
         away.rename(there)
 
-    params = ScheduleParams(catch_up_days=1, lease_minutes=0.001)
+    params = ScheduleParams(catch_up_days=1)
     Scheduler(params, [job(work)], engine, clock=clock, pause=pause).tick()
     (run,) = runs_of(engine, NAME)
     assert stopped == [True]

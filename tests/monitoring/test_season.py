@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from monitoring.drift.season import ALWAYS, Season, days_of
+from monitoring.drift.season import ALWAYS, Cut, Season, days_of
 from monitoring.features.signal_inputs import times_of
-from monitoring.monitoring_settings import Cut, Weekday
+from monitoring.monitoring_settings import Weekday
 from monitoring.signals.signal import Times
 from project.records.traffic import Traffic
 

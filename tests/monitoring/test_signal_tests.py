@@ -40,7 +40,6 @@ def each_test(shifts: list[float], rng: Generator) -> Iterator[SignalTest]:
             before,
             {RATINGS.name: 0.002, NOVELTY.name: 0.002},
             nights=1,
-            minimum_units=50,
             minimum_effect=0.02,
             rng=rng,
         )

@@ -54,7 +54,6 @@ def test_few_users_of_many_nights_are_not_enough_to_say_anything() -> None:
         before,
         level=0.01,
         nights=28,
-        minimum_units=50,
         minimum_effect=0,
         rng=rng,
     )

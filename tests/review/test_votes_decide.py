@@ -24,7 +24,7 @@ from tests.review.conftest import Browser
 
 SETTINGS = """\
 registry: {{family: test}}
-review: {{votes: {votes}, repeats: 0}}
+review: {{votes: {votes}}}
 evaluation:
   scoring: {{metrics: [length]}}
   preference: {{source: {source}, judge: {{url: '{url}', model: m}}}}
@@ -46,7 +46,8 @@ def judge() -> Iterator[str]:
 
 
 @pytest.fixture
-def here(isolate: Path) -> Iterator[Registry]:
+def here(isolate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    monkeypatch.setattr("review.voting.routes.REPEATS", 0)  # nobody is asked twice
     Path("params.yaml").write_text("registry: {family: test}\n")
     with Registry.here() as registry:
         yield registry
@@ -68,7 +69,7 @@ def submitted(source: str, url: str, ratings: str = "") -> None:
 
 
 def browsers(registry: Registry, source: str) -> list[Browser]:
-    site = Site(registry, ReviewParams(repeats=0), b"s" * 32, clock=registry.clock)
+    site = Site(registry, ReviewParams(), b"s" * 32, clock=registry.clock)
     app = create_app(site)
     return [Browser(app, name) for name in REVIEWERS[source]]
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from evaluation.generation.backends.backend import Endpoint
 from project.errors import InputError
 from project.files import home
+from project.rate_limit import Buckets
 from project.settings import PARAMS
 from serving.callers.who_asks import KeyFile, add_key
 from serving.deploying.route_table import RouteTable
@@ -95,7 +96,8 @@ def test_one_caller_s_feedback_is_limited_and_another_s_goes_on(
     make_gateway: MakeGateway, listener: Listener
 ) -> None:
     keys = {name: add_key(Path("keys.yaml"), name) for name in ("ann", "bob")}
-    gateway = make_gateway(feedback_a_minute=2)
+    gateway = make_gateway()
+    gateway.feedback_rate = Buckets(2)
     gateway.keys = KeyFile(Path("keys.yaml"))
     client = client_of(gateway)
     told = []

@@ -42,7 +42,7 @@ def sft_trainer(base: Path, params: SftParams = SFT, adapter: AdapterParams = AD
     from training.steps.arguments import measuring, step_arguments
 
     rows = [{"prompt": f"What is {i} plus {i}?", "completion": " one" * (i + 2)} for i in range(12)]
-    arguments = step_arguments(params, "float32", len(rows), seed=0)
+    arguments = step_arguments(params, adapter, "float32", len(rows))
     arguments |= measuring(params, len(rows), params.evaluations)
     trainer = SFTTrainer(
         model=add_adapter(load_base(base, adapter, NUMERICS), adapter, NUMERICS),

@@ -264,15 +264,3 @@ def test_rows_that_teach_nothing_are_refused(tokenizer: Any, tmp_path: Path) -> 
     silent = RowTokens((1, 2, 3), (True, False, False))  # nothing stands before the first token
     with pytest.raises(InputError, match="no row or document has a token to learn"):
         packed_trainer(made(), tokenizer, [silent], arguments(tmp_path, 2))
-
-
-def test_b_learns_faster_than_a_with_lora_plus(tokenizer: Any, tmp_path: Path) -> None:
-    trainer = trained_by_us(tokenizer, arguments(tmp_path, 2), loraplus_ratio=8)
-    trainer.create_optimizer()
-    names = {weight: name for name, weight in trainer.model.named_parameters()}
-    rates = {
-        "lora_B" in names[weight]: group["lr"]
-        for group in trainer.optimizer.param_groups
-        for weight in group["params"]
-    }
-    assert rates == {False: pytest.approx(0.01), True: pytest.approx(0.08)}

@@ -88,7 +88,7 @@ def test_a_new_row_changes_no_more_than_its_own_place_among_the_drawn() -> None:
 )
 def test_both_sides_count_alike_in_all(good: int, bad_: int, weights: tuple[float, float]) -> None:
     examples = [rated(f"q{i}", "a", good=i < good) for i in range(good + bad_)]
-    found = balanced(examples, 1, 1)
+    found = balanced(examples)
     assert (found.desirable, found.undesirable) == weights
     assert good * found.desirable == bad_ * found.undesirable
 

@@ -4,7 +4,7 @@ import pytest
 from trl import SFTConfig
 
 from training.steps.arguments import measuring, one_device, optimizer_steps, step_arguments
-from training.training_settings import SftParams
+from training.training_settings import AdapterParams, SftParams
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_it_measures_itself_as_often_as_asked_and_never_without_anything_to_meas
 
 
 def test_a_batch_is_not_split_among_gpus() -> None:
-    config = SFTConfig(**step_arguments(SftParams(), "float32", 8, seed=0))
+    config = SFTConfig(**step_arguments(SftParams(), AdapterParams(), "float32", 8))
     config._n_gpu = 2
     assert one_device(config).train_batch_size == SftParams().batch_size
 
@@ -39,5 +39,5 @@ def test_patience_without_a_measurement_is_refused() -> None:
 
 
 def test_the_warm_up_is_a_share_of_all_steps() -> None:
-    params = SftParams(batch_size=1, epochs=2, warmup_share=0.1)
-    assert step_arguments(params, "float32", 50, seed=0)["warmup_steps"] == 10
+    params, adapter = SftParams(batch_size=1, epochs=2), AdapterParams(warmup_share=0.1)
+    assert step_arguments(params, adapter, "float32", 50)["warmup_steps"] == 10

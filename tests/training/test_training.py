@@ -136,8 +136,8 @@ import torch
 from accelerate import Accelerator
 from trl import SFTConfig
 from training.steps.arguments import step_arguments
-from training.training_settings import SftParams
-config = SFTConfig(**step_arguments(SftParams(), {precision!r}, 4, 0))
+from training.training_settings import AdapterParams, SftParams
+config = SFTConfig(**step_arguments(SftParams(), AdapterParams(), {precision!r}, 4))
 print(config.mixed_precision, Accelerator(cpu=True).mixed_precision)
 """
     done = subprocess.run(

@@ -68,11 +68,9 @@ class StepSetup:
 # --- memory ---------------------------------------------------------------------------------------
 
 FLOAT32 = 4
-# NF4: four bits, and the scales of blocks of 64 weights: half a bit a weight in float32, 0.127 when
-# they are quantised in turn (QLoRA, Dettmers et al. 2023, arXiv 2305.14314, section 3). LLM.int8():
-# a byte.
+# NF4: four bits, and 0.127 for the scales of blocks of 64 weights, which are quantised in turn
+# (QLoRA, Dettmers et al. 2023, arXiv 2305.14314, section 3). LLM.int8(): a byte.
 QUANTIZED: dict[Quantization, float] = {"nf4": (4 + 0.127) / 8, "int8": 1.0}
-NF4_PLAIN_SCALES = (4 + 0.5) / 8
 LORA_STATES = 4  # of each weight: itself, its gradient and Adam's two moments
 LORA_LAYERS = 7  # products of a layer, each with a LoRA
 
@@ -125,16 +123,11 @@ def training_peak(setup: StepSetup) -> Peak:
 
 def trained_weights(setup: StepSetup) -> int:
     """The layers as they are quantised; embedding and head as they are computed with."""
-    shape, width = setup.shape, setup.on.bytes
-    each = width if setup.dequantized else bytes_of_a_weight(setup.adapter, width)
-    return round(shape.linear * each) + (shape.weights - shape.linear) * width
-
-
-def bytes_of_a_weight(adapter: AdapterParams, width: int) -> float:
-    """Of a layer's weight as it is quantised; `width`: bytes of a number that is not."""
-    if adapter.quantization == "nf4" and not adapter.double_quantization:
-        return NF4_PLAIN_SCALES
-    return QUANTIZED.get(adapter.quantization, width)
+    shape, adapter = setup.shape, setup.adapter
+    each: float = setup.on.bytes
+    if adapter.quantization != "none" and not setup.dequantized:
+        each = QUANTIZED[adapter.quantization]
+    return round(shape.linear * each) + (shape.weights - shape.linear) * setup.on.bytes
 
 
 def adapter_bytes(shape: BaseShape, r: int, on: Computing) -> int:
@@ -150,7 +143,7 @@ def activations_of(setup: StepSetup, logits: int) -> int:
     """
     shape, adapter = setup.shape, setup.adapter
     layer = setup.at_once * kept_by_a_layer(shape, setup.on, adapter.r, adapter.dropout)
-    if not setup.params.gradient_checkpointing:
+    if not adapter.gradient_checkpointing:
         return shape.layers * layer
     inputs = shape.layers * setup.at_once * shape.hidden * setup.on.bytes
     return inputs + max(0, layer - logits)

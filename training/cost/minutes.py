@@ -19,7 +19,7 @@ def step_seconds(setup: StepSetup, speed: Speed, work: StepWork) -> float:
     for a LoRA's, which has a gradient of its own; attention compares a token with each of its row.
     """
     shape, lora = setup.shape, setup.shape.lora(setup.adapter.r)
-    passes = 3 if setup.params.gradient_checkpointing else 2  # there, back, and there again
+    passes = 3 if setup.adapter.gradient_checkpointing else 2  # there, back, and there again
     sequences = work.examples * setup.sequences * setup.params.epochs
     weights = shape.linear + shape.compared(work.tokens / max(1.0, sequences))
     few = setup.on.gpu or setup.packed  # TRL scores prompts too on a processor

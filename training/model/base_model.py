@@ -133,7 +133,7 @@ def quantization_config(
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=params.double_quantization,
+        bnb_4bit_use_double_quant=True,  # saves 0.37 bits a weight: QLoRA, section 3
         bnb_4bit_compute_dtype=dtype,
         bnb_4bit_quant_storage=dtype if split else None,
     )

@@ -10,7 +10,7 @@ from transformers.pytorch_utils import Conv1D
 from project.errors import InputError
 from project.records.adapters import Quantization
 from project.settings import PARAMS, line_of, parse
-from training.cost.memory import QUANTIZED, bytes_of_a_weight
+from training.cost.memory import QUANTIZED
 from training.training_settings import AdapterParams
 
 # --- base layers ----------------------------------------------------------------------------------
@@ -130,7 +130,9 @@ def weights_bytes(layers: BaseLayers, params: AdapterParams, width: int) -> floa
 def each(params: AdapterParams, width: int) -> float:
     """Bytes of a linear layer's weight. `auto` dequantises only what is small beside the memory."""
     dequantized = params.quantization == "nf4" and params.dequantize_once is True
-    return width if dequantized else bytes_of_a_weight(params, width)
+    if params.quantization == "none" or dequantized:
+        return width
+    return QUANTIZED[params.quantization]
 
 
 def lighter(layers: BaseLayers, params: AdapterParams, width: int, memory: int) -> str:

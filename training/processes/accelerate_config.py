@@ -97,7 +97,7 @@ def fsdp_config() -> dict[str, Any]:
         "fsdp_cpu_ram_efficient_loading": True,  # one process reads the base, not each of them
         "fsdp_state_dict_type": "FULL_STATE_DICT",
         "fsdp_offload_params": False,
-        "fsdp_activation_checkpointing": False,  # the step's gradient_checkpointing does that
+        "fsdp_activation_checkpointing": False,  # gradient_checkpointing does that
     }
 
 

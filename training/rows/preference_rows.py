@@ -117,13 +117,13 @@ class SideWeights:
     undesirable: float
 
 
-def balanced(examples: Sequence[RatedExample], desirable: float, undesirable: float) -> SideWeights:
-    """Weights by which both sides count alike in all, but for what the settings say: the side with
-    more examples is weighed down (Ethayarajh et al. 2024, equation 8). Both sides must be there.
+def balanced(examples: Sequence[RatedExample]) -> SideWeights:
+    """Weights by which both sides count alike in all: the side with more examples is weighed down
+    (Ethayarajh et al. 2024, equation 8). Both sides must be there.
     """
     good = sum(one.good for one in examples)
     bad = len(examples) - good
-    return SideWeights(desirable * min(1.0, bad / good), undesirable * min(1.0, good / bad))
+    return SideWeights(min(1.0, bad / good), min(1.0, good / bad))
 
 
 def mixed(examples: Sequence[RatedExample], batch: int, seed: int) -> list[RatedExample]:

@@ -8,11 +8,11 @@ import torch
 
 from project.libraries import mix_precision
 from project.records.adapters import Precision
-from training.training_settings import StepParams
+from training.training_settings import AdapterParams, StepParams
 
 
 def step_arguments(
-    params: StepParams, precision: Precision, examples: int, seed: int
+    params: StepParams, adapter: AdapterParams, precision: Precision, examples: int
 ) -> dict[str, Any]:
     """What SFTConfig, DPOConfig and KTOConfig have in common, for so many examples an epoch."""
     steps = optimizer_steps(params, examples)
@@ -22,14 +22,14 @@ def step_arguments(
         "per_device_train_batch_size": params.batch_size,
         "gradient_accumulation_steps": params.gradient_accumulation,
         "learning_rate": params.learning_rate,
-        "lr_scheduler_type": params.schedule if params.schedule != "constant" else CONSTANT,
-        "warmup_steps": round(params.warmup_share * steps),
-        "gradient_checkpointing": params.gradient_checkpointing,
+        "lr_scheduler_type": SCHEDULES.get(adapter.schedule, adapter.schedule),
+        "warmup_steps": round(adapter.warmup_share * steps),
+        "gradient_checkpointing": adapter.gradient_checkpointing,
         **mix_precision(precision),
         "ddp_find_unused_parameters": False,  # each LoRA has a part in each pass
         "use_cpu": not torch.cuda.is_available(),
         "dataloader_pin_memory": torch.cuda.is_available(),
-        "seed": seed,
+        "seed": adapter.seed,
         "disable_tqdm": True,  # a callback says how far it is
         "logging_steps": 1,
         "include_num_input_tokens_seen": "non_padding",
@@ -39,7 +39,7 @@ def step_arguments(
     }
 
 
-CONSTANT = "constant_with_warmup"
+SCHEDULES = {"constant": "constant_with_warmup"}  # in transformers' words
 
 
 def one_device(config: Any) -> Any:

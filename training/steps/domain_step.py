@@ -16,7 +16,7 @@ from training.rows.row_tokens import row_tokens
 from training.steps.arguments import measuring, one_device, step_arguments
 from training.steps.packed_trainer import packed_trainer
 from training.steps.run_step import Ground, Lesson, digest_of
-from training.training_settings import DomainParams
+from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams
 from training.watching.keep_best import KeepBest
 
 
@@ -43,7 +43,7 @@ def domain_trainer(
     ground: Ground,
 ) -> Trainer:
     """Of pieces of documents; it measures itself on those that are held out."""
-    learnt, held_out = held_out_of(documents, params.held_out_share)
+    learnt, held_out = held_out_of(documents, DOCUMENTS_HELD_OUT)
     pieces = document_pieces(learnt, tokenizer, params.window)
     prompt = ground.base.system_prompt
     beside = replayed_beside(
@@ -53,9 +53,7 @@ def domain_trainer(
         ground.adapter.seed,
     )
     examples = [*pieces, *beside]
-    arguments = step_arguments(
-        params, ground.numerics.precision, len(examples), ground.adapter.seed
-    )
+    arguments = step_arguments(params, ground.adapter, ground.numerics.precision, len(examples))
     measured = params.evaluations if held_out else 0
     return packed_trainer(
         model,
@@ -64,5 +62,4 @@ def domain_trainer(
         one_device(SFTConfig(**arguments, **measuring(params, len(examples), measured))),
         [KeepBest(params.patience)] if params.patience and held_out else (),
         held_out=document_pieces(held_out, tokenizer, params.window),
-        loraplus_ratio=params.lora_plus_ratio,
     )

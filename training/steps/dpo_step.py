@@ -36,5 +36,5 @@ def trainer_of(
     ground: Ground,
 ) -> Trainer:
     examples = pair_examples(pairs, ground.base.system_prompt)
-    precision, seed = ground.numerics.precision, ground.adapter.seed
-    return dpo_trainer(examples, params, model, tokenizer, precision, seed)
+    precision = ground.numerics.precision
+    return dpo_trainer(examples, params, model, tokenizer, precision, ground.adapter)

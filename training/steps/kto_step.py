@@ -39,6 +39,6 @@ def trainer_of(
     tokenizer: PreTrainedTokenizerBase,
     ground: Ground,
 ) -> Trainer:
-    precision, seed = ground.numerics.precision, ground.adapter.seed
-    examples = rated_examples(given, rows, ground.base.system_prompt, seed)
-    return kto_trainer(examples, params, model, tokenizer, precision, seed)
+    precision, adapter = ground.numerics.precision, ground.adapter
+    examples = rated_examples(given, rows, ground.base.system_prompt, adapter.seed)
+    return kto_trainer(examples, params, model, tokenizer, precision, adapter)

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from peft.optimizers import create_loraplus_optimizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from trl import SFTConfig, SFTTrainer
@@ -38,7 +37,6 @@ def packed_trainer(
     args: SFTConfig,
     callbacks: Sequence[TrainerCallback] = (),
     held_out: Sequence[RowTokens] = (),
-    loraplus_ratio: float = 1,
 ) -> Trainer:
     """A trainer of an adapter on examples; `evaluate` measures the loss on those held out.
 
@@ -57,7 +55,6 @@ def packed_trainer(
         eval_dataset=dataset_of(held_out) if held_out else None,
         processing_class=tokenizer,
         callbacks=list(callbacks),
-        optimizers=(optimizer_of(model, args, loraplus_ratio), None),
     )
     trainer.choose_packing(taught)
     return trainer
@@ -243,20 +240,3 @@ def packed_loss(model: torch.nn.Module, rows: PackedRows) -> Tensor:
         use_cache=False,
     ).loss
     return loss
-
-
-def optimizer_of(
-    model: PeftModel, args: SFTConfig, loraplus_ratio: float
-) -> torch.optim.Optimizer | None:
-    """LoRA+'s, in which B learns faster than A; None: the trainer's own."""
-    if loraplus_ratio == 1:
-        return None
-    kind, settings = Trainer.get_optimizer_cls_and_kwargs(args, model)
-    optimizer: torch.optim.Optimizer = create_loraplus_optimizer(
-        model,
-        kind,
-        loraplus_lr_ratio=loraplus_ratio,
-        loraplus_weight_decay=args.weight_decay,
-        **settings,
-    )
-    return optimizer

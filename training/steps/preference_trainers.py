@@ -19,8 +19,7 @@ from training.rows.preference_rows import (
     mixed,
 )
 from training.steps.arguments import one_device, step_arguments
-from training.steps.packed_trainer import optimizer_of
-from training.training_settings import DpoParams, KtoParams
+from training.training_settings import AdapterParams, DpoParams, KtoParams
 
 T = TypeVar("T", DPOTrainer, KTOTrainer)
 
@@ -37,7 +36,7 @@ def dpo_trainer(
     model: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     precision: Precision,
-    seed: int,
+    adapter: AdapterParams,
 ) -> DPOTrainer:
     """Rafailov et al. 2023: the loss of a pair is -log sigmoid(beta * (what the better answer's
     log-probability gained over the reference - what the worse one's did)); ln 2 at the start.
@@ -47,9 +46,9 @@ def dpo_trainer(
     pairs = readable(examples, model, tokenizer)
     if not pairs:
         raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
-    arguments = step_arguments(params, precision, len(pairs), seed)
+    arguments = step_arguments(params, adapter, precision, len(pairs))
     config = one_device(DPOConfig(**arguments, **ONCE, beta=params.beta))
-    return ready(DPOTrainer, config, pairs, params.lora_plus_ratio, model, tokenizer)
+    return ready(DPOTrainer, config, pairs, model, tokenizer)
 
 
 def kto_trainer(
@@ -58,7 +57,7 @@ def kto_trainer(
     model: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     precision: Precision,
-    seed: int,
+    adapter: AdapterParams,
 ) -> KTOTrainer:
     """Ethayarajh et al. 2024: a good answer is to gain over the reference, a bad one to lose, each
     by more than answers to other prompts do. Both sides count alike in all.
@@ -68,9 +67,9 @@ def kto_trainer(
     rated = readable(examples, model, tokenizer)
     if len({one.good for one in rated}) < 2:
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
-    rated = mixed(rated, params.batch_size, seed)
-    weights = balanced(rated, params.desirable_weight, params.undesirable_weight)
-    arguments = step_arguments(params, precision, len(rated), seed)
+    rated = mixed(rated, params.batch_size, adapter.seed)
+    weights = balanced(rated)
+    arguments = step_arguments(params, adapter, precision, len(rated))
     config = one_device(
         KTOConfig(
             **arguments,
@@ -80,7 +79,7 @@ def kto_trainer(
             undesirable_weight=weights.undesirable,
         )
     )
-    return ready(KTOTrainer, config, rated, params.lora_plus_ratio, model, tokenizer)
+    return ready(KTOTrainer, config, rated, model, tokenizer)
 
 
 WHERE_FROM = (
@@ -107,7 +106,6 @@ def ready(
     kind: Callable[..., T],
     config: DPOConfig | KTOConfig,
     examples: Sequence[PairExample | RatedExample],
-    lora_plus_ratio: float,
     model: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
 ) -> T:
@@ -120,7 +118,6 @@ def ready(
         args=config,
         train_dataset=Dataset.from_list([one.turns() for one in examples]),
         processing_class=tokenizer,
-        optimizers=(optimizer_of(model, config, lora_plus_ratio), None),
     )
     model.delete_adapter(REFERENCE)
     model.set_adapter("default")

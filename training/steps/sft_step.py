@@ -49,7 +49,7 @@ def sft_trainer(
     ground: Ground,
 ) -> Trainer:
     prompt, measured = ground.base.system_prompt, params.evaluations if dev else 0
-    arguments = step_arguments(params, ground.numerics.precision, len(rows), ground.adapter.seed)
+    arguments = step_arguments(params, ground.adapter, ground.numerics.precision, len(rows))
     return packed_trainer(
         model,
         tokenizer,
@@ -57,7 +57,6 @@ def sft_trainer(
         one_device(SFTConfig(**arguments, **measuring(params, len(rows), measured))),
         [KeepBest(params.patience)] if params.patience and dev else (),
         held_out=[row_tokens(row, tokenizer, prompt) for row in dev],
-        loraplus_ratio=params.lora_plus_ratio,
     )
 
 

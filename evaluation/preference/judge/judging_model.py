@@ -20,6 +20,7 @@ from project.records.record import Digest
 from project.settings import PARAMS
 
 SECTION = "evaluation.preference.judge"
+RETRIES = 5  # after the first try, at 1, 2, 4, … s or when the server says: half a minute in all
 
 # --- kept answers ---------------------------------------------------------------------------------
 
@@ -61,7 +62,7 @@ class KeptAnswers:
             params.url,
             key=key_in(params.key_variable, field, file=file),
             timeout=params.timeout_s,
-            retries=params.retries,
+            retries=RETRIES,
             section=self.section,
             pause=self.pause,
         )
@@ -85,6 +86,12 @@ class KeptAnswers:
 FOLDER = Path("judgements")
 
 Read = Callable[[ChatReply], float | None]  # what an answer says; None where that cannot be read
+
+# Of the questions of the calibration, the share that is asked a second time: 12 of 120 tell a judge
+# that changes its word.
+REPEAT_SHARE = 0.1
+# Answers without a verdict, as a share: beyond it the judge does not do what it is asked.
+UNPARSED_CAP = 0.1
 
 
 @dataclass(frozen=True)
@@ -141,11 +148,11 @@ class JudgingModel:
     def refuse_noise(self, said: Collection[ChatReply], read: Read, what: str, source: str) -> None:
         """Raise IncumbentError where too many answers are without what was asked for."""
         noise = [one for one in said if read(one) is None]
-        if len(noise) <= self.params.unparsed_cap * len(said):
+        if len(noise) <= UNPARSED_CAP * len(said):
             return
         raise IncumbentError(
             f"{len(noise)} of {len(said)} answers of {source} end without a {what}, and "
-            f"{SECTION}.unparsed_cap allows {self.params.unparsed_cap:.0%}{causes(noise)}; one of "
+            f"{UNPARSED_CAP:.0%} may be{causes(noise)}; one of "
             f"them: {excerpt(noise[0].text)!r}. Take a larger max_tokens or another model, or set "
             f"reasons to false; to ask the same again, delete {self.folder}"
         )
@@ -166,7 +173,7 @@ class JudgingModel:
     ) -> Calibration:
         """A calibration on these requests, with who judged and how often it changes its word."""
         said = self.said(requests)
-        again = self.said_again(repeated(requests, self.params.repeat_share))
+        again = self.said_again(repeated(requests, REPEAT_SHARE))
         both = [*said.values(), *again.values()]
         self.refuse_two_models(both)
         return found.model_copy(

@@ -1,6 +1,5 @@
 """What the keys of section `serving.cost` do to `incumbent serve-report`."""
 
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from project.settings import load
 from registry.store import Registry
 from serving.cost_report.system_costs import compare_costs
 from serving.serving_settings import ServingParams
-from tests.evaluation.engine_server import Asked, Behaviour, EngineServer, engine_server
+from tests.evaluation.engine_server import EngineServer, engine_server
 from tests.incumbent.setting_effects.effect import Effect, Output
 from tests.recorded_project import lay_out
 from tests.serving.test_cost_report import answer
@@ -68,38 +67,6 @@ def asked() -> dict[str, Any]:
         }
 
 
-def in_time() -> bool:
-    """Whether it is waited for a server that takes a moment."""
-    moment = threading.Event()
-
-    def slow(asked: Asked) -> None:
-        moment.wait(0.2)
-
-    with engine_server(slow) as engine:
-        try:
-            return bool(reported(engine))
-        except IncumbentError:
-            return False
-
-
-def most_at_once() -> int:
-    """Requests that the server has at a time."""
-    with engine_server(together()) as engine:
-        reported(engine)
-        return engine.most_at_once
-
-
-def together() -> Behaviour:
-    """Answers are given in pairs, where two are asked for at a time."""
-    pair = threading.Barrier(2)
-
-    def wait(asked: Asked) -> None:
-        with suppress(threading.BrokenBarrierError):
-            pair.wait(timeout=1)
-
-    return wait
-
-
 RECORDED: dict[str, Any] = {
     "registry.family": "bank",
     "evaluation.scoring.metrics": ["rouge"],  # the embedder has no weights here
@@ -125,8 +92,6 @@ LARGER_MODEL = {
     "prices.answer": row(0, 10, compared, "money", PAID),
     # Nobody knows how long another one's machine worked: then there is no price.
     "prices.hour": row(0, 2, compared, "money", PAID),
-    "timeout_seconds": row(0.01, 60, in_time),
-    "concurrency": row(1, 2, most_at_once),
 }
 EFFECTS: dict[str, Effect] = {
     SECTION: row({}, {"shots": [5]}, compared, "systems", RECORDED),

@@ -197,10 +197,8 @@ ALL_SOURCES = {
 CURATE_VALUES: dict[str, tuple[Any, Any]] = {
     "max_per_group": (None, 1),
     "max_per_template": (20, 3),
-    "similarity": (0.8, 0.5),
     "dev_share": (0.15, 0.4),
     "sealed_share": (0.25, 0.4),
-    "train": (None, 3),
     "dev": (None, 3),
     "sealed": (None, 3),
     "seed": (0, 1),

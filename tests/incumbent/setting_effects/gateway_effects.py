@@ -52,19 +52,11 @@ def effect(a: Any, b: Any, output: Output) -> Effect:
 LINE = ShownBy("tests/serving/test_openai_api.py::test_too_many_requests_are_told_to_come_again")
 GATEWAY: dict[str, Effect | ShownBy] = {
     "keys": effect(None, "keys.yaml", without_a_key),
-    "body_bytes": effect(10, 10_000, asked),
     "max_tokens": effect(49, 50, asked),
-    "prompt_tokens": ShownBy(
-        "tests/serving/embedded/test_request_body.py"
-        "::test_a_prompt_of_more_tokens_than_the_settings_allow_is_refused"
-    ),
     "timeout_seconds": effect(0.01, 0.02, given_up),
     "running": LINE,
     "waiting": LINE,
     "requests_a_minute": effect(2, 600, often),
-    "feedback_a_minute": ShownBy(
-        "tests/serving/test_answer_ids.py::test_one_caller_s_feedback_is_limited_and_another_s_goes_on"
-    ),
 }
 
 

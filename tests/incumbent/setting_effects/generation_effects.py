@@ -66,7 +66,4 @@ EFFECTS: dict[str, Effect | ShownBy] = {
     f"{SECTION}.concurrency": ShownBy(
         f"{TESTS}::test_as_many_are_asked_at_a_time_as_the_settings_say"
     ),
-    f"{SECTION}.timeout_seconds": ShownBy(
-        f"{TESTS}::test_a_server_that_does_not_answer_in_time_is_away"
-    ),
 }

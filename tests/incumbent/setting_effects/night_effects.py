@@ -1,15 +1,10 @@
 """What the keys of traffic and drift do to what is logged, kept and found by a night."""
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from monitoring.features.signal_inputs import AnswerJudge
 from monitoring.retention import forget
-from monitoring.signals.signal import Floats
 from project import paths
 from project.records.data import Row, Split
 from project.records.drift import Night
@@ -50,22 +45,6 @@ def asked_before() -> list[Row]:
     return [Row.of(f"{p} {i}", "a", group="g", source="s") for p in OLD for i in range(9)]
 
 
-class CountingJudge(AnswerJudge):
-    """Likes every answer alike."""
-
-    def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
-        return np.ones(len(prompts), np.float32)
-
-
-def judged() -> int:
-    """How many of a night's answers the judge is shown."""
-    with watched() as context:
-        champion = context.registry.champion()
-        assert champion
-        scores = context.batch(day_of(3), champion, judge=CountingJudge(Path())).scores
-    return 0 if scores is None else int(np.isfinite(scores).sum())
-
-
 def row(a: object, b: object, output: Output, shown: str | None = None) -> Effect:
     return Effect((a, b), output, shown, WATCHED, models="words")
 
@@ -79,21 +58,16 @@ TRAFFIC = {
 DRIFT: dict[str, Effect | ShownBy] = {
     "false_alarms_per_year": row(0.5, 50, night(new_share=0.08), "verdict"),
     "windows": row([1, 2, 7, 28], [1], NIGHT, "readings"),
-    "minimum_units": row(20, 80, NIGHT, "verdict"),
     "minimum_effect": row(0.02, 0.9, NIGHT, "verdict"),
     "reference": row("auto", "dataset", NIGHT, "readings"),
     "reference_rows": row(10_000, 200, NIGHT, "readings"),
     "minimum_reference": row(200, 1_000, NIGHT, "reasons"),
-    "season": row("hour", "none", NIGHT, "readings"),
     "weekend": row(["sat", "sun"], ["thu"], NIGHT, "verdict"),
-    "sample": row(10_000, 100, NIGHT, "units"),
     "perplexity_rows": row(0, 50, NIGHT, "readings"),
-    "judge_rows": row(300, 7, judged),
     "quality_rows": ShownBy(
         "tests/monitoring/test_champion_quality.py::"
         "test_the_oldest_come_first_and_what_is_over_a_nights_number_comes_the_next_night"
     ),
-    "seed": row(0, 1, NIGHT, "readings"),
 }
 
 EFFECTS: dict[str, Effect | ShownBy] = {

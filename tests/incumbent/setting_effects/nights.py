@@ -42,7 +42,6 @@ MACHINE = Machine(processor="a processor", gpu=False, seconds={}, fastest="float
 WATCHED: dict[str, Any] = {
     "embedder.model": "models/words",
     "monitoring.drift.minimum_reference": 200,
-    "monitoring.drift.minimum_units": 20,
     "monitoring.drift.perplexity_rows": 0,
     "monitoring.trigger.confirm_nights": 1,
     "monitoring.traffic.redact": False,

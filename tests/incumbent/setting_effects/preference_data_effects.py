@@ -5,6 +5,8 @@ What loads torch is imported where it is used, so that the fast tests do not wai
 
 from typing import Any
 
+import pytest
+
 from evaluation.preference.preference_pairs import PREFERENCES
 from project import paths
 from project.records.calibration import Calibration
@@ -37,20 +39,23 @@ SURE = Calibration(
 def gathered() -> dict[str, Any]:
     """What the stage makes: how it knows each line, and what a judge chose."""
     from evaluation import preference_data, reward
+    from evaluation.preference import judged_pairs
 
     pin_models()
     write("datasets/general/sums.jsonl", GENERAL)
     write_records(PREFERENCES / "ours.jsonl", PAIRS)
     reward.main()
     SURE.write(paths.CALIBRATION)
-    preference_data.main()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judged_pairs, "MARGIN", 0)  # models of three layers are never sure
+        preference_data.main()
     found = read_preferences(paths.PREFERENCE_DATA)
     judged = [one for one in found if one.origin == "judge"]
     return {"origins": [one.origin for one in found], "judged": judged, "count": len(judged)}
 
 
 DATA, JUDGE = "evaluation.preference_data", "evaluation.preference_data.judge"
-CHOOSING: dict[str, Any] = {"rows": 4, "answers": "reference", "margin": 0, "share": 1}
+CHOOSING: dict[str, Any] = {"rows": 4, "answers": "reference", "share": 1}
 GATHERED = REWARDED | {
     f"{DATA}.corrections": [],
     **{f"{JUDGE}.{name}": value for name, value in CHOOSING.items()},
@@ -61,14 +66,10 @@ def gathering(a: object, b: object, shown: str, **beside: object) -> Effect:
     return Effect((a, b), gathered, shown, {**GATHERED, **beside}, models="tiny")
 
 
-DRAWN: dict[str, object] = {f"{JUDGE}.answers": "drawn"}
-
 EFFECTS = {
     f"{DATA}.corrections": gathering([], ["s"], "origins"),
     JUDGE: gathering(CHOOSING, CHOOSING | {"rows": 0}, "count"),
     f"{JUDGE}.rows": gathering(4, 2, "count"),
     f"{JUDGE}.answers": gathering("reference", "drawn", "judged"),
-    f"{JUDGE}.temperature": gathering(0.5, 5.0, "judged", **DRAWN),
-    f"{JUDGE}.margin": gathering(0, 0.499, "count"),
     f"{JUDGE}.share": gathering(1, 0, "count"),
 }

@@ -69,10 +69,7 @@ REGISTRY: dict[str, Effect | ShownBy] = {
     ),
     "require_signature": Effect((False, True), promoted),
     "four_eyes": Effect((False, True), promoted),
-    "event_notices": Effect((False, True), announced),
-    "event_kinds": Effect(
-        (["submit"], ["promote"]), announced, beside={"registry.event_notices": True}
-    ),
+    "event_notices": Effect((["submit"], ["promote"]), announced),
     "anchor": Effect(("one.jsonl", "other.jsonl"), anchored),
 }
 
@@ -82,11 +79,9 @@ JUDGE_TESTS = {
     "model": "another_judge_is_asked_anew",
     "key_variable": "the_key_is_sent_and_stands_nowhere_else",
     "timeout_s": "a_server_that_hangs_is_given_up",
-    "retries": "a_server_that_fails_for_good_is_given_up_with_its_words",
     "concurrency": "the_answers_order_does_not_matter",
     "temperature": "another_judge_is_asked_anew",
     "max_tokens": "another_judge_is_asked_anew",
-    "unparsed_cap": "an_order_without_a_verdict_leaves_the_contest_unjudged",
 }
 JUDGE: dict[str, Effect | ShownBy] = {
     name: ShownBy(f"tests/evaluation/test_llm_judge.py::test_{test}")
@@ -94,9 +89,6 @@ JUDGE: dict[str, Effect | ShownBy] = {
 } | {
     "reasons": ShownBy(
         "tests/evaluation/test_judge_pin.py::test_a_judge_may_be_asked_for_no_reasons"
-    ),
-    "repeat_share": ShownBy(
-        "tests/evaluation/test_judge_pin.py::test_a_share_of_the_questions_is_really_asked_twice"
     ),
 }
 

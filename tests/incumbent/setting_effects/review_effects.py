@@ -107,10 +107,6 @@ REVIEW: dict[str, Effect | ShownBy] = {
         "tests/review/test_attacks_unblinding.py"
         "::test_votes_on_them_are_left_out_where_the_settings_say_so"
     ),
-    "repeats": ShownBy(
-        "tests/review/test_voting_assignment.py"
-        "::test_a_planted_item_comes_again_once_and_ten_items_later"
-    ),
 }
 
 

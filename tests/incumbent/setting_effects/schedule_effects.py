@@ -6,18 +6,15 @@ from typing import Any
 
 from incumbent.verbs.nightly import anchor_jobs, nightly_job, verify_job
 from monitoring.night_context import NightContext
-from monitoring.scheduling.job import JobResult
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
-from monitoring.scheduling.outbox import depth
-from monitoring.scheduling.runs import Claim, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from project.settings import load
-from registry.notices import Notice, put
+from registry.notices import Notice, depth, put
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.incumbent.setting_effects.effect import Effect, Output, ShownBy
-from tests.scheduling import NAME, Clock, diary, job
+from tests.scheduling import Clock, diary, job
 
 NOW = "2026-03-12T12:00:00Z"  # a Thursday
 NOTICE = Notice(key="night 2026-03-09 drift", kind="drift", text="it drifts", detail={})
@@ -44,20 +41,6 @@ def caught_up() -> list[date]:
     return dates
 
 
-def leased() -> list[str]:
-    """Until when a run is held by who does it."""
-    held: list[str] = []
-    with Registry.here() as registry:
-
-        def work(claim: Claim, stop: object) -> JobResult:
-            held.append(runs_of(registry.engine, NAME)[0].until)
-            return JobResult("done")
-
-        schedule = load(ScheduleParams)
-        Scheduler(schedule, [job(work)], registry.engine, clock=Clock(NOW)).tick()
-    return held
-
-
 SCHEDULED = {"embedder.model": "models/words", "registry.anchor": "anchors.jsonl"}
 
 
@@ -71,7 +54,6 @@ SCHEDULE: dict[str, Effect | ShownBy] = {
     "anchor": scheduled("30 3 * * *", "30 6 * * *"),
     "timezone": scheduled("UTC", "Europe/Berlin"),
     "catch_up_days": scheduled(7, 2, caught_up),
-    "lease_minutes": scheduled(10, 20, leased),
     "health": ShownBy(
         "tests/monitoring/test_scheduler.py::test_a_service_shows_its_health_until_it_ends"
     ),
@@ -109,8 +91,6 @@ NOTICES: dict[str, Effect | ShownBy] = {
     "command": notified([], ["sh", "-c", "cat > told"]),
     "allowed_hosts": notified(["b.example.com"], [], addressed, webhook="https://a.example.com/x"),
     "allow_private": notified(False, True, addressed, webhook="http://127.0.0.1:9/x"),
-    "timeout_seconds": notified(10, 0.05, command=["sleep", "1"]),
-    "attempts": notified(8, 1, command=["false"]),
 }
 
 

@@ -94,13 +94,6 @@ def deployed_though_spoilt() -> int | None:
         return here.deployed
 
 
-def asked_before_traffic() -> int:
-    with site() as here:
-        here.promote("ant")
-        here.follow()
-        return sum(one.calls["answer"] for one in here.replicas)
-
-
 def tried_within_a_second() -> int:
     """How often a replica is asked to load what it refuses."""
     with site() as here:
@@ -161,14 +154,6 @@ def logged() -> list[str]:
     return ids_in(load(TrafficParams).folder)
 
 
-def dropped() -> int:
-    """Of five answers, those for which there is no place while nobody writes."""
-    log = TrafficLog.here()
-    for number in range(5):
-        log.answered(exchange(number))
-    return log.dropped
-
-
 def readable_after_ten_seconds() -> list[str]:
     """An answer that was logged so long ago, if it can be read by now."""
     now = [0.0]
@@ -201,13 +186,11 @@ SERVING: dict[str, Effect] = {
     "slots": served(2, 3, most_embedded),
     "batch_size": Effect((2, 3), read_together, beside=TINY, models="tiny"),
     "golden": served({"agreement": 0.9}, {}, deployed_though_spoilt, **DEPLOYING),
-    "golden.prompts": served(2, 4, asked_before_traffic, **DEPLOYING),
     "golden.agreement": served(0.9, 0.5, deployed_though_spoilt, **DEPLOYING),
     "reconcile_seconds": served(0.5, 5, tried_within_a_second, **DEPLOYING),
     "traffic": served({"share": 0}, {}, logged),
     "traffic.share": served(0.5, 1, logged),
     "traffic.seconds": served(5, 50, readable_after_ten_seconds),
-    "traffic.waiting": served(3, 5, dropped),
 }
 
 

@@ -110,16 +110,15 @@ ADAPTER: dict[str, tuple[Any, Any]] = {
     "dropout": (0.05, 0.5),
     "target_modules": ("all-linear", ["q_proj"]),
     "quantization": ("none", "nf4"),
+    "schedule": ("cosine", "constant"),
+    "warmup_share": (0.05, 0.5),
+    "gradient_checkpointing": (False, True),
     "seed": (0, 1),
 }
 LEARNING: dict[str, tuple[Any, Any]] = {
     "learning_rate": (0.0005, 0.001),
-    "lora_plus_ratio": (1, 16),
-    "schedule": ("cosine", "constant"),
-    "warmup_share": (0.05, 0.5),
     "batch_size": (4, 2),
     "gradient_accumulation": (1, 2),
-    "gradient_checkpointing": (False, True),
 }
 SFT: dict[str, tuple[Any, Any]] = LEARNING | {
     "epochs": (1, 2),
@@ -129,15 +128,12 @@ SFT: dict[str, tuple[Any, Any]] = LEARNING | {
 DOMAIN: dict[str, tuple[Any, Any]] = LEARNING | {
     "epochs": (1, 2),
     "window": (8, 16),
-    "held_out_share": (0.2, 0.5),
     "evaluations": (0, 2),
     "replay": (0, 1),
 }
 BETA: dict[str, tuple[Any, Any]] = {"epochs": (1, 2), "beta": (0.1, 0.5)}
 DPO: dict[str, tuple[Any, Any]] = LEARNING | BETA
-KTO: dict[str, tuple[Any, Any]] = (
-    LEARNING | BETA | {"desirable_weight": (1.0, 2.0), "undesirable_weight": (1.0, 2.0)}
-)
+KTO: dict[str, tuple[Any, Any]] = LEARNING | BETA
 SHOWN = {"gradient_checkpointing": "layers", "evaluations": "measured"}  # of the others the weights
 
 
@@ -174,9 +170,6 @@ TRAIN = (
         "training.adapter.dequantize_once": Effect(
             (True, False), trained, "dequantized", NF4, models="tiny"
         ),
-        "training.adapter.double_quantization": Effect(
-            (True, False), trained, "weights", NF4, models="tiny"
-        ),
         "training.adapter.attention": Effect(
             ("eager", "sdpa"), attends, beside=UNQUANTIZED, models="tiny"
         ),
@@ -212,11 +205,8 @@ PREFERENCE, REWARD = "evaluation.preference", "evaluation.preference.reward"
 REWARDING: dict[str, tuple[Any, Any]] = {
     "model": ("models/other-tiny", "embedder"),
     "rows": (8, 6),
-    "held_out_share": (0.5, 0.25),
     "epochs": (1, 2),
-    "batch_size": (4, 2),
     "learning_rate": (1e-4, 1e-3),
-    "max_length": (256, 6),
     "seed": (0, 1),
 }
 REWARDED = {
@@ -232,15 +222,12 @@ def rewarding(a: object, b: object, **beside: object) -> Effect:
     return Effect((a, b), rewarded, "weights", {**REWARDED, **beside}, models="tiny")
 
 
-LORA: dict[str, object] = {f"{REWARD}.lora": {"r": 8, "alpha": 16}}
 REWARDS = {f"{REWARD}.{name}": rewarding(*values) for name, values in REWARDING.items()} | {
     f"{PREFERENCE}.source": rewarding("reward", "ballots"),
     REWARD: rewarding(
-        *({"rows": 8, "batch_size": size, "model": "models/other-tiny"} for size in (4, 2))
+        *({"rows": 8, "seed": seed, "model": "models/other-tiny"} for seed in (0, 1))
     ),
-    f"{REWARD}.lora": rewarding(None, LORA[f"{REWARD}.lora"]),
-    f"{REWARD}.lora.r": rewarding(8, 4, **LORA),
-    f"{REWARD}.lora.alpha": rewarding(16, 64, **LORA),
+    f"{REWARD}.lora": rewarding(False, True),
     "embedder.model": rewarding("models/tiny", "models/other-tiny"),
     "embedder.revision": rewarding(*REVISIONS, **{"embedder.model": "bank/tiny"}),
 }

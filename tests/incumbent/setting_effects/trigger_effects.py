@@ -15,33 +15,31 @@ from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_action import accept_and_queue, run_retrain
 from monitoring.night_check import check
 from project.errors import IncumbentError
-from project.records.drift import Action, DriftVerdict, RetrainOutcome
+from project.records.drift import Action, DriftVerdict
 from project.records.evidence import Verdict
 from project.settings import load
 from tests.conftest import decision_on, evidence_of
 from tests.incumbent.setting_effects.effect import Effect, Output, write
 from tests.incumbent.setting_effects.nights import START, WATCHED, day_of, watched
-from tests.monitoring.test_drift_state import ENOUGH, D, N, story
+from tests.monitoring.test_drift_state import ENOUGH, D, story
 from tests.monitoring.test_labels import asked, queued, written
 
 NOTHING: Mapping[str, Any] = {}
 
 
-def nights(
-    *verdicts: DriftVerdict, labels: int = 50, outcome: RetrainOutcome = RetrainOutcome.LOST
-) -> Output:
+def nights(*verdicts: DriftVerdict, labels: int = 50) -> Output:
     """The state and the action of each night of a story."""
     facts = ENOUGH.model_copy(update={"labels": labels})
 
     def told() -> list[tuple[str, str]]:
-        found = story(verdicts, facts=facts, params=load(TriggerParams), outcome=outcome)
+        found = story(verdicts, facts=facts, params=load(TriggerParams))
         return [(night.state, night.action) for night in found]
 
     return told
 
 
 def followed(days: int) -> Output:
-    """What a night of drift after so many days does: its reasons, its action, and its queue."""
+    """What a night of drift after so many days does: its reasons and its action."""
 
     def done() -> dict[str, Any]:
         with watched(days) as context:
@@ -101,27 +99,17 @@ def row(
     return Effect((a, b), output, shown, {**WATCHED, **beside}, models="words")
 
 
-DRIFTED = RATED = followed(days=8)  # a week tells how days differ, and is a reference for ratings
-# Harm shows in how the champion reads what is asked, and not in ratings.
-UNRATED = {"monitoring.drift.perplexity_rows": 200, "monitoring.trigger.harm_rating": 9}
+DRIFTED = followed(days=8)  # a week tells how days differ
 FEW = {"monitoring.trigger.minimum_labels": 5}
 USERS = [f"user {i}" for i in range(120)]
 
 ROWS = {
     "confirm_nights": row(1, 2, nights(D, D, D)),
-    "calm_nights": row(3, 2, nights(D, D, N, N)),
     "cooldown_days": row(7, 0, nights(D, D, D, D)),
     "retrains_per_month": row(4, 0, nights(D, D)),
     "minimum_labels": row(50, 60, nights(D, D)),
-    "backoff": row(2.0, 1.0, nights(*[D] * 12)),
-    "longest_cooldown_days": row(56, 7, nights(*[D] * 12)),
-    "failed_days": row(1.0, 3.0, nights(*[D] * 4, outcome=RetrainOutcome.FAILED)),
-    "harm_rating": row(0.1, 0.9, RATED, "reasons"),
-    "harm_perplexity": row(1.2, 9.0, RATED, "reasons", UNRATED),
-    "queue": row("datasets/queue/labels.json", "labels.json", DRIFTED, "queues"),
     "trusted": row([], USERS, DRIFTED, "action", FEW),
     "labels_per_user": row(50, 3, accepted),
-    "labels_at_once": row(500, 3, accepted),
     "retrain_hours": row(12, 0.00001, retrained),
     "promote": row("policy", "review", retrained),
 }

@@ -19,7 +19,7 @@ from serving.deploying.follower import Follower
 from serving.deploying.pools import HttpPools
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Deployment, deployment_of
-from serving.serving_settings import GoldenParams, PoolParams, ServingParams
+from serving.serving_settings import PoolParams, ServingParams
 from tests.conftest import BASE
 from tests.serving.deploying.fake_replica import FakeReplica, words_of
 
@@ -54,7 +54,6 @@ def settings(*pools: tuple[str, list[FakeReplica]], slots: int = 3) -> ServingPa
             PoolParams(base=base, replicas=tuple(r.replica for r in replicas), slots=slots)
             for base, replicas in pools
         ),
-        golden=GoldenParams(prompts=4),
         reconcile_seconds=0.01,
     )
 

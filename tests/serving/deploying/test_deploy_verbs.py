@@ -71,7 +71,7 @@ def test_with_servers_it_needs_no_gateway_and_tells_of_every_replica(here: Site)
     told = bring_here(here, number, 20)
     assert told == [
         f"http://one: loading {here.name(1)}",
-        f"http://one: {here.name(1)} answers 4 golden prompts as it was judged (1.00)",
+        f"http://one: {here.name(1)} answers 8 golden prompts as it was judged (1.00)",
         f"the traffic goes to {here.name(1)}",
     ]
     assert here.moves() == [1] and here.replicas[0].closed

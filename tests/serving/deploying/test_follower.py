@@ -32,7 +32,7 @@ def test_a_promotion_reaches_every_replica_before_the_traffic_moves(site: Site) 
     told = event.told(Deployed)
     assert told.name == site.name(number) and told.engine == "fake 1.0"
     assert told.replicas == ("http://one", "http://two")
-    assert (told.golden, told.agreement, told.displaced) == (4, "1.0", None)
+    assert (told.golden, told.agreement, told.displaced) == (8, "1.0", None)
     state = site.follower.state()
     assert state.ready and not state.differs
     assert state.adapter == site.registry.version(number).adapter.files

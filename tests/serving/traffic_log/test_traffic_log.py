@@ -149,7 +149,7 @@ def test_a_chunk_is_closed_after_so_many_seconds_and_can_be_read() -> None:
 
 
 def test_a_full_queue_drops_rows_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    log = traffic_log(TrafficLogParams(waiting=3, seconds=3600))
+    log = traffic_log(waiting=3)
     with caplog.at_level(logging.WARNING):
         for number in range(10):  # nobody writes yet
             log.answered(exchange(number))
