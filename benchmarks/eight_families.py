@@ -31,9 +31,9 @@ import evaluation.metrics.rouge  # noqa: F401
 from evaluation.generation.answers import Role
 from examples import recorded_project
 from incumbent.submitting.submission import submit
-from incumbent.verbs.nightly import nightly_job
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, keep_check
+from monitoring.night_jobs import nightly_job
 from monitoring.scheduling.job import Job, JobResult
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler

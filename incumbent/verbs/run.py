@@ -1,14 +1,17 @@
-"""`incumbent run`: the loop once, from the sources to a decision on the challenger."""
+"""`run`: the loop once, from the sources to a decision on the challenger."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from incumbent.options import ExitVerdict, Json, Reason, saying_what_stays
 from incumbent.output import EXIT_CODES, print_json
-from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline
+from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline, stage_names
 from incumbent.running.dvc_repro import reproduce
 from incumbent.running.early_checks import refuse_wrong_settings
 from incumbent.running.run_screen import RunScreen
@@ -16,13 +19,34 @@ from monitoring.monitoring_settings import TriggerParams
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.progress import watched
-from project.settings import load
+from project.settings import load, refuse_no_project
 from registry.champion import refuse_absent_base
 
 if TYPE_CHECKING:
     from incumbent.submitting.submission import Outcome
 
 SUBMIT = "submit"
+
+
+@saying_what_stays("interrupted: run it again to go on")
+def run(
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STAGE",
+            autocompletion=stage_names,
+            help="End after this stage of dvc.yaml.",
+        ),
+    ] = None,
+    reason: Reason = "pipeline run",
+    as_json: Json = False,
+    exit_verdict: ExitVerdict = False,
+) -> None:
+    """Run the loop once: the pipeline, the decision on its challenger, the promotion if it won."""
+    if until and exit_verdict:
+        raise InputError("with --until there is no verdict: leave --exit-verdict out")
+    code = run_loop(until=until, reason=reason, as_json=as_json)
+    raise typer.Exit(code if exit_verdict else 0)
 
 
 def run_loop(*, until: str | None, reason: str, as_json: bool) -> int:
@@ -43,8 +67,7 @@ def run_loop(*, until: str | None, reason: str, as_json: bool) -> int:
 
 def stages_of_a_run(until: str | None) -> Sequence[Stage]:
     """All stages, or one and what it needs. Raises InputError for one that there is not."""
-    if not PIPELINE.exists():
-        raise InputError("here is no project: `incumbent init DIR` makes one")
+    refuse_no_project()
     pipeline = read_pipeline()
     if until is None:
         return pipeline

@@ -229,7 +229,10 @@ def provenance_block(records: VersionRecords) -> Block:
     packages = (f"{name} {version}" for name, version in found.packages.items())
     return Block(
         title="What it was made from",
-        text=(f"`incumbent reproduce {records.lineage.version.number}` trains it again from it.",),
+        text=(
+            f"`incumbent registry reproduce {records.lineage.version.number}` trains it again "
+            "from it.",
+        ),
         facts=(
             ("commit", found.commit),
             ("which is", found.files_changed),

@@ -156,7 +156,7 @@ def why_undeployed(traffic: ChampionTraffic) -> str:
         return f"{newest.words}: {newest.reason}"
     return (
         "A gateway follows a promotion within a minute or so; if none did, "
-        f"`incumbent deploy {traffic.champion}` says why."
+        f"`incumbent gateway deploy {traffic.champion}` says why."
     )
 
 
@@ -200,7 +200,7 @@ def older(count: int, *, outdated_too: bool) -> Task:
     return Task(
         kind="older",
         text=f"{many}, against another champion than the present one" if outdated_too else many,
-        detail="incumbent reevaluate V" if outdated_too else None,
+        detail="incumbent registry reevaluate V" if outdated_too else None,
         link="/versions?verdict=PROMOTE&promoted=no&rejected=no",
         action="See which",
     )
@@ -234,7 +234,7 @@ def silent(lines: Sequence[SchedulerLine]) -> Iterator[Task]:
         yield Task(
             kind="scheduler",
             text=f"No scheduler has been seen since {readable(lines[0].seen)}",
-            detail="incumbent scheduler",
+            detail="incumbent drift scheduler",
             link="/nights",
             action="See the nights",
         )

@@ -1,4 +1,4 @@
-"""`incumbent scheduler --check`: what a health check asks, under the settings that we ship."""
+"""`drift scheduler --check`: what a health check asks, under the settings that we ship."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from incumbent.verbs.check_scheduler import check_scheduler
+from incumbent.verbs.scheduler import check_scheduler
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from project.errors import IncumbentError, InputError
@@ -71,4 +71,4 @@ def test_outside_of_a_project_no_registry_is_made() -> None:
 def test_the_images_health_check_is_this_command() -> None:
     lines = (ROOT / "deploy" / "Containerfile").read_text()
     (command,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", lines, re.M)
-    assert json.loads(command) == ["incumbent", "scheduler", "--check"]
+    assert json.loads(command) == ["incumbent", "drift", "scheduler", "--check"]

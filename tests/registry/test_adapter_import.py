@@ -366,11 +366,11 @@ def test_the_command_takes_a_folder_and_a_reason(
 ) -> None:
     make_adapter(Path("adapter"))
     monkeypatch.setattr(
-        sys, "argv", ["incumbent", "import-adapter", "adapter", "--reason", "bought"]
+        sys, "argv", ["incumbent", "registry", "import-adapter", "adapter", "--reason", "bought"]
     )
     with contextlib.suppress(SystemExit):
         main()
-    assert "incumbent reevaluate 1" in capsys.readouterr().out
+    assert "incumbent registry reevaluate 1" in capsys.readouterr().out
     with Registry.here() as registry:
         assert registry.history()[0].reason == "bought"
 
