@@ -29,7 +29,7 @@ JUDGE = {
     "history": "history:print_history",
 }
 KEEP = {
-    "nightly": "nightly:run_nightly",
+    "nightly": "nightly:run_night",
     "serve": "serve:serve",
 }
 # The rest:
@@ -56,7 +56,7 @@ REGISTRY = {
     "alias": "aliases:point_alias",
     "reject": "promote:reject_version",
     "reevaluate": "reevaluate:reevaluate",
-    "import-adapter": "import_adapter:take_in",
+    "import-adapter": "import_adapter:import_adapter",
     "export": "export:export",
     "reproduce": "reproduce:reproduce_version",
     "dossier": "dossier:write_version_dossier",
@@ -96,7 +96,7 @@ PROJECT = {
     "doctor": "doctor:print_diagnosis*",
     "settings": "settings:print_settings*",
     "upgrade": "upgrade:upgrade_project",
-    "launch": "launch:launch_run",
+    "launch": "launch:launch",
 }
 # Not for people: DVC calls it, and a changed command would make every stage of every project stale.
 PIPELINE = {"stage": "stage:stage"}

@@ -79,13 +79,6 @@ def check(
         skip=skip_unreadable,
         embeddings=not no_embeddings,
     )
-    raise typer.Exit(check_data(files, wanted, options, as_json=as_json))
-
-
-def check_data(
-    files: Sequence[Path], wanted: Wanted, options: CheckOptions, *, as_json: bool
-) -> int:
-    """Check and print; returns 1 where a critical check fails, else 0. Raises InputError."""
     own = read_own(files, HowRead(wanted, options.encoding, options.skip))
     found = [(part, checks_of(part, options)) for part in chosen_kinds(own, files, options)]
     if as_json:
@@ -95,7 +88,7 @@ def check_data(
         show(read_said(own))
         for part, checks in found:
             print_checks(part, checks)
-    return int(any(failed(checks, Severity.CRITICAL) for _, checks in found))
+    raise typer.Exit(int(any(failed(checks, Severity.CRITICAL) for _, checks in found)))
 
 
 def chosen_kinds(own: OwnRecords, files: Sequence[Path], options: CheckOptions) -> list[OwnRecords]:

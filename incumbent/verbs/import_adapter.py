@@ -20,7 +20,7 @@ from registry.store import Registry
 SHOWN = 10  # modules in the table: those that are moved farthest
 
 
-def take_in(
+def import_adapter(
     folder: Annotated[Path, typer.Argument(help="A LoRA adapter's folder, made by anybody.")],
     reason: Reason,
     base: Annotated[
@@ -29,18 +29,12 @@ def take_in(
     revision: Annotated[str | None, typer.Option(help="The commit of a base on the Hub.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a third-party adapter byte by byte, and register it as the next version."""
-    choice = ModelChoice(model=base, revision=revision) if base else None
-    import_adapter(folder, base=choice, reason=reason, as_json=as_json)
+    """Check a third-party adapter byte by byte, and register it as the next version.
 
-
-def import_adapter(
-    folder: Path, *, reason: str, as_json: bool, base: ModelChoice | None = None
-) -> None:
-    """Nothing is stored unless all of it is sound; `base` is what it stands on, where that is not
-    the project's. Raises InputError naming what is not.
+    Nothing is stored unless all of it is sound. Raises InputError naming what is not.
     """
-    made_for = pin(base, "base") if base else ModelPin.read(BASE)
+    choice = ModelChoice(model=base, revision=revision) if base else None
+    made_for = pin(choice, "base") if choice else ModelPin.read(BASE)
     on = pinned_folder(made_for, "base")
     with admit(folder, made_for, on) as found, Registry.here() as registry:
         if rows_of(Split.SEALED).exists():

@@ -51,7 +51,7 @@ from incumbent.options import (
 )
 from incumbent.output import print_json
 from project.progress import bars_for_people
-from project.settings import load, refuse_no_project
+from project.settings import load
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,6 @@ def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> No
     Raises InputError, and writes nothing, for what cannot be read, for a name that is taken, and
     in a folder that is no project; OptionsMissingError with the whole command to type next.
     """
-    refuse_no_project()
     load(CollectParams)  # what is wrong with it is told first
     to = destination(doing.name, files)
     with bars_for_people(), whole_commands(files, asked, doing):

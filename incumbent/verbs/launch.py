@@ -24,7 +24,6 @@ from incumbent.pipeline import read_pipeline
 from project.dvc import dvc
 from project.errors import InputError
 from project.files import home, write_bytes
-from project.settings import refuse_no_project
 from registry.registry_settings import current_actor
 from training.processes.start import ALONE, who_trains
 
@@ -53,7 +52,7 @@ IDLE = (
 )
 
 
-def launch_run(
+def launch(
     cloud: Annotated[
         Literal["aws", "gcp", "azure", "runpod", "vast", "kubernetes"] | None,
         typer.Option(help="The cheapest that SkyPilot has access to, if left out."),
@@ -72,18 +71,12 @@ def launch_run(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Rent unasked.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run the newest commit on a rented machine of any cloud, into the same registry."""
-    launch(Machine(cloud, gpus, spot), dry_run=dry_run, yes=yes, as_json=as_json)
-
-
-def launch(machine: Machine, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Start it and show its output, or with dry_run print the task.
+    """Run the newest commit on a rented machine of any cloud, into the same registry.
 
     Raises InputError for a project that a rented machine cannot reach, IncumbentError where
     SkyPilot or the run fails.
     """
-    refuse_no_project()
-    places = reachable_places(spot=machine.spot)
+    machine, places = Machine(cloud, gpus, spot), reachable_places(spot=spot)
     incumbent = incumbent_here()
     task = Task(
         checkout=places.checkout,

@@ -30,7 +30,7 @@ from review.review_settings import ReviewParams
 log = logging.getLogger(__name__)
 
 
-def run_nightly(
+def run_night(
     date: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day whose traffic is looked at; yesterday."),
@@ -51,26 +51,16 @@ def run_nightly(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run one night: check the day's traffic for drift, and do what follows; once for each date."""
-    run_night(
-        date.date() if date else None,
-        as_json=as_json,
-        traffic_is_here=traffic_is_here,
-        clock_is_right=clock_is_right,
-    )
+    """Run one night: check the day's traffic for drift, and do what follows; once for each date.
 
-
-def run_night(
-    day: date | None, *, as_json: bool, traffic_is_here: bool = False, clock_is_right: bool = False
-) -> None:
-    """Run one night, unless it is done; the same date twice does nothing twice, but a night that
-    could compare nothing is judged again where its rows have come since.
+    The same date twice does nothing twice, but a night that could compare nothing is judged again
+    where its rows have come since.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     tell_own_progress()
     schedule = load(ScheduleParams)
     with Registry.here() as registry:
-        day = day or registry.clock().date() - timedelta(days=1)
+        day = date.date() if date else registry.clock().date() - timedelta(days=1)
         if day >= registry.clock().date():
             raise InputError(f"{day} is not over yet (in UTC): a night looks at a whole day")
         context = NightContext.here(registry)

@@ -86,18 +86,14 @@ def preview(
     messages: MessagesColumn = None,
     as_json: Json = False,
 ) -> None:
-    """A row as the model sees it: its tokens, which of them are learnt, where it ends."""
+    """A row as the model sees it: its tokens, which of them are learnt, where it ends.
+
+    Raises InputError for a row that training cannot learn from.
+    """
     if file is None:
         refuse_no_project()
     wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)
     options = PreviewOptions(row=row, rows=rows, document=document, ids=ids)
-    preview_data(file, wanted, options, as_json=as_json)
-
-
-def preview_data(
-    file: Path | None, wanted: Wanted, options: PreviewOptions, *, as_json: bool
-) -> None:
-    """Print what training makes of rows. Raises InputError for one that it cannot learn from."""
     file = file or default_file(options)
     chosen = list(chosen_of(read_own([file], HowRead(wanted)), file, options))
     base = PreviewBase(load(BaseChoice))

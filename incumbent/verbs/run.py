@@ -19,7 +19,7 @@ from monitoring.monitoring_settings import TriggerParams
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.progress import watched
-from project.settings import load, refuse_no_project
+from project.settings import load
 from registry.champion import refuse_absent_base
 
 if TYPE_CHECKING:
@@ -42,32 +42,26 @@ def run(
     as_json: Json = False,
     exit_verdict: ExitVerdict = False,
 ) -> None:
-    """Run the loop once: the pipeline, the decision on its challenger, the promotion if it won."""
+    """Run the loop once: the pipeline, the decision on its challenger, the promotion if it won.
+
+    Raises IncumbentError when a stage fails, in the stage's own words.
+    """
     if until and exit_verdict:
         raise InputError("with --until there is no verdict: leave --exit-verdict out")
-    code = run_loop(until=until, reason=reason, as_json=as_json)
-    raise typer.Exit(code if exit_verdict else 0)
-
-
-def run_loop(*, until: str | None, reason: str, as_json: bool) -> int:
-    """Run the pipeline, submit its challenger, and promote it where it won and params let it.
-
-    With `until`, the run ends after that stage. Returns the verdict's exit code, 0 where there is
-    none. Raises IncumbentError when a stage fails, in the stage's own words.
-    """
     names = [stage.name for stage in stages_of_a_run(until)]
     promote = load(TriggerParams).promote == "policy"
     refuse_wrong_settings()
     refuse_absent_base()
     with ended_by_signals():
         if until:
-            return run_stages(names, until, as_json=as_json)
-        return run_and_submit(names, promote=promote, reason=reason, as_json=as_json)
+            run_stages(names, until, as_json=as_json)
+            return
+        code = run_and_submit(names, promote=promote, reason=reason, as_json=as_json)
+    raise typer.Exit(code if exit_verdict else 0)
 
 
 def stages_of_a_run(until: str | None) -> Sequence[Stage]:
     """All stages, or one and what it needs. Raises InputError for one that there is not."""
-    refuse_no_project()
     pipeline = read_pipeline()
     if until is None:
         return pipeline
@@ -77,14 +71,13 @@ def stages_of_a_run(until: str | None) -> Sequence[Stage]:
     return needed
 
 
-def run_stages(names: Sequence[str], until: str, *, as_json: bool) -> int:
+def run_stages(names: Sequence[str], until: str, *, as_json: bool) -> None:
     with RunScreen(names) as screen:
         reproduce(until, screen)
         screen.sum_up()
     screen.print_total()
     if as_json:
         print_json({"stages": stages_as_json(screen)})
-    return 0
 
 
 def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json: bool) -> int:

@@ -9,7 +9,7 @@ import typer
 
 from incumbent.output import console
 from project.errors import IncumbentError, InputError
-from project.settings import load, refuse_no_project
+from project.settings import load
 from registry.jobs.heartbeats import Heartbeat, living
 from registry.jobs.retrain_slots import RetrainLimits
 from registry.reader import RegistryReader
@@ -39,7 +39,6 @@ def scheduler(
         check_scheduler(teams)
         return
     if teams is None:
-        refuse_no_project()
         run_scheduler(once=once, limits=RetrainLimits(at_once=at_once, quota=quota))
     elif at_once is None and quota is None:
         run_team_scheduler(teams, once=once)
@@ -104,7 +103,6 @@ def check_scheduler(teams: Path | None = None) -> None:
 
 
 def here() -> tuple[Heartbeat, ...]:
-    refuse_no_project()
     with RegistryReader.here() as registry:
         return living(registry.engine)
 

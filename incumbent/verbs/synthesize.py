@@ -42,19 +42,15 @@ def synthesize(
     seed: Annotated[int, typer.Option(min=0, help="Of the choice of rows to begin with.")] = 0,
     to: Annotated[Path, typer.Option(help="The review file; a .jsonl goes beside it.")] = REVIEW,
 ) -> None:
-    """Let a model write rows from training rows, for people to accept or not."""
-    write_rows(rows, kind, writer_of(with_, model, key_variable), seed=seed, to=to)
-
-
-def write_rows(count: int, kinds: Kinds, writer: Writer, *, seed: int, to: Path) -> None:
-    """Ask for so many rows, and write those that pass the checks into files that people review.
+    """Let a model write rows from training rows, for people to accept or not.
 
     Seeds are training rows alone. Raises InputError where there are none, or a review still waits.
     """
+    writer = writer_of(with_, model, key_variable)
     refuse_unreviewed(to)
-    params, train = load(CurateParams), rows(Split.TRAIN)
-    asked = wishes(seeds(train, params.train_only, seed), count, kinds)
-    print(f"asking {writer.name} for {counted(count, 'row')}", file=sys.stderr)
+    params, train = load(CurateParams), rows_in(Split.TRAIN)
+    asked = wishes(seeds(train, params.train_only, seed), rows, kind)
+    print(f"asking {writer.name} for {counted(rows, 'row')}", file=sys.stderr)
     with ended_by_signals():
         replies = writer.replies([wish.question for wish in asked])
     proposed = [
@@ -64,14 +60,14 @@ def write_rows(count: int, kinds: Kinds, writer: Writer, *, seed: int, to: Path)
     # Imported here because faults are found by libraries of an extra.
     from curation.faults.every_fault import FAULTS
 
-    items = [*rows(Split.DEV), *rows(Split.SEALED)]
+    items = [*rows_in(Split.DEV), *rows_in(Split.SEALED)]
     found = sifted(proposed, train, items, FAULTS, read_waivers().ours)
     if found.kept:
         write_review(found.kept, to)
-    print_outcome(found, count, writer, to)
+    print_outcome(found, rows, writer, to)
 
 
-def rows(part: Split) -> tuple[Row, ...]:
+def rows_in(part: Split) -> tuple[Row, ...]:
     path = rows_of(part)
     if not path.exists():
         raise InputError("nothing is curated yet: run `dvc repro` first", file=path)

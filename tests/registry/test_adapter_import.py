@@ -269,7 +269,7 @@ def test_an_adapter_may_bring_a_system_prompt_and_stand_on_another_base(
     folder, other = make_adapter(Path("adapter")), make_base(tmp_path / "other")
     (folder / SYSTEM_PROMPT).write_text("You answer for a bank.\n")
     choice = ModelChoice(model=str(other))
-    import_adapter(folder, base=choice, reason="from elsewhere", as_json=False)
+    import_adapter(folder, base=str(other), reason="from elsewhere")
     with Registry.here() as registry:
         (version,) = registry.versions()
     assert version.adapter.base == pin(choice, "base")
