@@ -269,7 +269,7 @@ def test_status_says_that_the_project_is_older(capsys: Capture) -> None:
     assert "`incumbent project upgrade` brings it to" in called(capsys, "status")[1].splitlines()[0]
 
 
-@pytest.mark.parametrize("verb", [("run",), ("status",), ("upgrade",), ("stage", "code")])
+@pytest.mark.parametrize("verb", [("run",), ("status",), ("project", "upgrade"), ("stage", "code")])
 def test_a_newer_project_wants_a_newer_incumbent(verb: tuple[str, ...], capsys: Capture) -> None:
     PARAMS.write_text(f"# ours\nversion: {VERSION + 1}\n")
     code, _, complaint = called(capsys, *verb)

@@ -98,7 +98,9 @@ def another_name(members: Members) -> bytes:
 DEEP = b'{"a":' * 100_000 + b"\n"
 LONG = b"9" * 5000 + b"\n"
 CASES = [
-    Hostile("no archive", lambda _: b"registry: {family: f}\n" * 99, "no archive of `incumbent b"),
+    Hostile(
+        "no archive", lambda _: b"registry: {family: f}\n" * 99, "is no archive of `incumbent r"
+    ),
     Hostile(
         "nothing", lambda _: b"", "is no archive of `incumbent registry backup`, or is cut off"
     ),
