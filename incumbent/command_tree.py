@@ -63,7 +63,7 @@ def places_of(name: str, root: Any) -> list[str]:
     """The verbs and groups of a name, wherever they are, or else those with the name nearest to it;
     a name may be of several words with hyphens between.
     """
-    paths = [path for path, command in tree(root) if not command.hidden]
+    paths = [path for path, _ in tree(root)]
     known = {word for path in paths for word in (path[-1], "-".join(path))}
     meant = {name} if name in known else {*get_close_matches(name, known, n=1)}
     return [" ".join(path) for path in paths if meant & {path[-1], "-".join(path)}]
@@ -125,7 +125,7 @@ def in_project(verb: Verb) -> Verb:
 def sentence(place: str) -> str:
     """The first paragraph of a function's docstring. Its module is read and not imported."""
     module, _, name = place.removesuffix("*").partition(":")
-    for node in ast.parse((VERBS / f"{module}.py").read_text()).body:
+    for node in ast.parse((VERBS / f"{module}.py").read_bytes()).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return (ast.get_docstring(node) or "").partition("\n\n")[0]
     raise ValueError(f"incumbent/verbs/{module}.py has no function {name}")

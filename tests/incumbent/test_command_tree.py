@@ -105,6 +105,7 @@ def test_options_are_told_without_the_libraries_of_training() -> None:
         ("registry verfy", "`incumbent registry verify`"),
         ("promot", "`incumbent promote`"),
         ("registry promote", "`incumbent promote`"),
+        ("project stage", "`incumbent stage`"),
     ],
 )
 def test_a_wrong_guess_is_told_where_the_verb_is(
