@@ -4,8 +4,8 @@ python -m benchmarks.backups [--versions 1000] [--large-gb 2] [--folder DIR]
 
 Each is done in a process of its own, whose peak of memory is its own too; both are SQLite and a
 folder, on the disk of the folder that is given. Every version was decided on. Beside the seconds
-stand those that `incumbent verify` needs for the restored registry, and what zstd, where it is
-installed, would make of the archive.
+stand those that `incumbent registry verify` needs for the restored registry, and what zstd, where
+it is installed, would make of the archive.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 Simulated scores of 20 settings on 60 dev items, of which one setting is better by a known effect,
 in standard deviations of an item's difference. Nothing is trained: this is about the arithmetic of
-`incumbent tune`.
+`incumbent search tune`.
 """
 
 from dataclasses import astuple, dataclass

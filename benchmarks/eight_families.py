@@ -35,6 +35,7 @@ from incumbent.verbs.nightly import nightly_job
 from monitoring.night_action import retrain_slot
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, keep_check
+from monitoring.night_jobs import nightly_job
 from monitoring.scheduling.job import Job, JobResult
 from monitoring.scheduling.retrain_slots import RetrainLimits, retrain_of
 from monitoring.scheduling.runs import Claim, Run, RunState, runs_of

@@ -9,7 +9,7 @@ on each item, which stays with it for as long as it is champion; scores are skew
 equal, a preference is a win, a loss or a tie. Printed first: the standard deviations and
 correlations that the differences then have. Where fresh items come, our policies let the
 challengers that they held since the last promotion be compared on them first, as
-`incumbent reevaluate` does.
+`incumbent registry reevaluate` does.
 
 Everybody is honest here: each challenger is submitted once, as it came. promotion_adversaries.py
 says what those reach who are not.

@@ -356,7 +356,7 @@ def unretired(rows: Iterable[Row], families: Sequence[Row], changes: Changes) ->
     """The rows that no rotation let leave, nor a near-duplicate of theirs.
 
     What left is not trained on either: a version that had learnt it would be compared on it with
-    champions of that time, in `incumbent reevaluate` or after a rollback.
+    champions of that time, in `incumbent registry reevaluate` or after a rollback.
     """
     retired = retired_ids(changes, families)
     gone = {row.group for row in families if row.id in retired}

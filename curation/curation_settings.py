@@ -196,8 +196,8 @@ class CurateParams(Settings):
     accepted_share: float = Field(default=0.5, ge=0, lt=1)
     # Of training, at most this share is rows that a model wrote, accepted ones; the rest waits.
     synthetic_share: float = Field(default=0.2, ge=0, lt=1)
-    # A file of `incumbent data select`: its rows are trained on, beside those of train_only and the
-    # accepted ones; null: all.
+    # A file of `incumbent search select`: its rows are trained on, beside those of train_only and
+    # the accepted ones; null: all.
     selection: Annotated[Path, AfterValidator(below("datasets/selection"))] | None = None
 
     @model_validator(mode="after")

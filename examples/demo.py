@@ -115,7 +115,7 @@ def tell_story(users: "Users") -> None:
     assert challenger is not None, "a retrain ends with one"
     slices = sealed_slices(challenger)
     new, old = shown(slices, "drift="), shown(slices, "package=")
-    command("incumbent", "why", str(challenger))
+    command("incumbent", "registry", "why", str(challenger))
 
     if nights[-1].outcome is RetrainOutcome.PROMOTED:
         expect(new > 2, "a challenger that is clearly better on what is new")
@@ -130,7 +130,7 @@ def tell_story(users: "Users") -> None:
         chapter("The challenger did not win: the champion stays, and a retrain has to wait")
         night = users.night(next(days), new_share=NEW_SHARE)
         expect(night.action is Action.REFUSED, "a refusal, with its reason")
-    command("incumbent", "deployments")
+    command("incumbent", "gateway", "deployments")
     command("incumbent", "status")
 
 

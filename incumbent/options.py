@@ -1,16 +1,51 @@
-"""Options that several verbs have."""
+"""Options that several verbs have, and what an interruption of a verb says."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated, Any, Literal
 
 import typer
 
+LARGEST = 2**31 - 1  # that every database has a number for
+GO_ON = "interrupted: what is made is kept; run it again to go on"
+
+
+def version_number(text: str) -> int:
+    """A version as people and tables name it, `3` or `v3`."""
+    digits = str(text).removeprefix("v")
+    if digits.isascii() and digits.isdigit() and 1 <= (number := int(digits)) <= LARGEST:
+        return number
+    raise typer.BadParameter(f"{text!r} is no version such as 3 or v3")
+
+
+def version_numbers(incomplete: str) -> list[str]:
+    """The versions of the project here, for a shell that completes; none where there is none."""
+    with suppress(Exception):  # a shell asks, and shows no error
+        from registry.reader import RegistryReader
+
+        with RegistryReader.here() as registry:
+            numbers = [str(version.number) for version in registry.versions()]
+        mark = incomplete[:1] if incomplete.startswith("v") else ""
+        return [f"{mark}{number}" for number in numbers if f"{mark}{number}".startswith(incomplete)]
+    return []
+
+
+def version_option(help_: str) -> Any:
+    """An option that takes a version."""
+    return typer.Option(parser=version_number, autocompletion=version_numbers, help=help_)
+
+
+VersionNumber = Annotated[
+    int,
+    typer.Argument(
+        parser=version_number, autocompletion=version_numbers, help="A version, as 3 or v3."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ExitVerdict = Annotated[
     bool,
     typer.Option("--exit-verdict", help="Exit with 0 for PROMOTE, 10 for HOLD, 11 for REJECT."),
 ]
-LARGEST = 2**31 - 1  # that every database has a number for
-VersionNumber = Annotated[int, typer.Argument(min=1, max=LARGEST, help="The version's number.")]
 Promote = Annotated[
     bool, typer.Option("--promote", help="Make it the champion if the verdict is PROMOTE.")
 ]
@@ -37,3 +72,13 @@ Encoding = Annotated[str | None, typer.Option(help="Of the files, where their by
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out and count what is no record.")
 ]
+
+
+@contextmanager
+def saying_what_stays(words: str) -> Iterator[None]:
+    """Say in a line what an interruption leaves, and end as it would."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        typer.echo(words, err=True)
+        raise typer.Exit(getattr(stop, "exit_code", 130)) from None

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -119,6 +119,13 @@ def read_pipeline(path: Path = PIPELINE) -> tuple[Stage, ...]:
         return tuple(as_stage(name, fields) for name, fields in found.items())
     except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"is no pipeline of DVC's with stages: {error}", file=path) from None
+
+
+def stage_names(incomplete: str) -> list[str]:
+    """For a shell that completes; none where there is no pipeline to read."""
+    with suppress(InputError, OSError):
+        return [stage.name for stage in read_pipeline() if stage.name.startswith(incomplete)]
+    return []
 
 
 def as_stage(name: str, fields: dict[str, Any]) -> Stage:

@@ -53,5 +53,5 @@ def older_said(version: int) -> str:
     """What is to be done with an older project."""
     return (
         f"this project is of version {version}, made by an older Incumbent: "
-        f"`incumbent upgrade` brings it to version {VERSION}"
+        f"`incumbent project upgrade` brings it to version {VERSION}"
     )

@@ -70,12 +70,20 @@ class Settings(Record):
 S = TypeVar("S", bound=Settings)
 
 
+def refuse_no_project() -> None:
+    """Raise InputError where the current folder is no project, with the next step."""
+    if not PARAMS.exists():
+        raise InputError("here is no project: `incumbent init DIR` makes one")
+
+
 def load(model: type[S], path: Path = PARAMS) -> S:
     """Read a section of params.yaml; a missing one means the defaults.
 
     Raises InputError naming file, line and field; where the project is older, which may be why, it
     says first how to upgrade it.
     """
+    if path == PARAMS:
+        refuse_no_project()
     root = parse(path)
     version = settings_version(root, path)
     try:

@@ -128,7 +128,9 @@ class RegistryReader:
         """One version, also a deleted one. Raises InputError when none has that number."""
         for found in self._read(AdapterVersion, self._own().where(versions.c.number == number)):
             return found
-        raise InputError(f"{self.family} has no version {number}; see `incumbent versions`")
+        raise InputError(
+            f"{self.family} has no version {number}; see `incumbent registry versions`"
+        )
 
     def version_of(self, adapter: Digest) -> AdapterVersion | None:
         """The version that an adapter is in this family, also a deleted one."""
@@ -408,5 +410,5 @@ def parsed(model: type[R], row: str) -> R:
     except ValidationError:
         raise IncumbentError(
             f"a record in the registry's database is none: {model.__name__}; "
-            "`incumbent verify` tells which"
+            "`incumbent registry verify` tells which"
         ) from None

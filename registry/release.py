@@ -42,7 +42,7 @@ def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
     submitted = [e.detail.version for e in own if isinstance(e.detail, Submission)]
     if submitted != [stored_digest(connection, version)]:
         raise IncumbentError(
-            f"{version.label} is not what was submitted; `incumbent verify` tells more"
+            f"{version.label} is not what was submitted; `incumbent registry verify` tells more"
         )
     if any(event.kind == "delete" for event in own):
         raise IncumbentError(f"{version.label} was deleted")
@@ -63,5 +63,5 @@ def refuse_moved(connection: Connection, family: str, champion: int | None) -> N
     if recorded != champion:
         raise IncumbentError(
             f"the alias says that {named(champion)} is champion, the events say {named(recorded)}; "
-            "`incumbent verify` tells more"
+            "`incumbent registry verify` tells more"
         )

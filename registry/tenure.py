@@ -68,7 +68,9 @@ def promotions_of(connection: Connection, family: str, since: int) -> Iterator[E
     while number is not None:
         own = events.c.number == number
         won = first(connection, family, "promote", own, *earlier, newest=True)
-        if won is None:  # the alias was changed behind the events: `incumbent verify` tells
+        if (
+            won is None
+        ):  # the alias was changed behind the events: `incumbent registry verify` tells
             return
         yield won
         number = won.told(Promotion).displaced if won.seq >= since else None

@@ -46,7 +46,7 @@ class TrafficLogParams(Settings):
 
 
 class LargerModelParams(Settings):
-    """A larger model, for `incumbent serve-report`."""
+    """A larger model, for `incumbent gateway cost-report`."""
 
     url: ServerUrl  # up to and with /v1
     model: str = Field(min_length=1)  # its name there
@@ -56,7 +56,7 @@ class LargerModelParams(Settings):
 
 
 class CostParams(Settings):
-    """What `incumbent serve-report` compares the champion with."""
+    """What `incumbent gateway cost-report` compares the champion with."""
 
     shots: tuple[NonNegativeInt, ...] = ()  # of the base, beside 0 and evaluation.few_shot
     larger: LargerModelParams | None = None

@@ -1,4 +1,4 @@
-"""Archives of `incumbent backup` as their members, to be changed and written again."""
+"""Archives of `incumbent registry backup` as their members, to be changed and written again."""
 
 import json
 import tarfile

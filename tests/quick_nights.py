@@ -11,11 +11,12 @@ from random import Random
 
 import numpy as np
 
-from incumbent.verbs.nightly import done_again, nightly_job
+from incumbent.verbs.nightly import done_again
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
+from monitoring.night_jobs import nightly_job
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
 from monitoring.signals.signal import Floats

@@ -9,7 +9,7 @@ from project.settings import PARAMS
 
 # Why a row is in no part; each reads well behind a number.
 NOT_SELECTED = "not selected"
-UNRANKED = "newer than the selection: `incumbent data select` ranks them"
+UNRANKED = "newer than the selection: `incumbent search select` ranks them"
 
 
 def selected(rows: Sequence[Row], selection: Selection, train_only: Collection[str]) -> list[Row]:
@@ -25,7 +25,7 @@ def selected(rows: Sequence[Row], selection: Selection, train_only: Collection[s
         raise InputError(
             f"{len(gone)} of the {selection.head.selected} selected rows are no training rows any "
             f"more, such as {gone[0]}: take the line out, run `dvc repro`, and then "
-            "`incumbent data select` again",
+            "`incumbent search select` again",
             file=PARAMS,
             field="curation.curate.selection",
         )

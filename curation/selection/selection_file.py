@@ -71,7 +71,7 @@ class Selection(Record):
         """Raises InputError naming file, line and field."""
         lines = [line for line in read_input(path).split(b"\n") if line.strip()]
         if len(lines) < 2:
-            raise InputError("holds no selection: `incumbent data select` makes one", file=path)
+            raise InputError("holds no selection: `incumbent search select` makes one", file=path)
         head = SelectionHead.parse(lines[0], path, 1)
         rows = tuple(RankedRow.parse(line, path, n) for n, line in enumerate(lines[1:], start=2))
         refuse_inconsistent(head, rows, path)
@@ -84,8 +84,8 @@ def refuse_inconsistent(head: SelectionHead, rows: Sequence[RankedRow], path: Pa
     if len(rows) != head.ranked or ranks != list(range(1, head.selected + 1)):
         raise InputError(
             f"does not hold the {head.selected} selected of {head.ranked} rows that its first line "
-            "tells of: run `incumbent data select` again",
+            "tells of: run `incumbent search select` again",
             file=path,
         )
     if len({row.id for row in rows}) < len(rows):
-        raise InputError("ranks a row twice: run `incumbent data select` again", file=path)
+        raise InputError("ranks a row twice: run `incumbent search select` again", file=path)

@@ -1,5 +1,5 @@
 """Links from code in a text to the reference: `evaluation.policy.alpha` to the key, and
-`incumbent show 3` to the verb. The Markdown needs no markup for that.
+`incumbent registry show 3` to the verb. The Markdown needs no markup for that.
 """
 
 from docutils import nodes
@@ -25,7 +25,7 @@ class CodeLinks(SphinxPostTransform):
         if len(words) == 1:
             return known.get(("setting", code))
         if words and words[0] == "incumbent":
-            names = (" ".join(words[:count]) for count in (3, 2))
+            names = (" ".join(words[:count]) for count in (4, 3, 2))
             return next(filter(None, (known.get(("command", name)) for name in names)), None)
         return None
 

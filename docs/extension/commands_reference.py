@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from typer.main import get_command
 
 from docs.extension.tables import Line, own_link, section, table
 from incumbent.cli import app as incumbent
+from incumbent.command_tree import every_verb
 from incumbent.options import LARGEST
 
 KINDS = {
@@ -61,17 +61,8 @@ class CommandsReference(SphinxDirective):
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every verb by its whole name, in the order of the help."""
-    yield from below("incumbent", get_command(incumbent))
-
-
-def below(name: str, group: Any) -> Iterator[tuple[str, Any]]:
-    for verb, command in group.commands.items():
-        if command.hidden:
-            continue
-        if hasattr(command, "commands"):
-            yield from below(f"{name} {verb}", command)
-        else:
-            yield f"{name} {verb}", command
+    for name, command in every_verb(incumbent):
+        yield f"incumbent {name}", command
 
 
 def usage_of(name: str, shown: Sequence[Any]) -> str:

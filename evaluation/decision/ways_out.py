@@ -19,7 +19,7 @@ from registry.alpha_ledger.spending import Look
 
 MOST = 20_000  # items: what would take more is no advice
 EXACT = ("macro_f1", "json_fields")  # what is right about class names and about JSON
-RECIPE = "another recipe (`incumbent recipes`, `incumbent tune`)"
+RECIPE = "another recipe (`incumbent search recipes`, `incumbent search tune`)"
 
 
 @dataclass(frozen=True)

@@ -254,7 +254,7 @@ def submitted() -> dict[str, Any]:
     if sheet.exists():
         vote_on_sheet(sheet)
         answer_of("submit", "--promote", "--json")
-    shown = answer_of("show", str(version["number"]), "--json")
+    shown = answer_of("registry", "show", str(version["number"]), "--json")
     decision, evidence = shown["decision"], shown["evidence"]
     sealed = {name: diff_of(one) for name, one in evidence["sealed"].items()}
     slices = {

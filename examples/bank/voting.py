@@ -75,7 +75,7 @@ def cast(new: Iterable[Ballot], path: Path = BALLOTS) -> None:
 
 
 def counted(path: Path) -> dict[str, Any]:
-    """What `incumbent ballots` says of a file; an item closes when all reviewers have voted."""
-    command = ["incumbent", "ballots", str(path), "--votes", str(len(ERRS)), "--json"]
+    """What `judge ballots` says of a file; an item closes when all reviewers have voted."""
+    command = ["incumbent", "judge", "ballots", str(path), "--votes", str(len(ERRS)), "--json"]
     found: dict[str, Any] = json.loads(subprocess.check_output(command))
     return found

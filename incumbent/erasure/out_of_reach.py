@@ -45,7 +45,8 @@ def out_of_reach(
     for version in versions:
         yield (
             f"{version.label} learnt from them; once it is no champion",
-            f'incumbent delete {version.number} --reason "erasure" && incumbent gc --delete',
+            f'incumbent registry delete {version.number} --reason "erasure" && '
+            "incumbent registry gc --delete",
         )
     yield (
         "the registry's history says who did what, and why, for good: see whether it names them",
@@ -60,9 +61,9 @@ def out_of_reach(
         "delete there by hand",
     )
     yield (
-        "archives of `incumbent backup` from before have the rows still: make a new one, then "
-        "delete those",
-        "incumbent backup --to FILE",
+        "archives of `incumbent registry backup` from before have the rows still: make a new one, "
+        "then delete those",
+        "incumbent registry backup --to FILE",
     )
     yield (
         "other backups, exported versions, servers that loaded an adapter, Label Studio and other"

@@ -65,7 +65,7 @@ class Telling:
 
 
 def project() -> Path:
-    """The project's own folder: that of `incumbent reevaluate` has links to its files."""
+    """The project's own folder: that of `incumbent registry reevaluate` has links to its files."""
     return PARAMS.resolve().parent
 
 

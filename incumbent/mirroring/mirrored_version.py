@@ -105,7 +105,9 @@ def first_event(registry: RegistryReader) -> Digest:
     with registry.engine.connect() as connection:
         found = digest_at(connection, 1)
     if found is None:
-        raise IncumbentError("the registry lacks its first event; `incumbent verify` tells more")
+        raise IncumbentError(
+            "the registry lacks its first event; `incumbent registry verify` tells more"
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""Section `search`: which settings of training `incumbent tune` tries, and how it judges them."""
+"""Section `search`: which settings of training `incumbent search tune` tries, and by what."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ DEFAULT_RANGES: dict[str, Range] = {
 
 
 class SearchParams(Settings):
-    """How `incumbent tune` looks for better settings of training; only dev is looked at."""
+    """How `incumbent search tune` looks for better settings of training; only dev is looked at."""
 
     trials: PositiveInt = 20  # adapters that are trained, those of an earlier start included
     minutes: PositiveFloat | None = None  # after which no further trial begins; null: no limit

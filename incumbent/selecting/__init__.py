@@ -1,1 +1,1 @@
-"""What `data select` measures and compares: losses of the base, vectors, adapters on dev."""
+"""What `search select` measures and compares: losses of the base, vectors, adapters on dev."""

@@ -11,7 +11,8 @@ from project.yaml_text import with_value
 # None yet: version 2 is the first that was released. A step stays for ever.
 STEPS: tuple[Step, ...] = ()
 
-LINE = f"{KEY}: {VERSION} # of this project's files: `incumbent upgrade` brings older ones here\n"
+HINT = "of this project's files: `incumbent project upgrade` brings older ones here"
+LINE = f"{KEY}: {VERSION} # {HINT}\n"
 ENTRY = f"- {PIPELINE_KEY}: {VERSION}"
 
 

@@ -18,7 +18,7 @@ def read_project() -> Project:
     """The project of the current folder. Raises InputError where there is none."""
     for name in (SETTINGS, PIPELINE):
         if not Path(name).is_file():
-            problem = "is not here: `incumbent upgrade` runs in the folder of a project"
+            problem = "is not here: `incumbent project upgrade` runs in the folder of a project"
             raise InputError(problem, file=name)
     refuse_other_than_keys()
     # A link is there too: what lies behind it may be another project's as well.

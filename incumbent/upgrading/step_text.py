@@ -60,4 +60,6 @@ def next_said(before: Project, changed: Sequence[str], lost: Collection[str]) ->
         yield Text(f"undo:    {' && '.join(undo)}")
     if gone:
         yield Text(f"no undo: {', '.join(gone)}: git has no commit of what was there")
-    yield Text("next:    git commit, incumbent run; verdicts stay as they are: incumbent verify")
+    yield Text(
+        "next:    git commit, incumbent run; verdicts stay as they are: incumbent registry verify"
+    )

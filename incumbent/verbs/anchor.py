@@ -1,5 +1,10 @@
-"""`incumbent anchor`: how far the history goes, written down where its owner cannot change it."""
+"""`registry anchor`: how far the history goes, written down where its owner cannot change it."""
 
+from typing import Annotated
+
+import typer
+
+from incumbent.options import Json
 from incumbent.output import console, print_json
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.errors import IncumbentError, InputError
@@ -9,7 +14,16 @@ from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 
 
-def write_anchor(to: str | None, *, as_json: bool) -> None:
+def write_anchor(
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="A file, git, git:REMOTE or a webhook's address; registry.anchor if left out."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write down outside of the registry how far its history goes, signed where there is a key."""
     place = to or load(RegistryParams).anchor_place
     if place is None:
         problem = "say where to: a file, git, git:REMOTE or a webhook, also as registry.anchor"

@@ -1,8 +1,12 @@
-"""`incumbent backup` and `restore`: the registry and its artifacts as one archive, and back."""
+"""`registry backup` and `restore`: the registry and its artifacts as one archive, and back."""
 
 import sys
+from typing import Annotated
+
+import typer
 
 from evaluation.decision.replay import check_registry
+from incumbent.options import Json, saying_what_stays
 from incumbent.output import console, print_json
 from project.interruption import ended_by_signals
 from project.object_stores import without_secrets
@@ -15,7 +19,20 @@ from registry.reader import RegistryReader
 from registry.store import Registry
 
 
-def back_up(to: str, *, without_damaged: bool, as_json: bool) -> None:
+@saying_what_stays("interrupted: no archive is written; run it again")
+def back_up(
+    to: Annotated[
+        str, typer.Option(help="The archive: a file, or a URL such as s3://…, not there yet.")
+    ],
+    without_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--without-damaged", help="Leave out artifacts that are damaged or missing, by name."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the registry and its artifacts, as they are at one instant, to one archive."""
     with RegistryReader.here() as registry, ended_by_signals():
         manifest = write_archive(registry, to, without_damaged=without_damaged)
     if as_json:
@@ -25,8 +42,17 @@ def back_up(to: str, *, without_damaged: bool, as_json: bool) -> None:
     print_left_out(manifest)
 
 
-def restore(archive: str, *, as_json: bool) -> None:
-    """Fill the registry, then check it as `incumbent verify` does; exit with 1 for a problem."""
+@saying_what_stays("interrupted: all is restored or nothing; `incumbent status` says which")
+def restore(
+    archive: Annotated[
+        str, typer.Argument(help="What `incumbent registry backup` wrote: a file or a URL.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Bring an archive's registry and artifacts to where params.yaml says, if nothing is there.
+
+    Fills the registry, then checks it as `registry verify` does; exits with 1 for a problem.
+    """
     with Registry.here() as registry, ended_by_signals():
         manifest = fill_registry(registry, archive)
         restored = Restored(events=manifest.events, at=manifest.at)

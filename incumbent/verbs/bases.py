@@ -1,11 +1,13 @@
-"""`incumbent bases`: which base model to start from, before money is spent on training."""
+"""`search bases`: which base model to start from, before money is spent on training."""
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.text import Text
 
+from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table
 from project.interruption import ended_by_signals
 from project.libraries import allow_downloads
@@ -22,8 +24,20 @@ ACROSS = "bits_per_byte"  # that any two tokenizers share
 SHOWN = ("rougeL", "semantic", ACROSS)  # beside what ranks
 
 
-def bases(names: Sequence[str], shots: int, *, by: str | None, as_json: bool) -> None:
-    """Ask each base dev, bare and few-shot, and rank them.
+@saying_what_stays(GO_ON)
+def bases(
+    names: Annotated[
+        list[str], typer.Argument(help="Folders, Hub ids such as org/name@COMMIT, or embedded.")
+    ],
+    few_shot: Annotated[
+        int, typer.Option(min=0, max=LARGEST, help="Training rows in each prompt; 0: only bare.")
+    ] = 3,
+    by: Annotated[
+        str | None, typer.Option(help="The metric that ranks; the first that gates if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Rank base models on dev, bare and few-shot, with what each costs, before any is trained.
 
     Raises InputError for a base that is named twice, and IncumbentError where none could be asked.
     """
@@ -35,7 +49,7 @@ def bases(names: Sequence[str], shots: int, *, by: str | None, as_json: bool) ->
     refuse_twice(choices)
     allow_downloads()  # before the question, whose scorers import the Hub's library
     with ended_by_signals():
-        question = Question.here(shots, by)
+        question = Question.here(few_shot, by)
         candidates = [find(choice, question.numerics) for choice in choices]
         say_beginning(candidates, question)
         found = rank(candidates, question)

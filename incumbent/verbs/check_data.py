@@ -1,15 +1,24 @@
-"""`incumbent data check`: anybody's file held against a contract, without a project."""
+"""`data check`: anybody's file held against a contract, without a project."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.text import Text
 
 from curation.sources.columns.choices import Wanted
 from incumbent.checking.own_records import HowRead, Kind, OwnRecords, read_own
 from incumbent.init.columns_text import Said, columns_said, file_lines, show, wrapped
+from incumbent.options import (
+    CompletionColumn,
+    Encoding,
+    Json,
+    MessagesColumn,
+    PromptColumns,
+    SkipUnreadable,
+)
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 from project.records.data import Check, Severity, counted
@@ -30,10 +39,46 @@ class CheckOptions:
     embeddings: bool = True
 
 
-def check_data(
-    files: Sequence[Path], wanted: Wanted, options: CheckOptions, *, as_json: bool
-) -> int:
-    """Check and print; returns 1 where a critical check fails, else 0. Raises InputError."""
+def check(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Anybody's rows, preferences or texts; several are one dataset."),
+    ],
+    contract: Annotated[
+        Path | None, typer.Option(help="As YAML; the one of a new project if left out.")
+    ] = None,
+    eval_: Annotated[
+        list[Path] | None, typer.Option("--eval", help="Items that no row may ask.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="The last version's rows; in a project, of the last submitted one."),
+    ] = None,
+    kind: Annotated[
+        Kind | None,
+        typer.Option(help="Which of what the files hold is checked; all if left out."),
+    ] = None,
+    prompt: PromptColumns = None,
+    completion: CompletionColumn = None,
+    messages: MessagesColumn = None,
+    encoding: Encoding = None,
+    skip_unreadable: SkipUnreadable = False,
+    no_embeddings: Annotated[
+        bool, typer.Option("--no-embeddings", help="By words alone: quick, and needs no model.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Hold a file against a data contract; needs no project. Exit 1: a critical check failed."""
+    wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)
+    options = CheckOptions(
+        contract=contract,
+        evals=tuple(eval_ or ()),
+        against=tuple(against or ()),
+        kind=kind,
+        encoding=encoding,
+        skip=skip_unreadable,
+        embeddings=not no_embeddings,
+    )
     own = read_own(files, HowRead(wanted, options.encoding, options.skip))
     found = [(part, checks_of(part, options)) for part in chosen_kinds(own, files, options)]
     if as_json:
@@ -43,7 +88,7 @@ def check_data(
         show(read_said(own))
         for part, checks in found:
             print_checks(part, checks)
-    return int(any(failed(checks, Severity.CRITICAL) for _, checks in found))
+    raise typer.Exit(int(any(failed(checks, Severity.CRITICAL) for _, checks in found)))
 
 
 def chosen_kinds(own: OwnRecords, files: Sequence[Path], options: CheckOptions) -> list[OwnRecords]:

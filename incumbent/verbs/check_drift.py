@@ -1,11 +1,13 @@
-"""`incumbent drift check`: one comparison of two files of prompts, without a project."""
+"""`drift check`: one comparison of two files of prompts, without a project."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.text import Text
 
+from incumbent.options import Json
 from incumbent.output import EXIT_CODES, coloured, console, print_json, print_table
 from project.errors import InputError
 from project.records.data import Message
@@ -33,16 +35,26 @@ class PromptFile:
 
 
 def check_drift(
-    reference: Path,
-    current: Path,
-    *,
-    text_field: str,
-    block_field: str | None,
-    alpha: float,
-    seed: int,
-    as_json: bool,
-) -> int:
-    """Compare and print; returns the verdict's exit code. Raises InputError with its place."""
+    reference: Annotated[
+        Path, typer.Option(help="Prompts as they were: JSON Lines, CSV or Parquet.")
+    ],
+    current: Annotated[Path, typer.Option(help="Prompts as they are now.")],
+    text_field: Annotated[str, typer.Option(help="The field with a row's prompt.")] = "prompt",
+    block_field: Annotated[
+        str | None,
+        typer.Option(help="A field such as user: rows with the same value are not independent."),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="The chance of a false alarm, over all signals.")
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
+    as_json: Json = False,
+    exit_verdict: Annotated[
+        bool,
+        typer.Option("--exit-verdict", help="Exit with 0: no drift, 10: insufficient, 11: drift."),
+    ] = False,
+) -> None:
+    """Compare two files of anybody's prompts; needs no project."""
     from monitoring.drift.compare_sets import compare
 
     before, now = (read(path, text_field, block_field) for path in (reference, current))
@@ -54,7 +66,7 @@ def check_drift(
         print_json(found.model_dump(mode="json"))
     else:
         print_found(found, before, now)
-    return EXIT_CODES[found.verdict.value]
+    raise typer.Exit(EXIT_CODES[found.verdict.value] if exit_verdict else 0)
 
 
 def read(path: Path, text_field: str, block_field: str | None) -> PromptFile:

@@ -1,8 +1,10 @@
-"""`incumbent ballots`: which version people prefer, whether that is enough, and who agrees."""
+"""`judge ballots`: which version people prefer, whether that is enough, and who agrees."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from evaluation.preference.ballots.agreement import Agreement, Consensus
@@ -14,6 +16,7 @@ from evaluation.preference.ballots.ballots_with_judge import (
     read_judge,
 )
 from evaluation.preference.ballots.bradley_terry import Rating
+from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 
@@ -23,9 +26,24 @@ ALL = 2 * ENOUGH  # for each pair, where the ballots chose which of its two clai
 SHOWN = 10  # pairs of reviewers; --json has them all
 
 
-def count_ballots(path: Path, *, votes: int, as_json: bool, judge: Path | None = None) -> None:
-    """Print what the ballots of a file say, of which an item closes at `votes`; with the file of a
-    judge also what both say together.
+def count_ballots(
+    file: Annotated[Path, typer.Argument(help="Ballots: JSON Lines, one ballot a line.")],
+    votes: Annotated[
+        int,
+        typer.Option(
+            min=1, help="An item counts by its first so many ballots; odd, fixed before you look."
+        ),
+    ] = 1,
+    judge: Annotated[
+        Path | None,
+        typer.Option(
+            help="A judge's word on these items and more: JSON Lines of item, left, right and "
+            "preference, the chance that the left is preferred."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Who agrees and which version people prefer, from anybody's ballots; needs no project.
 
     Raises InputError naming file, line and field, and for an even number of votes.
 
@@ -38,7 +56,7 @@ def count_ballots(path: Path, *, votes: int, as_json: bool, judge: Path | None =
         raise InputError(
             "must be odd, so that two versions cannot have equally many", field="--votes"
         )
-    found = count(read_ballots(path), votes)
+    found = count(read_ballots(file), votes)
     both = prediction_powered(found, read_judge(judge), judge) if judge else None
     if as_json:
         print_json(fields_of(found, both))

@@ -1,9 +1,12 @@
-"""`incumbent curve`: dev scores at several numbers of labels, and what more labels are worth."""
+"""`search curve`: dev scores at several numbers of labels, and what more labels are worth."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table
 from project.canonical import digest_json
 from project.files import home
@@ -15,8 +18,23 @@ if TYPE_CHECKING:
     from incumbent.searching.label_measuring import Labels
 
 
-def curve(shares: str, seeds: int, *, more: int, at: int, as_json: bool) -> None:
-    """Measure the shares of the rows that training takes, and say what the curve tells.
+@saying_what_stays(GO_ON)
+def curve(
+    shares: Annotated[
+        str, typer.Option(help="Of the training rows, with commas between.")
+    ] = "1/8,1/4,1/2,1",
+    seeds: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="How often each share is drawn.")
+    ] = 3,
+    more: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="Say what this many more labels would add.")
+    ] = 200,
+    at: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="Say what this many labels reach.")
+    ] = 250,
+    as_json: Json = False,
+) -> None:
+    """Scores on dev at several numbers of labels, and what more labels are worth.
 
     Raises InputError for shares that are none, and where there are too few rows or items.
     """

@@ -1,6 +1,9 @@
-"""`incumbent data`: rows in and out of the project."""
+"""`data`: rows in and out of the project."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.format_guess import guess_format
@@ -9,6 +12,7 @@ from evaluation.report.kept_report import bad, correction, negative
 from evaluation.report.report_data import read_examples
 from evaluation.scoring.score_table import read_scores
 from incumbent.importing.foreign_files import are_corrections
+from incumbent.options import LARGEST, Reason
 from incumbent.output import console
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
@@ -22,8 +26,11 @@ from registry.reader import RegistryReader
 from registry.store import Registry
 
 
-def export_bad_answers(to: Path, count: int) -> None:
-    """Write the bad dev answers as rows to correct and as preference pairs.
+def export_bad_answers(
+    to: Annotated[Path, typer.Option(help="A folder for corrections.jsonl and negatives.jsonl.")],
+    worst: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many dev items.")] = 150,
+) -> None:
+    """The dev answers that are worst or got worse, to correct and to learn from.
 
     Raises InputError when a file is there already: somebody may have corrected it.
     """
@@ -31,7 +38,7 @@ def export_bad_answers(to: Path, count: int) -> None:
     for path in paths:
         if path.exists():
             raise InputError("is there already, and may hold somebody's corrections", file=path)
-    found = bad(read_examples(read_scores(Split.DEV), load(Policy)), count)
+    found = bad(read_examples(read_scores(Split.DEV), load(Policy)), worst)
     write_records(paths[0], [correction(why, example) for why, example in found])
     pairs = [negative(example) for _, example in found]
     write_records(paths[1], [pair for pair in pairs if pair.chosen != pair.rejected])
@@ -70,8 +77,14 @@ def refuse_what_is_imported(export: Path) -> None:
     raise InputError(f"{problem}\n  incumbent data import {export}", file=export)
 
 
-def accept_labels(export: Path, reason: str) -> None:
-    """Accept the labels of an export: from now on they are trained on, and items of the eval sets.
+def accept_labels(
+    export: Annotated[
+        Path,
+        typer.Argument(help="Label Studio's JSON export of the queue, or rows as JSON Lines."),
+    ],
+    reason: Reason = "accepted by hand",
+) -> None:
+    """Accept what people wrote: the next run trains on some of it, and is judged by the rest.
 
     Raises InputError for an export that cannot be read, or a blank reason, and IncumbentError for
     an actor who may not promote.

@@ -1,8 +1,10 @@
-"""`incumbent decide`: a verdict from anybody's scores, with no project and no registry."""
+"""`decide`: a verdict from anybody's scores, with no project and no registry."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from evaluation.decision.evidence import PREFERENCE, weigh
 from evaluation.decision.policy import Policy
@@ -15,6 +17,7 @@ from evaluation.other_logs.system_log import SystemLog
 from evaluation.scoring.built_in import better_by_ours
 from evaluation.scoring.score_table import read_score_table
 from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
+from incumbent.options import LARGEST, ExitVerdict, Json
 from incumbent.output import EXIT_CODES, console, print_json, print_table
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Measured
@@ -46,6 +49,70 @@ class LogOptions:
     systems: tuple[str, str] | None = None  # of logs that hold several: champion, challenger
     allow_missing: float | None = None
     write: Path | None = None  # where the score table goes
+
+
+def decide(
+    logs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="CHAMPION CHALLENGER",
+            help="With --from: each side's log, a file, a folder or a quoted pattern.",
+        ),
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="A score table: JSON Lines, one item a line.")
+    ] = None,
+    from_: Annotated[
+        Tool | None,
+        typer.Option("--from", help="The tool that wrote two logs; jsonl: scores of your own."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A metric to compare by, NAME or TASK=NAME; all if left out."),
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Compare this task of the logs.")] = None,
+    systems: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="Which system of each log: champion's, challenger's. For promptfoo."),
+    ] = None,
+    allow_missing: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="The share of items that may be missing; else 0.02."),
+    ] = None,
+    write: Annotated[Path | None, typer.Option(help="Keep the logs' score table there.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy as YAML; `strict` if left out.")
+    ] = None,
+    look: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=LARGEST,
+            help="The number of this look, a comparison on these items: later ones must show more.",
+        ),
+    ] = 1,
+    general: Annotated[
+        Path | None, typer.Option(help="A score table of a general-ability suite.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="The same items, with the regression baseline as champion.")
+    ] = None,
+    as_json: Json = False,
+    exit_verdict: ExitVerdict = False,
+) -> None:
+    """A verdict from anybody's score table, or from two logs of another evaluation tool."""
+    terms = Terms(policy, look, general, reference, as_json=as_json)
+    options = LogOptions(
+        tool=from_,
+        paths=tuple(logs or ()),
+        metrics=tuple(metric or ()),
+        tasks=tuple(task or ()),
+        systems=systems,
+        allow_missing=allow_missing,
+        write=write,
+    )
+    code = decide_on(scores, options, terms)
+    raise typer.Exit(code if exit_verdict else 0)
 
 
 def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:

@@ -1,10 +1,14 @@
-"""`incumbent deploy`: the champion to every replica now, and the traffic to it."""
+"""`gateway deploy`: the champion to every replica now, and the traffic to it."""
 
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Annotated
+
+import typer
 
 from evaluation.evaluation_settings import Decoding
+from incumbent.options import Json, VersionNumber
 from incumbent.output import console, print_json
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
@@ -19,8 +23,16 @@ from serving.serving_settings import ServingParams
 PAUSE = 0.5  # seconds between two looks at the registry
 
 
-def deploy_version(number: int, timeout: float, *, as_json: bool) -> None:
-    """Raises InputError for a version that is not the champion, IncumbentError where it is not
+def deploy_version(
+    number: VersionNumber,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="How long to wait for every replica.")
+    ] = 300.0,
+    as_json: Json = False,
+) -> None:
+    """Bring the champion to every replica now, and wait until the traffic has moved to it.
+
+    Raises InputError for a version that is not the champion, IncumbentError where it is not
     deployed in time.
     """
     params = load(ServingParams)
@@ -47,7 +59,7 @@ def champion_of(registry: Registry, number: int) -> AdapterVersion:
         now = f"v{champion.number} is" if champion else "there is none yet"
         raise InputError(
             f"{version.label} is not the champion ({now}), and only the champion is deployed. To "
-            f"let it answer some users: `incumbent experiment start {number}`; to make it "
+            f"let it answer some users: `incumbent gateway experiment start {number}`; to make it "
             f"champion: `incumbent promote {number}`"
         )
     return version

@@ -1,7 +1,8 @@
-"""`incumbent deployments`: which version answered since when, and what could not be deployed."""
+"""`gateway deployments`: which version answered since when, and what could not be deployed."""
 
 from rich.text import Text
 
+from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
 from project.times import readable
 from project.untrusted_input import one_line
@@ -11,7 +12,8 @@ from registry.reader import RegistryReader
 Line = tuple[str | Text, ...]
 
 
-def print_deployments(*, as_json: bool) -> None:
+def print_deployments(as_json: Json = False) -> None:
+    """List which version answered since when, and what could not be deployed."""
     with RegistryReader.here() as registry:
         found = deployments(registry)
         champion = registry.champion()
@@ -26,7 +28,7 @@ def print_deployments(*, as_json: bool) -> None:
     if champion and (not found.tenures or found.tenures[-1].version != champion.number):
         console.print(
             f"the champion is v{champion.number}, and its traffic has not moved to it: "
-            f"`incumbent deploy {champion.number}` says why"
+            f"`incumbent gateway deploy {champion.number}` says why"
         )
 
 

@@ -1,4 +1,4 @@
-"""`incumbent doctor`: what this machine has, what it lacks, and what to do about it."""
+"""`project doctor`: what this machine has, what it lacks, and what to do about it."""
 
 import os
 import platform
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from incumbent.options import Json
 from incumbent.output import print_json, print_table
 from incumbent.pipeline import older_project, project_version
 from incumbent.planning.run_plan import plan_run
@@ -46,8 +47,11 @@ class Finding:
     detail: str
 
 
-def print_diagnosis(as_json: bool) -> None:
-    """Print every finding; exit with 1 when something that a run needs is missing."""
+def print_diagnosis(as_json: Json = False) -> None:
+    """What this machine can do, and what it lacks.
+
+    Exits with 1 when something that a run needs is missing.
+    """
     found = list(findings())
     if as_json:
         print_json([asdict(finding) for finding in found])

@@ -1,10 +1,12 @@
-"""`incumbent experiment`: a version that is not the champion answers some users, or beside it."""
+"""`gateway experiment`: a version that is not the champion answers some users, or beside it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.text import Text
 
+from incumbent.options import LARGEST, Json, Reason, VersionNumber
 from incumbent.output import console, print_json, print_table
 from project.settings import load
 from project.times import readable
@@ -23,10 +25,34 @@ from serving.experiments.opening import Metric, Mode, asked_for
 from serving.experiments.sentences import figures_now, points, sentences, standing, verdict_of
 from serving.serving_settings import ServingParams
 
+ExperimentNumber = Annotated[int, typer.Argument(min=1, max=LARGEST, help="As `list` has it.")]
 STYLES = {"harm": "bold red", "better": "bold green"}
 
 
-def start(number: int, mode: Mode, share: float, metric: Metric, alpha: float, reason: str) -> None:
+def start(
+    number: VersionNumber,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="shadow: answers beside the champion, seen by nobody; canary: a small share that "
+            "ends at once when it hurts; ab: shares to learn from."
+        ),
+    ] = "canary",
+    share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of users; of requests in a shadow.")
+    ] = 0.1,
+    metric: Annotated[
+        Metric, typer.Option(help="What users' feedback or outcomes must not get worse in.")
+    ] = "rating",
+    alpha: Annotated[
+        float,
+        typer.Option(
+            help="The chance that equals ever end with a verdict, however often one looks."
+        ),
+    ] = 0.05,
+    reason: Reason = "opened by hand",
+) -> None:
+    """Let a version that is not the champion answer some users."""
     with Registry.here() as registry:
         version = registry.version(number)
         told = asked_for(
@@ -41,8 +67,8 @@ def start(number: int, mode: Mode, share: float, metric: Metric, alpha: float, r
         opened = open_experiment(registry, number, told, reason)
     console.print(f"experiment {opened.number} is open: {purpose(opened)}")
     console.print(
-        f"running gateways follow within seconds; `incumbent experiment show {opened.number}` "
-        "tells how it stands",
+        "running gateways follow within seconds; "
+        f"`incumbent gateway experiment show {opened.number}` tells how it stands",
         soft_wrap=True,
     )
 
@@ -64,13 +90,14 @@ def share_text(experiment: Experiment) -> str:
     return f"{100 * experiment.share:.3g}%"
 
 
-def print_list(as_json: bool) -> None:
+def print_list(as_json: Json = False) -> None:
+    """List the experiments, the newest first."""
     with RegistryReader.here() as registry:
         found = experiments(registry)
     if as_json:
         print_json([summary(one) for one in found])
     elif not found:
-        console.print("no experiments: `incumbent experiment start V` opens one")
+        console.print("no experiments: `incumbent gateway experiment start V` opens one")
     else:
         columns = (">number", "version", "against", "mode", ">share", "metric", "since", "verdict")
         print_table(columns, map(line, found))
@@ -90,7 +117,8 @@ def line(one: Experiment) -> tuple[str | Text, ...]:
     )
 
 
-def print_one(number: int, as_json: bool) -> None:
+def print_one(number: ExperimentNumber, as_json: Json = False) -> None:
+    """Show how an experiment stands."""
     with RegistryReader.here() as registry:
         experiment = find_experiment(registry, number)
         result = standing(registry, experiment)
@@ -157,7 +185,8 @@ def summary(one: Experiment) -> dict[str, Any]:
     }
 
 
-def stop(number: int, reason: str) -> None:
+def stop(number: ExperimentNumber, reason: Reason = "stopped by hand") -> None:
+    """End an experiment: its users get the champion again."""
     with Registry.here() as registry:
         registry.roles.require("promote", registry.actor)
         experiment = find_experiment(registry, number)

@@ -1,8 +1,12 @@
-"""`incumbent export`: a version in a folder that other programs load, and its papers."""
+"""`registry export`: a version in a folder that other programs load, and its papers."""
 
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from incumbent.options import VersionNumber
 from incumbent.output import console
 from project.errors import InputError
 from project.files import staged_folder
@@ -24,6 +28,45 @@ WORDS: dict[Form | None, str] = {
     "gguf": "as a GGUF file",
 }
 WHOLE = ("merged", "gguf")  # forms that hold the base's weights
+
+
+def export(
+    number: VersionNumber,
+    to: Annotated[
+        str, typer.Option(help="A folder that is new or empty; or hf://ORG/NAME[@BRANCH].")
+    ],
+    merged: Annotated[
+        bool, typer.Option("--merged", help="The base with the adapter merged into it.")
+    ] = False,
+    for_: Annotated[
+        Form | None,
+        typer.Option("--for", help="The engine's form, scored again on dev before it is written."),
+    ] = None,
+    margin: Annotated[
+        float, typer.Option(min=0.0, help="By which a score may differ from the judged one.")
+    ] = 0.02,
+    public: Annotated[
+        bool, typer.Option("--public", help="On the Hub: for everybody to read, not private.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="On the Hub: over what is no version of this family.")
+    ] = False,
+) -> None:
+    """Write a version to a folder or the Hugging Face Hub, with its card and evidence."""
+    if "://" in to or to.startswith("hf:"):
+        upload_version(
+            number,
+            HubRepository.parse(to),
+            merged=merged,
+            engine=for_,
+            margin=margin,
+            public=public,
+            force=force,
+        )
+    elif public or force:
+        raise InputError("--public and --force are for a repository of the Hub: --to hf://ORG/NAME")
+    else:
+        export_version(number, Path(to), merged=merged, engine=for_, margin=margin)
 
 
 def export_version(

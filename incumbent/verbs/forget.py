@@ -1,10 +1,12 @@
-"""`incumbent data forget`: a person's rows leave all that a project can reach."""
+"""`data forget`: a person's rows leave all that a project can reach."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from curation.collect import Collected, gathered, reads_of
 from curation.curation_settings import CollectParams
@@ -22,6 +24,7 @@ from incumbent.erasure.out_of_reach import out_of_reach
 from incumbent.erasure.registry_traces import artifacts_of, trained_versions
 from incumbent.erasure.traces import Trail, md5_in_cache, put_back, traces
 from incumbent.erasure.wanted import Meaning, Rows, Wanted
+from incumbent.options import Json
 from incumbent.output import console, print_json
 from monitoring.traffic.traffic_store import held
 from project.erasures import ERASED, Erasable, Erased, Erasure, append_erasure, text_digest
@@ -29,7 +32,7 @@ from project.errors import InputError
 from project.records.adapters import AdapterVersion
 from project.records.data import Origin, counted
 from project.records.record import Digest
-from project.settings import PARAMS, load
+from project.settings import load
 from project.times import stamp
 from registry.store import Registry
 
@@ -65,20 +68,27 @@ class Found:
 
 
 def forget(
-    ids: Iterable[str], texts: Sequence[str], reason: str | None, *, erase: bool, as_json: bool
+    ids: Annotated[list[str] | None, typer.Option("--id", help="A row's id; several.")] = None,
+    match: Annotated[
+        list[str] | None,
+        typer.Option(help="A name, an address or a number, in whatever stands in a record."),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept in the history.")] = None,
+    erase: Annotated[bool, typer.Option("--yes", "-y", help="Erase them; else list them.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """List what there is of rows, and erase it if asked; what is gone stays on record by digests.
+    """Erase a person's rows: from sources, caches, queues, traffic, and what was made of them.
 
-    Raises InputError where nothing is found, or for want of a reason, and IncumbentError for an
-    actor who may not promote. Killed on the way, it is done by typing it again.
+    What is gone stays on record by digests. Raises InputError where nothing is found, or for want
+    of a reason, and IncumbentError for an actor who may not promote. Killed on the way, it is done
+    by typing it again.
     """
-    wanted = Wanted(frozenset(ids), tuple(texts))
+    texts = tuple(match or ())
+    wanted = Wanted(frozenset(ids or ()), texts)
     if erase and not (reason and reason.strip()):
         raise InputError("say why they are erased: --reason")
     if reason and wanted.named_in(reason):
         raise InputError("the reason is kept: say it without what --match names")
-    if not Path(PARAMS).exists():
-        raise InputError("here is no project", file=PARAMS)
     with Registry.here() as registry, changing() if erase else nullcontext():
         if erase:
             registry.roles.require("promote", registry.actor)

@@ -1,15 +1,26 @@
-"""`incumbent history`: the family's events, one a line, or who held which alias at a moment."""
+"""`history`: the family's events, one a line, or who held which alias at a moment."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
+import typer
+
+from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
 from project.times import stamp
 from registry.reader import RegistryReader
 
 
-def print_history(as_json: bool, at: str | None) -> None:
-    """Raises InputError for a moment that is no date or time of ISO 8601."""
+def print_history(
+    at: Annotated[
+        str | None, typer.Option(help="A date or time: which version each alias named then.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Everything that happened to the family, oldest first.
+
+    Raises InputError for a moment that is no date or time of ISO 8601."""
     if at is not None:
         print_aliases(moment(at), as_json)
         return

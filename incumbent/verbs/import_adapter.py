@@ -1,8 +1,11 @@
-"""`incumbent import-adapter`: a third-party adapter becomes a version that still has to win."""
+"""`registry import-adapter`: a third-party adapter becomes a version that still has to win."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from incumbent.options import Json, Reason
 from incumbent.output import console, print_json, print_table
 from project.item_prompts import refuse_told_answers
 from project.model_pins import ModelChoice, pin, pinned_folder
@@ -18,12 +21,20 @@ SHOWN = 10  # modules in the table: those that are moved farthest
 
 
 def import_adapter(
-    folder: Path, *, reason: str, as_json: bool, base: ModelChoice | None = None
+    folder: Annotated[Path, typer.Argument(help="A LoRA adapter's folder, made by anybody.")],
+    reason: Reason,
+    base: Annotated[
+        str | None, typer.Option(help="What it stands on, where that is not the project's base.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="The commit of a base on the Hub.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Nothing is stored unless all of it is sound; `base` is what it stands on, where that is not
-    the project's. Raises InputError naming what is not.
+    """Check a third-party adapter byte by byte, and register it as the next version.
+
+    Nothing is stored unless all of it is sound. Raises InputError naming what is not.
     """
-    made_for = pin(base, "base") if base else ModelPin.read(BASE)
+    choice = ModelChoice(model=base, revision=revision) if base else None
+    made_for = pin(choice, "base") if choice else ModelPin.read(BASE)
     on = pinned_folder(made_for, "base")
     with admit(folder, made_for, on) as found, Registry.here() as registry:
         if rows_of(Split.SEALED).exists():
@@ -65,7 +76,9 @@ def print_intake(version: AdapterVersion, origin: Origin, new: bool) -> None:
         )
     if not new:
         console.print(f"{version.label} was registered before; nothing changed")
-    console.print(f"to compare it with the champion: incumbent reevaluate {version.number}")
+    console.print(
+        f"to compare it with the champion: incumbent registry reevaluate {version.number}"
+    )
 
 
 def line(norm: ModuleNorm) -> tuple[str, ...]:

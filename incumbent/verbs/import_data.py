@@ -1,10 +1,12 @@
-"""`incumbent data import`: foreign files, as rows, preferences and documents of a project."""
+"""`data import`: foreign files, as rows, preferences and documents of a project."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import typer
 
 from curation.checks.waivers import read_waivers
 from curation.curation_settings import CollectParams
@@ -19,7 +21,7 @@ from incumbent.importing.destination import (
     write_change,
 )
 from incumbent.importing.foreign_files import formats_of
-from incumbent.importing.import_options import ImportOptions
+from incumbent.importing.import_options import ImportOptions, answer_fields, role_names
 from incumbent.importing.import_text import (
     change_said,
     conflicts,
@@ -33,10 +35,23 @@ from incumbent.importing.import_text import (
 from incumbent.importing.incoming import Incoming, read_incoming
 from incumbent.importing.traffic_feedback import Feedback, Queues, queue_change, read_feedback
 from incumbent.init.columns_text import show
+from incumbent.options import (
+    CompletionColumn,
+    Encoding,
+    GroupColumn,
+    Instruction,
+    Json,
+    MessagesColumn,
+    PromptColumns,
+    SkipUnreadable,
+    SliceColumns,
+    SystemPrompt,
+    Turns,
+    saying_what_stays,
+)
 from incumbent.output import print_json
-from project.errors import InputError
 from project.progress import bars_for_people
-from project.settings import PARAMS, load
+from project.settings import load
 
 
 @dataclass(frozen=True)
@@ -55,13 +70,105 @@ class Doing:
         return [*name, *(flag for flag, is_set in flags.items() if is_set)]
 
 
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="Files or folders; several are one import.")],
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Where the files do not tell: table, rows, transcripts, documents, texts, "
+            "label-studio, prodigy, argilla, preferences, rated or traffic.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--as", help="What it is called here; as the first file, if not.")
+    ] = None,
+    prompt: PromptColumns = None,
+    completion: CompletionColumn = None,
+    messages: MessagesColumn = None,
+    turns: Turns = "last",
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=ROLE",
+            help="Of conversations: who speaks by a name, such as LLM=assistant.",
+        ),
+    ] = None,
+    tools: Annotated[
+        Literal["refuse", "text"],
+        typer.Option(help="Of conversations: leave out those that call tools, or learn them."),
+    ] = "refuse",
+    instruction: Instruction = None,
+    system: SystemPrompt = None,
+    slice_: SliceColumns = None,
+    group: GroupColumn = None,
+    control: Annotated[
+        str | None, typer.Option(help="Of an export: the control, or question, that people used.")
+    ] = None,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHOICE=FIELD",
+            help="Of an export: the field with the answer that a choice stands for.",
+        ),
+    ] = None,
+    good: Annotated[
+        list[str] | None, typer.Option(help="Of an export: a choice that praises an answer.")
+    ] = None,
+    bad: Annotated[
+        list[str] | None, typer.Option(help="Of an export: a choice that blames it.")
+    ] = None,
+    options: Annotated[
+        Literal["classes", "answers"] | None,
+        typer.Option(help="Of an export: what people chose from."),
+    ] = None,
+    encoding: Encoding = None,
+    skip_unreadable: SkipUnreadable = False,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Put labels in place of personal data first.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in place of an earlier import of this name.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would bring, and write nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring in files as others have them: rows, preferences, documents; all of them or none."""
+    given = ImportOptions(
+        format=format_,
+        prompt=tuple(prompt or ()),
+        completion=completion,
+        messages=messages,
+        turns=turns,
+        roles=role_names(role or ()),
+        tools=tools,
+        instruction=instruction,
+        system=system,
+        slices=tuple(slice_) if slice_ else None,
+        group=group,
+        control=control,
+        answers=answer_fields(answer or ()),
+        good=tuple(good or ()),
+        bad=tuple(bad or ()),
+        options=options,
+        encoding=encoding,
+        skip=skip_unreadable,
+        redact=redact,
+    )
+    doing = Doing(name, replace=replace, dry=dry_run, as_json=as_json)
+    with saying_what_stays("interrupted: run it again to bring in all of it"):
+        import_data(files, given, doing)
+
+
 def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> None:
     """Bring files into the project in the current folder, all of them or none.
 
     Raises InputError, and writes nothing, for what cannot be read, for a name that is taken, and
     in a folder that is no project; OptionsMissingError with the whole command to type next.
     """
-    refuse_no_project()
+    load(CollectParams)  # what is wrong with it is told first
     to = destination(doing.name, files)
     with bars_for_people(), whole_commands(files, asked, doing):
         formats = formats_of(files, asked)
@@ -102,13 +209,6 @@ def queue_feedback(feedback: Feedback, queues: Queues, doing: Doing) -> None:
         print_json(feedback_summary(feedback, new, queues, dry=doing.dry))
     else:
         show(feedback_said(feedback, new, queues, dry=doing.dry))
-
-
-def refuse_no_project() -> None:
-    if not PARAMS.exists():
-        problem = f"is no project, for it has no {PARAMS}: change into one, or make one of these"
-        raise InputError(f"{problem} files by `incumbent init DIR --from FILE`", file=Path.cwd())
-    load(CollectParams)  # what is wrong with it is told first
 
 
 def summary(

@@ -1,10 +1,11 @@
-"""`incumbent init`: a project of one's own, from files as people have them."""
+"""`init`: a project of one's own, from files as people have them."""
 
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -24,6 +25,18 @@ from incumbent.init.new_folder import (
 from incumbent.init.own_sources import FileOptions, OwnFiles, chosen_base, look_at
 from incumbent.init.settings_file import Chosen, family_of, write_settings
 from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
+from incumbent.options import (
+    CompletionColumn,
+    Encoding,
+    GroupColumn,
+    Instruction,
+    MessagesColumn,
+    PromptColumns,
+    SkipUnreadable,
+    SliceColumns,
+    SystemPrompt,
+    Turns,
+)
 from incumbent.output import console
 from incumbent.project_files import FOLDER, SETTINGS, copy_project
 from incumbent.sharing.usable_registry import SharedPlaces
@@ -36,6 +49,60 @@ from project.records.data import Row, Split
 from project.settings import load
 from registry.registry_settings import RegistryParams
 from training.base import prepare
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the project goes: new, or empty.")],
+    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # behind --from
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="CSV, TSV, JSON, Excel, YAML or Parquet, or folders of them."),
+    ] = None,
+    prompt: PromptColumns = None,
+    completion: CompletionColumn = None,
+    messages: MessagesColumn = None,
+    turns: Turns = "last",
+    instruction: Instruction = None,
+    system: SystemPrompt = None,
+    slice_: SliceColumns = None,
+    group: GroupColumn = None,
+    base: Annotated[str, typer.Option(help="embedded, a path, or a Hub id.")] = "embedded",
+    revision: Annotated[str | None, typer.Option(help="Of a base from the Hub: a commit.")] = None,
+    encoding: Encoding = None,
+    skip_unreadable: SkipUnreadable = False,
+    sample: Annotated[bool, typer.Option("--sample", help="The sample task instead.")] = False,
+    remote: Annotated[
+        str | None, typer.Option(help="DVC's remote, for rows and versions: a folder or a URL.")
+    ] = None,
+    registry: Annotated[
+        str | None, typer.Option(help="The team's registry: a PostgreSQL URL. With --artifacts.")
+    ] = None,
+    artifacts: Annotated[
+        str | None, typer.Option(help="Where its adapters lie, such as s3://bucket/artifacts.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the columns as guessed.")] = False,
+) -> None:
+    """Make a project of your own, from your data."""
+    sources = [*(files or ()), *(more or ())]
+    if sample == bool(sources):
+        raise InputError("say --from FILE… for a project of your data, or --sample")
+    places = SharedPlaces(remote=remote, database=registry, artifacts=artifacts)
+    if sample:
+        init_sample(folder, places)
+        return
+    wanted = Wanted(
+        prompt=tuple(prompt or ()),
+        completion=completion,
+        messages=messages,
+        turns=turns,
+        instruction=instruction,
+        system=system,
+        slices=tuple(slice_) if slice_ else None,
+        group=group,
+    )
+    options = FileOptions(encoding=encoding, skip=skip_unreadable)
+    choice = BaseChoice(model=base, revision=revision)
+    init_project(folder, sources, wanted, choice, options, places, yes=yes)
 
 
 def init_sample(target: Path, places: SharedPlaces) -> None:

@@ -1,8 +1,11 @@
-"""`incumbent launch`: the run of the newest commit on a rented machine, into the same registry."""
+"""`project launch`: the run of the newest commit on a rented machine, into the same registry."""
 
 import os
 import shlex
 import sys
+from typing import Annotated, Literal
+
+import typer
 
 from incumbent.launching.installation import incumbent_here, installation, make_wheel
 from incumbent.launching.reachable import DATABASE, TOKEN, reachable_places
@@ -15,8 +18,9 @@ from incumbent.launching.rendering import (
     found_sky,
     run_sky,
 )
+from incumbent.options import Json
 from incumbent.output import console, print_json
-from incumbent.pipeline import PIPELINE, read_pipeline
+from incumbent.pipeline import read_pipeline
 from project.dvc import dvc
 from project.errors import InputError
 from project.files import home, write_bytes
@@ -48,15 +52,31 @@ IDLE = (
 )
 
 
-def launch(machine: Machine, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Start it and show its output, or with dry_run print the task.
+def launch(
+    cloud: Annotated[
+        Literal["aws", "gcp", "azure", "runpod", "vast", "kubernetes"] | None,
+        typer.Option(help="The cheapest that SkyPilot has access to, if left out."),
+    ] = None,
+    gpus: Annotated[
+        str | None,
+        typer.Option(metavar="KIND:COUNT", help="Such as H100:4; a machine without, if left out."),
+    ] = None,
+    spot: Annotated[
+        bool,
+        typer.Option("--spot", help="A machine that may be lost; another one goes on for it."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the task as YAML, and rent nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rent unasked.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the newest commit on a rented machine of any cloud, into the same registry.
 
     Raises InputError for a project that a rented machine cannot reach, IncumbentError where
     SkyPilot or the run fails.
     """
-    if not PIPELINE.exists():
-        raise InputError("here is no project: `incumbent init DIR` makes one")
-    places = reachable_places(spot=machine.spot)
+    machine, places = Machine(cloud, gpus, spot), reachable_places(spot=spot)
     incumbent = incumbent_here()
     task = Task(
         checkout=places.checkout,
@@ -95,7 +115,7 @@ def print_task(task: Task, call: list[str], *, as_json: bool) -> None:
 
 def print_way_back(task: Task) -> None:
     console.print(
-        "its version is in the registry (`incumbent versions`); what the run changed in your "
-        f"files comes by `git pull origin {task.checkout.branch} && dvc pull`",
+        "its version is in the registry (`incumbent registry versions`); what the run changed in "
+        f"your files comes by `git pull origin {task.checkout.branch} && dvc pull`",
         soft_wrap=True,
     )

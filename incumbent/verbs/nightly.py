@@ -1,33 +1,29 @@
-"""`incumbent nightly` and `incumbent scheduler`: one night, or every night."""
+"""`nightly`: one night."""
 
 import logging
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import date, datetime, timedelta
+from typing import Annotated
 
+import typer
+
+from incumbent.options import Json
 from incumbent.output import console, print_json
-from monitoring.night import late_nights, nightly, why_again
-from monitoring.night_context import NightContext, believe, move_traffic, require_place
-from monitoring.night_history import anchor_of, check_of, night_of, nightly_of, verify_of
+from monitoring.night import why_again
+from monitoring.night_context import NightContext, believe, move_traffic
+from monitoring.night_history import check_of, night_of
+from monitoring.night_jobs import nightly_job
 from monitoring.report.night_page import page_path
 from monitoring.report.night_text import line
-from monitoring.scheduling.anchor_delivery import deliver_anchor
-from monitoring.scheduling.cron import Cron
-from monitoring.scheduling.job import Figures, Job, JobResult
+from monitoring.scheduling.job import Job
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
-from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits, ask_turn
-from monitoring.scheduling.runs import Claim, Run, RunState, runs_of
+from monitoring.scheduling.runs import Run, RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
-from monitoring.scheduling.service import serve, tell_own_progress, terminable
-from monitoring.teams.team_project import read_teams
-from monitoring.teams.team_service import serve_teams
+from monitoring.scheduling.service import tell_own_progress, terminable
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
 from project.settings import load
-from project.times import readable, stamp
-from registry.anchoring.anchor import newest_anchor
-from registry.audit import problems
-from registry.registry_settings import RegistryParams
+from project.times import readable
 from registry.store import Registry
 from review.review_settings import ReviewParams
 
@@ -35,16 +31,36 @@ log = logging.getLogger(__name__)
 
 
 def run_night(
-    day: date | None, *, as_json: bool, traffic_is_here: bool = False, clock_is_right: bool = False
+    date: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day whose traffic is looked at; yesterday."),
+    ] = None,
+    traffic_is_here: Annotated[
+        bool,
+        typer.Option(
+            "--traffic-is-here",
+            help="The traffic was moved to this machine's folder; that is kept on record.",
+        ),
+    ] = False,
+    clock_is_right: Annotated[
+        bool,
+        typer.Option(
+            "--clock-is-right",
+            help="The clock is right, though nothing is known of a month or more before today.",
+        ),
+    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Run one night, unless it is done; the same date twice does nothing twice, but a night that
-    could compare nothing is judged again where its rows have come since.
+    """Run one night: check the day's traffic for drift, and do what follows; once for each date.
+
+    The same date twice does nothing twice, but a night that could compare nothing is judged again
+    where its rows have come since.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     tell_own_progress()
     schedule = load(ScheduleParams)
     with Registry.here() as registry:
-        day = day or registry.clock().date() - timedelta(days=1)
+        day = date.date() if date else registry.clock().date() - timedelta(days=1)
         if day >= registry.clock().date():
             raise InputError(f"{day} is not over yet (in UTC): a night looks at a whole day")
         context = NightContext.here(registry)
@@ -101,81 +117,3 @@ def what_stopped(run: Run | None) -> str:
     if run.state is RunState.WAITING:
         command += f"; so does a scheduler, where one runs, from {readable(run.until)} on"
     return f"{run.problem}\n{command}"
-
-
-def run_scheduler(*, once: bool, limits: RetrainLimits = NO_LIMITS) -> None:
-    """Run every night, anchor and verify the registry, until it is asked to end."""
-    schedule = load(ScheduleParams)
-    with Registry.here() as registry:
-        jobs = (
-            nightly_job(NightContext.here(registry, limits), schedule),
-            *anchor_jobs(registry, schedule),
-            verify_job(registry, schedule),
-        )
-        serve(
-            schedule,
-            jobs,
-            registry.engine,
-            load(NoticeParams),
-            clock=registry.clock,
-            once=once,
-            page=load(ReviewParams).url,
-            family=registry.family,
-        )
-
-
-def run_team_scheduler(file: Path, *, once: bool) -> None:
-    """The same for the projects of many teams, each in processes of its own."""
-    serve_teams(read_teams(file), figures, once=once)
-
-
-def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
-    registry = context.registry
-    name = nightly_of(registry.family)
-    return Job(
-        name,
-        Cron(schedule.nightly, schedule.timezone),
-        nightly(context),
-        figures,
-        admit=lambda: require_place(context),
-        late=lambda: late_nights(context),
-        ask_turn=lambda day: ask_turn(
-            registry.engine, registry.family, day, registry.clock(), context.limits
-        ),
-    )
-
-
-def figures(run: Run) -> Figures | None:
-    """What /metrics shows of a night."""
-    if (night := night_of(run)) is None:
-        return None
-    return Figures(
-        verdict=night.verdict.value,
-        had_data=night.traffic is not None,
-        evidence=night.evidence,
-        threshold=1.0,
-        retrain=night.outcome.value if night.outcome else None,
-    )
-
-
-def verify_job(registry: Registry, schedule: ScheduleParams) -> Job:
-    def work(claim: Claim, stop: object) -> JobResult:
-        if found := list(problems(registry)):
-            raise IncumbentError(f"the registry is not what its events say: {'; '.join(found)}")
-        return JobResult(f"verified at {stamp(registry.clock())}")
-
-    return Job(verify_of(registry.family), Cron(schedule.verify, schedule.timezone), work)
-
-
-def anchor_jobs(registry: Registry, schedule: ScheduleParams) -> tuple[Job, ...]:
-    """One, where the settings name a place for anchors."""
-    if (place := load(RegistryParams).anchor_place) is None:
-        return ()
-
-    def work(claim: Claim, stop: object) -> JobResult:
-        if (anchor := newest_anchor(registry)) is None:
-            return JobResult("there was no event to anchor yet")
-        deliver_anchor(anchor, place)
-        return JobResult(anchor)
-
-    return (Job(anchor_of(registry.family), Cron(schedule.anchor, schedule.timezone), work),)

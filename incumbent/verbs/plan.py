@@ -1,11 +1,13 @@
-"""`incumbent plan`: what a run will take, here and elsewhere, before anything is loaded."""
+"""`plan`: what a run will take, here and elsewhere, before anything is loaded."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.text import Text
 
+from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
 from incumbent.planning.on_machines import OnKnownMachine, OnMachine, largest
 from incumbent.planning.prices import read_gpus, read_prices
@@ -34,10 +36,22 @@ OTHERS = ("", ">training", ">answering", "fits", ">minutes", ">money", ">trains"
 
 
 def print_plan(
-    base: str | None, prices: Sequence[str], gpus: Sequence[str], *, as_json: bool
+    base: Annotated[
+        str | None,
+        typer.Option(help="Another base: a folder, or a size such as 0.5B, 3B, 7B, 14B, 70B."),
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MACHINE=PRICE", help="Of an hour, such as L4=0.8; again for others."),
+    ] = None,
+    gpus: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:COUNT]", help="On these alone, such as H100:4; again: others."),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Print the plan of the project here, with another base where one is named."""
-    plan = plan_run(base, read_prices(prices), gpus=read_gpus(gpus))
+    """What a run will take, here and on common machines: memory, minutes, tokens, money."""
+    plan = plan_run(base, read_prices(price or ()), gpus=read_gpus(gpus or ()))
     if as_json:
         print_json(plan_json(plan))
         return

@@ -1,12 +1,15 @@
-"""`incumbent data preview`: a row or a document as the model sees it, token by token."""
+"""`data preview`: a row or a document as the model sees it, token by token."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from curation.sources.columns.choices import Wanted
 from incumbent.checking.own_records import HowRead, OwnRecords, read_own
+from incumbent.options import LARGEST, CompletionColumn, Json, MessagesColumn, PromptColumns
 from incumbent.output import console, print_json
 from incumbent.previewing.preview_text import Preview, preview_of, print_preview
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
@@ -14,7 +17,7 @@ from project.errors import InputError
 from project.model_pins import BaseChoice, locate
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
-from project.settings import load
+from project.settings import load, refuse_no_project
 from training.model.usable_base import end_tokens
 from training.rows.row_tokens import RowTokens, document_tokens, row_tokens
 from training.training_settings import DomainParams
@@ -68,10 +71,29 @@ class PreviewBase:
             raise InputError(str(error), file=file, line=int(line)) from None
 
 
-def preview_data(
-    file: Path | None, wanted: Wanted, options: PreviewOptions, *, as_json: bool
+def preview(
+    file: Annotated[
+        Path | None, typer.Argument(help="Anybody's rows or texts; the curated ones if left out.")
+    ] = None,
+    row: Annotated[str | None, typer.Option(help="A row's id.")] = None,
+    rows: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many, from the first on.")] = 1,
+    document: Annotated[
+        bool, typer.Option("--document", help="Documents, which step domain learns from.")
+    ] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="A line for each token, with its id.")] = False,
+    prompt: PromptColumns = None,
+    completion: CompletionColumn = None,
+    messages: MessagesColumn = None,
+    as_json: Json = False,
 ) -> None:
-    """Print what training makes of rows. Raises InputError for one that it cannot learn from."""
+    """A row as the model sees it: its tokens, which of them are learnt, where it ends.
+
+    Raises InputError for a row that training cannot learn from.
+    """
+    if file is None:
+        refuse_no_project()
+    wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)
+    options = PreviewOptions(row=row, rows=rows, document=document, ids=ids)
     file = file or default_file(options)
     chosen = list(chosen_of(read_own([file], HowRead(wanted)), file, options))
     base = PreviewBase(load(BaseChoice))

@@ -1,10 +1,13 @@
-"""`incumbent recipes`: the named recipes, what one says, and one put into params.yaml."""
+"""`search recipes`: the named recipes, what one says, and one put into params.yaml."""
 
 from collections.abc import Iterator
 from difflib import unified_diff
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
+from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
 from incumbent.recipes.named_recipes import file_of, names, read_recipe, refuse_wrong, with_recipe
 from project.errors import InputError
@@ -15,11 +18,25 @@ from project.settings import PARAMS
 COLOURS = {"+": "green", "-": "red", "@": "dim"}
 
 
-def recipes(name: str | None, *, write: bool, as_json: bool) -> None:
-    """List them, show one, or put one into params.yaml. Raises InputError."""
+def recipe_names(incomplete: str) -> list[str]:
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def recipes(
+    name: Annotated[
+        str | None,
+        typer.Argument(autocompletion=recipe_names, help="Such as brief; all recipes if left out."),
+    ] = None,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Put it into params.yaml, and show what changes."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Named recipes of training: which there are, what one says, one into params.yaml."""
     if name is None:
         if write:
-            raise InputError("say which recipe to write: `incumbent recipes` lists them")
+            raise InputError("say which recipe to write: `incumbent search recipes` lists them")
         list_recipes(as_json=as_json)
     elif write:
         write_recipe(name)
@@ -33,7 +50,7 @@ def list_recipes(*, as_json: bool) -> None:
         print_json(told)
         return
     print_table(("recipe", "what it is"), told.items())
-    console.print("\none of them: incumbent recipes NAME; into params.yaml: --write")
+    console.print("\none of them: incumbent search recipes NAME; into params.yaml: --write")
 
 
 def show_recipe(name: str, *, as_json: bool) -> None:

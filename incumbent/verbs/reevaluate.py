@@ -1,4 +1,4 @@
-"""`incumbent reevaluate`: compare a version that is there already with today's champion."""
+"""`registry reevaluate`: compare a version that is there already with today's champion."""
 
 import contextlib
 import os
@@ -8,6 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
+
+from incumbent.options import ExitVerdict, Json, Promote, Reason, VersionNumber
 from incumbent.pipeline import Stage, after, read_pipeline
 from incumbent.submitting.submission_text import submit_and_tell
 from project.errors import IncumbentError, InputError
@@ -23,8 +26,14 @@ PINS = "training.base"  # the one of them that trains nothing
 OUTPUTS = Path("outputs")
 
 
-def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int:
-    """Answer, score and decide anew; returns the verdict's exit code.
+def reevaluate(
+    number: VersionNumber,
+    promote: Promote = False,
+    reason: Reason = "evaluated again",
+    as_json: Json = False,
+    exit_verdict: ExitVerdict = False,
+) -> None:
+    """Compare a version with the champion anew, such as after fresh eval items came.
 
     The evaluation stages run in a folder of their own, on the project's data and models as the
     last `dvc repro` left them, so that the pipeline's own challenger stays what it is.
@@ -45,7 +54,8 @@ def reevaluate(number: int, *, promote: bool, reason: str, as_json: bool) -> int
         if subprocess.run(command, cwd=folder, stdout=sys.stderr).returncode:
             raise IncumbentError(f"{stage.name} failed: see its message above")
     with contextlib.chdir(folder):
-        return submit_and_tell(promote=promote, reason=reason, as_json=as_json)
+        code = submit_and_tell(promote=promote, reason=reason, as_json=as_json)
+    raise typer.Exit(code if exit_verdict else 0)
 
 
 def stages_to_run(pipeline: Sequence[Stage]) -> list[Stage]:

@@ -1,14 +1,16 @@
-"""`incumbent reproduce`: whether a version's commit still gives the adapter that it gave."""
+"""`registry reproduce`: whether a version's commit still gives the adapter that it gave."""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
 
+from incumbent.options import Json, VersionNumber
 from incumbent.output import console, print_json, print_table
 from incumbent.reproducing.reproducible_version import reproducible
 from incumbent.running.running_stage import spoken
@@ -23,8 +25,17 @@ if TYPE_CHECKING:
 COLUMNS = ("metric", ">original", ">reproduced", ">difference", ">95 % interval", ">items")
 
 
-def reproduce_version(number: int, keep: Path | None, *, as_json: bool) -> None:
-    """Make a version again, and say how it differs. Raises IncumbentError where that fails."""
+def reproduce_version(
+    number: VersionNumber,
+    keep: Annotated[
+        Path | None, typer.Option(help="A new folder to do it in, and to keep; else it goes.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a version again from its commit, and say whether the adapter has the same bytes.
+
+    Raises IncumbentError where that fails.
+    """
     said = Console(stderr=True, highlight=False, markup=False)
     with RegistryReader.here() as registry, ended_by_signals():
         wanted = reproducible(registry, number)

@@ -1,9 +1,10 @@
-"""`incumbent review`: the web page on which people look, vote and decide."""
+"""`review`: the web page on which people look, vote and decide."""
 
 import os
 import sys
 import threading
 import webbrowser
+from typing import Annotated
 
 import typer
 
@@ -15,8 +16,27 @@ from registry.roles import roles_file
 from review.review_settings import ReviewParams
 
 
-def review(host: str, port: int, *, browser: bool) -> None:
-    """Serve the page until it is ended."""
+def review(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    host: Annotated[str, typer.Option(help="Another one than this machine needs users.")] = (
+        "127.0.0.1"
+    ),
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address, and open no browser.")
+    ] = False,
+    new_user: Annotated[
+        str | None,
+        typer.Option(
+            "--add-user",
+            metavar="NAME",
+            help="Add somebody to the file of review.users instead.",
+        ),
+    ] = None,
+) -> None:
+    """Open the web page on which people look, vote and decide; needs the review extra."""
+    if new_user is not None:
+        add_user(new_user)
+        return
     from review.server import server_here  # brings FastAPI, which is in an extra
 
     with server_here(host, port) as server:
@@ -24,7 +44,7 @@ def review(host: str, port: int, *, browser: bool) -> None:
         say(f"Reviews of family {server.gate.site.family}: {server.address}")
         for line in sign_in_text(params, server.gate.site.opened.actor):
             say(f"  {line}")
-        if browser and has_desktop():
+        if not no_browser and has_desktop():
             threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
         server.run()
     say("ended")

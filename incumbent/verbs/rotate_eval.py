@@ -1,6 +1,9 @@
-"""`incumbent data rotate-eval`: what dev and sealed hold, changed by a person alone."""
+"""`data rotate-eval`: what dev and sealed hold, changed by a person alone."""
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
+
+import typer
 
 from curation.curate import curated, read_inputs
 from curation.curation_settings import CurateParams
@@ -16,6 +19,7 @@ from curation.splitting.eval_sets import (
     retired_ids,
 )
 from evaluation.decision.policy import Policy
+from incumbent.options import Reason
 from incumbent.output import console
 from incumbent.planning.sealed_set import refuse_powerless
 from project.errors import InputError
@@ -24,6 +28,19 @@ from project.records.data import Row, Split, counted
 from project.settings import load
 from project.times import stamp
 from registry.store import Registry
+
+
+def change_eval(
+    reason: Reason,
+    part: Annotated[
+        Literal["sealed", "dev"], typer.Option(help="Whose items leave, for rows never used.")
+    ] = "sealed",
+    grow: Annotated[
+        bool, typer.Option("--grow", help="No item leaves: rows that wait come in beside them.")
+    ] = False,
+) -> None:
+    """Let all items of an eval set leave, and take rows that were never items in their place."""
+    (grow_eval if grow else rotate_eval)(Split(part), reason)
 
 
 def rotate_eval(part: Split, reason: str) -> None:

@@ -1,14 +1,17 @@
-"""`incumbent run`: the loop once, from the sources to a decision on the challenger."""
+"""`run`: the loop once, from the sources to a decision on the challenger."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from incumbent.options import ExitVerdict, Json, Reason, saying_what_stays
 from incumbent.output import EXIT_CODES, print_json
-from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline
+from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline, stage_names
 from incumbent.running.dvc_repro import reproduce
 from incumbent.running.early_checks import refuse_wrong_settings
 from incumbent.running.run_screen import RunScreen
@@ -25,26 +28,40 @@ if TYPE_CHECKING:
 SUBMIT = "submit"
 
 
-def run_loop(*, until: str | None, reason: str, as_json: bool) -> int:
-    """Run the pipeline, submit its challenger, and promote it where it won and params let it.
+@saying_what_stays("interrupted: run it again to go on")
+def run(
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STAGE",
+            autocompletion=stage_names,
+            help="End after this stage of dvc.yaml.",
+        ),
+    ] = None,
+    reason: Reason = "pipeline run",
+    as_json: Json = False,
+    exit_verdict: ExitVerdict = False,
+) -> None:
+    """Run the loop once: the pipeline, the decision on its challenger, the promotion if it won.
 
-    With `until`, the run ends after that stage. Returns the verdict's exit code, 0 where there is
-    none. Raises IncumbentError when a stage fails, in the stage's own words.
+    Raises IncumbentError when a stage fails, in the stage's own words.
     """
+    if until and exit_verdict:
+        raise InputError("with --until there is no verdict: leave --exit-verdict out")
     names = [stage.name for stage in stages_of_a_run(until)]
     promote = load(TriggerParams).promote == "policy"
     refuse_wrong_settings()
     refuse_absent_base()
     with ended_by_signals():
         if until:
-            return run_stages(names, until, as_json=as_json)
-        return run_and_submit(names, promote=promote, reason=reason, as_json=as_json)
+            run_stages(names, until, as_json=as_json)
+            return
+        code = run_and_submit(names, promote=promote, reason=reason, as_json=as_json)
+    raise typer.Exit(code if exit_verdict else 0)
 
 
 def stages_of_a_run(until: str | None) -> Sequence[Stage]:
     """All stages, or one and what it needs. Raises InputError for one that there is not."""
-    if not PIPELINE.exists():
-        raise InputError("here is no project: `incumbent init DIR` makes one")
     pipeline = read_pipeline()
     if until is None:
         return pipeline
@@ -54,14 +71,13 @@ def stages_of_a_run(until: str | None) -> Sequence[Stage]:
     return needed
 
 
-def run_stages(names: Sequence[str], until: str, *, as_json: bool) -> int:
+def run_stages(names: Sequence[str], until: str, *, as_json: bool) -> None:
     with RunScreen(names) as screen:
         reproduce(until, screen)
         screen.sum_up()
     screen.print_total()
     if as_json:
         print_json({"stages": stages_as_json(screen)})
-    return 0
 
 
 def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json: bool) -> int:

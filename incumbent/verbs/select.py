@@ -1,11 +1,14 @@
-"""`incumbent data select`: the best training rows, and whether they beat random ones on dev."""
+"""`search select`: the best training rows, and whether they beat random ones on dev."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from curation.selection.selection_file import FOLDER, Selection
+from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table
 from incumbent.selecting.against_random import AgainstRandom, sentences
 from incumbent.selecting.candidates import Candidates, read_candidates
@@ -21,24 +24,34 @@ SHOWN = 5  # rows, the best
 WIDE = 70  # characters of a row
 
 
-def select(count: int, *, seeds: int, compares: bool, as_json: bool) -> None:
-    """Rank the training rows, write the best ones down, and compare them with random ones.
+@saying_what_stays(GO_ON)
+def select(
+    rows: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many rows to select.")],
+    seeds: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="How many random draws to compare with.")
+    ] = 1,
+    no_compare: Annotated[
+        bool, typer.Option("--no-compare", help="Only rank: train and compare nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Rank the training rows, and say by how much the best ones beat random ones on dev.
 
     The selection is written before the comparison: that may take long, and can be made later.
     Raises InputError where there are not enough rows to choose from.
     """
     candidates = read_candidates()
-    refuse_too_many(count, candidates)
-    draws = range(seeds) if compares else range(0)
-    say_estimate(candidates, count, len(draws))
+    refuse_too_many(rows, candidates)
+    draws = range(0 if no_compare else seeds)
+    say_estimate(candidates, rows, len(draws))
     with ended_by_signals():
         # Imported here because the estimate comes first, and these bring libraries of seconds.
         from incumbent.selecting.rank_rows import rank
 
-        selection, path = rank(candidates, count), FOLDER / f"best-{count}.jsonl"
+        selection, path = rank(candidates, rows), FOLDER / f"best-{rows}.jsonl"
         selection.save(path)
         forget_comparison(path, selection)
-        found = compared(candidates, selection, draws) if compares else None
+        found = None if no_compare else compared(candidates, selection, draws)
         if found:
             found.write(comparison_of(path))
     if as_json:

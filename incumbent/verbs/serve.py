@@ -1,7 +1,10 @@
-"""`incumbent serve`: the gateway of a project, and the keys of its callers."""
+"""`serve`: the gateway of a project, and the keys of its callers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from incumbent.output import console
 from project.errors import InputError
@@ -24,8 +27,37 @@ class Progress:
             self.example = None
 
 
-def serve(host: str, port: int, *, without_keys: bool, open_metrics: bool) -> None:
-    """Serve the champion until it is ended."""
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Another one than this machine needs keys.")] = (
+        "127.0.0.1"
+    ),
+    without_keys: Annotated[
+        bool,
+        typer.Option(
+            "--without-keys",
+            help="Answer whoever connects from this machine, people behind a proxy on it too.",
+        ),
+    ] = False,
+    open_metrics: Annotated[
+        bool,
+        typer.Option(
+            "--open-metrics", help="The same for /metrics alone, which names all callers."
+        ),
+    ] = False,
+    new_caller: Annotated[
+        str | None,
+        typer.Option(
+            "--add-key",
+            metavar="CALLER",
+            help="Make a key for a caller instead, and print it once.",
+        ),
+    ] = None,
+) -> None:
+    """Serve the champion behind OpenAI's API; needs the serve extra."""
+    if new_caller is not None:
+        add_key(new_caller)
+        return
     from serving.server import Access, server_here  # brings what is in the serve extra
     from serving.telemetry.served import log_as_json
 

@@ -1,8 +1,11 @@
-"""`incumbent settings`: every key that params.yaml may have, as it is declared."""
+"""`project settings`: every key that params.yaml may have, as it is declared."""
 
 import inspect
 import re
 from collections.abc import Iterator
+from typing import Annotated
+
+import typer
 
 from incumbent.output import console, print_table
 from project.errors import InputError
@@ -11,12 +14,23 @@ from project.settings import PARAMS, SECTIONS, Settings, model_of
 SHOWN = re.compile(r"\n    (@\w|def )")  # where a model's checks begin, behind its fields
 
 
-def print_settings(section: str | None) -> None:
-    """All sections, or the keys of one with defaults, limits and comments. Raises InputError."""
+def section_names(incomplete: str) -> list[str]:
+    return [name for name in SECTIONS if name.startswith(incomplete)]
+
+
+def print_settings(
+    section: Annotated[
+        str | None,
+        typer.Argument(
+            autocompletion=section_names, help="Such as curation.curate; all sections if left out."
+        ),
+    ] = None,
+) -> None:
+    """Every key of params.yaml, with its default and what it is for."""
     if section is None:
         told = ((name, (model_of(name).__doc__ or "").splitlines()[0]) for name in SECTIONS)
         print_table(("section", "what it sets"), told)
-        console.print("\none of them with its keys: incumbent settings SECTION")
+        console.print("\none of them with its keys: incumbent project settings SECTION")
         return
     names = [name for name in SECTIONS if name == section or name.startswith(f"{section}.")]
     if not names:

@@ -1,9 +1,11 @@
-"""`incumbent show`: the chain from an adapter to its rows, and all that was done about it."""
+"""`registry show`: the chain from an adapter to its rows, and all that was done about it."""
 
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.text import Text
 
+from incumbent.options import Json, VersionNumber
 from incumbent.output import coloured, console, print_json, print_table
 from project.records.events import Event, Signing
 from project.records.evidence import Decision
@@ -19,6 +21,18 @@ from training.kept.books import books_of
 
 Fact = tuple[str, str | Text]
 SHOWN = 200  # characters of a system prompt
+
+
+def show(
+    number: VersionNumber,
+    card: Annotated[bool, typer.Option("--card", help="Print its model card instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one version: its lineage, its evidence and the decision on it."""
+    if card:
+        print_card(number)
+    else:
+        print_version(number, as_json)
 
 
 def print_card(number: int) -> None:

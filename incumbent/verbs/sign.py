@@ -1,14 +1,25 @@
-"""`incumbent sign` and `incumbent keygen`: who vouches for a version."""
+"""`registry sign` and `registry keygen`: who vouches for a version."""
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from incumbent.options import Reason, VersionNumber
 from incumbent.output import console
 from project.errors import InputError
 from registry.signing.signatures import make_keys
 from registry.store import Registry
 
 
-def sign_version(number: int, key: Path | None, reason: str) -> None:
+def sign_version(
+    number: VersionNumber,
+    key: Annotated[
+        Path | None, typer.Option(help="A private key; $INCUMBENT_SIGNING_KEY if left out.")
+    ] = None,
+    reason: Reason = "signed by hand",
+) -> None:
+    """Sign a version, its data and the decision on it; needs the signing extra."""
     with Registry.here() as registry:
         chosen = key or registry.keys.private
         if chosen is None:
@@ -18,7 +29,10 @@ def sign_version(number: int, key: Path | None, reason: str) -> None:
     console.print(f"{statement.label} is signed {on}")
 
 
-def generate_keys(private: Path) -> None:
-    public = make_keys(private)
-    console.print(f"{private} is secret: INCUMBENT_SIGNING_KEY={private} signs with it")
+def generate_keys(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes; FILE.pub is public.")],
+) -> None:
+    """Make a pair of keys to sign versions with."""
+    public = make_keys(file)
+    console.print(f"{file} is secret: INCUMBENT_SIGNING_KEY={file} signs with it")
     console.print(f"{public} is for everybody: name it in params.yaml, registry.public_keys")

@@ -1,9 +1,12 @@
-"""`incumbent status`: which version is champion, and how the newest challenger does."""
+"""`status`: which version is champion, and how the newest challenger does."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
+from incumbent.options import Json
 from incumbent.output import coloured, console, print_json, print_table
 from incumbent.pipeline import older_project, project_version
 from monitoring.duties import Duty
@@ -18,6 +21,16 @@ from project.untrusted_input import one_line
 from registry.deployments import Tenure, deployed
 from registry.reader import RegistryReader
 from registry.store import Registry
+
+
+def status(
+    every: Annotated[
+        bool, typer.Option("--all", help="All families of the registry, a line each.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Where things stand: champion, newest challenger, looks at the sealed eval set."""
+    (print_all_families if every else print_status)(as_json)
 
 
 def print_status(as_json: bool) -> None:
@@ -95,7 +108,7 @@ def deployed_line(champion: AdapterVersion | None, answering: Tenure | None) -> 
     line = f"v{answering.version} since {readable(answering.since)}"
     if champion is None or champion.number == answering.version:
         return line
-    return f"{line}, and not the champion: `incumbent deploy {champion.number}` says why"
+    return f"{line}, and not the champion: `incumbent gateway deploy {champion.number}` says why"
 
 
 # --- status all -----------------------------------------------------------------------------------

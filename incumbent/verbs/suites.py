@@ -1,12 +1,16 @@
-"""`incumbent suites`: public suites on champion and challenger, into a score table."""
+"""`judge suites`: public suites on champion and challenger, into a score table."""
 
 from itertools import groupby
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.general_ability.public_suites import Suites, SuiteSample, ask, paired
 from evaluation.generation.contestants import compared
 from evaluation.generation.systems import check_out_adapter
+from incumbent.options import LARGEST
 from incumbent.output import console, print_table
 from project.errors import InputError
 from project.libraries import allow_downloads, show_library_bars
@@ -22,9 +26,19 @@ COLUMNS = ("task", "metric", ">items", ">champion", ">challenger", ">difference"
 
 
 def run_suites(
-    tasks: list[str], *, to: Path, include: Path | None, limit: int | None, metric: str | None
+    tasks: Annotated[list[str], typer.Argument(help="Tasks or groups, by lm-eval's names.")],
+    to: Annotated[Path, typer.Option(help="The score table to write.")],
+    include: Annotated[
+        Path | None, typer.Option(help="A folder with lm-eval tasks of your own.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST, help="Items of each task at most.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Such as acc; the first that all tasks have if left out.")
+    ] = None,
 ) -> None:
-    """Ask both sides, write the score table and print the means of each task."""
+    """Run public suites on champion and challenger; needs the lm-eval extra."""
     allow_downloads()  # of a suite's data, which lm-eval fetches from the Hub
     show_library_bars()  # its own are all that says how far it is
     champion, challenger = compared()

@@ -1,16 +1,20 @@
-"""`incumbent data synthesize`: rows that a model writes, for people to accept or not."""
+"""`data synthesize`: rows that a model writes, for people to accept or not."""
 
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from curation.checks.waivers import read_waivers
 from curation.curation_settings import CurateParams
 from curation.synthesis.proposals import Sifted, proposal, sifted
 from curation.synthesis.wishes import Kinds, seeds, wishes
+from incumbent.options import LARGEST, saying_what_stays
 from incumbent.output import console
 from incumbent.synthesizing.review_files import refuse_unreviewed, rows_beside, write_review
-from incumbent.synthesizing.writers import Writer
+from incumbent.synthesizing.writers import Writer, writer_of
 from monitoring.trigger.labels import LABELLED
 from project.errors import InputError
 from project.interruption import ended_by_signals
@@ -18,16 +22,35 @@ from project.paths import rows_of
 from project.records.data import Row, Split, counted
 from project.settings import load
 
+REVIEW = Path("datasets/queue/synthetic.json")
 
-def synthesize(count: int, kinds: Kinds, writer: Writer, *, seed: int, to: Path) -> None:
-    """Ask for so many rows, and write those that pass the checks into files that people review.
+
+@saying_what_stays("interrupted: replies are kept; run it again to go on")
+def synthesize(
+    rows: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many rows to ask for.")],
+    with_: Annotated[
+        str, typer.Option("--with", help="base, champion, or an OpenAI-compatible URL with /v1.")
+    ],
+    model: Annotated[str | None, typer.Option(help="Of a server: the model's name.")] = None,
+    key_variable: Annotated[
+        str | None, typer.Option(help="Of a server: the environment variable with its key.")
+    ] = None,
+    kind: Annotated[
+        Kinds,
+        typer.Option(help="Prompts in other words, new pairs of prompt and answer, or both."),
+    ] = "both",
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of rows to begin with.")] = 0,
+    to: Annotated[Path, typer.Option(help="The review file; a .jsonl goes beside it.")] = REVIEW,
+) -> None:
+    """Let a model write rows from training rows, for people to accept or not.
 
     Seeds are training rows alone. Raises InputError where there are none, or a review still waits.
     """
+    writer = writer_of(with_, model, key_variable)
     refuse_unreviewed(to)
-    params, train = load(CurateParams), rows(Split.TRAIN)
-    asked = wishes(seeds(train, params.train_only, seed), count, kinds)
-    print(f"asking {writer.name} for {counted(count, 'row')}", file=sys.stderr)
+    params, train = load(CurateParams), rows_in(Split.TRAIN)
+    asked = wishes(seeds(train, params.train_only, seed), rows, kind)
+    print(f"asking {writer.name} for {counted(rows, 'row')}", file=sys.stderr)
     with ended_by_signals():
         replies = writer.replies([wish.question for wish in asked])
     proposed = [
@@ -37,14 +60,14 @@ def synthesize(count: int, kinds: Kinds, writer: Writer, *, seed: int, to: Path)
     # Imported here because faults are found by libraries of an extra.
     from curation.faults.every_fault import FAULTS
 
-    items = [*rows(Split.DEV), *rows(Split.SEALED)]
+    items = [*rows_in(Split.DEV), *rows_in(Split.SEALED)]
     found = sifted(proposed, train, items, FAULTS, read_waivers().ours)
     if found.kept:
         write_review(found.kept, to)
-    print_outcome(found, count, writer, to)
+    print_outcome(found, rows, writer, to)
 
 
-def rows(part: Split) -> tuple[Row, ...]:
+def rows_in(part: Split) -> tuple[Row, ...]:
     path = rows_of(part)
     if not path.exists():
         raise InputError("nothing is curated yet: run `dvc repro` first", file=path)

@@ -1,11 +1,14 @@
-"""`incumbent tune`: better settings of training, looked for on dev."""
+"""`search tune`: better settings of training, looked for on dev."""
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json
 from incumbent.searching.search_settings import SearchParams
 from project.interruption import ended_by_signals
@@ -19,8 +22,18 @@ if TYPE_CHECKING:
 PAGE = "search.html"
 
 
-def tune(trials: int | None, minutes: float | None, *, as_json: bool) -> None:
-    """Search on from where an earlier search of the same kind ended, and say what is best.
+@saying_what_stays(GO_ON)
+def tune(
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, max=LARGEST, help="Adapters in all; search.trials if left out."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="After these no further trial begins.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for better settings of training, on dev alone; goes on from where it was.
 
     Raises InputError where there is nothing to search on, or by.
     """

@@ -1,8 +1,9 @@
-"""`incumbent upgrade`: a project of an older version, brought to this one step by step."""
+"""`project upgrade`: a project of an older version, brought to this one step by step."""
 
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -33,8 +34,13 @@ class Progress:
         return [*self.refused, *self.by_hand]
 
 
-def upgrade_project(*, dry_run: bool, yes: bool) -> None:
-    """Show every step, and take those that are wanted.
+def upgrade_project(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take every step unasked.")] = False,
+) -> None:
+    """Bring a project that an older Incumbent made to this one, step by step.
 
     Raises InputError where nobody can be asked, IncumbentError where a step is left that only a
     person can take.
@@ -105,11 +111,13 @@ def finish(before: Project, progress: Progress, *, dry_run: bool) -> None:
     say(next_said(before, progress.changed, progress.lost))
     if progress.by_hand:
         titles = ", ".join(step.title for step in progress.by_hand)
-        problem = f"left for you: {titles}; then `incumbent upgrade` once more"
+        problem = f"left for you: {titles}; then `incumbent project upgrade` once more"
         raise IncumbentError(problem)
     if progress.refused:
         titles = ", ".join(step.title for step in progress.refused)
-        console.print(f"left:    {titles}; `incumbent upgrade` offers it again", soft_wrap=True)
+        console.print(
+            f"left:    {titles}; `incumbent project upgrade` offers it again", soft_wrap=True
+        )
 
 
 def say(lines: Iterable[Text]) -> None:

@@ -1,15 +1,25 @@
-"""`incumbent versions`: what was submitted, and what came of it."""
+"""`registry versions`: what was submitted, and what came of it."""
 
+from typing import Annotated
+
+import typer
 from rich.text import Text
 
+from incumbent.options import LARGEST, Json, version_option
 from incumbent.output import coloured, console, print_json, print_table
 from project.records.record import short
 from registry.overview.version_search import Standing, VersionFilter, search, version_fields
 from registry.reader import RegistryReader
 
 
-def print_versions(as_json: bool, *, limit: int | None = None, before: int | None = None) -> None:
-    """The newest `limit` versions with numbers below `before`, oldest first."""
+def print_versions(
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many, the newest ones.")] = 50,
+    before: Annotated[
+        int | None, version_option("Only versions below this number: an earlier page.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the family's versions, with their verdicts, the oldest first."""
     with RegistryReader.here() as registry:
         chosen = VersionFilter(deleted=False, before=before)
         standings = search(registry, chosen, limit=limit).versions[::-1]

@@ -1,8 +1,10 @@
-"""`incumbent data waive` and `data allow`: what may stay in the data though a check fails."""
+"""`data waive` and `data allow`: what may stay in the data though a check fails."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Annotated
 
+import typer
 from pydantic import ValidationError
 
 from curation.checks.waivers import WAIVERS, Excuse, add_contacts, excuse, problem
@@ -11,6 +13,24 @@ from project.contacts import Contacts
 from project.errors import InputError
 from project.records.data import counted
 from registry.registry_settings import current_actor
+
+
+def waive_check(
+    check: Annotated[str, typer.Argument(help="The check's name, as the gate tells it.")],
+    until: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day, at most a year ahead.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why they may stay as they are.")],
+    rows: Annotated[
+        str | None, typer.Option(help="Ids with commas between; those that fail now if left out.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every row, and those to come; or the whole check.")
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="Who says so; you if left out.")] = None,
+) -> None:
+    """Excuse rows from a check until a day, by name and with a reason."""
+    waive(check, rows=rows, every=every, until=until.date(), reason=reason, by=by)
 
 
 def waive(
@@ -33,6 +53,17 @@ def waive(
     what = "every row, and those to come" if every else counted(len(waiver.rows), "row")
     console.print(f'excused from "{waiver.check}" until {until}: {what}', soft_wrap=True)
     console.print(f"it stands in {WAIVERS}: commit it, then run `dvc repro`", soft_wrap=True)
+
+
+def allow_contacts(
+    phone: Annotated[list[str] | None, typer.Option(help="Compared by its digits.")] = None,
+    email: Annotated[list[str] | None, typer.Option(help="An address.")] = None,
+    domain: Annotated[
+        list[str] | None, typer.Option(help="All addresses there, and below it.")
+    ] = None,
+) -> None:
+    """Name your organisation's own contacts: the gate takes them for no personal data."""
+    allow({"phones": phone or [], "emails": email or [], "domains": domain or []})
 
 
 def allow(contacts: Mapping[str, Sequence[str]]) -> None:

@@ -1,10 +1,11 @@
-"""`incumbent why`: why a version was or was not promoted, and what would turn that."""
+"""`registry why`: why a version was or was not promoted, and what would turn that."""
 
 from pathlib import Path
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.ways_out import ways_out
 from evaluation.report.right_answers import right_lines
+from incumbent.options import Json, VersionNumber
 from incumbent.output import console, print_json
 from project.errors import InputError
 from project.records.evidence import Evidence
@@ -12,7 +13,8 @@ from registry.overview.why_paragraph import why
 from registry.reader import RegistryReader
 
 
-def print_why(number: int, as_json: bool) -> None:
+def print_why(number: VersionNumber, as_json: Json = False) -> None:
+    """Say in a paragraph why a version was or was not promoted."""
     with RegistryReader.here() as registry:
         paragraph = why(registry, number)
         label = registry.version(number).label

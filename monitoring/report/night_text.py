@@ -79,8 +79,9 @@ def duty(night: Night) -> str:
         return {
             RetrainOutcome.PROMOTED: "Nothing: the challenger won, and is the champion now.",
             RetrainOutcome.REVIEW: "The challenger won and waits for a person: "
-            f"`incumbent promote {number}` or `incumbent reject {number}`.",
-            RetrainOutcome.LOST: f"Nothing: the champion stays; `incumbent why {number}` says why.",
+            f"`incumbent promote {number}` or `incumbent registry reject {number}`.",
+            RetrainOutcome.LOST: "Nothing: the champion stays; "
+            f"`incumbent registry why {number}` says why.",
             RetrainOutcome.FAILED: "Mend what made the retrain fail; the reasons name it.",
         }[night.outcome]
     if night.action is not Action.NONE:

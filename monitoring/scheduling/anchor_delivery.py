@@ -33,6 +33,6 @@ def post_anchor(anchor: Anchor, address: str) -> str:
     try:
         post(url, body, anchor.digest, allow_private=private, timeout=timeout)
     except UndeliveredError as error:
-        problem = f"the anchor did not arrive: {error}; the next `incumbent anchor` sends a new one"
-        raise IncumbentError(problem) from None
+        next_one = "the next `incumbent registry anchor` sends a new one"
+        raise IncumbentError(f"the anchor did not arrive: {error}; {next_one}") from None
     return f"what {url.host} received"

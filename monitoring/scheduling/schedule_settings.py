@@ -33,7 +33,7 @@ class ScheduleParams(Settings):
 
     # Cron lines: minute, hour, day, month, weekday from Sunday. A run is about the day before.
     nightly: str = "30 2 * * *"
-    verify: str = "0 4 * * 0"  # when the whole registry is checked, as `incumbent verify` does
+    verify: str = "0 4 * * 0"  # when the whole registry is checked, by `registry verify`
     anchor: str = "30 3 * * *"  # where registry.anchor says where to
     timezone: str = "UTC"  # in which the lines are read, such as Europe/Berlin
     catch_up_days: int = Field(default=7, ge=1, le=366)  # what was missed longer ago stays undone

@@ -32,13 +32,13 @@ class ProjectProcess:
 
     @classmethod
     def start(cls, project: ReadProject, at_once: int) -> "ProjectProcess":
-        """`incumbent scheduler --once` in the project's folder, with a log that begins anew."""
+        """`drift scheduler --once` in the project's folder, with a log that begins anew."""
         limits = ["--at-once", str(at_once), "--quota", str(project.team.quota)]
         log = log_of(project.team)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                ["incumbent", "scheduler", "--once", *limits],
+                ["incumbent", "drift", "scheduler", "--once", *limits],
                 cwd=project.team.path,
                 env=variables_of(project.team),
                 stdin=subprocess.DEVNULL,

@@ -64,7 +64,8 @@ def refuse_unknown(lines: Iterable[LookAdopted]) -> None:
         raise InputError(
             f"tells of {looks} at this project's sealed items that this registry lacks: another "
             "one took them, or a later state of this one. Work with the registry that has all "
-            "(registry.database), or let `incumbent adopt-looks --reason WHY` count them here",
+            "(registry.database), or let `incumbent registry adopt-looks --reason WHY` count them "
+            "here",
             file=LOOKS,
         )
 

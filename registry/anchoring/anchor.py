@@ -85,7 +85,7 @@ def newest_anchor(reader: RegistryReader) -> Anchor | None:
         return None
     if first is None:
         raise IncumbentError(
-            "event 1 is gone: there is no whole chain to anchor; see `incumbent verify`"
+            "event 1 is gone: there is no whole chain to anchor; see `incumbent registry verify`"
         )
     anchor = Anchor(seq=seq, event=digest, first=first, at=stamp(reader.clock()))
     return anchor.signed(reader.keys.private) if reader.keys.private else anchor

@@ -38,7 +38,7 @@ def read_anchors(place: str) -> list[FoundAnchor]:
     kind, _, remote = place.partition(":")
     found = read_tags(remote or None) if kind == GIT else read_file(file_at(place))
     if not any(kept.anchor for kept in found):
-        raise InputError("holds no anchor: `incumbent anchor` writes one", file=place)
+        raise InputError("holds no anchor: `incumbent registry anchor` writes one", file=place)
     return found
 
 
@@ -126,7 +126,8 @@ def put_tag(anchor: Anchor, remote: str | None) -> str:
     if any(tag.anchor.event != anchor.event for tag in known if tag.anchor):
         raise IncumbentError(
             f"the tag {name} is there, and names another event {anchor.seq}: the history was "
-            "rewritten, or two registries share these tags; `incumbent verify --anchor git` tells"
+            "rewritten, or two registries share these tags; "
+            "`incumbent registry verify --anchor git` tells"
         )
     if not known:
         message = anchor.canonical() + b"\n"

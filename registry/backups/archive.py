@@ -76,7 +76,7 @@ def open_archive(place: str) -> Iterator[Archive]:
 def manifest_of(stream: ArchiveFile, members: dict[str, Member], place: Path) -> Manifest:
     member = members.get(NAME)
     if member is None or member.size > LONGEST:
-        problem = "is missing, or too long: this is no archive of `incumbent backup`"
+        problem = "is missing, or too long: this is no archive of `incumbent registry backup`"
         raise InputError(problem, file=place, field=NAME)
     return read_manifest(b"".join(pieces_of(stream, member, place)), place / NAME)
 

@@ -38,7 +38,7 @@ from registry.storage.event_chain import tip
 from registry.storage.tables import events, metadata
 
 TRIES = 10  # snapshots
-CHOICE = "`incumbent verify` says what needs it, and --without-damaged backs up all else"
+CHOICE = "`incumbent registry verify` says what needs it, and --without-damaged backs up all else"
 
 
 class ErasedMeanwhileError(IncumbentError):

@@ -120,7 +120,7 @@ def read_members(stream: ArchiveFile, place: Path) -> dict[str, Member]:
     """All members, none of them read. Raises InputError naming one that is not as ours are."""
     length, at = stream.seek(0, 2), 0
     if length < BLOCK:
-        raise InputError("is no archive of `incumbent backup`, or is cut off", file=place)
+        raise InputError("is no archive of `incumbent registry backup`, or is cut off", file=place)
     found: dict[str, Member] = {}
     while (header := block_at(stream, at, length, place)) != bytes(BLOCK):
         member = plain_member(header, at + BLOCK, place)
@@ -148,7 +148,7 @@ def plain_member(header: bytes, start: int, place: Path) -> Member:
     try:
         info = tarfile.TarInfo.frombuf(header, "ascii", "strict")
     except (tarfile.HeaderError, UnicodeDecodeError):
-        problem = "is no archive of `incumbent backup`, or is damaged"
+        problem = "is no archive of `incumbent registry backup`, or is damaged"
         raise InputError(
             f"{problem}: at byte {start - BLOCK} is no tar header", file=place
         ) from None

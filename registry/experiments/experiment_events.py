@@ -140,7 +140,9 @@ def find_experiment(reader: RegistryReader, number: int) -> Experiment:
     for one in experiments(reader):
         if one.number == number:
             return one
-    raise InputError(f"{reader.family} has no experiment {number}; see `incumbent experiment list`")
+    raise InputError(
+        f"{reader.family} has no experiment {number}; see `incumbent gateway experiment list`"
+    )
 
 
 def experiments_on(connection: Connection, family: str) -> list[Experiment]:
@@ -255,7 +257,7 @@ def refuse_second(known: Sequence[Experiment]) -> None:
     if running := next((one for one in known if one.ended is None), None):
         raise InputError(
             f"experiment {running.number} with v{running.version} is running: end it first, "
-            f"`incumbent experiment stop {running.number}`"
+            f"`incumbent gateway experiment stop {running.number}`"
         )
 
 

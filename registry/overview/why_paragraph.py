@@ -134,13 +134,13 @@ def outlook(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
         yield f"`incumbent rollback --to {number}` would bring it back."
     elif decision is None:
         opponent = f"v{champion.number}" if champion else "the bare base"
-        yield f"`incumbent reevaluate {number}` compares it with {opponent}."
+        yield f"`incumbent registry reevaluate {number}` compares it with {opponent}."
     elif decision.verdict is Verdict.PROMOTE and decision.pins:
         if decision.pins.champion == (champion.adapter.files if champion else None):
             yield f"Nobody has promoted it yet: `incumbent promote {number}` does."
         else:
             now = f"v{champion.number} is the champion" if champion else "there is no champion"
-            yield f"But {now} now: `incumbent reevaluate {number}` compares the two."
+            yield f"But {now} now: `incumbent registry reevaluate {number}` compares the two."
 
 
 # --- one level down -----------------------------------------------------------------------------

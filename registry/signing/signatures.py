@@ -192,7 +192,7 @@ def refuse_stale(
     """Raise IncumbentError where a signature is required, unless it covers this decision."""
     if not keys.required:
         return
-    again = f"run `incumbent sign {version.number}`"
+    again = f"run `incumbent registry sign {version.number}`"
     if statement is None:
         raise IncumbentError(f"{version.label} is not signed, and must be: {again}")
     if statement != Statement.about(version, record, made):
@@ -234,7 +234,7 @@ def everything() -> Any:
 
 # cryptography comes with the extra `signing`, so it is imported where a key is used.
 MISSING = f"signatures need the package model-signing: {pip_install('signing')}"
-NO_PRIVATE_KEY = "is no private EC key in PEM without a password: see `incumbent keygen`"
+NO_PRIVATE_KEY = "is no private EC key in PEM without a password: see `incumbent registry keygen`"
 
 
 def make_keys(private: Path) -> Path:

@@ -58,7 +58,9 @@ def event_of(row: Row[Any]) -> Event:
 
 
 def changed(row: Row[Any], how: str) -> IncumbentError:
-    return IncumbentError(f"event {row.seq} was changed: {how}; `incumbent verify` tells more")
+    return IncumbentError(
+        f"event {row.seq} was changed: {how}; `incumbent registry verify` tells more"
+    )
 
 
 def events_of(connection: Connection, family: str, number: int) -> list[Event]:

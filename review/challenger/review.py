@@ -132,7 +132,7 @@ def standing(
     if champion != lineage.version and compared_with_another(lineage, champion):
         now = f"v{champion.number} is the champion" if champion else "there is no champion"
         yield (
-            f"But {now} now, which it was not compared with: `incumbent reevaluate "
+            f"But {now} now, which it was not compared with: `incumbent registry reevaluate "
             f"{lineage.version.number}` compares the two."
         )
 

@@ -94,7 +94,7 @@ def replayed(registry: RegistryReader, number: int) -> str:
 
 
 def whole_findings(registry: Registry) -> Sequence[str]:
-    """The same of the whole registry, as `incumbent verify` checks it."""
+    """The same of the whole registry, as `incumbent registry verify` checks it."""
     found = list(problems(registry))
     events, versions = counted(registry)
     if not found:

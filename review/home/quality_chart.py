@@ -41,7 +41,9 @@ class ChampionCard(Record):
 
     @property
     def in_words(self) -> str:
-        return HOW[self.how] if self.how else "and no event says how: run `incumbent verify`"
+        return (
+            HOW[self.how] if self.how else "and no event says how: run `incumbent registry verify`"
+        )
 
 
 def champion_card(reader: RegistryReader) -> ChampionCard | None:

@@ -124,7 +124,7 @@ def why_undeployed(traffic: ChampionTraffic) -> str:
         return f"{newest.words}: {newest.reason}"
     return (
         "A gateway follows a promotion within a minute or so; if none did, "
-        f"`incumbent deploy {traffic.champion}` says why."
+        f"`incumbent gateway deploy {traffic.champion}` says why."
     )
 
 
@@ -134,7 +134,7 @@ def silent(lines: Sequence[SchedulerLine]) -> Iterator[Duty]:
         yield Duty(
             kind="scheduler",
             text=f"No scheduler has been seen since {readable(lines[0].seen)}",
-            command="incumbent scheduler",
+            command="incumbent drift scheduler",
             link="/nights",
             action="See the nights",
         )

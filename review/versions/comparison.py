@@ -190,5 +190,5 @@ def command(a: Standing, b: Standing) -> str:
     """What compares the two: with the champion, on the sealed set; else on anybody's scores."""
     for champion, other in ((a, b), (b, a)):
         if champion.champion and not other.deleted and other.version.number:
-            return f"incumbent reevaluate {other.version.number}"
+            return f"incumbent registry reevaluate {other.version.number}"
     return "incumbent decide --scores FILE"

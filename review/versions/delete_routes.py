@@ -38,7 +38,7 @@ def show_deletion(
 def delete_version(
     site: TheSite, person: ThePerson, number: VersionNumber, reason: Reason = ""
 ) -> RedirectResponse:
-    """Delete it, as `incumbent delete` does: its record and its history stay."""
+    """Delete it, as `incumbent registry delete` does: its record and its history stay."""
     registry = site.registry(person.name)
     known_version(registry, number)
     registry.delete(number, given_reason(reason))

@@ -107,7 +107,7 @@ def show_card(
 
 @router.get("/api/versions/{number}/card", response_class=MarkdownResponse)
 def read_card(site: TheSite, person: ThePerson, number: VersionNumber) -> MarkdownResponse:
-    """The model card, in Markdown, as `incumbent export` writes it."""
+    """The model card, in Markdown, as `incumbent registry export` writes it."""
     text = card_of(site.registry(person.name), number, blind=not person.decides)
     return MarkdownResponse(text)
 

@@ -77,7 +77,7 @@ class DecisionLine(Record):
 
 
 class SignatureState(Record):
-    """The newest signature. That it holds is for `incumbent verify` to say."""
+    """The newest signature. That it holds is for `incumbent registry verify` to say."""
 
     by: str
     at: str

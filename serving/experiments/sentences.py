@@ -87,7 +87,7 @@ def verdict_of(experiment: Experiment, result: ExperimentResult) -> Verdict | No
 def next_steps(experiment: Experiment) -> Iterator[str]:
     if experiment.end and experiment.end.verdict == "better":
         yield (
-            "nobody is promoted by an experiment: `incumbent why "
+            "nobody is promoted by an experiment: `incumbent registry why "
             f"{experiment.version}` has the decision, `incumbent promote {experiment.version}` "
             "makes it the champion"
         )

@@ -143,7 +143,7 @@ def make_versions(registry: Registry, folder: Path) -> None:
 def make_deployment(registry: Registry, version: AdapterVersion) -> None:
     """A gateway deploys the first champion, and not the second."""
     if version.number == CHAMPION:
-        fail_to_deploy(registry, CHAMPION, f"it answers {MARKUP}; see `incumbent doctor`")
+        fail_to_deploy(registry, CHAMPION, f"it answers {MARKUP}; see `incumbent project doctor`")
         fail_to_deploy(registry, CHAMPION, "no room: 3 of 3 adapter slots are taken", step="load")
     else:
         deploy(registry, version.number)

@@ -435,7 +435,7 @@ def test_a_habit_of_the_left_shows() -> None:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["incumbent", "ballots", *arguments])
+    monkeypatch.setattr(sys, "argv", ["incumbent", "judge", "ballots", *arguments])
     try:
         main()
     except SystemExit as stop:
@@ -549,7 +549,7 @@ def test_equal_ballots_give_equal_bytes_in_any_order_process_and_hash_seed(tmp_p
     command = "from incumbent.cli import main; main()"
     printed = [
         subprocess.run(
-            [sys.executable, "-c", command, "ballots", str(tmp_path / name), "--json"],
+            [sys.executable, "-c", command, "judge", "ballots", str(tmp_path / name), "--json"],
             cwd=ROOT,
             env=os.environ | {"PYTHONHASHSEED": seed},
             capture_output=True,

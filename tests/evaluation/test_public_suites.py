@@ -212,7 +212,9 @@ def test_a_suite_runs_on_both_sides_and_its_table_can_be_weighed(tasks: Path) ->
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    printed = incumbent("suites", "capitals", "--include", str(tasks), "--to", "scores.jsonl")
+    printed = incumbent(
+        "judge", "suites", "capitals", "--include", str(tasks), "--to", "scores.jsonl"
+    )
     items = read_score_table(Path("scores.jsonl")).items
     assert [item.item for item in items] == [f"capitals/{i}" for i in range(len(CAPITALS))]
     assert {item.slices for item in items} == {("suite=capitals",)}

@@ -30,7 +30,9 @@ def test_a_promotion_needs_no_way_out() -> None:
 @pytest.mark.parametrize("look", [None, 1])
 def test_what_got_worse_is_not_turned_by_more_items(look: int | None) -> None:
     (way,) = told(WORSE, look)
-    assert way.startswith("another recipe (`incumbent recipes`, `incumbent tune`), more rows or")
+    assert way.startswith(
+        "another recipe (`incumbent search recipes`, `incumbent search tune`), more rows or"
+    )
     assert "rougeL (-0.100 on 60) and semantic (-0.100 on 60)" in way
 
 

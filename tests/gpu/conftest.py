@@ -20,7 +20,7 @@ def card() -> Card:
 
     found = card_here(torch)
     if found is None:
-        pytest.skip("there is a GPU, and torch cannot use it: `incumbent doctor` says more")
+        pytest.skip("there is a GPU, and torch cannot use it: `incumbent project doctor` says more")
     return found
 
 

@@ -1,4 +1,4 @@
-"""`incumbent anchor` writes where it is told to, and `verify --anchor` says what does not fit."""
+"""`registry anchor` writes where it is told to, and `verify --anchor` says what does not fit."""
 
 import json
 from pathlib import Path

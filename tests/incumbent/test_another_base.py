@@ -146,9 +146,9 @@ def test_an_adapter_on_another_base_wins_and_is_rolled_back(project: Path) -> No
     assert "their system prompts differ" in second
     assert "bank v2: PROMOTE" in second
     assert "The two were asked the same items, though the champion stands on" in incumbent(
-        "why", "2"
+        "registry", "why", "2"
     )
-    shown = json.loads(incumbent("show", "2", "--json"))
+    shown = json.loads(incumbent("registry", "show", "2", "--json"))
     champion, challenger = shown["decision"]["pins"]["contestants"]
     assert (champion["base"]["name"], champion["system_prompt"]) == (str(llama), None)
     assert (challenger["base"]["name"], challenger["system_prompt"]) == (str(mistral), PROMPT)
@@ -160,7 +160,7 @@ def test_an_adapter_on_another_base_wins_and_is_rolled_back(project: Path) -> No
     exported(2, mistral, PROMPT)
 
     assert "bank v1 is the champion again" in incumbent("rollback", "--reason", "back")
-    verified = incumbent("verify")
+    verified = incumbent("registry", "verify")
     assert "2 decisions made again from their evidence: the same bytes" in verified
     assert "the next challenger's" in incumbent("status")
     exported(1, llama, None)
@@ -183,8 +183,8 @@ def exported(number: int, base: Path, system_prompt: str | None) -> None:
     from transformers import AutoTokenizer
 
     folder, merged = Path(f"v{number}"), Path(f"v{number}-merged")
-    incumbent("export", str(number), "--to", str(folder))
-    incumbent("export", str(number), "--to", str(merged), "--merged")
+    incumbent("registry", "export", str(number), "--to", str(folder))
+    incumbent("registry", "export", str(number), "--to", str(merged), "--merged")
     config = json.loads((folder / "adapter_config.json").read_bytes())
     assert config["base_model_name_or_path"] == str(base)
     assert (folder / SYSTEM_PROMPT).exists() == bool(system_prompt)

@@ -1,4 +1,4 @@
-"""`incumbent backup` and `restore` as people and cron type them."""
+"""`incumbent registry backup` and `restore` as people and cron type them."""
 
 import json
 import os
@@ -40,23 +40,23 @@ def move_away(project: Path) -> Path:
 def test_a_registry_is_backed_up_lost_and_restored(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("backup", "--to", "backups/archive.tar") == 0
+    assert run("registry", "backup", "--to", "backups/archive.tar") == 0
     assert "backups/archive.tar: 43 events, 7 versions, " in capsys.readouterr().out
     move_away(project)
-    assert run("restore", "backups/archive.tar") == 0
+    assert run("registry", "restore", "backups/archive.tar") == 0
     said = capsys.readouterr().out
     assert "restored: 43 events, 7 versions" in said
     assert "it verifies: chain, tables, artifacts, and every decision made again" in said
-    assert run("verify") == 0
+    assert run("registry", "verify") == 0
 
 
 def test_in_a_project_of_another_family_it_says_whose_versions_came(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("backup", "--to", "archive.tar")
+    run("registry", "backup", "--to", "archive.tar")
     move_away(project)
     Path("params.yaml").write_text("registry: {family: other}\n")
-    assert run("restore", "archive.tar") == 0
+    assert run("registry", "restore", "archive.tar") == 0
     said = capsys.readouterr().out
     assert "registry.family of params.yaml is other, and these versions are of test" in said
 
@@ -64,10 +64,10 @@ def test_in_a_project_of_another_family_it_says_whose_versions_came(
 def test_as_json_it_says_what_is_in_the_archive(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("backup", "--to", "archive.tar", "--json")
+    run("registry", "backup", "--to", "archive.tar", "--json")
     made = json.loads(capsys.readouterr().out)
     move_away(project)
-    run("restore", "archive.tar", "--json")
+    run("registry", "restore", "archive.tar", "--json")
     assert json.loads(capsys.readouterr().out) == made | {"problems": []}
     assert made["events"] == 43
 
@@ -78,26 +78,26 @@ def test_what_the_archive_lacks_is_said_and_ends_with_1(
     with Registry.here() as registry:
         version = registry.version(1)
         registry.artifacts.blobs.write(version.adapter.files, b"damaged")
-    assert run("backup", "--to", "archive.tar") == 1
+    assert run("registry", "backup", "--to", "archive.tar") == 1
     assert "is damaged" in capsys.readouterr().err
-    assert run("backup", "--to", "archive.tar", "--without-damaged") == 0
+    assert run("registry", "backup", "--to", "archive.tar", "--without-damaged") == 0
     left_out = f"damaged or missing: 1 artifacts, {version.adapter.files[:12]}"
     assert left_out in capsys.readouterr().out
     move_away(project)
-    assert run("restore", "archive.tar") == 1
+    assert run("registry", "restore", "archive.tar") == 1
     said = capsys.readouterr().out
     assert left_out in said
     assert "test v1: artifact" in said
 
 
 WRONG = [
-    (("backup", "--to", "home"), 2, "home: is a folder: name a file in it"),
-    (("backup", "--to", "params.yaml"), 2, "params.yaml: is there already"),
-    (("backup", "--to", "params.yaml/x"), 1, "params.yaml/x could not be written"),
-    (("backup", "--to", "pigeon://x"), 2, "cannot open pigeon://x: "),
-    (("backup", "--to", "http://127.0.0.1:9/x"), 2, "is of a kind that cannot do so"),
-    (("restore", "params.yaml"), 1, "is in use: its table deliveries has rows"),
-    (("restore", "nothing.tar"), 1, "is in use: its table deliveries has rows"),
+    (("registry", "backup", "--to", "home"), 2, "home: is a folder: name a file in it"),
+    (("registry", "backup", "--to", "params.yaml"), 2, "params.yaml: is there already"),
+    (("registry", "backup", "--to", "params.yaml/x"), 1, "params.yaml/x could not be written"),
+    (("registry", "backup", "--to", "pigeon://x"), 2, "cannot open pigeon://x: "),
+    (("registry", "backup", "--to", "http://127.0.0.1:9/x"), 2, "is of a kind that cannot do so"),
+    (("registry", "restore", "params.yaml"), 1, "is in use: its table deliveries has rows"),
+    (("registry", "restore", "nothing.tar"), 1, "is in use: its table deliveries has rows"),
 ]
 
 
@@ -114,7 +114,7 @@ def test_a_wrong_guess_is_answered_in_a_line(
 
 
 NO_ARCHIVE = {
-    "params.yaml": "is no archive of `incumbent backup`",
+    "params.yaml": "is no archive of `incumbent registry backup`",
     "nothing.tar": "No such file or directory",
     "home": "is a folder: name an archive in it",
     "pigeon://x": "cannot open pigeon://x: ",
@@ -127,7 +127,7 @@ def test_what_is_no_archive_leaves_the_registry_empty(
     name: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     move_away(project)
-    assert run("restore", name) == 2
+    assert run("registry", "restore", name) == 2
     said = capsys.readouterr().err
     assert without_secrets(name) in said and NO_ARCHIVE[name] in said and "ann" not in said
     with Registry.here() as registry:
@@ -149,7 +149,7 @@ def stopped(*_):
     yield b""
 
 Artifacts.pieces = stopped
-sys.argv = ["incumbent", "backup", "--to", "archive.tar"]
+sys.argv = ["incumbent", "registry", "backup", "--to", "archive.tar"]
 main()
 """
 

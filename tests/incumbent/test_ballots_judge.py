@@ -1,4 +1,4 @@
-"""`incumbent ballots FILE --judge FILE`: what is refused, and what comes out."""
+"""`incumbent judge ballots FILE --judge FILE`: what is refused, and what comes out."""
 
 import json
 import sys
@@ -47,7 +47,9 @@ class Ballots:
 
     def run(self, *options: str) -> tuple[int, str]:
         """The exit code, and what was printed."""
-        self.monkeypatch.setattr(sys, "argv", ["incumbent", "ballots", str(BALLOTS), *options])
+        self.monkeypatch.setattr(
+            sys, "argv", ["incumbent", "judge", "ballots", str(BALLOTS), *options]
+        )
         with pytest.raises(SystemExit) as stop:
             main()
         out, err = self.capsys.readouterr()

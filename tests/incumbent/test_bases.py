@@ -1,4 +1,4 @@
-"""`incumbent bases` ranks what it can ask, says why it cannot ask the rest, and what each costs."""
+"""`search bases` ranks what it can ask, says why it cannot ask the rest, and what each costs."""
 
 import json
 import os
@@ -212,7 +212,7 @@ def test_bases_are_asked_one_after_the_other_and_one_that_cannot_be_is_told(
     Path("models/other-tiny/README.md").write_text("---\nlicense: mit\n---\n")
     before = digest_folder(Path("outputs"))
     found, said = run(
-        capsys, "bases", "models/tiny", "models/other-tiny", "models/mute", "models/gone"
+        capsys, "search", "bases", "models/tiny", "models/other-tiny", "models/mute", "models/gone"
     )
     assert "4 bases, bare and few-shot, 20 dev items: about" in said
     by_name = {one["name"]: one for one in found["bases"]}
@@ -231,7 +231,7 @@ def test_bases_are_asked_one_after_the_other_and_one_that_cannot_be_is_told(
     assert found["first"] == "models/tiny"
     assert by_name["models/tiny"]["bare"]["against_first"] == {}
     assert digest_folder(Path("outputs")) == before
-    assert run(capsys, "bases", "models/tiny", "models/other-tiny")[0]["shots"] == 3
+    assert run(capsys, "search", "bases", "models/tiny", "models/other-tiny")[0]["shots"] == 3
 
 
 @pytest.mark.slow
@@ -242,7 +242,7 @@ def test_a_base_that_only_the_hub_has_is_fetched_and_asked(tmp_path: Path) -> No
         own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": str(ROOT)}
         offline = {"HF_HUB_OFFLINE", *own}  # of the environment of these tests
         done = subprocess.run(
-            [sys.executable, "-c", COMMAND, "bases", f"{NAME}@{COMMIT}", "--json"],
+            [sys.executable, "-c", COMMAND, "search", "bases", f"{NAME}@{COMMIT}", "--json"],
             env={name: value for name, value in os.environ.items() if name not in offline} | own,
             capture_output=True,
             text=True,
@@ -260,7 +260,7 @@ def test_where_no_base_can_be_asked_it_says_why(capsys: pytest.CaptureFixture[st
     lay_out_project()
     config = Path("models/other-tiny/config.json")
     config.write_text(config.read_text().replace('"llama"', '"unheard-of"'))
-    code, _, said = called(capsys, "bases", "models/other-tiny")
+    code, _, said = called(capsys, "search", "bases", "models/other-tiny")
     assert code == 1
     assert "none of these bases could be asked: models/other-tiny: models/other-tiny/config" in said
     assert "unheard-of" in said

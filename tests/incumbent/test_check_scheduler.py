@@ -1,4 +1,4 @@
-"""`incumbent scheduler --check`: what a health check asks, under the settings that we ship."""
+"""`drift scheduler --check`: what a health check asks, under the settings that we ship."""
 
 import json
 import re
@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from incumbent.verbs.check_scheduler import check_scheduler
 from sqlalchemy import Engine
 
-from incumbent.verbs.check_scheduler import check_scheduler
+from incumbent.verbs.scheduler import check_scheduler
 from monitoring.scheduling.heartbeats import beat, farewell, living
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler
@@ -71,4 +72,4 @@ def test_outside_of_a_project_no_registry_is_made() -> None:
 def test_the_images_health_check_is_this_command() -> None:
     lines = (ROOT / "deploy" / "Containerfile").read_text()
     (command,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", lines, re.M)
-    assert json.loads(command) == ["incumbent", "scheduler", "--check"]
+    assert json.loads(command) == ["incumbent", "drift", "scheduler", "--check"]

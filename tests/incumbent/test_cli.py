@@ -73,13 +73,13 @@ def test_the_champion_changes_and_the_history_says_so(
     assert (events[-1]["actor"], events[-1]["reason"]) == ("tester", "it won")
 
 
-@pytest.mark.parametrize("verb", ["status", "versions", "history"])
+@pytest.mark.parametrize("verb", ["status", "registry versions", "history"])
 def test_an_empty_registry_is_no_error(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, verb) == 0
+    assert run(monkeypatch, *verb.split()) == 0
     assert "dvc repro" in capsys.readouterr().out
-    assert run(monkeypatch, verb, "--json") == 0
+    assert run(monkeypatch, *verb.split(), "--json") == 0
     json.loads(capsys.readouterr().out)
 
 
@@ -88,17 +88,17 @@ def test_a_reason_is_printed_as_it_was_given(
 ) -> None:
     run(monkeypatch, "promote", "1", "--reason", "fix [/bug] in [topic=loans]")
     assert run(monkeypatch, "history") == 0
-    assert run(monkeypatch, "show", "1") == 0
+    assert run(monkeypatch, "registry", "show", "1") == 0
     assert capsys.readouterr().out.count("fix [/bug] in [topic=loans]") == 2
 
 
 def test_show_tells_a_versions_story(
     winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "show", "1") == 0
+    assert run(monkeypatch, "registry", "show", "1") == 0
     text = capsys.readouterr().out
     assert all(part in text for part in ("test v1", "a-base", "PROMOTE", "bare base", "because"))
-    assert run(monkeypatch, "show", "1", "--json") == 0
+    assert run(monkeypatch, "registry", "show", "1", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["decision"]["verdict"] == "PROMOTE"
     assert {"adapter", "dataset", "evidence", "history"} <= shown.keys()
@@ -107,16 +107,20 @@ def test_show_tells_a_versions_story(
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (("show", "7"), 2, "test has no version 7; see `incumbent versions`"),
+        (("registry", "show", "7"), 2, "test has no version 7; see `incumbent registry versions`"),
         (("promote", "7"), 2, "test has no version 7"),
         (("rollback",), 2, "test has no earlier champion"),
         (("submit",), 2, "outputs/adapter.json: No such file"),
-        (("versions", "--jsn"), 2, "No such option"),
+        (("registry", "versions", "--jsn"), 2, "No such option"),
         (("promote", "1", "--force"), 2, "a forced promotion needs a --reason"),
         (("history", "--at", "last week"), 2, "'last week' is no date or time"),
-        (("alias", "champion", "--to", "1"), 2, "`incumbent promote` and `rollback` alone"),
-        (("alias", "../x", "--to", "1"), 2, "an alias is [a-z0-9-]"),
-        (("reject", "1"), 2, "Missing option '--reason'"),
+        (
+            ("registry", "alias", "champion", "--to", "1"),
+            2,
+            "`incumbent promote` and `rollback` alone",
+        ),
+        (("registry", "alias", "../x", "--to", "1"), 2, "an alias is [a-z0-9-]"),
+        (("registry", "reject", "1"), 2, "Missing option '--reason'"),
     ],
 )
 def test_bad_usage_says_what_is_wrong(
@@ -130,19 +134,10 @@ def test_bad_usage_says_what_is_wrong(
     assert complaint in capsys.readouterr().err
 
 
-def test_a_folder_that_is_no_project_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path("params.yaml").unlink()
-    assert run(monkeypatch, "status") == 2
-    assert "params.yaml: No such file" in capsys.readouterr().err
-    assert not Path("home").exists()
-
-
 def test_doctor_names_what_is_there(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "doctor", "--json") == 0
+    assert run(monkeypatch, "project", "doctor", "--json") == 0
     findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["torch"]["ok"]
     assert findings["embedder model"]["ok"]
@@ -168,7 +163,7 @@ def out(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_rejected_version_is_promoted_by_force_only_and_marked_for_ever(
     winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "reject", "1", "--reason", "impolite") == 0
+    assert run(monkeypatch, "registry", "reject", "1", "--reason", "impolite") == 0
     assert run(monkeypatch, "promote", "1") == 1
     assert "was rejected by tester: impolite" in capsys.readouterr().err
     assert run(monkeypatch, "promote", "1", "--force", "--reason", "the chairman wants it") == 0
@@ -191,29 +186,29 @@ def test_the_history_knows_who_was_champion_when(
 def test_an_alias_moves_only_from_where_it_is_expected(
     winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "alias", "staging", "--to", "1") == 0
-    assert run(monkeypatch, "alias", "staging", "--to", "1") == 1
+    assert run(monkeypatch, "registry", "alias", "staging", "--to", "1") == 0
+    assert run(monkeypatch, "registry", "alias", "staging", "--to", "1") == 1
     assert "alias staging names 1 now, not nothing: nothing was changed" in capsys.readouterr().err
-    assert run(monkeypatch, "alias", "staging", "--expect", "1") == 0
+    assert run(monkeypatch, "registry", "alias", "staging", "--expect", "1") == 0
     assert "staging names nothing" in out(capsys)
 
 
 def test_what_an_alias_names_is_not_deleted_and_the_rest_leaves_a_tombstone(
     winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, "alias", "staging", "--to", "1")
-    assert run(monkeypatch, "delete", "1", "--reason", "old") == 2
+    run(monkeypatch, "registry", "alias", "staging", "--to", "1")
+    assert run(monkeypatch, "registry", "delete", "1", "--reason", "old") == 2
     assert "is the staging: move the alias first" in capsys.readouterr().err
-    run(monkeypatch, "alias", "staging", "--expect", "1")
-    assert run(monkeypatch, "gc", "--json") == 0
-    assert run(monkeypatch, "delete", "1", "--reason", "old") == 0
+    run(monkeypatch, "registry", "alias", "staging", "--expect", "1")
+    assert run(monkeypatch, "registry", "gc", "--json") == 0
+    assert run(monkeypatch, "registry", "delete", "1", "--reason", "old") == 0
     out(capsys)
-    assert run(monkeypatch, "versions", "--json") == 0
+    assert run(monkeypatch, "registry", "versions", "--json") == 0
     assert json.loads(out(capsys)) == []
-    assert run(monkeypatch, "gc") == 0
+    assert run(monkeypatch, "registry", "gc") == 0
     assert out(capsys).startswith("3 artifacts that nothing names")  # two files and their map
-    assert run(monkeypatch, "gc", "--delete") == 0
-    assert run(monkeypatch, "verify") == 1  # the test's evidence is no real one
+    assert run(monkeypatch, "registry", "gc", "--delete") == 0
+    assert run(monkeypatch, "registry", "verify") == 1  # the test's evidence is no real one
     assert run(monkeypatch, "promote", "1", "--force", "--reason", "x") == 2
     assert "was deleted" in capsys.readouterr().err
 
@@ -223,7 +218,7 @@ def test_verify_finds_what_was_changed_behind_the_registrys_back(
 ) -> None:
     with Registry.here() as registry, registry.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE events SET record = replace(record, 'made', 'mode')")
-    assert run(monkeypatch, "verify", "--json") == 1
+    assert run(monkeypatch, "registry", "verify", "--json") == 1
     assert "event 1 was changed" in json.loads(out(capsys))["problems"][0]
 
 
@@ -232,6 +227,6 @@ def test_only_those_who_may_promote_do(
 ) -> None:
     Path("roles.yaml").write_text("promote: [risk-officer]\n")
     monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
-    for verb in (("promote", "1"), ("rollback",), ("reject", "1", "--reason", "no")):
+    for verb in (("promote", "1"), ("rollback",), ("registry", "reject", "1", "--reason", "no")):
         assert run(monkeypatch, *verb) == 1
         assert "tester may not promote: that is for risk-officer" in capsys.readouterr().err

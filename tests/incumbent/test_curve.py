@@ -1,4 +1,4 @@
-"""`incumbent curve` draws nested shares, finds a known truth, and says what is not known."""
+"""`incumbent search curve` draws nested shares, finds a known truth, and says what is not known."""
 
 import json
 from fractions import Fraction
@@ -223,7 +223,18 @@ def test_shares_are_learnt_and_held_to_dev_and_nothing_is_made_twice(
 ) -> None:
     lay_out_project()
     before = digest_folder(Path("outputs"))
-    asked = ("curve", "--shares", "1/4,1/2,1", "--seeds", "2", "--more", "20", "--at", "15")
+    asked = (
+        "search",
+        "curve",
+        "--shares",
+        "1/4,1/2,1",
+        "--seeds",
+        "2",
+        "--more",
+        "20",
+        "--at",
+        "15",
+    )
     found, said = run(capsys, *asked)
     assert "6 adapters on up to 40 rows: about" in said
     assert (found["rows"], found["kept"], found["seeds"]) == (40, 1, 2)
@@ -244,6 +255,6 @@ def test_a_share_of_nothing_is_told_before_anything_is_trained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lay_out_project()
-    code, _, said = called(capsys, "curve", "--shares", "1/8,1")
+    code, _, said = called(capsys, "search", "curve", "--shares", "1/8,1")
     assert code == 2
     assert "error: --shares: 1/8 of 40 training rows are 5, and fewer than 8 teach nothing" in said

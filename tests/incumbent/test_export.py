@@ -140,7 +140,7 @@ def test_a_version_whose_row_or_events_were_changed_is_not_exported(
     with Registry.here() as registry, registry.engine.begin() as connection:
         assert connection.execute(text(tampering)).rowcount > 0
     before = names(Path())
-    with pytest.raises(IncumbentError, match="`incumbent verify` tells more"):
+    with pytest.raises(IncumbentError, match="`incumbent registry verify` tells more"):
         export_version(1, Path("out"), merged=False)
     assert names(Path()) == before
 

@@ -271,7 +271,7 @@ def test_a_file_that_is_not_there_or_is_named_twice_is_told() -> None:
 def test_a_folder_that_is_no_project_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     given("faq.csv", FAQ)
     monkeypatch.chdir("../given")
-    assert "is no project, for it has no params.yaml" in refused("faq.csv")
+    assert "here is no project" in refused("faq.csv")
 
 
 def test_settings_that_are_written_on_one_line_are_added_to_too() -> None:

@@ -61,9 +61,12 @@ for module in sys.argv[1:]:
 """
 ENOUGH = [
     ("decide", "--scores", "scores.jsonl"),
-    ("ballots", "ballots.jsonl"),
+    ("judge", "ballots", "ballots.jsonl"),
     ("status",),
-    ("verify",),
+    (
+        "registry",
+        "verify",
+    ),
 ]
 OF_TRAFFIC = {"incumbent.verbs.forget", "incumbent.verbs.nightly"}  # which may be Parquet
 OF_REPLICAS = {"incumbent.verbs.deploy"}  # which are asked over HTTP
@@ -197,7 +200,7 @@ def test_a_verb_that_lacks_a_library_says_what_to_install() -> None:
 
 
 def test_a_verb_that_asks_replicas_says_what_to_install() -> None:
-    done = without_extras(COMMAND, "deploy", "1")
+    done = without_extras(COMMAND, "gateway", "deploy", "1")
     said = "error: this needs httpx2, which is not installed: pip install 'incumbent[http]'\n"
     assert (done.returncode, done.stderr) == (2, said)
 
@@ -255,4 +258,4 @@ def test_the_core_alone_decides_counts_and_keeps_the_registry(core: Path) -> Non
         assert (done.returncode, done.stderr) == (0, "")
     done = run(incumbent, "nightly")
     assert (done.returncode, done.stderr) == (2, APSCHEDULER)
-    assert "pip install 'incumbent[train]'" in run(incumbent, "doctor").stdout
+    assert "pip install 'incumbent[train]'" in run(incumbent, "project", "doctor").stdout

@@ -90,7 +90,7 @@ def test_a_look_that_nobody_can_have_had_is_refused(look: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("show", "9" * 20), ("decide", "--scores", "s", "--look", "9" * 200)]
+    "arguments", [("registry", "show", "9" * 20), ("decide", "--scores", "s", "--look", "9" * 200)]
 )
 def test_a_number_that_no_database_has_is_bad_usage(arguments: tuple[str, ...]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2

@@ -275,7 +275,7 @@ def test_no_stage_answers_scores_or_shows_a_sealed_item(project: Project) -> Non
 
 
 def test_the_decision_is_made_again_byte_for_byte(project: Project) -> None:
-    verified = project.run("incumbent", "verify")
+    verified = project.run("incumbent", "registry", "verify")
     assert verified.returncode == 0, verified.stdout
     assert "1 decisions made again from their evidence: the same bytes" in verified.stdout
 
@@ -306,7 +306,7 @@ def test_the_challenger_that_is_the_champion_is_no_error_and_no_new_version(
     again = project.run("incumbent", "submit", "--promote")
     assert again.returncode == 0
     assert "test v1 is the champion already; nothing changed" in again.stdout
-    versions = project.run("incumbent", "versions", "--json")
+    versions = project.run("incumbent", "registry", "versions", "--json")
     assert [version["number"] for version in json.loads(versions.stdout)] == [1]
 
 
@@ -436,7 +436,7 @@ def test_a_look_that_is_killed_is_counted_once_and_goes_on(project: Project) -> 
     assert project.run("incumbent", "submit").returncode == 0
     assert project.evidence(2) == decided
     assert project.looks() == [1, 2]
-    verified = project.run("incumbent", "verify")
+    verified = project.run("incumbent", "registry", "verify")
     assert verified.returncode == 0, verified.stdout
     project.set_params(FEW)
     assert "sft" not in stages_run(project.repro())
@@ -444,13 +444,13 @@ def test_a_look_that_is_killed_is_counted_once_and_goes_on(project: Project) -> 
 
 def test_a_version_that_is_there_already_is_evaluated_again(project: Project) -> None:
     before = project.read("outputs/evidence.json")
-    again = project.run("incumbent", "reevaluate", "2", "--json")
+    again = project.run("incumbent", "registry", "reevaluate", "2", "--json")
     assert again.returncode == 0, again.stdout
     printed = json.loads(again.stdout[again.stdout.index('{\n  "version"') :])
     assert printed["version"]["number"] == 2
     assert printed["decision"]["pins"]["challenger"] == printed["version"]["adapter"]["files"]
     assert project.read("outputs/evidence.json") == before
-    champion = project.run("incumbent", "reevaluate", "1")
+    champion = project.run("incumbent", "registry", "reevaluate", "1")
     assert champion.returncode == 2
     assert "test v1 is the champion: there is no other to compare with" in champion.stdout
 
@@ -479,7 +479,7 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody
         assert submitted.returncode == 0, submitted.stdout
         assert "test v1 is the champion already; nothing changed" in submitted.stdout
         assert f"{here}; the last `dvc repro` answered in {there}" in submitted.stdout
-        again = project.run("incumbent", "reevaluate", "2")
+        again = project.run("incumbent", "registry", "reevaluate", "2")
         assert again.returncode == 0, again.stdout
         assert f"the last `dvc repro` answered in {there}: the decision stays" in again.stdout
         # The next challenger is compared with a champion that was answered there.
@@ -492,7 +492,7 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody
         assert decided["version"]["number"] == 3
         assert decided["version"]["adapter"]["numerics"]["processor"] == there.processor
         assert Numerics.model_validate(decided["decision"]["pins"]["numerics"]) == there
-        assert project.run("incumbent", "verify").returncode == 0
+        assert project.run("incumbent", "registry", "verify").returncode == 0
     project.set_params(FEW)
     project.repro()
     assert project.read("outputs/evidence.json") == evidence
@@ -562,7 +562,7 @@ def accept_queue(project: Project) -> None:
 
 
 def versions(project: Project) -> list[Any]:
-    found: list[Any] = json.loads(project.run("incumbent", "versions", "--json").stdout)
+    found: list[Any] = json.loads(project.run("incumbent", "registry", "versions", "--json").stdout)
     return found
 
 

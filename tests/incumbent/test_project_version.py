@@ -1,5 +1,5 @@
 """What projects of this version hold stays readable: a change that is none of an older one's files
-raises the version, and comes with a step of `incumbent upgrade`.
+raises the version, and comes with a step of `incumbent project upgrade`.
 """
 
 from typing import Any

@@ -3,17 +3,17 @@
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
 import evaluation
 import monitoring
 import registry
 from incumbent.cli import app, main
+from incumbent.command_tree import every_verb
 from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
 from project.records.events import Deployed, ExperimentOpened
@@ -25,53 +25,72 @@ from tests.conftest import decision_on, evidence_of, keep_decision
 from tests.incumbent.setting_effects.cost_report_effects import champion_here
 
 VERBS = {
+    "init": "folder --from --prompt --completion --messages --turns --instruction --system --slice "
+    "--group --base --revision --encoding --skip-unreadable --sample --remote --registry "
+    "--artifacts --yes",
+    "run": "--until --reason --json --exit-verdict",
+    "plan": "--base --price --gpus --json",
     "status": "--all --json",
-    "doctor": "--json",
+    "project doctor": "--json",
     "decide": "--scores --policy --look --general --reference --json --exit-verdict",
-    "ballots": "file --judge --json",
+    "judge ballots": "file --judge --json",
     "submit": "--promote --reason --json --exit-verdict",
-    "import-adapter": "folder --reason --json",
-    "reevaluate": "number --promote --reason --json --exit-verdict",
-    "verify": "number --anchor --data --json",
-    "anchor": "--to --json",
-    "upgrade": "--dry-run --yes",
-    "backup": "--to --without-damaged --json",
-    "restore": "archive --json",
-    "reproduce": "number --keep --json",
-    "launch": "--cloud --gpus --spot --dry-run --yes --json",
-    "suites": "tasks --to --include --limit --metric",
+    "registry import-adapter": "folder --reason --json",
+    "registry reevaluate": "number --promote --reason --json --exit-verdict",
+    "registry verify": "number --anchor --data --json",
+    "registry anchor": "--to --json",
+    "project upgrade": "--dry-run --yes",
+    "registry backup": "--to --without-damaged --json",
+    "registry restore": "archive --json",
+    "registry reproduce": "number --keep --json",
+    "project launch": "--cloud --gpus --spot --dry-run --yes --json",
+    "judge suites": "tasks --to --include --limit --metric",
     "nightly": "--date --json",
-    "scheduler": "--check --once --teams --at-once --quota",
+    "drift scheduler": "--check --once --teams --at-once --quota",
     "review": "--port --host --no-browser --add-user",
     "stage": "name",
-    "versions": "--limit --before --json",
-    "show": "number --card --json",
-    "why": "number --json",
-    "export": "number --to --merged --for --margin",
-    "dossier": "number --to --notes",
-    "sign": "number --key --reason",
-    "keygen": "file",
+    "registry versions": "--limit --before --json",
+    "registry show": "number --card --json",
+    "registry why": "number --json",
+    "registry export": "number --to --merged --for --margin",
+    "registry dossier": "number --to --notes",
+    "registry sign": "number --key --reason",
+    "registry keygen": "file",
     "promote": "number --reason --force",
-    "reject": "number --reason",
-    "alias": "name --to --expect --reason",
-    "delete": "number --reason",
-    "gc": "--delete --json",
+    "registry reject": "number --reason",
+    "registry alias": "name --to --expect --reason",
+    "registry delete": "number --reason",
+    "registry gc": "--delete --json",
     "rollback": "--to --reason",
     "history": "--at --json",
     "serve": "--port --host --add-key",
-    "deploy": "number --timeout --json",
-    "deployments": "--json",
-    "serve-report": "--items --to --json",
-    "experiment start": "number --mode --share --metric --alpha --reason",
-    "experiment list": "--json",
-    "experiment show": "number --json",
-    "experiment stop": "number --reason",
-    "tune": "--trials --minutes --json",
-    "curve": "--shares --seeds --more --at --json",
-    "bases": "names --few-shot --by --json",
-    "recipes": "name --write --json",
+    "gateway deploy": "number --timeout --json",
+    "gateway deployments": "--json",
+    "gateway cost-report": "--items --to --json",
+    "gateway experiment start": "number --mode --share --metric --alpha --reason",
+    "gateway experiment list": "--json",
+    "gateway experiment show": "number --json",
+    "gateway experiment stop": "number --reason",
+    "search tune": "--trials --minutes --json",
+    "search curve": "--shares --seeds --more --at --json",
+    "search bases": "names --few-shot --by --json",
+    "search recipes": "name --write --json",
     "data export": "--to --worst",
-    "data labels": "export",
+    "data labels": "export --reason",
+    "data import": "files --format --as --prompt --completion --messages --turns --role --tools "
+    "--instruction --system --slice --group --control --answer --good --bad --options --encoding "
+    "--skip-unreadable --redact --replace --dry-run --json",
+    "data check": "files --contract --eval --against --kind --prompt --completion --messages "
+    "--encoding --skip-unreadable --no-embeddings --json",
+    "data preview": "file --row --rows --document --ids --prompt --completion --messages --json",
+    "data rotate-eval": "--reason --part --grow",
+    "data waive": "check --until --reason --rows --all --by",
+    "data allow": "--phone --email --domain",
+    "data synthesize": "--rows --with --model --key-variable --kind --seed --to",
+    "data forget": "--id --match --reason --yes --json",
+    "search select": "--rows --seeds --no-compare --json",
+    "project settings": "section",
+    "registry adopt-looks": "--reason",
     "drift check": "--reference --current --text-field --block-field --alpha --seed --json "
     "--exit-verdict",
 }
@@ -80,23 +99,23 @@ EXPERIMENT = "number version opened ended"
 KEYS = {
     "status": "family champion deployed base newest decision openings night unfinished schedulers",
     "status --all": "families at_once schedulers",
-    "verify": "problems events versions anchors",
-    "anchor --to anchors.jsonl": "format seq event first at",
-    "versions": f"{VERSION} verdict champion",
-    "show 1": f"{VERSION} verdict champion deleted aliases dataset origin gate recipe parent "
-    "opponent decision evidence signature history experiments",
-    "why 1": "version why",
-    "gc": "deleted artifacts",
-    "doctor": "what ok detail",
+    "registry verify": "problems events versions anchors",
+    "registry anchor --to anchors.jsonl": "format seq event first at",
+    "registry versions": f"{VERSION} verdict champion",
+    "registry show 1": f"{VERSION} verdict champion deleted aliases dataset origin gate recipe "
+    "parent opponent decision evidence signature history experiments",
+    "registry why 1": "version why",
+    "registry gc": "deleted artifacts",
+    "project doctor": "what ok detail",
     "history": "seq kind family version detail actor reason at previous",
-    "deploy 1": "version since until actor told",
-    "deployments": "tenures failures",
-    "experiment list": EXPERIMENT,
-    "experiment show {experiment}": f"{EXPERIMENT} verdict result conclusions",
+    "gateway deploy 1": "version since until actor told",
+    "gateway deployments": "tenures failures",
+    "gateway experiment list": EXPERIMENT,
+    "gateway experiment show {experiment}": f"{EXPERIMENT} verdict result conclusions",
     "decide --scores scores.jsonl": "verdict alpha opening metrics slices general reference needed "
     "reasons",
-    "ballots ballots.jsonl": "ballots items reviewers ratings pairs agreements consensus sides "
-    "majorities",
+    "judge ballots ballots.jsonl": "ballots items reviewers ratings pairs agreements consensus "
+    "sides majorities",
     "drift check --reference prompts.jsonl --current prompts.jsonl": "verdict alpha signals topics "
     "exemplars new_words",
 }
@@ -114,16 +133,17 @@ READING = (
 )
 
 
-def commands(command: Any, *path: str) -> Iterator[tuple[str, set[str]]]:
-    for name, below in getattr(command, "commands", {}).items():
-        yield from commands(below, *path, name)
-    if path and not hasattr(command, "commands"):
-        yield " ".join(path), {name for p in command.params for name in (*p.opts, p.name)}
+COMMANDS = dict(every_verb(app))
+
+
+def test_every_verb_is_held() -> None:
+    assert set(VERBS) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_has_its_options(verb: str) -> None:
-    assert set(VERBS[verb].split()) <= dict(commands(get_command(app)))[verb]
+    taken = {name for one in COMMANDS[verb].params for name in (*one.opts, one.name)}
+    assert set(VERBS[verb].split()) <= taken
 
 
 @pytest.fixture
@@ -196,7 +216,9 @@ def printed(
         try:
             main()
         except SystemExit as stop:
-            assert call == "verify" or not stop.code  # the version's evidence is no real one
+            assert (
+                call == "registry verify" or not stop.code
+            )  # the version's evidence is no real one
         return json.loads(capsys.readouterr().out)
 
     return called
@@ -212,7 +234,7 @@ def test_json_has_its_keys(call: str, project: int, printed: Callable[[str], Any
 def test_json_of_costs_has_its_keys(printed: Callable[[str], Any]) -> None:
     Path("params.yaml").write_text(MEASURED)
     champion_here()
-    found = printed("serve-report")
+    found = printed("gateway cost-report")
     assert set(COSTS.split()) <= found.keys()
     assert set(COSTS_OF_A_SYSTEM.split()) <= found["systems"][0].keys()
 

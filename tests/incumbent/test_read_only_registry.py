@@ -19,7 +19,15 @@ from tests.places import submit
 
 # Root may write anywhere, but for this.
 POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.getuid() == 0)
-READING = ["status", "versions", "show 1", "history", "verify", "why 1", "export 1 --to {to}/copy"]
+READING = [
+    "status",
+    "registry versions",
+    "registry show 1",
+    "history",
+    "registry verify",
+    "registry why 1",
+    "registry export 1 --to {to}/copy",
+]
 
 
 @pytest.fixture
@@ -64,7 +72,7 @@ def test_a_reading_verb_needs_no_right_to_write(home: Path, tmp_path: Path, verb
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 
 
-@pytest.mark.parametrize("verb", ["alias best --to 1", "reject 1 --reason no"])
+@pytest.mark.parametrize("verb", ["registry alias best --to 1", "registry reject 1 --reason no"])
 def test_a_writing_verb_says_that_it_cannot(home: Path, verb: str) -> None:
     fix(home)
     done = run(verb)

@@ -1,4 +1,4 @@
-"""`incumbent recipes` lists the named recipes, shows one, and puts one into params.yaml."""
+"""`incumbent search recipes` lists the named recipes, shows one, and puts one into params.yaml."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ monitoring:
 
 
 def printed(*arguments: str) -> str:
-    done = CliRunner().invoke(app, ["recipes", *arguments], catch_exceptions=False)
+    done = CliRunner().invoke(app, ["search", "recipes", *arguments], catch_exceptions=False)
     assert done.exit_code == 0
     return done.output
 

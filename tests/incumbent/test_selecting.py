@@ -183,7 +183,7 @@ def test_bad_usage_is_told_before_anything_is_loaded(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lay_out(train_only=["rehearsal.jsonl"])
-    monkeypatch.setattr(sys, "argv", ["incumbent", "data", "select", *arguments])
+    monkeypatch.setattr(sys, "argv", ["incumbent", "search", "select", *arguments])
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 2
@@ -223,7 +223,7 @@ def test_rows_are_ranked_trained_on_and_compared_and_the_project_stays_as_it_was
     Path("params.yaml").write_text(yaml.safe_dump(settings | TINY))
     assert incumbent("stage", "base").returncode == 0
     before = digest_folder(Path("outputs"))
-    first = incumbent("data", "select", "--rows", "3", "--json")
+    first = incumbent("search", "select", "--rows", "3", "--json")
     assert first.returncode == 0, first.stderr
     told = json.loads(first.stdout)
     made = Selection.load(Path("datasets/selection/best-3.jsonl"))
@@ -234,6 +234,6 @@ def test_rows_are_ranked_trained_on_and_compared_and_the_project_stays_as_it_was
     assert {"rougeL", "semantic", "reference_logprob"} <= comparison["metrics"].keys()
     assert digest_folder(Path("outputs")) == before
     assert not Path("home/registry").exists()
-    again = incumbent("data", "select", "--rows", "3", "--json")
+    again = incumbent("search", "select", "--rows", "3", "--json")
     assert json.loads(again.stdout) == told
     assert "steps" not in again.stderr  # both adapters were there

@@ -1,4 +1,4 @@
-"""`incumbent settings` shows every key that params.yaml may have."""
+"""`incumbent project settings` shows every key that params.yaml may have."""
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +10,7 @@ from project.settings import SECTIONS
 
 
 def printed(*arguments: str) -> str:
-    done = CliRunner().invoke(app, ["settings", *arguments], catch_exceptions=False)
+    done = CliRunner().invoke(app, ["project", "settings", *arguments], catch_exceptions=False)
     assert done.exit_code == 0
     return done.output
 

@@ -1,4 +1,4 @@
-"""`incumbent tune` tries values of settings on dev, goes on where it was, and is honest of luck."""
+"""`search tune` tries values of settings on dev, goes on where it was, and is honest of luck."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -408,16 +408,16 @@ def test_adapters_are_trained_and_held_to_dev_and_the_project_stays_as_it_was(
 ) -> None:
     lay_out_project(search__ranges=TINY_RANGES, training__sft__learning_rate=1e-3)
     before = digest_folder(Path("outputs")), Path("params.yaml").read_bytes()
-    found, said = run(capsys, "tune", "--trials", "2")
+    found, said = run(capsys, "search", "tune", "--trials", "2")
     assert "2 trials to go, about" in said
     assert found["trials"][0]["values"] == {"sft.learning_rate": 1e-3, "adapter.r": 2}
-    more, said = run(capsys, "tune", "--trials", "4")
+    more, said = run(capsys, "search", "tune", "--trials", "4")
     assert "2 trials done before; 2 trials to go" in said
     assert more["trials"][:2] == found["trials"]
     scores = [trial["score"] for trial in more["trials"]]
     assert more["best"] == scores.index(min(scores))
     assert (more["items"], more["clusters"]) == (20, 10)
-    again, said = run(capsys, "tune", "--trials", "4")
+    again, said = run(capsys, "search", "tune", "--trials", "4")
     assert again == more
     assert "sft" not in said.replace("sft.", "")  # nothing was trained
     assert Path(more["page"]).is_file()
@@ -427,7 +427,7 @@ def test_adapters_are_trained_and_held_to_dev_and_the_project_stays_as_it_was(
 @pytest.mark.slow
 def test_the_metric_is_one_of_the_project_s_scorers(capsys: pytest.CaptureFixture[str]) -> None:
     lay_out_project(search__ranges=TINY_RANGES, search__metric="rougeL", search__trials=2)
-    found, _ = run(capsys, "tune")
+    found, _ = run(capsys, "search", "tune")
     assert (found["metric"], found["better"], len(found["trials"])) == ("rougeL", "more", 2)
 
 
@@ -436,6 +436,6 @@ def test_a_metric_that_no_scorer_gives_is_refused_with_those_that_there_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lay_out_project(search__metric="rougeX")
-    code, _, said = called(capsys, "tune")
+    code, _, said = called(capsys, "search", "tune")
     assert code == 2
     assert "search.metric: 'rougeX' is no metric with a better way; there are loss, rouge1" in said

@@ -48,8 +48,8 @@ def switched_off(machine: Clone) -> Iterator[None]:
 
 def rows_of_versions(machine: Clone) -> list[str]:
     """Where the rows of each version are; all else of the registry is whole."""
-    assert "in an unbroken chain" in machine.run("incumbent", "verify")
-    found = json.loads(machine.run("incumbent", "verify", "--data", "--json"))
+    assert "in an unbroken chain" in machine.run("incumbent", "registry", "verify")
+    found = json.loads(machine.run("incumbent", "registry", "verify", "--data", "--json"))
     return [one["rows"] for one in found["versions"]]
 
 

@@ -94,7 +94,7 @@ def said() -> tuple[str, str]:
 
 def test_it_becomes_what_its_steps_make_of_it(capsys: Capture) -> None:
     stages = yaml.safe_load(said()[1])["stages"]
-    code, printed, _ = called(capsys, "upgrade", "--yes")
+    code, printed, _ = called(capsys, "project", "upgrade", "--yes")
     assert (code, project_version()) == (0, VERSION)
     assert "step 1: embedded" in printed
     assert f"new file {NEW}, 0.0 kB" in printed
@@ -104,9 +104,9 @@ def test_it_becomes_what_its_steps_make_of_it(capsys: Capture) -> None:
 
 
 def test_afterwards_there_is_nothing_to_do(capsys: Capture) -> None:
-    called(capsys, "upgrade", "--yes")
+    called(capsys, "project", "upgrade", "--yes")
     before = files()
-    code, printed, _ = called(capsys, "upgrade")
+    code, printed, _ = called(capsys, "project", "upgrade")
     assert (code, printed) == (0, f"nothing to do: this project is of version {VERSION}\n")
     assert files() == before
 
@@ -117,7 +117,7 @@ def test_who_refuses_every_step_has_the_project_as_it_was(
 ) -> None:
     before = files()
     type_in(*[answer] * len(STEPS))
-    code, printed, _ = called(capsys, "upgrade")
+    code, printed, _ = called(capsys, "project", "upgrade")
     assert code == 0
     assert "nothing was changed" in printed
     assert files() == before
@@ -125,7 +125,7 @@ def test_who_refuses_every_step_has_the_project_as_it_was(
 
 def test_a_dry_run_shows_every_step_and_changes_nothing(capsys: Capture) -> None:
     before = files()
-    code, printed, _ = called(capsys, "upgrade", "--dry-run")
+    code, printed, _ = called(capsys, "project", "upgrade", "--dry-run")
     assert code == 0
     assert f"+version: {VERSION}" in printed
     assert printed.endswith("nothing was changed: this was a dry run\n")
@@ -136,26 +136,28 @@ def test_a_refused_step_holds_back_what_needs_it_and_is_offered_again(
     capsys: Capture, type_in: Callable[..., None]
 ) -> None:
     type_in("n")
-    _, printed, _ = called(capsys, "upgrade")
+    _, printed, _ = called(capsys, "project", "upgrade")
     assert printed.count("not offered: it needs what was left out: embedded") == 2
     assert f"left:    embedded, files that stages read, version {VERSION}" in printed
     assert project_version() == 1
     type_in(*"yyy")
-    called(capsys, "upgrade")
+    called(capsys, "project", "upgrade")
     assert project_version() == VERSION
 
 
 def test_a_step_that_only_a_person_can_take_holds_back_the_version_alone(capsys: Capture) -> None:
     crawl = "stages:\n  crawl:\n    cmd: python crawl.py\n"
     Path("dvc.yaml").write_text(said()[1].replace("stages:\n", crawl))
-    code, printed, complaint = called(capsys, "upgrade", "--yes")
+    code, printed, complaint = called(capsys, "project", "upgrade", "--yes")
     assert code == 1
     assert "by hand:\n  stage crawl: take it out" in printed
-    assert "left for you: stages that you have edited; then `incumbent upgrade`" in complaint
+    assert (
+        "left for you: stages that you have edited; then `incumbent project upgrade`" in complaint
+    )
     assert Path(NEW).exists()
     assert project_version() == 1
     Path("dvc.yaml").write_text(said()[1].replace(crawl, "stages:\n"))
-    assert called(capsys, "upgrade", "--yes")[0] == 0
+    assert called(capsys, "project", "upgrade", "--yes")[0] == 0
     assert project_version() == VERSION
 
 
@@ -163,7 +165,7 @@ def test_what_was_taken_before_an_interruption_stays(
     capsys: Capture, type_in: Callable[..., None]
 ) -> None:
     type_in("y")  # and then the terminal is gone
-    code, _, complaint = called(capsys, "upgrade")
+    code, _, complaint = called(capsys, "project", "upgrade")
     assert code == 130
     assert "the steps taken so far stay" in complaint
     assert "model: embedded" in said()[0]
@@ -174,7 +176,7 @@ def test_without_a_terminal_somebody_has_to_say_yes(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     before = files()
-    code, _, complaint = called(capsys, "upgrade")
+    code, _, complaint = called(capsys, "project", "upgrade")
     assert code == 2
     assert "--dry-run shows the steps, --yes takes all" in complaint
     assert files() == before
@@ -186,7 +188,7 @@ def test_changes_that_git_could_not_bring_back_are_told_first(
     PARAMS.write_text(said()[0] + "# mine\n")
     before = files()
     type_in("n")
-    code, printed, _ = called(capsys, "upgrade")
+    code, printed, _ = called(capsys, "project", "upgrade")
     assert code == 2
     assert "params.yaml: no commit has this as it is, so git could not undo it" in printed
     assert files() == before
@@ -194,7 +196,7 @@ def test_changes_that_git_could_not_bring_back_are_told_first(
 
 def test_no_undo_is_promised_that_would_lose_what_no_commit_has(capsys: Capture) -> None:
     PARAMS.write_text(said()[0] + "# mine\n")
-    _, printed, _ = called(capsys, "upgrade", "--yes")
+    _, printed, _ = called(capsys, "project", "upgrade", "--yes")
     assert "undo:    git checkout -- dvc.yaml" in printed
     assert "no undo: params.yaml: git has no commit of what was there" in printed
 
@@ -206,7 +208,7 @@ def test_links_modes_comments_and_line_ends_of_files_stay(capsys: Capture, tmp_p
     windows = said()[0].replace("model: built-in", "model: built-in # ours").replace("\n", "\r\n")
     PARAMS.write_bytes(windows.encode())
     PARAMS.chmod(0o600)
-    called(capsys, "upgrade", "--yes")
+    called(capsys, "project", "upgrade", "--yes")
     assert Path("dvc.yaml").is_symlink() and "pipeline_version" in shared.read_text()
     assert PARAMS.stat().st_mode & 0o777 == 0o600
     settings = PARAMS.read_bytes().decode()
@@ -216,7 +218,7 @@ def test_links_modes_comments_and_line_ends_of_files_stay(capsys: Capture, tmp_p
 
 def test_what_a_program_cannot_edit_is_for_a_person(capsys: Capture) -> None:
     PARAMS.write_text("base: {model: &m built-in}\nembedder: {model: *m}\n")
-    code, printed, _ = called(capsys, "upgrade", "--yes")
+    code, printed, _ = called(capsys, "project", "upgrade", "--yes")
     assert code == 1
     assert "params.yaml: cannot be edited by a program. Write it so that it says:" in printed
 
@@ -233,7 +235,7 @@ def test_what_is_no_project_is_told_in_a_line(
     name: str, text: str, problem: str, capsys: Capture
 ) -> None:
     Path(name).write_text(text)
-    code, _, complaint = called(capsys, "upgrade", "--dry-run")
+    code, _, complaint = called(capsys, "project", "upgrade", "--dry-run")
     assert (code, complaint) == (2, f"error: {problem}\n")
 
 
@@ -259,15 +261,15 @@ def test_settings_that_are_gone_are_told_with_the_way_out(
     code, _, complaint = called(capsys, *verb)
     assert code == 2
     assert complaint.startswith("error: this project is of version 1")
-    assert "`incumbent upgrade` brings it to version" in complaint
+    assert "`incumbent project upgrade` brings it to version" in complaint
     assert complaint.count("\n") == 1
 
 
 def test_status_says_that_the_project_is_older(capsys: Capture) -> None:
-    assert "`incumbent upgrade` brings it to" in called(capsys, "status")[1].splitlines()[0]
+    assert "`incumbent project upgrade` brings it to" in called(capsys, "status")[1].splitlines()[0]
 
 
-@pytest.mark.parametrize("verb", [("run",), ("status",), ("upgrade",), ("stage", "code")])
+@pytest.mark.parametrize("verb", [("run",), ("status",), ("project", "upgrade"), ("stage", "code")])
 def test_a_newer_project_wants_a_newer_incumbent(verb: tuple[str, ...], capsys: Capture) -> None:
     PARAMS.write_text(f"# ours\nversion: {VERSION + 1}\n")
     code, _, complaint = called(capsys, *verb)

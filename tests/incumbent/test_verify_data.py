@@ -133,7 +133,7 @@ def cached(root: str, text: str) -> Path:
 @pytest.mark.usefixtures("project")
 def test_each_version_says_where_its_rows_are(capsys: pytest.CaptureFixture[str]) -> None:
     before = data_files()
-    code, said, _ = called(capsys, "verify", "--data")
+    code, said, _ = called(capsys, "registry", "verify", "--data")
     assert data_files() == before  # nothing is fetched into the project
     flat = " ".join(said.split())
     assert code == 0
@@ -153,7 +153,7 @@ def test_gc_with_all_tags_keeps_every_versions_rows_and_without_them_verify_name
     dvc("gc", "--workspace", "--all-tags", "--cloud", "--force")
     assert places() == ["remote", "remote", "remote"]
     dvc("gc", "--workspace", "--cloud", "--force")
-    code, printed, _ = called(capsys, "verify", "--data", "--json")
+    code, printed, _ = called(capsys, "registry", "verify", "--data", "--json")
     found = json.loads(printed)["versions"]
     assert code == 1
     assert [(one["number"], one["rows"]) for one in found] == [
@@ -169,7 +169,7 @@ def test_one_version_is_checked_alone_and_a_deleted_one_is_missed_by_nobody(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.rmtree(Path(".dvc/cache"))
-    code, said, _ = called(capsys, "verify", "--data", "2")
+    code, said, _ = called(capsys, "registry", "verify", "--data", "2")
     assert code == 1
     assert "LOST" in said and "v1" not in said
     with Registry.here() as registry:
@@ -195,7 +195,7 @@ def test_without_a_remote_it_says_that_only_this_machine_has_them(
 ) -> None:
     for name in ("config", "config.local"):
         Path(".dvc", name).write_text("")
-    code, said, _ = called(capsys, "verify", "--data")
+    code, said, _ = called(capsys, "registry", "verify", "--data")
     assert code == 0
     assert said.count("cache") == 3
     assert "DVC has no default remote: only this machine has the rows" in " ".join(said.split())

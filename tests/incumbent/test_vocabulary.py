@@ -10,6 +10,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from incumbent.cli import app
+from incumbent.command_tree import tree
 
 ROOT = Path(__file__).parents[2]
 # The motto, and a name that is stored.
@@ -27,15 +28,10 @@ FROZEN = ("project/records/events.py", "registry/storage/")
 PAGES = ("README.md", "docs/*.md", "deploy/*.md", "datasets/*/*.md", "[!.]*/**/templates/*.*")
 
 
-def helps(*path: str) -> Iterator[tuple[str, str]]:
-    """The help of a command, and of all below it that `--help` shows."""
-    yield f"incumbent {' '.join(path)}", CliRunner().invoke(app, [*path, "--help"]).stdout
-    command = get_command(app)
-    for name in path:
-        command = command.commands[name]
-    for name, below in getattr(command, "commands", {}).items():
-        if not below.hidden:
-            yield from helps(*path, name)
+def helps() -> Iterator[tuple[str, str]]:
+    """The help of every group and verb."""
+    for path in ((), *(path for path, _ in tree(get_command(app)))):
+        yield f"incumbent {' '.join(path)}", CliRunner().invoke(app, [*path, "--help"]).stdout
 
 
 def pages() -> Iterator[tuple[str, str]]:

@@ -129,5 +129,5 @@ def test_nor_do_they_where_dvc_runs_the_stages(
 
 
 def test_it_keeps_a_registry(installed: Installed, project: Path) -> None:
-    installed.run(project, "incumbent", "verify")
-    assert installed.run(project, "incumbent", "versions", "--json") == "[]\n"
+    installed.run(project, "incumbent", "registry", "verify")
+    assert installed.run(project, "incumbent", "registry", "versions", "--json") == "[]\n"

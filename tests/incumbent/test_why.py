@@ -158,7 +158,7 @@ CASES: list[tuple[Story, int, str]] = [
         only_submitted,
         1,
         "test v1 was never promoted. It was submitted by trainer on 2026-01-01, and never decided "
-        "on. `incumbent reevaluate 1` compares it with the bare base.",
+        "on. `incumbent registry reevaluate 1` compares it with the bare base.",
     ),
     (
         unqualified,
@@ -188,8 +188,8 @@ CASES: list[tuple[Story, int, str]] = [
     (
         overtaken,
         1,
-        f"test v1 was never promoted. {WON} But v2 is the champion now: `incumbent reevaluate 1` "
-        "compares the two.",
+        f"test v1 was never promoted. {WON} But v2 is the champion now: "
+        "`incumbent registry reevaluate 1` compares the two.",
     ),
     (
         rejected_by_a_person,
@@ -220,7 +220,8 @@ CASES: list[tuple[Story, int, str]] = [
         1,
         "test v1 was champion until v2 replaced it on 2026-01-01. The policy promoted it over the "
         "bare base on 2026-01-01, without a person's approval, in a run of night shift: "
-        f"a won. {WON} But v2 is the champion now: `incumbent reevaluate 1` compares the two.",
+        f"a won. {WON} But v2 is the champion now: `incumbent registry reevaluate 1` compares the "
+        "two.",
     ),
     (
         rolled_back,
@@ -246,15 +247,15 @@ CASES: list[tuple[Story, int, str]] = [
         tried_on_users,
         2,
         "test v2 was never promoted. It was submitted by trainer on 2026-01-01, and never decided "
-        "on. It is in experiment 6 (canary against v1) since 2026-01-01. `incumbent reevaluate 2` "
-        "compares it with v1.",
+        "on. It is in experiment 6 (canary against v1) since 2026-01-01. "
+        "`incumbent registry reevaluate 2` compares it with v1.",
     ),
     (
         worse_for_users,
         2,
         "test v2 was never promoted. It was submitted by trainer on 2026-01-01, and never decided "
         "on. Its experiment 6 (canary against v1) ended on 2026-01-01, harm: rating is worse by 12 "
-        "points. `incumbent reevaluate 2` compares it with v1.",
+        "points. `incumbent registry reevaluate 2` compares it with v1.",
     ),
     (
         superseded_and_deleted,

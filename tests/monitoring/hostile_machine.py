@@ -47,8 +47,9 @@ class Machine:
     """Does what it is told to: a tick of its scheduler, or a command of a person on it."""
 
     def __init__(self) -> None:
-        from incumbent.verbs.nightly import nightly_job, scheduler_of
+        from incumbent.verbs.nightly import scheduler_of
         from monitoring.night_context import NightContext
+        from monitoring.night_jobs import nightly_job
         from monitoring.scheduling.schedule_settings import ScheduleParams
         from monitoring.trigger import retrain
         from project.child_processes import environment

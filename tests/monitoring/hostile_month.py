@@ -211,7 +211,9 @@ class Month:
             challenger = str(night.challenger)
             if not self.rejected:
                 self.rejected.append(int(challenger))
-                assert site.command(now, "reject", challenger, "--reason", "too rude") == 0
+                assert (
+                    site.command(now, "registry", "reject", challenger, "--reason", "too rude") == 0
+                )
             else:
                 assert site.command(now, "promote", challenger) == 0
                 self.learnt = True

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.verbs.nightly import anchor_jobs
+from monitoring.night_jobs import anchor_jobs
 from monitoring.scheduling.job import Job
 from monitoring.scheduling.runs import RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams

@@ -19,7 +19,6 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from curation.curate import curate
 from curation.curation_settings import CurateParams
 from curation.splitting.eval_sets import read_changes
-from incumbent.verbs.nightly import nightly_job
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.features.signal_inputs import AnswerJudge
 from monitoring.monitoring_settings import DriftParams, TriggerParams
@@ -27,6 +26,7 @@ from monitoring.night import check
 from monitoring.night_action import accept_and_queue
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
+from monitoring.night_jobs import nightly_job
 from monitoring.report.night_page import page_path
 from monitoring.scheduling.runs import runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams

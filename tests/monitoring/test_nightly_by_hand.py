@@ -5,7 +5,8 @@ from threading import Event
 
 import pytest
 
-from incumbent.verbs.nightly import finished, nightly_of
+from incumbent.verbs.nightly import finished
+from monitoring.night_history import nightly_of
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Job, JobResult, UnchangedError
 from monitoring.scheduling.runs import Claim

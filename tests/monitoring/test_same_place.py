@@ -5,6 +5,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, time
 from pathlib import Path
 
 import pytest
@@ -194,10 +195,11 @@ def test_a_night_by_hand_is_refused_and_goes_on_after_the_word_that_traffic_move
     """Of the project in this folder, whose traffic folder is another one."""
     Path("datasets/traffic").mkdir(parents=True)
     Path("params.yaml").write_text("registry: {family: bank}\n")
+    date = datetime.combine(day(4), time())
     with pytest.raises(RefusedError, match="datasets/traffic on this machine has no mark"):
-        run_night(day(4), as_json=False)
+        run_night(date)
     without = shutil.ignore_patterns(MARK, str(day(4)))
     shutil.copytree("traffic", "datasets/traffic", ignore=without, dirs_exist_ok=True)
-    run_night(day(4), as_json=False, traffic_is_here=True)
+    run_night(date, traffic_is_here=True)
     night = check_of(context.registry.engine, "bank", day(4))
     assert night is not None and night.verdict is DriftVerdict.INSUFFICIENT

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from incumbent.verbs.nightly import nightly_job
 from monitoring.features.embedding_cache import Embeddings
 from monitoring.night_context import NightContext
+from monitoring.night_jobs import nightly_job
 from monitoring.scheduling import service
 from monitoring.scheduling.job import StoppedError
 from monitoring.scheduling.notice_delivery import NoticeParams

@@ -86,9 +86,9 @@ def test_a_file_that_dvc_does_not_watch_is_refused(path: str) -> None:
         load(CollectParams)
 
 
-def test_a_missing_file_is_named() -> None:
+def test_where_no_settings_are_there_is_no_project() -> None:
     Path("params.yaml").unlink()
-    with pytest.raises(InputError, match=r"^params\.yaml: No such file"):
+    with pytest.raises(InputError, match=r"^here is no project: `incumbent init DIR` makes one"):
         load(Policy)
 
 

@@ -269,7 +269,7 @@ def test_an_adapter_may_bring_a_system_prompt_and_stand_on_another_base(
     folder, other = make_adapter(Path("adapter")), make_base(tmp_path / "other")
     (folder / SYSTEM_PROMPT).write_text("You answer for a bank.\n")
     choice = ModelChoice(model=str(other))
-    import_adapter(folder, base=choice, reason="from elsewhere", as_json=False)
+    import_adapter(folder, base=str(other), reason="from elsewhere")
     with Registry.here() as registry:
         (version,) = registry.versions()
     assert version.adapter.base == pin(choice, "base")
@@ -366,11 +366,11 @@ def test_the_command_takes_a_folder_and_a_reason(
 ) -> None:
     make_adapter(Path("adapter"))
     monkeypatch.setattr(
-        sys, "argv", ["incumbent", "import-adapter", "adapter", "--reason", "bought"]
+        sys, "argv", ["incumbent", "registry", "import-adapter", "adapter", "--reason", "bought"]
     )
     with contextlib.suppress(SystemExit):
         main()
-    assert "incumbent reevaluate 1" in capsys.readouterr().out
+    assert "incumbent registry reevaluate 1" in capsys.readouterr().out
     with Registry.here() as registry:
         assert registry.history()[0].reason == "bought"
 

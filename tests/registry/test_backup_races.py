@@ -65,7 +65,7 @@ def test_a_record_that_cannot_be_read_is_said_in_a_line_and_nothing_is_collected
         before = set(registry.artifacts.digests())
         for act in (lambda: back_up(registry, "archive.tar"), lambda: collect(registry)):
             with pytest.raises(
-                IncumbentError, match=r"is none: .*; `incumbent verify` tells which"
+                IncumbentError, match=r"is none: .*; `incumbent registry verify` tells which"
             ):
                 act()
         assert set(registry.artifacts.digests()) == before

@@ -137,7 +137,7 @@ def test_only_what_users_may_get_can_be_tried(registry: Registry, tmp_path: Path
 def test_one_experiment_runs_at_a_time(registry: Registry, tmp_path: Path) -> None:
     experiment = opened(registry, tmp_path)
     submit(registry, "c", tmp_path)
-    with pytest.raises(InputError, match=f"incumbent experiment stop {experiment.number}"):
+    with pytest.raises(InputError, match=f"incumbent gateway experiment stop {experiment.number}"):
         open_experiment(registry, 3, told(), "to see")
     end_experiment(registry, experiment, "stopped", result(experiment), "enough")
     assert open_experiment(registry, 3, told(), "to see").version == 3

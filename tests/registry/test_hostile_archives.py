@@ -98,8 +98,12 @@ def another_name(members: Members) -> bytes:
 DEEP = b'{"a":' * 100_000 + b"\n"
 LONG = b"9" * 5000 + b"\n"
 CASES = [
-    Hostile("no archive", lambda _: b"registry: {family: f}\n" * 99, "no archive of `incumbent b"),
-    Hostile("nothing", lambda _: b"", "is no archive of `incumbent backup`, or is cut off"),
+    Hostile(
+        "no archive", lambda _: b"registry: {family: f}\n" * 99, "is no archive of `incumbent r"
+    ),
+    Hostile(
+        "nothing", lambda _: b"", "is no archive of `incumbent registry backup`, or is cut off"
+    ),
     Hostile("the end alone", lambda _: END, "manifest.json: is missing"),
     Hostile("half of it", lambda m: tar(m)[: len(tar(m)) // 2 // 512 * 512], "is cut off"),
     Hostile("without its end", lambda m: tar(m)[: -len(END)], "is cut off"),

@@ -90,7 +90,7 @@ def test_incumbent_verifies_it(place: Place, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("INCUMBENT_HOME", ".incumbent")
     key = place.root / make.PUBLIC_KEY
     Path("params.yaml").write_text(f"registry: {{family: test, public_keys: [{key}]}}\n")
-    done = CliRunner().invoke(app, ["verify"])
+    done = CliRunner().invoke(app, ["registry", "verify"])
     assert done.exit_code == 0, done.output
     assert "6 decisions made again from their evidence: the same bytes" in done.output
 

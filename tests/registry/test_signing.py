@@ -105,7 +105,9 @@ def test_a_missing_signature_is_refused_where_one_is_required(
 ) -> None:
     version = winner(registry, make_adapter)
     registry.keys = keys
-    refused(registry, version, "test v1 is not signed, and must be: run `incumbent sign 1`")
+    refused(
+        registry, version, "test v1 is not signed, and must be: run `incumbent registry sign 1`"
+    )
 
 
 def test_force_does_not_do_without_a_signature(
@@ -132,7 +134,7 @@ def test_a_signature_from_before_the_newest_decision_is_refused_until_it_is_made
     version = winner(strict, make_adapter)
     strict.keys = keys.model_copy(update={"private": None})
     decide(strict, version, scorers="9" * 64)
-    refused(strict, version, "not about the decision that counts: run `incumbent sign 1`")
+    refused(strict, version, "not about the decision that counts: run `incumbent registry sign 1`")
     assert keys.private
     strict.sign(version.number, keys.private, "looked at it")
     assert strict.promote(version.number, "it won") == version

@@ -80,7 +80,7 @@ def test_a_row_that_was_changed_is_not_listed_as_if_it_were_not(
 ) -> None:
     with listed.engine.begin() as connection:
         connection.execute(text(f"UPDATE {table} SET record = replace(record, '{{', '[')"))
-    with pytest.raises(IncumbentError, match="`incumbent verify` tells"):
+    with pytest.raises(IncumbentError, match="`incumbent registry verify` tells"):
         newest(listed)
 
 
@@ -91,11 +91,11 @@ def test_the_page_before_is_named(
     with Registry.here() as registry:
         for name in "abc":
             submit(registry, name, tmp_path)
-    print_versions(False, limit=2)
+    print_versions(limit=2)
     printed = capsys.readouterr().out
     assert "v2" in printed
     assert printed.endswith("earlier ones: --before 2\n")
-    print_versions(False, limit=2, before=2)
+    print_versions(limit=2, before=2)
     printed = capsys.readouterr().out
     assert "v1" in printed
     assert "earlier ones" not in printed

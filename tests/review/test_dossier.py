@@ -367,7 +367,7 @@ def project(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_the_verb_writes_a_file_and_says_what_is_missing() -> None:
-    done = CliRunner().invoke(command, ["dossier", "1"])
+    done = CliRunner().invoke(command, ["registry", "dossier", "1"])
     assert done.exit_code == 0, done.output
     assert "Dossier of test v1" in Path("test-v1-dossier.html").read_text()
     assert "SHA-256" in done.output
@@ -378,7 +378,7 @@ def test_the_verb_writes_a_file_and_says_what_is_missing() -> None:
 def test_bad_usage_ends_with_2_and_no_file(
     args: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["incumbent", "dossier", *args])
+    monkeypatch.setattr(sys, "argv", ["incumbent", "registry", "dossier", *args])
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 2

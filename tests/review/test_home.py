@@ -72,7 +72,7 @@ def test_a_win_over_an_earlier_champion_is_to_be_compared_again(
     win(registry, "b", tmp_path)
     page = client.get("/").text
     assert "1 other version won, against another champion" in page
-    assert "incumbent reevaluate V" in page
+    assert "incumbent registry reevaluate V" in page
     assert "/review/1" not in page
 
 

@@ -84,4 +84,4 @@ def test_what_a_notice_says_stays_text(registry: Registry, client: Browser) -> N
 
 
 def test_it_says_where_no_scheduler_runs(client: Browser) -> None:
-    assert "start <code>incumbent scheduler</code>" in client.get("/deliveries").text
+    assert "start <code>incumbent drift scheduler</code>" in client.get("/deliveries").text

@@ -68,7 +68,7 @@ def test_traffic_that_still_goes_to_another_version_needs_a_person_first(
 ) -> None:
     (task,) = tasks(client)
     assert task["text"] == "v2 is the champion and not deployed: the traffic still goes to v1"
-    assert "incumbent deploy 2" in task["detail"]
+    assert "incumbent gateway deploy 2" in task["detail"]
     page = client.get("/").text
     assert page.index("/versions/2#traffic") < page.index("Champion</h2>")
     assert client.get("/api/home").json()["tasks"][0] == task
@@ -144,7 +144,7 @@ def test_a_version_says_from_when_until_when_it_answered(
 def test_a_version_says_whether_the_traffic_goes_to_it(client: Browser, served: Registry) -> None:
     told = {number: client.get(f"/versions/{number}").text for number in (1, 2, 3)}
     assert "still deployed" in told[1]
-    assert "<code>incumbent deploy 2</code> says why" in told[2]
+    assert "<code>incumbent gateway deploy 2</code> says why" in told[2]
     assert "It never answered" in told[3]
     deploy(served, 2)
     assert "does not answer the champion's requests any more" in client.get("/versions/1").text
@@ -155,10 +155,10 @@ def test_a_version_says_whether_the_traffic_goes_to_it(client: Browser, served: 
 def test_what_failed_is_told_with_step_replica_and_reason(
     client: Browser, served: Registry, page: str
 ) -> None:
-    fail_to_deploy(served, 2, f"it says {SCRIPT}; see `incumbent doctor`")
+    fail_to_deploy(served, 2, f"it says {SCRIPT}; see `incumbent project doctor`")
     html = client.get(page).text
     assert f"golden prompts failed on {REPLICAS[0]}" in html
-    assert "<code>incumbent doctor</code>" in html
+    assert "<code>incumbent project doctor</code>" in html
     assert SCRIPT not in html
 
 
@@ -180,7 +180,7 @@ def test_an_experiment_tells_its_figures_at_its_end(
     one = open_one(served, 3)
     running = client.get(f"/api{page}/3").json()["traffic"]["experiments"][0]
     assert (running["mode"], running["share"], running["end"]) == ("canary", 0.1, None)
-    assert f"incumbent experiment show {one.number}" in client.get(f"{page}/3").text
+    assert f"incumbent gateway experiment show {one.number}" in client.get(f"{page}/3").text
     end_one(served, one, "harm", "v3 is worse: the users' rating is 60.0%")
     ended = client.get(f"/api{page}/3").json()["traffic"]["experiments"][0]["end"]
     assert (ended["verdict"], ended["result"]["users"]["challenger"]) == ("harm", 100)
@@ -247,7 +247,7 @@ def test_a_result_that_is_gone_is_said_and_the_rest_stays(
 def test_the_command_that_opens_one_stands_where_one_can_be_opened(
     client: Browser, served: Registry
 ) -> None:
-    start = "incumbent experiment start 3"
+    start = "incumbent gateway experiment start 3"
     assert start in client.get("/versions/3").text
     open_one(served, 3)
     html = client.get("/review/3").text
@@ -262,7 +262,7 @@ def test_who_may_not_promote_is_not_told_to_open_one(
     roles = tmp_path / "roles.yaml"
     roles.write_text("promote: [root]\n")
     Path("params.yaml").write_text(f"registry: {{family: test, roles: {roles}}}\n")
-    start = "incumbent experiment start 3"
+    start = "incumbent gateway experiment start 3"
     assert start not in browser("ann").get("/versions/3").text
     assert start in browser("root").get("/versions/3").text
 

@@ -99,7 +99,7 @@ def test_a_version_tells_what_it_is_and_what_happened(client: Browser, story: Re
     for told in (
         adapter.files,
         BASE.name,
-        "incumbent export 1 --to DIR",
+        "incumbent registry export 1 --to DIR",
         "/review/1",
         "/dossier/1",
     ):

@@ -89,7 +89,7 @@ def test_a_version_that_was_measured_against_the_other_one_says_so(
     win(registry, "a", tmp_path)
     decide(registry, submit(registry, "b", tmp_path), Verdict.HOLD)
     found = compared(client, 1, 2)
-    assert (found["direct"], found["command"]) == (2, "incumbent reevaluate 2")
+    assert (found["direct"], found["command"]) == (2, "incumbent registry reevaluate 2")
 
 
 def test_what_was_never_measured_is_compared_by_its_facts(

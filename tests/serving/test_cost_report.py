@@ -1,4 +1,4 @@
-"""`incumbent serve-report`: what an answer costs at which quality, of the project's own items."""
+"""`gateway cost-report`: what an answer costs at which quality, of the project's own items."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -128,13 +128,13 @@ def test_fewer_items_are_the_same_ones_for_all_and_taken_from_the_cache_of_all()
 
 @pytest.mark.usefixtures("project")
 def test_the_command_prints_json_and_writes_a_page() -> None:
-    done = CliRunner().invoke(app, ["serve-report", "--json", "--to", "costs.html"])
+    done = CliRunner().invoke(app, ["gateway", "cost-report", "--json", "--to", "costs.html"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["systems"][0]["name"] == found["champion"] == "bank v1"
     page = Path("costs.html").read_text()
     assert "base, 3 examples" in page and found["said"][0].split(":")[0] in page
-    shown = CliRunner().invoke(app, ["serve-report"]).stdout
+    shown = CliRunner().invoke(app, ["gateway", "cost-report"]).stdout
     assert "rougeL" in shown and "per 1,000" in shown
 
 

@@ -42,7 +42,9 @@ def test_a_dry_run_prints_the_task_and_how_it_would_be_started(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("INCUMBENT_DATABASE", "postgresql://u:hush@db.example.com/r")
-    code, printed, said = called(capsys, "launch", "--gpus", "H100", "--spot", "--dry-run")
+    code, printed, said = called(
+        capsys, "project", "launch", "--gpus", "H100", "--spot", "--dry-run"
+    )
     assert (code, said) == (0, "")
     task = yaml.safe_load(printed)
     assert printed.startswith(f"# sky jobs launch --name {task['name']} --secret GIT_TOKEN ")
@@ -56,7 +58,7 @@ def test_a_dry_run_prints_the_task_and_how_it_would_be_started(
 def test_gpus_that_would_train_nothing_are_warned_of(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    launch = ("launch", "--gpus", "H100:4", "--dry-run")
+    launch = ("project", "launch", "--gpus", "H100:4", "--dry-run")
     _, _, said = called(capsys, *launch)
     assert said.startswith("warning: one process trains, on one of the 4 GPUs: set training.dist")
     settle({"training": {"distributed": {"launcher": "torchrun", "processes": 4}}})
@@ -65,7 +67,7 @@ def test_gpus_that_would_train_nothing_are_warned_of(
 
 
 def test_a_dry_run_is_json_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, printed, _ = called(capsys, "launch", "--cloud", "gcp", "--dry-run", "--json")
+    code, printed, _ = called(capsys, "project", "launch", "--cloud", "gcp", "--dry-run", "--json")
     found = json.loads(printed)
     assert (code, found["task"]["resources"]["infra"]) == (0, "gcp")
     assert found["command"][:3] == ["sky", "launch", "--down"]
@@ -74,18 +76,18 @@ def test_a_dry_run_is_json_for_programs(project: Path, capsys: pytest.CaptureFix
 def test_a_store_brings_what_reads_it_and_a_hub_model_brings_no_package(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, printed, _ = called(capsys, "launch", "--dry-run")
+    _, printed, _ = called(capsys, "project", "launch", "--dry-run")
     assert "dvc-s3" in printed and "--no-deps" not in printed
     assert "+cpu" not in printed
 
 
 def test_without_a_project_there_is_nothing_to_launch(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, said = called(capsys, "launch", "--dry-run")
+    code, _, said = called(capsys, "project", "launch", "--dry-run")
     assert (code, said) == (2, "error: here is no project: `incumbent init DIR` makes one\n")
 
 
 def test_nobody_is_asked_where_nobody_is(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, said = called(capsys, "launch")
+    code, _, said = called(capsys, "project", "launch")
     assert code == 2 and "--yes rents unasked" in said
 
 

@@ -1,10 +1,10 @@
-"""What the keys of section `serving.cost` do to `incumbent serve-report`."""
+"""What the keys of section `serving.cost` do to `incumbent gateway cost-report`."""
 
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from incumbent.verbs.serve_report import larger_model
+from incumbent.verbs.cost_report import larger_model
 from project import paths
 from project.errors import IncumbentError
 from project.records.adapters import Adapter

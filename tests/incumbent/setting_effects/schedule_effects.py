@@ -4,8 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from incumbent.verbs.nightly import anchor_jobs, nightly_job, verify_job
 from monitoring.night_context import NightContext
+from monitoring.night_jobs import anchor_jobs, nightly_job, verify_job
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.scheduler import Scheduler

@@ -1,4 +1,4 @@
-"""`incumbent deploy`, `deployments` and `status`: champion and deployed are two states."""
+"""`incumbent gateway deploy`, `deployments` and `status`: champion and deployed are two states."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def here(make_adapter: MakeAdapter) -> Iterator[Site]:
 
 def test_a_version_that_is_not_the_champion_is_not_deployed(here: Site) -> None:
     here.submit("ant")
-    with pytest.raises(InputError, match="incumbent experiment start 1"):
+    with pytest.raises(InputError, match="incumbent gateway experiment start 1"):
         deploy_version(1, 0, as_json=False)
     here.registry.promote(1, "by hand", force=True)
     here.submit("bee")
@@ -116,6 +116,6 @@ def test_status_says_when_the_traffic_is_not_the_champions(
     assert "deployed  v1 since" in capsys.readouterr().out
     here.promote("bee")
     print_status(as_json=False)
-    assert "and not the champion: `incumbent deploy 2` says why" in capsys.readouterr().out
+    assert "and not the champion: `incumbent gateway deploy 2` says why" in capsys.readouterr().out
     print_status(as_json=True)
     assert json.loads(capsys.readouterr().out)["deployed"]["version"] == 1

@@ -1,4 +1,4 @@
-"""`incumbent experiment`: what people type, and what they read."""
+"""`incumbent gateway experiment`: what people type, and what they read."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from incumbent.serving_commands import experiment as app
+from incumbent.cli import app
 from incumbent.verbs.experiment import start
 from incumbent.verbs.show import print_version
 from project.errors import InputError
@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> None:
 
 
 def say(*words: str) -> str:
-    done = CliRunner().invoke(app, words, catch_exceptions=False)
+    done = CliRunner().invoke(app, ["gateway", "experiment", *words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
 

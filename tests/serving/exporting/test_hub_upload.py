@@ -245,7 +245,7 @@ def test_a_hub_that_is_not_there_is_one_line(
 def test_what_is_no_repository_is_told_how_one_is_written(
     text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, complaint = called(capsys, "export", "1", "--to", text)
+    code, _, complaint = called(capsys, "registry", "export", "1", "--to", text)
     assert code == 2
     assert f"--to: {text!r} is no repository: write hf://ORG/NAME" in complaint
 

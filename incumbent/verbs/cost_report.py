@@ -1,8 +1,11 @@
-"""`incumbent serve-report`: what an answer of the champion costs, beside what else could answer."""
+"""`gateway cost-report`: what an answer of the champion costs, beside what else could answer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from incumbent.options import LARGEST, Json
 from incumbent.output import console, print_json, print_table
 from project.interruption import ended_by_signals
 from project.settings import load
@@ -13,8 +16,12 @@ if TYPE_CHECKING:
     from serving.cost_report.system_costs import CostReport
 
 
-def report_costs(items: int, to: Path | None, *, as_json: bool) -> None:
-    """Ask, compare, print; write a page too where `to` names a file.
+def report_costs(
+    items: Annotated[int, typer.Option(min=2, max=LARGEST, help="Dev items at most.")] = 100,
+    to: Annotated[Path | None, typer.Option(help="An HTML file to write it to as well.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare what an answer of the champion costs with a few-shot prompt on the base.
 
     Raises InputError where there is no champion or no dev set, and IncumbentError where a model
     does not answer.

@@ -1,0 +1,131 @@
+"""A tree of verbs: each is imported when it is called, and a wrong guess is told the right name."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cached_property, wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from project.errors import InputError
+
+Verb = Callable[..., None]
+VERBS = Path(__file__).parent / "verbs"
+
+
+class LazyVerb(TyperCommand):
+    """A verb that is listed without being imported; Typer hands its place over as its help."""
+
+    def __init__(self, name: str | None, **attributes: Any) -> None:
+        self.place: str = attributes.pop("help")
+        super().__init__(name, **attributes)
+
+    @cached_property
+    def loaded(self) -> Any:
+        """The same verb, with the options that its function declares."""
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name, help=sentence(self.place))(function_at(self.place))
+        return get_command(alone)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        return self.loaded.make_context(info_name, args, parent, **extra)
+
+
+class VerbGroup(TyperGroup):
+    """Says where a verb is that was looked for here."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if isinstance(command, LazyVerb):
+            command.help = sentence(command.place)
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Raises InputError for a verb that there is not."""
+        name = args[0]
+        if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        root = ctx.find_root()
+        meant = [f"`{root.info_name} {path}`" for path in places_of(name, root.command)]
+        there = f"`{ctx.command_path} --help` lists what there is"
+        hint = f"did you mean {' or '.join(meant)}?" if meant else there
+        raise InputError(f"there is no `{ctx.command_path} {name}`: {hint}")
+
+
+def places_of(name: str, root: Any) -> list[str]:
+    """The verbs and groups of a name, wherever they are, or else those with the name nearest to it;
+    a name may be of several words with hyphens between.
+    """
+    paths = [path for path, _ in tree(root)]
+    known = {word for path in paths for word in (path[-1], "-".join(path))}
+    meant = {name} if name in known else {*get_close_matches(name, known, n=1)}
+    return [" ".join(path) for path in paths if meant & {path[-1], "-".join(path)}]
+
+
+def tree(group: Any, *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every group and verb below a group, with the words that call it; no verb is imported."""
+    for name, command in group.commands.items():
+        yield (*above, name), command
+        if isinstance(command, VerbGroup):
+            yield from tree(command, *above, name)
+
+
+def every_verb(app: typer.Typer) -> Iterator[tuple[str, Any]]:
+    """Every verb by the words that call it, with its options: all are imported."""
+    for path, command in tree(get_command(app)):
+        if isinstance(command, LazyVerb):
+            yield " ".join(path), command.loaded
+
+
+def add_group(
+    above: typer.Typer, name: str, title: str, verbs: Mapping[str, str], panel: str | None = None
+) -> typer.Typer:
+    group = typer.Typer(cls=VerbGroup, no_args_is_help=True, help=title)
+    above.add_typer(group, name=name, rich_help_panel=panel)
+    add_verbs(group, verbs)
+    return group
+
+
+def add_verbs(
+    group: typer.Typer, verbs: Mapping[str, str], panel: str | None = None, *, hidden: bool = False
+) -> None:
+    """Add verbs by name, each with its module in `incumbent/verbs/` and its function there. A star
+    behind the function's name says that it needs no project; the others refuse to run outside.
+    """
+    for name, place in verbs.items():
+        add = group.command(name, cls=LazyVerb, help=place, rich_help_panel=panel, hidden=hidden)
+        add(lambda: None)  # the function that counts is imported when the verb is called
+
+
+def function_at(place: str) -> Verb:
+    module, _, name = place.removesuffix("*").partition(":")
+    found: Verb = getattr(import_module(f"incumbent.verbs.{module}"), name)
+    return found if place.endswith("*") else in_project(found)
+
+
+def in_project(verb: Verb) -> Verb:
+    @wraps(verb)
+    def checked(*args: Any, **options: Any) -> None:
+        # Imported here because it reads YAML, which --help need not.
+        from project.settings import refuse_no_project
+
+        refuse_no_project()
+        verb(*args, **options)
+
+    return checked
+
+
+def sentence(place: str) -> str:
+    """The first paragraph of a function's docstring. Its module is read and not imported."""
+    module, _, name = place.removesuffix("*").partition(":")
+    for node in ast.parse((VERBS / f"{module}.py").read_bytes()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n\n")[0]
+    raise ValueError(f"incumbent/verbs/{module}.py has no function {name}")
