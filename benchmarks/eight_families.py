@@ -31,7 +31,6 @@ import evaluation.metrics.rouge  # noqa: F401
 from evaluation.generation.answers import Role
 from examples import recorded_project
 from incumbent.submitting.submission import submit
-from incumbent.verbs.nightly import nightly_job
 from monitoring.night_action import retrain_slot
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, keep_check

@@ -145,7 +145,7 @@ def older(count: int, *, outdated_too: bool) -> Duty:
     return Duty(
         kind="older",
         text=f"{many}, against another champion than the present one" if outdated_too else many,
-        command="incumbent reevaluate V" if outdated_too else None,
+        command="incumbent registry reevaluate V" if outdated_too else None,
         link="/versions?verdict=PROMOTE&promoted=no&rejected=no",
         action="See which",
     )

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from incumbent.verbs.check_scheduler import check_scheduler
 from sqlalchemy import Engine
 
 from incumbent.verbs.scheduler import check_scheduler

@@ -33,7 +33,7 @@ def listed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registry]
 def newest(
     registry: Registry, limit: int | None = None, before: int | None = None
 ) -> tuple[Standing, ...]:
-    """As `incumbent versions` lists them."""
+    """As `incumbent registry versions` lists them."""
     chosen = VersionFilter(deleted=False, before=before)
     return search(registry, chosen, limit=limit).versions[::-1]
 
