@@ -6,7 +6,7 @@ import secrets
 import select
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -14,6 +14,7 @@ from time import sleep
 from typing import IO
 
 from incumbent.running.run_screen import DvcOutput, RunScreen
+from incumbent.running.warm_programs import warm_programs
 from project.child_processes import POLL, environment, interrupt_group
 from project.errors import IncumbentError, InputError
 from project.extras import pip_install
@@ -36,9 +37,12 @@ def run_dvc(arguments: Sequence[str], screen: RunScreen) -> None:
     and IncumbentError for what DVC itself complains of.
     """
     command = [found_dvc(), "--wait-for-lock", "repro", *arguments]
-    with only_run(screen), new_log() as log:
+    # Else a Python program that prints to a pipe is heard of at its end alone.
+    variables = {"PYTHONUNBUFFERED": "1", **environment()}
+    with only_run(screen), new_log() as log, warm_programs(["incumbent"], variables) as programs:
+        variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
         tell_of_lock(screen)
-        while failed := run(command, screen, log):
+        while failed := run(command, variables, screen, log):
             if not wait_for_blockers("\n".join(failed.error), screen):
                 problem = failure(failed)
                 screen.finish(failed=True)
@@ -53,14 +57,15 @@ def found_dvc() -> str:
     return program
 
 
-def run(command: Sequence[str], screen: RunScreen, log: IO[bytes]) -> DvcOutput | None:
+def run(
+    command: Sequence[str], variables: Mapping[str, str], screen: RunScreen, log: IO[bytes]
+) -> DvcOutput | None:
     """Run DVC to its end, in a process group of its own; returns what it printed if it failed."""
     mark = f"{secrets.token_hex(8)} "  # no program prints it by chance
     output = DvcOutput(screen, mark)
     with subprocess.Popen(
         command,
-        # Else a Python program that prints to a pipe is heard of at its end alone.
-        env={"PYTHONUNBUFFERED": "1", **environment(), MARK: mark},
+        env={**variables, MARK: mark},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
