@@ -41,11 +41,12 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {  # by stage
     "generate": MODEL,
     "score": ("sentence_transformers", "evaluate", *MODEL),
 }
-# How the names of variables begin that libraries read when they are imported or loaded.
+# How the names of variables begin that libraries read when they are imported or loaded, but for
+# those that sklearn (KMP_) and torch (TORCHINDUCTOR_) set themselves.
 READ_AT_IMPORT = (
-    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "ATEN_", "DNNL_", "ONEDNN_", "MALLOC_"),
-    *("GLIBC_", "LD_", "PYTHONHASHSEED", "TORCH", "PYTORCH_", "CUDA_", "CUBLAS_", "NVIDIA_"),
-    *("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "TOKENIZERS_", "ACCELERATE_", "BNB_", "GX_"),
+    *("OMP_", "GOMP_", "MKL_", "OPENBLAS_", "ATEN_", "DNNL_", "ONEDNN_", "MALLOC_", "GLIBC_"),
+    *("LD_", "PYTHONHASHSEED", "TORCH_", "TORCHDYNAMO_", "PYTORCH_", "CUDA_", "CUBLAS_", "NVIDIA_"),
+    *("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "TOKENIZERS_", "BNB_", "GX_"),
 )
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LARGEST = 1 << 18  # bytes of a call: its arguments and variables; a socket takes fewer
