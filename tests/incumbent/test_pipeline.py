@@ -321,7 +321,7 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
 
 def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
     code = str(project.folder)  # that which is in the folder
-    with project.started_by(REAL, PYTHONPATH=code):
+    with project.started_by(project.programs, PYTHONPATH=code):
         for file, expected in (
             ("training/model/lora.py", {"domain", "sft", "dpo", "kto"}),
             ("project/records/drift.py", set()),
@@ -362,11 +362,12 @@ def test_a_broken_dataset_stops_before_training(project: Project) -> None:
 
 
 def test_an_interrupted_training_is_run_again(project: Project) -> None:
+    """The signal goes from caller to program: to DVC, and from its stage's to the stage."""
     project.set_params(SECOND)
     with subprocess.Popen(
         ["dvc", "repro"],
         cwd=project.folder,
-        env=project.killable,
+        env=project.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
