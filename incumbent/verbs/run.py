@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from incumbent.output import EXIT_CODES, print_json
 from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline
-from incumbent.running.dvc_repro import reproduce
-from incumbent.running.early_checks import refuse_wrong_settings
+from incumbent.running.dvc_repro import refuse_wrong_settings, reproduce
 from incumbent.running.run_screen import RunScreen
 from monitoring.monitoring_settings import TriggerParams
 from project.errors import InputError
