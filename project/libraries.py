@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -113,9 +114,11 @@ def show_library_bars() -> None:
 
 
 def allow_downloads() -> None:
-    """Let the Hub be asked, unless the user forbade it; before huggingface_hub is imported."""
+    """Let the Hub be asked, unless the user forbade it."""
     if "HF_HUB_OFFLINE" not in CHOSEN_BY_USER:
         os.environ.pop("HF_HUB_OFFLINE", None)
+        if library := sys.modules.get("huggingface_hub.constants"):  # which has read it before
+            vars(library).update(HF_HUB_OFFLINE=False)
 
 
 # --- processor ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, chdir
+from contextlib import ExitStack, chdir, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
+from incumbent.running.warm_programs import LIBRARIES, warm_programs, write_script
 from project import paths
 from project.canonical import digest_folder, digest_json
 from project.libraries import CAPS
@@ -27,10 +28,14 @@ from project.records.record import Record
 from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.looks import SealedSet
 from registry.store import Registry
-from tests.warm import warm_programs
 from training.base import convert_embedded
 
 ROOT = Path(__file__).parents[1]
+REAL = Path(sys.executable).parent
+PYTHON = """#!/bin/sh
+case "$1" in -m|-P) exec "$(dirname "$0")/.python" "$@";; esac
+exec {python} "$@"
+"""
 WARM = pytest.StashKey[Path]()
 BASE = ModelPin(
     model="m", name="a-base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
@@ -70,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if told is None:
         stack = ExitStack()
         config.add_cleanup(stack.close)
-        config.stash[WARM] = stack.enter_context(warm_programs(OMP_NUM_THREADS="1"))
+        config.stash[WARM] = stack.enter_context(all_warm(OMP_NUM_THREADS="1"))
     else:
         config.stash[WARM] = Path(told["warm"])
 
@@ -216,9 +221,25 @@ def keep_decision(
     return decision
 
 
+@contextmanager
+def all_warm(python: str | Path = sys.executable, **variables: str) -> Iterator[Path]:
+    """A folder of `incumbent`, `dvc` and `python` that start at once, each with all libraries.
+
+    Where a test is about the bytes that two runs make, it takes two of these: what one starts has
+    one seed for all hashes. python: whose libraries they have. variables: of the server.
+    """
+    names = ("incumbent", "dvc", ".python")
+    libraries = ("dvc.cli.parser", "dvc.repo.reproduce", *sum(LIBRARIES.values(), ()))
+    with warm_programs(names, {**os.environ, **variables}, libraries, python) as folder:
+        if folder != Path(python).parent:
+            write_script(folder / "python", PYTHON.format(python=python))
+            (folder / "python3").symlink_to("python")
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def warm_bin(pytestconfig: pytest.Config) -> Path:
-    """A folder of `incumbent`, `dvc` and `python` that start at once (tests/warm.py)."""
+    """A folder of `incumbent`, `dvc` and `python` that start at once."""
     return pytestconfig.stash[WARM]
 
 

@@ -32,7 +32,7 @@ class Installed:
     """
 
     folder: Path
-    programs: Path | None = None  # that start at once (tests/warm.py)
+    programs: Path | None = None  # that start at once
 
     @property
     def python(self) -> Path:

@@ -28,8 +28,7 @@ from incumbent.reproducing.project_copy import (
     seat_parent,
 )
 from incumbent.reproducing.reproducible_version import ReproducibleVersion
-from incumbent.running.dvc_repro import reproduce, run_dvc
-from incumbent.running.early_checks import refuse_wrong_settings
+from incumbent.running.dvc_repro import refuse_wrong_settings, reproduce, run_dvc
 from incumbent.running.run_screen import RunScreen
 from project.canonical import digest_file
 from project.errors import IncumbentError

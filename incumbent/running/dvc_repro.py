@@ -6,19 +6,25 @@ import secrets
 import select
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from time import sleep
 from typing import IO
 
+from evaluation.decision.policy import RATINGS, Policy, refuse_unread_votes
+from evaluation.evaluation_settings import MetricChoice, PreferenceParams, ScoringParams
+from evaluation.scoring.built_in import SCORERS, better_by, our_class
+from evaluation.suites.every_suite import SUITES
 from incumbent.running.run_screen import DvcOutput, RunScreen
+from incumbent.running.warm_programs import warm_programs
 from project.child_processes import POLL, environment, interrupt_group
 from project.errors import IncumbentError, InputError
 from project.extras import pip_install
 from project.files import home
 from project.progress import MARK
+from project.settings import PARAMS, SECTIONS, line_of, load, model_of, parse
 
 # A return at the end of what was read may be the first half of an end of line.
 LINE_END = re.compile(rb"(\r\n|\n|\r(?=.))", re.DOTALL)
@@ -36,9 +42,12 @@ def run_dvc(arguments: Sequence[str], screen: RunScreen) -> None:
     and IncumbentError for what DVC itself complains of.
     """
     command = [found_dvc(), "--wait-for-lock", "repro", *arguments]
-    with only_run(screen), new_log() as log:
+    # Else a Python program that prints to a pipe is heard of at its end alone.
+    variables = {"PYTHONUNBUFFERED": "1", **environment()}
+    with only_run(screen), new_log() as log, warm_programs(["incumbent"], variables) as programs:
+        variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
         tell_of_lock(screen)
-        while failed := run(command, screen, log):
+        while failed := run(command, variables, screen, log):
             if not wait_for_blockers("\n".join(failed.error), screen):
                 problem = failure(failed)
                 screen.finish(failed=True)
@@ -53,14 +62,15 @@ def found_dvc() -> str:
     return program
 
 
-def run(command: Sequence[str], screen: RunScreen, log: IO[bytes]) -> DvcOutput | None:
+def run(
+    command: Sequence[str], variables: Mapping[str, str], screen: RunScreen, log: IO[bytes]
+) -> DvcOutput | None:
     """Run DVC to its end, in a process group of its own; returns what it printed if it failed."""
     mark = f"{secrets.token_hex(8)} "  # no program prints it by chance
     output = DvcOutput(screen, mark)
     with subprocess.Popen(
         command,
-        # Else a Python program that prints to a pipe is heard of at its end alone.
-        env={"PYTHONUNBUFFERED": "1", **environment(), MARK: mark},
+        env={**variables, MARK: mark},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -248,3 +258,76 @@ def alive(pid: int) -> bool:
     except PermissionError:  # somebody else's
         return True
     return True
+
+
+# --- early checks ---------------------------------------------------------------------------------
+
+# What is wrong with the settings and the suites, told before a run and not after its training.
+
+PREFERENCE = "preference"  # gates without a scorer; what has the name brings scipy
+
+
+def refuse_wrong_settings() -> None:
+    """Raise InputError naming file, line and field for what a later stage would refuse."""
+    for section in SECTIONS:
+        if not section.startswith("curation."):  # the first stages tell of theirs at once
+            load(model_of(section))
+    asked = {suite.name: suite.better for suite in SUITES if suite.rows()}
+    policy = load(Policy)
+    refuse_unknown_guards(policy, asked)
+    refuse_unknown_metrics(policy, load(ScoringParams), load(PreferenceParams))
+    refuse_unread_votes(policy, load(PreferenceParams))
+
+
+def refuse_unknown_guards(policy: Policy, asked: Mapping[str, Mapping[str, object]]) -> None:
+    """Raise InputError where the policy guards what no suite that is on will have."""
+    for suite, guards in (policy.suites or {}).items():
+        if suite not in [known.name for known in SUITES]:
+            there_are = ", ".join(known.name for known in SUITES)
+            raise misfit(f"a policy guards no suite {suite!r}; there are {there_are}", "suites")
+        if suite not in asked:
+            problem = f"the suite is off: no questions lie in datasets/{suite}"
+            raise misfit(problem, "suites", suite)
+        for metric in guards.keys() - asked[suite].keys():
+            problem = f"suite {suite!r} has no metric {metric!r}; it has {', '.join(asked[suite])}"
+            raise misfit(problem, "suites", suite, metric)
+
+
+def refuse_unknown_metrics(
+    policy: Policy, scoring: ScoringParams, preference: PreferenceParams
+) -> None:
+    """Raise InputError where the policy names what nobody scores.
+
+    With a scorer that is not ours nothing is said: what it gives is known when it has run.
+    """
+    given = [name for at, one in enumerate(scoring.metrics) for name in metrics_of(one, at)]
+    if any(":" in choice.metric for choice in scoring.metrics):
+        return
+    given += [rubric.name for rubric in preference.rubrics or ()]
+    named = {"gating": policy.gating, "guards": policy.guards or (), "floors": policy.floors}
+    for field, names in named.items():
+        known = [*given, PREFERENCE, *RATINGS] if field == "gating" else given
+        if unknown := [name for name in names if name not in known]:
+            problem = (
+                f"{unknown[0]!r} is given by no scorer of evaluation.scoring.metrics; these give "
+            )
+            raise misfit(problem + ", ".join(given), field)
+
+
+def metrics_of(choice: MetricChoice, at: int) -> Iterator[str]:
+    """The names that a scorer of ours gives. Raises InputError for options that do not fit it."""
+    if ":" in choice.metric:
+        return
+    if choice.metric in SCORERS and not choice.options:
+        yield from better_by(our_class(choice.metric))
+        return
+    # Imported here because making a scorer takes seconds: who sets no options need not wait.
+    from evaluation.scoring.built_in import instance
+
+    yield from better_by(instance(choice, at, Path()))
+
+
+def misfit(problem: str, *steps: str) -> InputError:
+    path = ["evaluation", "policy", *steps]
+    line, _ = line_of(parse(PARAMS), path)
+    return InputError(problem, file=PARAMS, line=line, field=".".join(path))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import REAL
 from tests.documentation.page import Command, NotRun, SetKeys, WrittenFile, read_page
 from tests.documentation.walk import walk, with_keys
-from tests.warm import REAL
 
 
 def written(folder: Path, text: str) -> Path:

@@ -8,10 +8,9 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import ROOT, caps
+from tests.conftest import REAL, ROOT, caps
 from tests.documentation.page import Command, NotRun, SetKeys, Step, WrittenFile, read_page
 from tests.documentation.shell import Shell
-from tests.warm import REAL
 
 END = 3000  # characters of an output that a failure shows
 

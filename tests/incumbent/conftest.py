@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, all_warm
 from tests.incumbent.test_project_files import git_files
-from tests.warm import warm_programs
 from tests.wheel import Installed, build, call, pip
 
 
@@ -48,5 +47,5 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 @pytest.fixture(scope="session")
 def warm_installed(installed: Installed) -> Iterator[Installed]:
     """The same, with programs that start at once."""
-    with warm_programs(installed.python, OMP_NUM_THREADS="1") as programs:
+    with all_warm(installed.python, OMP_NUM_THREADS="1") as programs:
         yield replace(installed, programs=programs)

@@ -23,9 +23,8 @@ from project.records.data import Row
 from project.records.events import LookTaken
 from project.records.evidence import Evidence
 from registry.reader import RegistryReader
-from tests.conftest import ROOT, caps
+from tests.conftest import REAL, ROOT, all_warm, caps
 from tests.incumbent.short_suites import shorten_suites
-from tests.warm import REAL, warm_programs
 
 pytestmark = pytest.mark.slow
 
@@ -72,8 +71,8 @@ KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
 
 
 class Project:
-    """A copy of this project in a folder of its own, with a small base. Its programs start at once
-    (tests/warm.py), but for those that are killed.
+    """A copy of this project in a folder of its own, with a small base. Its programs start at
+    once, but for those that are killed.
     """
 
     def __init__(self, folder: Path, base: Path, programs: Path) -> None:
@@ -322,7 +321,7 @@ def test_a_margin_reruns_the_comparison_and_nothing_before_it(project: Project) 
 
 def test_an_edit_of_code_touches_the_stages_that_run_it(project: Project) -> None:
     code = str(project.folder)  # that which is in the folder
-    with project.started_by(REAL, PYTHONPATH=code):
+    with project.started_by(project.programs, PYTHONPATH=code):
         for file, expected in (
             ("training/model/lora.py", {"domain", "sft", "dpo", "kto"}),
             ("project/records/drift.py", set()),
@@ -363,11 +362,12 @@ def test_a_broken_dataset_stops_before_training(project: Project) -> None:
 
 
 def test_an_interrupted_training_is_run_again(project: Project) -> None:
+    """The signal goes from caller to program: to DVC, and from its stage's to the stage."""
     project.set_params(SECOND)
     with subprocess.Popen(
         ["dvc", "repro"],
         cwd=project.folder,
-        env=project.killable,
+        env=project.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -460,7 +460,7 @@ def on_another_machine(project: Project) -> Iterator[None]:
     """The project's programs find a processor with other instructions."""
     capped = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
     there = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
-    with warm_programs(**there) as programs, project.started_by(programs, **there):
+    with all_warm(**there) as programs, project.started_by(programs, **there):
         yield
 
 
@@ -501,9 +501,8 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody
 def test_a_run_from_scratch_gives_the_same_bytes(
     project: Project, tmp_path: Path, tiny_base: Path
 ) -> None:
-    with warm_programs() as programs:  # of another hash seed
-        other = Project(tmp_path / "other", tiny_base, programs)
-        other.repro()
+    other = Project(tmp_path / "other", tiny_base, REAL)  # each stage in a process of its own
+    other.repro()
     for name in ("outputs/adapter.json", "outputs/evidence.json", "outputs/metrics.json"):
         assert other.read(name) == project.read(name)
 

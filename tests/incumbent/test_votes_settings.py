@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.running.early_checks import refuse_wrong_settings
+from incumbent.running.dvc_repro import refuse_wrong_settings
 from project.errors import InputError
 
 SETTINGS = """\

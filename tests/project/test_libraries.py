@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from project import libraries
-from project.libraries import CACHES, caches, can_hold_files
+from project.libraries import CACHES, allow_downloads, caches, can_hold_files
 from tests.conftest import ROOT
 
 SCORE = """
@@ -50,6 +50,18 @@ def test_dvc_writes_to_the_project_where_the_root_is_read_only(
 
 def test_a_user_id_without_a_name_has_no_home(home_of: pytest.MonkeyPatch) -> None:
     assert not can_hold_files("~nobody-of-that-name/.cache")
+
+
+def test_the_hub_may_be_asked_where_its_library_was_imported_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(libraries, "CHOSEN_BY_USER", frozenset())
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    allow_downloads()
+    assert not constants.is_offline_mode()
 
 
 @pytest.mark.slow
