@@ -13,7 +13,6 @@ from incumbent.options import ExitVerdict, Json, Reason, saying_what_stays
 from incumbent.output import EXIT_CODES, print_json
 from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline, stage_names
 from incumbent.running.dvc_repro import refuse_wrong_settings, reproduce
-from incumbent.running.early_checks import refuse_wrong_settings
 from incumbent.running.run_screen import RunScreen
 from monitoring.monitoring_settings import TriggerParams
 from project.errors import InputError
