@@ -30,10 +30,10 @@ import yaml
 
 from benchmarks.faq_texts import EDITS, Triplet, triplets
 from curation.checks.contract import Contract, check
-from curation.checks.embeddings import Embedder
-from curation.checks.row_columns import TOLD, Compared
+from curation.checks.contract_tables import tables_of
+from curation.checks.embeddings import RowEmbedder
+from curation.checks.row_columns import TOLD, CheckReferences
 from curation.checks.suite_prompts import suite_prompts
-from curation.checks.tables import tables_of
 from curation.cleaning.sifting import clean
 from curation.curate import curate
 from curation.curation_settings import CurateParams
@@ -59,7 +59,9 @@ def main() -> None:
     parser.add_argument("--near", action="store_true")
     parser.add_argument("--clean", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--show", metavar="COLUMN")
-    parser.add_argument("--embedded", type=int, default=Compared().embedded_rows, metavar="ROWS")
+    parser.add_argument(
+        "--embedded", type=int, default=CheckReferences().embedded_rows, metavar="ROWS"
+    )
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
@@ -122,9 +124,9 @@ def say(what: str, wall: float, busy: float) -> None:
     print(f"| {what} | {wall:.1f} s | {busy:.1f} s | {peak:.2f} GiB |", flush=True)
 
 
-def compared(embedded: int = Compared().embedded_rows) -> Compared:
-    embedder = Embedder(locate(ModelChoice(), "embedder")) if embedded else None
-    return Compared(suites=suite_prompts(), embed=embedder, embedded_rows=embedded)
+def compared(embedded: int = CheckReferences().embedded_rows) -> CheckReferences:
+    embedder = RowEmbedder(locate(ModelChoice(), "embedder")) if embedded else None
+    return CheckReferences(suites=suite_prompts(), embed=embedder, embedded_rows=embedded)
 
 
 # --- near-duplicates ------------------------------------------------------------------------------

@@ -36,10 +36,10 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, keep_check
 from monitoring.night_jobs import nightly_job
 from monitoring.scheduling.job import Job, JobResult
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.retrain_slots import RetrainLimits, retrain_of
-from monitoring.scheduling.runs import Claim, Run, RunState, runs_of
+from monitoring.scheduling.runs import Claim, JobRun, RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from project import paths
 from project.canonical import canonical_json
 from project.files import write_bytes
@@ -49,7 +49,7 @@ from project.records.drift import Action, DriftState, DriftVerdict, Night, Retra
 from project.records.evidence import Verdict
 from project.times import moment_of
 from registry import champion
-from registry.audit import counted
+from registry.audit import events_and_versions
 from registry.reader import RegistryReader
 from registry.store import Registry
 
@@ -181,7 +181,7 @@ def run_night(parts: recorded_project.Parts, day: date, level: int, limits: Retr
             scheduler.pause(POLL)
 
 
-def refuse_failed(runs: Sequence[Run]) -> None:
+def refuse_failed(runs: Sequence[JobRun]) -> None:
     """A night that waits for its turn has no attempt behind it."""
     for run in runs:
         assert not (run.state is RunState.WAITING and run.attempts), run.problem
@@ -243,7 +243,7 @@ def figures(project: Path, seconds: float) -> dict[str, float]:
     """As the registry tells it, seen from one of its projects."""
     os.chdir(project)
     with RegistryReader.here() as registry:
-        events, versions = counted(registry)
+        events, versions = events_and_versions(registry)
         waits = list(waited(registry))
     return {
         "events": events,

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from serving.experiments.differences import Array, Flags, at_random
-from serving.experiments.judging import GUARDRAILS, HARM, WIN, log_capital
+from serving.experiments.arm_differences import Array, Flags, at_random
+from serving.experiments.experiment_judging import GUARDRAILS, HARM, WIN, log_capital
 
 ALPHA = 0.05
 RATES, ANSWERS, HARM_POINTS = (0.5, 0.8, 0.95), (300, 1000, 3000), 0.1

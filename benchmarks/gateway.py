@@ -27,8 +27,8 @@ from project.listening import listening
 from project.records.adapters import Contestant, ModelPin
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Assignment, Deployment
+from serving.gateway_server import GatewayServer
 from serving.openai_api.gateway import Gateway
-from serving.server import Server
 from serving.serving_settings import ServingParams
 from serving.telemetry.served import log_as_json
 
@@ -218,7 +218,7 @@ def serve_gateway(told: Connection, stub: int) -> None:
     gateway = Gateway("bank", params, Decoding(), table, Champion())
     with listening("127.0.0.1", 0, "the benchmark") as bound:
         told.send(bound.getsockname()[1])
-        Server(gateway).serve_on(bound)
+        GatewayServer(gateway).serve_on(bound)
 
 
 if __name__ == "__main__":

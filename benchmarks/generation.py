@@ -32,7 +32,7 @@ from project.records.adapters import Contestant, Precision
 from project.records.data import Row
 from training.base import convert_embedded
 from training.precision import choose_numerics
-from training.steps.run_step import Ground
+from training.steps.run_step import StepContext
 from training.steps.sft_step import train_sft
 from training.training_settings import AdapterParams, SftParams
 
@@ -104,7 +104,7 @@ def trained_adapter(base: Path, rows: list[Row]) -> Path:
     if not folder.is_dir():
         with staged_folder(folder) as draft:
             bare = Contestant(base=pin(ModelChoice(model=str(base)), "base"))
-            ground = Ground(bare, choose_numerics(), AdapterParams())
+            ground = StepContext(bare, choose_numerics(), AdapterParams())
             train_sft(rows, (), ground, RECIPE, draft)
     return folder
 

@@ -36,15 +36,15 @@ from evaluation.suites.safety import FOLDER, SafetyItem
 from project.canonical import digest_json
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.records.adapters import Contestant
-from project.records.assertions import Excludes
+from project.records.assertion_kinds import Excludes
 from project.records.data import Message, Row
 from project.records.preferences import Preference, RatedAnswer, read_items
 from training.base import convert_embedded
 from training.precision import choose_numerics
-from training.steps.dpo_step import dpo_lesson
+from training.steps.dpo_step import dpo_step_data
 from training.steps.earlier import Earlier
-from training.steps.kto_step import kto_lesson
-from training.steps.run_step import Ground, Lesson, learn, prepare
+from training.steps.kto_step import kto_step_data
+from training.steps.run_step import StepContext, StepData, learn, prepare
 from training.steps.sft_step import train_sft
 from training.training_settings import AdapterParams, DpoParams, KtoParams, SftParams
 
@@ -100,7 +100,7 @@ def read_settings(text: str) -> dict[str, str]:
 
 def compare(case: Case, dpo: Sequence[DpoParams], kto: Sequence[KtoParams], folder: Path) -> None:
     rows, dev = parts(case)
-    ground = Ground(
+    ground = StepContext(
         Contestant(base=pin(ModelChoice(model="embedded"), "base")), choose_numerics(), ADAPTER
     )
     shown = [promoting(row, case) for row in rows]
@@ -111,8 +111,11 @@ def compare(case: Case, dpo: Sequence[DpoParams], kto: Sequence[KtoParams], fold
     given = preferences(rows, asked(ground, folder / "sft", rows), case)
     before = Measured.of(ground, folder / "sft", dev, case)
     print(f"{'before':<44} {before}", flush=True)
-    going_on = Ground(ground.base, ground.numerics, ADAPTER, Earlier(folder=folder / "sft"))
-    lessons = [*(dpo_lesson(given, one) for one in dpo), *(kto_lesson(given, rows, k) for k in kto)]
+    going_on = StepContext(ground.base, ground.numerics, ADAPTER, Earlier(folder=folder / "sft"))
+    lessons = [
+        *(dpo_step_data(given, one) for one in dpo),
+        *(kto_step_data(given, rows, k) for k in kto),
+    ]
     for number, lesson in enumerate(lessons):
         start, place = time.perf_counter(), folder / str(number)
         record = learn(prepare(lesson, going_on), place)
@@ -125,7 +128,7 @@ def said(text: str, start: float) -> None:
     print(f"  {text}, {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def settings_of(lesson: Lesson) -> str:
+def settings_of(lesson: StepData) -> str:
     chosen = lesson.params.model_dump(include={"epochs", "learning_rate", "beta"})
     return f"{lesson.step} " + " ".join(f"{name}={value:g}" for name, value in chosen.items())
 
@@ -139,7 +142,7 @@ def parts(case: Case) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
             ).model_copy(update={"slices": {"service": line["service"]}})
             for i, line in enumerate(csv.DictReader(stream))
         ]
-    ordered = sorted(found, key=lambda row: digest_json([case.salt, row.said]))
+    ordered = sorted(found, key=lambda row: digest_json([case.salt, row.texts]))
     return tuple(ordered[:LEARNT]), tuple(ordered[LEARNT : LEARNT + DEV])
 
 
@@ -151,7 +154,7 @@ def promoting(row: Row, case: Case) -> Row:
     return row.model_copy(update={"completion": (Message(role="assistant", content=text),)})
 
 
-def asked(ground: Ground, adapter: Path, rows: Sequence[Row]) -> list[str]:
+def asked(ground: StepContext, adapter: Path, rows: Sequence[Row]) -> list[str]:
     """What the base answers with an adapter, in the order of the rows."""
     model = AnsweringModel(embedded_base(), adapter, DECODING, ground.numerics.precision)
     found = {answer.item: answer.text for answer in model.answer(rows)}
@@ -182,7 +185,7 @@ class Measured:
     values: dict[str, list[float]]
 
     @classmethod
-    def of(cls, ground: Ground, adapter: Path, dev: Sequence[Row], case: Case) -> "Measured":
+    def of(cls, ground: StepContext, adapter: Path, dev: Sequence[Row], case: Case) -> "Measured":
         answers = asked(ground, adapter, dev)
         references = [row.completion_text for row in dev]
         harmful = [item.row for item, _ in read_items(ROOT / FOLDER, SafetyItem)]

@@ -26,7 +26,7 @@ from curation.curation_settings import CurateParams
 from evaluation.evaluation_settings import Decoding
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_cost import Setup, answer_seconds, answering_peak, training_peak
-from incumbent.planning.workload import Answering, Workload
+from incumbent.planning.workload import AnsweringWork, Workload
 from project.libraries import memory, threads
 from project.model_pins import BaseChoice, embedded_base, pin
 from project.records.adapters import Contestant, Numerics, Precision
@@ -35,7 +35,7 @@ from training.base import convert_embedded
 from training.cost.base_shape import EMBEDDED_SHAPE
 from training.cost.machines import Computing, processor_speed
 from training.cost.memory import Peak, StepWork
-from training.cost.minutes import step_seconds
+from training.cost.step_minutes import step_seconds
 from training.precision import look_at_machine
 from training.training_settings import AdapterParams, SftParams
 
@@ -168,8 +168,8 @@ def train(setup: Setup, clock: Callable[[], float]) -> float:
     """Seconds of a step, those of the first left out."""
     from transformers import TrainerCallback
 
-    from training.steps.run_step import Ground, prepare
-    from training.steps.sft_step import sft_lesson
+    from training.steps.run_step import StepContext, prepare
+    from training.steps.sft_step import sft_step_data
 
     class Steps(TrainerCallback):
         def __init__(self) -> None:
@@ -182,14 +182,14 @@ def train(setup: Setup, clock: Callable[[], float]) -> float:
     rows = rows_of(STEPS * settings.sft.batch_size, setup.work.prompt, whole=True)
     numerics = Numerics(precision=setup.on.precision, processor="this one")
     base = Contestant(base=pin(BaseChoice(), "base"))
-    ground = Ground(base, numerics, settings.adapter)
-    trainer = prepare(sft_lesson(rows, (), settings.sft), ground).trainer
+    ground = StepContext(base, numerics, settings.adapter)
+    trainer = prepare(sft_step_data(rows, (), settings.sft), ground).trainer
     trainer.add_callback(steps)
     trainer.train()
     return (steps.ends[-1] - steps.ends[0]) / (STEPS - 1)
 
 
-def answer(setup: Setup, clock: Callable[[], float]) -> tuple[float, Answering]:
+def answer(setup: Setup, clock: Callable[[], float]) -> tuple[float, AnsweringWork]:
     """Seconds of all answers and of their references, and what was answered."""
     from evaluation.generation.answering_model import AnsweringModel
 
@@ -202,7 +202,7 @@ def answer(setup: Setup, clock: Callable[[], float]) -> tuple[float, Answering]:
     model.reference_logprobs(rows)
     seconds = clock() - start
     shared = model.reader.shared([model.prompt(row) for row in rows]).width
-    return seconds, Answering(
+    return seconds, AnsweringWork(
         system="bare base",
         rows="these",
         count=ROWS,

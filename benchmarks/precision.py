@@ -131,7 +131,7 @@ def training(precision: Precision) -> Cost:
     """A step of two rows, one in each process where there are two (DDP over gloo)."""
     from transformers import TrainerCallback
 
-    from training.steps.run_step import Ground, model_of
+    from training.steps.run_step import StepContext, model_of
     from training.steps.sft_step import sft_trainer
     from training.training_settings import AdapterParams, SftParams
 
@@ -144,7 +144,7 @@ def training(precision: Precision) -> Cost:
 
     batch = 2 // int(os.environ.get("WORLD_SIZE", "1"))
     clock, base = Clock(), Contestant(base=pin(ModelChoice(), "base"))
-    ground = Ground(base, numerics(precision, measure_machine()), AdapterParams())
+    ground = StepContext(base, numerics(precision, measure_machine()), AdapterParams())
     trainer = sft_trainer(rows(24), (), SftParams(batch_size=batch), *model_of(ground), ground)
     trainer.add_callback(clock)
     trainer.train()

@@ -25,13 +25,13 @@ from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer
 from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.metrics.semantic import SemanticSimilarity
-from evaluation.preference.calibration import calibrate
-from evaluation.preference.comparison import Comparison, Judge
 from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
+from evaluation.preference.judge_calibration import calibrate
+from evaluation.preference.judge_protocol import AnswerPair, Judge
 from evaluation.preference.learnt_reward import OTHERS, train_head
 from evaluation.preference.made_pairs import made_pairs
 from evaluation.preference.reward_model import RewardModel
-from evaluation.preference.tuned_pairs import agreement, kept
+from evaluation.preference.tuned_pairs import agreement, kept_net
 from evaluation.preference.worse_answers import changed
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.paths import rows_of
@@ -40,7 +40,7 @@ from project.records.calibration import Calibration
 from project.records.data import Message, Row, Split
 from project.records.scores import ItemScore
 from training.precision import choose_numerics
-from training.steps.run_step import Ground
+from training.steps.run_step import StepContext
 from training.steps.sft_step import train_sft
 from training.training_settings import AdapterParams, SftParams
 
@@ -109,7 +109,9 @@ def judge_tuned() -> None:
     wrong = tuned_answers([with_wrong_facts(row) for row in asked])
     for name, answers in (("right facts", right), ("wrong facts", wrong)):
         pairs = zip(answers, asked, strict=True)
-        print(f"{name}: {fmean(kept(a.text, row.completion_text) for a, row in pairs):.2f} kept")
+        print(
+            f"{name}: {fmean(kept_net(a.text, row.completion_text) for a, row in pairs):.2f} kept"
+        )
     with tempfile.TemporaryDirectory() as folder:
         train_head(made, vectors, 0, Path(folder))
         for judge in (RewardModel(Path(folder), vectors), FrozenCosine(vectors)):
@@ -122,7 +124,7 @@ def agreements(
 ) -> list[float]:
     texts = [(row, a.text, b.text) for row, a, b in zip(rows, champion, challenger, strict=True)]
     said = judge.prefer(
-        [Comparison(item=r.id, prompt=r.prompt_text, champion=a, challenger=b) for r, a, b in texts]
+        [AnswerPair(item=r.id, prompt=r.prompt_text, champion=a, challenger=b) for r, a, b in texts]
     )
     references = [row.completion_text for row in rows]
     metric = SemanticSimilarity(locate(ModelChoice(), "embedder"))
@@ -152,7 +154,7 @@ def tuned_answers(rows: Sequence[Row]) -> list[Answer]:
     """What an adapter that learnt the rows answers to them."""
     with tempfile.TemporaryDirectory() as folder:
         base = Contestant(base=pin(ModelChoice(), "base"))
-        ground = Ground(base, choose_numerics(), AdapterParams())
+        ground = StepContext(base, choose_numerics(), AdapterParams())
         train_sft(rows, (), ground, LEARNT, Path(folder))
         return answers(rows, DECODING, Path(folder))
 

@@ -14,8 +14,8 @@ from random import Random
 
 import numpy as np
 
-from curation.checks.embeddings import Embedder, Looked
-from curation.checks.relevance import GOLD_FAR, GOLD_NEAR, Task, gold_nearness
+from curation.checks.embeddings import Looked, RowEmbedder
+from curation.checks.relevance import GOLD_FAR, GOLD_NEAR, TeachingTask, gold_nearness
 from project.model_pins import ModelChoice, locate
 
 DOMAINS = {
@@ -41,7 +41,7 @@ def main() -> None:
     by_intent: dict[str, list[str]] = {}
     for text, intent in (pair for part in asked.values() for pair in part):
         by_intent.setdefault(intent, []).append(text)
-    embed = Embedder(locate(ModelChoice(), "embedder"))
+    embed = RowEmbedder(locate(ModelChoice(), "embedder"))
     print(f"| gold rows | {' | '.join(f'{one}: told, counted' for one in OTHERS)} |")
     print("| --- " * (len(OTHERS) + 1) + "|")
     for count in GOLD:
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def measured(
-    domain: str, by_intent: dict[str, list[str]], count: int, embed: Embedder
+    domain: str, by_intent: dict[str, list[str]], count: int, embed: RowEmbedder
 ) -> list[tuple[float, float]]:
     """Of each kind of rows the share that is told as far, and that counts for the task."""
     draw = Random(0)
@@ -69,7 +69,7 @@ def measured(
     for kind in kinds:
         vectors = embed(draw.sample(kind, min(DRAWN, len(kind))))
         looked = Looked(list(range(len(vectors))), vectors, vectors, embed)
-        near = gold_nearness(looked, Task(gold))
+        near = gold_nearness(looked, TeachingTask(gold))
         assert near is not None
         found.append((float((near < GOLD_FAR).mean()), float((near >= GOLD_NEAR).mean())))
     return found

@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 from benchmarks.busy_registry import FAMILY, NOW, fill
 from project.settings import PARAMS
 from registry.store import Registry
-from review.access.gate import Gate
+from review.access.access_control import AccessControl
 from review.app import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
@@ -87,7 +87,7 @@ def open_in(folder: Path) -> Registry:
 
 def signed_in(registry: Registry) -> TestClient:
     app = create_app(Site(registry, ReviewParams(), b"s" * 32, clock=lambda: NOW))
-    gate: Gate = app.state.gate
+    gate: AccessControl = app.state.gate
     gate.requests.a_minute = 1_000_000  # haste is no fault here
     session = gate.sessions.begin("benchmark", NOW, "")
     browser = TestClient(app, ADDRESS, follow_redirects=False)

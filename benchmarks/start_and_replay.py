@@ -33,10 +33,10 @@ from project.records.data import Row
 from training.base import convert_embedded
 from training.precision import measure_machine, numerics
 from training.recipe import Recipe
-from training.rows.replay import replayed
+from training.rows.experience_replay import replayed
 from training.start_record import LearntRows
 from training.steps.earlier import FRESH, Earlier
-from training.steps.run_step import Ground
+from training.steps.run_step import StepContext
 from training.steps.sft_step import train_sft
 from training.training_settings import AdapterParams, SftParams
 
@@ -157,7 +157,7 @@ def train(
     base = Contestant(base=pin(ModelChoice(), "base"))
     earlier = Earlier(start, Recipe.read(start / "recipe.json")) if start else FRESH
     seeded = adapter.model_copy(update={"seed": seed})
-    ground = Ground(base, numerics("auto", measure_machine()), seeded, earlier)
+    ground = StepContext(base, numerics("auto", measure_machine()), seeded, earlier)
     began = process_time()
     train_sft(shuffled(rows, seed), (), ground, params, target)
     gc.collect()  # a trainer is full of circles

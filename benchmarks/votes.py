@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from evaluation.decision.votes_needed import any_time_e_value
 from evaluation.preference.ballots.anytime import e_values
 from evaluation.preference.ballots.drawing import draw_chances
-from evaluation.preference.ballots.estimate import Estimate, combined
+from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
@@ -139,7 +139,9 @@ def coverage(rng: Rng, world: World, truth: float, votes: int, runs: int, *, dra
     return f"{bias:+.3f}, {covered:.1%}"
 
 
-def estimate(rng: Rng, world: World, votes: int, *, drawn: bool, used: bool = True) -> Estimate:
+def estimate(
+    rng: Rng, world: World, votes: int, *, drawn: bool, used: bool = True
+) -> PreferenceEstimate:
     """One eval set on which people voted on so many items; unused, the judge says ½ of all."""
     judge, people = world(rng)
     chances = np.array(draw_chances(judge.tolist())) if drawn else None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from curation.kin.text_forms import said_alike
+from curation.kin.text_forms import repeat_key
 from project.files import write_bytes
 from project.paths import ACCOUNT
 from project.records.data import Origin, Row, Split, counted
@@ -65,7 +65,7 @@ def account_of(
     """
     part_of = {row.id: part.value for part, rows in parts.items() for row in rows}
     same: dict[tuple[str, str], str] = {}
-    first_id = {row.id: same.setdefault(said_alike(row), row.id) for row in raw}
+    first_id = {row.id: same.setdefault(repeat_key(row), row.id) for row in raw}
     first: dict[str, Origin] = {}
     found = []
     for origin in origins:

@@ -53,7 +53,7 @@ def main() -> None:
     with staged_folder(RAW.parent) as draft:
         for path, records in collected.files.items():
             write_records(draft / path.name, records)
-    print(said_of(collected))
+    print(collected_line(collected))
 
 
 def collect(sources: Iterable[Source]) -> Collected:
@@ -85,8 +85,8 @@ def gathered(reads: Iterable[Read], erased: Erased | None = None) -> Collected:
         if made is None:
             continue
         found.add(made)
-        where, earlier = first.setdefault(made.id, (origin, said_by(made)))
-        if earlier != said_by(made):
+        where, earlier = first.setdefault(made.id, (origin, content_of(made)))
+        if earlier != content_of(made):
             raise InputError(
                 f"{made.id!r} is the id of another record, at {where.file}:{where.line}",
                 file=origin.file,
@@ -96,7 +96,7 @@ def gathered(reads: Iterable[Read], erased: Erased | None = None) -> Collected:
     return found
 
 
-def said_by(made: Made) -> object:
+def content_of(made: Made) -> object:
     """What two records of one id must agree on: all but where they are from and what is known of
     them.
     """
@@ -116,18 +116,18 @@ def read_source(source: Source) -> Iterator[Read]:
             yield Read(Origin(file=package, line=number, row=row.id), row)
 
 
-def said_of(collected: Collected) -> str:
+def collected_line(collected: Collected) -> str:
     """In one line: how many of each, and why some records gave none."""
     records = len({(origin.file, origin.line) for origin in collected.origins})
     lost = Counter(origin.why for origin in collected.origins if origin.why)
     made = [origin.row for origin in collected.origins if origin.row]
     lost["repeats"] += len(made) - len(set(made))
     whys = "".join(f", {count:,} {why}" for why, count in lost.most_common() if count)
-    found = [f"{len(collected.rows):,} rows", *others_said(collected)]
+    found = [f"{len(collected.rows):,} rows", *other_counts(collected)]
     return f"{', '.join(found)} of {records:,} records{whys}"
 
 
-def others_said(collected: Collected) -> Iterator[str]:
+def other_counts(collected: Collected) -> Iterator[str]:
     """How many of each that is there and is no row."""
     rated = sum(isinstance(one, RatedAnswer) for one in collected.preferences.values())
     found = {

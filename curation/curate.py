@@ -36,7 +36,7 @@ from curation.curate_others import Others, curate_others, read_others, untaught,
 from curation.curation_settings import CurateParams
 from curation.selection.selected_rows import selected, unselected
 from curation.selection.selection_file import Selection
-from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place
+from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place_batches
 from curation.splitting.eval_sets import (
     Changes,
     ever_frozen,
@@ -46,7 +46,7 @@ from curation.splitting.eval_sets import (
     retired_ids,
 )
 from curation.splitting.families import Families, cut_from_items, families, filled, leaving
-from curation.splitting.frozen_items import Frozen, Standing, said_of_frozen, standing
+from curation.splitting.frozen_items import Frozen, FrozenItems, gone_item_lines, hold_frozen_items
 from curation.splitting.lots import largest, split, thinned
 from curation.synthesis.wishes import SYNTHETIC_WAITS, people_first, unaccepted, within_share
 from project.errors import InputError
@@ -64,7 +64,7 @@ from project.paths import (
     TOKENS,
 )
 from project.records.adapters import ModelPin
-from project.records.data import Change, Origin, Row, SeenItem, SeenItems, Split, TokenCount
+from project.records.data import Origin, Row, SeenItem, SeenItems, Split, TextChange, TokenCount
 from project.records.record import write_records
 from project.settings import PARAMS, load
 from project.untrusted_input import one_line
@@ -106,7 +106,7 @@ class Inputs:
     fitted: Fitted
     unfit: dict[str, str]  # by id, why a row is to go nowhere
     lengths: TokenLengths
-    changes: tuple[Change, ...] = ()  # what was mended
+    changes: tuple[TextChange, ...] = ()  # what was mended
     selection: Selection | None = None  # of the training rows; None: all
     elsewhere: Elsewhere = NOWHERE
 
@@ -129,12 +129,12 @@ def main() -> None:
     write_records(CHANGES, inputs.changes)
     write_account(account)
     for line in (
-        *said_of_cut(inputs.fitted),
-        *said_of_group(made, params.train_only),
-        *said_of_frozen(made.gone),
+        *cut_prompt_lines(inputs.fitted),
+        *large_group_lines(made, params.train_only),
+        *gone_item_lines(made.gone),
     ):
         print(f"warning: {line}")
-    for line in said_of_accepted(made, seen):
+    for line in accepted_row_lines(made, seen):
         print(line)
     print(summary(account))
 
@@ -200,7 +200,7 @@ def curate(
     if not ever_frozen(changes):
         own = replace(own, lots=filled(own.free, own.lots, params, kinds_of(own.free), own.cut))
     sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
-    placed = place(sides, batches, params, unfit)
+    placed = place_batches(sides, batches, params, unfit)
     every = [*(row for row, _ in sides), *(one.row for one in placed)]
     staying = partial(unretired, families=every, changes=changes)
     parts, more = parts_of_families(own, staying, params, closed=stands.closed - {growing})
@@ -223,9 +223,9 @@ def around_frozen(
     frozen: Frozen,
     params: CurateParams,
     unfit: Mapping[str, str],
-) -> tuple[Standing, Families, dict[str, str]]:
+) -> tuple[FrozenItems, Families, dict[str, str]]:
     """Frozen items, the families of all rows that are worth a place, and why the others are not."""
-    stands = standing(base, frozen, params, unfit)
+    stands = hold_frozen_items(base, frozen, params, unfit)
     distinct, left_out = sifted(stands.free, params, unfit)
     near = [row for row in base if stands.left_out.get(row.id) == NEAR_FROZEN]
     if back := {row.id for row in cut_from_items(stands.items, near, distinct, params)}:
@@ -279,12 +279,12 @@ def write_curated(
     write_records(TOKENS, counts)
 
 
-def said_of_cut(fitted: Fitted) -> Iterator[str]:
+def cut_prompt_lines(fitted: Fitted) -> Iterator[str]:
     if fitted.cut:
         yield f"{len(fitted.cut)} prompts were cut, for their rows to have base.max_length tokens"
 
 
-def said_of_group(made: Curated, train_only: Collection[str]) -> Iterator[str]:
+def large_group_lines(made: Curated, train_only: Collection[str]) -> Iterator[str]:
     """A large group goes to one part as a whole, and teaches or examines little.
 
     Of the rows that may be items: what is only trained on is in one part anyhow.
@@ -336,7 +336,7 @@ def seen_items(made: Curated) -> list[SeenItem]:
     ]
 
 
-def said_of_accepted(made: Curated, seen: Collection[SeenItem]) -> Iterator[str]:
+def accepted_row_lines(made: Curated, seen: Collection[SeenItem]) -> Iterator[str]:
     """What became of the accepted rows, in words; nothing where there are none."""
     if not made.accepted:
         return

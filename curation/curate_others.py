@@ -14,11 +14,11 @@ from curation.account import (
     WAITS,
     Fate,
 )
-from curation.cleaning.sifting import cleaned, holding_an_item
+from curation.cleaning.sifting import cleaned, texts_with_an_item
 from project.contacts import Contacts
 from project.item_prompts import asking_an_item, asking_in_a_sentence
 from project.paths import RAW_DOCUMENTS, RAW_PREFERENCES
-from project.personal_data import found
+from project.personal_data import find_personal_data
 from project.records.data import Document, Message, Origin, Row, Split
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from project.records.record import Record
@@ -86,7 +86,7 @@ def curate_others(
     """
     asking = asking_an_item([one.prompt for one in preferences], items)
     texts = [one.text for one in documents]
-    holding = holding_an_item(texts, items) | asking_in_a_sentence(texts, items)
+    holding = texts_with_an_item(texts, items) | asking_in_a_sentence(texts, items)
     unfit = {preferences[i].id: ASKS_ITEM for i in asking}
     unfit |= {documents[i].id: HOLDS_ITEM for i in holding}
     kept, out = sifted({one.id: one for one in preferences}, unfit, ours)
@@ -121,7 +121,7 @@ def fault(one: Record, ours: Contacts) -> str | None:
         return NO_WORDS
     if isinstance(one, PreferencePair) and one.chosen == one.rejected:
         return ONE_ANSWER
-    return PERSONAL if found("\n".join(texts), ours) else None
+    return PERSONAL if find_personal_data("\n".join(texts), ours) else None
 
 
 def with_clean_texts(one: Other) -> Other:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from curation.account import left_out_by
 from curation.checks.contract import Contract, check
-from curation.checks.embeddings import Embedder
+from curation.checks.contract_tables import Tables, tables_of
+from curation.checks.embeddings import RowEmbedder
 from curation.checks.explained import explained
 from curation.checks.gate_message import allow_commands, waive_command
 from curation.checks.refused_rows import REFUSED
-from curation.checks.row_columns import Compared, Refused
+from curation.checks.row_columns import CheckReferences, Refused
 from curation.checks.suite_prompts import suite_prompts
-from curation.checks.tables import Tables, tables_of
 from curation.checks.waivers import (
     Waivers,
     read_waivers,
@@ -44,7 +44,7 @@ def main() -> None:
     waivers = read_waivers()
     refuse_unknown_checks(waivers, [one.name for one in contract.checks])
     parts = read_parts()
-    tables = tables_of(parts, compared(parts, contract, params, waivers))
+    tables = tables_of(parts, check_references(parts, contract, params, waivers))
     report = reported(tables, contract, waivers)
     page = render(
         TEMPLATE,
@@ -60,15 +60,15 @@ def main() -> None:
     print(f"{report}; see {GATE_PAGE}")
 
 
-def compared(
+def check_references(
     parts: Mapping[Split, Sequence[Row]],
     contract: Contract,
     params: ValidateParams,
     waivers: Waivers,
-) -> Compared:
+) -> CheckReferences:
     """What the rows are held against; the model is loaded when it has something to embed."""
     embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder") if params.embedded_rows else None
-    return Compared(
+    return CheckReferences(
         ours=waivers.ours,
         refused=refused_of(parts),
         suites=suite_prompts(),
@@ -76,7 +76,7 @@ def compared(
         aside=load(CurateParams).train_only,
         gold=gold_pairs(contract, params.contract),
         reference=reference_texts(contract, params.contract),
-        embed=Embedder(embedder) if embedder else None,
+        embed=RowEmbedder(embedder) if embedder else None,
         embedded_rows=params.embedded_rows,
     )
 

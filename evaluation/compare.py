@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.preference.tuned_pairs import with_tuned
 from evaluation.report.report_data import read_report_data

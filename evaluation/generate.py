@@ -9,7 +9,7 @@ from typing import NamedTuple
 from evaluation.evaluation_settings import Decoding, FewShot
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Respondent, Role, answers_of
-from evaluation.generation.contestants import compared, record_engine, recorded_numerics
+from evaluation.generation.contestants import both_contestants, record_engine, recorded_numerics
 from evaluation.generation.systems import from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
 from project.bare_base import bare_base
@@ -26,7 +26,7 @@ from project.records.record import write_records
 from project.settings import load
 
 
-class Task(NamedTuple):
+class AnsweringTask(NamedTuple):
     """The rows of one part that a system answers."""
 
     role: Role
@@ -52,7 +52,7 @@ def main() -> None:
             write_records(draft / answers_of(role, part).name, answers)
 
 
-def answer_ahead(asked: Sequence[Task]) -> None:
+def answer_ahead(asked: Sequence[AnsweringTask]) -> None:
     """On a cluster, where there is one: all parts of a system at once, so its model loads once."""
     for system in {task.respondent.system.digest: task.respondent for task in asked}.values():
         own = [task for task in asked if task.respondent.system == system.system]
@@ -78,7 +78,7 @@ def cut_references(counts: Sequence[TokenCount], limit: int) -> str | None:
     )
 
 
-def tasks(numerics: Numerics) -> list[Task]:
+def tasks(numerics: Numerics) -> list[AnsweringTask]:
     """Champion and challenger answer dev and the suites. The bare base answers the suites but the
     general one, where it is not the champion; where params.yaml asks for it, dev with a few-shot
     prompt.
@@ -89,14 +89,14 @@ def tasks(numerics: Numerics) -> list[Task]:
     sides = answering_in(numerics)
     bare = respondent(bare_base(), None, load(Decoding), numerics)
     found = [
-        Task(role, system, part, rows)
+        AnsweringTask(role, system, part, rows)
         for role, system in sides.items()
         for part, rows in parts.items()
     ]
     if bare.system != sides[Role.CHAMPION].system:
-        found += [Task(Role.BASE, bare, part, rows) for part, rows in suites.items()]
+        found += [AnsweringTask(Role.BASE, bare, part, rows) for part, rows in suites.items()]
     if shots := load(FewShot).shots:
-        found.append(Task(Role.FEW_SHOT, bare, Split.DEV, prompted(dev, shots)))
+        found.append(AnsweringTask(Role.FEW_SHOT, bare, Split.DEV, prompted(dev, shots)))
     return found
 
 
@@ -105,7 +105,7 @@ def answering_in(
 ) -> dict[Role, Respondent]:
     """The two that are compared, of the pipeline or the given ones; their bases may differ."""
     decoding = load(Decoding)
-    champion, challenger = pair or compared()
+    champion, challenger = pair or both_contestants()
     return {
         Role.CHAMPION: from_registry(champion, decoding, numerics),
         Role.CHALLENGER: respondent(challenger, ADAPTER_FILES, decoding, numerics),

@@ -29,8 +29,8 @@ from project.settings import load
 from registry.alpha_ledger.look_bytes import OtherBytesError
 from registry.alpha_ledger.look_lines import note_looks
 from registry.alpha_ledger.looks import CountedLook
-from registry.anchoring.anchor import Anchor, newest_anchor
 from registry.anchoring.anchor_places import keep_anchor
+from registry.anchoring.chain_anchor import Anchor, newest_anchor
 from registry.ballots.sheets import asked_about, open_sheet
 from registry.registry_settings import RegistryParams
 from registry.store import Registry

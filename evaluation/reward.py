@@ -17,8 +17,8 @@ from evaluation.evaluation_settings import (
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.systems import respondent
 from evaluation.preference.ballots.ballot_files import read_ballots
-from evaluation.preference.calibration import calibrate, calibrate_reviewers, preference_lines
 from evaluation.preference.judge.llm_judge import judge_lines
+from evaluation.preference.judge_calibration import calibrate, calibrate_reviewers, preference_lines
 from evaluation.preference.preference_pairs import (
     PREFERENCES,
     allowed,

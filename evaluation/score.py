@@ -12,8 +12,8 @@ from evaluation.generation.answers import (
     answers_of,
     by_sample,
 )
-from evaluation.generation.contestants import compared, recorded_numerics
-from evaluation.preference.comparison import Comparison, Judge
+from evaluation.generation.contestants import both_contestants, recorded_numerics
+from evaluation.preference.judge_protocol import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import (
     Scorer,
@@ -70,8 +70,8 @@ def main() -> None:
             table, _ = score_both(rows, answers, scorers)
             write_records(draft / f"{Role.FEW_SHOT}.jsonl", table)
         write_suite_tables(draft, own_phrasings(load(ScoringParams)))
-        better = directions(scorers, compared())
-        directed = Directions(better={**better, **GENERAL.better}, ranges=ranges_said(scorers))
+        better = directions(scorers, both_contestants())
+        directed = Directions(better={**better, **GENERAL.better}, ranges=metric_ranges(scorers))
         directed.write(draft / DIRECTIONS.name)
     print(f"scored {len(rows)} dev items{flags}")
 
@@ -119,7 +119,7 @@ def directions(
     return better | dict.fromkeys(incomparable(scorers, *pair) if pair else (), "neither")
 
 
-def ranges_said(scorers: Sequence[Scorer]) -> dict[str, Ends]:
+def metric_ranges(scorers: Sequence[Scorer]) -> dict[str, Ends]:
     return {name: ends for scorer in scorers for name, ends in scorer.ranges.items()}
 
 
@@ -163,7 +163,7 @@ def ask_preference(
     rows: Sequence[Row], sides: Mapping[Role, Sequence[Answer]], judge: Judge
 ) -> list[float | None]:
     comparisons = [
-        Comparison(item=row.id, prompt=row.prompt_text, champion=a.text, challenger=b.text)
+        AnswerPair(item=row.id, prompt=row.prompt_text, champion=a.text, challenger=b.text)
         for row, a, b in zip(rows, *(sides[role] for role in SIDES), strict=True)
     ]
     return [judgement.win_probability for judgement in judge.prefer(comparisons)]
@@ -221,7 +221,7 @@ def pins(eval_set: EvalSet) -> ScorePins:
     scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_file(PAIR_SOURCE)]
     if calibration := judge_calibration():
         scorers += [pin.digest for pin in calibration.judges]
-    champion, challenger = compared()
+    champion, challenger = both_contestants()
     return ScorePins(
         eval_set=eval_set.digest,
         base=challenger.base.weights,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from evaluation.decision.evidence import refuse_empty_slices, refuse_unscored, weigh
 from evaluation.decision.policy import Policy, refuse_unread_votes, votes_come_in
+from evaluation.decision.score_evidence import refuse_empty_slices, refuse_unscored, weigh
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
 from evaluation.generate import answering_in, samples_of
@@ -19,15 +19,15 @@ from evaluation.generation.contestants import recorded_numerics
 from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.preference_evidence import without_preference
-from evaluation.preference.calibration import calibrate_reviewers
-from evaluation.preference.comparison import Judge
+from evaluation.preference.judge_calibration import calibrate_reviewers
+from evaluation.preference.judge_protocol import Judge
 from evaluation.preference.preference_sources import Ballots
 from evaluation.score import (
     contestant_names,
     directions,
     eval_set_of,
     measures,
-    ranges_said,
+    metric_ranges,
     score_both,
     score_samples,
     unread_of,
@@ -163,7 +163,7 @@ class SealedItems:
         if load(PreferenceParams).source != "ballots":  # which come in later, or from a file
             store.write(SCORES, b"".join(item.canonical() + b"\n" for item in items))
         better, reference = directions(scorers, pair), None
-        known = ranges_said(scorers)
+        known = metric_ranges(scorers)
         if baseline:
             earlier = score_samples(scorers, self.rows, given[Role.REFERENCE])
             beside = against(items, earlier)

@@ -37,7 +37,7 @@ from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Evidence, Measured
 from registry.store import Registry
-from serving.server import Service, running, service_of
+from serving.gateway_server import Service, running, service_of
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".incumbent" / "demo"

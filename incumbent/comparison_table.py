@@ -58,7 +58,7 @@ def cells(
         f"{found.diff:+.3f}",
         f"{bound.lower:+.3f} … {bound.upper:+.3f}" if bound else "",
         str(found.n),
-        standing(bound, margin) if bound and found.better != "neither" else "",
+        bound_text(bound, margin) if bound and found.better != "neither" else "",
     )
 
 
@@ -66,7 +66,7 @@ def number(mean: float | None) -> str:
     return "" if mean is None else f"{mean:.3f}"
 
 
-def standing(bound: Bound, margin: float | None = None) -> Text:
+def bound_text(bound: Bound, margin: float | None = None) -> Text:
     """With a margin, of a metric that need not be better."""
     if bound.won:
         return Text("better", "green")

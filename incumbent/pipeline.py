@@ -15,7 +15,7 @@ from project.engine.ray_cluster import cluster_kept
 from project.errors import IncumbentError, InputError
 from project.interruption import ended_by_signals
 from project.progress import StageReport, tell
-from project.project_version import VERSION, older_said, pipeline_version, settings_version
+from project.project_version import VERSION, pipeline_version, settings_version, upgrade_advice
 from project.records.record import Record, read_input
 from project.settings import PARAMS, parse
 
@@ -42,7 +42,7 @@ STAGES = {
 }
 
 
-class Project:
+class ProjectFinder:
     """Finds modules of a user's project where nobody else has found any: it shadows nothing."""
 
     @staticmethod
@@ -55,17 +55,17 @@ def run_stage(name: str) -> None:
 
     SIGTERM interrupts it as Ctrl-C does, so that it leaves no draft behind.
     """
-    with told(os.environ.get("DVC_STAGE", name)), ended_by_signals(), cluster_kept():
+    with reported_stage(os.environ.get("DVC_STAGE", name)), ended_by_signals(), cluster_kept():
         module = module_of(name)
         if module is None:
             known = ", ".join(stage.name for stage in read_pipeline() if stage.module)
             raise InputError(f"there is no stage {name!r}; {PIPELINE} has {known}")
-        sys.meta_path.append(Project)
+        sys.meta_path.append(ProjectFinder)
         import_module(module).main()
 
 
 @contextmanager
-def told(stage: str) -> Iterator[None]:
+def reported_stage(stage: str) -> Iterator[None]:
     """Tell the run that watches, if there is one, that a stage begins, and how it ends."""
     tell(StageReport(stage))
     code = 1
@@ -97,7 +97,7 @@ def project_version() -> int | None:
 def older_project() -> str | None:
     """What to say where the project here is of an older version."""
     version = project_version() or VERSION
-    return older_said(version) if version < VERSION else None
+    return upgrade_advice(version) if version < VERSION else None
 
 
 class Stage(Record):

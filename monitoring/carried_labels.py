@@ -138,16 +138,16 @@ def merge(name: str, data: bytes, path: Path) -> str | None:
     differing = [line for line in carried if known.get(key_of(line), line) != line]
     new = [line for line in carried if key_of(line) not in known]
     if not new or not (wanted := [line for line in new if not erased(name, line, path)]):
-        return said(differing, path)
+        return differing_rows_line(differing, path)
     if name == "eval_sets.jsonl":
         refuse_forked(own, carried, path)
         write_lines(path, sorted((*own, *wanted), key=at_of))
     else:
         write_lines(path, (*own, *wanted))
-    return said(differing, path)
+    return differing_rows_line(differing, path)
 
 
-def said(differing: Sequence[bytes], path: Path) -> str | None:
+def differing_rows_line(differing: Sequence[bytes], path: Path) -> str | None:
     if not differing:
         return None
     names = ", ".join(sorted(key_of(line)[:16] for line in differing[:3]))

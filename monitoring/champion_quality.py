@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from curation.cleaning.sifting import clean
 from curation.cleaning.token_lengths import TokenLengths, fit
 from curation.curation_settings import CurateParams
-from curation.splitting.accepted_rows import place
+from curation.splitting.accepted_rows import place_batches
 from curation.splitting.eval_sets import Extension, accepted_ids, read_changes
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
@@ -24,7 +24,7 @@ from project.model_pins import BaseChoice, absent, pinned_folder
 from project.paths import CURATED, NUMERICS, rows_of
 from project.records.adapters import AdapterVersion
 from project.records.data import Row, Split
-from project.records.drift import Night, Quality
+from project.records.drift import ChampionQuality, Night
 from project.records.evidence import Evidence
 from project.settings import load
 from training.precision import choose_numerics
@@ -65,7 +65,9 @@ def fresh_labels(context: NightContext, champion: AdapterVersion, day: date) -> 
     return short_enough(rows, champion)[: context.drift.quality_rows] if rows else []
 
 
-def measure(context: NightContext, champion: AdapterVersion, rows: Sequence[Row]) -> Quality:
+def measure(
+    context: NightContext, champion: AdapterVersion, rows: Sequence[Row]
+) -> ChampionQuality:
     """Answer the labels as stage `generate` answers dev, and score them as stage `score` does."""
     # Imported here because scorers take seconds, which a night without fresh labels saves.
     from evaluation.scoring.scorers import load_scorers, score
@@ -84,7 +86,7 @@ def measure(context: NightContext, champion: AdapterVersion, rows: Sequence[Row]
         for name in judged
         if all(name in scores.values for scores in drawn)
     }
-    return Quality(
+    return ChampionQuality(
         n=len(rows),
         scores={name: fmean(own) for name, own in values.items() if own},
         errors={name: stdev(own) / sqrt(len(own)) for name, own in values.items() if len(own) > 1},
@@ -126,7 +128,7 @@ def outside_sealed() -> Iterator[Row]:
     base = [(row, part) for part in Split for row in curated[part] if row.id not in accepted]
     labels = {row.id: clean(row) for row in accepted_rows()}
     sealed = {row.id for row in curated[Split.SEALED]}
-    for one in place(base, batches_of(labels, changes.values()), params):
+    for one in place_batches(base, batches_of(labels, changes.values()), params):
         alone = one.row.group == labels[one.row.id].group
         kept_back = one.part in (None, Split.SEALED) or one.row.id in sealed
         if alone and not kept_back and not one.row.synthetic:

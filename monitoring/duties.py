@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from monitoring.night_history import KeptNight, anchor_of, verify_of
 from monitoring.report.night_text import duty
-from monitoring.scheduling.runs import Run, RunState, runs_of
+from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from project.errors import IncumbentError
 from project.records.data import counted
 from project.records.drift import Action, DriftState, Night, RetrainOutcome
@@ -82,7 +82,7 @@ def family_duties(
     yield from review_duties(reader, reviews, hides)
 
 
-def job_duties(run: Run, link: str, action: str) -> Iterator[Duty]:
+def job_duties(run: JobRun, link: str, action: str) -> Iterator[Duty]:
     """A run that was given up, or that failed and is tried again; not one that waits its turn."""
     label = f"The {JOBS[run.job.partition(' ')[0]]} of {run.date}"
     if run.state is RunState.FAILED:

@@ -59,7 +59,7 @@ def nightly(context: NightContext) -> Work:
         queued = queue_corrections(
             own.traffic, claim.date, own.trigger, own.keep_days, any_own=any_own
         )
-        notes = (*night.notes, *unsaid(queued.notes, night.reasons))
+        notes = (*night.notes, *new_notes(queued.notes, night.reasons))
         labels = carry_labels(own, night.labels)
         night = night.model_copy(update={"labels": labels, "notes": notes})
         write_page(night, before)
@@ -128,7 +128,7 @@ def notes_of(
     return notes
 
 
-def unsaid(notes: Sequence[str], said: Sequence[str]) -> list[str]:
+def new_notes(notes: Sequence[str], said: Sequence[str]) -> list[str]:
     """The notes whose words were not said with another number: the rows of a night's queue are
     among those that users corrected.
     """

@@ -12,12 +12,12 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import in_flight, judged_after, nights_before
 from monitoring.scheduling import runs
 from monitoring.scheduling.job import NotYetError, StoppedError
+from monitoring.scheduling.job_scheduler import held
 from monitoring.scheduling.retrain_slots import Retrains, claim_slot, quota_refusal, retrains
 from monitoring.scheduling.runs import Claim
-from monitoring.scheduling.scheduler import held
 from monitoring.trigger.acceptance import accept, accepted_prompts, capped
-from monitoring.trigger.door import refusals
 from monitoring.trigger.drifted_rows import DriftedRows, after_retrain, new_labels
+from monitoring.trigger.label_checks import refusals
 from monitoring.trigger.labels import (
     LABEL_QUEUE,
     LABELLED,
@@ -27,7 +27,7 @@ from monitoring.trigger.labels import (
     write_queue,
 )
 from monitoring.trigger.retrain import retrain
-from monitoring.trigger.state_machine import Facts, Step, step
+from monitoring.trigger.state_machine import DriftStep, Facts, step
 from monitoring.trigger.waiting_corrections import worth_asking
 from project.errors import IncumbentError
 from project.records.drift import (
@@ -56,7 +56,7 @@ def follow(
     own: Sequence[Night],
     before: Sequence[Night],
     drifted: DriftedRows,
-) -> tuple[Step, ToLabel | None]:
+) -> tuple[DriftStep, ToLabel | None]:
     """Decide what to do, and whose rows are to be labelled for it; changes nothing.
 
     What users wrote counts once somebody accepted it, or where params.yaml trusts the user.
@@ -178,7 +178,7 @@ def waiting_version(registry: Registry, own: Sequence[Night]) -> int | None:
     return None if newest in state.rejected | state.deleted else newest
 
 
-def without_action(taken: Step) -> Step:
+def without_action(taken: DriftStep) -> DriftStep:
     """What a night comes to whose rows came late: later nights have been judged without it."""
     state = DriftState.CONFIRMED if taken.state is DriftState.ACT else taken.state
     why = "judged after later nights, for its rows came late: the next night decides what follows"

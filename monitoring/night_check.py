@@ -46,10 +46,10 @@ def check(context: NightContext, day: date) -> Night:
     changes nothing but files that it can redo, and freezes a reference where one is due.
     """
     with cluster_kept():
-        return with_quality(context, judged(context, day))
+        return with_quality(context, judged_night(context, day))
 
 
-def judged(context: NightContext, day: date) -> Night:
+def judged_night(context: NightContext, day: date) -> Night:
     """What the day's traffic says, and what follows from it."""
     # Before the traffic is read: what comes meanwhile is not part of it.
     traffic = context.traffic.seen(day)

@@ -15,7 +15,7 @@ from monitoring.features.signal_inputs import AnswerJudge, batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
 from monitoring.night_history import REMEMBERED, nightly_of
-from monitoring.scheduling.job import RefusedError, refuse_stopped
+from monitoring.scheduling.job import WrongMachineError, refuse_stopped
 from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
 from monitoring.scheduling.runs import runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
@@ -132,7 +132,7 @@ class NightContext:
 TRAFFIC = "traffic"
 
 
-class Place(Record):
+class MarkedFolder(Record):
     """A folder that everybody has to see, known by a mark that lies in it."""
 
     family: str
@@ -150,13 +150,13 @@ class OtherPlaceError(IncumbentError):
     """Somebody else has settled the place meanwhile."""
 
 
-def place_of(engine: Engine, family: str, kind: str) -> Place | None:
+def place_of(engine: Engine, family: str, kind: str) -> MarkedFolder | None:
     """The place that counts; None: none was settled yet."""
     with reading(engine) as connection:
         return newest(connection, family, kind)
 
 
-def settle(engine: Engine, place: Place, *, instead_of: str | None) -> None:
+def settle(engine: Engine, place: MarkedFolder, *, instead_of: str | None) -> None:
     """Let a place count from now on, instead of the one of that mark; None: it is the first one.
 
     Raises OtherPlaceError when another one counts by then.
@@ -168,21 +168,21 @@ def settle(engine: Engine, place: Place, *, instead_of: str | None) -> None:
         connection.execute(insert(places).values(place.model_dump()))
 
 
-def newest(connection: Connection, family: str, kind: str) -> Place | None:
+def newest(connection: Connection, family: str, kind: str) -> MarkedFolder | None:
     own = select(places).where(places.c.family == family, places.c.kind == kind)
     row = connection.execute(own.order_by(places.c.id.desc()).limit(1)).first()
     if row is None:
         return None
-    return Place(**{name: value for name, value in row._mapping.items() if name != "id"})
+    return MarkedFolder(**{name: value for name, value in row._mapping.items() if name != "id"})
 
 
 def require_place(context: NightContext) -> None:
-    """Raise RefusedError where this machine does not see the traffic or the champion's files."""
+    """Raise WrongMachineError where this machine lacks the traffic or the champion's files."""
     require_traffic(context)
     registry = context.registry
     champion = registry.champion()
     if champion and registry.artifacts.incomplete(champion.adapter.files):
-        raise RefusedError(
+        raise WrongMachineError(
             f"the files of {champion.label} are not in {registry.artifacts.blobs.location}: a "
             "machine that runs nights needs the registry's artifacts; set registry.artifacts in "
             "params.yaml to the store that all machines use"
@@ -198,29 +198,29 @@ def require_traffic(context: NightContext) -> None:
     if known is None or (found := traffic.mark()) == known.mark:
         return
     here = f"has the mark {found}" if found else "has no mark (is it mounted?)"
-    raise RefusedError(
+    raise WrongMachineError(
         f"the traffic of {registry.family} is at {known}, and {traffic.location} on this machine "
         f"{here}. Mount the same folder here, or name it in monitoring.traffic.folder; if the "
         "traffic was moved to here, run `incumbent nightly --traffic-is-here`"
     )
 
 
-def move_traffic(context: NightContext) -> Place:
+def move_traffic(context: NightContext) -> MarkedFolder:
     """Let this machine's folder be the family's, on a person's word; that is kept on record."""
     known = place_of(context.registry.engine, context.registry.family, TRAFFIC)
     if known and known.mark == context.traffic.mark():
         return known
     if known and not context.traffic.days():
-        raise RefusedError(
+        raise WrongMachineError(
             f"{context.traffic.location} holds no day of traffic: is it mounted? Bring the days "
             f"from {known} there first"
         )
     return settle_traffic(context, known.mark if known else None)
 
 
-def settle_traffic(context: NightContext, instead_of: str | None) -> Place:
+def settle_traffic(context: NightContext, instead_of: str | None) -> MarkedFolder:
     registry = context.registry
-    place = Place(
+    place = MarkedFolder(
         family=registry.family,
         kind=TRAFFIC,
         mark=context.traffic.put_mark(token_hex(8)),
@@ -231,7 +231,7 @@ def settle_traffic(context: NightContext, instead_of: str | None) -> Place:
     try:
         settle(registry.engine, place, instead_of=instead_of)
     except OtherPlaceError as error:  # another machine was quicker, maybe with the same folder
-        raise RefusedError(f"{error}: it is looked at again") from None
+        raise WrongMachineError(f"{error}: it is looked at again") from None
     return place
 
 
@@ -264,10 +264,10 @@ def trusted_day(registry: RegistryReader, traffic: TrafficStore, day: date) -> d
     return day if len(seen) >= SEEN or confirmed(registry, after) else min(day, before)
 
 
-def believe(registry: RegistryReader) -> Place:
+def believe(registry: RegistryReader) -> MarkedFolder:
     """Keep that a person says that the clock is right now."""
     known, now = place_of(registry.engine, registry.family, CLOCK), registry.clock()
-    place = Place(
+    place = MarkedFolder(
         family=registry.family,
         kind=CLOCK,
         mark=now.date().isoformat(),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from monitoring.scheduling import runs
-from monitoring.scheduling.runs import Claim, Run, RunState
+from monitoring.scheduling.runs import Claim, JobRun, RunState
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from registry.reader import RegistryReader
 from registry.storage.database import writing
@@ -93,8 +93,8 @@ class KeptNight(NamedTuple):
     """What is kept of one night, as far as it came."""
 
     day: date
-    check: Run | None
-    end: Run | None
+    check: JobRun | None
+    end: JobRun | None
 
     @property
     def verdict(self) -> Night | None:
@@ -119,13 +119,13 @@ def jobs_of(family: str) -> tuple[str, str]:
     return check_job(family), nightly_of(family)
 
 
-def kept_nights(checks: Iterable[Run], ends: Iterable[Run]) -> list[KeptNight]:
+def kept_nights(checks: Iterable[JobRun], ends: Iterable[JobRun]) -> list[KeptNight]:
     check_on, end_on = ({run.date: run for run in found} for found in (checks, ends))
     days = sorted(check_on.keys() | end_on.keys(), reverse=True)
     return [KeptNight(day, check_on.get(day), end_on.get(day)) for day in days]
 
 
-def ended(night: Night, end: Run | None) -> Night:
+def ended(night: Night, end: JobRun | None) -> Night:
     if end is None:
         return night
     if end.state is RunState.FAILED and night.action is Action.RETRAIN:
@@ -133,7 +133,7 @@ def ended(night: Night, end: Run | None) -> Night:
     return night_of(end) or night
 
 
-def night_of(run: Run) -> Night | None:
+def night_of(run: JobRun) -> Night | None:
     """What a finished run made; None for one that is not at its end."""
     if run.state is not RunState.FINISHED or run.record is None:
         return None

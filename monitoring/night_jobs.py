@@ -7,12 +7,12 @@ from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.retrain_slots import ask_turn
-from monitoring.scheduling.runs import Claim, Run
+from monitoring.scheduling.runs import Claim, JobRun
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.errors import IncumbentError
 from project.settings import load
 from project.times import stamp
-from registry.anchoring.anchor import newest_anchor
+from registry.anchoring.chain_anchor import newest_anchor
 from registry.audit import problems
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
@@ -34,7 +34,7 @@ def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
     )
 
 
-def figures(run: Run) -> Figures | None:
+def figures(run: JobRun) -> Figures | None:
     """What /metrics shows of a night."""
     if (night := night_of(run)) is None:
         return None

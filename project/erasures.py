@@ -60,7 +60,7 @@ def text_digest(made: Erasable) -> Digest:
 def texts_of(made: Erasable) -> tuple[str, ...]:
     match made:
         case Row():
-            return made.said
+            return made.texts
         case PreferencePair():
             return made.prompt, made.chosen, made.rejected
         case RatedAnswer():

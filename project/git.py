@@ -38,14 +38,14 @@ def git(
     except FileNotFoundError:
         raise InputError("git is not installed") from None
     except subprocess.TimeoutExpired:
-        raise GitError(f"git {named(arguments)} took more than {longest:g} s") from None
+        raise GitError(f"git {git_verb(arguments)} took more than {longest:g} s") from None
     if done.returncode:
         said = one_line(done.stderr.decode(errors="replace"))[-SHOWN:]
-        raise GitError(f"git {named(arguments)}: {said or f'exit code {done.returncode}'}")
+        raise GitError(f"git {git_verb(arguments)}: {said or f'exit code {done.returncode}'}")
     return done.stdout
 
 
-def named(arguments: Sequence[str]) -> str:
+def git_verb(arguments: Sequence[str]) -> str:
     """The verb of a call, whatever settings stand before it."""
     pairs = zip(("", *arguments), arguments, strict=False)
     return next((word for before, word in pairs if "-c" not in (before, word)), "")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Ended(KeyboardInterrupt):
+class EndedBySignal(KeyboardInterrupt):
     """What a signal raises; the exit code is the one that shells give to its victims."""
 
     def __init__(self, number: int) -> None:
@@ -17,13 +17,13 @@ class Ended(KeyboardInterrupt):
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raise Ended in the block when a signal comes, so that it can clean up; in the main thread.
+    """Raise EndedBySignal in the block at a signal, so that it can clean up; in the main thread.
 
     A signal that the process was started to ignore, as `nohup` does, is still ignored.
     """
 
     def end(number: int, _: object) -> None:
-        raise Ended(number)
+        raise EndedBySignal(number)
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
     minded = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]

@@ -27,7 +27,7 @@ def kept_folder(key: str, target: Path, make: Callable[[Path], None]) -> None:
     """
     cache = users_cache()
     with staged_folder(target) as draft:
-        if cache is not None and taken(cache / key, draft):
+        if cache is not None and take_files(cache / key, draft):
             return
         make(draft)
         if cache is not None:
@@ -44,7 +44,7 @@ def users_cache() -> Path | None:
     return Path(folder).expanduser() / "incumbent" if can_hold_files(folder) else None
 
 
-def taken(kept: Path, draft: Path) -> bool:
+def take_files(kept: Path, draft: Path) -> bool:
     """Whether all files of a kept folder are in the draft now, with the digests that they had."""
     try:
         digests = json.loads((kept / DIGESTS).read_bytes())

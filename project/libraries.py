@@ -65,14 +65,14 @@ def caches() -> dict[str, str]:
         found |= {name: str(folder / below) for name, below in CACHES.items()}
     if not can_hold_files(DVC_SITE_CACHE):
         found["DVC_SITE_CACHE_DIR"] = str(folder / "dvc")
-    if not known(lambda: Path("~").expanduser()):  # DVC and git look for settings in one
+    if not is_answered(lambda: Path("~").expanduser()):  # DVC and git look for settings in one
         found["HOME"] = str(folder / "home")
-    if not known(getuser):  # DVC asks for it
+    if not is_answered(getuser):  # DVC asks for it
         found["USER"] = str(os.getuid())
     return found
 
 
-def known(ask: Callable[[], object]) -> bool:
+def is_answered(ask: Callable[[], object]) -> bool:
     """Whether there is an answer about the user: a bare user id has no name and no home."""
     try:
         ask()

@@ -129,7 +129,7 @@ def letter_hashes(texts: Sequence[str]) -> list[tuple[int, ...]]:
     return [tuple(found[start:end]) for start, end in pairwise(starts.tolist())]
 
 
-def word_print(text: str) -> tuple[int, ...]:
+def word_fingerprint(text: str) -> tuple[int, ...]:
     """The least of them: of one text, where there are no others to compare it with."""
     return folded_hashes(text)[:MOST_WORDS]
 

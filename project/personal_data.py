@@ -103,12 +103,12 @@ ACCOUNTS = frozenset({Kind.IBAN, Kind.CARD, Kind.ID})
 
 
 @dataclass(frozen=True)
-class Found:
+class PersonalDataItem:
     kind: Kind
     text: str
 
 
-def found(text: str, ours: Contacts = NO_CONTACTS) -> list[Found]:
+def find_personal_data(text: str, ours: Contacts = NO_CONTACTS) -> list[PersonalDataItem]:
     """The personal data in a text that is to be shown to others, by kind.
 
     What reaches nobody in particular is left out: addresses at example.com and the like, free lines
@@ -129,7 +129,7 @@ def redact(text: str, ours: Contacts = NO_CONTACTS) -> str:
     return scan(text, ours)[0]
 
 
-def reaches_somebody(one: Found, ours: Contacts) -> bool:
+def reaches_somebody(one: PersonalDataItem, ours: Contacts) -> bool:
     if is_own(one, ours):
         return False
     if one.kind is Kind.EMAIL:
@@ -152,22 +152,22 @@ def reaches_nobody(number: str) -> bool:
     return area in (*FREE_LINES, "555") or fictional
 
 
-def is_own(one: Found, ours: Contacts) -> bool:
+def is_own(one: PersonalDataItem, ours: Contacts) -> bool:
     if one.kind is Kind.EMAIL:
         return ours.have_address(plain(one.text))
     return one.kind is Kind.PHONE and ours.have_phone(plain(one.text))
 
 
-def scan(text: str, ours: Contacts = NO_CONTACTS) -> tuple[str, list[Found]]:
+def scan(text: str, ours: Contacts = NO_CONTACTS) -> tuple[str, list[PersonalDataItem]]:
     """The text with labels, and what they stand for; `ours` is left as it is."""
-    every: list[Found] = []
+    every: list[PersonalDataItem] = []
     # Again, for a label may end what hid its neighbour.
     while (clean := scan_once(text, every, ours)) != text:
         text = clean
     return text, every
 
 
-def scan_once(text: str, every: list[Found], ours: Contacts) -> str:
+def scan_once(text: str, every: list[PersonalDataItem], ours: Contacts) -> str:
     """The text with labels; what they stand for is added to `every`."""
     view = plain(text)  # its places are the text's
     for hint, detectors in DETECTORS:
@@ -177,9 +177,9 @@ def scan_once(text: str, every: list[Found], ours: Contacts) -> str:
                     place
                     for match in pattern.finditer(view)
                     if (place := place_of(match, personal))
-                    and not is_own(Found(kind, text[place]), ours)
+                    and not is_own(PersonalDataItem(kind, text[place]), ours)
                 ]
-                every += [Found(kind, text[place]) for place in places]
+                every += [PersonalDataItem(kind, text[place]) for place in places]
                 text, view = (labelled(one, places, LABELS[kind]) for one in (text, view))
     return text
 

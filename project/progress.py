@@ -94,7 +94,7 @@ def chosen(report: Report, leave: bool) -> AbstractContextManager[Watch]:
     """Who gets the reports: who watches in this process, else a parent process, else people."""
     if watch := WATCHER.get():
         return nullcontext(watch)
-    return to_parent() if os.environ.get(MARK) else drawn(report, leave)
+    return to_parent() if os.environ.get(MARK) else drawn_bar(report, leave)
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def to_parent() -> Iterator[Watch]:
 
 
 @contextmanager
-def drawn(report: Report, leave: bool) -> Iterator[Watch]:
+def drawn_bar(report: Report, leave: bool) -> Iterator[Watch]:
     """A bar on stderr, where there is anything to do."""
     # Imported here so that a command that shows no bar need not wait for it.
     from tqdm import tqdm

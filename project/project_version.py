@@ -49,7 +49,7 @@ def stated(node: yaml.Node | None, key: str, file: Path) -> int:
     return int(node.value)
 
 
-def older_said(version: int) -> str:
+def upgrade_advice(version: int) -> str:
     """What is to be done with an older project."""
     return (
         f"this project is of version {version}, made by an older Incumbent: "

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from project.errors import InputError
-from project.project_version import KEY, PIPELINE, VERSION, older_said, settings_version
+from project.project_version import KEY, PIPELINE, VERSION, settings_version, upgrade_advice
 from project.records.record import Record, read_input
 
 PARAMS = Path("params.yaml")
@@ -91,7 +91,7 @@ def load(model: type[S], path: Path = PARAMS) -> S:
     except InputError as error:
         if version == VERSION or not path.with_name(PIPELINE).exists():  # no project that was made
             raise
-        raise InputError(f"{older_said(version)}; until then: {error}") from None
+        raise InputError(f"{upgrade_advice(version)}; until then: {error}") from None
 
 
 def section(model: type[S], node: yaml.Node | None, path: Path) -> S:

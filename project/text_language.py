@@ -38,7 +38,7 @@ def language_of(text: str) -> str | None:
         return "ja" if HIRAGANA.search(text) else "zh"  # the model takes one for the other
     if "```" in text or "~~~" in text:
         text = FENCED.sub(" ", text)
-    words = [word for word in text.split() if is_said(word)]
+    words = [word for word in text.split() if is_spoken_word(word)]
     said = " ".join(words)[:LONGEST]
     if len(words) < FEWEST_WORDS or len(said) < FEWEST_LETTERS:
         return None
@@ -47,7 +47,7 @@ def language_of(text: str) -> str | None:
 
 
 @lru_cache(50_000)  # rows share most of their words
-def is_said(word: str) -> bool:
+def is_spoken_word(word: str) -> bool:
     return UNSAID.search(word) is None
 
 

@@ -55,7 +55,7 @@ def damaged_database(connection: Connection) -> Iterator[str]:
                 yield f"the database's file is damaged: {found}"
 
 
-def counted(registry: Registry) -> tuple[int, int]:
+def events_and_versions(registry: Registry) -> tuple[int, int]:
     """How many events there are, and versions that were not deleted, in all families."""
     living = select(func.count()).select_from(versions).where(versions.c.deleted.is_(False))
     with registry.engine.connect() as connection:

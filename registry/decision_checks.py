@@ -76,8 +76,8 @@ def refuse_unseen(
     """
     if expected is not None and (champion or 0) != expected:
         raise IncumbentError(
-            f"{named(champion)} is champion now, and {named(expected)} was when this was looked "
-            "at: nothing was changed"
+            f"{version_or_none(champion)} is champion now, and {version_or_none(expected)} was "
+            "when this was looked at: nothing was changed"
         )
     if seen is not None and (made is None or made.decision != seen):
         raise IncumbentError(
@@ -117,7 +117,7 @@ def refuse_one_person(
         )
 
 
-def named(champion: int | None) -> str:
+def version_or_none(champion: int | None) -> str:
     return f"version {champion}" if champion else "no version"
 
 

@@ -28,7 +28,9 @@ def collect(registry: Registry, *, dry_run: bool = True) -> list[Digest]:
     if not dry_run:
         registry.roles.require("promote", registry.actor)
     with writing(registry.engine) as connection:
-        garbage = sorted(set(registry.artifacts.digests()) - named(connection, registry.artifacts))
+        garbage = sorted(
+            set(registry.artifacts.digests()) - needed_artifacts(connection, registry.artifacts)
+        )
         if not dry_run:
             for digest in garbage:
                 registry.artifacts.blobs.delete(digest)
@@ -45,11 +47,11 @@ def forget_folders(registry: Registry, gone: Collection[Digest]) -> None:
     if not old:
         return
     with writing(registry.engine) as connection:
-        for digest in sorted(old - named(connection, artifacts, but=gone)):
+        for digest in sorted(old - needed_artifacts(connection, artifacts, but=gone)):
             artifacts.blobs.delete(digest)
 
 
-def named(
+def needed_artifacts(
     connection: Connection, artifacts: Artifacts, but: Collection[Digest] = ()
 ) -> set[Digest]:
     """Every artifact that a version of any family, an event or a night needs, `but` for nights'

@@ -10,7 +10,7 @@ from project.records.events import DecisionMade, Event, Submission
 from project.records.evidence import Decision, Evidence, Measured
 from project.records.provenance import Provenance
 from project.records.record import Digest, Record
-from registry.adapter_import.lora_config import Origin
+from registry.adapter_import.lora_config import ImportedOrigin
 from registry.reader import RegistryReader
 
 SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events
@@ -25,7 +25,7 @@ class Lineage(Record):
     deleted: bool
     aliases: tuple[str, ...]  # that name it now
     dataset: DatasetVersion | None  # None: imported, the data are not known
-    origin: Origin | None  # None: trained here
+    origin: ImportedOrigin | None  # None: trained here
     provenance: Provenance | None  # None: not recorded
     gate: GateReport | None
     recipe: dict[str, str]  # its settings, as they were in params.yaml; empty where not known
@@ -71,7 +71,7 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
         deleted=deleted,
         aliases=tuple(name for name, n in reader.aliases().items() if n == number),
         dataset=None if imported else DatasetVersion.model_validate(data),
-        origin=Origin.model_validate(data) if imported else None,
+        origin=ImportedOrigin.model_validate(data) if imported else None,
         provenance=reader.provenance(number),
         gate=gate_report(reader, history),
         recipe={} if deleted else settings(reader, version),

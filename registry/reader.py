@@ -37,7 +37,7 @@ from registry.alpha_ledger.look_lines import lines_of, unknown_looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.artifacts.artifact_store import Artifacts
 from registry.artifacts.blobs import Blobs
-from registry.registry_settings import Keys, RegistryParams, current_actor
+from registry.registry_settings import RegistryParams, SigningKeys, current_actor
 from registry.roles import NO_LIMITS, Roles
 from registry.state import CHAMPION, State, fold
 from registry.storage.database import connect
@@ -62,7 +62,7 @@ class RegistryReader:
         artifacts: str | None = None,
         actor: str | None = None,
         roles: Roles | None = None,
-        keys: Keys | None = None,
+        keys: SigningKeys | None = None,
         four_eyes: bool = False,
         announced: Collection[EventKind] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -72,7 +72,7 @@ class RegistryReader:
         self.family = family
         self.actor = actor or current_actor()
         self.roles = roles or NO_LIMITS
-        self.keys = keys or Keys()
+        self.keys = keys or SigningKeys()
         self.announced = announced  # kinds of events that become notices too
         self.four_eyes = four_eyes  # whoever submitted a version may not promote it
         self.clock = clock

@@ -13,7 +13,7 @@ from project.settings import PARAMS, Settings
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"  # of a family or an alias
 
 
-class Keys(Record):
+class SigningKeys(Record):
     """Whose signatures count, and in whose name to sign: files with EC keys in PEM."""
 
     public: tuple[Path, ...] = ()
@@ -54,11 +54,11 @@ class RegistryParams(Settings):
         return os.environ.get("INCUMBENT_ANCHOR") or self.anchor
 
     @property
-    def keys(self) -> Keys:
+    def keys(self) -> SigningKeys:
         """With the private key that $INCUMBENT_SIGNING_KEY names, which no file of ours holds."""
         project = PARAMS.resolve().parent  # where params.yaml is a link, its keys are at its end
         private = os.environ.get("INCUMBENT_SIGNING_KEY")
-        return Keys(
+        return SigningKeys(
             public=tuple(project / key for key in self.public_keys),
             private=Path(private) if private else None,
             required=self.require_signature,

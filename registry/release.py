@@ -11,7 +11,7 @@ from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.records.events import Submission
 from project.records.record import Digest
-from registry.decision_checks import named
+from registry.decision_checks import version_or_none
 from registry.reader import RegistryReader
 from registry.signing.signatures import check_signature
 from registry.storage.event_chain import events_of
@@ -62,6 +62,6 @@ def refuse_moved(connection: Connection, family: str, champion: int | None) -> N
     recorded = moved.version if moved else None
     if recorded != champion:
         raise IncumbentError(
-            f"the alias says that {named(champion)} is champion, the events say {named(recorded)}; "
-            "`incumbent registry verify` tells more"
+            f"the alias says that {version_or_none(champion)} is champion, the events say "
+            f"{version_or_none(recorded)}; `incumbent registry verify` tells more"
         )

@@ -7,23 +7,23 @@ from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from review.access.gate import Gate, gate_of
+from review.access.access_control import AccessControl, gate_of
 from review.access.request_checks import AllowedHost, BodySize, RequestRate, SameSite, WhoIsThere
-from review.challenger import routes as challenger
-from review.data_pages import routes as data_pages
-from review.dossier import routes as dossier
-from review.frame import routes as frame
-from review.frame.errors import HANDLERS, PROBLEMS, broken
+from review.challenger import challenger_routes as challenger
+from review.data_pages import data_routes as data_pages
+from review.dossier import dossier_routes as dossier
+from review.frame import api_routes as frame
+from review.frame.api_routes import SecurityHeaders, api_description
+from review.frame.error_pages import HANDLERS, PROBLEMS, broken
 from review.frame.pages import ASSETS
-from review.frame.routes import SecurityHeaders, api_description
-from review.home import routes as home
-from review.items import routes as items
-from review.nights import routes as nights
-from review.sign_in import routes as sign_in
+from review.home import home_routes as home
+from review.items import item_routes as items
+from review.nights import night_routes as nights
+from review.sign_in import sign_in_routes as sign_in
 from review.site import Site
-from review.versions import routes as versions
+from review.versions import version_routes as versions
 from review.versions.verify_routes import LastCheck
-from review.voting import routes as voting
+from review.voting import voting_routes as voting
 
 # Of all areas, in the order of the navigation.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -40,7 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
-def create_app(site: Site, gate: Gate | None = None) -> FastAPI:
+def create_app(site: Site, gate: AccessControl | None = None) -> FastAPI:
     """All pages of a project, and the same as JSON under /api."""
     gate = gate or gate_of(site)
     app = FastAPI(
@@ -62,7 +62,7 @@ def create_app(site: Site, gate: Gate | None = None) -> FastAPI:
     return app
 
 
-def checks(gate: Gate) -> list[Middleware]:
+def checks(gate: AccessControl) -> list[Middleware]:
     """What a request passes, from the outside to the routes."""
     params = gate.site.params
     return [

@@ -17,8 +17,8 @@ from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
 from monitoring.night_jobs import nightly_job
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from monitoring.signals.signal import Floats
 from monitoring.traffic.traffic_store import TrafficStore
 from project.files import home

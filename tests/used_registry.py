@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from monitoring.night_context import Place as Folder
+from monitoring.night_context import MarkedFolder as Folder
 from monitoring.night_context import settle
 from monitoring.scheduling import outbox, runs
 from monitoring.scheduling.heartbeats import Heartbeat, beat

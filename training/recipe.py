@@ -20,7 +20,7 @@ STEPS: tuple[StepName, ...] = ("domain", "sft", "dpo", "kto")  # in the order in
 P = TypeVar("P", bound=StepParams)
 
 
-class Step(Record, Generic[P]):
+class TrainedStep(Record, Generic[P]):
     """A step that was taken: what it learnt from, and how."""
 
     data: Digest  # of all that it learnt from, in this order
@@ -32,10 +32,10 @@ class Step(Record, Generic[P]):
 
 # The kind of record that each step leaves in a recipe.
 STEP: dict[StepName, Any] = {
-    "domain": Step[DomainParams],
-    "sft": Step[SftParams],
-    "dpo": Step[DpoParams],
-    "kto": Step[KtoParams],
+    "domain": TrainedStep[DomainParams],
+    "sft": TrainedStep[SftParams],
+    "dpo": TrainedStep[DpoParams],
+    "kto": TrainedStep[KtoParams],
 }
 
 
@@ -50,10 +50,10 @@ class Recipe(Record):
     adapter: AdapterParams
     start: Annotated[Digest | None, LATER] = None  # the champion's adapter that it went on from
     system_prompt: Annotated[str | None, LATER] = None  # in front of every row
-    domain: Annotated[Step[DomainParams] | None, LATER] = None
-    sft: Annotated[Step[SftParams] | None, LATER] = None
-    dpo: Annotated[Step[DpoParams] | None, LATER] = None
-    kto: Annotated[Step[KtoParams] | None, LATER] = None
+    domain: Annotated[TrainedStep[DomainParams] | None, LATER] = None
+    sft: Annotated[TrainedStep[SftParams] | None, LATER] = None
+    dpo: Annotated[TrainedStep[DpoParams] | None, LATER] = None
+    kto: Annotated[TrainedStep[KtoParams] | None, LATER] = None
 
     @property
     def taken(self) -> tuple[StepName, ...]:

@@ -11,6 +11,6 @@ def main() -> None:
         return leave_out("sft")
     # Imported here because a step that is left out need not wait for torch.
     from training.steps.run_step import run_step
-    from training.steps.sft_step import curated_rows_lesson
+    from training.steps.sft_step import curated_rows_data
 
-    return run_step("sft", params, curated_rows_lesson)
+    return run_step("sft", params, curated_rows_data)

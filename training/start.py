@@ -26,7 +26,7 @@ from project.records.record import Digest
 from project.settings import PARAMS, line_of, load, parse
 from registry.reader import RegistryReader
 from registry.release import release
-from training.start_record import START_ADAPTER, START_FILE, LearntRows, RowDigest, Start
+from training.start_record import START_ADAPTER, START_FILE, LearntRows, RowDigest, TrainingStart
 from training.training_settings import AdapterParams
 
 Chosen = tuple[AdapterVersion | None, str]  # the version to start from, if any, and why, in words
@@ -38,12 +38,12 @@ def main() -> None:
         if params.start == "champion":
             start = start_here(params, draft / START_ADAPTER.name)
         else:
-            start = Start()
+            start = TrainingStart()
             print("training starts from the base (training.adapter.start)")
         start.write(draft / START_FILE.name)
 
 
-def start_here(params: AdapterParams, folder: Path) -> Start:
+def start_here(params: AdapterParams, folder: Path) -> TrainingStart:
     """As the registry has it, its adapter's files written into a folder, each byte checked.
 
     Raises InputError where the settings are about another base or another shape than the adapter's,
@@ -54,13 +54,13 @@ def start_here(params: AdapterParams, folder: Path) -> Start:
         version, why = starting_version(registry, rows)
         print(f"training starts from {version.label if version else 'the base'}: {why}")
         if version is None:
-            return Start()
+            return TrainingStart()
         release(registry, version.number)
         refuse_other_base(version, base)
         registry.artifacts.copy(version.adapter.files, folder)
         refuse_other_shape(version, folder, params)
         known = known_rows(registry, version.number)
-    return Start(adapter=version.adapter.files, version=version.number, known=known)
+    return TrainingStart(adapter=version.adapter.files, version=version.number, known=known)
 
 
 def starting_version(registry: RegistryReader, rows: Digest) -> Chosen:
@@ -130,7 +130,9 @@ def refuse_other_shape(version: AdapterVersion, folder: Path, params: AdapterPar
     for name, own in shape_of(folder).items():
         wanted = getattr(params, name)
         if own != wanted:
-            problem = f"is {shown(wanted)}, and {version.label} was made with {shown(own)}"
+            problem = (
+                f"is {as_json_text(wanted)}, and {version.label} was made with {as_json_text(own)}"
+            )
             raise misfit(f"training.adapter.{name}", f"{problem}: set it to that")
 
 
@@ -152,7 +154,7 @@ def shape_of(folder: Path) -> dict[str, Any]:
     return shape
 
 
-def shown(value: Any) -> str:
+def as_json_text(value: Any) -> str:
     return json.dumps(value)
 
 

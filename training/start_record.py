@@ -26,7 +26,7 @@ class LearntRows(Record):
         return cls(learnt=tuple(sorted({*before, *map(row_digest, rows)})))
 
 
-class Start(Record):
+class TrainingStart(Record):
     """The champion's adapter, or that of an earlier version; without one it is the bare base."""
 
     adapter: Digest | None = None  # of the folder beside this
@@ -40,4 +40,4 @@ class Start(Record):
 
 def row_digest(row: Row) -> RowDigest:
     """Of prompt and answer: with a better answer it is a new row, whatever its id."""
-    return digest_json(row.said)[:16]
+    return digest_json(row.texts)[:16]

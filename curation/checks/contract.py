@@ -12,9 +12,9 @@ from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.registry import get_expectation_impl
 from pydantic import Field, field_validator, model_validator
 
+from curation.checks.contract_tables import Tables
 from curation.checks.dataset_measures import rows_wanted
 from curation.checks.row_columns import TOLD
-from curation.checks.tables import Tables
 from project.canonical import digest_json
 from project.records.data import Check, Severity
 from project.settings import Settings

@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 
 from curation.checks.embeddings import Looked
 from curation.checks.meaning import answer_fit
-from curation.checks.relevance import Task, gold_share, task_share
-from curation.checks.repeats import NONE, RowTexts, said_often
-from curation.checks.row_columns import Compared
+from curation.checks.relevance import TeachingTask, gold_share, task_share
+from curation.checks.repeats import NONE, RowTexts, frequent_answers
+from curation.checks.row_columns import CheckReferences
 from project.near_duplicates import linked, to_first
 from project.records.data import Split
 from project.unicode_words import words
@@ -33,7 +33,7 @@ DISTINCT_TEXTS = 20_000  # whose words are counted: with more texts the shares o
 
 
 def dataset_table(
-    texts: RowTexts, table: pd.DataFrame, looked: Looked | None, compared: Compared
+    texts: RowTexts, table: pd.DataFrame, looked: Looked | None, compared: CheckReferences
 ) -> pd.DataFrame:
     """One line; what needs an embedder is missing without one."""
     measures: dict[str, float | None] = {
@@ -53,7 +53,9 @@ def dataset_table(
     return pd.DataFrame([{"id": WHOLE} | measures]).astype(unknown)
 
 
-def by_meaning(texts: RowTexts, looked: Looked | None, task: Task) -> dict[str, float | None]:
+def by_meaning(
+    texts: RowTexts, looked: Looked | None, task: TeachingTask
+) -> dict[str, float | None]:
     if looked is None:
         return dict.fromkeys(BY_MEANING)
     found = (
@@ -121,7 +123,7 @@ def cluster_sizes(texts: RowTexts) -> list[int]:
     """Of near-duplicates, by prompt or by answer. Answers of few words join nothing, nor do those
     that each of many rows has word for word: these are names of classes, if there are several.
     """
-    often = said_often(texts.answer_keys)
+    often = frequent_answers(texts.answer_keys)
     named = often if len(often) > 1 else set()
     long = [
         family if len(answer.split()) >= 4 and answer not in named else f"row {i}"
@@ -171,7 +173,7 @@ def percentiles(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def shift(texts: RowTexts, compared: Compared) -> float | None:
+def shift(texts: RowTexts, compared: CheckReferences) -> float | None:
     if not compared.reference:
         return None
     now = [f"{p}\n{c}" for p, c in zip(texts.prompts, texts.completions, strict=True)]
@@ -211,7 +213,7 @@ def word_shift(before: Sequence[str], now: Sequence[str], seed: int = 0) -> floa
     to the two sides by chance (a permutation test).
     """
     draw = np.random.default_rng(seed)
-    sides = [drawn(texts, draw) for texts in (before, now)]
+    sides = [draw_texts(texts, draw) for texts in (before, now)]
     if not all(sides):
         return 0.0
     has = presence([*sides[0], *sides[1]])
@@ -223,7 +225,7 @@ def word_shift(before: Sequence[str], now: Sequence[str], seed: int = 0) -> floa
     return max(0.0, observed - float(by_chance.mean())) if p <= LEVEL else 0.0
 
 
-def drawn(texts: Sequence[str], draw: np.random.Generator) -> list[str]:
+def draw_texts(texts: Sequence[str], draw: np.random.Generator) -> list[str]:
     if len(texts) <= MOST_TEXTS:
         return list(texts)
     return [texts[i] for i in sorted(draw.choice(len(texts), MOST_TEXTS, replace=False).tolist())]

@@ -21,7 +21,7 @@ BATCH = 64
 MOST_CHARS = 2_000  # of a text: embedders of sentences read fewer than these
 
 
-class Embedder:
+class RowEmbedder:
     """Texts in, unit vectors out. The model is loaded when the first text comes."""
 
     def __init__(self, folder: Path) -> None:
@@ -42,10 +42,10 @@ class Embedder:
         return quick_vectors(self.folder)
 
 
-def embedder_if_packaged() -> Embedder | None:
+def embedder_if_packaged() -> RowEmbedder | None:
     """The embedded one; None where its package is missing, which the checks then say."""
     try:
-        return Embedder(locate(ModelChoice(), "embedder"))
+        return RowEmbedder(locate(ModelChoice(), "embedder"))
     except InputError:
         return None
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from curation.checks.contract_tables import Tables
 from curation.checks.gate_message import Advice, advice_on
 from curation.checks.repeats import NONE
 from curation.checks.row_columns import TOLD
-from curation.checks.tables import Tables
 from project.personal_data import redact
 from project.records.data import Check, GateReport
 from project.untrusted_input import one_line
@@ -21,7 +21,7 @@ PRIVATE = ("personal_data", "account_data", "contact_data", "person_name", "secr
 
 
 @dataclass(frozen=True)
-class Example:
+class FailingExample:
     """A failing row; its texts are shortened, and None where they may be private."""
 
     id: str
@@ -36,7 +36,7 @@ class Example:
 @dataclass(frozen=True)
 class Explained:
     advice: Advice
-    examples: tuple[Example, ...]
+    examples: tuple[FailingExample, ...]
 
 
 def explained(report: GateReport, tables: Tables) -> dict[str, Explained]:
@@ -49,16 +49,16 @@ def explained(report: GateReport, tables: Tables) -> dict[str, Explained]:
     }
 
 
-def examples(check: Check, table: pd.DataFrame) -> Iterator[Example]:
+def examples(check: Check, table: pd.DataFrame) -> Iterator[FailingExample]:
     chosen = table[table["id"].isin(check.unwaived)].head(SHOWN)
     for row in chosen.to_dict("records"):
         yield example(row, check.column)
 
 
-def example(row: Mapping[Hashable, Any], column: str | None) -> Example:
+def example(row: Mapping[Hashable, Any], column: str | None) -> FailingExample:
     """A row without its failing value: what is told of it is in words of ours."""
     private = any(row.get(name, NONE) != NONE for name in PRIVATE)
-    return Example(
+    return FailingExample(
         id=row["id"],
         source=row["source"],
         part=row["split"],

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curation.checks.embeddings import Looked, without_common
-from curation.checks.relevance import Task, off_topics
-from curation.checks.repeats import NONE, RowTexts, class_names, robust_scores, said_often
+from curation.checks.relevance import TeachingTask, off_topics
+from curation.checks.repeats import NONE, RowTexts, class_names, frequent_answers, robust_scores
 from curation.kin.text_forms import told_apart
 from project.records.data import Split
 
@@ -123,7 +123,7 @@ def nearest(
     return best, first, second
 
 
-def off_topic(texts: RowTexts, looked: Looked, task: Task) -> list[str | None]:
+def off_topic(texts: RowTexts, looked: Looked, task: TeachingTask) -> list[str | None]:
     """The rows that are far from the gold rows, or without these from all others and the task."""
     which, why = off_topics(texts, looked, task)
     return told_of(texts, looked, places(looked, np.flatnonzero(which)), why)
@@ -135,7 +135,7 @@ def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
     questions, and so do answers of one kind, such as "The result is 12.", which differ in nothing
     that is seen.
     """
-    often = said_often(texts.answer_keys)
+    often = frequent_answers(texts.answer_keys)
     said = [texts.answer_keys[i] for i in looked.places]
     free = [k for k, a in enumerate(said) if a not in often and len(a.split()) >= LEAST_WORDS]
     if len(free) < LEAST_FREE:

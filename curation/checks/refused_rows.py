@@ -12,7 +12,13 @@ import pandas as pd
 from curation.checks.contract import Contract, Expectation, checked
 from curation.checks.relevance import eval_places, leaks
 from curation.checks.repeats import NONE, RowTexts
-from curation.checks.row_columns import Compared, Refused, row_table, texts_of, told
+from curation.checks.row_columns import (
+    CheckReferences,
+    Refused,
+    refusal_reasons,
+    row_table,
+    texts_of,
+)
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.waivers import Waivers, excused_rows, read_waivers
 from curation.curation_settings import ValidateParams
@@ -31,14 +37,14 @@ OF_ONE_ROW = frozenset(
 
 
 @dataclass(frozen=True)
-class Door:
+class RowGate:
     """The contract as it is asked about single rows, and the waivers of what may stay."""
 
     contract: Contract
     waivers: Waivers
 
     @classmethod
-    def here(cls) -> "Door | None":
+    def here(cls) -> "RowGate | None":
         """The project's; None where its settings cannot be read, which stage validate explains."""
         try:
             contract = read_settings(Contract, load(ValidateParams).contract)
@@ -64,7 +70,7 @@ class Door:
         if not rows:
             return {}
         refused = Refused(too_long=frozenset(too_long))
-        compared = Compared(ours=self.waivers.ours, evals=evals, suites=suite_prompts())
+        compared = CheckReferences(ours=self.waivers.ours, evals=evals, suites=suite_prompts())
         texts = texts_of({Split.TRAIN: rows})
         table = row_table(texts, None, replace(compared, refused=refused))
         return self.refused(table[["id", *sorted(OF_ONE_ROW & set(table.columns))]])
@@ -81,7 +87,7 @@ class Door:
         """
         texts = texts_of(parts)
         ids = [row.id for row in texts.rows]
-        clash = told(ids, conflicting, "another answer to the prompt")
+        clash = refusal_reasons(ids, conflicting, "another answer to the prompt")
         table = pd.DataFrame({"id": ids, "conflict_refused": clash})
         found = self.refused(table) if conflicting else {}
         found |= self.leaking(texts, accepted)

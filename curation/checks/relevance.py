@@ -33,7 +33,7 @@ LANGUAGE_ROWS = 200  # of which the language is looked up
 
 
 @dataclass(frozen=True)
-class Task:
+class TeachingTask:
     """What rows are to teach: gold rows as questions and answers, and a sentence."""
 
     gold: Sequence[tuple[str, str]] = ()
@@ -41,7 +41,9 @@ class Task:
     aside: Collection[str] = ()  # sources of rows that are there for something else
 
 
-def off_topics(texts: RowTexts, looked: Looked, task: Task) -> tuple["NDArray[np.bool]", str]:
+def off_topics(
+    texts: RowTexts, looked: Looked, task: TeachingTask
+) -> tuple["NDArray[np.bool]", str]:
     """Which rows of the sample are off the topic, and from what they are far."""
     if (near := gold_nearness(looked, task)) is not None:
         return (near < GOLD_FAR) & of_task(texts, looked, task), "far from the gold rows"
@@ -54,13 +56,13 @@ def off_topics(texts: RowTexts, looked: Looked, task: Task) -> tuple["NDArray[np
     return (robust_scores(near, LEAST_SPREAD) < -FAR) & rare, "far from what the others are about"
 
 
-def gold_share(texts: RowTexts, looked: Looked, task: Task) -> float | None:
+def gold_share(texts: RowTexts, looked: Looked, task: TeachingTask) -> float | None:
     """The share of rows that are about what the gold rows are about; None where these are few."""
     near = gold_nearness(looked, task)
     return None if near is None else share(near >= GOLD_NEAR, of_task(texts, looked, task))
 
 
-def task_share(texts: RowTexts, looked: Looked, task: Task) -> float | None:
+def task_share(texts: RowTexts, looked: Looked, task: TeachingTask) -> float | None:
     """The share of rows that are near the words of the task; None where these are in a language
     that the rows are not in, for embedders of one language see nothing then.
     """
@@ -69,7 +71,7 @@ def task_share(texts: RowTexts, looked: Looked, task: Task) -> float | None:
     return share(task_nearness(looked, task.words) >= TASK_NEAR, of_task(texts, looked, task))
 
 
-def of_task(texts: RowTexts, looked: Looked, task: Task) -> "NDArray[np.bool]":
+def of_task(texts: RowTexts, looked: Looked, task: TeachingTask) -> "NDArray[np.bool]":
     """Which rows of the sample are there for the task."""
     return np.array([texts.rows[i].source not in task.aside for i in looked.places], dtype=bool)
 
@@ -78,7 +80,7 @@ def share(which: "NDArray[np.bool]", among: "NDArray[np.bool]") -> float | None:
     return float(which[among].mean()) if among.any() else None
 
 
-def gold_nearness(looked: Looked, task: Task) -> "NDArray[np.floating] | None":
+def gold_nearness(looked: Looked, task: TeachingTask) -> "NDArray[np.floating] | None":
     """How near each row is to its nearest gold rows, where 1 is what is usual among these."""
     if len(task.gold) < LEAST_GOLD:
         return None

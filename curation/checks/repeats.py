@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # The texts of all rows as they are compared with each other, each thing computed once.
 
 
-def spoken(text: str) -> str:
+def read_aloud(text: str) -> str:
     """A text as it is read aloud: its words, or its signs where it has no words."""
     return " ".join(words(folded(text))) or key(text)
 
@@ -71,7 +71,9 @@ class RowTexts:
 
     @cached_property
     def spoken_pairs(self) -> list[tuple[str, str]]:
-        return list(zip(map(spoken, self.prompts), map(spoken, self.completions), strict=True))
+        return list(
+            zip(map(read_aloud, self.prompts), map(read_aloud, self.completions), strict=True)
+        )
 
 
 def families(keys: Sequence[str], *, few_words: bool) -> list[int]:
@@ -89,12 +91,12 @@ NONE = "none"
 
 def duplicate_ids(texts: RowTexts) -> list[str]:
     ids = [row.id for row in texts.rows]
-    return told(again(ids), "the id of another row")
+    return reasons_where(again(ids), "the id of another row")
 
 
 def repeats(texts: RowTexts) -> list[str]:
     """The rows behind the first one of the same prompt and answer."""
-    return told(again(texts.spoken_pairs), "repeats another row")
+    return reasons_where(again(texts.spoken_pairs), "repeats another row")
 
 
 def near_duplicates(texts: RowTexts) -> list[str]:
@@ -134,7 +136,7 @@ def came_before(values: Sequence[Hashable]) -> Iterator[bool]:
         seen.add(value)
 
 
-def told(which: Sequence[bool], why: str) -> list[str]:
+def reasons_where(which: Sequence[bool], why: str) -> list[str]:
     return [why if one else NONE for one in which]
 
 
@@ -170,7 +172,7 @@ def conflicts(texts: RowTexts) -> list[str]:
     }
     spoken = (answer for _, answer in texts.spoken_pairs)
     which = [pair in mixed for pair in zip(texts.prompt_keys, spoken, strict=True)]
-    return told(which, "another answer to the prompt")
+    return reasons_where(which, "another answer to the prompt")
 
 
 def say_otherwise(one: str, other: str) -> bool:
@@ -199,15 +201,15 @@ def label_conflicts(texts: RowTexts) -> list[str]:
     mixed = with_several(family, [texts.answer_keys[i] for i in named])
     found = {i for i, one in zip(named, family, strict=True) if one in mixed}
     which = [i in found for i in range(len(texts.rows))]
-    return told(which, "another class for nearly the same prompt")
+    return reasons_where(which, "another class for nearly the same prompt")
 
 
 def class_names(answers: Sequence[str]) -> set[str]:
     """Short answers that so many rows have that they are names of classes."""
-    return {one for one in said_often(answers) if 0 < len(one.split()) <= CLASS_WORDS}
+    return {one for one in frequent_answers(answers) if 0 < len(one.split()) <= CLASS_WORDS}
 
 
-def said_often(answers: Sequence[str]) -> set[str]:
+def frequent_answers(answers: Sequence[str]) -> set[str]:
     """Answers that so many rows have that they fit a kind of questions, however long they are."""
     return {answer for answer, count in Counter(answers).items() if count >= CLASS_ROWS}
 

@@ -14,7 +14,7 @@ from curation.checks.meaning import (
     reworded,
     semantic_duplicates,
 )
-from curation.checks.relevance import Task, contaminated, eval_places, leaks
+from curation.checks.relevance import TeachingTask, contaminated, eval_places, leaks
 from curation.checks.repeats import (
     NONE,
     RowTexts,
@@ -50,7 +50,7 @@ NOTHING = Refused()
 
 
 @dataclass(frozen=True)
-class Compared:
+class CheckReferences:
     """Eval items and the suites are known by what they ask."""
 
     ours: Contacts = NO_CONTACTS  # no personal data: the organisation's own
@@ -69,11 +69,11 @@ class Compared:
     seed: int = 0
 
     @property
-    def taught(self) -> Task:
-        return Task(self.gold, self.task, self.aside)
+    def taught(self) -> TeachingTask:
+        return TeachingTask(self.gold, self.task, self.aside)
 
 
-ALONE = Compared()
+ALONE = CheckReferences()
 
 
 # --- row columns ----------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def feature_table(
     parts: Mapping[Split, Sequence[Row]],
     ours: Contacts = NO_CONTACTS,
     refused: Refused = NOTHING,
-    compared: Compared = ALONE,
+    compared: CheckReferences = ALONE,
 ) -> pd.DataFrame:
     """One line a row, in file order, all parts together. `ours` is no personal data."""
     texts = texts_of(parts)
@@ -121,19 +121,21 @@ def texts_of(parts: Mapping[Split, Sequence[Row]]) -> RowTexts:
     return RowTexts([row for row, _ in placed], [split.value for _, split in placed])
 
 
-def looked_at(texts: RowTexts, compared: Compared) -> Looked | None:
+def looked_at(texts: RowTexts, compared: CheckReferences) -> Looked | None:
     """The sample that the embedder looks at; None without an embedder, or without rows."""
     if compared.embed is None or not compared.embedded_rows or not texts.rows:
         return None
     return look(texts.rows, texts.splits, compared.embed, compared.embedded_rows, compared.seed)
 
 
-def row_table(texts: RowTexts, looked: Looked | None, compared: Compared) -> pd.DataFrame:
+def row_table(texts: RowTexts, looked: Looked | None, compared: CheckReferences) -> pd.DataFrame:
     table = plain_columns(texts)
     refused = compared.refused
-    table["too_long"] = told(table["id"], refused.too_long, "longer than base.max_length")
+    table["too_long"] = refusal_reasons(
+        table["id"], refused.too_long, "longer than base.max_length"
+    )
     why = "another answer to the prompt"
-    table["conflict_refused"] = told(table["id"], refused.conflicting, why)
+    table["conflict_refused"] = refusal_reasons(table["id"], refused.conflicting, why)
     columns: dict[str, Sequence[str | None]] = {**from_each(texts, compared.ours)}
     columns |= {name: find(texts) for name, find in FROM_ALL.items()}
     columns |= by_meaning(texts, looked, compared)
@@ -150,7 +152,7 @@ def from_each(texts: RowTexts, ours: Contacts) -> dict[str, list[str]]:
 
 
 def by_meaning(
-    texts: RowTexts, looked: Looked | None, compared: Compared
+    texts: RowTexts, looked: Looked | None, compared: CheckReferences
 ) -> dict[str, Sequence[str | None]]:
     """What an embedder tells, and nothing where there is none; leaks are told by words too."""
     own = eval_places(texts)
@@ -171,7 +173,7 @@ def by_meaning(
     }
 
 
-def some(texts: RowTexts, places: Sequence[int], compared: Compared) -> list[int]:
+def some(texts: RowTexts, places: Sequence[int], compared: CheckReferences) -> list[int]:
     """Of the eval items at most half as many as rows are looked at: the others' words are known."""
     rows, splits = [texts.rows[i] for i in places], [texts.splits[i] for i in places]
     most = max(compared.embedded_rows // 2, 1)
@@ -198,5 +200,5 @@ def plain_columns(texts: RowTexts) -> pd.DataFrame:
     return table
 
 
-def told(ids: Iterable[str], refused: Collection[str], why: str) -> list[str]:
+def refusal_reasons(ids: Iterable[str], refused: Collection[str], why: str) -> list[str]:
     return [why if name in refused else NONE for name in ids]

@@ -35,8 +35,8 @@ from curation.faults.web_leftovers import speaks_of_it, unmarked, without_leftov
 from curation.sources.row_formats import Made
 from project.contacts import NO_CONTACTS, Contacts
 from project.personal_data import scan
-from project.records.assertions import Assertion, Phrases
-from project.records.data import Change, Document, Message, Row
+from project.records.assertion_kinds import Assertion, Phrases
+from project.records.data import Document, Message, Row, TextChange
 from project.records.preferences import PreferencePair
 
 PASSES = 6  # one fault may hide another: an entity is the escape of a tag
@@ -67,9 +67,9 @@ PLAIN = (*FIRST, *LAST)
 MARKED = (*FIRST, ("marks of HTML", unmarked), *LAST)
 
 
-def mended(row: Row) -> tuple[Row, tuple[Change, ...]]:
+def mended(row: Row) -> tuple[Row, tuple[TextChange, ...]]:
     """The row with its texts put right, and what was changed. Mended again, it stays as it is."""
-    changes: list[Change] = []
+    changes: list[TextChange] = []
     found = row
     for _ in range(PASSES):
         before, found = found, mended_once(found, changes)
@@ -78,7 +78,7 @@ def mended(row: Row) -> tuple[Row, tuple[Change, ...]]:
     return row, ()  # made so that it never ends: better left alone
 
 
-def mended_once(row: Row, changes: list[Change]) -> Row:
+def mended_once(row: Row, changes: list[TextChange]) -> Row:
     steps = PLAIN if speaks_of_it(row) else MARKED
     said = {
         field: tuple(mended_message(message, steps, field, row.id, changes) for message in own)
@@ -95,14 +95,14 @@ def mended_message(
     steps: Iterable[tuple[str, Step]],
     field: str,
     row: str,
-    changes: list[Change],
+    changes: list[TextChange],
 ) -> Message:
     """The same one where nothing changes, which is nearly always so. Adds to `changes`."""
     text = message.content
     for why, step in steps:
         if (after := step(text)) != text:
             was, now = around(text, after)
-            changes.append(Change(row=row, field=field, why=why, before=was, after=now))
+            changes.append(TextChange(row=row, field=field, why=why, before=was, after=now))
             text = after
     return message if text is message.content else Message(role=message.role, content=text)
 
@@ -121,7 +121,7 @@ def around(before: str, after: str) -> tuple[str, str]:
     return before[begin : begin + 3 * SHOWN], after[begin : begin + 3 * SHOWN]
 
 
-def changed(changes: Iterable[Change]) -> dict[str, str]:
+def changed(changes: Iterable[TextChange]) -> dict[str, str]:
     """In words what was changed, by the row's id, for a line of outputs/rows.csv."""
     whys: dict[str, list[str]] = {}
     for change in changes:

@@ -31,16 +31,16 @@ from curation.faults.missing_answers import no_answer, no_prompt, unfilled
 from curation.faults.private_data import Finder
 from curation.faults.structure_faults import not_answered, several_in_one
 from curation.faults.unseen import unseen
-from curation.kin.text_forms import capitals_tell_names, said_alike, templates
+from curation.kin.text_forms import capitals_tell_names, repeat_key, templates
 from curation.many_rows import of_many
 from project.contacts import Contacts
 from project.near_duplicates import MIN_WORDS, SHARED_LEAST
-from project.personal_data import found
+from project.personal_data import find_personal_data
 from project.records.data import Message, Row, Split
 from project.unicode_words import folded, words
 
 if TYPE_CHECKING:
-    from curation.checks.refused_rows import Door
+    from curation.checks.refused_rows import RowGate
 
 FEW_BLANKS = 0.1  # of the rows: less than the gate tolerates, for others may leave later
 
@@ -57,7 +57,11 @@ def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
 
 def with_personal_data(rows: Iterable[Row], ours: Contacts) -> list[str]:
     """The ids of rows that seem to hold some, in prompt or answer."""
-    return [row.id for row in rows if found(f"{row.prompt_text}\n{row.completion_text}", ours)]
+    return [
+        row.id
+        for row in rows
+        if find_personal_data(f"{row.prompt_text}\n{row.completion_text}", ours)
+    ]
 
 
 def sifted(
@@ -137,7 +141,7 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
     """Pass on the first of the rows that ask and answer the same, but for case and punctuation."""
     seen: set[tuple[str, str]] = set()
     for row in rows:
-        said = said_alike(row)
+        said = repeat_key(row)
         if said not in seen:
             seen.add(said)
             yield row
@@ -222,7 +226,7 @@ def accepted_of(rows: Iterable[Row], params: CurateParams, but: Collection[str] 
 
 def refused_alone(rows: Sequence[Row], lengths: TokenLengths, limit: int) -> dict[str, str]:
     """Of accepted rows, by id, why the gate would refuse one for what it says."""
-    door = open_door() if rows else None
+    door = row_gate() if rows else None
     if door is None:
         return {}
     long = [c.row for c in lengths.count(rows) if c.prompt + c.completion > limit]
@@ -237,7 +241,7 @@ def refused_beside(
     """
     every = [row for rows in parts.values() for row in rows]
     accepted = {row.id for row in accepted_of(every, params, fixed)}
-    door = open_door() if accepted else None
+    door = row_gate() if accepted else None
     if door is None:
         return {}
     together = conflicting(every) if params.conflicts == "refuse" else []
@@ -246,17 +250,17 @@ def refused_beside(
 
 def excused_leaks(rows: Iterable[Row], waivers: Waivers) -> frozenset[str]:
     """The ids of rows that a person lets stay though they ask what an item or a suite asks."""
-    door = open_door() if waivers.waivers else None
+    door = row_gate() if waivers.waivers else None
     names = door.names("leak", "contaminated") if door else ()
     own = [waiver for waiver in waivers.waivers if waiver.check in names]
     return frozenset(row.id for row in rows if any(one.excuses(row.id) for one in own))
 
 
-def open_door() -> "Door | None":
+def row_gate() -> "RowGate | None":
     # Imported here, for Great Expectations takes seconds, and few datasets have accepted rows.
-    from curation.checks.refused_rows import Door
+    from curation.checks.refused_rows import RowGate
 
-    return Door.here()
+    return RowGate.here()
 
 
 # --- carried items --------------------------------------------------------------------------------
@@ -268,7 +272,7 @@ ANSWER_WORDS = 8  # of an answer: fewer, such as a name or a price, stand in man
 Run = tuple[str, ...]
 
 
-def holding_an_item(texts: Sequence[str], items: Iterable[Row]) -> set[int]:
+def texts_with_an_item(texts: Sequence[str], items: Iterable[Row]) -> set[int]:
     """The positions of the texts in which a paragraph of an item's prompt, or the whole of its
     answer, stands word for word. Letter case and punctuation make no difference.
     """

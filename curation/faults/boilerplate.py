@@ -2,7 +2,7 @@
 
 import re
 
-from curation.faults.looks import Hints, near
+from curation.faults.suspect_words import Hints, near
 from project.records.data import Row
 
 HEAD = 300  # characters in which their first words stand

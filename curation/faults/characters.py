@@ -5,7 +5,7 @@ import unicodedata
 
 import regex
 
-from curation.faults.looks import holds, in_either, without_code, without_quotations
+from curation.faults.suspect_words import holds, in_either, without_code, without_quotations
 from project.records.data import Row
 
 # --- hidden characters ----------------------------------------------------------------------------

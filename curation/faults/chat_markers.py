@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from curation.faults.looks import asked, holds, without_code, without_quotations
+from curation.faults.suspect_words import holds, question_text, without_code, without_quotations
 from project.records.data import Row
 
 # Tokens of templates stand for nothing else, whatever their names are.
@@ -62,7 +62,7 @@ def chat_markers(row: Row) -> str | None:
     if ":" not in answer + prompt and "：" not in answer + prompt:
         return None
     if LABEL.match(answer) or (
-        LABEL.match(asked(row)) and len(row.prompt) == 1 and not TALK.search(prompt)
+        LABEL.match(question_text(row)) and len(row.prompt) == 1 and not TALK.search(prompt)
     ):
         return "a mark of who speaks"
     low = answer.lower()
@@ -111,7 +111,7 @@ ASKS_FOR_IT = re.compile(
 
 
 def echo(row: Row) -> str | None:
-    prompt, answer = asked(row), row.completion_text
+    prompt, answer = question_text(row), row.completion_text
     if len(prompt) > MOST_CHARACTERS or not answer:
         return None
     question, told = normal(prompt), normal(answer[: 2 * len(prompt) + SPARE])
@@ -191,7 +191,7 @@ def loop(row: Row) -> str | None:
     words = WORD.findall(text.lower())
     if len(words) < len(text) / 14 and not text.isascii():
         words = [c for c in text if c.isalpha()]  # a script without blanks
-    if said_twice(words) or runs(words) or any(len(w) > 19 and LETTERS.match(w) for w in words):
+    if is_doubled(words) or runs(words) or any(len(w) > 19 and LETTERS.match(w) for w in words):
         return "the answer repeats itself"
     return "the answer says a sentence again and again" if same_sentences(text) else None
 
@@ -207,7 +207,7 @@ def doubtful(text: str) -> bool:
     return any(text.count(text[at : at + size]) > 2 for at in range(0, len(text) - size, step))
 
 
-def said_twice(words: Sequence[str]) -> bool:
+def is_doubled(words: Sequence[str]) -> bool:
     half = len(words) // 2
     return half >= LEAST and list(words[:half]) == list(words[-half:])
 

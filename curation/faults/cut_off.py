@@ -2,7 +2,7 @@
 
 import re
 
-from curation.faults.looks import asked, is_code
+from curation.faults.suspect_words import is_code, question_text
 from project.records.data import Row
 
 
@@ -23,7 +23,7 @@ def cut_off(row: Row) -> str | None:
         return None
     if ends_open(text) or within_word(row, text):
         return MIDST
-    doubtful = may_end_open(text) or unended(text, asked(row))
+    doubtful = may_end_open(text) or unended(text, question_text(row))
     return MIDST if doubtful and not tells_of_himself(text) else None
 
 

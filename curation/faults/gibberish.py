@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from curation.faults.looks import Look, asked, holds, lowered
+from curation.faults.suspect_words import SuspectWords, holds, lowered, question_text
 from project.records.data import Row
 
 # --- letter pairs ---------------------------------------------------------------------------------
@@ -64,12 +64,12 @@ WANTED = re.compile(
     re.IGNORECASE,
 )
 # Words with letters together that hardly ever are, and words that may be bytes.
-STRANGE = Look(*NEIGHBOURS, tells=lambda word: rare_pairs(word))
-LIKE_BYTES = Look("\\x", "%", tells=lambda word: len(word) >= LONG_WORD)
+STRANGE = SuspectWords(*NEIGHBOURS, tells=lambda word: rare_pairs(word))
+LIKE_BYTES = SuspectWords("\\x", "%", tells=lambda word: len(word) >= LONG_WORD)
 
 
 def gibberish(row: Row) -> str | None:
-    prompt, answer = asked(row), row.completion_text
+    prompt, answer = question_text(row), row.completion_text
     if suspicious(prompt, answer) and (mash(answer) or mash(prompt)):
         return "letters at random"
     if signs(answer) or signs(prompt):

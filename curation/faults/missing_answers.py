@@ -2,7 +2,14 @@
 
 import re
 
-from curation.faults.looks import Look, asked, holds, is_code, without_code, without_quotations
+from curation.faults.suspect_words import (
+    SuspectWords,
+    holds,
+    is_code,
+    question_text,
+    without_code,
+    without_quotations,
+)
 from project.records.data import Row
 
 # What keeps the place of a prompt; an answer may be such a word.
@@ -24,18 +31,22 @@ def no_answer(row: Row) -> str | None:
     text = row.completion_text.strip(UNSEEN)
     if not text:
         return "an empty answer"
-    if not said(text) or bracketed_nothing(text) or noted(text):
+    if not is_more_than_placeholder(text) or bracketed_nothing(text) or noted(text):
         return "a placeholder for an answer"
-    if text.casefold().strip(" .") in AMBIGUOUS and OPEN.match(asked(row)):
+    if text.casefold().strip(" .") in AMBIGUOUS and OPEN.match(question_text(row)):
         return "a placeholder for an answer"
     return None
 
 
 def no_prompt(row: Row) -> str | None:
-    text = asked(row).strip(UNSEEN)
+    text = question_text(row).strip(UNSEEN)
     if not text:
         return "an empty prompt"
-    if not said(text) or noted(text) or (len(text) <= LONGEST and core(text) in PROMPTS):
+    if (
+        not is_more_than_placeholder(text)
+        or noted(text)
+        or (len(text) <= LONGEST and core(text) in PROMPTS)
+    ):
         return "a placeholder for a prompt"
     *before, last = text.rsplit("\n", 1)  # an instruction with nothing to follow it on
     if before and len(last) <= LONGEST and core(LABEL.sub("", last, count=1)) in NO_INPUT:
@@ -108,7 +119,7 @@ LONGEST = 60  # characters of a placeholder
 UNSEEN = " \t\r\n\v\f\u00a0\u3000\u200b\u200c\u200d\u2060\ufeff\u00ad"
 
 
-def said(text: str) -> bool:
+def is_more_than_placeholder(text: str) -> bool:
     """Whether a text says something, and does not only keep the place of one."""
     text = text.strip(UNSEEN)
     if not text or len(text) > LONGEST:
@@ -224,7 +235,9 @@ SIGN = re.compile(r"[\[<%#_{](?:[A-Za-z_]|\()")  # a quick look
 NAMELESS = ("none", "null", "undefined", "nan", "n/a", "name", "[", "{", "<")
 # What stands in a word where any of the patterns matches.
 PIECES = frozenset(sign.lower().split()[0] for signs, _ in MARKED for sign in signs) - {"$"}
-PLACES = Look(*PIECES, *NAMELESS, ".....", odd=lambda word: SIGN.search(word) or word == "$")
+PLACES = SuspectWords(
+    *PIECES, *NAMELESS, ".....", odd=lambda word: SIGN.search(word) or word == "$"
+)
 
 
 # What redaction leaves in the place of a name or a number is no blank.
@@ -232,7 +245,7 @@ REDACTED = re.compile(r"\[(?:email|ip|iban|card|id|phone|person|secret)\]")
 
 
 def unfilled(row: Row) -> str | None:
-    prompt, answer = (REDACTED.sub("…", text) for text in row.said)
+    prompt, answer = (REDACTED.sub("…", text) for text in row.texts)
     if left_open(answer) and not FORMS.search(DOUBLE.sub(" ", prompt)):
         return "a place of a template is left open"
     asks = left_open(prompt, blanks=False)
@@ -249,11 +262,11 @@ def left_open(text: str, *, blanks: bool = True) -> bool:
         return False
     prose = without_code(text)
     if not any(holds(prose, signs) and pattern.search(prose) for signs, pattern in MARKED):
-        return named(prose, blanks=blanks) and not is_code(text)
+        return has_placeholder(prose, blanks=blanks) and not is_code(text)
     return not is_code(text)
 
 
-def named(prose: str, *, blanks: bool) -> bool:
+def has_placeholder(prose: str, *, blanks: bool) -> bool:
     if greets_nobody(prose) or (
         blanks and holds(prose, ("____", ".....")) and BLANKS.search(prose)
     ):

@@ -38,7 +38,7 @@ def not_in_source(row: Row) -> str | None:
 
 
 def says_other_numbers(answer: str, source: str) -> bool:
-    known = {value for values in numbers(source) for value in values} | spoken(source)
+    known = {value for values in numbers(source) for value in values} | numbers_in_words(source)
     said = islice(numbers(answer), MOST_NUMBERS)
     return any(not any(explained(value, known) for value in values) for values in said)
 
@@ -127,7 +127,7 @@ def readings(whole: str, part: str) -> tuple[float, ...]:
     return (value,)
 
 
-def spoken(text: str) -> set[float]:
+def numbers_in_words(text: str) -> set[float]:
     """The values of numbers in words, and of months."""
     found, total, last = set[float](), 0.0, 0.0
     for word in LETTERS.findall(text.lower()):

@@ -9,7 +9,7 @@ from itertools import chain
 
 import regex
 
-from curation.faults.looks import Look, lowered
+from curation.faults.suspect_words import SuspectWords, lowered
 from project.records.data import Row
 
 # --- name cues ------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ REACH = 100  # characters on both sides of what may be a name, in which its cue 
 
 Span = tuple[int, int]  # where it begins and ends
 
-HINTED = Look(tells=lambda word: not HINTS.isdisjoint(WORD.findall(word)))
+HINTED = SuspectWords(tells=lambda word: not HINTS.isdisjoint(WORD.findall(word)))
 
 
 def person_name(row: Row) -> str | None:
@@ -320,14 +320,14 @@ def cued(text: str, hints: frozenset[str], brief: bool) -> Iterator[Span]:
         here = hints.intersection(WORD.findall(text[slice(*place)].lower()))
         for wanted, cue in FULL_CUES if here else ():
             if not wanted.isdisjoint(here):
-                yield from named(cue, text, [place])
+                yield from name_spans(cue, text, [place])
     for wanted, cue in SHORT_CUES:
         if not wanted.isdisjoint(hints):
-            yield from named(cue, text, around(words_among(wanted & hints, text)))
+            yield from name_spans(cue, text, around(words_among(wanted & hints, text)))
     if brief:
-        yield from named(MISTER_CUE, text, whole)
+        yield from name_spans(MISTER_CUE, text, whole)
     if "我" in text or "姓名" in text:
-        yield from named(CHINESE_CUE, text, whole)
+        yield from name_spans(CHINESE_CUE, text, whole)
 
 
 def words_among(wanted: Iterable[str], text: str) -> Iterator[Span]:
@@ -350,7 +350,7 @@ def around(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def named(cue: regex.Pattern[str], text: str, places: Iterable[Span]) -> Iterator[Span]:
+def name_spans(cue: regex.Pattern[str], text: str, places: Iterable[Span]) -> Iterator[Span]:
     for start, end in places:
         for match in cue.finditer(text, start, end):
             if NOT_NAMES.isdisjoint(match["it"].replace("-", " ").split()):

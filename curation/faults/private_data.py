@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from itertools import chain
 
-from curation.faults.looks import Hints, Look
+from curation.faults.suspect_words import Hints, SuspectWords
 from project.contacts import NO_CONTACTS, Contacts
-from project.personal_data import ACCOUNTS, Found, reaches_somebody, scan
+from project.personal_data import ACCOUNTS, PersonalDataItem, reaches_somebody, scan
 from project.records.data import Row
 
 DIGIT = re.compile(r"\d")
@@ -19,7 +19,7 @@ def personal_data(row: Row, ours: Contacts) -> str | None:
     return next((str(one.kind) for one in private(row, ours)), None)
 
 
-def private(row: Row, ours: Contacts) -> Iterator[Found]:
+def private(row: Row, ours: Contacts) -> Iterator[PersonalDataItem]:
     """In the order of the text; contacts of `ours` are none."""
     texts = row.prompt_text, row.completion_text
     if any(map(ADDRESSES.at, texts)) or sum(map(digits, texts)) >= SHORTEST:
@@ -36,12 +36,12 @@ def of_address(word: str) -> bool:
     return word.count(".") > 2 or word.count(":") > 1 or word == "dot" or word[0] in "])"
 
 
-ADDRESSES = Look("@", "at)", "at]", "at}", odd=of_address)
-NUMBERS = Look(odd=DIGIT.search)
+ADDRESSES = SuspectWords("@", "at)", "at]", "at}", odd=of_address)
+NUMBERS = SuspectWords(odd=DIGIT.search)
 
 
 @lru_cache(1)  # several finders ask for the same row
-def scanned(text: str) -> list[Found]:
+def scanned(text: str) -> list[PersonalDataItem]:
     return scan(text)[1]
 
 
@@ -141,7 +141,7 @@ def is_key_like(word: str) -> bool:
     return len(word) >= LONG and bool(DIGIT.search(word) and KEY_LIKE.search(word))
 
 
-LIKE_KEYS = Look(odd=is_key_like)
+LIKE_KEYS = SuspectWords(odd=is_key_like)
 
 
 def keys(text: str) -> Iterator[tuple[str, int, int]]:

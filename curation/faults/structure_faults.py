@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from curation.faults.looks import asked, holds, without_code
+from curation.faults.suspect_words import holds, question_text, without_code
 from project.records.data import Row
 
 # --- broken json ----------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ ASKS_FOR_SUCH = re.compile(
 
 
 def several_in_one(row: Row) -> str | None:
-    prompt, answer = asked(row), row.completion_text
+    prompt, answer = question_text(row), row.completion_text
     if marked_again(prompt, answer):
         return "another instruction in the answer"
     if both_parted(prompt, answer):

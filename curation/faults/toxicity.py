@@ -7,7 +7,7 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-from curation.faults.looks import Look
+from curation.faults.suspect_words import SuspectWords
 from project.records.data import Row
 
 LIST = Path(__file__).with_name("toxic_words.txt")
@@ -45,14 +45,14 @@ def toxicity(row: Row) -> str | None:
 
 def tells(word: str) -> bool:
     """Whether a word between blanks is on the list, or tells most of a phrase of it."""
-    said = [word] if word.isalpha() else spoken(word)
-    return any(map(is_listed, said)) or not listed().phrases.keys().isdisjoint(said)
+    said = [word] if word.isalpha() else lower_words(word)
+    return any(map(is_listed, said)) or not toxic_words().phrases.keys().isdisjoint(said)
 
 
 def hides(word: str) -> bool:
     """Whether a word between blanks is a word of the list that is written in another way."""
-    return any(SPELLED.fullmatch(part) or is_hidden(part) for part in spoken(word)) or (
-        not word.isascii() and any(unspaced in word for unspaced in listed().unspaced)
+    return any(SPELLED.fullmatch(part) or is_hidden(part) for part in lower_words(word)) or (
+        not word.isascii() and any(unspaced in word for unspaced in toxic_words().unspaced)
     )
 
 
@@ -61,8 +61,10 @@ def stands_alone(word: str) -> bool:
     return len(word) == 1 and word.isalpha() and word not in "ai"
 
 
-DOUBTFUL = Look(*DRAWN, tells=tells, odd=hides)
-LETTERS = Look(tells=stands_alone, odd=lambda word: any(map(stands_alone, spoken(word))))
+DOUBTFUL = SuspectWords(*DRAWN, tells=tells, odd=hides)
+LETTERS = SuspectWords(
+    tells=stands_alone, odd=lambda word: any(map(stands_alone, lower_words(word)))
+)
 
 
 def is_toxic(text: str) -> bool:
@@ -70,18 +72,18 @@ def is_toxic(text: str) -> bool:
     if not DOUBTFUL.at(text) and len(LETTERS.at(text)) < 2:
         return False
     text = text.lower()
-    said = spoken(text)
+    said = lower_words(text)
     odd = [word for word in said if not word.isalpha()]
     return (
         has_listed(said)
         or any(map(is_hidden, odd))
         or has_listed(spelled(said, odd))
-        or (not text.isascii() and any(word in text for word in listed().unspaced))
+        or (not text.isascii() and any(word in text for word in toxic_words().unspaced))
         or (any(letters in text for letters in DRAWN) and has_listed(list(map(shortened, said))))
     )
 
 
-def spoken(text: str) -> list[str]:
+def lower_words(text: str) -> list[str]:
     """The words of a text in lower case, without what stands around them."""
     return [word.strip(AROUND).lstrip(MASK) for word in text.translate(PARTED).split()]
 
@@ -89,14 +91,14 @@ def spoken(text: str) -> list[str]:
 def has_listed(said: list[str]) -> bool:
     if any(map(is_listed, said)):
         return True
-    words = listed()
+    words = toxic_words()
     keys = words.phrases.keys() & said
     whole = f" {' '.join(said)} " if keys else ""
     return any(phrase in whole for key in keys for phrase in words.phrases[key])
 
 
 def is_listed(word: str) -> bool:
-    words = listed()
+    words = toxic_words()
     return word in words.whole or (
         word[:BEGINNING] in words.beginnings and word.startswith(words.stems)
     )
@@ -106,7 +108,7 @@ def is_hidden(word: str) -> bool:
     """Whether signs or digits stand for some letters of a word of the list."""
     if word.isalpha() or not 3 <= len(word) <= 30:
         return False
-    return bool(listed().masked.fullmatch(word))
+    return bool(toxic_words().masked.fullmatch(word))
 
 
 def spelled(said: list[str], odd: list[str]) -> list[str]:
@@ -123,7 +125,7 @@ def shortened(word: str) -> str:
 
 
 @cache
-def listed() -> Words:
+def toxic_words() -> Words:
     lines = LIST.read_text(encoding="utf-8").splitlines()
     entries = [line.replace("'", "") for line in lines if line and not line.startswith("#")]
     stems = tuple(entry[:-1] for entry in entries if entry.endswith("*"))

@@ -2,12 +2,12 @@
 
 import re
 
-from curation.faults.looks import Hints, asked, near
+from curation.faults.suspect_words import Hints, near, question_text
 from project.records.data import Row
 
 
 def unseen(row: Row) -> str | None:
-    prompt, answer = asked(row), row.completion_text
+    prompt, answer = question_text(row), row.completion_text
     if any(LEFT.search(near(text, SIGNS, 50)) for text in (prompt, answer)):
         return "a mark where something was left out"
     if any(map(LINKS.found_in, (prompt, answer))) and (why := only_link(prompt, answer)):

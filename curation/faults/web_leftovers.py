@@ -3,7 +3,7 @@
 import html
 import re
 
-from curation.faults.looks import Hints, Look, holds, in_either, near, without_code
+from curation.faults.suspect_words import Hints, SuspectWords, holds, in_either, near, without_code
 from project.records.data import Row
 
 # --- page words -----------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ MIDST = Hints(
 )
 # In lines of links, in lower case.
 BAR_SIGNS = ("|", "·", "•", "›", "»", ">", "/", "facebook", "twitter", "log", "menu", "ookies")
-BARS = Look(*BAR_SIGNS)
+BARS = SuspectWords(*BAR_SIGNS)
 NETWORK = (
     r"(?:facebook|twitter|linkedin|pinterest|whatsapp|instagram|reddit|telegram"
     r"|tumblr|x|social media)"

@@ -53,7 +53,7 @@ def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, i
     kinds: tuple[tuple[str, Iterable[tuple[int, int]]], ...] = (
         (NEARLY, zip(*(places.tolist() for places in near.coords), strict=True)),
         (NAMES, equal(masked[0][:count], masked[0][count:])),
-        (PARTS, holding_long_parts(own, others)),
+        (PARTS, long_part_containment(own, others)),
         (FIGURES, equal(masked[1][:count], masked[1][count:])),
         (SAME, equal(spelt[:count], spelt[count:])),
         (SAME, equal(list(map(unspaced, own)), list(map(unspaced, others)))),
@@ -178,7 +178,7 @@ def kin_of(rows: Sequence[KinTexts], among: Sequence[KinTexts], alone: Collectio
     shared = ([text or i for i, text in enumerate(several)] for several in forms(asked))
     alike: tuple[Sequence[object], ...] = ([row.group for row in rows], *shared)
     whole = [to_first([i if i in alone else own for i, own in enumerate(owns)]) for owns in alike]
-    parts = places_of(holding_long_parts(asked, asked))
+    parts = places_of(long_part_containment(asked, asked))
     of_alone = np.isin(parts[0], list(alone)) | np.isin(parts[1], list(alone))
     return Kin(whole, prompts, answers, chosen(parts, ~of_alone))
 
@@ -242,7 +242,7 @@ BLOCK = 50_000  # texts whose sequences are in memory at once
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def holding_long_parts(own: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
+def long_part_containment(own: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
     """The places of our texts, each with the place of another one of whose sequences of N words it
     holds most. Not where both name things of their own: signatures of functions share parameters.
     """
@@ -253,13 +253,13 @@ def holding_long_parts(own: Sequence[str], others: Sequence[str]) -> list[tuple[
     return [
         (start + place, other)
         for start in range(0, len(own), BLOCK)
-        for place, other in holding(own[start : start + BLOCK], grams, owners, totals)
+        for place, other in containment(own[start : start + BLOCK], grams, owners, totals)
         if own[start + place] is not others[other]
         and not other_names(own[start + place], others[other])
     ]
 
 
-def holding(
+def containment(
     own: Sequence[str],
     grams: NDArray[np.uint64],
     owners: NDArray[np.int64],

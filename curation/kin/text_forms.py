@@ -61,7 +61,7 @@ def templates(texts: Sequence[str], *, names: bool) -> list[str]:
     return ["" if form in common else form for form in found]
 
 
-def said_alike(row: Row) -> tuple[str, str]:
+def repeat_key(row: Row) -> tuple[str, str]:
     """Prompt and answer as they count for the same: rows that share it repeat each other."""
     return key(row.prompt_text), key(row.completion_text)
 

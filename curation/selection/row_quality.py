@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.faults.private_data import Finder
-from curation.selection.selection_file import Quality
+from curation.selection.selection_file import RowQuality
 from project.records.data import Row
 
 FENCE = 1.5  # interquartile ranges: Tukey's rule for what lies far outside
@@ -33,7 +33,7 @@ def qualities(
     losses: Sequence[AnswerLoss],
     tokens: Sequence[int],
     faults: Mapping[str, Finder],
-) -> list[Quality]:
+) -> list[RowQuality]:
     """Of each row [n], given the losses [n] and the lengths [n] of its answer."""
     ordinary = ordinary_lengths(tokens)
     return [
@@ -44,10 +44,10 @@ def qualities(
 
 def quality(
     row: Row, loss: AnswerLoss, ordinary_length: bool, faults: Mapping[str, Finder]
-) -> Quality:
+) -> RowQuality:
     found = tuple(name for name, finder in faults.items() if finder(row))
     ifd = difficulty(loss)
-    return Quality(
+    return RowQuality(
         ifd=None if ifd is None else round(ifd, 4),
         learnable=0.0 if ifd is None or ifd >= 1 else round(ifd, 4),
         length=1.0 if ordinary_length else ODD_LENGTH,

@@ -17,7 +17,7 @@ FOLDER = Path("datasets/selection")  # which stage `curate` depends on
 METHOD = "ifd-coverage-1"  # another rule gets another name
 
 
-class Quality(Record):
+class RowQuality(Record):
     """What a row's quality is made of; each part is between 0 and 1, and they are multiplied."""
 
     ifd: float | None  # what the prompt leaves of the answer's loss; None: the base cannot read it
@@ -37,7 +37,7 @@ class RankedRow(Record):
     id: str
     rank: PositiveInt | None
     quality: float
-    parts: Quality
+    parts: RowQuality
 
 
 class SelectionHead(Record):

@@ -11,8 +11,8 @@ from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.export_records import lone_record
 from curation.sources.row_formats import SHAPES
 from curation.sources.tables.archives import files_in, is_data
-from curation.sources.tables.file_bytes import GZIP, PARQUET, ZIP, readable
 from curation.sources.tables.read_table import read_table, read_tables
+from curation.sources.tables.unpacked_file import GZIP, PARQUET, ZIP, readable
 from project.errors import InputError
 
 Fields = dict[str, Any]

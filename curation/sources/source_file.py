@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import Columns, ExportFields, FileSource
-from curation.faults.missing_answers import said
+from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chats.role_names import RoleNames
 from curation.sources.chats.transcripts import read_transcripts
 from curation.sources.documents.passages import LONGEST, passages, text_blocks
@@ -127,7 +127,7 @@ def documents_of_table(table: Table) -> Iterator[Read]:
 def documents_of(record: TableRow, column: str, file: str) -> Iterator[Read]:
     """The passages of its text. Id and source are the record's own, where it has them as texts."""
     text = as_text(record.fields.get(column))
-    if text is None or not said(text):
+    if text is None or not is_more_than_placeholder(text):
         why = NO_TEXT if text is None else "without a text"
         yield Read(Origin(file=file, line=record.line, why=why))
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import Columns
-from curation.faults.missing_answers import said
+from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chats.chat_shapes import conversation, with_tools_as_text
 from curation.sources.chats.turns import pairs
 from curation.sources.row_formats import Read, complete, turn
@@ -105,9 +105,9 @@ def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
     if None in texts:
         return NO_TEXT
     *asked, answer = (text.strip() for text in texts if text is not None)
-    if not any(map(said, asked)):
+    if not any(map(is_more_than_placeholder, asked)):
         return NO_PROMPT
-    if not said(answer):
+    if not is_more_than_placeholder(answer):
         return NO_ANSWER
     prompt = "\n\n".join(filter(None, [columns.instruction, *asked]))
     return [([*system_turn(columns), *turn("user", prompt)], turn("assistant", answer))]
@@ -130,14 +130,14 @@ def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:
     except ValueError as error:
         return f"no conversation: {error}"
     made = [
-        ([*opening(prompt, columns), *as_turns(prompt)], as_turns((completion,)))
+        ([*settings_prompt_turn(prompt, columns), *as_turns(prompt)], as_turns((completion,)))
         for prompt, completion in found.pairs
-        if said(completion.content)
+        if is_more_than_placeholder(completion.content)
     ]
     return made or (f"no row of a conversation: {found.why}" if found.why else NO_ANSWER)
 
 
-def opening(prompt: tuple[Message, ...], columns: Columns) -> list[Fields]:
+def settings_prompt_turn(prompt: tuple[Message, ...], columns: Columns) -> list[Fields]:
     """The system prompt of the settings, where the conversation has none of its own."""
     return [] if any(message.role == "system" for message in prompt) else system_turn(columns)
 

@@ -16,7 +16,7 @@ from curation.sources.row_formats import read_row
 from curation.splitting.eval_sets import EVAL_SETS, Changes, Extension, accepted_ids
 from curation.splitting.lots import side
 from project.errors import InputError
-from project.near_duplicates import SIMILARITY, near_duplicates, same, word_print
+from project.near_duplicates import SIMILARITY, near_duplicates, same, word_fingerprint
 from project.records.data import Row, Split
 from project.records.record import read_input
 
@@ -40,7 +40,7 @@ class Placed:
     @cached_property
     def prints(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Prompt and answer, as near-duplicates are told by."""
-        return word_print(self.row.prompt_text), word_print(self.row.completion_text)
+        return word_fingerprint(self.row.prompt_text), word_fingerprint(self.row.completion_text)
 
 
 def acceptances(
@@ -64,7 +64,7 @@ def acceptances(
     return found
 
 
-def place(
+def place_batches(
     base: Sequence[tuple[Row, Split]],
     batches: Iterable[Sequence[Row]],
     params: CurateParams,
@@ -104,7 +104,7 @@ def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
         return Placed(row, None, base=False, why=SEEN, near=kept)
     if len({other.part for other in near}) > 1:
         return Placed(row, None, base=False, why=BETWEEN)
-    if any(other.row.said == row.said for other in near):
+    if any(other.row.texts == row.texts for other in near):
         return Placed(row, None, base=False, why=REPEATED)
     if sum(not other.base for other in near) >= (params.max_per_group or len(near) + 1):
         return Placed(row, None, base=False, why=SURPLUS)

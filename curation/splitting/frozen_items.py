@@ -15,7 +15,7 @@ Frozen = Mapping[Split, Items]
 
 
 @dataclass(frozen=True)
-class Standing:
+class FrozenItems:
     """Frozen items as the sources hold them, and what that means for the other rows."""
 
     items: list[tuple[Row, Split]]
@@ -23,7 +23,7 @@ class Standing:
     left_out: dict[str, str] = field(default_factory=dict)  # by id, why
     gone: dict[Split, int] = field(default_factory=dict)  # items that are not there any more
 
-    def without(self, back: Collection[str], near: Sequence[Row]) -> "Standing":
+    def without(self, back: Collection[str], near: Sequence[Row]) -> "FrozenItems":
         """As it is where some of the rows near an item are free."""
         free = [*self.free, *(row for row in near if row.id in back)]
         left_out = {name: why for name, why in self.left_out.items() if name not in back}
@@ -35,9 +35,9 @@ class Standing:
         return set(self.gone)
 
 
-def standing(
+def hold_frozen_items(
     rows: Sequence[Row], frozen: Frozen, params: CurateParams, unfit: Collection[str] = ()
-) -> Standing:
+) -> FrozenItems:
     """Hold the frozen items among the rows; a row that is a near-duplicate of one is left out.
 
     So an item stays, whatever is added, and so does a training row that a new row would tie to an
@@ -45,7 +45,7 @@ def standing(
     an item of the sealed set does not.
     """
     if not frozen:
-        return Standing([], list(rows))
+        return FrozenItems([], list(rows))
     part_of = {name: part for part, items in frozen.items() for name in ids_among(rows, items)}
     known = {row.id: row for row in rows}
     there = [known[name] for name in part_of if name not in unfit]
@@ -60,14 +60,14 @@ def standing(
     }
     held = [(row, part_of[row.id]) for row in there if row.id not in corrected]
     left_out = {
-        row.id: REPEATED if row.said in (item.said for item in items) else NEAR_FROZEN
+        row.id: REPEATED if row.texts in (item.texts for item in items) else NEAR_FROZEN
         for row in others
         if (items := [item for item in near.get(row.id, ()) if item.id not in corrected])
     }
     taken = left_out.keys() | {row.id for row, _ in held}
     found = Counter(part_of[name] for name in corrected | {row.id for row, _ in held})
     gone = {part: len(items) - found[part] for part, items in frozen.items()}
-    return Standing(held, [row for row in rows if row.id not in taken], left_out, gone)
+    return FrozenItems(held, [row for row in rows if row.id not in taken], left_out, gone)
 
 
 def near_items(
@@ -83,7 +83,7 @@ def near_items(
     return found
 
 
-def said_of_frozen(gone: Mapping[Split, int]) -> Iterator[str]:
+def gone_item_lines(gone: Mapping[Split, int]) -> Iterator[str]:
     for part, count in gone.items():
         if count:
             yield (

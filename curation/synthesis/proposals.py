@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from curation.cleaning.sifting import clean
 from curation.faults.private_data import Finder
-from curation.synthesis.wishes import Wish, asked, with_asked
+from curation.synthesis.wishes import Wish, row_question, with_asked
 from project.canonical import digest_json
 from project.contacts import Contacts
 from project.item_prompts import asking_an_item
@@ -19,7 +19,7 @@ from project.near_duplicates import (
     near_duplicates_among,
     word_sets,
 )
-from project.personal_data import found as personal_data
+from project.personal_data import find_personal_data as personal_data
 from project.records.data import Message, Row
 
 # Why a reply is dropped; each reads well behind a number.
@@ -121,7 +121,7 @@ def sifted(
 def wrong(one: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | None:
     """What is wrong with a proposal by itself."""
     if one.wish.kind == "paraphrase":
-        before, after = asked(one.wish.seed), asked(one.row)
+        before, after = row_question(one.wish.seed), row_question(one.row)
         if not fixed(before) <= fixed(after):
             return LOST
         if len(after) > LONGEST * len(before):
@@ -171,7 +171,7 @@ QUOTES = {'"': '"', "“": "”", "'": "'", "«": "»"}
 PART = re.compile(r"\W{0,4}(question|answer)\W{0,3}\d{0,3}\W{0,2}:[\s*]{0,3}", re.IGNORECASE)
 
 
-class Pair(NamedTuple):
+class QuestionAnswer(NamedTuple):
     question: str
     answer: str
 
@@ -183,7 +183,7 @@ def text_in(reply: str) -> str | None:
     return text or None
 
 
-def pair_in(reply: str) -> Pair | None:
+def pair_in(reply: str) -> QuestionAnswer | None:
     """The first question with its answer; None where there is none.
 
     What follows is another pair, of which nobody asked.
@@ -197,7 +197,7 @@ def pair_in(reply: str) -> Pair | None:
     texts = [(name, unquoted("\n".join(lines).strip())) for name, lines in parts]
     for (first, question), (second, answer) in pairwise(texts):
         if (first, second) == ("question", "answer") and question and answer:
-            return Pair(question, answer)
+            return QuestionAnswer(question, answer)
     return None
 
 

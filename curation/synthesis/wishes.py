@@ -59,13 +59,13 @@ def wishes(seeds: Sequence[Row], count: int, kinds: Kinds) -> list[Wish]:
 
 def wish(kind: Kind, seeds: Sequence[Row], i: int) -> Wish:
     if kind == "paraphrase":
-        return Wish(kind, seeds[i], rendered("paraphrase.txt", prompt=asked(seeds[i])))
+        return Wish(kind, seeds[i], rendered("paraphrase.txt", prompt=row_question(seeds[i])))
     shown = [seeds[(i + step) % len(seeds)] for step in range(EXAMPLES)]
-    examples = [{"prompt": asked(row), "completion": row.completion_text} for row in shown]
+    examples = [{"prompt": row_question(row), "completion": row.completion_text} for row in shown]
     return Wish(kind, seeds[i], rendered("new_pair.txt", examples=examples))
 
 
-def asked(row: Row) -> str:
+def row_question(row: Row) -> str:
     """The last thing that was said before the answer."""
     return row.prompt[-1].content
 

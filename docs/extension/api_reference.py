@@ -9,7 +9,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from docs.extension.tables import Line, table
 from review.app import ROUTERS
-from review.frame.routes import Endpoint, api_description, endpoints
+from review.frame.api_routes import ApiEndpoint, api_description, endpoints
 
 HEAD = ("method and path", "takes", "answers with", "what it does")
 
@@ -22,7 +22,7 @@ class ApiReference(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         return [table(HEAD, map(self.line_of, endpoints(api_description(api()))))]
 
-    def line_of(self, endpoint: Endpoint) -> Line:
+    def line_of(self, endpoint: ApiEndpoint) -> Line:
         asked = [nodes.literal("", f"{endpoint.method} {endpoint.path}")]
         takes = ", ".join(f"{one.name} ({one.kind})" for one in endpoint.parameters)
         does = self.parse_inline(told(endpoint), lineno=self.lineno)[0]
@@ -31,7 +31,7 @@ class ApiReference(SphinxDirective):
         return Line((asked, [nodes.Text(takes)], answer, does))
 
 
-def told(endpoint: Endpoint) -> str:
+def told(endpoint: ApiEndpoint) -> str:
     return " ".join((endpoint.description or endpoint.summary).split())
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any
 
-from incumbent.verbs.settings import fields_of, own_settings, parts_of
+from incumbent.verbs.print_settings import fields_of, own_settings, parts_of
 from project.settings import SECTIONS, Settings, model_of
 
 BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}

@@ -15,7 +15,7 @@ from jsonschema.protocols import Validator
 from evaluation.assertions.json_schemas import matches, read_schema, strict_json, valid, validator
 from evaluation.assertions.phrases import there
 from project.errors import InputError
-from project.records.assertions import (
+from project.records.assertion_kinds import (
     Assertion,
     Contains,
     Excludes,

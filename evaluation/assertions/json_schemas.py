@@ -15,7 +15,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from project.errors import InputError
-from project.records.assertions import Matches
+from project.records.assertion_kinds import Matches
 from project.records.record import read_input
 
 # What comes of a part that a "$ref" reaches and that is no schema: nothing looked at it before.
@@ -155,10 +155,12 @@ SECONDS = 5.0  # for one answer
 
 def matches(assertion: Matches, answer: str, seconds: float = SECONDS) -> bool:
     """Whether it is found. Raises InputError for an expression that takes very long."""
-    return found(assertion.pattern, answer, whole=assertion.whole, seconds=seconds)
+    return matches_pattern(assertion.pattern, answer, whole=assertion.whole, seconds=seconds)
 
 
-def found(pattern: str, text: str, *, whole: bool = False, seconds: float = SECONDS) -> bool:
+def matches_pattern(
+    pattern: str, text: str, *, whole: bool = False, seconds: float = SECONDS
+) -> bool:
     """Whether a pattern is found in a text, or is the whole of it.
 
     Raises InputError for what is no regular expression, and for one that takes very long.
@@ -188,7 +190,7 @@ Errors = Iterator[ValidationError]
 
 
 def pattern(validator: Any, wanted: str, value: Any, schema: Any) -> Errors:
-    if validator.is_type(value, "string") and not found(wanted, value, seconds=SECONDS):
+    if validator.is_type(value, "string") and not matches_pattern(wanted, value, seconds=SECONDS):
         yield ValidationError(f"does not match {wanted!r}")
 
 
@@ -197,7 +199,7 @@ def pattern_properties(
 ) -> Errors:
     for key in value if validator.is_type(value, "object") else ():
         for one, inner in wanted.items():
-            if found(one, key, seconds=SECONDS):
+            if matches_pattern(one, key, seconds=SECONDS):
                 yield from validator.descend(value[key], inner, path=key, schema_path=one)
 
 
@@ -205,7 +207,7 @@ def additional_properties(validator: Any, allowed: Any, value: Any, schema: Any)
     for key in value if validator.is_type(value, "object") else ():
         patterns = schema.get("patternProperties", {})
         known = key in schema.get("properties", {})
-        if not known and not any(found(one, key, seconds=SECONDS) for one in patterns):
+        if not known and not any(matches_pattern(one, key, seconds=SECONDS) for one in patterns):
             yield from validator.descend(value[key], allowed, path=key)
 
 

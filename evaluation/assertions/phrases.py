@@ -5,7 +5,7 @@ from typing import Any
 
 import regex
 
-from project.records.assertions import Phrases
+from project.records.assertion_kinds import Phrases
 from project.unicode_words import UNSPACED, plain
 
 QUOTES = str.maketrans("’‘‚´`“”„«»‐‑‒–—−", "'" * 5 + '"' * 5 + "-" * 6)

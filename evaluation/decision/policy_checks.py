@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
-from evaluation.decision.evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.preference_doubts import doubts_on_preference, doubts_on_rubrics
+from evaluation.decision.score_evidence import ALL_ITEMS, PREFERENCE
 from evaluation.decision.statistics import bounds, e_value, holm, p_below
 from evaluation.decision.suite_guards import (
     broken_suite_floors,

@@ -48,7 +48,7 @@ def error(items: int, spread: float, design: float) -> float:
     return spread * sqrt(design / items)
 
 
-def said_of_sealed(
+def sealed_power_line(
     items: int,
     effect: float,
     metric: str,

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from math import sqrt
 
-from evaluation.decision.evidence import PREFERENCE
 from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import PREFERENCE
 from evaluation.decision.statistics import bounds, e_value, least
-from evaluation.decision.votes_needed import Standing, votes_to_settle
+from evaluation.decision.votes_needed import VotesSoFar, votes_to_settle
 from project.records.calibration import BALLOTS, Calibration, wilson_lower
 from project.records.evidence import Evidence, MetricEvidence, PeopleAndJudge
 from registry.alpha_ledger.spending import alpha_at
@@ -117,7 +117,7 @@ def votes_beside_judge(
 ) -> Iterator[str]:
     """How many more items people have to vote on, with this judge and without it."""
     beyond = found.diff - policy.margin(PREFERENCE)
-    standing = Standing(beyond, se=found.se, sd=people.sd, votes=people.votes, items=found.n)
+    standing = VotesSoFar(beyond, se=found.se, sd=people.sd, votes=people.votes, items=found.n)
     more, alone = votes_to_settle(standing, alpha, any_time=policy.preference_test == "e-value")
     if beyond <= 0 or not more:
         return

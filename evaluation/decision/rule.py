@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TypeVar
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import (
     Case,
@@ -16,6 +15,7 @@ from evaluation.decision.policy_checks import (
     unqualified,
 )
 from evaluation.decision.preference_doubts import further_votes
+from evaluation.decision.score_evidence import weigh
 from evaluation.decision.statistics import items_needed
 from evaluation.decision.ways_out import Prospect, more_items
 from project.errors import InputError
@@ -25,7 +25,7 @@ from project.records.scores import ScoreTable
 from registry.alpha_ledger.spending import Look
 
 # Named by every decision. Whoever changes a sentence, a number or a field of the rule or of what
-# it checks leaves the old ones beside it, in RULES of replay.py, and counts on here.
+# it checks leaves the old ones beside it, in RULES of decision_replay.py, and counts on here.
 VERSION = 1
 MOST_LOOKS = 1_000_000
 

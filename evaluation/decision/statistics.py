@@ -19,7 +19,7 @@ LARGEST_EXPONENT = 709  # of e, in a double
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedDifferences:
     """Mean of n item differences in C clusters, with its standard error."""
 
     n: int
@@ -31,7 +31,7 @@ class Paired:
     bootstrap: tuple[float, float]
 
 
-def paired(differences: Array, clusters: Sequence[str]) -> Paired:
+def paired(differences: Array, clusters: Sequence[str]) -> PairedDifferences:
     """Summarise differences [n], items of one cluster being dependent.
 
     SE² = Σ_c (Σ_{i∈c} (d_i − d̄))² / (1 − n_c/n) / n²: the bias-reduced linearisation CR2 of Bell &
@@ -47,7 +47,7 @@ def paired(differences: Array, clusters: Sequence[str]) -> Paired:
     sums = np.bincount(index, weights=differences - mean)
     sizes = np.bincount(index).astype(np.float64)
     variance = float((np.square(sums) / (1 - sizes / n)).sum()) / n**2
-    return Paired(
+    return PairedDifferences(
         n=n,
         clusters=count,
         diff=mean,

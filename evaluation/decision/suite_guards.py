@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from evaluation.decision.evidence import ALL_ITEMS
 from evaluation.decision.metric_evidence import summarise
 from evaluation.decision.policy import Policy, SuiteGuard
+from evaluation.decision.score_evidence import ALL_ITEMS
 from project.errors import InputError
 from project.records.evidence import Evidence, Measured, MetricEvidence, SuiteEvidence
 from project.records.scores import Better, ItemScore

@@ -10,7 +10,7 @@ from evaluation.decision.statistics import LARGEST_EXPONENT, p_above
 
 
 @dataclass(frozen=True)
-class Standing:
+class VotesSoFar:
     """What votes on some of the items say so far, beside a judge's word on all of them."""
 
     difference: float  # people's preference less one half
@@ -43,7 +43,7 @@ def any_time_test(alpha: float) -> Test:
 
 
 def votes_to_settle(
-    standing: Standing, alpha: float, *, any_time: bool
+    standing: VotesSoFar, alpha: float, *, any_time: bool
 ) -> tuple[int | None, int | None]:
     """How many more votes settle who is preferred, if people go on as so far, with this judge, and
     without it on items like these; 0: none is needed. None where votes on all items would not.
@@ -60,7 +60,7 @@ def votes_to_settle(
 
 
 def least_votes(
-    standing: Standing, passes: Test, error: Callable[[int], float], parameters: int
+    standing: VotesSoFar, passes: Test, error: Callable[[int], float], parameters: int
 ) -> int | None:
     """The smallest number of votes from today's on that settles it, whichever way, by halving."""
     difference = abs(standing.difference)

@@ -9,9 +9,9 @@ from math import prod, sqrt
 
 from scipy import stats
 
-from evaluation.decision.evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import early_checks, guard_checks, reach
+from evaluation.decision.score_evidence import PREFERENCE
 from evaluation.decision.statistics import bounds, least
 from project.records.calibration import BALLOTS
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, Verdict
@@ -23,7 +23,7 @@ RECIPE = "another recipe (`incumbent search recipes`, `incumbent search tune`)"
 
 
 @dataclass(frozen=True)
-class Part:
+class DecidingItems:
     """The items that the decision rests on, and the level that a metric must win at there."""
 
     name: str
@@ -36,7 +36,7 @@ def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator
     """Each in a sentence, what helps most first; nothing for a promotion."""
     if decision.verdict is Verdict.PROMOTE:
         return
-    part = Part("dev", "curation.curate.dev_share", policy.qualify, policy.qualify)
+    part = DecidingItems("dev", "curation.curate.dev_share", policy.qualify, policy.qualify)
     measured = evidence.dev
     if decision.opening is not None:
         part = sealed_part(decision, policy)
@@ -55,29 +55,31 @@ def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator
     lost = {name: m for name, m in gating.items() if reach(m, part.level)[1] < 0}
     if lost:
         yield (
-            f"{RECIPE}, more rows or another base: {listed(lost)} got worse on the {part.name} "
-            "items, and more of them would only show it more surely"
+            f"{RECIPE}, more rows or another base: {metric_list(lost)} got worse on the "
+            f"{part.name} items, and more of them would only show it more surely"
         )
     rest = {n: m for n, m in gating.items() if n not in lost and not wins(n, m, policy, part)}
     needed = {n: m for n, m in rest.items() if further({n: m}, policy, part)}
     if needed and (items := further(needed, policy, part)):
         yield (
             f"about {items:,} more {part.name} items, by more rows or a larger "
-            f"{part.share}, if it goes on as so far: {listed(needed)}"
+            f"{part.share}, if it goes on as so far: {metric_list(needed)}"
         )
     if alike := {name: m for name, m in rest.items() if name not in needed}:
         yield (
-            f"more training rows or {RECIPE}: {listed(alike)} is hardly another result than the "
-            f"champion's, and no number of {part.name} items makes it one"
+            f"more training rows or {RECIPE}: {metric_list(alike)} is hardly another result than "
+            f"the champion's, and no number of {part.name} items makes it one"
         )
     if decision.opening is not None:
         yield from what_sealed_items_leave_open(evidence, decision, policy)
 
 
-def sealed_part(decision: Decision, policy: Policy) -> Part:
+def sealed_part(decision: Decision, policy: Policy) -> DecidingItems:
     look = Look(number=decision.opening or 1, budget=decision.budget or policy.alpha)
     level = decision.alpha or policy.alpha
-    return Part("sealed", "curation.curate.sealed_share", level, look.after().level(policy.alpha))
+    return DecidingItems(
+        "sealed", "curation.curate.sealed_share", level, look.after().level(policy.alpha)
+    )
 
 
 def poor_source(evidence: Evidence) -> str | None:
@@ -97,7 +99,7 @@ def by_votes(evidence: Evidence) -> bool:
 
 
 def what_was_lost(
-    evidence: Evidence, decision: Decision, policy: Policy, part: Part
+    evidence: Evidence, decision: Decision, policy: Policy, part: DecidingItems
 ) -> Iterator[str]:
     """What is guarded or has a floor, and was not kept."""
     measured = evidence.dev if decision.opening is None else evidence.sealed
@@ -135,7 +137,7 @@ def what_sealed_items_leave_open(
     if open_guards:
         yield (
             f"more sealed items, by more rows: so few cannot show that enough was kept in "
-            f"{listed(open_guards)}"
+            f"{metric_list(open_guards)}"
         )
     for name, asked_items in policy.critical_slices.items():
         there = [m.n for metric, m in evidence.slices[name].items() if metric in policy.gating]
@@ -146,11 +148,11 @@ def what_sealed_items_leave_open(
             yield f"more training rows of slice {name}, where it got worse"
 
 
-def wins(metric: str, found: MetricEvidence, policy: Policy, part: Part) -> bool:
+def wins(metric: str, found: MetricEvidence, policy: Policy, part: DecidingItems) -> bool:
     return found.se > 0 and reach(found, part.level)[0] > policy.threshold(metric)
 
 
-def further(gating: Measured, policy: Policy, part: Part) -> int | None:
+def further(gating: Measured, policy: Policy, part: DecidingItems) -> int | None:
     """How many more items win these metrics together if they go on as so far; None where too many
     would.
     """
@@ -161,7 +163,7 @@ def further(gating: Measured, policy: Policy, part: Part) -> int | None:
     return needed if needed is not None and needed < MOST else None
 
 
-def listed(metrics: dict[str, MetricEvidence]) -> str:
+def metric_list(metrics: dict[str, MetricEvidence]) -> str:
     """ "rougeL (+0.010 on 30) and preference (−0.100 on 30)"."""
     return " and ".join(f"{name} ({m.diff:+.3f} on {m.n:,})" for name, m in metrics.items())
 

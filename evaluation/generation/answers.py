@@ -68,7 +68,7 @@ class System(Record):
     model: Annotated[str | None, LATER] = None  # that stands for it on a server of any kind
 
 
-class Unit(Record):
+class AnswerUnit(Record):
     """Rows answered together: what the cache keeps, whole or not at all."""
 
     answers: tuple[Answer, ...]
@@ -169,16 +169,16 @@ class Respondent:
         size = max(1, BATCHES * self.batch_size // samples)
         return [ordered[i : i + size] for i in range(0, len(ordered), size)]
 
-    def cached(self, rows: Sequence[Row], samples: int) -> Unit | None:
+    def cached(self, rows: Sequence[Row], samples: int) -> AnswerUnit | None:
         """A unit made before; None also when its file is not as it was written."""
         path = cache_path(self.system, rows, samples)
         kept = self.store.read(path)
         if kept is None:
             return None
         digest, _, body = kept.rstrip(b"\n").partition(b"\n")
-        return Unit.parse(body, path) if digest == digest_bytes(body).encode() else None
+        return AnswerUnit.parse(body, path) if digest == digest_bytes(body).encode() else None
 
-    def make(self, rows: Sequence[Row], samples: int, bar: Bar) -> Unit:
+    def make(self, rows: Sequence[Row], samples: int, bar: Bar) -> AnswerUnit:
         """Generate, score the rows' own completions, keep both."""
         self.model = self.model or self.load()
 
@@ -189,7 +189,7 @@ class Respondent:
         self.keep(unit, rows, samples)
         return unit
 
-    def keep(self, unit: Unit, rows: Sequence[Row], samples: int) -> None:
+    def keep(self, unit: AnswerUnit, rows: Sequence[Row], samples: int) -> None:
         body = unit.canonical()
         kept = b"%b\n%b\n" % (digest_bytes(body).encode(), body)
         self.store.write(cache_path(self.system, rows, samples), kept)
@@ -201,7 +201,7 @@ def answered_unit(
     samples: int,
     clock: Callable[[], float] = perf_counter,
     advance: Callable[[Sequence[Answer], float], None] = lambda answers, seconds: None,
-) -> Unit:
+) -> AnswerUnit:
     """The rows' answers with the scores of their own completions; `advance` gets the answers so
     far, and the seconds that they took.
     """
@@ -212,7 +212,7 @@ def answered_unit(
     seconds = clock() - start
     scored = zip(rows, model.reference_logprobs(rows), strict=True)
     logprobs = {row.id: logprob for row, logprob in scored}
-    return Unit(
+    return AnswerUnit(
         answers=tuple(
             answer.model_copy(update={"reference_logprob": logprobs[answer.item]})
             for answer in answers
@@ -223,7 +223,7 @@ def answered_unit(
 
 def unit_maker(
     load: Callable[[], Model],
-) -> Callable[[Sequence[tuple[Sequence[Row], int]]], Unit]:
+) -> Callable[[Sequence[tuple[Sequence[Row], int]]], AnswerUnit]:
     """What a worker on a cluster does, with a model of its own: a batch is a unit."""
     model = load()
     return lambda asked: answered_unit(model, *asked[0])

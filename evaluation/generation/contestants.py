@@ -7,7 +7,7 @@ from project.paths import ADAPTER, ANSWERS, CHAMPION, NUMERICS
 from project.records.adapters import Adapter, Contestant, Engine, Numerics, Opponent
 
 
-def compared() -> tuple[Contestant, Contestant]:
+def both_contestants() -> tuple[Contestant, Contestant]:
     """Champion and challenger; without a champion the bare base is in its place."""
     return opposing(Opponent.read(CHAMPION)), Adapter.read(ADAPTER).contestant
 

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 from evaluation.assertions.check import holds, with_schemas
 from evaluation.metrics.per_item import PerItem, Values
 from project.errors import InputError
-from project.records.assertions import Assertion
+from project.records.assertion_kinds import Assertion
 
 OWN = TypeAdapter[tuple[Assertion, ...]](tuple[Assertion, ...])
 SliceName = Annotated[str, Field(pattern=r"^[^=]+=")]

@@ -175,7 +175,7 @@ def read_lm_eval(argument: Path) -> SystemLog:
 
 
 @dataclass
-class Document:
+class LoggedDocument:
     """What the rows of one document said so far; there is a row for each filter."""
 
     asked: dict[str, str]
@@ -192,20 +192,20 @@ class Document:
 def samples_of(file: TaskFile, results: Mapping[str, Any]) -> tuple[list[Sample], list[str]]:
     """The samples of a task, and which of its metrics are no numbers. Raises InputError."""
     filters = filter_names(results, file.task)
-    documents: dict[str, Document] = {}
+    documents: dict[str, LoggedDocument] = {}
     odd: set[str] = set()  # metrics that are no numbers
     for number, row in read_rows(file.path):
         if "doc_id" not in row:
             raise InputError("is no sample of lm-eval", file=file.path, line=number, field="doc_id")
         asked = asked_of(row)
-        document = documents.setdefault(str(row["doc_id"]), Document(asked, prompt_of(row)))
+        document = documents.setdefault(str(row["doc_id"]), LoggedDocument(asked, prompt_of(row)))
         name = str(row.get("filter") or nth(filters, document.rows))
         document.rows += 1
         document.add({metric_name(m, name): v for m, v in scores_of(row, odd)}, asked)
     return [sample_of(file.task, *one) for one in documents.items()], sorted(odd)
 
 
-def sample_of(task: str, name: str, document: Document) -> Sample:
+def sample_of(task: str, name: str, document: LoggedDocument) -> Sample:
     return Sample(
         item=f"{task}/{name}",
         task=task,

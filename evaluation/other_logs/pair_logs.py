@@ -7,7 +7,7 @@ from evaluation.other_logs.same_evaluation import (
     ABSENT,
     NOT_WRITTEN,
     SIDES,
-    Choice,
+    ChosenColumns,
     Losses,
     choose,
     count_item,
@@ -79,7 +79,7 @@ def pair_logs(
 
 
 def paired_items(
-    logs: tuple[SystemLog, SystemLog], choice: Choice, losses: Losses
+    logs: tuple[SystemLog, SystemLog], choice: ChosenColumns, losses: Losses
 ) -> Iterator[ItemScore]:
     """All items of which a metric says something; what is missing is counted in `losses`."""
     ours, theirs = ({sample.item: sample for sample in log.samples} for log in logs)
@@ -154,14 +154,16 @@ def score_of(side: Sample | None, metric: str) -> float | None:
     return None if side is None or side.lost else side.metrics.get(metric)
 
 
-def nothing_of(item: str, choice: Choice) -> ItemScore:
+def nothing_of(item: str, choice: ChosenColumns) -> ItemScore:
     """An item that is in neither log."""
     columns = sorted(next(iter(choice.columns.values())))
     zeros = dict.fromkeys(columns, 0.0)
     return ItemScore(item=item, champion=zeros, challenger=zeros, unread=tuple(columns))
 
 
-def notes_on(logs: tuple[SystemLog, SystemLog], choice: Choice, losses: Losses) -> Iterator[str]:
+def notes_on(
+    logs: tuple[SystemLog, SystemLog], choice: ChosenColumns, losses: Losses
+) -> Iterator[str]:
     yield from notes_of_logs(logs)
     yield from choice.notes
     if losses.outside:

@@ -20,7 +20,7 @@ Columns = dict[str, dict[str, str]]  # by task, then by column of the table: the
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenColumns:
     """Columns, which way each is better where it is known, and what was left out."""
 
     columns: Columns
@@ -36,7 +36,7 @@ class Choice:
         return {name: self.better.get(name, "more") for name in dict.fromkeys(names)}
 
 
-def choose(logs: tuple[SystemLog, SystemLog], wanted: Sequence[str]) -> Choice:
+def choose(logs: tuple[SystemLog, SystemLog], wanted: Sequence[str]) -> ChosenColumns:
     """The metrics to compare by. `wanted` are names, and task=name for a task with its own.
 
     Raises InputError with what there is.
@@ -50,7 +50,7 @@ def choose(logs: tuple[SystemLog, SystemLog], wanted: Sequence[str]) -> Choice:
         columns = {task: named_columns(task, there, plain) for task in there}
     else:
         return everything(logs, there)
-    return Choice(columns, directions(logs, columns))
+    return ChosenColumns(columns, directions(logs, columns))
 
 
 def per_task(name: str, tasks: Mapping[str, object]) -> tuple[str, str] | None:
@@ -107,7 +107,9 @@ def have(there: Mapping[str, Sequence[str]]) -> str:
     return f" ({told}{'; …' * (len(there) > len(some))})"
 
 
-def everything(logs: tuple[SystemLog, SystemLog], there: Mapping[str, Sequence[str]]) -> Choice:
+def everything(
+    logs: tuple[SystemLog, SystemLog], there: Mapping[str, Sequence[str]]
+) -> ChosenColumns:
     """All metrics that every sample of every task has, and of which more is better."""
     whole = {task: [m for m in names if everywhere(logs, task, m)] for task, names in there.items()}
     common = [m for m in next(iter(whole.values()), []) if all(m in w for w in whole.values())]
@@ -119,7 +121,7 @@ def everything(logs: tuple[SystemLog, SystemLog], there: Mapping[str, Sequence[s
     left = [m for m in seen if m not in chosen]
     notes = [f"not compared: {', '.join(left)}; choose by --metric"] if left else []
     columns = {task: {m: m for m in chosen} for task in there}
-    return Choice(columns, {m: ways[m] for m in chosen if m in ways}, tuple(notes))
+    return ChosenColumns(columns, {m: ways[m] for m in chosen if m in ways}, tuple(notes))
 
 
 def nothing(there: Mapping[str, Sequence[str]], common: Sequence[str]) -> str:
@@ -172,7 +174,9 @@ def of_tasks(log: SystemLog, tasks: Sequence[str]) -> SystemLog:
     if not tasks:
         return log
     if missing := [task for task in tasks if task not in log.tasks]:
-        raise InputError(f"holds no task {missing[0]!r}, but {listed(log.tasks)}", file=log.path)
+        raise InputError(
+            f"holds no task {missing[0]!r}, but {first_names(log.tasks)}", file=log.path
+        )
     kept = tuple(sample for sample in log.samples if sample.task in tasks)
     return replace(log, samples=kept, absent=0 if len(kept) < len(log.samples) else log.absent)
 
@@ -183,8 +187,8 @@ def refuse_other_tasks(champion: SystemLog, challenger: SystemLog) -> None:
     common = [task for task in ours if task in theirs]
     if not common:
         raise InputError(
-            f"the logs are of different tasks: {listed(ours)} in {champion.path}, {listed(theirs)} "
-            f"in {challenger.path}"
+            f"the logs are of different tasks: {first_names(ours)} in {champion.path}, "
+            f"{first_names(theirs)} in {challenger.path}"
         )
     if odd := [task for task in (*ours, *theirs) if task not in common]:
         chosen = " ".join(f"--task {task}" for task in common[:3])
@@ -202,7 +206,7 @@ def refuse_without_scores(log: SystemLog) -> None:
         raise InputError(f"no sample of it has a score: {counted(kinds)}{notes}", file=log.path)
 
 
-def refuse_unlike(champion: SystemLog, challenger: SystemLog, choice: Choice) -> None:
+def refuse_unlike(champion: SystemLog, challenger: SystemLog, choice: ChosenColumns) -> None:
     """Raise InputError for a task that was asked, or a metric that was scored, in two ways."""
     unlike = (*unlike_tasks(champion, challenger), *unlike_scorers(champion, challenger, choice))
     if unlike:
@@ -219,7 +223,9 @@ def unlike_tasks(champion: SystemLog, challenger: SystemLog) -> Iterator[str]:
                 yield f"{task}: another {name} on either side, {values}: run both the same way"
 
 
-def unlike_scorers(champion: SystemLog, challenger: SystemLog, choice: Choice) -> Iterator[str]:
+def unlike_scorers(
+    champion: SystemLog, challenger: SystemLog, choice: ChosenColumns
+) -> Iterator[str]:
     """Metrics that were scored in another way, by another judge for one."""
     for task, metrics in choice.columns.items():
         for metric in metrics.values():
@@ -237,7 +243,7 @@ def scorer(log: SystemLog, task: str, metric: str) -> str | None:
     return scorers.get(metric) or scorers.get(metric.partition("/")[0])
 
 
-def listed(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

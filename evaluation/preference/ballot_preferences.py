@@ -24,7 +24,7 @@ NO_WINNER = "comparisons in which no answer has most ballots"
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPair:
     """What a ballot was cast on."""
 
     prompt: str
@@ -44,7 +44,7 @@ class KnownTexts:
             texts += one.left_text, one.right_text
         self.by_digest = {answer_digest(text): text for text in texts}
 
-    def shown(self, ballot: Ballot) -> Shown | None:
+    def shown(self, ballot: Ballot) -> ShownPair | None:
         """None where a text is not known, or the ballot is bound to another one."""
         sheet = self.sheets.get((ballot.item, frozenset((ballot.left, ballot.right))))
         own = {sheet.left: sheet.left_text, sheet.right: sheet.right_text} if sheet else {}
@@ -53,7 +53,7 @@ class KnownTexts:
         right = self.answer(ballot.right_answer, own.get(ballot.right))
         if prompt is None or left is None or right is None or left == right:
             return None
-        return Shown(prompt, left, right)
+        return ShownPair(prompt, left, right)
 
     def answer(self, digest: Digest | None, shown: str | None) -> str | None:
         """What a ballot is bound to; where it is bound to nothing, what the sheet shows."""
@@ -69,7 +69,7 @@ def ballot_preferences(
     """
     sheets = [one for path in jsonl(folder / SHEETS.name) for one in VotingPair.read_lines(path)]
     texts, known_items = KnownTexts(sheets, rows), {row.id for row in items}
-    cast: dict[tuple[str, frozenset[str]], list[tuple[Ballot, Shown]]] = defaultdict(list)
+    cast: dict[tuple[str, frozenset[str]], list[tuple[Ballot, ShownPair]]] = defaultdict(list)
     files: dict[tuple[str, frozenset[str]], str] = {}
     for path in ballot_files(folder):
         for ballot in read_ballots(path):
@@ -81,12 +81,17 @@ def ballot_preferences(
                 compared = shown.prompt, frozenset((shown.left, shown.right))
                 cast[compared].append((ballot, shown))
                 files.setdefault(compared, path.name)
-    said = {compared: list(said_by(votes, files[compared])) for compared, votes in cast.items()}
+    said = {
+        compared: list(preferences_of_votes(votes, files[compared]))
+        for compared, votes in cast.items()
+    }
     lost[NO_WINNER] += sum(not found for found in said.values())
     return [one for found in said.values() for one in found]
 
 
-def said_by(votes: Sequence[tuple[Ballot, Shown]], file: str) -> Iterator[Preference]:
+def preferences_of_votes(
+    votes: Sequence[tuple[Ballot, ShownPair]], file: str
+) -> Iterator[Preference]:
     """Of the ballots on two answers: a pair where one has most of them, two negative examples where
     most call both bad, else nothing.
     """
@@ -106,7 +111,7 @@ def said_by(votes: Sequence[tuple[Ballot, Shown]], file: str) -> Iterator[Prefer
         )
 
 
-def chosen(ballot: Ballot, shown: Shown) -> str | None:
+def chosen(ballot: Ballot, shown: ShownPair) -> str | None:
     sides: Mapping[str, str] = {"left": shown.left, "right": shown.right}
     return sides.get(ballot.choice)
 

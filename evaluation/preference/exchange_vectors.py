@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.preference.judge_protocol import AnswerPair, Judgement
 
 ENDS = (".", "!", "?", ":", ";", ")", "]", "}", '"', "'", "`", "”", "’", "»", "…", "。", "！", "？")
 
@@ -70,7 +70,7 @@ class FrozenCosine:
     def __init__(self, vectors: ExchangeVectors) -> None:
         self.vectors = vectors
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
         """For the answer that is nearer to the prompt, surely; equal vectors are a tie."""
         if not comparisons:
             return []

@@ -10,7 +10,7 @@ from evaluation.evaluation_settings import Decoding, JudgedPairsParams, Preferen
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
 from evaluation.generation.systems import respondent
-from evaluation.preference.comparison import Comparison, Judge
+from evaluation.preference.judge_protocol import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from project.bare_base import bare_base
 from project.canonical import digest_folder, digest_json
@@ -58,9 +58,9 @@ def judged_pairs(
     return [pair for _, pair in sorted(sure, key=lambda one: (-one[0], one[1].id))]
 
 
-def comparison(both: TwoAnswers) -> Comparison:
+def comparison(both: TwoAnswers) -> AnswerPair:
     row = both.row
-    return Comparison(item=row.id, prompt=row.prompt_text, champion=both.one, challenger=both.other)
+    return AnswerPair(item=row.id, prompt=row.prompt_text, champion=both.one, challenger=both.other)
 
 
 def pair_of(both: TwoAnswers, judge: str, *, other_won: bool) -> PreferencePair:
@@ -116,7 +116,7 @@ def capped(
 
 def drawn_rows(rows: Iterable[Row], params: JudgedPairsParams) -> list[Row]:
     """As many as the settings say, each drawn by what it says alone."""
-    return sorted(rows, key=lambda row: digest_json(row.said))[: params.rows]
+    return sorted(rows, key=lambda row: digest_json(row.texts))[: params.rows]
 
 
 # --- asked judge ----------------------------------------------------------------------------------

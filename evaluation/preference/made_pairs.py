@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from evaluation.preference.calibration import LIKE_LENGTH
 from evaluation.preference.exchange_vectors import ExchangeVectors
+from evaluation.preference.judge_calibration import LIKE_LENGTH
 from evaluation.preference.preference_pairs import MadePair
-from evaluation.preference.worse_answers import WORSE, drawn
+from evaluation.preference.worse_answers import WORSE, draw_option
 from project.item_prompts import bare
 from project.records.data import Row
 
@@ -33,7 +33,7 @@ def made_pairs(
     rows' answers each is held against. Without `every_kind` a row's answer is made worse in one of
     the ways that are possible, drawn by its id: for a judge that is dear to ask.
     """
-    elsewhere = others_answers(rows, vectors, others)
+    elsewhere = answers_of_other_rows(rows, vectors, others)
     return [
         MadePair(prompt=row.prompt_text, chosen=row.completion_text, rejected=text, kind=kind)
         for row, theirs in zip(rows, elsewhere, strict=True)
@@ -57,10 +57,10 @@ def made_worse(row: Row, *, every_kind: bool) -> list[tuple[str, str]]:
         for kind, worse in WORSE.items()
         if (text := worse(row.completion_text, row.id)) is not None
     ]
-    return found if every_kind or not found else [drawn(found, "kind", row.id)]
+    return found if every_kind or not found else [draw_option(found, "kind", row.id)]
 
 
-def others_answers(
+def answers_of_other_rows(
     rows: Sequence[Row], vectors: ExchangeVectors, count: int
 ) -> Iterator[list[str]]:
     """Of each row so many other rows' answers: of like length first, then to the likest questions.

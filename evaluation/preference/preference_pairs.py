@@ -86,7 +86,7 @@ def pairs_of(given: Iterable[Preference]) -> list[PreferencePair]:
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedExamples:
     """What a reward model learns from negative examples, and how many taught it nothing."""
 
     pairs: list[PreferencePair]
@@ -102,7 +102,7 @@ class Paired:
         return said
 
 
-def pair_negatives(given: Iterable[Preference], rows: Iterable[Row]) -> Paired:
+def pair_negatives(given: Iterable[Preference], rows: Iterable[Row]) -> PairedExamples:
     """Pair each bad answer with the answer of a training row to the same prompt; where no row has
     it, with an answer that was found good. Letter case and white space of a prompt make no
     difference.
@@ -113,7 +113,7 @@ def pair_negatives(given: Iterable[Preference], rows: Iterable[Row]) -> Paired:
     bad = [one for one in rated if not one.label]
     known = [one for one in bad if bare(one.prompt) in good]
     pairs = list(against(known, good))
-    return Paired(pairs, len(bad) - len(known), len(known) - len(pairs))
+    return PairedExamples(pairs, len(bad) - len(known), len(known) - len(pairs))
 
 
 def against(bad: Iterable[RatedAnswer], good: dict[str, str]) -> Iterator[PreferencePair]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
 from evaluation.preference.ballots.ballot_files import answer_digest, preferences, read_ballots
-from evaluation.preference.comparison import Comparison, Judge, Judgement
+from evaluation.preference.judge_protocol import AnswerPair, Judge, Judgement
 from project.records.ballots import Ballot
 from project.records.calibration import BALLOTS, Calibration
 from project.records.record import Digest
@@ -24,7 +24,7 @@ class Ballots:
         self.names = champion, challenger
         self.votes = votes
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
         """Ballots that are bound to other answers than these are left out."""
         answers = {
             (pair.item, name): answer_digest(text)

@@ -17,8 +17,8 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.exchange_vectors import ExchangeVectors, finished
+from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from project.gpu import card_here, device_of
 from project.unicode_words import words
 
@@ -43,7 +43,7 @@ class RewardModel:
         self.model: Rewarding = HeadOnEmbedder(folder, vectors) if head else Classifier(folder)
         self.source = self.model.source
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
         """Bradley–Terry: the logistic function of the difference of rewards. An answer without a
         word loses to one that has some.
         """
@@ -64,7 +64,7 @@ class RewardModel:
         return self.model.rewards(prompts, answers)
 
 
-def says_something(one: Comparison, probability: float) -> float:
+def says_something(one: AnswerPair, probability: float) -> float:
     """The challenger's win probability, where one side alone has words: 1 or 0."""
     ours, theirs = bool(words(one.challenger)), bool(words(one.champion))
     return probability if ours == theirs else float(ours)

@@ -94,14 +94,14 @@ def lead(item: ItemScore, reference: str, champion: str, challenger: str) -> int
     """1 where the challenger clearly keeps more of the reference, −1 where the champion does, and 0
     where neither does, or facts and meaning say different things.
     """
-    facts = clear(kept(challenger, reference) - kept(champion, reference), CLEAR_FACTS)
+    facts = clear(kept_net(challenger, reference) - kept_net(champion, reference), CLEAR_FACTS)
     meaning = clear(
         item.challenger.get(SEMANTIC, 0.0) - item.champion.get(SEMANTIC, 0.0), CLEAR_SEMANTIC
     )
     return 0 if facts == -meaning else facts or meaning
 
 
-def kept(answer: str, reference: str) -> float:
+def kept_net(answer: str, reference: str) -> float:
     """The share of the reference's facts that are kept, less those that are contradicted."""
     found = compare_facts(TextFacts(answer), TextFacts(reference))
     asked = len(found.asked)

@@ -18,7 +18,7 @@ LEAST_WORDS = 5  # a shorter answer says too little for half of it to be worse
 T = TypeVar("T")
 
 
-def drawn(options: Sequence[T], *key: str) -> T:
+def draw_option(options: Sequence[T], *key: str) -> T:
     return options[int(digest_json(list(key)), 16) % len(options)]
 
 
@@ -60,7 +60,7 @@ def wrong_fact(text: str, key: str) -> str | None:
     places = places or [match.span() for match in FACT.finditer(text)]
     if not places:
         return None
-    start, end = drawn(places, "wrong fact", key)
+    start, end = draw_option(places, "wrong fact", key)
     return text[:start] + (changed(text[start:end], key) or "") + text[end:]
 
 
@@ -70,14 +70,14 @@ def changed(fact: str, key: str) -> str | None:
         return fact[: found.start()] + another(found.group(), key) + fact[found.end() :]
     if not NAME.fullmatch(fact):
         return None
-    return drawn([name for name in NAMES if name not in fact], "name", key)
+    return draw_option([name for name in NAMES if name not in fact], "name", key)
 
 
 def another(fact: str, key: str) -> str:
     if fact.isdigit():
         return other_digits(fact, key)
     known = next(words for words in LISTS if fact in words)
-    return drawn([word for word in known if word != fact], "another", key)
+    return draw_option([word for word in known if word != fact], "another", key)
 
 
 def other_digits(digits: str, key: str) -> str:
@@ -85,7 +85,7 @@ def other_digits(digits: str, key: str) -> str:
     at = next((i for i, digit in enumerate(digits) if digit != "0"), len(digits) - 1)
     several = "23456789"  # so that "2 weeks" does not become "1 weeks"
     others = [digit for digit in several if digit != digits[at]]
-    return digits[:at] + drawn(others, "digit", key) + digits[at + 1 :]
+    return digits[:at] + draw_option(others, "digit", key) + digits[at + 1 :]
 
 
 DISCLAIMER = re.compile(
@@ -104,7 +104,7 @@ def missing_disclaimer(text: str, key: str) -> str | None:
     parts = sentences(text)
     warning = [i for i, part in enumerate(parts) if DISCLAIMER.search(part)]
     if len(parts) > 1 and warning:
-        dropped = drawn(warning, "missing disclaimer", key)
+        dropped = draw_option(warning, "missing disclaimer", key)
         return " ".join(part for i, part in enumerate(parts) if i != dropped)
     clause = CONDITION.search(text)
     return f"{text[: clause.start()]}." if clause else None
@@ -146,7 +146,7 @@ def impolite(text: str, key: str) -> str | None:
     bare = upper_first(KIND_WORDS.sub("", text).strip())
     if not bare:
         return None
-    rude = drawn((*RUDE_BEFORE, *RUDE_AFTER), "impolite", key)
+    rude = draw_option((*RUDE_BEFORE, *RUDE_AFTER), "impolite", key)
     return f"{rude} {bare}" if rude in RUDE_BEFORE else f"{bare} {rude}"
 
 
@@ -159,7 +159,7 @@ def cut_off(text: str, key: str) -> str | None:
     words = text.split()
     if len(words) < LEAST_WORDS:
         return None
-    kept = len(words) * drawn(range(35, 70), "cut off", key) // 100
+    kept = len(words) * draw_option(range(35, 70), "cut off", key) // 100
     return " ".join(words[: max(2, kept)]).rstrip(".,;:!?")
 
 
@@ -186,7 +186,7 @@ def generic(text: str, key: str) -> str | None:
     said: list[str] = []
     left = list(GENERIC)
     while left and len(" ".join(said)) < 0.8 * len(text.strip()):
-        chosen = drawn(left, "generic", key, str(len(said)))
+        chosen = draw_option(left, "generic", key, str(len(said)))
         left.remove(chosen)
         said.append(chosen)
     return " ".join(said) if said and " ".join(said) != text.strip() else None

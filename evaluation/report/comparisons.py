@@ -26,22 +26,22 @@ LEFT = (
 )
 
 
-class Choice(Record):
+class ComparisonChoice(Record):
     """A comparison that can be shown."""
 
     number: int  # of the challenger's version; LAST_RUN: of none
     label: str
 
 
-def choices(registry: RegistryReader) -> list[Choice]:
+def choices(registry: RegistryReader) -> list[ComparisonChoice]:
     """Newest first; what the last run left only where it was not kept with a version."""
     kept = kept_versions(registry.family)
-    found = [Choice(number=n, label=f"{registry.family} v{n}") for n in kept]
+    found = [ComparisonChoice(number=n, label=f"{registry.family} v{n}") for n in kept]
     left = left_by_stages(registry)
     if left is None or left in kept:
         return found
     label = f"{registry.family} v{left}" if left else "the last run, not submitted"
-    return [Choice(number=left, label=label), *found]
+    return [ComparisonChoice(number=left, label=label), *found]
 
 
 def left_by_stages(registry: RegistryReader) -> int | None:

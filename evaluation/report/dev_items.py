@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
 
-from evaluation.decision.evidence import better_of
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import better_of
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.scoring.score_table import read_scores
 from project.files import home, write_lines
@@ -24,7 +24,7 @@ from project.records.scores import Better, Flags, ItemScore
 from project.settings import load
 
 
-class Comparison(Record):
+class DevComparison(Record):
     """Who was compared on dev, and which way each metric is better."""
 
     version: int | None  # of the challenger; None: nobody submitted it yet
@@ -44,7 +44,7 @@ class DevItem(Record):
 
 
 class DevItems(Record):
-    comparison: Comparison
+    comparison: DevComparison
     items: tuple[DevItem, ...]
 
     @classmethod
@@ -53,7 +53,7 @@ class DevItems(Record):
         first, *lines = read_input(path).split(b"\n")
         items = [(number, line) for number, line in enumerate(lines, start=2) if line]
         return cls(
-            comparison=Comparison.parse(first, path, 1),
+            comparison=DevComparison.parse(first, path, 1),
             items=tuple(DevItem.parse(line, path, number) for number, line in items),
         )
 
@@ -86,7 +86,7 @@ def measured(version: int | None) -> DevItems:
     of_item = {one.item: one for one in item_means(scores.items)}
     odd = flags_by_item(Flags.read(SCORES / f"{Split.DEV}.flags.json"))
     return DevItems(
-        comparison=Comparison(
+        comparison=DevComparison(
             version=version,
             opponent=Opponent.read(CHAMPION),
             better={m: w for m, w in better_of(scores, policy).items() if m in scores.metrics},
@@ -119,9 +119,9 @@ def flags_by_item(flags: Flags) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def kept_comparison(path: Path) -> Comparison:
+def kept_comparison(path: Path) -> DevComparison:
     """Raises InputError for a file that is gone or says something else."""
-    return Comparison.parse(next(lines_of(path), b""), path, 1)
+    return DevComparison.parse(next(lines_of(path), b""), path, 1)
 
 
 def kept_item(path: Path, item: str) -> DevItem | None:

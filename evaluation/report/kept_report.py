@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Annotated
 
 from evaluation.decision.policy import Policy
-from evaluation.report.report_data import Example, ReportData
+from evaluation.report.report_data import AnswerExample, ReportData
 from evaluation.report.report_page import Scored, histogram, items_shown
 from project.errors import InputError
 from project.files import home
-from project.records.assertions import RowAssertions
+from project.records.assertion_kinds import RowAssertions
 from project.records.data import Message
 from project.records.evidence import Decision, Evidence
 from project.records.preferences import PreferencePair
 from project.records.record import LATER, Digest, Record
 
 
-class Spread(Record):
+class DifferenceSpread(Record):
     """How one metric's item differences spread, from −end to +end."""
 
     metric: str
@@ -32,7 +32,7 @@ class Spread(Record):
 class KeptReport(Record):
     decision: Digest  # that it was written for
     seconds: dict[str, float | None]  # that an answer took each system
-    spreads: tuple[Spread, ...]
+    spreads: tuple[DifferenceSpread, ...]
     odd: dict[str, int]  # items about which something is odd, by what it is
 
 
@@ -56,7 +56,7 @@ def kept_report(
         decision=decision.digest,
         seconds=dict(seconds),
         spreads=tuple(
-            Spread(
+            DifferenceSpread(
                 metric=chart.metric,
                 counts=tuple(chart.counts),
                 end=chart.end,
@@ -107,7 +107,7 @@ class Correction(Record):
     about: BadAnswer
 
 
-def bad(examples: Sequence[Example], count: int) -> list[tuple[str, Example]]:
+def bad(examples: Sequence[AnswerExample], count: int) -> list[tuple[str, AnswerExample]]:
     """The `count` dev items with the worst answers, and with those that lost most to the champion.
 
     Alternately of both kinds, each item once, with why it is there.
@@ -116,7 +116,7 @@ def bad(examples: Sequence[Example], count: int) -> list[tuple[str, Example]]:
     regressed = sorted(
         (example for example in examples if example.gain < 0), key=lambda e: (e.gain, e.row.id)
     )
-    found: dict[str, tuple[str, Example]] = {}
+    found: dict[str, tuple[str, AnswerExample]] = {}
     for i in range(len(worst)):
         for why, ordered in (("regressed", regressed), ("worst", worst)):
             if i < len(ordered) and len(found) < count:
@@ -124,7 +124,7 @@ def bad(examples: Sequence[Example], count: int) -> list[tuple[str, Example]]:
     return list(found.values())
 
 
-def correction(why: str, example: Example) -> Correction:
+def correction(why: str, example: AnswerExample) -> Correction:
     row = example.row
     return Correction(
         prompt=row.prompt,
@@ -142,7 +142,7 @@ def correction(why: str, example: Example) -> Correction:
     )
 
 
-def negative(example: Example) -> PreferencePair:
+def negative(example: AnswerExample) -> PreferencePair:
     """The bad answer as what a preference model should reject."""
     row = example.row
     return PreferencePair(

@@ -4,9 +4,9 @@ import difflib
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from evaluation.decision.evidence import better_of
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import better_of
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of
@@ -19,7 +19,7 @@ from project.settings import load
 Words = tuple[tuple[str, bool], ...]  # a word, and whether the other answer lacks it
 
 
-class Example(Record):
+class AnswerExample(Record):
     row: Row
     champion: str
     challenger: str
@@ -48,7 +48,7 @@ class ReportData(Record):
     opponent: Opponent
     dev: tuple[ItemScore, ...]
     flags: Flags
-    examples: tuple[Example, ...]
+    examples: tuple[AnswerExample, ...]
 
 
 def read_report_data() -> ReportData:
@@ -62,7 +62,7 @@ def read_report_data() -> ReportData:
     )
 
 
-def read_examples(dev: ScoreTable, policy: Policy) -> tuple[Example, ...]:
+def read_examples(dev: ScoreTable, policy: Policy) -> tuple[AnswerExample, ...]:
     """The dev items with what both sides answered, to be sorted by the gating metrics."""
     answers = {
         side: {a.item: a.text for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
@@ -72,7 +72,7 @@ def read_examples(dev: ScoreTable, policy: Policy) -> tuple[Example, ...]:
     scored = {name: way for name, way in better_of(dev, policy).items() if name in dev.metrics}
     better = {name: scored[name] for name in policy.gating if name in scored} or scored
     return tuple(
-        Example(
+        AnswerExample(
             row=row,
             champion=answers[Role.CHAMPION][row.id],
             challenger=answers[Role.CHALLENGER][row.id],

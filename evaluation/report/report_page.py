@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import regex
 
-from evaluation.decision.evidence import ALL_ITEMS
 from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach, unqualified
+from evaluation.decision.score_evidence import ALL_ITEMS
 from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
-from evaluation.report.report_data import Example, ReportData, Words, differing
+from evaluation.report.report_data import AnswerExample, ReportData, Words, differing
 from evaluation.report.right_answers import costs, right_lines, saving, unchecked
 from evaluation.report.suite_lines import suite_lines
 from project.html import render
@@ -129,7 +129,7 @@ def items_shown(decision: Decision, material: ReportData, sealed: Scored | None)
     return material.dev, material.flags
 
 
-def shown(examples: Sequence[Example]) -> Sequence[Example]:
+def shown(examples: Sequence[AnswerExample]) -> Sequence[AnswerExample]:
     return examples[:SHOWN]
 
 

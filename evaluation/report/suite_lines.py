@@ -10,7 +10,7 @@ from project.records.evidence import Evidence, Measured, MetricEvidence, SuiteEv
 
 
 @dataclass(frozen=True)
-class Against:
+class BoundedDifference:
     """How much better the challenger is than somebody, with one-sided bounds."""
 
     found: MetricEvidence
@@ -24,8 +24,8 @@ class SuiteLine:
 
     part: str
     metric: str
-    champion: Against
-    base: Against | None  # None: the champion is the bare base
+    champion: BoundedDifference
+    base: BoundedDifference | None  # None: the champion is the bare base
     guard: SuiteGuard | None  # on all items alone
     smallest: float  # loss that so many items find in most cases
 
@@ -57,14 +57,14 @@ def lines_of(
 
 def against_base(
     base: Mapping[str, Measured] | None, part: str, metric: str, alpha: float
-) -> Against | None:
+) -> BoundedDifference | None:
     measured = (base or {}).get(part, {})
     return against(measured[metric], alpha) if metric in measured else None
 
 
-def against(found: MetricEvidence, alpha: float) -> Against:
+def against(found: MetricEvidence, alpha: float) -> BoundedDifference:
     lower, upper = reach(found, alpha)
-    return Against(found=found, lower=lower, upper=upper)
+    return BoundedDifference(found=found, lower=lower, upper=upper)
 
 
 def smallest_loss(items: int, alpha: float, chance: float = USUAL) -> float:

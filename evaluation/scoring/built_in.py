@@ -41,7 +41,7 @@ SCORERS = {
 }
 
 
-class Column(NamedTuple):
+class ScorerColumn(NamedTuple):
     """One entry an item: its type, as `datasets` names it, and where it comes from."""
 
     type: str
@@ -49,19 +49,19 @@ class Column(NamedTuple):
 
 
 COLUMNS = {
-    "prompts": Column("string", lambda row, _: row.prompt_text),
-    "predictions": Column("string", lambda _, answer: answer.text),
-    "references": Column("string", lambda row, _: row.completion_text),
-    "prompt_tokens": Column("int64", lambda _, answer: answer.prompt_tokens),
+    "prompts": ScorerColumn("string", lambda row, _: row.prompt_text),
+    "predictions": ScorerColumn("string", lambda _, answer: answer.text),
+    "references": ScorerColumn("string", lambda row, _: row.completion_text),
+    "prompt_tokens": ScorerColumn("int64", lambda _, answer: answer.prompt_tokens),
     # Generated, the end token included.
-    "tokens": Column("int64", lambda _, answer: answer.tokens),
+    "tokens": ScorerColumn("int64", lambda _, answer: answer.tokens),
     # What has to hold for the answer, as a list in JSON, and the slices, as an object in JSON.
-    "assertions": Column("string", lambda row, _: row.assertions_text),
-    "slices": Column("string", lambda row, _: canonical_json(row.slices).decode()),
+    "assertions": ScorerColumn("string", lambda row, _: row.assertions_text),
+    "slices": ScorerColumn("string", lambda row, _: canonical_json(row.slices).decode()),
     # Mean log-probability of a reference token, in nats.
-    "reference_logprobs": Column("float64", lambda _, answer: answer.reference_logprob),
+    "reference_logprobs": ScorerColumn("float64", lambda _, answer: answer.reference_logprob),
     # Of the reference as the system reads it, the end token included.
-    "reference_tokens": Column("int64", lambda _, answer: answer.reference_tokens),
+    "reference_tokens": ScorerColumn("int64", lambda _, answer: answer.reference_tokens),
 }
 
 

@@ -26,7 +26,7 @@ from project.errors import InputError
 from project.model_pins import pinned_folder
 from project.paths import EMBEDDER
 from project.records.adapters import ModelPin
-from project.records.assertions import Phrases, Text
+from project.records.assertion_kinds import Phrases, Text
 from project.records.data import Message, Row
 from project.records.preferences import Item, read_items
 from project.records.scores import Better
@@ -40,7 +40,7 @@ Vector = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Said:
+class ConsistencyAnswer:
     """An answer, and what is known of it."""
 
     text: str
@@ -53,17 +53,17 @@ class Said:
         return TextFacts(self.text)
 
 
-def said_words(answer: str) -> tuple[str, ...]:
+def answer_words(answer: str) -> tuple[str, ...]:
     return tuple(words(answer))
 
 
-def agreement(one: Said, other: Said) -> float:
+def agreement(one: ConsistencyAnswer, other: ConsistencyAnswer) -> float:
     """How far two answers say the same, in [0, 1]: the cosine of their embeddings, less as much of
     it as their facts contradict each other; 0 where one of them says nothing.
     """
     if not (one.counts and other.counts):
         return 0.0
-    if said_words(one.text) == said_words(other.text):
+    if answer_words(one.text) == answer_words(other.text):
         return 1.0
     near = min(1.0, max(0.0, float(np.dot(one.vector, other.vector))))
     return near * (1 - fmean(contradictions(one.facts, other.facts)))
@@ -93,7 +93,7 @@ def different(phrasings: tuple[str, ...]) -> tuple[str, ...]:
     return phrasings
 
 
-class Question(Item):
+class PhrasedQuestion(Item):
     """One question in several phrasings."""
 
     phrasings: Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(different)]
@@ -126,7 +126,7 @@ class Consistency:
         CORRECT: "more",
     }
 
-    def questions(self) -> list[Question]:
+    def questions(self) -> list[PhrasedQuestion]:
         return read_questions(FOLDER)
 
     def rows(self) -> list[Row]:
@@ -144,9 +144,9 @@ class Consistency:
         ]
 
 
-def read_questions(folder: Path) -> list[Question]:
+def read_questions(folder: Path) -> list[PhrasedQuestion]:
     """The questions of a folder. Raises InputError naming file, line and field."""
-    found = list(read_items(folder, Question))
+    found = list(read_items(folder, PhrasedQuestion))
     if found and len(found) < FEWEST:
         place = found[0][1]
         problem = "one question is no suite: what a model answers to anything would pass"
@@ -155,7 +155,7 @@ def read_questions(folder: Path) -> list[Question]:
 
 
 def score(
-    questions: Sequence[Question],
+    questions: Sequence[PhrasedQuestion],
     answers: Mapping[str, str],
     embed: Embed,
     refusals: Sequence[str] = (),
@@ -173,12 +173,12 @@ def score(
         for row in question.rows:
             text, right = answers[row.id], question.is_right(answers[row.id])
             counts = right or says_something(row.prompt_text, text, stock, refusals)
-            said.append(Said(text, vectors[row.id], right, counts))
+            said.append(ConsistencyAnswer(text, vectors[row.id], right, counts))
         found[question.id] = values_of(question, said)
     return found
 
 
-def values_of(question: Question, said: Sequence[Said]) -> dict[str, float]:
+def values_of(question: PhrasedQuestion, said: Sequence[ConsistencyAnswer]) -> dict[str, float]:
     values = {
         CONSISTENCY: fmean(agreement(*pair) for pair in combinations(said, 2)),
         ANSWERED: fmean(one.counts for one in said),
@@ -187,11 +187,11 @@ def values_of(question: Question, said: Sequence[Said]) -> dict[str, float]:
 
 
 def stock_answers(
-    questions: Sequence[Question], answers: Mapping[str, str]
+    questions: Sequence[PhrasedQuestion], answers: Mapping[str, str]
 ) -> set[tuple[str, ...]]:
     """What was said in the same words to several questions."""
     said = Counter(
-        text for one in questions for text in {said_words(answers[row.id]) for row in one.rows}
+        text for one in questions for text in {answer_words(answers[row.id]) for row in one.rows}
     )
     return {text for text, count in said.items() if count > 1}
 
@@ -203,7 +203,7 @@ def says_something(
 
     Where several questions have one right answer, `expected` says so.
     """
-    said = said_words(answer)
-    if not said or said in stock or said == said_words(prompt):
+    said = answer_words(answer)
+    if not said or said in stock or said == answer_words(prompt):
         return False
     return not refuses(answer, refusals)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
-from evaluation.general_ability.suite import CORRECT, SUITE, correct, read_suite
+from evaluation.general_ability.general_items import CORRECT, SUITE, correct, read_suite
 from evaluation.generation.answers import Answer
 from project.errors import IncumbentError
 from project.records.data import Row

@@ -22,12 +22,12 @@ from examples.recorded_project import (
     record_answers,
     write_adapter,
 )
-from incumbent.submitting.submission import Outcome, submit
+from incumbent.submitting.submission import SubmissionOutcome, submit
 from project import paths
 from project.records.data import Check, GateReport, Message, Row, Severity, Split
 from project.records.events import Deployed, DeploymentFailed
 from registry import champion
-from registry.deployments import record_deployment, record_failure
+from registry.deployment_history import record_deployment, record_failure
 from registry.store import Registry
 
 SETTINGS = f"""\
@@ -125,7 +125,7 @@ def spoilt(triplet: Triplet, random: Random) -> Iterator[str]:
             yield text
 
 
-def judged(parts: Parts, says: Says, *, promote: bool) -> Outcome:
+def judged(parts: Parts, says: Says, *, promote: bool) -> SubmissionOutcome:
     """Answer, vote on dev, compare, submit; vote on the sealed items, and count the votes."""
     record_answers(parts, says)
     dev = parts[Split.DEV]

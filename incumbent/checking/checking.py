@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.checks.contract import Contract, check
+from curation.checks.contract_tables import Tables, preference_tables, tables_of, text_tables
 from curation.checks.embeddings import embedder_if_packaged
-from curation.checks.row_columns import Compared
+from curation.checks.row_columns import CheckReferences
 from curation.checks.suite_prompts import suite_prompts
-from curation.checks.tables import Tables, preference_tables, tables_of, text_tables
 from curation.curation_settings import CurateParams
 from incumbent.checking.own_records import HowRead, Kind, OwnRecords, read_own
 from incumbent.project_files import FOLDER, project_files
@@ -21,12 +21,12 @@ from review.challenger.changes import cached_file, dataset_of
 READ = "every record gives a row"
 
 
-def checked(own: OwnRecords, contract: Contract, compared: Compared) -> list[Check]:
+def checked(own: OwnRecords, contract: Contract, compared: CheckReferences) -> list[Check]:
     """The contract's checks, after the one that all records were read."""
     return [read_check(own), *check(tables(own, compared), contract)]
 
 
-def tables(own: OwnRecords, compared: Compared) -> Tables:
+def tables(own: OwnRecords, compared: CheckReferences) -> Tables:
     kind = own.kind
     if kind == "preference":
         return preference_tables(list(zip(own.ids, own.made, strict=True)), compared)
@@ -64,8 +64,8 @@ def held_against(
     encoding: str | None,
     *,
     embeddings: bool,
-) -> Compared:
-    return Compared(
+) -> CheckReferences:
+    return CheckReferences(
         evals=[prompt_of(one) for one in read_all(evals, encoding)],
         suites=suite_prompts(FOLDER / "datasets"),
         task=contract.task,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from curation.curation_settings import ExportFields
-from curation.sources.columns.choices import Guess, Wanted
+from curation.sources.columns.choices import Guess, NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.exports.good_or_bad import OptionsMissingError
 from curation.sources.format_guess import TRAFFIC, guess_format
@@ -33,7 +33,7 @@ PLAIN = ("texts", "documents")  # which are a table where somebody names columns
 class HowRead:
     """What is asked of the reading of files."""
 
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: NamedColumns = field(default_factory=NamedColumns)
     encoding: str | None = None
     skip: bool = False  # what is no record is left out and told
 

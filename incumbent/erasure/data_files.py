@@ -16,10 +16,16 @@ from curation.sources.documents.read_documents import read_documents
 from curation.sources.table_rows import name_of
 from curation.sources.tables.csv_table import Broken, OpenQuoteError, find_dialect, read_records
 from curation.sources.tables.decoding import decode, marked
-from curation.sources.tables.file_bytes import GZIP, PARQUET
+from curation.sources.tables.unpacked_file import GZIP, PARQUET
 from curation.splitting.eval_sets import EVAL_SETS
+from incumbent.erasure.erasure_request import (
+    BROKEN,
+    ErasureRequest,
+    decoded_line,
+    records_of_parquet,
+    text_in,
+)
 from incumbent.erasure.traces import CACHE, files_in, traffic_places
-from incumbent.erasure.wanted import BROKEN, Wanted, decoded_line, records_of_parquet, text_in
 from project.erasures import ERASED, texts_of
 from project.errors import InputError
 from project.files import write_bytes
@@ -199,14 +205,14 @@ def cuts_of(meant: Meant) -> list[Cut]:
     return [found for path in data_files() if has_records(path) and (found := cut(path, meant))]
 
 
-def by_hand(wanted: Wanted, cuts: Sequence[Cut], origins: Set[str]) -> Iterator[Path]:
+def by_hand(wanted: ErasureRequest, cuts: Sequence[Cut], origins: Set[str]) -> Iterator[Path]:
     """Files that still name somebody, or that rows were read from which no record told of; with
     the settings, and what links point to.
     """
     left = {one.path: one.left for one in cuts}
     for path in [*data_files(), PARAMS]:
         read = not left.get(path) and not origins.isdisjoint({name_of(path), path.name})
-        if read or wanted.named_in(said_in(path, left.get(path))):
+        if read or wanted.named_in(text_left(path, left.get(path))):
             yield path
     for path in left:
         target = path.resolve()
@@ -214,7 +220,7 @@ def by_hand(wanted: Wanted, cuts: Sequence[Cut], origins: Set[str]) -> Iterator[
             yield target
 
 
-def said_in(path: Path, left: bytes | None) -> str:
+def text_left(path: Path, left: bytes | None) -> str:
     """What is left of a file; of a PDF, what its pages show."""
     if path.suffix.lower() != ".pdf":
         return text_in(path.read_bytes() if left is None else left)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from incumbent.erasure.wanted import Wanted, text_in
+from incumbent.erasure.erasure_request import ErasureRequest, text_in
 from incumbent.pipeline import read_pipeline
 from monitoring.monitoring_settings import TrafficParams
 from monitoring.traffic.remote_traffic import RemoteTraffic
@@ -37,10 +37,10 @@ class Trail:
 
     ids: frozenset[bytes]
     texts: tuple[bytes, ...]
-    wanted: Wanted
+    wanted: ErasureRequest
 
     @classmethod
-    def of(cls, wanted: Wanted, rows: Iterable[Erasable]) -> "Trail":
+    def of(cls, wanted: ErasureRequest, rows: Iterable[Erasable]) -> "Trail":
         known = list(rows)
         ids = {one.id for one in known} | wanted.ids | wanted.requests
         texts = {text for one in known for text in texts_of(one) if len(text) >= OWN}
@@ -139,8 +139,8 @@ def traffic_places() -> tuple[Path, ...]:
     return remote.copies, spool_folder()
 
 
-def put_back(path: Path) -> None:
+def upload_if_remote(path: Path) -> None:
     """Bring a copy that was cut to the object store, in its file's place."""
     location = load(TrafficParams).folder
     if local_path(location) is None and path.is_relative_to(RemoteTraffic.copies_of(location)):
-        RemoteTraffic(location).put_back(path)
+        RemoteTraffic(location).upload_changed(path)

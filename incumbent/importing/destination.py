@@ -23,7 +23,7 @@ Item = tuple[tuple[str, ...], Any]  # the keys of a list in params.yaml, and wha
 
 
 @dataclass(frozen=True)
-class Destination:
+class ImportDestination:
     """The files of a name that an import may write."""
 
     name: str
@@ -45,13 +45,13 @@ class Destination:
         return self.rows, self.preferences, self.documents
 
 
-def destination(name: str | None, files: Sequence[Path]) -> Destination:
+def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
     """By its name, or by that of the first file. Raises InputError for a name that cannot be."""
     wanted = name or plain_name(bare_name(files[0]))
     if not NAME.fullmatch(wanted) or wanted.endswith(".documents"):
         problem = f"{wanted!r} is no name of a file: letters, digits, - _ and . are"
         raise InputError(problem, field="--as")
-    chosen = Destination(wanted)
+    chosen = ImportDestination(wanted)
     if chosen.rows.name in load(CurateParams).accepted:
         problem = f"{chosen.rows} holds what somebody accepted: `incumbent data labels` adds to it"
         raise InputError(f"{problem}. Choose another name", field="--as")
@@ -70,7 +70,7 @@ def plain_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Change:
+class ImportChange:
     """What an import changes in the project."""
 
     files: Mapping[Path, bytes]  # those that are to be there, whole
@@ -78,7 +78,7 @@ class Change:
     settings: tuple[Item, ...]  # what params.yaml lacks
 
     @classmethod
-    def of(cls, files: Mapping[Path, bytes], items: Iterable[Item] = ()) -> "Change":
+    def of(cls, files: Mapping[Path, bytes], items: Iterable[Item] = ()) -> "ImportChange":
         """By what the project holds now."""
         new = tuple(path for path, data in files.items() if not holds(path, data))
         return cls(files, new, tuple(lacking(items)))
@@ -87,7 +87,9 @@ class Change:
         return bool(self.new_files or self.settings)
 
 
-def change(found: Collected, to: Destination, *, train_only: bool = False) -> Change:
+def import_change(
+    found: Collected, to: ImportDestination, *, train_only: bool = False
+) -> ImportChange:
     """What has to be written for the project to hold what was found.
 
     Rows for training only are named after their file, by which params.yaml has them.
@@ -99,14 +101,14 @@ def change(found: Collected, to: Destination, *, train_only: bool = False) -> Ch
         to.documents: [*found.documents.values()],
     }
     files = {path: as_lines(some) for path, some in records.items() if some}
-    return Change.of(files, items_for(files, to, train_only=train_only))
+    return ImportChange.of(files, items_for(files, to, train_only=train_only))
 
 
 def as_lines(records: Iterable[Record]) -> bytes:
     return b"".join(record.canonical() + b"\n" for record in records)
 
 
-def items_for(files: Iterable[Path], to: Destination, *, train_only: bool) -> list[Item]:
+def items_for(files: Iterable[Path], to: ImportDestination, *, train_only: bool) -> list[Item]:
     """What params.yaml must have for these files to be sources."""
     sources, items = ("curation", "collect", "sources"), list[Item]()
     for path, more in ((to.rows, {}), (to.documents, {"format": "texts"})):
@@ -127,7 +129,7 @@ def lacking(items: Iterable[Item]) -> list[Item]:
     ]
 
 
-def refuse_other_content(new: Change, names: Iterable[Path], *, replace: bool) -> None:
+def refuse_other_content(new: ImportChange, names: Iterable[Path], *, replace: bool) -> None:
     """Raise InputError where one of these files is another import's, or would be left of one."""
     left = [path for path in names if path not in new.files and path.exists()]
     other = [path for path in new.new_files if path.exists()]
@@ -143,7 +145,7 @@ def holds(path: Path, data: bytes) -> bool:
     return path.exists() and read_input(path) == data
 
 
-def write_change(new: Change) -> None:
+def write_change(new: ImportChange) -> None:
     """Write what is new, params.yaml last: so what it names is there, whenever this is cut off.
 
     Raises InputError, and writes nothing, where params.yaml cannot be added to.

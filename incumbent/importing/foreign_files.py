@@ -16,17 +16,17 @@ from curation.sources.columns.column_guess import guess
 from curation.sources.documents.read_documents import is_document
 from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
 from curation.sources.exports.export_records import Fields, read_export
-from curation.sources.exports.shown import Judgement
+from curation.sources.exports.shown import TaskJudgement
 from curation.sources.format_guess import TEXTS, guess_format
 from curation.sources.row_formats import Read
 from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.archives import data_in, files_in, files_of, is_seen
 from curation.sources.tables.decoding import decode
-from curation.sources.tables.file_bytes import contents
 from curation.sources.tables.json_nesting import is_conversation
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
+from curation.sources.tables.unpacked_file import contents
 from incumbent.importing.import_options import ImportOptions
 from project.errors import InputError
 from project.progress import progress
@@ -46,7 +46,7 @@ class FileRead:
     path: Path
     format: str
     reads: Sequence[Read]
-    judgements: Sequence[Judgement] = ()  # of an export, what people said
+    judgements: Sequence[TaskJudgement] = ()  # of an export, what people said
     tables: Sequence[Table] = ()
     # On how it was read, beside what its tables say, and on what its records do not tell.
     notes: Sequence[str] = ()

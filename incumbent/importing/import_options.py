@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from curation.curation_settings import Columns, ExportFields, Format
 from curation.sources.chats.role_names import RoleNames
 from curation.sources.chats.turns import Role, Turns
-from curation.sources.columns.choices import Wanted
+from curation.sources.columns.choices import NamedColumns
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.good_or_bad import COMMAND, arguments_of, in_pairs
 from curation.sources.format_guess import TRAFFIC
@@ -20,7 +20,7 @@ FORMATS = (*get_args(Format), TRAFFIC)
 
 
 @dataclass(frozen=True)
-class ImportOptions(Wanted):
+class ImportOptions(NamedColumns):
     """How files are to be read: what is what in tables and exports, and how the files are. None and
     empty is for what is told by the files themselves.
 

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 
 from curation.faults.every_fault import FAULTS
-from curation.sources.exports.agreement import Conflict, agreement
 from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.exports.task_agreement import Conflict, agreement
 from curation.sources.row_formats import Made
-from incumbent.importing.destination import PREFERENCES, Change
+from incumbent.importing.destination import PREFERENCES, ImportChange
 from incumbent.importing.foreign_files import FileRead
 from incumbent.importing.incoming import Incoming
-from incumbent.importing.traffic_feedback import Feedback, Queues
-from incumbent.init.columns_text import Said, columns_said, file_lines, some
+from incumbent.importing.traffic_feedback import ImportedFeedback, Queues
+from incumbent.init.columns_text import LabelledLines, column_lines, file_lines, some
 from project.contacts import Contacts
 from project.erasures import texts_of
-from project.personal_data import found
+from project.personal_data import find_personal_data
 from project.progress import progress
 from project.records.data import Row, counted
 from project.records.preferences import PreferencePair, RatedAnswer
@@ -26,19 +26,19 @@ LONGEST_SHOWN = 80  # characters of a text
 HOW = "datasets/sources/README.md"
 
 
-def import_said(incoming: Incoming, notes: Sequence[str], *, dry: bool) -> Iterator[Said]:
-    yield Said("files", [line for file in incoming.files for line in lines_of(file)])
-    yield Said("not read", list(unread_lines(incoming.files)))
+def import_lines(incoming: Incoming, notes: Sequence[str], *, dry: bool) -> Iterator[LabelledLines]:
+    yield LabelledLines("files", [line for file in incoming.files for line in lines_of(file)])
+    yield LabelledLines("not read", list(unread_lines(incoming.files)))
     if incoming.columns:
-        yield from columns_said(incoming.columns)
+        yield from column_lines(incoming.columns)
     counts = [counted(count, noun) for noun, count in numbers(incoming).items() if count]
-    yield Said("came in", counts)
+    yield LabelledLines("came in", counts)
     if dry:
-        yield Said("such as", list(sample_lines(incoming)))
-    yield Said("left out", list(lost_lines(incoming)))
-    yield Said("people", list(agreement_lines(incoming)))
-    yield Said("redacted", [f"{n:,} × {kind}" for kind, n in incoming.redacted.items()])
-    yield Said("note", notes)
+        yield LabelledLines("such as", list(sample_lines(incoming)))
+    yield LabelledLines("left out", list(lost_lines(incoming)))
+    yield LabelledLines("people", list(agreement_lines(incoming)))
+    yield LabelledLines("redacted", [f"{n:,} × {kind}" for kind, n in incoming.redacted.items()])
+    yield LabelledLines("note", notes)
 
 
 def lost_lines(incoming: Incoming) -> Iterator[str]:
@@ -130,23 +130,25 @@ def agreement_lines(incoming: Incoming) -> Iterator[str]:
 # --- traffic --------------------------------------------------------------------------------------
 
 
-def feedback_said(feedback: Feedback, new: Change, queues: Queues, *, dry: bool) -> Iterator[Said]:
+def feedback_lines(
+    feedback: ImportedFeedback, new: ImportChange, queues: Queues, *, dry: bool
+) -> Iterator[LabelledLines]:
     """What waits, and how a person accepts it."""
     corrected, bad = len(feedback.corrected), len(feedback.negative)
     waiting = [counted(corrected, "correction"), counted(bad, "negative example")]
-    yield Said("waiting", [*waiting, "none of it is trained on until a person accepts it"])
-    yield Said("left out", [f"{n:,} {why}" for why, n in feedback.left_out.most_common()])
-    yield Said("note", feedback.notes)
+    yield LabelledLines("waiting", [*waiting, "none of it is trained on until a person accepts it"])
+    yield LabelledLines("left out", [f"{n:,} {why}" for why, n in feedback.left_out.most_common()])
+    yield LabelledLines("note", feedback.notes)
     if not new:
         what = "nothing: the queue holds all of it already" if new.files else "nothing"
-        yield Said("written", [what])
+        yield LabelledLines("written", [what])
         return
-    yield Said("would be" if dry else "written", [str(path) for path in new.new_files])
+    yield LabelledLines("would be" if dry else "written", [str(path) for path in new.new_files])
     if not dry:
-        yield Said("next", list(accepting_lines(new, queues)))
+        yield LabelledLines("next", list(accepting_lines(new, queues)))
 
 
-def accepting_lines(new: Change, queues: Queues) -> Iterator[str]:
+def accepting_lines(new: ImportChange, queues: Queues) -> Iterator[str]:
     if queues.labels in new.files:
         yield f"let people confirm or mend {queues.labels} in Label Studio (see {HOW}), then"
         yield '  incumbent data labels EXPORT.json --reason "…"'
@@ -158,22 +160,22 @@ def accepting_lines(new: Change, queues: Queues) -> Iterator[str]:
 # --- what was done --------------------------------------------------------------------------------
 
 
-def change_said(new: Change, *, dry: bool) -> Iterator[Said]:
+def import_change_lines(new: ImportChange, *, dry: bool) -> Iterator[LabelledLines]:
     """What was written, or would be; and what to do next."""
     if not new:
-        yield Said("written", ["nothing: the project holds all of it already"])
+        yield LabelledLines("written", ["nothing: the project holds all of it already"])
         return
     lines = [str(path) for path in new.new_files]
     lines += [f"params.yaml: {'.'.join(keys)}" for keys, _ in new.settings]
     if dry:
-        yield Said("would be", lines)
-        yield Said("written", ["nothing: --dry-run"])
+        yield LabelledLines("would be", lines)
+        yield LabelledLines("written", ["nothing: --dry-run"])
         return
-    yield Said("written", lines)
-    yield Said("next", list(next_lines(new)))
+    yield LabelledLines("written", lines)
+    yield LabelledLines("next", list(next_lines(new)))
 
 
-def next_lines(new: Change) -> Iterator[str]:
+def next_lines(new: ImportChange) -> Iterator[str]:
     for path in new.new_files:
         many = new.files[path].count(b"\n") >= FEW  # of fewer, a check says no more than that
         if path.parent == PREFERENCES and many:  # which no stage holds against a contract
@@ -241,7 +243,9 @@ def personal_notes(incoming: Incoming, ours: Contacts) -> Iterator[str]:
     kinds = Counter[str]()
     with progress("personal data", len(everything), "records", leave=False) as bar:
         for one in everything:
-            kinds.update({hit.kind.value for hit in found("\n".join(texts_of(one)), ours)})
+            kinds.update(
+                {hit.kind.value for hit in find_personal_data("\n".join(texts_of(one)), ours)}
+            )
             bar.advance()
     if kinds:
         told = ", ".join(f"{kind} in {count:,}" for kind, count in kinds.most_common())

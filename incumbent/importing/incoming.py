@@ -140,7 +140,7 @@ def read_incoming(formats: Mapping[Path, str], asked: ImportOptions) -> Incoming
     files, columns = read_files(formats, asked)
     redactor = Redactor(read_waivers().ours)
     reads = [sized(read, file.path, asked) for file in files for read in file.reads]
-    found = gathered(at_the_door(reads, redactor) if asked.redact else reads)
+    found = gathered(redacted_reads(reads, redactor) if asked.redact else reads)
     incoming = Incoming(found, files, columns, redactor.kinds, asked)
     refuse_nothing(incoming)
     return incoming
@@ -160,7 +160,7 @@ def sized(read: Read, path: Path, asked: ImportOptions) -> Read:
     return Read(read.origin.model_copy(update={"row": None, "why": UNREADABLE}))
 
 
-def at_the_door(reads: Sequence[Read], redactor: Redactor) -> Iterator[Read]:
+def redacted_reads(reads: Sequence[Read], redactor: Redactor) -> Iterator[Read]:
     """Redacted; what was erased is known by its own words, so it is left out before that."""
     erased = Erased.here()
     with progress("redacting", len(reads), "records", leave=False) as bar:

@@ -10,7 +10,7 @@ from curation.sources.format_guess import TRAFFIC
 from curation.sources.table_rows import UNREADABLE, name_of
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
-from incumbent.importing.destination import Change, as_lines
+from incumbent.importing.destination import ImportChange, as_lines
 from incumbent.importing.import_options import ImportOptions
 from monitoring.monitoring_settings import TrafficParams, TriggerParams
 from monitoring.trigger.acceptance import accepted_prompts, capped
@@ -33,7 +33,7 @@ OVER = "over the limits for users"
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedRequest:
     """A request, and the file that it stands in."""
 
     row: Traffic
@@ -41,7 +41,7 @@ class Logged:
 
 
 @dataclass(frozen=True)
-class Feedback:
+class ImportedFeedback:
     """What waits for a person, and what became of all else."""
 
     corrected: Sequence[Traffic]
@@ -56,7 +56,7 @@ class Feedback:
         return len(self.corrected) + len(self.negative) + self.left_out.total()
 
 
-def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> Feedback:
+def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> ImportedFeedback:
     """The corrections and the bad answers of traffic logs, as far as the limits for users go.
 
     Personal data is taken out where monitoring.traffic.redact or the import says so. Raises
@@ -76,7 +76,7 @@ def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> Feedback
     lost[WITHOUT] = len(rows) - len(telling)
     lost[KNOWN] = len(written) - len(corrected)
     lost[EMPTY] = len(bad) - len(negative)
-    return Feedback(corrected, negative, +lost, [*notes, *over])
+    return ImportedFeedback(corrected, negative, +lost, [*notes, *over])
 
 
 def refuse_mixed(formats: Mapping[Path, str]) -> None:
@@ -87,7 +87,7 @@ def refuse_mixed(formats: Mapping[Path, str]) -> None:
 
 def read_logs(
     paths: Iterable[Path], asked: ImportOptions, lost: Counter[str], notes: list[str]
-) -> Iterator[Logged]:
+) -> Iterator[LoggedRequest]:
     # Imported here, for it needs pyarrow, and other files can be imported without.
     from monitoring.traffic.traffic_store import redacted
 
@@ -103,7 +103,7 @@ def read_logs(
                     if row and was_erased(row, erased):
                         lost[WHY] += 1
                     elif row:
-                        yield Logged(redacted(row) if redacts else row, name_of(table.path))
+                        yield LoggedRequest(redacted(row) if redacts else row, name_of(table.path))
                     bar.advance()
 
 
@@ -126,7 +126,7 @@ def was_erased(row: Traffic, erased: Erased) -> bool:
     return any(erased.holds(label_of(row, answer, None).row) for answer in answers)
 
 
-def once(rows: Iterable[Logged], lost: Counter[str]) -> Iterator[Logged]:
+def once(rows: Iterable[LoggedRequest], lost: Counter[str]) -> Iterator[LoggedRequest]:
     seen = set[str]()
     for one in rows:
         if one.row.id in seen:
@@ -140,7 +140,7 @@ def is_bad(row: Traffic) -> bool:
     return row.feedback is not None and row.feedback.rating == -1
 
 
-def negative_example(one: Logged) -> RatedAnswer:
+def negative_example(one: LoggedRequest) -> RatedAnswer:
     return RatedAnswer(
         prompt=one.row.prompt_text,
         completion=one.row.response,
@@ -169,7 +169,7 @@ class Queues:
         return self.labels, self.negatives
 
 
-def queue_change(feedback: Feedback, queues: Queues) -> Change:
+def queue_change(feedback: ImportedFeedback, queues: Queues) -> ImportChange:
     """What has to be written for the queues to hold it; params.yaml stays as it is."""
     files = dict[Path, bytes]()
     if feedback.corrected:
@@ -177,4 +177,4 @@ def queue_change(feedback: Feedback, queues: Queues) -> Change:
         files[queues.labels] = canonical_json(tasks) + b"\n"
     if feedback.negative:
         files[queues.negatives] = as_lines({one.id: one for one in feedback.negative}.values())
-    return Change.of(files)
+    return ImportChange.of(files)

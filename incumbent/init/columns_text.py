@@ -19,14 +19,14 @@ MARGIN = 11  # columns: the longest label, and a gap
 WIDEST = 100  # columns: longer lines are hard to read
 
 
-class Said(NamedTuple):
+class LabelledLines(NamedTuple):
     """Lines about one thing, which the label names."""
 
     label: str
     lines: Sequence[str]
 
 
-def show(paragraphs: Iterable[Said]) -> None:
+def show(paragraphs: Iterable[LabelledLines]) -> None:
     for label, lines in paragraphs:
         for line in lines:
             show_line(label, line)
@@ -70,17 +70,19 @@ def file_lines(table: Table) -> Iterator[str]:
     yield from (f"  {note}" for note in table.notes)
 
 
-def columns_said(found: Guess) -> Iterator[Said]:
+def column_lines(found: Guess) -> Iterator[LabelledLines]:
     """The columns that are read, and the others by the reason why they are not."""
     read = {name: taken for name, taken in by_use(found) if taken.use}
     width = min(max(map(cell_len, read)), WIDEST_NAME)
-    yield Said("columns", [f"{padded(name, width)}  {taken}" for name, taken in read.items()])
+    yield LabelledLines(
+        "columns", [f"{padded(name, width)}  {taken}" for name, taken in read.items()]
+    )
     unread: dict[str, list[str]] = {}
     for name, taken in found.taken.items():
         if not taken.use:
             unread.setdefault(taken.why, []).append(name)
-    yield Said("not read", [f"{why}: {some(names)}" for why, names in unread.items()])
-    yield Said("note", found.notes)
+    yield LabelledLines("not read", [f"{why}: {some(names)}" for why, names in unread.items()])
+    yield LabelledLines("note", found.notes)
 
 
 def by_use(found: Guess) -> list[tuple[str, Taken]]:

@@ -11,7 +11,7 @@ from curation.checks.suite_prompts import suite_prompts
 from curation.cleaning.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.cleaning.token_lengths import TokenLengths, fit
 from curation.collect import collect
-from curation.curate import Curated, Elsewhere, curate, said_of_group
+from curation.curate import Curated, Elsewhere, curate, large_group_lines
 from curation.curate_others import Others, curate_others, untaught, with_others
 from curation.curation_settings import CurateParams, FileSource
 from curation.kin.kinship import family_names
@@ -19,14 +19,14 @@ from curation.kin.text_forms import capitals_tell_names, templates
 from curation.splitting.lots import draw, split
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
 from incumbent.init.columns_text import some
+from incumbent.init.first_run import LEAST, FirstRunSettings, recipe_of, shares_of
 from incumbent.init.limits import Limits, limits_of, longest_trained
-from incumbent.init.recipe import LEAST, Recipe, recipe_of, shares_of
 from incumbent.init.task_proposal import language_notes
 from project.contacts import Contacts, digits
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
 from project.near_duplicates import SIMILARITY
-from project.personal_data import Kind, found
+from project.personal_data import Kind, find_personal_data
 from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.settings import read_settings
@@ -43,7 +43,7 @@ class Findings:
     made: Curated
     params: CurateParams  # by which they were made
     limits: Limits
-    recipe: Recipe
+    recipe: FirstRunSettings
     ours: Contacts  # the organisation's own, as they seem
     personal: tuple[str, ...]  # ids of rows with other personal data; they are left out
     conflicts: tuple[int, ...]  # of each prompt with several answers, its rows
@@ -119,7 +119,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
         lengths={part: lengths.count(rows) for part, rows in made.parts.items()},
         notes=(
             *language_notes(kept, base),
-            *said_of_group(made, params.train_only),
+            *large_group_lines(made, params.train_only),
             *template_notes(made, fitted.rows),
             *unasked(parts),
         ),
@@ -252,14 +252,14 @@ def gate_lines(
     """
     # Imported here, for Great Expectations takes seconds, and a sample needs none of it.
     from curation.checks.contract import Contract, check
+    from curation.checks.contract_tables import tables_of
     from curation.checks.embeddings import embedder_if_packaged
-    from curation.checks.row_columns import Compared
+    from curation.checks.row_columns import CheckReferences
     from curation.checks.suite_prompts import suite_prompts
-    from curation.checks.tables import tables_of
 
     contract = read_settings(Contract, CONTRACT)
     checks = tuple(one for one in contract.checks if one.severity is Severity.CRITICAL)
-    compared = Compared(
+    compared = CheckReferences(
         ours=ours,
         suites=suite_prompts(),
         task=contract.task,
@@ -325,7 +325,7 @@ def own_contacts(rows: Sequence[Row]) -> Contacts:
     phones: dict[str, str] = {}
     numbers, domains = set[tuple[str, str]](), set[tuple[str, str]]()
     for row in rows:
-        for one in found(row.completion_text):
+        for one in find_personal_data(row.completion_text):
             if one.kind is Kind.PHONE:
                 phones.setdefault(digits(one.text), one.text)
                 numbers.add((digits(one.text), row.group))

@@ -9,7 +9,7 @@ from curation.account import total
 from curation.checks.waivers import WAIVERS
 from curation.curate_others import DOCUMENTS, PREFERENCES
 from curation.sources.documents.read_documents import is_document
-from incumbent.init.columns_text import Said, file_lines, some
+from incumbent.init.columns_text import LabelledLines, file_lines, some
 from incumbent.init.findings import Findings
 from incumbent.init.limits import Limits, run_lines, sealed_lines
 from incumbent.init.own_sources import OwnFiles
@@ -27,17 +27,17 @@ BESIDE = {
 }
 
 
-def files_said(own: OwnFiles) -> Said:
+def own_file_lines(own: OwnFiles) -> LabelledLines:
     tables = own.tables
     lines = [line for table in tables[:MOST_FILES] for line in file_lines(table)]
     if len(tables) > MOST_FILES:
         lines.append(f"and {counted(len(tables) - MOST_FILES, 'file')} more")
-    lines += [file.said for file in own.files if not file.tables]
+    lines += [file.summary for file in own.files if not file.tables]
     if aside := [str(path) for file in own.files for path in file.aside]:
         lines.append(f"left aside, by their names: {some(aside)}")
     if texts := [path for file in own.files for path in file.aside if is_raw_text(path)]:
         lines.append(f"  raw text is learnt too where it is named: --from {quote(str(texts[0]))}")
-    return Said("files" if max(len(own.files), len(tables)) > 1 else "file", lines)
+    return LabelledLines("files" if max(len(own.files), len(tables)) > 1 else "file", lines)
 
 
 def is_raw_text(path: Path) -> bool:
@@ -46,21 +46,21 @@ def is_raw_text(path: Path) -> bool:
     return is_document(path) and not about
 
 
-def findings_said(findings: Findings) -> Iterator[Said]:
-    yield Said("records", list(account_lines(findings)))
-    yield Said("conflicts", list(conflict_lines(findings)))
-    yield Said("tokens", list(token_lines(findings.limits)))
-    yield Said("slices", list(slice_lines(findings)))
-    yield Said("contacts", list(contact_lines(findings)))
-    yield Said("checks", [f"{findings.checks.answers}: {findings.checks.held}"])
-    yield Said("note", findings.notes)
-    yield Said("recipe", findings.recipe.why)
+def finding_lines(findings: Findings) -> Iterator[LabelledLines]:
+    yield LabelledLines("records", list(account_lines(findings)))
+    yield LabelledLines("conflicts", list(conflict_lines(findings)))
+    yield LabelledLines("tokens", list(token_lines(findings.limits)))
+    yield LabelledLines("slices", list(slice_lines(findings)))
+    yield LabelledLines("contacts", list(contact_lines(findings)))
+    yield LabelledLines("checks", [f"{findings.checks.answers}: {findings.checks.held}"])
+    yield LabelledLines("note", findings.notes)
+    yield LabelledLines("recipe", findings.recipe.why)
 
 
-def outlook_said(findings: Findings) -> Iterator[Said]:
+def outlook_lines(findings: Findings) -> Iterator[LabelledLines]:
     """By the settings in the current folder."""
-    yield Said("a run", list(run_lines(findings.lengths, findings.others)))
-    yield Said("sealed set", list(sealed_lines(len(findings.lengths[Split.SEALED]))))
+    yield LabelledLines("a run", list(run_lines(findings.lengths, findings.others)))
+    yield LabelledLines("sealed set", list(sealed_lines(len(findings.lengths[Split.SEALED]))))
 
 
 def account_lines(findings: Findings) -> Iterator[str]:

@@ -9,7 +9,7 @@ from evaluation.decision.policy import Policy
 from incumbent.planning.row_lengths import Beside, RowLengths, RunSettings
 from incumbent.planning.run_cost import Setup, trains
 from incumbent.planning.run_plan import plan_run
-from incumbent.planning.sealed_set import said_of_sealed_set
+from incumbent.planning.sealed_set import sealed_set_lines
 from incumbent.planning.workload import unknown_work
 from project.model_pins import BaseChoice
 from project.records.data import Split, TokenCount
@@ -133,9 +133,12 @@ def run_lines(lengths: Mapping[Split, Sequence[TokenCount]], others: Others) -> 
     if here is None:
         return
     if here.minutes:
-        yield f"{spoken(here.minutes.total)} on this machine; `incumbent plan` has GPUs and prices"
+        total = about_minutes(here.minutes.total)
+        yield f"{total} on this machine; `incumbent plan` has GPUs and prices"
         steps = {name: part for name, part in here.minutes.steps.items() if name != "sft"}
-        yield from (f"  of it {spoken(part)} for {STEPS[name]}" for name, part in steps.items())
+        yield from (
+            f"  of it {about_minutes(part)} for {STEPS[name]}" for name, part in steps.items()
+        )
     if not (here.trains and here.answers):
         needs = max(here.training.total, here.answering.total) / GB
         yield f"it needs {needs:.1f} GB of memory at its peak, of {here.memory / GB:.0f} GB here:"
@@ -145,10 +148,10 @@ def run_lines(lengths: Mapping[Split, Sequence[TokenCount]], others: Others) -> 
 
 def sealed_lines(items: int) -> Iterator[str]:
     """Of each metric that the policy gates on and whose spread is known."""
-    yield from said_of_sealed_set(items, load(Policy), effect=EFFECT)
+    yield from sealed_set_lines(items, load(Policy), effect=EFFECT)
 
 
-def spoken(minutes: float) -> str:
+def about_minutes(minutes: float) -> str:
     if minutes < HOUR:
         return f"about {max(round(minutes), 1)} min"
     return f"about {minutes / HOUR:.1f} h"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.curation_settings import Columns, ExportFields, FileSource, Format
-from curation.sources.columns.choices import Guess, Wanted
+from curation.sources.columns.choices import Guess, NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.documents.read_documents import documents_in
 from curation.sources.exports.export_formats import EXPORTS
@@ -84,7 +84,7 @@ class OwnFile:
         return left_aside(self.path)
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """What was made of it, in words."""
         kinds = {PreferencePair: "preference pair", RatedAnswer: "rated answer"}
         kinds |= {Row: "row", Document: "passage"}
@@ -111,7 +111,7 @@ class OwnFiles:
         return [file.source(path, columns, options) for file, path in pairs]
 
 
-def look_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> OwnFiles:
+def look_at(files: Sequence[Path], wanted: NamedColumns, options: FileOptions) -> OwnFiles:
     """What the files hold. Raises InputError for what cannot be read for sure, where columns have
     to be chosen, and where there would be no rows.
     """
@@ -124,7 +124,7 @@ def look_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> OwnF
     return OwnFiles(found, guess(tables, wanted) if tables else None)
 
 
-def export_fields(wanted: Wanted) -> ExportFields:
+def export_fields(wanted: NamedColumns) -> ExportFields:
     """What was named, as fields of an annotation tool's export."""
     return ExportFields(
         prompt=wanted.prompt,
@@ -135,7 +135,9 @@ def export_fields(wanted: Wanted) -> ExportFields:
     )
 
 
-def own_file(path: Path, wanted: Wanted, options: FileOptions, export: ExportFields) -> OwnFile:
+def own_file(
+    path: Path, wanted: NamedColumns, options: FileOptions, export: ExportFields
+) -> OwnFile:
     form = format_of(path, wanted, options)
     if form == "table":
         tables = read_tables(path, skip=options.skip, encoding=options.encoding)
@@ -149,7 +151,7 @@ def own_file(path: Path, wanted: Wanted, options: FileOptions, export: ExportFie
         raise InputError(f"{error}\n{IN_A_PROJECT}") from None
 
 
-def format_of(path: Path, wanted: Wanted, options: FileOptions) -> Format:
+def format_of(path: Path, wanted: NamedColumns, options: FileOptions) -> Format:
     """Raises InputError for a log of what users wrote."""
     form = guess_format(path, options.encoding)
     if form == TRAFFIC:

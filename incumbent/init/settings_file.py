@@ -44,7 +44,7 @@ def write_settings(chosen: Chosen) -> None:
     """
     files = [source.path.name for source in chosen.sources]
     for name in (PARAMS.name, "README.md"):
-        text = render(name, files=listed(files), **vars(chosen))
+        text = render(name, files=names_as_code(files), **vars(chosen))
         write_bytes(Path(name), text.encode())
     add_contacts(chosen.found.ours.model_dump())
     for place in SECTIONS.values():
@@ -84,5 +84,5 @@ def as_inline(value: object) -> str:
     return text.removesuffix("\n").removesuffix("...").rstrip()
 
 
-def listed(names: Sequence[str]) -> str:
+def names_as_code(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)

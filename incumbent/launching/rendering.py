@@ -29,7 +29,7 @@ GPUS = re.compile(r"[A-Za-z][\w.-]*(:[1-9]\d*)?")
 
 
 @dataclass(frozen=True)
-class Machine:
+class RentedMachine:
     """What is rented. Raises InputError for GPUs that are named in another way than SkyPilot's."""
 
     cloud: Cloud | None  # None: whichever is cheapest of those that SkyPilot has access to
@@ -80,9 +80,9 @@ class Installation:
 
 
 @dataclass(frozen=True)
-class Task:
+class LaunchTask:
     checkout: Checkout
-    machine: Machine
+    machine: RentedMachine
     installation: Installation
     stages: tuple[str, ...]  # that take long: what each one made is sent as soon as it stands
     actor: str  # in whose name the version is submitted
@@ -150,11 +150,11 @@ git push --quiet origin {tags}
 """
 
 
-def as_yaml(task: Task) -> str:
+def as_yaml(task: LaunchTask) -> str:
     return yaml.dump(as_dict(task), Dumper=Readable, sort_keys=False, allow_unicode=True, width=100)
 
 
-def as_dict(task: Task) -> dict[str, Any]:
+def as_dict(task: LaunchTask) -> dict[str, Any]:
     checkout, wheel = task.checkout, task.installation.wheel
     mounts = {"file_mounts": {f"~/{WHEELS}/{wheel.name}": str(wheel)}} if wheel else {}
     return {
@@ -174,7 +174,7 @@ def as_dict(task: Task) -> dict[str, Any]:
     }
 
 
-def resources(machine: Machine) -> dict[str, Any]:
+def resources(machine: RentedMachine) -> dict[str, Any]:
     return {
         **({"infra": machine.cloud} if machine.cloud else {}),
         **({"accelerators": machine.gpus, **BESIDE_GPUS} if machine.gpus else BARE),
@@ -203,7 +203,7 @@ def run(checkout: Checkout, stages: tuple[str, ...]) -> str:
     return RUN.format(stages=" ".join(map(quote, stages)), tags=quote(f"{tags}:{tags}"))
 
 
-def command(task: Task, file: str, *, yes: bool) -> list[str]:
+def command(task: LaunchTask, file: str, *, yes: bool) -> list[str]:
     """What SkyPilot is called with. A spot machine that is lost is replaced by a managed job; any
     other one goes when its job has ended. The values of secrets are taken from the environment.
     """
@@ -253,7 +253,7 @@ def found_sky(cloud: Cloud | None) -> str:
     )
 
 
-def run_sky(command: Sequence[str], task: Task, *, aside: bool) -> None:
+def run_sky(command: Sequence[str], task: LaunchTask, *, aside: bool) -> None:
     """Run it to its end; with `aside`, what it prints goes to standard error.
 
     Ctrl-C is for it alone: it stops showing, and says what goes on. Raises IncumbentError where it
@@ -266,7 +266,7 @@ def run_sky(command: Sequence[str], task: Task, *, aside: bool) -> None:
         raise IncumbentError(ended_badly(code, task))
 
 
-def ended_badly(code: int, task: Task) -> str:
+def ended_badly(code: int, task: LaunchTask) -> str:
     meaning = f" ({MEANINGS[code]})" if code in MEANINGS else ""
     look, end = ("sky status", "sky down")
     if task.machine.spot:

@@ -14,7 +14,7 @@ from project.records.record import Record
 from project.settings import PARAMS, Settings, load
 
 WAIT = 5.0  # seconds, for all trackers together
-PROCESS = "incumbent.mirroring.mirror_process"
+PROCESS = "incumbent.mirroring.tracker_process"
 
 
 def mirror(*numbers: int | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 
-from evaluation.decision.evidence import ALL_ITEMS
+from evaluation.decision.score_evidence import ALL_ITEMS
 from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
 from project.paths import ADAPTER, step_of
@@ -23,12 +23,12 @@ from training.recipe import STEPS
 # The learning curves that the last training left, as a tracker charts them.
 
 
-class Point(Record):
+class CurvePoint(Record):
     step: int
     value: float
 
 
-def curves_of(version: AdapterVersion) -> dict[str, tuple[Point, ...]]:
+def curves_of(version: AdapterVersion) -> dict[str, tuple[CurvePoint, ...]]:
     """Each measure by step, such as `sft/loss`; none where the last training made another adapter.
 
     Raises InputError for a file that is no learning curve.
@@ -39,14 +39,14 @@ def curves_of(version: AdapterVersion) -> dict[str, tuple[Point, ...]]:
     return {name: points for name, points in found.items() if points}
 
 
-def curves(step: Path) -> Iterator[tuple[str, tuple[Point, ...]]]:
+def curves(step: Path) -> Iterator[tuple[str, tuple[CurvePoint, ...]]]:
     folder = step / "plots" / "metrics"
     for file in sorted(folder.rglob("*.tsv")):
         name = file.relative_to(folder).with_suffix("")
         yield name.as_posix(), tuple(points_of(file, name.name))
 
 
-def points_of(file: Path, name: str) -> Iterator[Point]:
+def points_of(file: Path, name: str) -> Iterator[CurvePoint]:
     """What DVCLive wrote; a value that is no number, of a loss that broke, has no place in it."""
     with file.open(newline="") as stream:
         for line, row in enumerate(csv.DictReader(stream, delimiter="\t"), start=2):
@@ -56,7 +56,7 @@ def points_of(file: Path, name: str) -> Iterator[Point]:
                 problem = f"is no learning curve: it needs the columns step and {name}, of numbers"
                 raise InputError(problem, file=file, line=line) from None
             if isfinite(value):
-                yield Point(step=step, value=value)
+                yield CurvePoint(step=step, value=value)
 
 
 # --- mirrored version -----------------------------------------------------------------------------
@@ -70,7 +70,7 @@ class MirroredVersion(Record):
     number: int
     submitted: str  # RFC 3339, UTC
     settings: dict[str, str]  # base and recipe
-    curves: dict[str, tuple[Point, ...]]
+    curves: dict[str, tuple[CurvePoint, ...]]
     scores: dict[str, float]
     tags: dict[str, str]  # verdict, stage and digests
     summary: str  # the verdict with its reasons

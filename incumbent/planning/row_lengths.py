@@ -53,16 +53,18 @@ def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
     """From the best source that there is; None where not even a limit says how many rows."""
     if all(rows_of(part).exists() for part in Split):
         curated = {part: Row.read_lines(rows_of(part)) for part in Split}
-        return counted(curated) or RowLengths(
+        return counted_lengths(curated) or RowLengths(
             {part: list(map(estimate, rows)) for part, rows in curated.items()},
-            said(f"of the text in {CURATED}"),
+            token_estimate_note(f"of the text in {CURATED}"),
         )
     if RAW.exists():
-        return RowLengths(dealt(Row.read_lines(RAW), curate), said("of the text, not yet split"))
+        return RowLengths(
+            dealt(Row.read_lines(RAW), curate), token_estimate_note("of the text, not yet split")
+        )
     return limited(curate, sft)
 
 
-def counted(curated: Mapping[Split, Sequence[Row]]) -> RowLengths | None:
+def counted_lengths(curated: Mapping[Split, Sequence[Row]]) -> RowLengths | None:
     """By stage `curate`'s count; None where it did not count every row."""
     if not TOKENS.exists():
         return None
@@ -110,7 +112,7 @@ def limited(curate: CurateParams, sft: SftParams) -> RowLengths | None:
     return RowLengths(parts, f"no rows yet: the limits of {PARAMS}, and {tokens} tokens a row")
 
 
-def said(of: str) -> str:
+def token_estimate_note(of: str) -> str:
     return f"tokens: {BYTES_A_TOKEN} bytes a token {of}; `dvc repro curate` counts them"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from incumbent.planning.row_lengths import RunSettings
-from incumbent.planning.workload import Answering, Workload
+from incumbent.planning.workload import AnsweringWork, Workload
 from training.cost.base_shape import BaseShape
 from training.cost.machines import Computing, Speed
 from training.cost.memory import (
@@ -16,7 +16,7 @@ from training.cost.memory import (
     StepSetup,
     peak_on_each,
 )
-from training.cost.minutes import LORA_CALLS, share_of_each, step_seconds
+from training.cost.step_minutes import LORA_CALLS, share_of_each, step_seconds
 from training.processes.accelerate_config import SHARED
 from training.recipe import StepName
 from training.training_settings import AdapterParams, DomainParams
@@ -125,7 +125,7 @@ def step_minutes(setup: Setup, speed: Speed, name: StepName) -> float:
 
 
 def answer_seconds(
-    shape: BaseShape, speed: Speed, one: Answering, batch_size: int, r: int
+    shape: BaseShape, speed: Speed, one: AnsweringWork, batch_size: int, r: int
 ) -> float:
     """Of what is read, and of steps that give each answer of a batch a token."""
     batch = max(1, min(batch_size, one.count))

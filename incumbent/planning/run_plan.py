@@ -16,7 +16,7 @@ from incumbent.planning.on_machines import (
 from incumbent.planning.prices import MachineGroup
 from incumbent.planning.row_lengths import RowLengths, RunSettings, read_settings, row_lengths
 from incumbent.planning.run_cost import Setup
-from incumbent.planning.sealed_set import said_of_sealed_set
+from incumbent.planning.sealed_set import sealed_set_lines
 from incumbent.planning.workload import Workload, unknown_work, workload
 from project.errors import InputError
 from project.extras import pip_install
@@ -26,7 +26,7 @@ from project.records.adapters import Opponent
 from project.settings import PARAMS
 from training.cost.base_shape import SIZES, BaseShape, shape_of
 from training.cost.machines import GPUS, ThisMachine, this_machine
-from training.processes.start import ALONE, who_trains
+from training.processes.step_processes import ALONE, who_trains
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def plan_run(
         others=on_others(setup, prices) if setup and not gpus else (),
         gpus=tuple(on_gpus(setup, group, prices) for group in gpus if setup),
         lighter=tuple(lighter(here.setup)) if here else (),
-        sealed=tuple(said_of_sealed_set(work.sealed, settings.policy)) if work and not gpus else (),
+        sealed=tuple(sealed_set_lines(work.sealed, settings.policy)) if work and not gpus else (),
         assumed=tuple(assumed),
         missing=tuple(missing),
     )

@@ -10,7 +10,7 @@ from evaluation.decision.power import (
     chance_of_all,
     detectable,
     percent,
-    said_of_sealed,
+    sealed_power_line,
 )
 from project.errors import InputError
 from project.paths import EVIDENCE
@@ -21,7 +21,7 @@ LEAST_SAID = 0.01  # of a lower bound: a smaller one says nothing
 
 
 @dataclass(frozen=True)
-class Gain:
+class ExpectedGain:
     """A true gain in one metric, and what the last run measured of it, if there was one."""
 
     metric: str
@@ -43,15 +43,15 @@ class Gain:
         spread = self.spread
         return chance(items, self.beyond, spread, alpha, self.design) if spread else None
 
-    def said(self, items: int, alpha: float) -> str:
+    def summary(self, items: int, alpha: float) -> str:
         if self.beyond <= 0:
             return f"{self.metric}: such a gain is within the policy's margin, and never wins"
         measured = self.own.sd if self.own else None
-        said = said_of_sealed(items, self.beyond, self.metric, alpha, measured, self.design)
+        said = sealed_power_line(items, self.beyond, self.metric, alpha, measured, self.design)
         return said or f"{self.metric}: how far items differ in it is not known before a first run"
 
 
-def said_of_sealed_set(items: int, policy: Policy, effect: float | None = None) -> Iterator[str]:
+def sealed_set_lines(items: int, policy: Policy, effect: float | None = None) -> Iterator[str]:
     """Of each gating metric, at a first look, and of all together; nothing without items.
 
     `effect` is the policy's where none is given. The spread of the items' differences is the
@@ -62,12 +62,12 @@ def said_of_sealed_set(items: int, policy: Policy, effect: float | None = None) 
     measured, alpha = dev_measured(), alpha_at(policy.alpha, 1)
     gain = policy.effect if effect is None else effect
     gains = [
-        Gain(m, gain - policy.threshold(m), measured.get(m))
+        ExpectedGain(m, gain - policy.threshold(m), measured.get(m))
         for m in policy.gating
         if not rated_by_people(m)  # of which dev tells nothing
     ]
     for one in gains:
-        yield one.said(items, alpha)
+        yield one.summary(items, alpha)
     chances = [one.chance(items, alpha) for one in gains if one.beyond > 0]
     known = [found for found in chances if found is not None]
     if len(known) == len(gains) > 1 and (all_win := chance_of_all(known)) >= LEAST_SAID:
@@ -80,7 +80,7 @@ def refuse_powerless(items: int, policy: Policy) -> None:
     """
     measured, alpha = dev_measured(), alpha_at(policy.alpha, 1)
     for metric in policy.gating:
-        gain = Gain(metric, policy.effect - policy.threshold(metric), measured.get(metric))
+        gain = ExpectedGain(metric, policy.effect - policy.threshold(metric), measured.get(metric))
         found = gain.chance(items, alpha)
         if gain.spread and found is not None and found < policy.power:
             least = detectable(items, gain.spread, alpha, policy.power, gain.design)

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from evaluation.evaluation_settings import HELD_OUT_SHARE
-from evaluation.general_ability.suite import SUITE
+from evaluation.general_ability.general_items import SUITE
 from evaluation.generation.answers import Role
 from evaluation.suites.every_suite import GENERAL, suites_on
 from incumbent.planning.row_lengths import (
@@ -143,7 +143,7 @@ ALIKE = 20  # tokens that a chat template begins every prompt with, such as its 
 
 
 @dataclass(frozen=True)
-class Answering:
+class AnsweringWork:
     """The answers of one system to rows of one kind; tokens are means."""
 
     system: str
@@ -165,7 +165,7 @@ class Answering:
         return self.count * self.answer
 
 
-def answering(lengths: Lengths, settings: RunSettings, *, champion: bool) -> list[Answering]:
+def answering(lengths: Lengths, settings: RunSettings, *, champion: bool) -> list[AnsweringWork]:
     """Of the stages and of `submit`. `champion`: an adapter is one, else it is the bare base."""
     usual, suites = usual_answers(), asked_suites()
     parts: dict[str, list[TokenCount]] = {
@@ -212,12 +212,12 @@ def answers_to(
     usual: dict[str, float],
     *,
     adapter: bool,
-) -> Answering:
+) -> AnsweringWork:
     """An adapter is taken to answer as briefly as its rows do, the base at length."""
     limit, reference = settings.decoding.max_new_tokens, mean(c.completion for c in counts)
     answer = usual.get(role, reference if adapter else LONG_WINDED * limit)
     prompt = mean(c.prompt for c in counts)
-    return Answering(
+    return AnsweringWork(
         system=role,
         rows=rows,
         count=len(counts),
@@ -229,7 +229,7 @@ def answers_to(
     )
 
 
-def few_shot(lengths: Lengths, settings: RunSettings, usual: dict[str, float]) -> Answering:
+def few_shot(lengths: Lengths, settings: RunSettings, usual: dict[str, float]) -> AnsweringWork:
     """The base with training rows in its prompt answers dev; what it is shown makes it brief."""
     shots = settings.few_shot.shots
     dev = sampled(lengths[Split.DEV], settings) if shots else []
@@ -239,7 +239,7 @@ def few_shot(lengths: Lengths, settings: RunSettings, usual: dict[str, float]) -
     return replace(answers, alike=answers.alike + shown, answer=brief)
 
 
-def preferred(lengths: Lengths, settings: RunSettings) -> Answering:
+def preferred(lengths: Lengths, settings: RunSettings) -> AnsweringWork:
     """The bare base answers the rows that preference is learnt from, or calibrated on."""
     ours = settings.preference
     rows = lengths[Split.TRAIN][-ours.reward.rows :]
@@ -260,7 +260,7 @@ def mean(values: Iterator[int]) -> float:
 @dataclass(frozen=True)
 class Workload:
     steps: dict[StepName, StepWork]  # of training, in their order
-    answering: tuple[Answering, ...]
+    answering: tuple[AnsweringWork, ...]
     prompt: int  # tokens of the longest that is answered
     reference: int  # of the longest completion whose likelihood is asked for
     sealed: int

@@ -19,7 +19,7 @@ LONGEST = 4  # bytes of a character, and so tokens that one is made of
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownToken:
     """One token, or the few that only together are a character."""
 
     ids: tuple[int, ...]
@@ -34,7 +34,7 @@ class Preview:
     id: str
     place: str  # FILE:LINE
     tokens: RowTokens
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownToken, ...]
     end: str | None  # the end token that is learnt last; None: none is
     cuts: dict[int, str]  # what happens before a token, by its position
 
@@ -55,10 +55,12 @@ def preview_of(
     learnt = [i for i, mark in zip(tokens.ids, tokens.learnt, strict=True) if mark]
     last = next((token for token in reversed(learnt) if token in ends), None)
     end = None if last is None else str(tokenizer.convert_ids_to_tokens(last))
-    return Preview(name, place, tokens, tuple(shown(tokens, tokenizer, cuts)), end, cuts)
+    return Preview(name, place, tokens, tuple(shown_tokens(tokens, tokenizer, cuts)), end, cuts)
 
 
-def shown(tokens: RowTokens, tokenizer: Any, cuts: Container[int] = ()) -> Iterator[Shown]:
+def shown_tokens(
+    tokens: RowTokens, tokenizer: Any, cuts: Container[int] = ()
+) -> Iterator[ShownToken]:
     """Each token's text is what it adds behind the one before it: alone, some lose their space.
 
     A character that is cut, before a position in `cuts`, is shown as its broken parts.
@@ -77,7 +79,7 @@ def shown(tokens: RowTokens, tokenizer: Any, cuts: Container[int] = ()) -> Itera
         broken = text.endswith(BROKEN)
         if broken and len(waiting) < LONGEST and not last:
             continue
-        yield Shown(tuple(waiting), text, tokens.learnt[place])
+        yield ShownToken(tuple(waiting), text, tokens.learnt[place])
         before, waiting = [] if broken else waiting, []  # its rest would complete it, unseen
 
 
@@ -148,7 +150,7 @@ def margined(preview: Preview) -> Iterator[Text]:
         yield line
 
 
-def parts_of(one: Shown) -> Iterator[Text]:
+def parts_of(one: ShownToken) -> Iterator[Text]:
     """A token, in pieces that end where its lines do, none wider than the screen."""
     for piece in one.text.splitlines(keepends=True) or [""]:
         for part in chop_cells(spelled(piece), console.width - len(REST)) or [""]:

@@ -62,7 +62,7 @@ class NamedRecipe(Settings):
         return {name: value for name, value in every.items() if name not in OF_THE_PROJECT}
 
     @property
-    def said(self) -> dict[str, Any]:
+    def named_keys(self) -> dict[str, Any]:
         """The keys that the recipe's file names."""
         return flat(self.training.model_dump(mode="json", exclude_unset=True))
 
@@ -121,9 +121,11 @@ def with_recipe(text: str, recipe: NamedRecipe) -> str:
 def changes(there: dict[str, Any], recipe: NamedRecipe) -> dict[str, Any]:
     """The keys that are to have another value than the file gives them."""
     wanted = {
-        name: value for name, value in recipe.values.items() if name in there or name in recipe.said
+        name: value
+        for name, value in recipe.values.items()
+        if name in there or name in recipe.named_keys
     }
-    wanted |= {name: value for name, value in recipe.said.items() if name in OF_THE_PROJECT}
+    wanted |= {name: value for name, value in recipe.named_keys.items() if name in OF_THE_PROJECT}
     return {
         name: value
         for name, value in wanted.items()

@@ -8,15 +8,6 @@ from pathlib import Path
 from incumbent.code import Code
 from incumbent.pipeline import needed_for, read_pipeline
 from incumbent.provenance.current_provenance import installed_packages
-from incumbent.reproducing.differences import (
-    DevDifference,
-    adapter_differences,
-    beyond_chance,
-    code_differences,
-    dev_differences,
-    package_differences,
-    recipe_differences,
-)
 from incumbent.reproducing.project_copy import (
     cached,
     code_checksum,
@@ -28,6 +19,15 @@ from incumbent.reproducing.project_copy import (
     seat_parent,
 )
 from incumbent.reproducing.reproducible_version import ReproducibleVersion
+from incumbent.reproducing.training_differences import (
+    DevDifference,
+    adapter_differences,
+    beyond_chance,
+    code_differences,
+    dev_differences,
+    package_differences,
+    recipe_differences,
+)
 from incumbent.running.dvc_repro import refuse_wrong_settings, reproduce, run_dvc
 from incumbent.running.run_screen import RunScreen
 from project.canonical import digest_file

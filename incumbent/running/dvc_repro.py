@@ -212,7 +212,7 @@ def only_run(screen: RunScreen) -> Iterator[None]:
     path = log_path().with_name("run.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
-        if not taken(handle):
+        if not take_lock(handle):
             screen.wait("another `incumbent run` is at work here: waiting for its end …")
             flock(handle, LOCK_EX)
             screen.wait("")
@@ -223,11 +223,11 @@ def tell_of_lock(screen: RunScreen) -> None:
     """Say that DVC will wait, where another command of its own holds the project's lock."""
     if DVC_LOCK.exists():
         with DVC_LOCK.open("a") as handle:
-            if not taken(handle):
+            if not take_lock(handle):
                 screen.wait("another DVC command is at work here: waiting for its end …")
 
 
-def taken(handle: IO[str]) -> bool:
+def take_lock(handle: IO[str]) -> bool:
     """Take a file's lock, until the file is closed; False: somebody else has it."""
     try:
         flock(handle, LOCK_EX | LOCK_NB)

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from incumbent.running.running_stage import RunningStage, roughly, spoken
+from incumbent.running.running_stage import RunningStage, duration_text, roughly
 from project.progress import Report, read_report
 
 FRAMES = 8  # a second
@@ -44,7 +44,7 @@ class RunScreen:
         self.running: RunningStage | None = None
         self.awaited = ""  # whom the run waits for
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self.page = Page(self.console, margin=max(map(len, self.names), default=0) + 2)
+        self.page = ScreenLayout(self.console, margin=max(map(len, self.names), default=0) + 2)
         drawn = sys.stderr.isatty() and not self.console.is_dumb_terminal
         self.live = self.make_live() if drawn else None
 
@@ -106,7 +106,7 @@ class RunScreen:
         stage = self.running
         if stage and not self.live and self.clock() - self.said_last >= QUIET:
             self.said_last = self.clock()
-            far = ", ".join(facts(stage)) or f"{spoken(stage.seconds)} so far"
+            far = ", ".join(facts(stage)) or f"{duration_text(stage.seconds)} so far"
             self.print_plain(f"{self.page.name_of(stage)}… {far}")
 
     def sum_up(self) -> None:
@@ -116,7 +116,7 @@ class RunScreen:
                 self.print_dim(f"{words}: {', '.join(names)}")
 
     def print_total(self) -> None:
-        self.print_dim(f"{spoken(self.clock() - self.began)} in all")
+        self.print_dim(f"{duration_text(self.clock() - self.began)} in all")
 
     # --- one level down -----------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ GAP = "  "
 
 
 @dataclass(frozen=True)
-class Page:
+class ScreenLayout:
     """What the lines are fitted to."""
 
     console: Console
@@ -179,7 +179,9 @@ class Page:
         return made
 
 
-def done_line(page: Page, stage: RunningStage, lines: Sequence[str], *, failed: bool) -> Table:
+def done_line(
+    page: ScreenLayout, stage: RunningStage, lines: Sequence[str], *, failed: bool
+) -> Table:
     """Of a stage that ended: its name, what came out, its seconds; below it, its warnings."""
     grid = Table.grid(padding=(0, len(GAP), 0, 0))
     grid.width = page.width
@@ -188,22 +190,22 @@ def done_line(page: Page, stage: RunningStage, lines: Sequence[str], *, failed: 
     grid.add_column(justify="right", no_wrap=True)
     parts = [Text(line, "red" if failed else "") for line in lines]
     parts += [Text(line, "yellow") for line in stage.warnings]
-    grid.add_row(stage.name, Text("\n").join(parts), Text(spoken(stage.seconds), "dim"))
+    grid.add_row(stage.name, Text("\n").join(parts), Text(duration_text(stage.seconds), "dim"))
     return grid
 
 
-def plain_lines(page: Page, stage: RunningStage, lines: Sequence[str]) -> list[str]:
+def plain_lines(page: ScreenLayout, stage: RunningStage, lines: Sequence[str]) -> list[str]:
     """The same, of any length and without a style."""
     first, *more = (*lines, *stage.warnings)
     margin = " " * page.margin
-    head = f"{page.name_of(stage)}{first} ({spoken(stage.seconds)})"
+    head = f"{page.name_of(stage)}{first} ({duration_text(stage.seconds)})"
     return [head, *(f"{margin}{line}" for line in more)]
 
 
-def far_line(page: Page, stage: RunningStage) -> Text:
+def far_line(page: ScreenLayout, stage: RunningStage) -> Text:
     """Of a stage that runs: how far its bar is, or without one what it printed last."""
     if stage.bar is None:
-        seconds = spoken(stage.seconds)
+        seconds = duration_text(stage.seconds)
         room = page.width - page.margin - len(GAP + seconds)
         words = page.cropped(stage.newest or "starting", room)
         words.pad_right(room - words.cell_len)
@@ -217,7 +219,7 @@ def far_line(page: Page, stage: RunningStage) -> Text:
     return Text.assemble(page.name_of(stage), bar, GAP.join(told), no_wrap=True)
 
 
-def bar_of(page: Page, stage: RunningStage, columns: int) -> Text:
+def bar_of(page: ScreenLayout, stage: RunningStage, columns: int) -> Text:
     full, empty = "#-" if page.ascii_only else "━─"
     done = int(columns * min(stage.share, 1))
     return Text.assemble((full * done, "cyan"), (empty * (columns - done), "dim"))

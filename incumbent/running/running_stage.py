@@ -99,7 +99,7 @@ class RunningStage:
         return ", ".join(f"{count:,} {unit}" for unit, count in counts.items())
 
 
-def spoken(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A duration as people say it."""
     if seconds < 10:
         return f"{seconds:.1f} s"

@@ -19,8 +19,8 @@ from evaluation.scoring.scorers import Scorer, load_scorers, score
 from incumbent.planning.workload import length
 from incumbent.searching.base_candidates import Candidate
 from incumbent.searching.base_ranking import (
-    Asked,
     BaseRanking,
+    BaseScores,
     RankedBase,
     TrainingCost,
     against,
@@ -49,7 +49,7 @@ OF_ANY_TOKENIZER = "bits_per_byte"  # always measured: other likelihoods hang on
 
 
 @dataclass(frozen=True)
-class Question:
+class RankingSetup:
     """Of one ranking."""
 
     items: Sequence[Row]
@@ -107,18 +107,18 @@ def comparable(scorers: Sequence[Scorer]) -> dict[str, Better]:
 Values = Mapping[str, Sequence[float]]  # of each dev item, by metric
 
 
-def rank(candidates: Sequence[Candidate], question: Question) -> BaseRanking:
+def rank(candidates: Sequence[Candidate], question: RankingSetup) -> BaseRanking:
     """Ask them one after the other; answers are kept, so that an interrupted ranking goes on.
 
     Raises IncumbentError where none could be asked.
     """
-    found = [asked(candidate, question) for candidate in candidates]
+    found = [ask_base(candidate, question) for candidate in candidates]
     answered = [(base, values) for base, values in found if values]
     if not answered:
         reasons = "; ".join(f"{base.name}: {base.problem}" for base, _ in found)
         raise IncumbentError(f"none of these bases could be asked: {reasons}")
     first, values = answered[0]
-    bases = [compared(base, own, values, question) for base, own in found]
+    bases = [with_differences(base, own, values, question) for base, own in found]
     return BaseRanking(
         bases=tuple(ranked(bases, question.by, question.better[question.by])),
         first=first.name,
@@ -131,12 +131,12 @@ def rank(candidates: Sequence[Candidate], question: Question) -> BaseRanking:
     )
 
 
-def asked(candidate: Candidate, question: Question) -> tuple[RankedBase, tuple[Values, ...]]:
+def ask_base(candidate: Candidate, question: RankingSetup) -> tuple[RankedBase, tuple[Values, ...]]:
     """A base with its scores, and the scores of each item: bare, and few-shot where that is asked.
 
     One that cannot be loaded, or not read the prompts, keeps its problem.
     """
-    base = unasked(candidate, question)
+    base = unmeasured_base(candidate, question)
     if base.problem:
         print(f"{base.name} is left out: {base.problem}", file=sys.stderr)
         return base, ()
@@ -153,7 +153,7 @@ def asked(candidate: Candidate, question: Question) -> tuple[RankedBase, tuple[V
     return told, tuple(values for _, values in ways)
 
 
-def unasked(candidate: Candidate, question: Question) -> RankedBase:
+def unmeasured_base(candidate: Candidate, question: RankingSetup) -> RankedBase:
     """What is known of a base before it is loaded."""
     found = None if candidate.pin is None else pace(question.numerics, candidate.choice)
     return RankedBase(
@@ -169,7 +169,7 @@ def unasked(candidate: Candidate, question: Question) -> RankedBase:
     )
 
 
-def prompts(base: RankedBase, question: Question) -> list[tuple[str, Sequence[Row]]]:
+def prompts(base: RankedBase, question: RankingSetup) -> list[tuple[str, Sequence[Row]]]:
     found: list[tuple[str, Sequence[Row]]] = [(base.name, question.items)]
     if question.shots:
         shown = f"{base.name} with {question.shots} examples"
@@ -178,8 +178,8 @@ def prompts(base: RankedBase, question: Question) -> list[tuple[str, Sequence[Ro
 
 
 def way(
-    system: Respondent, label: str, rows: Sequence[Row], question: Question
-) -> tuple[Asked, Values]:
+    system: Respondent, label: str, rows: Sequence[Row], question: RankingSetup
+) -> tuple[BaseScores, Values]:
     answers = system.answers(rows, label)
     scorers = [one for one in question.scorers if reads(one, answers)]
     scores = score(scorers, question.items, answers)
@@ -190,7 +190,7 @@ def way(
         prompt=fmean(answer.prompt_tokens for answer in answers),
         answer=fmean(answer.tokens for answer in answers),
     )
-    asked = Asked(
+    asked = BaseScores(
         scores={name: fmean(own) for name, own in values.items()},
         against_first={},
         prompt=used.prompt,
@@ -207,8 +207,8 @@ def reads(scorer: Scorer, answers: Sequence[Answer]) -> bool:
     return not asks or all(answer.reference_logprob is not None for answer in answers)
 
 
-def compared(
-    base: RankedBase, own: Sequence[Values], first: Sequence[Values], question: Question
+def with_differences(
+    base: RankedBase, own: Sequence[Values], first: Sequence[Values], question: RankingSetup
 ) -> RankedBase:
     """With differences to the first base, asked in the same way."""
     if own is first:
@@ -226,7 +226,7 @@ def compared(
     return base.model_copy(update=changed)
 
 
-def system_of(candidate: Candidate, question: Question) -> Respondent:
+def system_of(candidate: Candidate, question: RankingSetup) -> Respondent:
     assert candidate.pin, "a candidate without a problem is pinned"
     prompt = load(BaseChoice).system_prompt
     base = Contestant(base=candidate.pin, system_prompt=prompt)
@@ -264,7 +264,7 @@ def free(system: Respondent) -> None:
 # What candidate bases take: an adapter on one, and how long it is until all have answered.
 
 
-def training_cost(found: Pace, question: Question) -> TrainingCost:
+def training_cost(found: Pace, question: RankingSetup) -> TrainingCost:
     """Of one adapter. Tokens are counted by the project's own base: others have about as many."""
     work = found.work(question.rows, question.settings)
     peak = training_peak(found.setup(question.settings, work))
@@ -275,7 +275,7 @@ def training_cost(found: Pace, question: Question) -> TrainingCost:
     )
 
 
-def expected(candidates: Sequence[Candidate], question: Question) -> float | None:
+def expected(candidates: Sequence[Candidate], question: RankingSetup) -> float | None:
     """Minutes of all answers; None where a base is of a kind that nothing is known of."""
     total = 0.0
     for candidate in (one for one in candidates if one.problem is None):

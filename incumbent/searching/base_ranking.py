@@ -9,7 +9,7 @@ from project.records.record import Record
 from project.records.scores import Better
 
 
-class Against(Record):
+class BaseDifference(Record):
     """A difference to the first base that was named; above 0 is better."""
 
     diff: float
@@ -20,11 +20,13 @@ class Against(Record):
         return f"{self.diff:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
 
-class Asked(Record):
+class BaseScores(Record):
     """A base, asked in one way."""
 
     scores: dict[str, float]  # means over dev
-    against_first: dict[str, Against]  # empty for the first itself, and where it has no answers
+    against_first: dict[
+        str, BaseDifference
+    ]  # empty for the first itself, and where it has no answers
     prompt: float  # tokens of a prompt, the mean
     answer: float  # tokens of an answer
     seconds: float | None  # of an answer
@@ -50,12 +52,12 @@ class RankedBase(Record):
     license: str | None
     weights: int | None  # how many; None: it cannot be had
     problem: str | None  # why it was not asked
-    bare: Asked | None
-    few_shot: Asked | None
+    bare: BaseScores | None
+    few_shot: BaseScores | None
     training: TrainingCost | None
 
     @property
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[BaseScores]:
         """The ways in which it was."""
         return [one for one in (self.bare, self.few_shot) if one]
 
@@ -92,7 +94,7 @@ def against(
     groups: Sequence[str],
     better: Mapping[str, Better],
     alpha: float,
-) -> dict[str, Against]:
+) -> dict[str, BaseDifference]:
     """Differences in each metric that has a better way, with one-sided bounds on both sides."""
     found = {}
     for name, values in other.items():
@@ -101,7 +103,7 @@ def against(
         sign = -1 if way == "less" else 1
         apart = paired(sign * (np.array(values) - np.array(first[name])), groups)
         low, high = bounds(apart.diff, apart.se, apart.df, alpha)
-        found[name] = Against(diff=apart.diff, low=low, high=high)
+        found[name] = BaseDifference(diff=apart.diff, low=low, high=high)
     return found
 
 

@@ -69,7 +69,7 @@ RESAMPLES = 1000
 BAND = 24  # numbers of rows at which the band of the curve is told
 
 
-class Estimate(Record):
+class CurveEstimate(Record):
     value: float
     low: float  # of the interval
     high: float
@@ -93,7 +93,7 @@ class SharePoint(Record):
 
     share: str  # such as 1/8
     rows: float  # the mean of the draws
-    score: Estimate
+    score: CurveEstimate
     draws: tuple[float, ...]  # the score of each
 
 
@@ -105,12 +105,12 @@ class MetricCurve(Record):
     points: tuple[SharePoint, ...]
     fit: tuple[float, float, float]  # a, b and c of incumbent.searching.label_curve
     band: tuple[tuple[float, float, float], ...]  # rows, and the interval of the curve there
-    more: Estimate  # what so many labels more would bring, above 0 for the better
+    more: CurveEstimate  # what so many labels more would bring, above 0 for the better
     # What a smaller number of labels reaches: None where it is outside of what was measured, or
     # where there is nothing to have a share of. Where less is better, a share of the score says
     # nothing (half of an error is more than all of it), and `of_score` and `enough` are None.
-    of_score: Estimate | None  # a share of the score with all rows
-    of_gain: Estimate | None  # a share of what all rows gain over the base
+    of_score: CurveEstimate | None  # a share of the score with all rows
+    of_gain: CurveEstimate | None  # a share of what all rows gain over the base
     enough: int | None  # rows that reach 90 % of the score with all, by the curve
 
     def measured(self, rows: int) -> bool:
@@ -181,7 +181,7 @@ def points(found: Measured, sign: int, level: float) -> list[SharePoint]:
         draws = scores.mean(axis=1)
         low, high = bounds(mean.diff, *with_draws(mean.se, mean.df, draws), (1 - level) / 2)
         edges = sorted((sign * low, sign * high))
-        score = Estimate(value=sign * mean.diff, low=edges[0], high=edges[1])
+        score = CurveEstimate(value=sign * mean.diff, low=edges[0], high=edges[1])
         values = tuple((sign * draws).tolist())
         made.append(SharePoint(share=share, rows=float(rows.mean()), score=score, draws=values))
     return made
@@ -213,18 +213,20 @@ def tails(level: float) -> tuple[float, float]:
     return (1 - level) / 2, (1 + level) / 2
 
 
-def estimate(value: float, resamples: Array, level: float) -> Estimate:
+def estimate(value: float, resamples: Array, level: float) -> CurveEstimate:
     low, high = np.quantile(resamples, tails(level))
-    return Estimate(value=value, low=float(low), high=float(high))
+    return CurveEstimate(value=value, low=float(low), high=float(high))
 
 
-def grown_by(curve: Curves, curves: Curves, rows: float, more: int, level: float) -> Estimate:
+def grown_by(curve: Curves, curves: Curves, rows: float, more: int, level: float) -> CurveEstimate:
     ends = np.array([rows, rows + more])
     (value,), grown = (np.diff(one.at(ends))[:, 0] for one in (curve, curves))
     return estimate(float(value), grown, level)
 
 
-def of_score(curve: Curves, curves: Curves, at: int, rows: float, level: float) -> Estimate | None:
+def of_score(
+    curve: Curves, curves: Curves, at: int, rows: float, level: float
+) -> CurveEstimate | None:
     """None for a score that is not above 0, of which there is no share."""
     ends = np.array([at, rows])
     (value,), drawn = (one.at(ends) for one in (curve, curves))
@@ -241,7 +243,7 @@ def of_gain(
     level: float,
     found: Measured,
     base: Array,
-) -> Estimate | None:
+) -> CurveEstimate | None:
     """None where all rows are not clearly better than none: then there is no gain to share."""
     ends = np.array([at, rows])
     (part, whole), drawn = curve.at(ends)[0] - found.base.mean(), curves.at(ends) - base[:, None]
@@ -301,7 +303,7 @@ def of_metric(name: str, curve: MetricCurve, found: LabelCurve) -> list[str]:
     return [f"{name}: {line}" for line in lines]
 
 
-def worth(more: Estimate) -> str:
+def worth(more: CurveEstimate) -> str:
     """The curve never falls, so an interval that begins at 0 to three digits shows nothing."""
     return f"{more}" if round(more.low, 3) > 0 else f"{more}, no gain is shown"
 

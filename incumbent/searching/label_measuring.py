@@ -16,7 +16,7 @@ from evaluation.scoring.scorers import Scores, load_scorers, score
 from incumbent.searching.dev_measure import dev_items
 from incumbent.searching.label_curve import LabelCurve, Measured, metric_curve
 from incumbent.selecting.candidates import Candidates, read_training_rows
-from incumbent.selecting.compare_on_dev import Aside, answered, ground_aside, judging
+from incumbent.selecting.compare_on_dev import Aside, answered, aside_here, judging
 from incumbent.selecting.pace import LOADING, SftSettings, load_sft_settings, pace
 from project.canonical import digest_json
 from project.errors import InputError
@@ -28,7 +28,7 @@ from project.settings import PARAMS, load
 
 
 @dataclass(frozen=True)
-class Labels:
+class CurveData:
     """What a curve is measured with."""
 
     found: Candidates  # the rows that training takes
@@ -48,7 +48,7 @@ class Labels:
             problem = f"the first {kept} are all rehearsed or accepted ones: raise it"
             raise InputError(problem, file=PARAMS, field="training.sft.rows")
         draws = [nested(found.rows, shares, seed) for seed in range(seeds)]
-        return cls(found, dev_items(), shares, draws, ground_aside(from_champion=False), settings)
+        return cls(found, dev_items(), shares, draws, aside_here(from_champion=False), settings)
 
     def expected(self) -> float | None:
         """Minutes of all adapters and of their answers."""
@@ -60,7 +60,7 @@ class Labels:
         return learning + len(drawn) * (found.answering(self.items) + LOADING)
 
 
-def measure(labels: Labels, *, more: int, at: int) -> LabelCurve:
+def measure(labels: CurveData, *, more: int, at: int) -> LabelCurve:
     """Train, answer and score; what is made is kept, so that an interrupted curve goes on."""
     items, policy = labels.items, load(Policy)
     scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
@@ -94,7 +94,7 @@ def measure(labels: Labels, *, more: int, at: int) -> LabelCurve:
     )
 
 
-def answers(labels: Labels) -> Iterator[list[list[Answer]]]:
+def answers(labels: CurveData) -> Iterator[list[list[Answer]]]:
     """Of each draw, by share: a first curve is whole before the next draw begins."""
     for number, draw in enumerate(labels.draws):
         settings, kept = labels.settings.seeded(number), labels.found.kept
@@ -106,7 +106,7 @@ def answers(labels: Labels) -> Iterator[list[list[Answer]]]:
 
 
 def measured(
-    labels: Labels, name: str, sign: int, bare: Scores, scores: Sequence[Sequence[Scores]]
+    labels: CurveData, name: str, sign: int, bare: Scores, scores: Sequence[Sequence[Scores]]
 ) -> Measured:
     """One metric, with the sign that makes more of it better."""
     values = np.array([[one.values[name] for one in draw] for draw in scores], dtype=np.float64)

@@ -38,7 +38,7 @@ FEWEST = 8  # groups of items: with fewer, too often none is left that was not d
 LEVEL = 0.9  # of the interval
 
 
-class Gain(Record):
+class TrialGain(Record):
     """Of a mean over dev items; above 0 the best trial is better, whichever way the metric goes."""
 
     seen: float  # on the items that chose it
@@ -48,7 +48,9 @@ class Gain(Record):
     level: float = LEVEL
 
 
-def gain_of_best(scores: Array, own: int, groups: Sequence[str], better: Better) -> Gain | None:
+def gain_of_best(
+    scores: Array, own: int, groups: Sequence[str], better: Better
+) -> TrialGain | None:
     """Of scores [trials, items], against the trial at `own`; items of one group are dependent.
 
     None with too few groups to say.
@@ -63,7 +65,7 @@ def gain_of_best(scores: Array, own: int, groups: Sequence[str], better: Better)
     best = paired(gains[int(gains.mean(axis=1).argmax())], groups)
     corrected = float(on_items_left_out(sums, sizes).mean())
     low, high = bounds(corrected, best.se, best.df, (1 - LEVEL) / 2)
-    return Gain(seen=best.diff, corrected=corrected, low=low, high=high)
+    return TrialGain(seen=best.diff, corrected=corrected, low=low, high=high)
 
 
 def on_items_left_out(sums: Array, sizes: Array) -> Array:
@@ -104,7 +106,7 @@ class SearchResult(Record):
     wanted: int  # trials
     best: int | None  # the number of the best trial; None: all failed
     own: int | None  # that of the project's own settings; None: they lie outside of the ranges
-    gain: Gain | None  # of the best over the project's own
+    gain: TrialGain | None  # of the best over the project's own
     items: int
     clusters: int
 

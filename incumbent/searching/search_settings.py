@@ -108,15 +108,15 @@ class SearchParams(Settings):
 def settled(key: str, values: Range) -> Range:
     """A range of values as training reads them. Raises ValueError where it refuses one."""
     if not isinstance(values, Span):
-        return tuple(taken(key, value) for value in values)
+        return tuple(value_as_read(key, value) for value in values)
     numbers = {"low": values.low, "high": values.high, "step": values.step}
-    read = {name: taken(key, one) for name, one in numbers.items() if one is not None}
+    read = {name: value_as_read(key, one) for name, one in numbers.items() if one is not None}
     if any(isinstance(one, bool) for one in read.values()):
         raise ValueError(f"{key} is no number: list its values, such as [true, false]")
     return values.model_copy(update=read)
 
 
-def taken(key: str, value: Scalar) -> Any:
+def value_as_read(key: str, value: Scalar) -> Any:
     """A value as training reads it. Raises ValueError where training refuses it."""
     part, _, name = key.partition(".")
     try:

@@ -21,7 +21,7 @@ from incumbent.searching.search_settings import (
     with_values,
 )
 from incumbent.selecting.candidates import gated_dataset
-from incumbent.selecting.compare_on_dev import Aside, ground_aside, train_aside
+from incumbent.selecting.compare_on_dev import Aside, aside_here, train_aside
 from incumbent.selecting.pace import LOADING, SftSettings, load_sft_settings, pace
 from project.canonical import digest_folder, digest_json
 from project.files import home
@@ -31,8 +31,8 @@ from project.records.data import Row, Split
 from project.records.record import Digest
 from project.records.scores import Better
 from project.settings import load
-from training.rows.replay import rows_to_learn
-from training.start_record import START_FILE, Start
+from training.rows.experience_replay import rows_to_learn
+from training.start_record import START_FILE, TrainingStart
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Tuning:
     @classmethod
     def here(cls, params: SearchParams) -> Self:
         """Of the project. Raises InputError where there is nothing to search on, or by."""
-        settings, aside = load_sft_settings(), ground_aside(from_champion=True)
+        settings, aside = load_sft_settings(), aside_here(from_champion=True)
         refuse_other_shapes(list(params.ranges), aside.earlier)
         gated_dataset()
         return cls(params, settings, aside, Row.read_lines(rows_of(Split.TRAIN)), dev_items())
@@ -98,7 +98,9 @@ class Tuning:
         rows = self.rows[: settings.sft.rows]
         if not self.aside.earlier.start:
             return rows
-        return rows_to_learn(rows, Start.read(START_FILE), settings.sft, settings.adapter.seed)
+        return rows_to_learn(
+            rows, TrainingStart.read(START_FILE), settings.sft, settings.adapter.seed
+        )
 
     def result(self, trials: Sequence[Trial]) -> SearchResult:
         return result_of(

@@ -57,6 +57,6 @@ def gated_dataset() -> DatasetVersion:
     return dataset
 
 
-def drawn(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
+def draw_rows(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
     """So many of the rows at random, a function of their ids and the seed."""
     return sorted(rows, key=lambda row: digest_json(["drawn", seed, row.id]))[:count]

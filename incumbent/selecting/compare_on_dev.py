@@ -16,7 +16,7 @@ from evaluation.generation.systems import respondent
 from evaluation.score import directions
 from evaluation.scoring.scorers import load_scorers, score
 from incumbent.selecting.against_random import AgainstRandom, against_random
-from incumbent.selecting.candidates import Candidates, drawn
+from incumbent.selecting.candidates import Candidates, draw_rows
 from incumbent.selecting.pace import SftSettings, load_sft_settings
 from project.bare_base import bare_base
 from project.canonical import digest_bytes, digest_folder, digest_json
@@ -47,7 +47,7 @@ class Aside:
     earlier: Earlier  # the adapter that they go on from
 
 
-def ground_aside(*, from_champion: bool) -> Aside:
+def aside_here(*, from_champion: bool) -> Aside:
     """As the project has it: on what step `domain` left, if anything.
 
     `from_champion`: also on the champion's adapter, where training starts from it. What is to tell
@@ -110,10 +110,10 @@ def adapter_folder(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> 
 def train(rows: Sequence[Row], aside: Aside, settings: SftSettings, folder: Path) -> None:
     """Raises IncumbentError where training fails, or the GPU has no memory for it."""
     # Imported here because it takes seconds, and whoever finds the adapter trained need not wait.
-    from training.steps.run_step import Ground
+    from training.steps.run_step import StepContext
     from training.steps.sft_step import train_sft
 
-    ground = Ground(aside.base, aside.numerics, settings.adapter, aside.earlier)
+    ground = StepContext(aside.base, aside.numerics, settings.adapter, aside.earlier)
     dev = Row.read_lines(rows_of(Split.DEV)) if settings.sft.evaluations else ()
     try:
         with full_gpu_told():
@@ -150,8 +150,8 @@ def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) 
     by_id = {row.id: row for row in candidates.rows}
     best = [by_id[name] for name in selection.chosen]
     sides = {"the selected rows": best}
-    sides |= {f"random draw {seed}": drawn(candidates.rows, len(best), seed) for seed in seeds}
-    aside, settings = ground_aside(from_champion=False), load_sft_settings()
+    sides |= {f"random draw {seed}": draw_rows(candidates.rows, len(best), seed) for seed in seeds}
+    aside, settings = aside_here(from_champion=False), load_sft_settings()
     answers = [
         answered(name, [*candidates.kept, *own], items, aside, settings)
         for name, own in sides.items()

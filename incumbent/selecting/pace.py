@@ -6,7 +6,7 @@ from typing import Self
 
 from evaluation.evaluation_settings import Decoding
 from incumbent.planning.run_cost import answer_seconds
-from incumbent.planning.workload import Answering, length, mean, sft
+from incumbent.planning.workload import AnsweringWork, length, mean, sft
 from incumbent.selecting.candidates import Candidates
 from project.errors import InputError
 from project.model_pins import BaseChoice
@@ -17,7 +17,7 @@ from project.settings import PARAMS, load
 from training.cost.base_shape import BaseShape, shape_of
 from training.cost.machines import Computing, Speed, this_machine
 from training.cost.memory import StepSetup, StepWork
-from training.cost.minutes import step_seconds
+from training.cost.step_minutes import step_seconds
 from training.training_settings import AdapterParams, SftParams
 
 # --- estimate -------------------------------------------------------------------------------------
@@ -28,20 +28,20 @@ NO_PROMPT = 10  # tokens that a chat template puts before an answer to an empty 
 
 
 @dataclass(frozen=True)
-class Estimate:
+class SelectionMinutes:
     """Minutes on an idle machine, where nothing was read or trained before."""
 
     reading: float
     adapter: float  # trained, and its answers to dev
 
-    def said(self, adapters: int) -> str:
+    def summary(self, adapters: int) -> str:
         both = f" and {adapters} adapters of {self.adapter:.0f} min" if adapters else ""
         total = self.reading + adapters * self.adapter
         what = f"{self.reading:.0f} min of reading{both}"
         return f"about {total:.0f} min on an idle machine: {what}; less for what is known already"
 
 
-def estimate(candidates: Candidates, count: int) -> Estimate | None:
+def estimate(candidates: Candidates, count: int) -> SelectionMinutes | None:
     """None where it is not known how fast this machine is."""
     found = pace(Numerics.read(NUMERICS))
     if found is None:
@@ -49,7 +49,7 @@ def estimate(candidates: Candidates, count: int) -> Estimate | None:
     learnt = [*candidates.kept, *spread(candidates, count)]
     learning = found.learning(learnt, load_sft_settings())
     answering = found.answering(Row.read_lines(rows_of(Split.DEV)))
-    return Estimate(
+    return SelectionMinutes(
         reading=found.reading_tokens(twice_read(candidates)),
         adapter=learning + answering + LOADING,
     )
@@ -125,7 +125,7 @@ class Pace:
     def answering(self, rows: Sequence[Row], decoding: Decoding | None = None) -> float:
         """With answers as long as references, whose likelihood is asked for too."""
         asked, counts = decoding or load(Decoding), self.known(rows)
-        answers = Answering(
+        answers = AnsweringWork(
             system="",
             rows="",
             count=len(counts),
@@ -170,7 +170,7 @@ def pace(numerics: Numerics, choice: BaseChoice | None = None) -> Pace | None:
     return Pace(shape, machine.computing, machine.speed, counts)
 
 
-def said(minutes: float | None) -> str:
+def minutes_text(minutes: float | None) -> str:
     """An estimate in words."""
     if minutes is None:
         return "no estimate for this base on this machine"

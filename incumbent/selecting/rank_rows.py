@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from curation.faults.every_fault import FAULTS
 from curation.selection.row_quality import AnswerLoss, qualities, taken_in_order
-from curation.selection.selection_file import Quality, RankedRow, Selection, SelectionHead
+from curation.selection.selection_file import RankedRow, RowQuality, Selection, SelectionHead
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import versions
 from incumbent.selecting.candidates import Candidates
@@ -48,7 +48,9 @@ def text(row: Row) -> str:
     return f"{row.prompt_text}\n{row.completion_text}"
 
 
-def ranked(rows: Sequence[Row], found: Sequence[Quality], order: Sequence[int]) -> list[RankedRow]:
+def ranked(
+    rows: Sequence[Row], found: Sequence[RowQuality], order: Sequence[int]
+) -> list[RankedRow]:
     """The selected rows, the best first, then the others in the order of the data."""
     taken = set(order)
     others = [i for i in range(len(rows)) if i not in taken]

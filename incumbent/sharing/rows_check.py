@@ -21,7 +21,7 @@ from project.records.record import Digest
 from registry.reader import RegistryReader
 
 
-class Rows(StrEnum):
+class RowsLocation(StrEnum):
     """Where the rows of a version are."""
 
     REMOTE = "remote"  # DVC's default one
@@ -35,18 +35,18 @@ class Rows(StrEnum):
 class VersionRows:
     version: AdapterVersion
     dataset: DatasetVersion | None
-    rows: Rows
+    rows: RowsLocation
 
 
 @dataclass(frozen=True)
-class Place:
+class StoredRows:
     """What of some rows, by DVC's md5 of their folders, is at one place."""
 
     whole: frozenset[str]
     missing: Mapping[str, frozenset[str] | None]  # files, by their folder; None: not known which
 
 
-NOWHERE = Place(frozenset(), {})
+NOWHERE = StoredRows(frozenset(), {})
 
 
 def check_rows(reader: RegistryReader, number: int | None = None) -> list[VersionRows]:
@@ -82,37 +82,37 @@ def dataset_of(reader: RegistryReader, version: AdapterVersion) -> DatasetVersio
     return None if imported else DatasetVersion.model_validate_json(data)
 
 
-def look(wanted: Mapping[str, Digest], remote: str) -> Place:
+def look(wanted: Mapping[str, Digest], remote: str) -> StoredRows:
     """What of these a remote has, whole: folders whose digest is another one are missing too."""
     if not wanted:
         return NOWHERE
     with fetched_rows(wanted, remote) as rows:
         whole = frozenset(r for r, digest in wanted.items() if rows.digest(r) == digest)
-        return Place(whole, {r: rows.missing(r) for r in wanted if r not in whole})
+        return StoredRows(whole, {r: rows.missing(r) for r in wanted if r not in whole})
 
 
 def where(
     version: AdapterVersion,
     dataset: DatasetVersion | None,
-    shared: Place,
-    own: Place,
+    shared: StoredRows,
+    own: StoredRows,
     erasures: Sequence[RowErasure],
-) -> Rows:
+) -> RowsLocation:
     if dataset is None or dataset.dvc_revision is None:
-        return Rows.UNKNOWN
+        return RowsLocation.UNKNOWN
     if dataset.dvc_revision in shared.whole:
-        return Rows.REMOTE
+        return RowsLocation.REMOTE
     if dataset.dvc_revision in own.whole:
-        return Rows.CACHE
+        return RowsLocation.CACHE
     gone = nowhere(dataset.dvc_revision, (shared, own))
     erased = any(
         version.number in one.versions or (gone and gone.issubset(one.files or ()))
         for one in erasures
     )
-    return Rows.ERASED if erased else Rows.LOST
+    return RowsLocation.ERASED if erased else RowsLocation.LOST
 
 
-def nowhere(revision: str, places: Iterable[Place]) -> frozenset[str] | None:
+def nowhere(revision: str, places: Iterable[StoredRows]) -> frozenset[str] | None:
     """The files of a folder that no place has; None where it is not known which it had."""
     known = [files for place in places if (files := place.missing.get(revision)) is not None]
     return frozenset.intersection(*known) if known else None

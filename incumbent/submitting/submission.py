@@ -39,11 +39,11 @@ from registry.champion import confirmed_opponent
 from registry.once_sealed import refuse_once_sealed
 from registry.store import Registry
 from review.review_settings import ReviewParams
-from training.rows.replay import learnt_by_challenger, texts_learnt
+from training.rows.experience_replay import learnt_by_challenger, texts_learnt
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SubmissionOutcome:
     """What a submission came to."""
 
     version: AdapterVersion
@@ -86,7 +86,7 @@ class Outcome:
         return home() / "votes" / f"{self.version.family}-v{self.version.number}.jsonl"
 
 
-def submit(*, promote: bool, reason: str) -> Outcome:
+def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
     """Submit, decide, promote if asked and won, and write what people read; prints nothing."""
     policy = load(Policy)
     with Registry.here() as registry:
@@ -104,7 +104,9 @@ def submit(*, promote: bool, reason: str) -> Outcome:
     return outcome
 
 
-def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str) -> Outcome:
+def submitted(
+    registry: Registry, policy: Policy, *, promote: bool, reason: str
+) -> SubmissionOutcome:
     adapter, dev = Adapter.read(ADAPTER), Evidence.read(EVIDENCE)
     opponent = confirmed_opponent(registry, adapter.files)
     refuse_stale(dev, policy, adapter, opponent)
@@ -151,7 +153,7 @@ def submitted(registry: Registry, policy: Policy, *, promote: bool, reason: str)
     barred = fallen or registry.newest_event(version.number, "reject")
     won = decided.decision.verdict is Verdict.PROMOTE and not barred
     promoted = promote and won and promote_winner(registry, version, reason)
-    return Outcome(
+    return SubmissionOutcome(
         version=version,
         decided=decided,
         opponent=opponent,
@@ -181,7 +183,7 @@ def refuse_changed_rows(dataset: DatasetVersion) -> None:
         raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
 
 
-def write_page(outcome: Outcome, policy: Policy) -> None:
+def write_page(outcome: SubmissionOutcome, policy: Policy) -> None:
     """The report, with the time that the answers took: a stage's outputs may not hold that.
 
     One of this decision stays where nothing was measured anew.

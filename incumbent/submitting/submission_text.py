@@ -14,7 +14,7 @@ from incumbent.comparison_table import (
 )
 from incumbent.mirroring.mirror import mirror
 from incumbent.output import EXIT_CODES, console, print_json
-from incumbent.submitting.submission import Outcome, submit
+from incumbent.submitting.submission import SubmissionOutcome, submit
 from project.paths import rows_of
 from project.records.ballots import SheetPart
 from project.records.data import Row, Split
@@ -36,12 +36,12 @@ def submit_and_tell(*, promote: bool, reason: str, as_json: bool) -> int:
     return EXIT_CODES[outcome.decided.decision.verdict]
 
 
-def mirror_outcome(outcome: Outcome) -> None:
+def mirror_outcome(outcome: SubmissionOutcome) -> None:
     """Show it in the trackers, and that its opponent is no longer champion."""
     mirror(outcome.version.number, outcome.opponent.version if outcome.promoted else None)
 
 
-def fields_of(outcome: Outcome) -> dict[str, Any]:
+def fields_of(outcome: SubmissionOutcome) -> dict[str, Any]:
     return {
         "version": outcome.version.model_dump(mode="json"),
         "decision": outcome.decided.decision.model_dump(mode="json"),
@@ -53,12 +53,12 @@ def fields_of(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_submission(outcome: Outcome) -> None:
+def print_submission(outcome: SubmissionOutcome) -> None:
     print_comparison(outcome, load(Policy))
     print_outcome(outcome, load(Policy))
 
 
-def print_comparison(outcome: Outcome, policy: Policy) -> None:
+def print_comparison(outcome: SubmissionOutcome, policy: Policy) -> None:
     """The gating metrics on the sealed eval set, or on dev when it was not looked at."""
     evidence, decision = outcome.decided.evidence, outcome.decided.decision
     looked = decision.opening is not None
@@ -79,7 +79,7 @@ def references() -> list[str]:
     return [row.completion_text for row in Row.read_lines(rows_of(Split.DEV))]
 
 
-def print_outcome(outcome: Outcome, policy: Policy) -> None:
+def print_outcome(outcome: SubmissionOutcome, policy: Policy) -> None:
     version, decision = outcome.version, outcome.decided.decision
     console.print()
     ways = ways_out(outcome.decided.evidence, decision, policy)

@@ -4,22 +4,30 @@ from pathlib import Path
 
 import yaml
 
-from incumbent.upgrading.step import PIPELINE, SETTINGS, ByHand, Change, Project, Step, checked
+from incumbent.upgrading.step import (
+    PIPELINE,
+    SETTINGS,
+    ByHand,
+    Change,
+    ProjectFiles,
+    UpgradeStep,
+    checked,
+)
 from project.project_version import KEY, PIPELINE_KEY, VERSION, pipeline_version, variable
 from project.yaml_text import with_value
 
 # None yet: version 2 is the first that was released. A step stays for ever.
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[UpgradeStep, ...] = ()
 
 HINT = "of this project's files: `incumbent project upgrade` brings older ones here"
 LINE = f"{KEY}: {VERSION} # {HINT}\n"
 ENTRY = f"- {PIPELINE_KEY}: {VERSION}"
 
 
-def steps_from(version: int) -> list[Step]:
+def steps_from(version: int) -> list[UpgradeStep]:
     """The steps that lead on from a version. The version itself is written when all were taken."""
     steps = [step for step in STEPS if step.to > version]
-    written = Step(
+    written = UpgradeStep(
         to=VERSION,
         title=f"version {VERSION}",
         reason="All is as this Incumbent makes it, and the project says so.",
@@ -29,7 +37,7 @@ def steps_from(version: int) -> list[Step]:
     return [*steps, written]
 
 
-def write_version(project: Project) -> Change:
+def write_version(project: ProjectFiles) -> Change:
     """Into params.yaml and dvc.yaml."""
     found = {SETTINGS: in_settings(project.text(SETTINGS))}
     found[PIPELINE] = in_pipeline(project.text(PIPELINE))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from incumbent.upgrading.step import EDITED, PIPELINE, SETTINGS, Change, Project
+from incumbent.upgrading.step import EDITED, PIPELINE, SETTINGS, Change, ProjectFiles
 from project.errors import InputError
 from project.files import write_bytes
 from project.git import GitError, git
@@ -14,7 +14,7 @@ from project.settings import parse
 CRLF = "\r\n"
 
 
-def read_project() -> Project:
+def read_project() -> ProjectFiles:
     """The project of the current folder. Raises InputError where there is none."""
     for name in (SETTINGS, PIPELINE):
         if not Path(name).is_file():
@@ -24,7 +24,7 @@ def read_project() -> Project:
     # A link is there too: what lies behind it may be another project's as well.
     found = Path("datasets").rglob("*")
     files = [path for path in found if path.is_file() or path.is_symlink()]
-    return Project(
+    return ProjectFiles(
         texts={name: read_text(name).replace(CRLF, "\n") for name in EDITED if Path(name).exists()},
         there=frozenset(path.as_posix() for path in files),
     )

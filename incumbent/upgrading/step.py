@@ -17,7 +17,7 @@ Change = Mapping[str, bytes]  # files, by their path in the project, as they are
 
 
 @dataclass(frozen=True)
-class Project:
+class ProjectFiles:
     """A project's files as far as steps look at them; line ends are newlines."""
 
     texts: Mapping[str, str]  # of those of EDITED that are there
@@ -26,7 +26,7 @@ class Project:
     def text(self, name: str) -> str:
         return self.texts.get(name, "")
 
-    def changed(self, change: Change) -> "Project":
+    def changed(self, change: Change) -> "ProjectFiles":
         """As it is after a step."""
         texts = {name: data.decode() for name, data in change.items() if name in EDITED}
         return replace(self, texts={**self.texts, **texts}, there=self.there | change.keys())
@@ -42,12 +42,14 @@ class ByHand(Exception):  # noqa: N818 - no error: it says what a person has to 
 
 
 @dataclass(frozen=True)
-class Step:
+class UpgradeStep:
     to: int  # the version of projects that it leads to
     title: str
     reason: str  # in a sentence
-    change: Callable[[Project], Change]  # pure; nothing where nothing is to do; raises ByHand
-    needs: tuple["Step", ...] = ()  # without which it would leave a project that does not run
+    change: Callable[[ProjectFiles], Change]  # pure; nothing where nothing is to do; raises ByHand
+    needs: tuple[
+        "UpgradeStep", ...
+    ] = ()  # without which it would leave a project that does not run
 
 
 def checked(text: str, wanted: dict[str, Any]) -> bytes:

@@ -5,17 +5,17 @@ from difflib import unified_diff
 
 from rich.text import Text
 
-from incumbent.upgrading.step import EDITED, ByHand, Change, Project, Step
+from incumbent.upgrading.step import EDITED, ByHand, Change, ProjectFiles, UpgradeStep
 
 COLOURS = {"+": "green", "-": "red", "@": "dim"}
 
 
-def step_said(step: Step, number: int) -> Iterator[Text]:
+def step_lines(step: UpgradeStep, number: int) -> Iterator[Text]:
     yield Text(f"\nstep {number}: {step.title}", "bold")
     yield Text(step.reason)
 
 
-def change_said(project: Project, change: Change) -> Iterator[Text]:
+def file_change_lines(project: ProjectFiles, change: Change) -> Iterator[Text]:
     """Files that are edited as a difference; new ones by name and size."""
     for name, data in change.items():
         if name in EDITED:
@@ -24,7 +24,7 @@ def change_said(project: Project, change: Change) -> Iterator[Text]:
             yield Text(f"new file {name}, {size(data)}", "green")
 
 
-def by_hand_said(step: ByHand) -> Iterator[Text]:
+def by_hand_lines(step: ByHand) -> Iterator[Text]:
     for name, here, today in step.shown:
         yield from difference(name, here, today)
     yield Text("by hand:")
@@ -41,7 +41,9 @@ def size(data: bytes) -> str:
     return f"{len(data) / 1000:.1f} kB" if data else "empty"
 
 
-def next_said(before: Project, changed: Sequence[str], lost: Collection[str]) -> Iterator[Text]:
+def next_step_lines(
+    before: ProjectFiles, changed: Sequence[str], lost: Collection[str]
+) -> Iterator[Text]:
     """What was changed, how it is undone, and what comes next.
 
     Git would bring back something else for the files that are lost, or nothing.

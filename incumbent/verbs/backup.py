@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evaluation.decision.replay import check_registry
+from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, saying_what_stays
 from incumbent.output import console, print_json
 from project.interruption import ended_by_signals

@@ -15,9 +15,9 @@ from project.records.data import counted
 from training.cost.machines import GB
 
 if TYPE_CHECKING:
-    from incumbent.searching.base_asking import Question
+    from incumbent.searching.base_asking import RankingSetup
     from incumbent.searching.base_candidates import Candidate
-    from incumbent.searching.base_ranking import Asked, BaseRanking, RankedBase
+    from incumbent.searching.base_ranking import BaseRanking, BaseScores, RankedBase
 
 WIDE = 21  # letters of a base's name
 ACROSS = "bits_per_byte"  # that any two tokenizers share
@@ -42,14 +42,14 @@ def bases(
     Raises InputError for a base that is named twice, and IncumbentError where none could be asked.
     """
     # Imported here because it brings libraries of an extra, and takes a while.
-    from incumbent.searching.base_asking import Question, rank
+    from incumbent.searching.base_asking import RankingSetup, rank
     from incumbent.searching.base_candidates import find, read_name, refuse_twice
 
     choices = [read_name(name) for name in names]
     refuse_twice(choices)
     allow_downloads()  # before the question, whose scorers import the Hub's library
     with ended_by_signals():
-        question = Question.here(few_shot, by)
+        question = RankingSetup.here(few_shot, by)
         candidates = [find(choice, question.numerics) for choice in choices]
         say_beginning(candidates, question)
         found = rank(candidates, question)
@@ -61,13 +61,13 @@ def bases(
     print_ranking(found)
 
 
-def say_beginning(candidates: "Sequence[Candidate]", question: "Question") -> None:
+def say_beginning(candidates: "Sequence[Candidate]", question: "RankingSetup") -> None:
     """To people, before the first long work."""
     from incumbent.searching.base_asking import expected  # as above
-    from incumbent.selecting.pace import said
+    from incumbent.selecting.pace import minutes_text
 
     ways = "bare and few-shot" if question.shots else "bare"
-    about = said(expected(candidates, question))
+    about = minutes_text(expected(candidates, question))
     items = counted(len(question.items), "dev item")
     print(f"{counted(len(candidates), 'base')}, {ways}, {items}: {about}", file=sys.stderr)
 
@@ -91,7 +91,7 @@ def print_ranking(found: "BaseRanking") -> None:
         console.print(line, soft_wrap=True)
 
 
-def each_way(found: "BaseRanking") -> Iterator[tuple[str, str, "Asked"]]:
+def each_way(found: "BaseRanking") -> Iterator[tuple[str, str, "BaseScores"]]:
     """The name in the width of its column, how the base was asked, and what came of it."""
     names = in_width([base.name for base in found.bases])
     for base in found.asked:

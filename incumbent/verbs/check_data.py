@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from curation.sources.columns.choices import Wanted
+from curation.sources.columns.choices import NamedColumns
 from incumbent.checking.own_records import HowRead, Kind, OwnRecords, read_own
-from incumbent.init.columns_text import Said, columns_said, file_lines, show, wrapped
+from incumbent.init.columns_text import LabelledLines, column_lines, file_lines, show, wrapped
 from incumbent.options import (
     CompletionColumn,
     Encoding,
@@ -69,7 +69,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Hold a file against a data contract; needs no project. Exit 1: a critical check failed."""
-    wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)
+    wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
     options = CheckOptions(
         contract=contract,
         evals=tuple(eval_ or ()),
@@ -85,7 +85,7 @@ def check(
         told = {part.kind: as_fields(part, checks) for part, checks in found}
         print_json(told if len(told) > 1 else next(iter(told.values())))
     else:
-        show(read_said(own))
+        show(reading_lines(own))
         for part, checks in found:
             print_checks(part, checks)
     raise typer.Exit(int(any(failed(checks, Severity.CRITICAL) for _, checks in found)))
@@ -173,13 +173,13 @@ def summary(own: OwnRecords, checks: Sequence[Check]) -> str:
     )
 
 
-def read_said(own: OwnRecords) -> Iterator[Said]:
+def reading_lines(own: OwnRecords) -> Iterator[LabelledLines]:
     """How the files were read: whoever sees that it is wrong says it by options."""
     files = [line for table in own.tables for line in file_lines(table)]
     files += [f"{path}: {form}" for path, form in own.formats.items()]
-    yield Said("read", files)
+    yield LabelledLines("read", files)
     for guessed in own.guesses:
-        yield from columns_said(guessed)
+        yield from column_lines(guessed)
 
 
 def line_of(own: OwnRecords, check: Check) -> tuple[str, str, str]:

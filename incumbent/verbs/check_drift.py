@@ -94,16 +94,16 @@ def text_of(row: dict[str, Any], field: str, path: Path, number: int) -> str:
         there = ", ".join(row) or "none"
         problem = f"is not there; name the prompt's field with --text-field, there are: {there}"
         raise InputError(problem, file=path, line=number, field=field)
-    text = asked(row[field])
+    text = readable_prompt(row[field])
     if text is None:
         problem = "must be a text or a list of messages"
         raise InputError(problem, file=path, line=number, field=field)
     return text
 
 
-def asked(prompt: object) -> str | None:
+def readable_prompt(prompt: object) -> str | None:
     """None: it is neither a text nor messages."""
-    from monitoring.traffic.chat import UnfitError, prompt_of
+    from monitoring.traffic.chat import UnfitRecordError, prompt_of
     from monitoring.traffic.voices import asked_text
 
     if isinstance(prompt, str):
@@ -112,7 +112,7 @@ def asked(prompt: object) -> str | None:
         return None
     try:
         read = prompt_of(prompt)
-    except UnfitError:
+    except UnfitRecordError:
         return None
     if isinstance(read, str):
         return None

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from evaluation.preference.ballots.agreement import Agreement, Consensus
 from evaluation.preference.ballots.ballot_count import Count, PairResult, Sides, count
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.ballots_with_judge import (
@@ -15,7 +14,8 @@ from evaluation.preference.ballots.ballots_with_judge import (
     prediction_powered,
     read_judge,
 )
-from evaluation.preference.ballots.bradley_terry import Rating
+from evaluation.preference.ballots.bradley_terry import VersionStrength
+from evaluation.preference.ballots.reviewer_agreement import Consensus, ReviewerAgreement
 from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
@@ -98,13 +98,13 @@ def print_sentences(sentences: Sequence[str]) -> None:
         console.print(sentence)
 
 
-def print_ratings(ratings: Sequence[Rating]) -> None:
+def print_ratings(ratings: Sequence[VersionStrength]) -> None:
     several = len({rating.group for rating in ratings}) > 1
     columns = ("version", ">rating", ">95% interval", ">ballots", *([">group"] if several else []))
     print_table(columns, (rating_cells(rating)[: len(columns)] for rating in ratings))
 
 
-def rating_cells(rating: Rating) -> tuple[str, ...]:
+def rating_cells(rating: VersionStrength) -> tuple[str, ...]:
     interval = "{:.0f} … {:.0f}".format(*rating.interval) if rating.interval else "unknown"
     return (
         rating.version,
@@ -134,7 +134,7 @@ def pair_cells(pair: PairResult) -> tuple[str | Text, ...]:
     )
 
 
-def print_agreements(found: Sequence[Agreement]) -> None:
+def print_agreements(found: Sequence[ReviewerAgreement]) -> None:
     """All pairs of reviewers, or those of many who agree least."""
     least = sorted(found, key=lambda pair: 1 if pair.kappa is None else pair.kappa)
     shown = found if len(found) <= SHOWN else least[:SHOWN]
@@ -144,7 +144,7 @@ def print_agreements(found: Sequence[Agreement]) -> None:
         console.print(f"and {more:,} pairs that agree more; --json has them all")
 
 
-def agreement_cells(pair: Agreement) -> tuple[str, ...]:
+def agreement_cells(pair: ReviewerAgreement) -> tuple[str, ...]:
     return f"{pair.first}, {pair.second}", f"{pair.n:,}", f"{pair.same:,}", kappa_text(pair)
 
 
@@ -263,7 +263,7 @@ def is_enough(pair: PairResult) -> bool:
     return pair.e_value >= ENOUGH
 
 
-def kappa_text(found: Agreement | Consensus) -> str:
+def kappa_text(found: ReviewerAgreement | Consensus) -> str:
     if found.kappa is None:
         return "undefined"
     return f"{found.kappa:z.2f}" + (f" ± {found.se:.2f}" if found.se is not None else "")

@@ -15,7 +15,7 @@ from project.records.data import counted
 
 if TYPE_CHECKING:
     from incumbent.searching.label_curve import LabelCurve
-    from incumbent.searching.label_measuring import Labels
+    from incumbent.searching.label_measuring import CurveData
 
 
 @saying_what_stays(GO_ON)
@@ -40,9 +40,9 @@ def curve(
     """
     # Imported here because it brings libraries of an extra, and takes a while.
     from incumbent.searching.label_curve import write_page
-    from incumbent.searching.label_measuring import Labels, measure, read_shares
+    from incumbent.searching.label_measuring import CurveData, measure, read_shares
 
-    labels = Labels.here(read_shares(shares), seeds)
+    labels = CurveData.here(read_shares(shares), seeds)
     say_beginning(labels)
     with ended_by_signals():
         found = measure(labels, more=more, at=at)
@@ -51,13 +51,13 @@ def curve(
     print_found(found, page, as_json=as_json)
 
 
-def say_beginning(labels: "Labels") -> None:
+def say_beginning(labels: "CurveData") -> None:
     """To people, before the first long work."""
-    from incumbent.selecting.pace import said  # as above
+    from incumbent.selecting.pace import minutes_text  # as above
 
     adapters = counted(len(labels.draws) * len(labels.shares), "adapter")
     rows = counted(len(labels.found.rows), "row")
-    about = f"{said(labels.expected())}; less for what is known already"
+    about = f"{minutes_text(labels.expected())}; less for what is known already"
     print(f"{adapters} on up to {rows}: {about}", file=sys.stderr)
 
 

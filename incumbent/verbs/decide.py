@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from evaluation.decision.evidence import PREFERENCE, weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import PREFERENCE, weigh
 from evaluation.other_logs.log_readers import READERS, Tool, read_log
 from evaluation.other_logs.pair_logs import Pairing, pair_logs
 from evaluation.other_logs.same_evaluation import SIDES
@@ -145,7 +145,7 @@ def decide_on_logs(tool: Tool, options: LogOptions, terms: Terms) -> int:
     )
     if options.write:
         write_records(options.write, pairing.table.items)
-    return decide_on_table(pairing.table, terms, Compared(logs, pairing))
+    return decide_on_table(pairing.table, terms, PairedLogs(logs, pairing))
 
 
 def read_both(tool: Tool, options: LogOptions) -> tuple[SystemLog, SystemLog]:
@@ -165,7 +165,7 @@ def read_both(tool: Tool, options: LogOptions) -> tuple[SystemLog, SystemLog]:
 
 
 @dataclass(frozen=True)
-class Compared:
+class PairedLogs:
     """Two logs and what became of their items."""
 
     logs: tuple[SystemLog, SystemLog]
@@ -176,7 +176,7 @@ class WeighingError(InputError):
     """What keeps a table that could be read from being weighed."""
 
 
-def decide_on_table(table: ScoreTable, terms: Terms, compared: Compared | None = None) -> int:
+def decide_on_table(table: ScoreTable, terms: Terms, compared: PairedLogs | None = None) -> int:
     """Print the verdict on a table; returns its exit code. Raises InputError."""
     policy = read_settings(Policy, terms.policy) if terms.policy else default_policy(table)
     suite, baseline = (
@@ -225,7 +225,7 @@ def print_decision(evidence: Evidence, decision: Decision, policy: Policy) -> No
     print_verdict(decision)
 
 
-def print_compared(compared: Compared) -> None:
+def print_compared(compared: PairedLogs) -> None:
     """Who is compared, on how many items, and what became of the others."""
     names = [one_line(log.system) or str(log.path) for log in compared.logs]
     counts = [str(len(log.samples)) for log in compared.logs]
@@ -242,7 +242,7 @@ def print_compared(compared: Compared) -> None:
     console.print()
 
 
-def logs_as_object(compared: Compared) -> dict[str, Any]:
+def logs_as_object(compared: PairedLogs) -> dict[str, Any]:
     """{champion: {path, system, samples, left_out}, …, items, of, asked_differently, notes}."""
     pairing = compared.pairing
     sides: dict[str, Any] = {

@@ -13,7 +13,7 @@ from incumbent.output import console, print_json
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.settings import load
-from registry.deployments import Tenure, deployed, failures_since
+from registry.deployment_history import Tenure, deployed, failures_since
 from registry.store import Registry
 from serving.deploying.follower import Follower
 from serving.deploying.pools import Pools, pools_of

@@ -6,7 +6,7 @@ from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
 from project.times import readable
 from project.untrusted_input import one_line
-from registry.deployments import Deployments, Failure, Tenure, deployments
+from registry.deployment_history import DeploymentFailure, Deployments, Tenure, deployments
 from registry.reader import RegistryReader
 
 Line = tuple[str | Text, ...]
@@ -51,7 +51,7 @@ def answered_line(tenure: Tenure) -> Line:
     )
 
 
-def failed_line(failure: Failure) -> Line:
+def failed_line(failure: DeploymentFailure) -> Line:
     place = f" on {failure.told.replica}" if failure.told.replica else ""
     return (
         f"v{failure.version}",

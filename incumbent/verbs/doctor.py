@@ -23,7 +23,7 @@ from project.model_pins import BaseChoice, ModelChoice, ModelKind, locate
 from project.settings import load
 from registry.store import Registry
 from training.precision import Machine, measure_machine, numerics, slowness
-from training.processes.start import who_trains
+from training.processes.step_processes import who_trains
 
 PACKAGES = (  # of the extra `train`
     "torch",

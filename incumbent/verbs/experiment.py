@@ -11,7 +11,7 @@ from incumbent.output import console, print_json, print_table
 from project.settings import load
 from project.times import readable
 from registry.experiments.experiment_events import (
-    Comparison,
+    ArmComparison,
     Experiment,
     ExperimentResult,
     end_experiment,
@@ -21,8 +21,8 @@ from registry.experiments.experiment_events import (
 )
 from registry.reader import RegistryReader
 from registry.store import Registry
-from serving.experiments.opening import Metric, Mode, asked_for
-from serving.experiments.sentences import figures_now, points, sentences, standing, verdict_of
+from serving.experiments.opening import Metric, Mode, experiment_asked_for
+from serving.experiments.sentences import current_result, figures_now, points, sentences, verdict_of
 from serving.serving_settings import ServingParams
 
 ExperimentNumber = Annotated[int, typer.Argument(min=1, max=LARGEST, help="As `list` has it.")]
@@ -55,7 +55,7 @@ def start(
     """Let a version that is not the champion answer some users."""
     with Registry.here() as registry:
         version = registry.version(number)
-        told = asked_for(
+        told = experiment_asked_for(
             registry,
             version,
             load(ServingParams),
@@ -121,7 +121,7 @@ def print_one(number: ExperimentNumber, as_json: Json = False) -> None:
     """Show how an experiment stands."""
     with RegistryReader.here() as registry:
         experiment = find_experiment(registry, number)
-        result = standing(registry, experiment)
+        result = current_result(registry, experiment)
     told = list(sentences(experiment, result))
     if as_json:
         verdict = verdict_of(experiment, result)
@@ -153,7 +153,7 @@ def figure_lines(result: ExperimentResult) -> Iterator[tuple[str, ...]]:
         yield figure_line(one)
 
 
-def figure_line(one: Comparison) -> tuple[str, ...]:
+def figure_line(one: ArmComparison) -> tuple[str, ...]:
     """Means with the number of users that they are of."""
     return (
         one.name,
@@ -165,7 +165,7 @@ def figure_line(one: Comparison) -> tuple[str, ...]:
     )
 
 
-def difference_text(one: Comparison) -> str:
+def difference_text(one: ArmComparison) -> str:
     if not (one.users.champion and one.users.challenger):
         return "not known"
     low, high = one.interval

@@ -15,9 +15,9 @@ from registry.lineage import Lineage, trace
 from registry.model_card.card import card
 from registry.reader import RegistryReader
 from registry.release import release
-from serving.exporting.forms import write_adapter, write_merged
+from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
-from serving.exporting.start_scripts import Exported, Form, table
+from serving.exporting.start_scripts import ExportedForm, Form, table
 
 CARD = "README.md"
 WORDS: dict[Form | None, str] = {
@@ -138,7 +138,7 @@ def write(
     console.print(f"{table(scored.scores)}\n{of_answers(scored)}", soft_wrap=True)
 
 
-def of_answers(scored: Exported) -> str:
+def of_answers(scored: ExportedForm) -> str:
     engine = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
     return f"{scored.same_answers} of {scored.items} answers by {engine} are the judged ones"
 
@@ -176,7 +176,7 @@ def export_scored(
     form: Form,
     margin: float,
     repository: str | None,
-) -> Exported:
+) -> ExportedForm:
     # Imported here because an export that nobody scores again does without the evaluation.
     from serving.exporting import exporting
 

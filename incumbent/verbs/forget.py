@@ -20,10 +20,10 @@ from incumbent.erasure.data_files import (
     data_files,
     preference_of,
 )
+from incumbent.erasure.erasure_request import ErasureRequest, Meaning, RowFinder
 from incumbent.erasure.out_of_reach import out_of_reach
 from incumbent.erasure.registry_traces import artifacts_of, trained_versions
-from incumbent.erasure.traces import Trail, md5_in_cache, put_back, traces
-from incumbent.erasure.wanted import Meaning, Rows, Wanted
+from incumbent.erasure.traces import Trail, md5_in_cache, traces, upload_if_remote
 from incumbent.options import Json
 from incumbent.output import console, print_json
 from monitoring.traffic.traffic_store import held
@@ -40,7 +40,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Found:
+class ErasureScope:
     """All that there is of the rows."""
 
     rows: list[Erasable]  # that the sources make
@@ -84,7 +84,7 @@ def forget(
     by typing it again.
     """
     texts = tuple(match or ())
-    wanted = Wanted(frozenset(ids or ()), texts)
+    wanted = ErasureRequest(frozenset(ids or ()), texts)
     if erase and not (reason and reason.strip()):
         raise InputError("say why they are erased: --reason")
     if reason and wanted.named_in(reason):
@@ -103,7 +103,7 @@ def forget(
         print_found(found, erased=erase)
 
 
-def find(wanted: Wanted, registry: Registry) -> Found:
+def find(wanted: ErasureRequest, registry: Registry) -> ErasureScope:
     """Rows that are meant, or that stand in a record which is; then all that tells of them.
 
     Rows that are on the list already too: then a killed erasure goes on.
@@ -111,15 +111,15 @@ def find(wanted: Wanted, registry: Registry) -> Found:
     collected = gathered(reads_of(load(CollectParams).sources), erased=Erased())
     every = everything(collected)
     meant = {one.id: one for one in every if wanted.meant(one.model_dump(mode="json"))}
-    known, first = Rows(every), records_in(cuts_of(wanted.meant))
+    known, first = RowFinder(every), records_in(cuts_of(wanted.meant))
     wanted = wanted.of_traffic(first)
     rows = meant | {one.id: one for record in first for one in known.told_in(record)}
-    own = Rows(list(rows.values()))
+    own = RowFinder(list(rows.values()))
     tells_of = Meaning(wanted, own)
     cuts = cuts_of(tells_of)
     trail = Trail.of(wanted, rows.values())
     learnt, unknown = trained_versions(registry, rows.values())
-    return Found(
+    return ErasureScope(
         rows=list(rows.values()),
         others=others_in(records_in(cuts), known),
         requests=sorted(wanted.requests),
@@ -150,13 +150,13 @@ def records_in(cuts: Iterable[Cut]) -> list[Any]:
     return [record for one in cuts for record in one.records]
 
 
-def others_in(records: Iterable[Any], known: Rows) -> list[Erasable]:
+def others_in(records: Iterable[Any], known: RowFinder) -> list[Erasable]:
     """Preferences that no source holds: they are learnt from all the same."""
     found = (preference_of(record) for record in records if not known.told_in(record))
     return [one for one in found if one]
 
 
-def erase_all(found: Found, registry: Registry, reason: str) -> None:
+def erase_all(found: ErasureScope, registry: Registry, reason: str) -> None:
     """The list first: whatever comes after it, no row of it comes back. The sources last: as long
     as they hold a row, an erasure that was killed finds all that was made of it.
     """
@@ -190,10 +190,10 @@ def cut_again(path: Path, meant: Meant) -> None:
     with suppress(FileNotFoundError), held(path):  # a night may have deleted it
         if found := cut(path, meant):
             found.apply()
-            put_back(path)
+            upload_if_remote(path)
 
 
-def print_found(found: Found, *, erased: bool) -> None:
+def print_found(found: ErasureScope, *, erased: bool) -> None:
     say = console.print
     gone = "erased" if erased else "would be erased"
     say(f"{gone}: {counted(len(found.rows), 'row')} of the sources", soft_wrap=True)
@@ -219,7 +219,7 @@ def print_found(found: Found, *, erased: bool) -> None:
     say("\nnow `incumbent run`: it trains without them")
 
 
-def fields_of(found: Found, *, erased: bool) -> dict[str, Any]:
+def fields_of(found: ErasureScope, *, erased: bool) -> dict[str, Any]:
     return {
         "erased": erased,
         "rows": [one.id for one in found.rows],

@@ -14,7 +14,7 @@ from project.records.adapters import AdapterVersion, ModelPin
 from project.records.data import Row, Split
 from project.untrusted_input import one_line
 from registry.adapter_import.adapter_folder import admit
-from registry.adapter_import.lora_config import ModuleNorm, Origin
+from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.store import Registry
 
 SHOWN = 10  # modules in the table: those that are moved farthest
@@ -49,7 +49,7 @@ def import_adapter(
         print_intake(version, origin, new)
 
 
-def summary(version: AdapterVersion, origin: Origin, new: bool) -> dict[str, Any]:
+def summary(version: AdapterVersion, origin: ImportedOrigin, new: bool) -> dict[str, Any]:
     return {
         "version": version.model_dump(mode="json"),
         "new": new,
@@ -58,7 +58,7 @@ def summary(version: AdapterVersion, origin: Origin, new: bool) -> dict[str, Any
     }
 
 
-def print_intake(version: AdapterVersion, origin: Origin, new: bool) -> None:
+def print_intake(version: AdapterVersion, origin: ImportedOrigin, new: bool) -> None:
     console.print(f"{version.label}: {version.adapter}", soft_wrap=True)
     console.print(str(origin), soft_wrap=True)
     console.print(f"its config names {origin.declared_base or 'no base'}", soft_wrap=True)

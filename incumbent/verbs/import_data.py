@@ -13,27 +13,32 @@ from curation.curation_settings import CollectParams
 from curation.sources.exports.good_or_bad import OptionsMissingError
 from curation.sources.format_guess import TRAFFIC
 from incumbent.importing.destination import (
-    Change,
-    Destination,
-    change,
+    ImportChange,
+    ImportDestination,
     destination,
+    import_change,
     refuse_other_content,
     write_change,
 )
 from incumbent.importing.foreign_files import formats_of
 from incumbent.importing.import_options import ImportOptions, answer_fields, role_names
 from incumbent.importing.import_text import (
-    change_said,
     conflicts,
-    feedback_said,
-    import_said,
+    feedback_lines,
+    import_change_lines,
+    import_lines,
     notes_of,
     numbers,
     reading_notes,
     sample_of,
 )
 from incumbent.importing.incoming import Incoming, read_incoming
-from incumbent.importing.traffic_feedback import Feedback, Queues, queue_change, read_feedback
+from incumbent.importing.traffic_feedback import (
+    ImportedFeedback,
+    Queues,
+    queue_change,
+    read_feedback,
+)
 from incumbent.init.columns_text import show
 from incumbent.options import (
     CompletionColumn,
@@ -177,15 +182,15 @@ def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> No
             return
         incoming = read_incoming(formats, asked)
         notes = notes_of(incoming, read_waivers().ours)
-    new = change(incoming.found, to, train_only=incoming.are_corrections)
+    new = import_change(incoming.found, to, train_only=incoming.are_corrections)
     refuse_other_content(new, to.files, replace=doing.replace)
     if not doing.dry:
         write_change(new)
     if doing.as_json:
         print_json(summary(incoming, new, to, notes, dry=doing.dry))
         return
-    show(import_said(incoming, notes, dry=doing.dry))
-    show(change_said(new, dry=doing.dry))
+    show(import_lines(incoming, notes, dry=doing.dry))
+    show(import_change_lines(new, dry=doing.dry))
 
 
 @contextmanager
@@ -199,7 +204,7 @@ def whole_commands(files: Sequence[Path], asked: ImportOptions, doing: Doing) ->
         raise OptionsMissingError(error.missing, error.readings, error.path, commands) from None
 
 
-def queue_feedback(feedback: Feedback, queues: Queues, doing: Doing) -> None:
+def queue_feedback(feedback: ImportedFeedback, queues: Queues, doing: Doing) -> None:
     """Let what users wrote wait for a person. Raises InputError for a name that is taken."""
     new = queue_change(feedback, queues)
     refuse_other_content(new, queues.files, replace=doing.replace)
@@ -208,11 +213,11 @@ def queue_feedback(feedback: Feedback, queues: Queues, doing: Doing) -> None:
     if doing.as_json:
         print_json(feedback_summary(feedback, new, queues, dry=doing.dry))
     else:
-        show(feedback_said(feedback, new, queues, dry=doing.dry))
+        show(feedback_lines(feedback, new, queues, dry=doing.dry))
 
 
 def summary(
-    incoming: Incoming, new: Change, to: Destination, notes: Sequence[str], *, dry: bool
+    incoming: Incoming, new: ImportChange, to: ImportDestination, notes: Sequence[str], *, dry: bool
 ) -> dict[str, Any]:
     written = [] if dry else [str(path) for path in new.new_files]
     return {
@@ -237,7 +242,7 @@ NOTHING_YET = ("rows", "preference_pairs", "good_answers", "negative_examples", 
 
 
 def feedback_summary(
-    feedback: Feedback, new: Change, queues: Queues, *, dry: bool
+    feedback: ImportedFeedback, new: ImportChange, queues: Queues, *, dry: bool
 ) -> dict[str, Any]:
     return {
         "name": queues.name,

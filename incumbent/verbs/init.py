@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import Wanted
-from incumbent.init.columns_text import Said, columns_said, show
+from curation.sources.columns.choices import NamedColumns
+from incumbent.init.columns_text import LabelledLines, column_lines, show
 from incumbent.init.findings import find, gate_lines
-from incumbent.init.findings_text import files_said, findings_said, outlook_said
+from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import (
     new_folder,
     refuse_taken,
@@ -90,7 +90,7 @@ def init(
     if sample:
         init_sample(folder, places)
         return
-    wanted = Wanted(
+    wanted = NamedColumns(
         prompt=tuple(prompt or ()),
         completion=completion,
         messages=messages,
@@ -116,13 +116,13 @@ def init_sample(target: Path, places: SharedPlaces) -> None:
             copy_project(Path(), sample=True)
             places.put_in()
             start([], "Start with the sample task", home, places.remote)
-    show(next_said(target, places))
+    show(what_is_next(target, places))
 
 
 def init_project(
     target: Path,
     files: Sequence[Path],
-    wanted: Wanted,
+    wanted: NamedColumns,
     base: BaseChoice,
     options: FileOptions,
     places: SharedPlaces,
@@ -138,13 +138,13 @@ def init_project(
         found = looked_at(files, wanted, options)
         agree(found, yes=yes)
         make(target, found, base, options, places, yes=yes)
-    show(next_said(target, places))
+    show(what_is_next(target, places))
 
 
-def looked_at(files: Sequence[Path], wanted: Wanted, options: FileOptions) -> OwnFiles:
+def looked_at(files: Sequence[Path], wanted: NamedColumns, options: FileOptions) -> OwnFiles:
     """What the files hold and what their columns are, shown. Raises InputError."""
     found = look_at(files, wanted, options)
-    show([files_said(found), *(columns_said(found.columns) if found.columns else ())])
+    show([own_file_lines(found), *(column_lines(found.columns) if found.columns else ())])
     return found
 
 
@@ -175,9 +175,9 @@ def make(
         write_settings(chosen)
         places.put_in()
         console.print()
-        show([*findings_said(found), *outlook_said(found)])
+        show([*finding_lines(found), *outlook_lines(found)])
         tell_task([row for part in Split for row in found.part(part)], yes=yes)
-        show([Said("gate", list(gate_lines(found.made.parts, found.params, found.ours)))])
+        show([LabelledLines("gate", list(gate_lines(found.made.parts, found.params, found.ours)))])
         names = ", ".join(file.name for file in there)
         rows = [source.path for source in sources]
         start(rows, f"Start with {names}", home, places.remote)
@@ -191,7 +191,7 @@ def tell_task(rows: Sequence[Row], *, yes: bool) -> None:
     if task:
         write_task(task)
         told = f"{task}: by this `task` in {CONTRACT} later rows are held against it; say it better"
-        show([Said("task", [told])])
+        show([LabelledLines("task", [told])])
 
 
 @contextmanager
@@ -234,15 +234,17 @@ def as_options(columns: Columns) -> str:
     return shlex.join(word for option in options for word in option)
 
 
-def next_said(target: Path, places: SharedPlaces) -> Iterator[Said]:
+def what_is_next(target: Path, places: SharedPlaces) -> Iterator[LabelledLines]:
     console.print()
     if around := repository_around(target):
-        yield Said("git", [f"{target} lies in the repository {around}: commit it there"])
+        yield LabelledLines("git", [f"{target} lies in the repository {around}: commit it there"])
     if places.remote:
-        yield Said("rows", [f"sent to {places.remote}; versions go there as they are submitted"])
-    yield Said("next", [f"cd {shlex.quote(str(target))} && incumbent run"])
+        yield LabelledLines(
+            "rows", [f"sent to {places.remote}; versions go there as they are submitted"]
+        )
+    yield LabelledLines("next", [f"cd {shlex.quote(str(target))} && incumbent run"])
     if places.remote:
         family = shlex.quote(target.resolve().name)
         fetched = f"git clone URL {family} && cd {family}"
         fetched += " && dvc pull --allow-missing && incumbent run"
-        yield Said("colleague", [f"once you have pushed to a git server: {fetched}"])
+        yield LabelledLines("colleague", [f"once you have pushed to a git server: {fetched}"])

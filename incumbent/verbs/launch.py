@@ -10,8 +10,8 @@ import typer
 from incumbent.launching.installation import incumbent_here, installation, make_wheel
 from incumbent.launching.reachable import DATABASE, TOKEN, reachable_places
 from incumbent.launching.rendering import (
-    Machine,
-    Task,
+    LaunchTask,
+    RentedMachine,
     as_dict,
     as_yaml,
     command,
@@ -25,7 +25,7 @@ from project.dvc import dvc
 from project.errors import InputError
 from project.files import home, write_bytes
 from registry.registry_settings import current_actor
-from training.processes.start import ALONE, who_trains
+from training.processes.step_processes import ALONE, who_trains
 
 LONG = ("domain", "sft", "dpo", "kto", "generate", "compare")  # stages that are sent one by one
 # Those that are set here go along: the first two always, the others for stores and trackers.
@@ -76,9 +76,9 @@ def launch(
     Raises InputError for a project that a rented machine cannot reach, IncumbentError where
     SkyPilot or the run fails.
     """
-    machine, places = Machine(cloud, gpus, spot), reachable_places(spot=spot)
+    machine, places = RentedMachine(cloud, gpus, spot), reachable_places(spot=spot)
     incumbent = incumbent_here()
-    task = Task(
+    task = LaunchTask(
         checkout=places.checkout,
         machine=machine,
         installation=installation(incumbent, places),
@@ -106,14 +106,14 @@ def launch(
         print_way_back(task)
 
 
-def print_task(task: Task, call: list[str], *, as_json: bool) -> None:
+def print_task(task: LaunchTask, call: list[str], *, as_json: bool) -> None:
     if as_json:
         print_json({"task": as_dict(task), "command": ["sky", *call]})
     else:
         print(f"# sky {shlex.join(call)}\n{as_yaml(task)}", end="")
 
 
-def print_way_back(task: Task) -> None:
+def print_way_back(task: LaunchTask) -> None:
     console.print(
         "its version is in the registry (`incumbent registry versions`); what the run changed in "
         f"your files comes by `git pull origin {task.checkout.branch} && dvc pull`",

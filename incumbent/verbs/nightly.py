@@ -15,10 +15,10 @@ from monitoring.night_jobs import nightly_job
 from monitoring.report.night_page import page_path
 from monitoring.report.night_text import line
 from monitoring.scheduling.job import Job
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
-from monitoring.scheduling.runs import Run, RunState, runs_of
+from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.service import tell_own_progress, terminable
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
@@ -108,7 +108,7 @@ def finished(registry: Registry, job: str, day: date) -> Night:
     raise IncumbentError(f"the night of {day} is not done: {what_stopped(run)}")
 
 
-def what_stopped(run: Run | None) -> str:
+def what_stopped(run: JobRun | None) -> str:
     if run is None:
         return "it was not begun"
     if run.state is RunState.RUNNING:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.sources.columns.choices import Wanted
+from curation.sources.columns.choices import NamedColumns
 from incumbent.checking.own_records import HowRead, OwnRecords, read_own
 from incumbent.options import LARGEST, CompletionColumn, Json, MessagesColumn, PromptColumns
 from incumbent.output import console, print_json
@@ -92,7 +92,7 @@ def preview(
     """
     if file is None:
         refuse_no_project()
-    wanted = Wanted(prompt=tuple(prompt or ()), completion=completion, messages=messages)
+    wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
     options = PreviewOptions(row=row, rows=rows, document=document, ids=ids)
     file = file or default_file(options)
     chosen = list(chosen_of(read_own([file], HowRead(wanted)), file, options))

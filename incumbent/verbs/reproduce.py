@@ -13,7 +13,7 @@ from rich.console import Console
 from incumbent.options import Json, VersionNumber
 from incumbent.output import console, print_json, print_table
 from incumbent.reproducing.reproducible_version import reproducible
-from incumbent.running.running_stage import spoken
+from incumbent.running.running_stage import duration_text
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.records.record import short
@@ -78,7 +78,7 @@ def print_reproduction(found: "Reproduction") -> None:
         *([] if found.same else [("reproduced", short(found.reproduced))]),
         *([] if found.same else [("its files that differ", ", ".join(found.files))]),
         ("trained in", str(found.numerics or "numerics that were not recorded")),
-        ("its stages took", spoken(found.seconds)),
+        ("its stages took", duration_text(found.seconds)),
     ]
     print_table(("", ""), facts)
     print_differences(found)

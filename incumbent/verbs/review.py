@@ -37,7 +37,7 @@ def review(
     if new_user is not None:
         add_user(new_user)
         return
-    from review.server import server_here  # brings FastAPI, which is in an extra
+    from review.page_server import server_here  # brings FastAPI, which is in an extra
 
     with server_here(host, port) as server:
         params = server.gate.site.params

@@ -22,7 +22,7 @@ from project.settings import load
 from registry.champion import refuse_absent_base
 
 if TYPE_CHECKING:
-    from incumbent.submitting.submission import Outcome
+    from incumbent.submitting.submission import SubmissionOutcome
 
 SUBMIT = "submit"
 
@@ -108,7 +108,7 @@ def import_submit() -> None:
         import_module("incumbent.submitting.submission_text")
 
 
-def in_a_line(outcome: "Outcome") -> str:
+def in_a_line(outcome: "SubmissionOutcome") -> str:
     decided = outcome.decided
     if decided.look:
         return f"{len(decided.look.items)} sealed items answered and scored"

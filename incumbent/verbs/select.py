@@ -51,7 +51,7 @@ def select(
         selection, path = rank(candidates, rows), FOLDER / f"best-{rows}.jsonl"
         selection.save(path)
         forget_comparison(path, selection)
-        found = None if no_compare else compared(candidates, selection, draws)
+        found = None if no_compare else compared_with_random(candidates, selection, draws)
         if found:
             found.write(comparison_of(path))
     if as_json:
@@ -62,7 +62,9 @@ def select(
         print_comparison(found)
 
 
-def compared(candidates: Candidates, selection: Selection, seeds: Sequence[int]) -> AgainstRandom:
+def compared_with_random(
+    candidates: Candidates, selection: Selection, seeds: Sequence[int]
+) -> AgainstRandom:
     # Imported here for the same reason.
     from incumbent.selecting.compare_on_dev import compare
 
@@ -78,7 +80,9 @@ def refuse_too_many(count: int, candidates: Candidates) -> None:
 def say_estimate(candidates: Candidates, count: int, draws: int) -> None:
     """To people, before the first long work."""
     expected = estimate(candidates, count)
-    about = expected.said(draws + 1 if draws else 0) if expected else "no estimate for this machine"
+    about = (
+        expected.summary(draws + 1 if draws else 0) if expected else "no estimate for this machine"
+    )
     print(f"{counted(count, 'row')} of {len(candidates.rows):,}; {about}", file=sys.stderr)
 
 

@@ -14,7 +14,7 @@ from serving.serving_settings import ServingParams
 
 
 @dataclass
-class Progress:
+class GatewayPrinter:
     """Prints what the gateway tells, and, once something answers, a request to try."""
 
     answers: Callable[[], bool] = lambda: False
@@ -58,11 +58,11 @@ def serve(
     if new_caller is not None:
         add_key(new_caller)
         return
-    from serving.server import Access, server_here  # brings what is in the serve extra
+    from serving.gateway_server import Access, server_here  # brings what is in the serve extra
     from serving.telemetry.served import log_as_json
 
     log_as_json()
-    progress = Progress()
+    progress = GatewayPrinter()
     access = Access(without_keys=without_keys, open_metrics=open_metrics)
     with server_here(host, port, progress, access) as server:
         gateway = server.service.gateway

@@ -18,7 +18,7 @@ from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
 from project.times import readable
 from project.untrusted_input import one_line
-from registry.deployments import Tenure, deployed
+from registry.deployment_history import Tenure, deployed
 from registry.reader import RegistryReader
 from registry.store import Registry
 
@@ -131,7 +131,9 @@ def print_all_families(as_json: bool) -> None:
     for line in overview.families:
         for need in line.needs:
             style = "bold red" if need.kind in ("failed", "drift") else "bold yellow"
-            console.print(Text.assemble((line.family, style), f": {told(need)}"), soft_wrap=True)
+            console.print(
+                Text.assemble((line.family, style), f": {need_line(need)}"), soft_wrap=True
+            )
     console.print(summary(overview), soft_wrap=True)
     for scheduler in overview.schedulers:
         console.print(f"watched by {one_line(scheduler)}", soft_wrap=True)
@@ -169,5 +171,5 @@ def summary(overview: Overview) -> str:
     )
 
 
-def told(need: Duty) -> str:
+def need_line(need: Duty) -> str:
     return f"{need.text}: {one_line(need.detail)}" if need.detail else need.text

@@ -8,7 +8,7 @@ import typer
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.general_ability.public_suites import Suites, SuiteSample, ask, paired
-from evaluation.generation.contestants import compared
+from evaluation.generation.contestants import both_contestants
 from evaluation.generation.systems import check_out_adapter
 from incumbent.options import LARGEST
 from incumbent.output import console, print_table
@@ -41,7 +41,7 @@ def run_suites(
     """Run public suites on champion and challenger; needs the lm-eval extra."""
     allow_downloads()  # of a suite's data, which lm-eval fetches from the Hub
     show_library_bars()  # its own are all that says how far it is
-    champion, challenger = compared()
+    champion, challenger = both_contestants()
     if champion.adapter == challenger.adapter:
         raise InputError("the challenger is the champion: run `dvc repro` first", file=CHAMPION)
     suites = Suites(
@@ -51,8 +51,8 @@ def run_suites(
         batch_size=load(Decoding).batch_size,
         chat=None not in (champion.base.chat_template, challenger.base.chat_template),
     )
-    theirs = asked(champion, check_out_adapter(champion.adapter), suites)
-    table = paired(theirs, asked(challenger, ADAPTER_FILES, suites), metric)
+    theirs = ask_suites(champion, check_out_adapter(champion.adapter), suites)
+    table = paired(theirs, ask_suites(challenger, ADAPTER_FILES, suites), metric)
     write_records(to, table)
     print_table(COLUMNS, [means(name, list(items)) for name, items in groupby(table, task)])
     console.print(
@@ -60,7 +60,9 @@ def run_suites(
     )
 
 
-def asked(contestant: Contestant, files: Path | None, suites: Suites) -> tuple[SuiteSample, ...]:
+def ask_suites(
+    contestant: Contestant, files: Path | None, suites: Suites
+) -> tuple[SuiteSample, ...]:
     """What a contestant makes of the tasks, its adapter's files in a folder."""
     base = pinned_folder(contestant.base, "base")
     return ask(base, files, suites, choose_numerics().precision, contestant.system_prompt)

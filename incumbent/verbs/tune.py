@@ -62,11 +62,11 @@ def tune(
 
 def say_beginning(tuning: "Tuning", *, done: int) -> None:
     """To people, before the first long work."""
-    from incumbent.selecting.pace import said  # as above
+    from incumbent.selecting.pace import minutes_text  # as above
 
     left = tuning.params.trials - done
     kept = f"{counted(done, 'trial')} done before; " if done else ""
-    about = f", {said(tuning.expected(left))}" if left > 0 else ""
+    about = f", {minutes_text(tuning.expected(left))}" if left > 0 else ""
     print(f"{kept}{counted(max(0, left), 'trial')} to go{about}", file=sys.stderr)
 
 

@@ -12,25 +12,30 @@ from incumbent.output import console
 from incumbent.pipeline import project_version
 from incumbent.upgrading.every_step import steps_from
 from incumbent.upgrading.project_files_text import read_project, uncommitted, write
-from incumbent.upgrading.step import EDITED, ByHand, Project, Step
-from incumbent.upgrading.step_text import by_hand_said, change_said, next_said, step_said
+from incumbent.upgrading.step import EDITED, ByHand, ProjectFiles, UpgradeStep
+from incumbent.upgrading.step_text import (
+    by_hand_lines,
+    file_change_lines,
+    next_step_lines,
+    step_lines,
+)
 from project.errors import IncumbentError, InputError
 from project.project_version import VERSION
 
 
 @dataclass
-class Progress:
+class UpgradeProgress:
     """How far an upgrade is."""
 
-    project: Project
+    project: ProjectFiles
     lost: list[str]  # files that git could not bring back
     shown: int = 0  # steps
     changed: list[str] = field(default_factory=list)  # files, in the order of their steps
-    refused: list[Step] = field(default_factory=list)
-    by_hand: list[Step] = field(default_factory=list)
+    refused: list[UpgradeStep] = field(default_factory=list)
+    by_hand: list[UpgradeStep] = field(default_factory=list)
 
     @property
-    def left(self) -> list[Step]:
+    def left(self) -> list[UpgradeStep]:
         return [*self.refused, *self.by_hand]
 
 
@@ -54,7 +59,7 @@ def upgrade_project(
     if ask and not sys.stdin.isatty():
         raise InputError("nobody can be asked here: --dry-run shows the steps, --yes takes all")
     console.print(f"this project is of version {version}; this Incumbent makes version {VERSION}")
-    progress = Progress(project, uncommitted(EDITED))
+    progress = UpgradeProgress(project, uncommitted(EDITED))
     try:
         if ask and progress.lost:
             agree_to(progress.lost)
@@ -73,12 +78,12 @@ def agree_to(lost: Iterable[str]) -> None:
         raise typer.Exit(InputError.exit_code)
 
 
-def take(step: Step, progress: Progress, *, ask: bool, dry_run: bool) -> None:
+def take(step: UpgradeStep, progress: UpgradeProgress, *, ask: bool, dry_run: bool) -> None:
     """Show a step if there is something to do, and take it if it is wanted."""
     try:
         change = step.change(progress.project)
     except ByHand as hand:
-        say([*head(step, progress), *by_hand_said(hand)])
+        say([*head(step, progress), *by_hand_lines(hand)])
         progress.by_hand.append(step)
         return
     if not change:
@@ -88,7 +93,7 @@ def take(step: Step, progress: Progress, *, ask: bool, dry_run: bool) -> None:
         say([Text(f"not offered: it needs what was left out: {', '.join(missing)}")])
         progress.refused.append(step)
         return
-    say(change_said(progress.project, change))
+    say(file_change_lines(progress.project, change))
     if ask and not typer.confirm("Take this step?", default=False):
         progress.refused.append(step)
         return
@@ -98,17 +103,17 @@ def take(step: Step, progress: Progress, *, ask: bool, dry_run: bool) -> None:
     progress.project = progress.project.changed(change)
 
 
-def head(step: Step, progress: Progress) -> Iterable[Text]:
+def head(step: UpgradeStep, progress: UpgradeProgress) -> Iterable[Text]:
     progress.shown += 1
-    return step_said(step, progress.shown)
+    return step_lines(step, progress.shown)
 
 
-def finish(before: Project, progress: Progress, *, dry_run: bool) -> None:
+def finish(before: ProjectFiles, progress: UpgradeProgress, *, dry_run: bool) -> None:
     console.print()
     if dry_run:
         console.print("nothing was changed: this was a dry run")
         return
-    say(next_said(before, progress.changed, progress.lost))
+    say(next_step_lines(before, progress.changed, progress.lost))
     if progress.by_hand:
         titles = ", ".join(step.title for step in progress.by_hand)
         problem = f"left for you: {titles}; then `incumbent project upgrade` once more"

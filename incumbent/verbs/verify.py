@@ -8,14 +8,20 @@ from typing import Annotated
 
 import typer
 
-from evaluation.decision.replay import check_registry
+from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, version_number, version_numbers
 from incumbent.output import console, print_json, print_table
-from incumbent.sharing.rows_check import Remote, Rows, VersionRows, check_rows, default_remote
+from incumbent.sharing.rows_check import (
+    Remote,
+    RowsLocation,
+    VersionRows,
+    check_rows,
+    default_remote,
+)
 from project.errors import InputError
 from project.records.data import Split
-from registry.anchoring.anchor import AnchorReport
 from registry.anchoring.anchor_places import read_anchors
+from registry.anchoring.chain_anchor import AnchorReport
 from registry.reader import RegistryReader
 from registry.store import Registry
 
@@ -104,7 +110,7 @@ def verify_data(number: int | None, *, as_json: bool) -> None:
         print_json({"remote": url, "versions": [fields_of(one) for one in found]})
     else:
         print_rows(found, remote)
-    if any(one.rows is Rows.LOST for one in found):
+    if any(one.rows is RowsLocation.LOST for one in found):
         sys.exit(1)
 
 
@@ -120,11 +126,11 @@ def fields_of(found: VersionRows) -> dict[str, object]:
 
 def print_rows(found: Sequence[VersionRows], remote: Remote | None) -> None:
     words = {
-        Rows.REMOTE: f"at {remote.name}" if remote else "",
-        Rows.CACHE: "only in this machine's cache",
-        Rows.ERASED: "erased at a person's wish",
-        Rows.LOST: "LOST",
-        Rows.UNKNOWN: "not known: it came without rows, or DVC did not track them",
+        RowsLocation.REMOTE: f"at {remote.name}" if remote else "",
+        RowsLocation.CACHE: "only in this machine's cache",
+        RowsLocation.ERASED: "erased at a person's wish",
+        RowsLocation.LOST: "LOST",
+        RowsLocation.UNKNOWN: "not known: it came without rows, or DVC did not track them",
     }
     if found:
         rows = [(one.version.label, sizes(one), words[one.rows]) for one in found]
@@ -144,11 +150,11 @@ def notes(found: Sequence[VersionRows], remote: Remote | None) -> Iterator[str]:
     states = {one.rows for one in found}
     if remote is None:
         yield ALONE
-    elif Rows.CACHE in states:
+    elif RowsLocation.CACHE in states:
         # In a tag DVC goes by the settings of that commit, but for those that git does not track.
         again = f"dvc remote add --local -f -d {remote.name} {remote.url} && dvc push --all-tags"
         yield f"to send what is here alone: {again}"
     else:
         yield f"{remote.name} is {remote.url}"
-    if Rows.LOST in states:
+    if RowsLocation.LOST in states:
         yield LOST

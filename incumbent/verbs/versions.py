@@ -8,7 +8,7 @@ from rich.text import Text
 from incumbent.options import LARGEST, Json, version_option
 from incumbent.output import coloured, console, print_json, print_table
 from project.records.record import short
-from registry.overview.version_search import Standing, VersionFilter, search, version_fields
+from registry.overview.version_search import VersionFilter, VersionStanding, search, version_fields
 from registry.reader import RegistryReader
 
 
@@ -35,7 +35,7 @@ def print_versions(
             console.print(f"earlier ones: --before {oldest}")
 
 
-def line(standing: Standing) -> tuple[str | Text, ...]:
+def line(standing: VersionStanding) -> tuple[str | Text, ...]:
     version = standing.version
     return (
         f"v{version.number}",

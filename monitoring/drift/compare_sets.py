@@ -34,7 +34,7 @@ Pair = tuple[Blocks | None, Blocks | None]
 def blocks_of(blocks: Blocks | Pair | None, m: int, n: int) -> tuple[list[str], list[str]]:
     """Of the reference's rows and of current's; a row without one is a block of its own."""
     before, now = blocks if is_pair(blocks) else (None, blocks)
-    found = named("before", before, m), named("now", now, n)
+    found = block_names("before", before, m), block_names("now", now, n)
     if tuple(map(len, found)) != (m, n):
         counts = " and ".join(str(len(side)) for side in found)
         raise InputError(f"there are {counts} blocks for {m} and {n} rows")
@@ -46,7 +46,7 @@ def is_pair(blocks: object) -> TypeGuard[Pair]:
     return isinstance(blocks, tuple) and len(blocks) == 2 and not isinstance(blocks[0], str)
 
 
-def named(side: str, blocks: Blocks | None, count: int) -> list[str]:
+def block_names(side: str, blocks: Blocks | None, count: int) -> list[str]:
     """A name for each row's block, the same on both sides where it is the same block."""
     each = [None] * count if blocks is None else list(blocks)
     return [
@@ -109,7 +109,7 @@ def compare(
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a chance between 0 and 1, not {alpha}")
     rng = np.random.default_rng(seed)
-    prompts = listed(reference), listed(current)
+    prompts = prompt_list(reference), prompt_list(current)
     refuse_unlike(*prompts)
     names = blocks_of(blocks, *map(len, prompts))
     if min(len(set(names[0])) // 2, len(set(names[1]))) < MINIMUM_UNITS:
@@ -154,7 +154,7 @@ def tested(
     return found
 
 
-def listed(prompts: Prompts) -> Chosen:
+def prompt_list(prompts: Prompts) -> Chosen:
     """A list of whatever holds texts in an order; an array of numbers as it is."""
     if isinstance(prompts, np.ndarray) and np.issubdtype(prompts.dtype, np.number):
         return prompts

@@ -201,7 +201,7 @@ Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Pool:
+class MatchedPool:
     """What tonight's sums are made of: a row of each matched set, one of which is chosen.
 
     A column's sum over random choices has mean 0 and variance 1.
@@ -219,7 +219,7 @@ class Pool:
         strata: Ints,
         reference_strata: Ints,
         users: tuple[Ints, Ints] | None = None,
-    ) -> "Pool":
+    ) -> "MatchedPool":
         """current [n, columns], reference [m, columns]; strata of tonight's units that the
         reference lacks are left out, since there is nothing to compare them with.
 

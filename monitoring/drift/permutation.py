@@ -10,7 +10,7 @@ from math import ceil, log
 import numpy as np
 from scipy.stats import chi2, norm
 
-from monitoring.drift.matched_sets import Numbers, Pool, statistic
+from monitoring.drift.matched_sets import MatchedPool, Numbers, statistic
 from monitoring.signals.signal import Direction
 
 ENOUGH = 10  # draws as extreme as tonight that end the counting: p is above the level then
@@ -20,7 +20,12 @@ MOST = 200_000  # draws at most where they could not
 
 
 def p_value(
-    pool: Pool, direction: Direction, *, level: float, matters: bool, rng: np.random.Generator
+    pool: MatchedPool,
+    direction: Direction,
+    *,
+    level: float,
+    matters: bool,
+    rng: np.random.Generator,
 ) -> float:
     """How likely units like these are where nothing has changed; small is odd. P(p ≤ a) ≤ a for
     every a up to the level.
@@ -47,7 +52,7 @@ def p_value(
 
 
 def counted_p(
-    pool: Pool, direction: Direction, observed: float, most: int, rng: np.random.Generator
+    pool: MatchedPool, direction: Direction, observed: float, most: int, rng: np.random.Generator
 ) -> float:
     """The share of random choices as extreme, sequentially (Besag & Clifford 1991, Biometrika 78:
     301).
@@ -61,7 +66,7 @@ def counted_p(
     return (seen + 1) / (drawn + 1)
 
 
-def approximate_p(pool: Pool, observed: float, direction: Direction) -> float:
+def approximate_p(pool: MatchedPool, observed: float, direction: Direction) -> float:
     """The normal tail; for a sum of squares, the scaled χ² with its mean and variance."""
     if direction == "up":
         return float(norm.sf(observed))
@@ -94,7 +99,7 @@ TIE = 1e-5  # of the statistic: below it, two float32 sums are one
 class Tilt:
     """Choices with a probability that is proportional to exp(θ · sums)."""
 
-    pool: Pool
+    pool: MatchedPool
     theta: Numbers  # [columns]
 
     @property
@@ -114,14 +119,14 @@ class Tilt:
         return self.pool.chosen(np.clip(rows, first, first + self.pool.sizes - 1))
 
 
-def exponentials(pool: Pool, thetas: Numbers) -> tuple[Numbers, Numbers]:
+def exponentials(pool: MatchedPool, thetas: Numbers) -> tuple[Numbers, Numbers]:
     """exp(θ · row − the largest of its set) [rows, thetas], and those largest [sets, thetas]."""
     exponents = pool.table.astype(np.float64) @ thetas.T
     most = np.maximum.reduceat(exponents, pool.starts)
     return np.exp(exponents - np.repeat(most, pool.sizes, axis=0)), most
 
 
-def cumulants(pool: Pool, thetas: Numbers) -> Numbers:
+def cumulants(pool: MatchedPool, thetas: Numbers) -> Numbers:
     """log E exp(θ · sums) over plain choices; thetas [n, columns] give [n]."""
     found, most = exponentials(pool, thetas)
     means = np.add.reduceat(found, pool.starts) / pool.sizes[:, None]
@@ -130,15 +135,15 @@ def cumulants(pool: Pool, thetas: Numbers) -> Numbers:
 
 
 def tilted_p(
-    pool: Pool, direction: Direction, level: float, rng: np.random.Generator
+    pool: MatchedPool, direction: Direction, level: float, rng: np.random.Generator
 ) -> float | None:
     """P(statistic ≥ tonight's); None where the weights cannot be trusted."""
     return upward(pool, level, rng) if direction == "up" else outward(pool, level, rng)
 
 
-def upward(pool: Pool, level: float, rng: np.random.Generator) -> float:
+def upward(pool: MatchedPool, level: float, rng: np.random.Generator) -> float:
     """Of the first column's sum. The tilt depends on the level, not on tonight: p is exact."""
-    pool = Pool(pool.table[:, :1], pool.starts, pool.sizes)
+    pool = MatchedPool(pool.table[:, :1], pool.starts, pool.sizes)
     tilt = tilt_for(pool, level)
     cumulant = cumulants(pool, tilt.theta[None])[0]
     own, drawn = pool.sums, tilt.sums(DRAWS, rng)[:, 0]
@@ -147,7 +152,7 @@ def upward(pool: Pool, level: float, rng: np.random.Generator) -> float:
     return min(1.0, float(weights[extreme].sum() / (DRAWS + 1)))
 
 
-def tilt_for(pool: Pool, level: float) -> Tilt:
+def tilt_for(pool: MatchedPool, level: float) -> Tilt:
     """The least tilt whose mean is exceeded with a chance below the level, by Chernoff's bound:
     about where the level's threshold is.
     """
@@ -166,7 +171,7 @@ def tilt_for(pool: Pool, level: float) -> Tilt:
     return Tilt(pool, np.array([high]))
 
 
-def outward(pool: Pool, level: float, rng: np.random.Generator) -> float | None:
+def outward(pool: MatchedPool, level: float, rng: np.random.Generator) -> float | None:
     """Of the sum of squares Q: choices that are exp(λ Q / 2) / Z times as likely.
 
     That is a mixture of tilts: of a θ that is normal with variance λ, times E exp(θ · sums). Given
@@ -191,7 +196,7 @@ def outward(pool: Pool, level: float, rng: np.random.Generator) -> float | None:
     return min(1.0, float(weights.sum() / (DRAWS + 1)))
 
 
-def threshold(pool: Pool, level: float) -> float:
+def threshold(pool: MatchedPool, level: float) -> float:
     """About what the sum of squares exceeds with a chance of the level."""
     mean, variance = pool.moments
     return float(chi2.isf(level, 2 * mean**2 / variance) * variance / 2 / mean)
@@ -208,7 +213,7 @@ def rate_for(roots: Numbers, mean: float) -> float:
 
 
 def log_mean(
-    pool: Pool, rate: float, roots: Numbers, vectors: Numbers, rng: np.random.Generator
+    pool: MatchedPool, rate: float, roots: Numbers, vectors: Numbers, rng: np.random.Generator
 ) -> float | None:
     """log E exp(λ Q / 2) over plain choices, an upper bound up to chance.
 

@@ -28,8 +28,8 @@ from monitoring.features.signal_inputs import AnswerJudge, times_of, trained_jud
 from monitoring.features.watched_text import SharedText
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
-from monitoring.signals.feedback import Ratings
 from monitoring.signals.outcomes import OUTCOMES
+from monitoring.signals.ratings import Ratings
 from monitoring.signals.signal import Batch, Signal
 from monitoring.traffic.voices import asked_text, voices_of
 from project.files import home, write_bytes

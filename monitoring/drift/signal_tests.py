@@ -9,7 +9,7 @@ import numpy as np
 
 from monitoring.drift.day_noise import k_of, noise_of, widened
 from monitoring.drift.effect_size import moved_share
-from monitoring.drift.matched_sets import Pool
+from monitoring.drift.matched_sets import MatchedPool
 from monitoring.drift.permutation import p_value
 from monitoring.drift.user_days import SignalUnits, UserDays
 from monitoring.signals.signal import Signal
@@ -125,10 +125,10 @@ class SignalTest:
         return max(p, of_days)
 
     @cached_property
-    def pool(self) -> Pool:
+    def pool(self) -> MatchedPool:
         now, before = self.now, self.before
         known = (now.users, before.users) if len(now.users) and len(before.users) else None
-        return Pool.of(now.columns, before.columns, now.strata, before.strata, known)
+        return MatchedPool.of(now.columns, before.columns, now.strata, before.strata, known)
 
     @cached_property
     def of_days(self) -> "OfDays":

@@ -151,11 +151,11 @@ class PromptReader:
 
     def nats(self, prompts: Sequence[str]) -> list[float | None]:
         """Of each prompt as the completion of an empty turn, so that it alone is scored."""
-        logprobs = self.model.reference_logprobs([asked(prompt) for prompt in prompts])
+        logprobs = self.model.reference_logprobs([prompt_as_answer(prompt) for prompt in prompts])
         return [None if logprob is None else -logprob for logprob in logprobs]
 
 
-def asked(prompt: str) -> Row:
+def prompt_as_answer(prompt: str) -> Row:
     """The prompt where an answer stands: what is measured is how likely its words are."""
     return Row(
         id=digest_bytes(prompt.encode())[:16],

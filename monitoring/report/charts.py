@@ -9,7 +9,7 @@ from typing import Self
 from monitoring.report.night_text import VERDICTS, done, reading_text, strongest
 from project.chart_marks import Axis, Level, Mark, Panel, polyline
 from project.records.data import counted
-from project.records.drift import Action, DriftState, DriftVerdict, Night, Quality
+from project.records.drift import Action, ChampionQuality, DriftState, DriftVerdict, Night
 
 LOWEST, HIGHEST = -4, 1  # powers of ten between which evidence is drawn; what is beyond is clipped
 SHORTEST = 14  # days that a chart spans, however few nights there were
@@ -169,7 +169,9 @@ def quality_charts(nights: Sequence[Night], width: int, height: int) -> list[Pan
     return [chart(metric, measured, days, height) for metric in metrics]
 
 
-def chart(metric: str, measured: Sequence[tuple[Night, Quality]], days: Days, height: int) -> Panel:
+def chart(
+    metric: str, measured: Sequence[tuple[Night, ChampionQuality]], days: Days, height: int
+) -> Panel:
     of_metric = [(night, quality) for night, quality in measured if metric in quality.scores]
     up = Axis(*reach(metric, [quality for _, quality in of_metric]), height, upward=True)
     marks, lines = [], []
@@ -192,14 +194,14 @@ def chart(metric: str, measured: Sequence[tuple[Night, Quality]], days: Days, he
     )
 
 
-def score_mark(metric: str, night: Night, quality: Quality, days: Days, up: Axis) -> Mark:
+def score_mark(metric: str, night: Night, quality: ChampionQuality, days: Days, up: Axis) -> Mark:
     mean, (low, high) = quality.scores[metric], interval(metric, quality)
     label = f"{night.date}: {metric} {mean:.3f} on {counted(quality.n, 'fresh label')}"
     return Mark(days.x(night.date), up.at(mean), label, reach=(up.at(high), up.at(low)))
 
 
 def dev_line(
-    metric: str, reign: Sequence[tuple[Night, Quality]], days: Days, up: Axis
+    metric: str, reign: Sequence[tuple[Night, ChampionQuality]], days: Days, up: Axis
 ) -> list[Level]:
     """What a version scored on dev when it was decided on, along the nights of its reign; nothing
     where it never was.
@@ -214,13 +216,13 @@ def dev_line(
     return [Level(up.at(value), kind="base", left=left, right=right, label=label)]
 
 
-def interval(metric: str, quality: Quality) -> tuple[float, float]:
+def interval(metric: str, quality: ChampionQuality) -> tuple[float, float]:
     """Of one label alone, its score: there is no error to tell."""
     mean, error = quality.scores[metric], quality.errors.get(metric, 0.0)
     return mean - INTERVAL * error, mean + INTERVAL * error
 
 
-def reach(metric: str, found: Sequence[Quality]) -> tuple[float, float]:
+def reach(metric: str, found: Sequence[ChampionQuality]) -> tuple[float, float]:
     """The ends of the scale: all intervals and dev lines are in it."""
     values = [value for one in found for value in interval(metric, one)]
     values += [one.dev[metric] for one in found if metric in one.dev]

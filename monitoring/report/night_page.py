@@ -52,7 +52,7 @@ class PointKind(StrEnum):
     GROWN = "grown"  # tonight's, and of a topic that is new or grew
 
 
-class Point(Record):
+class MapPoint(Record):
     x: float  # 0 to 1
     y: float
     kind: PointKind
@@ -60,7 +60,7 @@ class Point(Record):
 
 
 class Map(Record):
-    points: tuple[Point, ...]
+    points: tuple[MapPoint, ...]
 
     def count(self, kind: PointKind) -> int:
         return sum(point.kind is kind for point in self.points)
@@ -101,7 +101,7 @@ class Map(Record):
         places = plane(np.concatenate([reference[chosen[0]], *(vectors[r] for r in chosen[1:])]))
         return cls(
             points=tuple(
-                Point(x=round(x, 4), y=round(y, 4), kind=kind, text=text)
+                MapPoint(x=round(x, 4), y=round(y, 4), kind=kind, text=text)
                 for (x, y), kind, text in zip(places.tolist(), kinds, words, strict=True)
             )
         )

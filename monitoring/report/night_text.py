@@ -8,9 +8,9 @@ from monitoring.traffic.quarantine import quarantine_folder
 from project.records.data import counted
 from project.records.drift import (
     Action,
+    ChampionQuality,
     DriftVerdict,
     Night,
-    Quality,
     RetrainOutcome,
     SignalReading,
     Topic,
@@ -128,7 +128,7 @@ def topic_text(topic: Topic) -> str:
     return f"{topic.name}{' (new)' if topic.new else ''}: {topic.before:.1%} -> {topic.now:.1%}"
 
 
-def quality_text(quality: Quality) -> str:
+def quality_text(quality: ChampionQuality) -> str:
     """How the champion answered fresh labels, beside what it scored on dev."""
     return f"on {counted(quality.n, 'fresh label')}: " + ", ".join(
         f"{metric} {mean:.3f}"

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.job import Figures, Job
 from monitoring.scheduling.outbox import depth
-from monitoring.scheduling.runs import Run, RunState, runs_of
+from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from project.canonical import canonical_json
 from project.errors import IncumbentError, InputError
 from project.records.record import Record
@@ -26,7 +26,7 @@ from project.settings import PARAMS
 Clock = Callable[[], datetime]
 
 
-class Health(Record):
+class SchedulerHealth(Record):
     """Whether one scheduler is well, and if not, why."""
 
     healthy: bool
@@ -38,25 +38,27 @@ class Health(Record):
     refuses: str | None = None  # why this machine must not do a job; it does the others
 
 
-class Page(Record):
+class HealthPage(Record):
     status: int
     kind: str
     body: bytes
 
 
-Pages = dict[str, Callable[[], Page]]
+Pages = dict[str, Callable[[], HealthPage]]
 
 
-def health_of(engine: Engine, holder: str, now: datetime) -> Health:
+def health_of(engine: Engine, holder: str, now: datetime) -> SchedulerHealth:
     """A scheduler is well when the database answers and has a fresh sign of its life."""
     try:
         heartbeat = next((known for known in living(engine) if known.holder == holder), None)
     except IncumbentError:
-        return Health(healthy=False, problem="the database does not answer", scheduler=holder)
+        return SchedulerHealth(
+            healthy=False, problem="the database does not answer", scheduler=holder
+        )
     if heartbeat is None:
-        return Health(healthy=False, problem="no heartbeat yet", scheduler=holder)
+        return SchedulerHealth(healthy=False, problem="no heartbeat yet", scheduler=holder)
     healthy, age = heartbeat.is_fresh(now), heartbeat.age(now).total_seconds()
-    return Health(
+    return SchedulerHealth(
         healthy=healthy,
         problem=None if healthy else f"no heartbeat for {age:.0f} s",
         scheduler=holder,
@@ -71,17 +73,17 @@ def pages_of(engine: Engine, jobs: Sequence[Job], holder: str, clock: Clock) -> 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(RegistryCollector(engine, jobs, clock))
 
-    def healthz() -> Page:
+    def healthz() -> HealthPage:
         health = health_of(engine, holder, clock())
         status = 200 if health.healthy else 503
-        return Page(status=status, kind="application/json", body=health.canonical() + b"\n")
+        return HealthPage(status=status, kind="application/json", body=health.canonical() + b"\n")
 
-    def metrics() -> Page:
+    def metrics() -> HealthPage:
         try:
-            return Page(status=200, kind=CONTENT_TYPE_LATEST, body=generate_latest(registry))
+            return HealthPage(status=200, kind=CONTENT_TYPE_LATEST, body=generate_latest(registry))
         except IncumbentError:
             problem = canonical_json({"problem": "the database does not answer"})
-            return Page(status=503, kind="application/json", body=problem + b"\n")
+            return HealthPage(status=503, kind="application/json", body=problem + b"\n")
 
     return {"/healthz": healthz, "/metrics": metrics}
 
@@ -175,15 +177,15 @@ class RegistryCollector(Collector):
         yield notices
 
 
-Figured = list[tuple[Run, Figures]]  # finished runs, the newest first
+Figured = list[tuple[JobRun, Figures]]  # finished runs, the newest first
 
 
-def figured(job: Job, runs: Sequence[Run]) -> Figured:
+def figured(job: Job, runs: Sequence[JobRun]) -> Figured:
     finished = (run for run in runs if run.state is RunState.FINISHED)
     return [(run, figures) for run in finished if (figures := job.figures(run)) is not None]
 
 
-def of_runs(runs: dict[Job, tuple[Run, ...]]) -> Iterator[Metric]:
+def of_runs(runs: dict[Job, tuple[JobRun, ...]]) -> Iterator[Metric]:
     states = gauge(
         "runs", "Dates that a job was begun for, by what became of them.", "job", "state"
     )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from monitoring.scheduling import runs
 from monitoring.scheduling.cron import Cron
-from monitoring.scheduling.runs import Claim, Run
+from monitoring.scheduling.runs import Claim, JobRun
 from project.errors import IncumbentError
 from project.records.record import Record
 from registry.notices import Notice, put
@@ -36,7 +36,7 @@ class UnchangedError(IncumbentError):
     """A job failed, and will fail in the same way until a person changes something."""
 
 
-class RefusedError(IncumbentError):
+class WrongMachineError(IncumbentError):
     """This machine must not do a job: what the job works with is not here."""
 
 
@@ -75,8 +75,8 @@ class Job:
     name: str
     cron: Cron
     work: Work
-    figures: Callable[[Run], Figures | None] = lambda _: None  # of a finished run, for /metrics
-    # Raises RefusedError where this machine must not do it; asked before each claim.
+    figures: Callable[[JobRun], Figures | None] = lambda _: None  # of a finished run, for /metrics
+    # Raises WrongMachineError where this machine must not do it; asked before each claim.
     admit: Callable[[], None] = lambda: None
     # Finished dates that have to be done again, each with the reason; asked when a date is due.
     late: Callable[[], Mapping[date, str]] = dict

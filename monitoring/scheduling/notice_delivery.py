@@ -84,7 +84,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
-class Destination:
+class NoticeDestination:
     """Where notices go: a word for it, what of it may be shown, and how one is sent there."""
 
     name: str
@@ -122,7 +122,7 @@ def deliver(
 
 
 def try_destinations(
-    engine: Engine, letter: Letter, routes: Sequence[Destination], clock: Clock
+    engine: Engine, letter: Letter, routes: Sequence[NoticeDestination], clock: Clock
 ) -> Iterator[str]:
     """Send a notice to the destinations that lack it; what went wrong, in words."""
     for route in routes:
@@ -136,7 +136,7 @@ def try_destinations(
             yield f"{route.name}: {problem}"
 
 
-def problem_of(route: Destination, notice: Notice) -> str | None:
+def problem_of(route: NoticeDestination, notice: Notice) -> str | None:
     """What went wrong with one try; None: the notice arrived."""
     try:
         route.send(notice)
@@ -158,17 +158,19 @@ def wait_after(attempt: int) -> timedelta:
     return min(FIRST_WAIT * 4.0 ** min(attempt - 1, 10), outbox.LONGEST_WAIT)
 
 
-def destinations(params: NoticeParams, clock: Clock, page: str | None) -> Iterator[Destination]:
+def destinations(
+    params: NoticeParams, clock: Clock, page: str | None
+) -> Iterator[NoticeDestination]:
     if (address := params.url()) is not None:
         secret = secret_here()
 
         def send(notice: Notice) -> None:
             to_webhook(notice, address, params, page, secret, clock)
 
-        yield Destination("webhook", address.host, send)
+        yield NoticeDestination("webhook", address.host, send)
     if params.command:
         program = Path(params.command[0]).name
-        yield Destination("command", program, lambda notice: to_command(notice, params, page))
+        yield NoticeDestination("command", program, lambda notice: to_command(notice, params, page))
 
 
 def to_webhook(

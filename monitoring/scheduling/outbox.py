@@ -78,12 +78,12 @@ def mark(connection: Connection, letter: Letter, delivered: tuple[str, ...]) -> 
 
 def close(engine: Engine, letter: Letter, now: datetime) -> None:
     """All destinations have the notice."""
-    change(engine, letter, sent_at=stamp(now))
+    update_letter(engine, letter, sent_at=stamp(now))
 
 
 def postpone(engine: Engine, letter: Letter, now: datetime, wait: timedelta | None) -> None:
     """Try again later; None: give up, until `revive`."""
-    change(engine, letter, next_try=None if wait is None else stamp(now + wait))
+    update_letter(engine, letter, next_try=None if wait is None else stamp(now + wait))
 
 
 def revive(engine: Engine, now: datetime, notice: int | None = None) -> int:
@@ -132,7 +132,7 @@ def depth(engine: Engine) -> tuple[int, int]:
     return waiting, unsent - waiting
 
 
-def change(engine: Engine, letter: Letter, **values: object) -> None:
+def update_letter(engine: Engine, letter: Letter, **values: object) -> None:
     with writing(engine) as connection:
         connection.execute(update(outbox).where(outbox.c.id == letter.id).values(values))
 

@@ -15,7 +15,7 @@ from monitoring.scheduling.runs import (
     BEGUN,
     SETTLED,
     Claim,
-    Run,
+    JobRun,
     RunState,
     at,
     find,
@@ -158,7 +158,7 @@ def wait(
     return new
 
 
-def claim_of(run: Run) -> Claim:
+def claim_of(run: JobRun) -> Claim:
     return Claim(
         job=run.job, date=run.date, holder=run.holder, fence=run.fence, attempt=run.attempts
     )
@@ -182,7 +182,7 @@ def retrains_on(connection: Connection, now: datetime) -> Retrains:
     )
 
 
-def recent_runs(connection: Connection, now: datetime) -> list[Run]:
+def recent_runs(connection: Connection, now: datetime) -> list[JobRun]:
     """The retrains that began within a week, and all that are not at their end."""
     named = select(table.c.job).where(table.c.job.startswith(JOB, autoescape=True)).distinct()
     jobs = connection.execute(named).scalars().all()  # of the index alone: records are long
@@ -191,11 +191,11 @@ def recent_runs(connection: Connection, now: datetime) -> list[Run]:
     return [run_of(row) for row in rows]
 
 
-def family_of(run: Run) -> str:
+def family_of(run: JobRun) -> str:
     return run.job.removeprefix(JOB)
 
 
-def limits_of(run: Run) -> RetrainLimits:
+def limits_of(run: JobRun) -> RetrainLimits:
     return RetrainLimits.model_validate_json(run.record) if run.record else RetrainLimits()
 
 

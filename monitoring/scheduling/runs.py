@@ -40,7 +40,7 @@ class Claim(Record):
         return f"{self.job} of {self.date}, attempt {self.attempt}"
 
 
-class Run(Record):
+class JobRun(Record):
     """A job's one run for a date, as far as it got. Times are RFC 3339, UTC."""
 
     job: str
@@ -128,7 +128,7 @@ def keep_done(
     is there. Inside the caller's transaction.
     """
     known, at_once = find(connection, job, date), stamp(now)
-    done = Run(
+    done = JobRun(
         job=job,
         date=date,
         state=RunState.FINISHED,
@@ -146,7 +146,7 @@ def keep_done(
     connection.execute(write.values(done.model_dump(mode="json")))
 
 
-def claimable(run: Run, now: datetime, insist: bool, again: bool = False) -> bool:
+def claimable(run: JobRun, now: datetime, insist: bool, again: bool = False) -> bool:
     match run.state:
         case RunState.FINISHED:
             return again
@@ -161,7 +161,7 @@ def claimable(run: Run, now: datetime, insist: bool, again: bool = False) -> boo
 def renew(engine: Engine, claim: Claim, now: datetime, lease: timedelta) -> None:
     """Hold a run for another lease. Raises LostLeaseError when somebody else has it."""
     with writing(engine) as connection:
-        change(connection, claim, since=stamp(now), until=stamp(now + lease))
+        update_run(connection, claim, since=stamp(now), until=stamp(now + lease))
 
 
 def guard(connection: Connection, claim: Claim) -> None:
@@ -169,7 +169,7 @@ def guard(connection: Connection, claim: Claim) -> None:
 
     What the run writes after it, and commits, no earlier holder of the run can have written.
     """
-    change(connection, claim, fence=claim.fence)
+    update_run(connection, claim, fence=claim.fence)
 
 
 def finish(connection: Connection, claim: Claim, now: datetime, record: str) -> None:
@@ -178,7 +178,7 @@ def finish(connection: Connection, claim: Claim, now: datetime, record: str) -> 
     Raises LostLeaseError when somebody else has it.
     """
     state = RunState.FINISHED
-    change(connection, claim, state=state, ended=stamp(now), record=record, problem=None)
+    update_run(connection, claim, state=state, ended=stamp(now), record=record, problem=None)
 
 
 def fail(
@@ -188,7 +188,7 @@ def fail(
 
     Raises LostLeaseError when somebody else has it.
     """
-    change(
+    update_run(
         connection,
         claim,
         state=RunState.FAILED if retry is None else RunState.WAITING,
@@ -204,7 +204,7 @@ def release(connection: Connection, claim: Claim, now: datetime, why: str) -> No
 
     Raises LostLeaseError when somebody else has it.
     """
-    change(
+    update_run(
         connection,
         claim,
         state=RunState.WAITING,
@@ -216,7 +216,7 @@ def release(connection: Connection, claim: Claim, now: datetime, why: str) -> No
     )
 
 
-def runs_of(engine: Engine, job: str, limit: int | None = None) -> tuple[Run, ...]:
+def runs_of(engine: Engine, job: str, limit: int | None = None) -> tuple[JobRun, ...]:
     """A job's runs, the newest date first."""
     query = select(runs).where(runs.c.job == job).order_by(runs.c.date.desc()).limit(limit)
     with reading(engine) as connection:
@@ -261,7 +261,7 @@ def rewrite_records(
             connection.execute(same.values(record=record, problem=problem))
 
 
-def run_on(engine: Engine, job: str, date: date) -> Run | None:
+def run_on(engine: Engine, job: str, date: date) -> JobRun | None:
     """A job's run for a date; None: it was never begun."""
     with reading(engine) as connection:
         return find(connection, job, date)
@@ -276,12 +276,12 @@ def dates(engine: Engine, *where: ColumnElement[bool]) -> frozenset[date]:
         return frozenset(map(date.fromisoformat, found))
 
 
-def find(connection: Connection, job: str, date: date) -> Run | None:
+def find(connection: Connection, job: str, date: date) -> JobRun | None:
     row = connection.execute(select(runs).where(*at(job, date))).first()
     return run_of(row) if row else None
 
 
-def change(connection: Connection, claim: Claim, **values: object) -> None:
+def update_run(connection: Connection, claim: Claim, **values: object) -> None:
     """Change the row that a claim holds. Raises LostLeaseError when it holds it no longer."""
     own = (*at(claim.job, claim.date), runs.c.fence == claim.fence)
     holding = update(runs).where(*own, runs.c.state == RunState.RUNNING)
@@ -297,8 +297,8 @@ def at(job: str, date: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return runs.c.job == job, runs.c.date == date.isoformat()
 
 
-def run_of(row: Row[Any]) -> Run:
-    return Run.model_validate(dict(row._mapping))
+def run_of(row: Row[Any]) -> JobRun:
+    return JobRun.model_validate(dict(row._mapping))
 
 
 # --- run span -------------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def run_of(row: Row[Any]) -> Run:
 # A job's runs between two dates: what a calendar shows, however long ago it was.
 
 
-def runs_between(engine: Engine, job: str, first: date, last: date) -> tuple[Run, ...]:
+def runs_between(engine: Engine, job: str, first: date, last: date) -> tuple[JobRun, ...]:
     """The runs for dates from `first` to `last`, the oldest date first."""
     query = select(runs).where(
         runs.c.job == job, runs.c.date >= first.isoformat(), runs.c.date <= last.isoformat()

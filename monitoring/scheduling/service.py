@@ -14,11 +14,11 @@ from sqlalchemy import Engine
 
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.heartbeats import farewell
-from monitoring.scheduling.job import Job, RefusedError
+from monitoring.scheduling.job import Job, WrongMachineError
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.outbox import revive
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
-from monitoring.scheduling.scheduler import Scheduler
 from monitoring.scheduling.webhook import secret_here
 from project.errors import IncumbentError
 from project.times import stamp
@@ -44,7 +44,7 @@ def serve(
 
     Runs in the main thread, whose signals it handles: a run that is on is asked to stop and waited
     for, and then it returns. Raises InputError for an address that cannot be used and, where it is
-    to do what is due just once, RefusedError for a job that this machine must not do.
+    to do what is due just once, WrongMachineError for a job that this machine must not do.
     """
     notices.url(), secret_here()  # rather now than in the night
     log_to_stderr()
@@ -58,7 +58,7 @@ def serve(
             scheduler.tick()
             send()
             if scheduler.refused:  # here nobody sees a heartbeat that says so
-                raise RefusedError("; ".join(scheduler.refused.values()))
+                raise WrongMachineError("; ".join(scheduler.refused.values()))
             return
         with showing(params, scheduler), ticking(scheduler, send) as ticker:
             log.info("scheduler %s runs", scheduler.holder)
@@ -149,7 +149,7 @@ def showing(params: ScheduleParams, scheduler: Scheduler) -> AbstractContextMana
     return serving(address_of(params.health), pages)
 
 
-class JsonLines(logging.Formatter):
+class JobLogFormatter(logging.Formatter):
     """One JSON object a line: at, level, logger, message, and of a run its job, date, attempt."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -169,7 +169,7 @@ class JsonLines(logging.Formatter):
 def log_to_stderr() -> None:
     """Write the log as JSON lines, unless somebody has said already where it goes."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JobLogFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     tell_own_progress()
     # It tells of each tick that finds the one before it still at work.

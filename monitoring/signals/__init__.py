@@ -1,12 +1,12 @@
 """The signals: each one a file, and a line here."""
 
-from monitoring.signals.feedback import Ratings
-from monitoring.signals.judged import Judged
+from monitoring.signals.judged import JudgedReward
 from monitoring.signals.novelty import Novelty
 from monitoring.signals.outcomes import Escalated, Satisfaction, Unresolved
 from monitoring.signals.prompt_embeddings import PromptEmbeddings
 from monitoring.signals.prompt_length import PromptLength
 from monitoring.signals.prompt_perplexity import PromptPerplexity
+from monitoring.signals.ratings import Ratings
 from monitoring.signals.response import Response
 from monitoring.signals.script import Script
 from monitoring.signals.signal import Signal
@@ -26,5 +26,5 @@ PROMPT_SIGNALS: Kinds = (
     PromptPerplexity,
 )
 # Of what the champion answered, for which a reference needs answers of its own.
-ANSWER_SIGNALS: Kinds = (Response, Ratings, Judged, Escalated, Unresolved, Satisfaction)
+ANSWER_SIGNALS: Kinds = (Response, Ratings, JudgedReward, Escalated, Unresolved, Satisfaction)
 SIGNALS = (*PROMPT_SIGNALS, *ANSWER_SIGNALS)

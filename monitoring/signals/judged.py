@@ -9,7 +9,7 @@ from monitoring.signals.signal import Batch, Direction, Floats, one_column, usua
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedReward:
     """The rewards of the reward model, turned round: up means that the answers are worse.
 
     Rewards of answers to one prompt compare them; of answers to different prompts they say less, so

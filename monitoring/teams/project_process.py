@@ -11,7 +11,7 @@ PATIENCE = 120.0  # seconds in which a process that is asked to end has ended a 
 SHOWN = 300  # characters of the last line of a log
 
 
-class Ended(Record):
+class ProcessEnd(Record):
     """How a process ended."""
 
     code: int
@@ -48,14 +48,14 @@ class ProjectProcess:
             )
         return cls(project, process, log)
 
-    def ended(self) -> Ended | None:
+    def ended(self) -> ProcessEnd | None:
         """None: it still runs."""
         code = self.process.poll()
         if code is None:
             return None
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         last = next((line for line in reversed(lines) if line.strip()), "")
-        return Ended(code=code, log=str(self.log), last_line=last.strip()[-SHOWN:])
+        return ProcessEnd(code=code, log=str(self.log), last_line=last.strip()[-SHOWN:])
 
     def ask_to_end(self) -> None:
         self.process.terminate()

@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 from monitoring.night_history import nightly_of
 from monitoring.scheduling import outbox
 from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell
+from monitoring.scheduling.job_scheduler import missing_dates, new_holder, next_run
 from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, is_waiting, retrains
 from monitoring.scheduling.runs import claimable, run_on
-from monitoring.scheduling.scheduler import missing_dates, new_holder, next_run
 from monitoring.teams.project_process import ProjectProcess
 from monitoring.teams.team_project import ReadProject, Teams, read_project
 from project.errors import IncumbentError, InputError

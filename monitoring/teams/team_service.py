@@ -9,7 +9,7 @@ from threading import Event
 from monitoring.night_history import nightly_of
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.job import Figures, Job, JobResult
-from monitoring.scheduling.runs import Claim, Run
+from monitoring.scheduling.runs import Claim, JobRun
 from monitoring.scheduling.schedule_settings import address_of
 from monitoring.scheduling.service import TICK, calmly, log_to_stderr, terminable
 from monitoring.teams.team_project import ReadProject, Teams, registry_of
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def serve_teams(
     teams: Teams,
-    figures: Callable[[Run], Figures | None],
+    figures: Callable[[JobRun], Figures | None],
     *,
     once: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -70,7 +70,7 @@ def do_all(scheduler: TeamScheduler) -> None:
 
 
 def jobs_of(
-    projects: Sequence[ReadProject], figures: Callable[[Run], Figures | None]
+    projects: Sequence[ReadProject], figures: Callable[[JobRun], Figures | None]
 ) -> Sequence[Job]:
     """All jobs of all projects, for /metrics; their processes do them."""
 
@@ -84,5 +84,5 @@ def jobs_of(
     ]
 
 
-def no_figures(run: Run) -> Figures | None:
+def no_figures(run: JobRun) -> Figures | None:
     return None

@@ -16,7 +16,7 @@ Fields = Mapping[str, object]
 UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (float("inf"), 1e9))
 
 
-class UnfitError(ValueError):
+class UnfitRecordError(ValueError):
     """Why a record of a known log is no row: a few words that name the field."""
 
 
@@ -36,11 +36,11 @@ def first(record: object, *names: str) -> object:
     return None
 
 
-def known(record: object, *names: str) -> object:
-    """The same. Raises UnfitError where none has a value."""
+def required(record: object, *names: str) -> object:
+    """The same. Raises UnfitRecordError where none has a value."""
     value = first(record, *names)
     if value is None:
-        raise UnfitError(f"no {names[0]}")
+        raise UnfitRecordError(f"no {names[0]}")
     return value
 
 
@@ -64,13 +64,13 @@ def unpacked(value: object) -> object:
 def moment_in(record: object, *names: str) -> str:
     """A moment as traffic has it, of a text or a number since 1970; without a zone it is UTC.
 
-    Raises UnfitError where there is none.
+    Raises UnfitRecordError where there is none.
     """
-    value = known(record, *names)
+    value = required(record, *names)
     try:
         return moment_of(value)
     except (ValueError, OverflowError, OSError):
-        raise UnfitError(f"bad {names[0]}") from None
+        raise UnfitRecordError(f"bad {names[0]}") from None
 
 
 def moment_of(value: object) -> str:
@@ -142,7 +142,7 @@ REDACTED = "redacted-by-litellm"  # in place of each text, also in logs that it 
 def prompt_of(value: object) -> str | list[Turn]:
     """Of a text, or a list of messages, which may stand as JSON in a text.
 
-    Raises UnfitError where nothing was asked, or a message is none.
+    Raises UnfitRecordError where nothing was asked, or a message is none.
     """
     value = unpacked(value)
     if isinstance(value, str):
@@ -159,24 +159,24 @@ def prompt_of(value: object) -> str | list[Turn]:
 
 def turns_of(value: object) -> list[Turn]:
     if not isinstance(value, list):
-        raise UnfitError("bad messages")
+        raise UnfitRecordError("bad messages")
     if len(value) == 1 and isinstance(value[0], list):  # LangChain's batch of one
         value = value[0]
     if not value:
-        raise UnfitError("no messages")
+        raise UnfitRecordError("no messages")
     return [turn_of(message) for message in value]
 
 
 def turn_of(message: object) -> Turn:
     if not isinstance(message, dict):
-        raise UnfitError("bad messages")
+        raise UnfitRecordError("bad messages")
     said = str(first(message, "role", "type") or "").lower()
     if said in RESULTS:  # an item of OpenAI's Responses
         said = "tool"
     elif said in CALLS:
         return {"role": "assistant", "content": call_text(message)}
     if said not in ROLES:
-        raise UnfitError("bad messages")
+        raise UnfitRecordError("bad messages")
     text = refuse_redacted(text_of(message))
     if said in TOOLS:
         name = first(message, "name", "tool_call_id")
@@ -185,16 +185,16 @@ def turn_of(message: object) -> Turn:
 
 
 def refuse_redacted(text: str) -> str:
-    """The text. Raises UnfitError for what stands in place of one."""
+    """The text. Raises UnfitRecordError for what stands in place of one."""
     if text == REDACTED:
-        raise UnfitError("messages that LiteLLM redacted")
+        raise UnfitRecordError("messages that LiteLLM redacted")
     return text
 
 
 def answer_of(value: object) -> str:
     """The text of an answer: a text, a message, or what an API answered, maybe as JSON in a text.
 
-    Raises UnfitError where there is none.
+    Raises UnfitRecordError where there is none.
     """
     value = unpacked(value)
     if isinstance(value, str):
@@ -203,7 +203,7 @@ def answer_of(value: object) -> str:
         messages = [part for part in items(value) if first(part, "role", "type") != "reasoning"]
         return "\n".join(filter(None, map(answer_of, messages[:1] or value[:1])))
     if not isinstance(value, dict):
-        raise UnfitError("no response")
+        raise UnfitRecordError("no response")
     choice = first(value, "choices")
     if isinstance(choice, list) and isinstance(choice[0], dict):
         return answer_of(first(choice[0], "message", "delta") or {"content": choice[0].get("text")})
@@ -213,14 +213,14 @@ def answer_of(value: object) -> str:
         return text_of(value)
     inside = first(value, "message", "text", "output", "answer", "response", "completion")
     if inside is None:
-        raise UnfitError("no response")
+        raise UnfitRecordError("no response")
     return answer_of(inside)
 
 
 def text_of(message: Fields) -> str:
     """What a message says; its calls of tools are named. Null says nothing, and is no fault."""
     if not SAID & message.keys():
-        raise UnfitError("bad messages")
+        raise UnfitRecordError("bad messages")
     content = message.get("content", message.get("parts", message.get("output")))
     texts = [*parts_of(content)]
     texts += [call_text(call) for call in items(message.get("tool_calls"))]
@@ -237,7 +237,7 @@ def parts_of(content: object) -> Iterator[str]:
     elif isinstance(content, dict):
         yield part_text(content)
     elif content is not None:
-        raise UnfitError("bad messages")
+        raise UnfitRecordError("bad messages")
 
 
 def part_text(part: object) -> str:
@@ -245,7 +245,7 @@ def part_text(part: object) -> str:
     if isinstance(part, str):
         return part
     if not isinstance(part, dict):
-        raise UnfitError("bad messages")
+        raise UnfitRecordError("bad messages")
     kind = str(part.get("type", "text"))
     if kind in NOT_SAID:
         return ""

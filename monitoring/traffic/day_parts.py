@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 
 from monitoring.traffic.file_lines import RawLine, json_lines, lines_of
 from monitoring.traffic.late_feedback import LateFeedbacks
-from monitoring.traffic.partition import Reading
+from monitoring.traffic.partition import DayReading
 from monitoring.traffic.set_aside import Quarantine
 from monitoring.traffic.user_sample import UserSample
 from project.engine.engine_settings import light_engine
@@ -39,7 +39,7 @@ class Stretch(NamedTuple):
     end: int | None = None  # of the file's bytes; None: all that follow
 
 
-class Part(NamedTuple):
+class DayPart(NamedTuple):
     day: int  # the place of its reading
     stretches: tuple[Stretch, ...]
 
@@ -58,12 +58,12 @@ class PartState:
 class PartReader:
     """Reads parts of days. Called, it is ready for those of many parts, whose feedback it keeps."""
 
-    readings: Sequence[Reading]
+    readings: Sequence[DayReading]
     limit: int
     seed: int
     of_these: Chosen
 
-    def __call__(self) -> Callable[[Sequence[Part]], list[PartState]]:
+    def __call__(self) -> Callable[[Sequence[DayPart]], list[PartState]]:
         feedback_of = lru_cache(maxsize=1)(self.feedback_of)
         return lambda parts: [self.state_of(part, feedback_of(part.day)) for part in parts]
 
@@ -72,7 +72,7 @@ class PartReader:
         return reading.read_feedback(Quarantine(BytesIO(), reading.clean))
 
     def state_of(
-        self, part: Part, feedback: LateFeedbacks, known: frozenset[str] = frozenset()
+        self, part: DayPart, feedback: LateFeedbacks, known: frozenset[str] = frozenset()
     ) -> PartState:
         """Of the rows whose ids are not known."""
         reading, sample = self.readings[part.day], UserSample(self.limit, self.seed)
@@ -108,7 +108,7 @@ def sample_parts(
     """
     sample, set_aside = UserSample(reader.limit, reader.seed), Counter[str]()
     every = [
-        Part(day, own)
+        DayPart(day, own)
         for day, reading in enumerate(reader.readings)
         for own in parts_of(reading.files)
     ]
@@ -123,8 +123,8 @@ def sample_parts(
 
 def merge_day(
     reader: PartReader,
-    reading: Reading,
-    parts: Sequence[Part],
+    reading: DayReading,
+    parts: Sequence[DayPart],
     states: Iterator[PartState],
     sample: UserSample,
     before_each: Callable[[], object],

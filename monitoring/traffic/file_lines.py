@@ -62,14 +62,14 @@ class Unpacked:
         self.stream.close()
 
 
-def opened(path: Path) -> BinaryIO:
+def open_traffic_file(path: Path) -> BinaryIO:
     return cast(BinaryIO, Unpacked(path)) if path.suffix == ".gz" else path.open("rb")
 
 
 def json_lines(path: Path, offset: int = 0, number: int = 0) -> Iterator[RawLine]:
     """The lines from an offset on, before which there are so many."""
     try:
-        with opened(path) as stream:
+        with open_traffic_file(path) as stream:
             stream.seek(offset)
             while data := stream.readline(LONGEST):
                 number += 1
@@ -93,7 +93,7 @@ def skip_line(stream: BinaryIO) -> None:
 def json_file(path: Path) -> Iterator[RawLine]:
     """The records of a list, or of an export that is one object; lines, if it is JSON Lines."""
     try:
-        with opened(path) as stream:
+        with open_traffic_file(path) as stream:
             data = stream.read(MOST_JSON + 1)
         if len(data) > MOST_JSON:
             yield RawLine(None, b"write it as JSON Lines", "file too long")
@@ -186,7 +186,7 @@ def day_beside(name: str) -> date | None:
     return day_named(name[:DAY]) if name[DAY : DAY + 1] in (".", "-", "_", "T") else None
 
 
-def is_read(name: str) -> bool:
+def is_traffic_file(name: str) -> bool:
     return name.endswith(ENDINGS) and name[0] != "."
 
 
@@ -197,19 +197,21 @@ def is_feedback(path: Path) -> bool:
 
 def is_foreign(name: str) -> bool:
     """Whether it may be somebody's log all the same."""
-    return not name.startswith((".", *OURS)) and not is_read(name)
+    return not name.startswith((".", *OURS)) and not is_traffic_file(name)
 
 
 def files_of(root: Path, day: date) -> list[Path]:
     """Those in the day's folder, then those beside it."""
-    found = [path for path in listed(root / str(day)) if is_read(path.name)]
-    found += (p for p in listed(root) if day_beside(p.name) == day and is_read(p.name))
+    found = [path for path in sorted_entries(root / str(day)) if is_traffic_file(path.name)]
+    found += (
+        p for p in sorted_entries(root) if day_beside(p.name) == day and is_traffic_file(p.name)
+    )
     return [path for path in found if path.is_file()]
 
 
 def days_beside(root: Path) -> Iterator[date]:
-    for path in listed(root):
-        if (day := day_beside(path.name)) and is_read(path.name):
+    for path in sorted_entries(root):
+        if (day := day_beside(path.name)) and is_traffic_file(path.name):
             yield day
 
 
@@ -223,10 +225,10 @@ def unread(day: date, inside: Iterable[str], beside: Iterable[str]) -> list[tupl
         own = day_beside(name)
         if is_foreign(name) and own in (day, None):
             found.append((name, NO_FORMAT))
-        elif is_read(name) and own is None:
+        elif is_traffic_file(name) and own is None:
             found.append((name, NO_DAY))
     return found
 
 
-def listed(folder: Path) -> list[Path]:
+def sorted_entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -8,15 +8,15 @@ from typing import Any
 
 from monitoring.traffic.chat import (
     Fields,
-    UnfitError,
+    UnfitRecordError,
     answer_of,
     first,
     items,
-    known,
     milliseconds,
     moment_in,
     name_in,
     prompt_of,
+    required,
 )
 from monitoring.traffic.own_rows import identity, model_name
 
@@ -68,18 +68,18 @@ def is_generation(observation: Fields) -> bool:
 
 def row_of(observation: Fields) -> Fields:
     if "type" not in observation:
-        raise UnfitError("a score, and no observation")
+        raise UnfitRecordError("a score, and no observation")
     if not is_generation(observation):
-        raise UnfitError("an observation that is no generation")
+        raise UnfitRecordError("an observation that is no generation")
     if first(observation, "level") == "ERROR":
-        raise UnfitError("a request that failed")
+        raise UnfitRecordError("a request that failed")
     name = identity(observation, "id")
     return {
         "id": name,
         "at": moment_in(observation, *STARTS),
         "user": name_in(observation, *USERS),
-        "prompt": prompt_of(known(observation, "input")),
-        "response": answer_of(known(observation, "output")),
+        "prompt": prompt_of(required(observation, "input")),
+        "response": answer_of(required(observation, "output")),
         "adapter": model_name(first(observation, *MODELS)),
         "latency_ms": milliseconds(first(observation, *STARTS), first(observation, *ENDS)),
         "feedback": feedback_of(observation, name),

@@ -13,7 +13,7 @@ PREFIX = "feedback-"  # of the files in a partition that hold it
 OUTCOME = ("escalated", "resolved", "satisfaction")
 
 
-class Place(NamedTuple):
+class LinePosition(NamedTuple):
     """Where a line stands."""
 
     file: Path
@@ -22,13 +22,13 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Said:
+class JoinedFeedback:
     """What was said of one answer: of each field what came last, and when that was."""
 
     own: bool = False  # whether some of it came on the day that is read
     used: bool = False
     times: dict[str, float] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)  # of a correction its Place
+    values: dict[str, Any] = field(default_factory=dict)  # of a correction its LinePosition
 
 
 class LateFeedbacks:
@@ -39,10 +39,10 @@ class LateFeedbacks:
     """
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[str, str | None], Said] = {}
+        self.answers: dict[tuple[str, str | None], JoinedFeedback] = {}
 
-    def add(self, feedback: LateFeedback, place: Place, *, own: bool) -> None:
-        said = self.answers.setdefault((feedback.feedback_of, feedback.caller), Said())
+    def add(self, feedback: LateFeedback, place: LinePosition, *, own: bool) -> None:
+        said = self.answers.setdefault((feedback.feedback_of, feedback.caller), JoinedFeedback())
         said.own |= own
         time = feedback.time.timestamp()
         for name, value in fields_of(feedback, place).items():
@@ -63,7 +63,7 @@ class LateFeedbacks:
         return sum(said.own and not said.used for said in self.answers.values())
 
 
-def fields_of(feedback: LateFeedback, place: Place) -> dict[str, Any]:
+def fields_of(feedback: LateFeedback, place: LinePosition) -> dict[str, Any]:
     found: dict[str, Any] = {"rating": feedback.rating}
     if feedback.correction is not None:
         packed = place.file.suffix == ".gz"
@@ -89,7 +89,7 @@ def later_fields(row: Traffic, values: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def correction_at(place: Place, answer: str) -> str | None:
+def correction_at(place: LinePosition, answer: str) -> str | None:
     """None where the file is not as it was: rows were erased meanwhile, or have expired."""
     if place.packed is not None:
         return place.packed

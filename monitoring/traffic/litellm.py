@@ -6,7 +6,7 @@ https://docs.litellm.ai/docs/proxy/logging_spec
 
 from monitoring.traffic.chat import (
     Fields,
-    UnfitError,
+    UnfitRecordError,
     answer_of,
     first,
     milliseconds,
@@ -41,20 +41,20 @@ def parts_of(record: Fields) -> list[Fields]:
         return [record]
     payload = unpacked(record[PAYLOAD])
     if not isinstance(payload, dict):
-        raise UnfitError(f"bad {PAYLOAD}")
+        raise UnfitRecordError(f"bad {PAYLOAD}")
     return [payload]
 
 
 def row_of(record: Fields) -> Fields:
     kind = str(record.get("call_type") or "completion").removeprefix("a")
     if kind not in CHATS and str(record.get("call_type")) not in CHATS:
-        raise UnfitError("another call_type than a chat")
+        raise UnfitRecordError("another call_type than a chat")
     if first(record, "status") == "failure":
-        raise UnfitError("a request that failed")
+        raise UnfitRecordError("a request that failed")
     told = {**record, "metadata": unpacked(record.get("metadata"))}
     response = unpacked(first(told, "response"))
     if response is None:
-        raise UnfitError("no response")
+        raise UnfitRecordError("no response")
     return {
         "id": identity(told, "id", "request_id"),
         "at": moment_in(told, *STARTS),
@@ -76,5 +76,5 @@ def messages(record: Fields) -> object:
         request = unpacked(first(record, "proxy_server_request"))
         asked = first(request, "messages", "input", "prompt", "body.messages", "body.input")
     if not asked:
-        raise UnfitError("no messages")
+        raise UnfitRecordError("no messages")
     return asked

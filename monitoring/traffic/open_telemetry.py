@@ -13,7 +13,7 @@ from typing import Any
 
 from monitoring.traffic.chat import (
     Fields,
-    UnfitError,
+    UnfitRecordError,
     answer_of,
     first,
     items,
@@ -53,10 +53,10 @@ def recognises(record: Fields) -> bool:
 
 def parts_of(record: Fields) -> list[Fields]:
     if {"resourceLogs", "resourceMetrics"} & record.keys():
-        raise UnfitError("logs or metrics, and no spans")
+        raise UnfitRecordError("logs or metrics, and no spans")
     spans = [span for span in spans_of(record) if is_chat(span)]
     if not spans:
-        raise UnfitError("no span of a chat")
+        raise UnfitRecordError("no span of a chat")
     return spans
 
 
@@ -80,11 +80,11 @@ def is_chat(span: Fields) -> bool:
 
 def row_of(span: Fields) -> Fields:
     if str(first(span, "status.code", "status.status_code")) in ("2", "STATUS_CODE_ERROR", "ERROR"):
-        raise UnfitError("a request that failed")
+        raise UnfitRecordError("a request that failed")
     told = attributes(span) | told_by_events(span)
     name = name_in(span, "spanId", "span_id", "context.span_id")
     if name is None:
-        raise UnfitError("no spanId")
+        raise UnfitRecordError("no spanId")
     flat: Fields = {key.replace(".", "_"): value for key, value in told.items()}
     return {
         "id": name,
@@ -103,7 +103,7 @@ def prompt(told: Fields) -> Any:
     asked = unpacked(told.get(INPUT)) or numbered(told, "gen_ai.prompt")
     asked = asked or unpacked(told.get("gen_ai.prompt"))
     if not asked:
-        raise UnfitError(f"no {INPUT}")
+        raise UnfitRecordError(f"no {INPUT}")
     turns = prompt_of(asked)
     if not (system := unpacked(told.get(SYSTEM))):
         return turns
@@ -115,7 +115,7 @@ def answer(told: Fields) -> str:
     said = unpacked(told.get(OUTPUT)) or numbered(told, "gen_ai.completion")
     said = said or unpacked(told.get("gen_ai.completion"))
     if not said:
-        raise UnfitError(f"no {OUTPUT}")
+        raise UnfitRecordError(f"no {OUTPUT}")
     return answer_of(said)
 
 

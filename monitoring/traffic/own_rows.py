@@ -8,15 +8,15 @@ from typing import Any
 
 from monitoring.traffic.chat import (
     Fields,
-    UnfitError,
+    UnfitRecordError,
     answer_of,
     fields_of,
     first,
-    known,
     milliseconds,
     moment_in,
     name_in,
     prompt_of,
+    required,
 )
 
 NAME = "OpenAI"
@@ -48,7 +48,7 @@ def row_of(record: Fields) -> Fields:
     row: dict[str, Any] = {name: record[name] for name in KEPT if record.get(name) is not None}
     row["id"] = identity(record, "id", "request_id")
     row["at"] = record["at"] if isinstance(record.get("at"), str) else moment_in(record, *TIMES)
-    row["prompt"] = prompt_of(known(record, "prompt", "messages", "input"))
+    row["prompt"] = prompt_of(required(record, "prompt", "messages", "input"))
     row["response"] = response_of(record)
     row["user"] = name_in(record, "user")
     return row
@@ -67,7 +67,7 @@ def row_of_pair(record: Fields) -> Fields:
     asked, got = body(record["request"]), body(record["response"])
     status = first(record, "response.status_code", "response.status", "status_code")
     if first(got, "error") or (isinstance(status, int) and status >= 400):
-        raise UnfitError("a request that failed")
+        raise UnfitRecordError("a request that failed")
     times = tuple(f"{part}{name}" for part in ("", "request.") for name in TIMES)
     request = {**fields_of(record["request"]), **fields_of(asked)}
     both = {**record, "request": request, "response": got}
@@ -78,7 +78,7 @@ def row_of_pair(record: Fields) -> Fields:
             both, "user", "request.user", "request.safety_identifier", "request.metadata.user_id"
         ),
         "caller": name_in(both, "caller", "api_key_id"),
-        "prompt": prompt_of(known(asked, "messages", "input", "prompt")),
+        "prompt": prompt_of(required(asked, "messages", "input", "prompt")),
         "response": answer_of(got),
         "adapter": first(both, "adapter")
         or model_name(first(both, "response.model", "request.model")),
@@ -97,7 +97,7 @@ def body(part: Any) -> Any:
 def identity(record: Fields, *names: str) -> str:
     found = name_in(record, *names)
     if found is None:
-        raise UnfitError(f"no {names[0]}")
+        raise UnfitRecordError(f"no {names[0]}")
     return found
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from monitoring.traffic.chat import UnfitError
+from monitoring.traffic.chat import UnfitRecordError
 from monitoring.traffic.file_lines import BATCH, RawLine, lines_of
-from monitoring.traffic.late_feedback import LateFeedbacks, Place
+from monitoring.traffic.late_feedback import LateFeedbacks, LinePosition
 from monitoring.traffic.log_formats import recognised
 from monitoring.traffic.set_aside import Quarantine, streamed
 from monitoring.traffic.voices import asks
@@ -23,7 +23,7 @@ class CorruptError(ValueError):
     """Why a line is set aside."""
 
 
-class Reading:
+class DayReading:
     """The rows of one day, to be iterated in batches of at most BATCH.
 
     At the end of an iteration `set_aside` counts by reason what was corrupt, and the quarantine
@@ -106,7 +106,7 @@ class Reading:
         for own, files in ((True, self.feedback), (False, self.later)):
             for file, line in named_lines(files):
                 try:
-                    found.add(parse_feedback(line), Place(file, line.offset), own=own)
+                    found.add(parse_feedback(line), LinePosition(file, line.offset), own=own)
                 except CorruptError as reason:
                     if own:  # what came later is set aside with its own day
                         quarantine.put(file.name, line, f"feedback: {reason}")
@@ -144,13 +144,13 @@ def rows_of_another_tool(data: bytes, day: date, own: str) -> Iterator[Traffic |
     log, record = found
     try:
         parts = log.parts_of(record)
-    except UnfitError as error:
+    except UnfitRecordError as error:
         parts = []
         yield CorruptError(f"{log.name}: {error}")
     for part in parts:
         try:
             row = Traffic.model_validate(log.row_of(part))
-        except (UnfitError, ValidationError) as error:
+        except (UnfitRecordError, ValidationError) as error:
             why = reason(error, data) if isinstance(error, ValidationError) else str(error)
             named = own if "at" in record else f"{log.name}: {why}"
             yield CorruptError(why if why == NO_PROMPT else named)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, suppress
 from datetime import date
 from pathlib import Path
 
-from monitoring.traffic.file_lines import day_beside, day_named, is_read
+from monitoring.traffic.file_lines import day_beside, day_named, is_traffic_file
 from project.canonical import digest_bytes
 from project.files import home
 from project.object_stores import FileStore
@@ -32,7 +32,7 @@ class RemoteTraffic:
 
     def days(self) -> list[date]:
         """The days that have a folder, or a file beside the folders, oldest first."""
-        beside = (day_beside(name) for name in self.file_names() if is_read(name))
+        beside = (day_beside(name) for name in self.file_names() if is_traffic_file(name))
         return sorted({*self.days_below(""), *filter(None, beside)})
 
     def fetch_day(self, day: date) -> None:
@@ -67,7 +67,7 @@ class RemoteTraffic:
         for beside in set(filter(None, map(day_beside, self.file_names()))):
             self.fetch("", beside)
 
-    def put_back(self, copy: Path) -> None:
+    def upload_changed(self, copy: Path) -> None:
         """Upload a copy that was changed: rows were erased from it."""
         with self.errors("written"):
             self.store.put(copy, copy.relative_to(self.copies).as_posix())
@@ -111,7 +111,9 @@ class RemoteTraffic:
 
     def sizes(self, partition: str) -> dict[str, int]:
         """The files of a partition that hold traffic, by name."""
-        return {name: size for name, size in self.all_sizes(partition).items() if is_read(name)}
+        return {
+            name: size for name, size in self.all_sizes(partition).items() if is_traffic_file(name)
+        }
 
     def all_sizes(self, partition: str) -> dict[str, int]:
         with self.errors("listed"):

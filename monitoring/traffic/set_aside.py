@@ -16,7 +16,7 @@ from project.records.record import Record
 KEPT = 2_000  # characters of a corrupt line that the quarantine shows
 
 
-class SetAside(Record):
+class SetAsideLine(Record):
     """A line of a partition that is no traffic, and why."""
 
     file: str
@@ -38,7 +38,7 @@ class Quarantine:
 
     def put(self, file: str, line: RawLine, reason: str) -> None:
         text = self.clean(line.json.decode(errors="replace").rstrip("\r\n"))
-        found = SetAside(file=file, line=line.number, reason=reason, text=text[:KEPT])
+        found = SetAsideLine(file=file, line=line.number, reason=reason, text=text[:KEPT])
         self.take(found.canonical() + b"\n", Counter([reason]))
 
     def take(self, lines: bytes, counts: Counter[str]) -> None:

@@ -17,10 +17,10 @@ from monitoring.traffic.file_lines import (
     days_beside,
     files_of,
     is_feedback,
-    listed,
+    sorted_entries,
     unread,
 )
-from monitoring.traffic.partition import Reading, corrected_in
+from monitoring.traffic.partition import DayReading, corrected_in
 from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic
 from project.canonical import digest_bytes, digest_file, digest_json
 from project.errors import IncumbentError, InputError
@@ -86,14 +86,14 @@ class TrafficStore:
                 problem = f"{path} cannot be written: {error.strerror}"
                 raise IncumbentError(f"{problem}; append the rows again when it can") from None
 
-    def read(self, day: date, *, late: bool = False) -> Reading:
+    def read(self, day: date, *, late: bool = False) -> DayReading:
         """The rows of one day in batches: `for rows in store.read(day)`.
 
         With the feedback on them that came by the end of the next day; with `late`, in the four
         weeks after.
         """
         clean = redact if self.redact else str
-        return Reading(
+        return DayReading(
             day,
             self._rows(day),
             self.quarantine / f"{day}.jsonl",
@@ -176,7 +176,7 @@ class TrafficStore:
         folders = [day for day in named_days(self.root) if (today - day).days > keep_days]
         beside = {
             path: day
-            for path in listed(self.root)
+            for path in sorted_entries(self.root)
             if (day := day_beside(path.name)) and (today - day).days > keep_days
         }
         shadows = self.root / SHADOW
@@ -220,8 +220,8 @@ class TrafficStore:
         """Names in the day's folder and beside it that nothing reads, each with the reason."""
         if self.remote:
             return unread(day, self.remote.names(str(day)), self.remote.file_names())
-        beside = (path.name for path in listed(self.root) if not path.is_dir())
-        return unread(day, (path.name for path in listed(self.root / str(day))), beside)
+        beside = (path.name for path in sorted_entries(self.root) if not path.is_dir())
+        return unread(day, (path.name for path in sorted_entries(self.root / str(day))), beside)
 
 
 def state_of(path: Path) -> FileState:

@@ -39,7 +39,7 @@ def voices_of(rows: Sequence[Traffic]) -> list[str]:
     nameless = [number for number, row in enumerate(rows) if not row.user]
     if not nameless:
         return voices
-    everyone = [list(template_ends(asked(row))) for row in rows]
+    everyone = [list(template_ends(last_prompt_text(row))) for row in rows]
     ends = [everyone[number] for number in nameless]
     common = common_ends(ends, everyone)
     for number, own in zip(nameless, ends, strict=True):
@@ -79,7 +79,7 @@ def template_ends(text: str) -> Iterator[str]:
         yield "… " + " ".join(last[-WORDS:])
 
 
-def asked(row: Traffic) -> str:
+def last_prompt_text(row: Traffic) -> str:
     """What the row asks at last; the turns before it may be the same in all rows."""
     if isinstance(row.prompt, str):
         return row.prompt
@@ -95,7 +95,7 @@ CONTEXT = "--- what it came with ---"  # a line between the two
 RESULT = "[tool"  # begins a tool's result in traffic, which knows no role for tools
 
 
-class Turn(Protocol):
+class SpokenTurn(Protocol):
     @property
     def role(self) -> str: ...
 
@@ -103,7 +103,7 @@ class Turn(Protocol):
     def content(self) -> str: ...
 
 
-def asked_text(prompt: str | Sequence[Turn]) -> str:
+def asked_text(prompt: str | Sequence[SpokenTurn]) -> str:
     """What was asked last: a text as it is; of turns the user's last one. Where no user says
     anything, as in an agent's loop, it is the last turn that is no system prompt.
     """
@@ -115,7 +115,7 @@ def asked_text(prompt: str | Sequence[Turn]) -> str:
     return "\n".join(turn.content for turn in users[-1:] or others[-1:] or said)
 
 
-def asked_first(prompt: str | Sequence[Turn]) -> str:
+def asked_first(prompt: str | Sequence[SpokenTurn]) -> str:
     """All that was said, for a person who reads it: what was asked last, then what it came with."""
     asked = asked_text(prompt)
     if isinstance(prompt, str):
@@ -125,12 +125,12 @@ def asked_first(prompt: str | Sequence[Turn]) -> str:
     return "\n".join([asked, "", CONTEXT, *others]) if others else asked
 
 
-def asks(prompt: str | Sequence[Turn]) -> bool:
+def asks(prompt: str | Sequence[SpokenTurn]) -> bool:
     """Whether there is anything to answer: a system prompt alone asks nothing."""
     if isinstance(prompt, str):
         return bool(prompt.strip())
     return any(turn.content.strip() and not instructs(turn) for turn in prompt)
 
 
-def instructs(turn: Turn) -> bool:
+def instructs(turn: SpokenTurn) -> bool:
     return turn.role in INSTRUCTIONS and not turn.content.startswith(RESULT)

@@ -16,7 +16,7 @@ from curation.splitting.eval_sets import (
 )
 from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.monitoring_settings import TriggerParams
-from monitoring.trigger.door import refusals, set_aside
+from monitoring.trigger.label_checks import refusals, set_aside
 from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, Label, labelled_row
 from project.erasures import WHY, Erased
 from project.files import write_lines

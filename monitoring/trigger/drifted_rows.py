@@ -17,8 +17,8 @@ from monitoring.features.signal_inputs import ratings_of, watched_prompts
 from monitoring.night_context import USERS_A_NIGHT, NightContext
 from monitoring.night_history import check_job
 from monitoring.scheduling.runs import runs_between
-from monitoring.signals.feedback import Ratings
 from monitoring.signals.prompt_perplexity import PromptPerplexity
+from monitoring.signals.ratings import Ratings
 from monitoring.signals.signal import Batch, Floats, distance
 from monitoring.signals.topics import Topics
 from monitoring.trigger.acceptance import accepted_rows

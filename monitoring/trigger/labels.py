@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from curation.sources.exports.label_studio_task import AnnotatedTask, Exported
+from curation.sources.exports.label_studio_task import AnnotatedTask, ExportPart
 from curation.sources.row_formats import read_rows
 from monitoring.traffic.voices import asked_first
 from project.canonical import canonical_json, digest_json
@@ -33,7 +33,7 @@ class Label(Record):
     bad: str | None = None  # the answer that a user corrected, where another one was accepted
 
 
-class Data(Exported):
+class Data(ExportPart):
     """What write_queue wrote; of a queue of somebody else's, the prompt at least."""
 
     prompt: str = Field(min_length=1)

@@ -23,7 +23,7 @@ class Facts(Record):
     confirming: tuple[SignalReading, ...] = ()
 
 
-class Step(Record):
+class DriftStep(Record):
     state: DriftState
     action: Action
     reasons: tuple[str, ...]
@@ -36,7 +36,7 @@ def step(
     all_nights: Sequence[Night],
     facts: Facts,
     params: TriggerParams,
-) -> Step:
+) -> DriftStep:
     """Pure: the same nights and facts give the same step.
 
     own are the nights before this one under the same reference, all_nights those of every
@@ -44,17 +44,17 @@ def step(
     """
     state, why = moved(verdict, facts.confirming, own, params)
     if state is not DriftState.CONFIRMED or verdict is not DriftVerdict.DRIFT:
-        return Step(state=state, action=Action.NONE, reasons=(why,))
+        return DriftStep(state=state, action=Action.NONE, reasons=(why,))
     if refusals := tuple(against(day, all_nights, facts, params)):
-        return Step(state=state, action=Action.REFUSED, reasons=(why, *refusals))
+        return DriftStep(state=state, action=Action.REFUSED, reasons=(why, *refusals))
     harm = facts.harm or "nothing shows yet that the champion is worse there"
     if facts.labels < params.minimum_labels:
         few = (
             f"{facts.labels} accepted labels on the drifted topics, {params.minimum_labels} needed"
         )
-        return Step(state=state, action=Action.LABEL, reasons=(why, harm, few))
+        return DriftStep(state=state, action=Action.LABEL, reasons=(why, harm, few))
     enough = f"{facts.labels} accepted labels on the drifted topics"
-    return Step(state=DriftState.ACT, action=Action.RETRAIN, reasons=(why, harm, enough))
+    return DriftStep(state=DriftState.ACT, action=Action.RETRAIN, reasons=(why, harm, enough))
 
 
 # Nights without drift, in a row, that end it: what drifts on workdays alone rests for two of them.

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.traffic.traffic_store import LATEST, TrafficStore
 from monitoring.trigger.acceptance import accepted_prompts, capped
-from monitoring.trigger.door import refusals, set_aside
+from monitoring.trigger.label_checks import refusals, set_aside
 from monitoring.trigger.labels import (
     LABEL_QUEUE,
     TASKS,

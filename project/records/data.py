@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from project.canonical import canonical_json, digest_json
-from project.records.assertions import RowAssertions
+from project.records.assertion_kinds import RowAssertions
 from project.records.record import LATER, Digest, Record, short
 
 
@@ -64,7 +64,7 @@ class Row(Record):
         return canonical_json(own).decode()
 
     @property
-    def said(self) -> tuple[str, str]:
+    def texts(self) -> tuple[str, str]:
         """Prompt and answer: two rows that say the same are one."""
         return self.prompt_text, self.completion_text
 
@@ -93,7 +93,7 @@ class Origin(Record):
     why: str | None = None
 
 
-class Change(Record):
+class TextChange(Record):
     """What stage `curate` put right in a text, shown by the stretch around the first difference."""
 
     row: str  # its id

@@ -82,7 +82,7 @@ class RetrainOutcome(StrEnum):
     FAILED = "failed"
 
 
-class Quality(Record):
+class ChampionQuality(Record):
     """How the champion answers freshly accepted labels, which it was not trained on."""
 
     n: int  # labels, each answered and scored once
@@ -130,7 +130,7 @@ class Night(Record):
     confirming: tuple[SignalReading, ...] = ()
     cut: int = 0  # prompts of which a part was not read
     notes: tuple[str, ...] = ()  # what people should know beside the verdict
-    quality: Quality | None = None
+    quality: ChampionQuality | None = None
     # What a retrain of this night takes along, in the artifact store: labels and their acceptance.
     labels: Digest | None = None
     # What is still to be accepted and queued of a night whose verdict is kept; None: nothing is.

@@ -89,7 +89,7 @@ class Item(Record):
 ItemT = TypeVar("ItemT", bound=Item)
 
 
-class Place(NamedTuple):
+class FileLine(NamedTuple):
     path: Path
     line: int
 
@@ -97,16 +97,16 @@ class Place(NamedTuple):
         return f"{self.path}:{self.line}"
 
 
-def read_items(folder: Path, kind: type[ItemT]) -> Iterator[tuple[ItemT, Place]]:
+def read_items(folder: Path, kind: type[ItemT]) -> Iterator[tuple[ItemT, FileLine]]:
     """Read every *.jsonl of a folder, files by name; none where there is no folder.
 
     Raises InputError naming file, line and field, also for an id that was there before.
     """
-    seen: dict[str, Place] = {}
+    seen: dict[str, FileLine] = {}
     for path in sorted(folder.glob("*.jsonl")):
         for number, line in enumerate(read_input(path).splitlines(), start=1):
             if line.strip():
-                item, place = kind.parse(line, path, number), Place(path, number)
+                item, place = kind.parse(line, path, number), FileLine(path, number)
                 if (first := seen.setdefault(item.id, place)) != place:
                     problem = f"{item.id!r} is at {first} already"
                     raise InputError(problem, file=path, line=number, field="id")

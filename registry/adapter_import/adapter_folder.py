@@ -25,7 +25,7 @@ from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, ModelPin
 from project.records.record import Record
 from project.untrusted_input import quoted
-from registry.adapter_import.lora_config import Origin, read_config, sane_config
+from registry.adapter_import.lora_config import ImportedOrigin, read_config, sane_config
 from registry.adapter_import.lora_weights import (
     linear_modules,
     norms,
@@ -54,7 +54,7 @@ class AdmittedAdapter(Record):
     """An adapter that may be submitted, and the private folder that it is in."""
 
     adapter: Adapter
-    origin: Origin
+    origin: ImportedOrigin
     folder: Path
 
 
@@ -196,7 +196,7 @@ def copy_file(source: int, target: Path, limit: int, place: Path) -> None:
 # --- contents -----------------------------------------------------------------------------------
 
 
-def sanitise(copy: Path, place: Path, pin: ModelPin, base: Path) -> Origin:
+def sanitise(copy: Path, place: Path, pin: ModelPin, base: Path) -> ImportedOrigin:
     """Check a private copy and write its config anew. `place` is where the user has the adapter."""
     files = {path.name: digest_file(path) for path in sorted(copy.iterdir())}
     for name in sorted(files.keys() & {LICENSE, SYSTEM_PROMPT}):
@@ -212,7 +212,7 @@ def sanitise(copy: Path, place: Path, pin: ModelPin, base: Path) -> Origin:
     refuse_values(pairs, place / WEIGHTS)
     (copy / CONFIG).write_bytes(sane_config(settings, targets, pin))
     declared = settings.base_model_name_or_path
-    return Origin(
+    return ImportedOrigin(
         files=files,
         declared_base=quoted(declared) if declared else None,
         norms=tuple(norms(pairs, linears, settings.scale)),

@@ -183,7 +183,7 @@ class ModuleNorm(Record):
         return f"{self.module}: {self.ratio:.3g} of the weight's norm{mark}"
 
 
-class Origin(Record):
+class ImportedOrigin(Record):
     """Stands where an adapter of ours names its recipe and its dataset: neither is known."""
 
     kind: Literal["imported"] = "imported"

@@ -36,13 +36,13 @@ def changed_looks(connection: Connection, history: Collection[Event]) -> Iterato
         if seq not in told:
             yield f"the look of event {seq} is in the ledger, but no event records it"
         elif seq not in found:
-            yield f"{named(told[seq])} is in the events, but no longer in the ledger"
+            yield f"{look_named(told[seq])} is in the events, but no longer in the ledger"
         else:
             for name, value in row_of(told[seq]).items():
                 if found[seq][name] != value:
                     yield (
-                        f"{named(told[seq])} has {name} {found[seq][name]}, but the events say "
-                        f"{value}"
+                        f"{look_named(told[seq])} has {name} {found[seq][name]}, but the events "
+                        f"say {value}"
                     )
     for event in history:
         match event.detail:
@@ -55,7 +55,7 @@ def changed_looks(connection: Connection, history: Collection[Event]) -> Iterato
                 )
 
 
-def named(event: Event) -> str:
+def look_named(event: Event) -> str:
     look = event.told(LookTaken)
     return (
         f"the look at eval set {short(look.eval_set)}, {short(look.challenger)} against "

@@ -12,7 +12,7 @@ from project.errors import IncumbentError, InputError
 from project.files import make_folder, sync
 from project.git import git as run_git
 from project.records.record import read_input
-from registry.anchoring.anchor import Anchor, FoundAnchor
+from registry.anchoring.chain_anchor import Anchor, FoundAnchor
 
 GIT = "git"  # or git:REMOTE; a file of that name is ./git
 

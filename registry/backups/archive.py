@@ -20,8 +20,8 @@ from registry.backups.tar_members import (
     NAME,
     ArtifactSummary,
     Manifest,
-    Member,
     TableSummary,
+    TarMember,
     artifact_member,
     lines_of_member,
     pieces_of,
@@ -36,7 +36,7 @@ from registry.storage.tables import metadata
 class Archive:
     stream: ArchiveFile
     place: Path  # as messages show it
-    members: dict[str, Member]
+    members: dict[str, TarMember]
     manifest: Manifest
 
     @property
@@ -73,7 +73,7 @@ def open_archive(place: str) -> Iterator[Archive]:
         yield archive
 
 
-def manifest_of(stream: ArchiveFile, members: dict[str, Member], place: Path) -> Manifest:
+def manifest_of(stream: ArchiveFile, members: dict[str, TarMember], place: Path) -> Manifest:
     member = members.get(NAME)
     if member is None or member.size > LONGEST:
         problem = "is missing, or too long: this is no archive of `incumbent registry backup`"

@@ -31,7 +31,7 @@ from registry.backups.tar_members import (
     table_member,
     write_member,
 )
-from registry.garbage import named
+from registry.garbage import needed_artifacts
 from registry.reader import RegistryReader, parsed
 from registry.storage.database import reading, revision, snapshot
 from registry.storage.event_chain import tip
@@ -171,7 +171,7 @@ class LenientArtifacts(Artifacts):
 
 def needed(connection: Connection, artifacts: Artifacts) -> set[Digest]:
     """What versions, events and nights need, without what was erased."""
-    return named(connection, artifacts) - erased(connection)
+    return needed_artifacts(connection, artifacts) - erased(connection)
 
 
 def erased(connection: Connection) -> set[Digest]:

@@ -86,7 +86,7 @@ KNOWN = re.compile(rf"{re.escape(NAME)}|tables/[a-z_]{{1,63}}\.jsonl|artifacts/[
 MOST = 10_000_000  # members, of which a list is kept
 
 
-class Member(NamedTuple):
+class TarMember(NamedTuple):
     """Where a member's bytes are."""
 
     name: str
@@ -116,12 +116,12 @@ def write_member(draft: ArchiveDraft, name: str, size: int, pieces: Iterable[byt
     draft.write(bytes(-size % BLOCK))
 
 
-def read_members(stream: ArchiveFile, place: Path) -> dict[str, Member]:
+def read_members(stream: ArchiveFile, place: Path) -> dict[str, TarMember]:
     """All members, none of them read. Raises InputError naming one that is not as ours are."""
     length, at = stream.seek(0, 2), 0
     if length < BLOCK:
         raise InputError("is no archive of `incumbent registry backup`, or is cut off", file=place)
-    found: dict[str, Member] = {}
+    found: dict[str, TarMember] = {}
     while (header := block_at(stream, at, length, place)) != bytes(BLOCK):
         member = plain_member(header, at + BLOCK, place)
         if member.name in found:
@@ -144,7 +144,7 @@ def block_at(stream: ArchiveFile, at: int, length: int, place: Path) -> bytes:
     return stream.read(BLOCK)
 
 
-def plain_member(header: bytes, start: int, place: Path) -> Member:
+def plain_member(header: bytes, start: int, place: Path) -> TarMember:
     try:
         info = tarfile.TarInfo.frombuf(header, "ascii", "strict")
     except (tarfile.HeaderError, UnicodeDecodeError):
@@ -159,10 +159,10 @@ def plain_member(header: bytes, start: int, place: Path) -> Member:
         raise InputError("is no name of ours", file=place, field=quoted(info.name))
     if info.size < 0:
         raise InputError("has a negative size", file=place, field=info.name)
-    return Member(info.name, start, info.size)
+    return TarMember(info.name, start, info.size)
 
 
-def pieces_of(stream: ArchiveFile, member: Member, place: Path) -> Iterator[bytes]:
+def pieces_of(stream: ArchiveFile, member: TarMember, place: Path) -> Iterator[bytes]:
     """A member's bytes, in bounded memory."""
     stream.seek(member.start)
     left = member.size
@@ -175,7 +175,7 @@ def pieces_of(stream: ArchiveFile, member: Member, place: Path) -> Iterator[byte
 
 
 def lines_of_member(
-    stream: ArchiveFile, member: Member, place: Path, longest: int
+    stream: ArchiveFile, member: TarMember, place: Path, longest: int
 ) -> Iterator[bytes]:
     """A member's lines, each with its end."""
     rest = b""

@@ -19,9 +19,9 @@ from project.times import moment_of
 from registry.artifacts.artifact_store import Artifacts
 from registry.ballots.sheets import Sheet, read_sheet, refuse_submitter, refuse_unasked
 from registry.ballots.standing import (
-    Asked,
     Key,
     StandingBallot,
+    VoteQuestion,
     Votes,
     in_conflict,
     refuse_settled,
@@ -55,7 +55,7 @@ def show(registry: Registry, number: int, sheet: Digest, item: str, *, repeat: i
     with writing(registry.engine) as connection:
         refuse_settled(registry, connection, number)
         votes = votes_on(registry, connection, number)
-        asked, key = asked_for(votes, sheet), Key(sheet, item, plain(registry.actor), repeat)
+        asked, key = question_on(votes, sheet), Key(sheet, item, plain(registry.actor), repeat)
         refuse_submitter(registry, connection, number, asked, "vote on its sealed items")
         if known := votes.shown.get(key):
             return known
@@ -73,7 +73,7 @@ def cast(registry: Registry, number: int, vote: Vote) -> Event:
         refuse_settled(registry, connection, number)
         votes = votes_on(registry, connection, number)
         key, shown = seen(votes, vote.shown, plain(registry.actor))
-        asked = asked_for(votes, key.sheet)
+        asked = question_on(votes, key.sheet)
         if key in votes.ballots:
             raise IncumbentError(
                 "you voted on this item already, and that ballot stands: take it back to change it"
@@ -112,7 +112,7 @@ def withdraw(registry: Registry, number: int, ballot: int) -> Event:
         last = last_ballot(votes, plain(registry.actor))
         if last is None or last.event.seq != ballot:
             raise IncumbentError("only your own last ballot can be taken back")
-        if counted_on(registry, connection, votes, last):
+        if is_counted(registry, connection, votes, last):
             raise IncumbentError("this ballot was counted in a decision already: it stands")
         return registry.append_event(
             connection, number, BallotWithdrawn(ballot=ballot), "took the last ballot back"
@@ -133,7 +133,7 @@ def last_ballot(votes: Votes, reviewer: str) -> StandingBallot | None:
 def stands_counted(registry: RegistryReader, votes: Votes, last: StandingBallot) -> bool:
     """Whether a decision has counted a ballot, so that it can no longer be taken back."""
     with registry.engine.connect() as connection:
-        return counted_on(registry, connection, votes, last)
+        return is_counted(registry, connection, votes, last)
 
 
 def as_shown(pair: VotingPair, key: Key) -> VotingPair:
@@ -166,7 +166,7 @@ def seen(votes: Votes, seq: int, reviewer: str) -> tuple[Key, Event]:
     raise IncumbentError("this item was not shown to you: open the voting page and vote there")
 
 
-def asked_for(votes: Votes, sheet: Digest) -> Asked:
+def question_on(votes: Votes, sheet: Digest) -> VoteQuestion:
     for asked in votes.asked.values():
         if asked.detail.sheet == sheet:
             return asked
@@ -182,7 +182,7 @@ def pair_on(sheet: Sheet, item: str) -> VotingPair:
     return pair
 
 
-def counted_on(
+def is_counted(
     registry: RegistryReader, connection: Connection, votes: Votes, last: StandingBallot
 ) -> bool:
     """As stands_counted. Votes on dev are counted in no decision."""

@@ -9,7 +9,7 @@ from project.records.ballots import SheetPart, counting
 from project.records.events import RowErasure
 from project.records.record import Digest, Record, short
 from registry.ballots.sheets import is_first, most_items
-from registry.ballots.standing import Asked, Votes, missing, votes_on
+from registry.ballots.standing import VoteQuestion, Votes, missing, votes_on
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
 from registry.storage.tables import events, versions
@@ -71,7 +71,7 @@ def erased(registry: RegistryReader) -> set[Digest]:
     return {digest for event in events for digest in event.told(RowErasure).artifacts}
 
 
-def votes_lacking(votes: Votes, asked: Asked, needed: int) -> int:
+def votes_lacking(votes: Votes, asked: VoteQuestion, needed: int) -> int:
     """How many of the votes that are needed nobody is asked for; 0 where everybody is."""
     named = asked.detail.reviewers
     if named is None:
@@ -79,13 +79,13 @@ def votes_lacking(votes: Votes, asked: Asked, needed: int) -> int:
     return max(0, needed - sum(left_of(votes, asked, plain(name)) for name in named))
 
 
-def left_of(votes: Votes, asked: Asked, reviewer: str) -> int:
+def left_of(votes: Votes, asked: VoteQuestion, reviewer: str) -> int:
     """On how many items a reviewer who is asked by name has yet to vote."""
     cast = sum(is_first(key, asked, reviewer) for key in votes.ballots)
     return max(0, (most_items(asked, reviewer) or 0) - cast)
 
 
-def open_of(number: int, votes: Votes, asked: Asked) -> OpenVotes:
+def open_of(number: int, votes: Votes, asked: VoteQuestion) -> OpenVotes:
     by_item = votes.by_item(asked.detail.sheet)
     cast = list(by_item.values())
     unseen = asked.detail.items - len(cast)

@@ -13,7 +13,7 @@ from project.records.ballots import SheetPart, VotingPair
 from project.records.events import Event, VotesAsked
 from project.records.record import Digest, short
 from registry.artifacts.artifact_store import Artifacts
-from registry.ballots.standing import Asked, Key, Votes, refuse_settled, votes_on
+from registry.ballots.standing import Key, VoteQuestion, Votes, refuse_settled, votes_on
 from registry.decision_checks import plain, same_person
 from registry.reader import RegistryReader
 from registry.roles import Roles
@@ -102,7 +102,9 @@ def ask_votes(
         return registry.append_event(connection, number, more, reason)
 
 
-def asked_about(registry: Registry, number: int, part: SheetPart | None = None) -> Asked | None:
+def asked_about(
+    registry: Registry, number: int, part: SheetPart | None = None
+) -> VoteQuestion | None:
     """The newest sheet of a version: the sealed one where there is one, and nothing else asked."""
     with registry.engine.connect() as connection:
         return votes_on(registry, connection, number).newest(part)
@@ -167,7 +169,7 @@ def refuse_uncounted(
 MOST_REVIEWERS = 200
 
 
-def most_items(asked: Asked, reviewer: str) -> int | None:
+def most_items(asked: VoteQuestion, reviewer: str) -> int | None:
     """On how many items a reviewer, in plain spelling, is asked; None: on any number."""
     named = asked.detail.reviewers
     if named is None:
@@ -175,7 +177,7 @@ def most_items(asked: Asked, reviewer: str) -> int | None:
     return next((most for name, most in named.items() if plain(name) == reviewer), 0)
 
 
-def further_items(votes: Votes, asked: Asked, reviewer: str) -> int | None:
+def further_items(votes: Votes, asked: VoteQuestion, reviewer: str) -> int | None:
     """On how many more than were shown already; None: on any number."""
     most = most_items(asked, reviewer)
     if most is None:
@@ -183,14 +185,14 @@ def further_items(votes: Votes, asked: Asked, reviewer: str) -> int | None:
     return max(0, most - sum(is_first(key, asked, reviewer) for key in votes.shown))
 
 
-def may_see_more(votes: Votes, asked: Asked, reviewer: str) -> bool:
+def may_see_more(votes: Votes, asked: VoteQuestion, reviewer: str) -> bool:
     """Whether something is left for a reviewer: what was shown and has no ballot, or more."""
     shown = (key for key in votes.shown if is_first(key, asked, reviewer))
     return further_items(votes, asked, reviewer) != 0 or any(k not in votes.ballots for k in shown)
 
 
 def is_submitter(
-    registry: RegistryReader, connection: Connection, number: int, asked: Asked
+    registry: RegistryReader, connection: Connection, number: int, asked: VoteQuestion
 ) -> bool:
     """Whether the actor submitted a version, votes on it decide, and four eyes are asked for."""
     if not registry.four_eyes or asked.detail.part != "sealed":
@@ -199,19 +201,19 @@ def is_submitter(
     return submitted is not None and same_person(submitted.actor, registry.actor)
 
 
-def is_first(key: Key, asked: Asked, reviewer: str) -> bool:
+def is_first(key: Key, asked: VoteQuestion, reviewer: str) -> bool:
     """Whether it is an item of this sheet that the reviewer was shown, not a repeat of one."""
     return (key.sheet, key.reviewer, key.repeat) == (asked.detail.sheet, reviewer, 0)
 
 
-def refuse_unasked(votes: Votes, asked: Asked, key: Key) -> None:
+def refuse_unasked(votes: Votes, asked: VoteQuestion, key: Key) -> None:
     """Raise IncumbentError for an item beyond those that a reviewer is asked about."""
     if not key.repeat and further_items(votes, asked, key.reviewer) == 0:
         raise IncumbentError("you are not asked to vote on further items of this sheet")
 
 
 def refuse_submitter(
-    registry: RegistryReader, connection: Connection, number: int, asked: Asked, act: str
+    registry: RegistryReader, connection: Connection, number: int, asked: VoteQuestion, act: str
 ) -> None:
     """Raise IncumbentError where the actor is_submitter: a decision that a second person has to
     make does not rest on the votes of the first, nor on those of people whom the first chose.

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked:
+class VoteQuestion:
     """The newest question about a sheet."""
 
     event: Event
@@ -79,7 +79,7 @@ class Votes:
     """All about the votes on one version. What `votes_on` returns is not to be changed."""
 
     seq: int = 0  # of the newest event in it
-    asked: dict[SheetPart, Asked] = field(default_factory=dict)
+    asked: dict[SheetPart, VoteQuestion] = field(default_factory=dict)
     shown: dict[Key, Event] = field(default_factory=dict)
     ballots: dict[Key, StandingBallot] = field(default_factory=dict)
     items: dict[tuple[Digest, str], tuple[StandingBallot, ...]] = field(default_factory=dict)
@@ -87,11 +87,11 @@ class Votes:
     # What was computed of these very ballots; pages ask for it again and again.
     computed: dict[Hashable, Any] = field(default_factory=dict)
 
-    def newest(self, part: SheetPart | None = None) -> Asked | None:
+    def newest(self, part: SheetPart | None = None) -> VoteQuestion | None:
         """The sheet of a part; of none, the sealed one where there is one."""
         return self.asked.get(part) if part else self.asked.get("sealed") or self.asked.get("dev")
 
-    def sheet(self, part: SheetPart | None = None) -> Asked:
+    def sheet(self, part: SheetPart | None = None) -> VoteQuestion:
         """As newest. Raises IncumbentError where there is none."""
         if (found := self.newest(part)) is None:
             raise IncumbentError("nobody was asked to vote on this version")
@@ -124,7 +124,9 @@ class Votes:
             case VotesAsked(part=part, votes=votes) as detail:
                 before = self.asked.get(part)
                 again = before is not None and before.on_same(detail)
-                self.asked[part] = Asked(event, before.closes_at if before and again else votes)
+                self.asked[part] = VoteQuestion(
+                    event, before.closes_at if before and again else votes
+                )
             case ItemShown(sheet=sheet, item=item, repeat=repeat):
                 self.shown.setdefault(Key(sheet, item, plain(event.actor), repeat), event)
             case BallotCast(sheet=sheet, item=item, repeat=repeat) as detail:

@@ -33,7 +33,7 @@ class Arms(Record):
     challenger: float
 
 
-class Comparison(Record):
+class ArmComparison(Record):
     """One metric or guardrail, counted by users."""
 
     name: str  # rating, escalated, resolved, satisfaction; errors, refusals, slow, long
@@ -52,7 +52,7 @@ class Comparison(Record):
     better_needed: float | None = None
 
 
-class Health(Record):
+class ExperimentHealth(Record):
     """Whether the arms can be compared at all."""
 
     ratio: float  # e-value against the share by which users were assigned, over all users
@@ -73,12 +73,12 @@ class ExperimentResult(Record):
     experiment: int  # the number of its event
     counted: int  # the number of the newest observation in it; 0: none
     users: Arms
-    metric: Comparison | None  # None: a shadow, of whose answers no user can say anything
-    guardrails: tuple[Comparison, ...]
-    health: Health
+    metric: ArmComparison | None  # None: a shadow, of whose answers no user can say anything
+    guardrails: tuple[ArmComparison, ...]
+    health: ExperimentHealth
 
     @property
-    def comparisons(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[ArmComparison, ...]:
         return (*([self.metric] if self.metric else []), *self.guardrails)
 
 

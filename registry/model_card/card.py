@@ -61,7 +61,7 @@ def card(
         opponent=name_of(lineage.opponent),
         apart=apart(lineage.decision),
         system_prompt=lineage.version.adapter.system_prompt,
-        standing=standing(lineage),
+        standing=alias_sentence(lineage),
         tables=tables(lineage),
         limitations=list(limitations(lineage)),
         checks=checks(lineage),
@@ -77,7 +77,7 @@ def precision(lineage: Lineage) -> str:
     return numerics.precision if numerics else "bfloat16"
 
 
-def standing(lineage: Lineage) -> str:
+def alias_sentence(lineage: Lineage) -> str:
     """What the version is to its family today."""
     names = [f"the {name}" for name in lineage.aliases]
     return " and ".join(names) if names else "which no alias names"

@@ -5,17 +5,17 @@ from sqlalchemy import Connection, select
 from project.records.events import Event, Promotion, Rollback
 from project.records.record import Digest, Record
 from registry.event_list import EventFilter, count_events, newest_events
-from registry.overview.version_search import Standing, VersionFilter, search
+from registry.overview.version_search import VersionFilter, VersionStanding, search
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from registry.storage.tables import versions
 from registry.tenure import MOVES
 
 
-class Member(Record):
+class FamilyMember(Record):
     """One version, and where it comes from."""
 
-    standing: Standing
+    standing: VersionStanding
     parent: int | None  # the version that its training went on from
     unknown_parent: bool  # it went on from an adapter that is no version of the family
 
@@ -24,7 +24,7 @@ class FamilyTree(Record):
     """The newest versions, the newest first, and all promotions and rollbacks, oldest first."""
 
     total: int  # versions, with those that are left out
-    members: tuple[Member, ...]
+    members: tuple[FamilyMember, ...]
     moves: tuple[Event, ...]
 
 
@@ -39,10 +39,10 @@ def family_tree(reader: RegistryReader, limit: int | None) -> FamilyTree:
     return FamilyTree(total=found.total, members=tuple(members), moves=tuple(reversed(moves)))
 
 
-def member(standing: Standing, numbers: dict[Digest, int]) -> Member:
+def member(standing: VersionStanding, numbers: dict[Digest, int]) -> FamilyMember:
     parent = standing.version.adapter.parent
     number = numbers.get(parent) if parent else None
-    return Member(
+    return FamilyMember(
         standing=standing, parent=number, unknown_parent=parent is not None and number is None
     )
 

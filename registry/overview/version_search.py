@@ -33,7 +33,7 @@ BY_FORCE = events.c.record.contains('"forced":1')
 VerdictFilter = Literal["PROMOTE", "HOLD", "REJECT", "undecided"]
 
 
-class Standing(Record):
+class VersionStanding(Record):
     """One version and what came of it."""
 
     version: AdapterVersion
@@ -56,25 +56,25 @@ class VersionFilter(Record):
     text: str = ""  # a number, or anything in the stored record: a name, a digest, an actor
 
 
-class Found(Record):
+class FoundVersions(Record):
     """Some of the versions that a filter lets through, the newest first, and how many there are."""
 
     total: int
-    versions: tuple[Standing, ...]
+    versions: tuple[VersionStanding, ...]
 
 
 def search(
     reader: RegistryReader, chosen: VersionFilter, *, limit: int | None, skip: int = 0
-) -> Found:
+) -> FoundVersions:
     """Two queries. Raises IncumbentError for a version or a decision that was changed."""
     where = conditions(reader.family, chosen)
     with reading(reader.engine) as connection:
-        total = connection.execute(counted(where)).scalar_one()
+        total = connection.execute(version_count(where)).scalar_one()
         rows = connection.execute(standings(where).limit(limit).offset(skip)).all()
-    return Found(total=total, versions=tuple(map(standing_of, rows)))
+    return FoundVersions(total=total, versions=tuple(map(standing_of, rows)))
 
 
-def standing(reader: RegistryReader, number: int) -> Standing | None:
+def standing_of_version(reader: RegistryReader, number: int) -> VersionStanding | None:
     """One version's; None where none has that number."""
     where = [versions.c.family == reader.family, versions.c.number == number]
     with reading(reader.engine) as connection:
@@ -147,7 +147,7 @@ def standings(where: list[ColumnElement[bool]]) -> Select[Any]:
     )
 
 
-def counted(where: list[ColumnElement[bool]]) -> Select[int]:
+def version_count(where: list[ColumnElement[bool]]) -> Select[int]:
     return select(func.count()).select_from(versions).where(*where)
 
 
@@ -181,8 +181,8 @@ def verdict_is(verdict: VerdictFilter) -> ColumnElement[bool]:
     return exists(decided.c.seq).where(decided.c.seq == newest, says).correlate(versions)
 
 
-def standing_of(row: Row[Any]) -> Standing:
-    return Standing(
+def standing_of(row: Row[Any]) -> VersionStanding:
+    return VersionStanding(
         version=parsed(AdapterVersion, row.version),
         verdict=event_of(row).told(DecisionMade).verdict if row.seq else None,
         champion=row.alias is not None,

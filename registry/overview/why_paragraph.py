@@ -14,7 +14,7 @@ def why(registry: RegistryReader, number: int) -> str:
     version = registry.version(number)
     return " ".join(
         (
-            *standing(registry, version),
+            *championship(registry, version),
             *promotion(registry, version),
             *verdict(registry, version),
             *experiment(registry, version),
@@ -23,7 +23,7 @@ def why(registry: RegistryReader, number: int) -> str:
     )
 
 
-def standing(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
+def championship(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
     """Whether it is the champion, and if not, since when and by whom."""
     gained, lost = registry.tenure(version.number)
     if gained is None:

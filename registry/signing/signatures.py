@@ -23,7 +23,7 @@ from project.records.events import DecisionMade, Signing
 from project.records.record import Digest, Record, read_input
 from registry.artifacts.artifact_store import Artifacts
 from registry.reader import RegistryReader
-from registry.registry_settings import Keys
+from registry.registry_settings import SigningKeys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -122,14 +122,14 @@ def verified(reader: RegistryReader, version: AdapterVersion) -> Statement | Non
     return statement
 
 
-def refuse_uncheckable(keys: Keys) -> None:
+def refuse_uncheckable(keys: SigningKeys) -> None:
     """Raise InputError where a signature is required and no public key can check one."""
     if keys.required and not keys.public:
         problem = "a signature is required, and no public key to check it with is named"
         raise InputError(problem, file="params.yaml", field="registry.public_keys")
 
 
-def refuse_forged(folder: Path, bundle: bytes, version: AdapterVersion, keys: Keys) -> None:
+def refuse_forged(folder: Path, bundle: bytes, version: AdapterVersion, keys: SigningKeys) -> None:
     """Raise IncumbentError unless one of the public keys signed exactly what is in the folder."""
     verifying = library().verifying
     from cryptography.exceptions import InvalidSignature  # an extra, like the library
@@ -149,7 +149,7 @@ def refuse_forged(folder: Path, bundle: bytes, version: AdapterVersion, keys: Ke
     raise IncumbentError(f"the signature of {version.label} {problem}")
 
 
-def named_key(bundle: bytes, version: AdapterVersion, keys: Keys) -> Path:
+def named_key(bundle: bytes, version: AdapterVersion, keys: SigningKeys) -> Path:
     """The public key that a signature says it was made with; whether it was is checked later."""
     hint = key_hint(bundle)
     for key in keys.public:
@@ -187,7 +187,7 @@ def refuse_stale(
     version: AdapterVersion,
     record: Digest,
     made: DecisionMade | None,
-    keys: Keys,
+    keys: SigningKeys,
 ) -> None:
     """Raise IncumbentError where a signature is required, unless it covers this decision."""
     if not keys.required:
@@ -342,7 +342,7 @@ def sign_bytes(data: bytes, private: Path) -> DetachedSignature:
     return DetachedSignature(key=key_digest(key.public_key()), ecdsa=b64encode(made).decode())
 
 
-def forgery(data: bytes, signature: DetachedSignature, keys: Keys) -> str | None:
+def forgery(data: bytes, signature: DetachedSignature, keys: SigningKeys) -> str | None:
     """Why a signature does not hold; None where one of the public keys signed exactly these bytes.
 
     Raises InputError for a public key that is none.

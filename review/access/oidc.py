@@ -133,7 +133,7 @@ MINUTES = 10  # from the link to the way back
 LEEWAY = 60  # seconds by which clocks may differ
 
 
-class RefusedError(IncumbentError):
+class SignInRefusedError(IncumbentError):
     """The provider, or what it sent, did not show who this is."""
 
 
@@ -205,7 +205,7 @@ class Provider:
     async def name(self, code: str, flow: Flow, back: str, now: datetime) -> str:
         """Exchange the code for an ID token, and read the person's name in it.
 
-        Raises RefusedError for a token that does not hold, ProviderError where there is no answer.
+        Raises SignInRefusedError for a token that does not hold, ProviderError without an answer.
         """
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
         form["code_verifier"] = flow.verifier
@@ -214,7 +214,7 @@ class Provider:
         answer = await self.calls.sent(token_endpoint, form, self.params.client_id, secret)
         token = answer.get("id_token")
         if not isinstance(token, str):
-            raise RefusedError(f"the provider gave no ID token: {answer.get('error', '')}")
+            raise SignInRefusedError(f"the provider gave no ID token: {answer.get('error', '')}")
         return self.named(await self.claims(token, flow.nonce, now))
 
     async def claims(self, token: str, nonce: str, now: datetime) -> CodeIDToken:
@@ -229,14 +229,14 @@ class Provider:
             claims = CodeIDToken(decoded.claims, decoded.header, wanted, params)
             claims.validate(now=int(now.timestamp()), leeway=LEEWAY)
         except (JoseError, ValueError, KeyError, TypeError) as error:
-            raise RefusedError(f"the provider's ID token does not hold: {error}") from None
+            raise SignInRefusedError(f"the provider's ID token does not hold: {error}") from None
         return claims
 
     def named(self, claims: CodeIDToken) -> str:
         claim = self.params.claim
         name = claims.get(claim)
         if not isinstance(name, str) or not is_name(name):
-            raise RefusedError(f"the ID token has no name in {claim}: set review.oidc.claim")
+            raise SignInRefusedError(f"the ID token has no name in {claim}: set review.oidc.claim")
         if claim == "email" and claims.get("email_verified") is not True:
-            raise RefusedError(f"the provider has not verified that {name} is theirs")
+            raise SignInRefusedError(f"the provider has not verified that {name} is theirs")
         return name

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from project.listening import is_loopback
 from project.rate_limit import Buckets
-from review.access.gate import Gate
+from review.access.access_control import AccessControl
 from review.access.people import Person
 from review.review_settings import USUAL_PORTS
 
@@ -164,7 +164,7 @@ SIGN_IN = "/sign-in"  # before it there is no session whose token could be asked
 
 
 class SameSite:
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: AccessControl) -> None:
         self.app = app
         self.gate = gate
 
@@ -224,7 +224,7 @@ class UnknownPersonError(Exception):
 
 
 class WhoIsThere:
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: AccessControl) -> None:
         self.app = app
         self.gate = gate
 

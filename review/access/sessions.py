@@ -61,7 +61,7 @@ class Sessions:
 
     def read(self, text: str, now: datetime) -> Session | None:
         """The session of a cookie, if we began it, and it neither expired nor ended."""
-        value = opened(self.secret, "session", text) if len(text) <= LONGEST else None
+        value = unsealed(self.secret, "session", text) if len(text) <= LONGEST else None
         try:
             session = Session.model_validate_json(value) if value else None
         except ValidationError:  # of an earlier version of this program
@@ -93,11 +93,11 @@ class Sessions:
 
 
 def seal(secret: bytes, purpose: str, value: bytes) -> str:
-    """A text that `opened` takes back under the same secret and purpose only."""
+    """A text that `unsealed` takes back under the same secret and purpose only."""
     return f"{encoded(value)}.{encoded(mark(secret, purpose, value))}"
 
 
-def opened(secret: bytes, purpose: str, text: str) -> bytes | None:
+def unsealed(secret: bytes, purpose: str, text: str) -> bytes | None:
     """What was sealed; None for whatever we did not seal for that purpose."""
     value, _, given = text.partition(".")
     try:

@@ -8,14 +8,14 @@ from project.untrusted_input import one_line
 from registry.lineage import Lineage
 from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader
-from review.challenger.review_record import Gate, HistoryLine, NightBefore
+from review.challenger.review_record import GateSummary, HistoryLine, NightBefore
 from review.frame.event_words import event_words
 
 
-def gate(report: GateReport | None) -> Gate | None:
+def gate(report: GateReport | None) -> GateSummary | None:
     if report is None:
         return None
-    return Gate(
+    return GateSummary(
         summary=f"Of {report.row_count:,} rows, {report}.",
         failed=tuple(one_line(str(check)) for check in report.checks if not check.passed),
         waived=tuple(one_line(str(check)) for check in report.waived),

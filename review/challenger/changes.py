@@ -132,7 +132,7 @@ def changed_rows(
         page=page,
         pages=page_count(len(found), SHOWN),
         elsewhere=len(digests) - len(found),
-        rows=tuple(shown(nth_page(found, page, SHOWN))),
+        rows=tuple(shown_rows(nth_page(found, page, SHOWN))),
     )
 
 
@@ -197,7 +197,7 @@ def row_starts(path: Path, state: FileState) -> dict[RowDigest, int]:
     return starts
 
 
-def shown(found: Sequence[Place]) -> Iterator[ChangedRow]:
+def shown_rows(found: Sequence[Place]) -> Iterator[ChangedRow]:
     report = gate_report()
     private = private_rows(report.checks) if report else frozenset()
     for path, start in found:

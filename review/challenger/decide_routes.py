@@ -24,7 +24,7 @@ from registry.storage.database import reading
 from registry.store import Registry
 from review.access.people import ThePerson, is_name
 from review.challenger.review_record import Action, Offer
-from review.frame.forms import LARGEST, Reason, VersionNumber, given_reason
+from review.frame.form_fields import LARGEST, Reason, VersionNumber, given_reason
 from review.frame.pages import page
 from review.site import TheSite
 

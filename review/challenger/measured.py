@@ -9,7 +9,7 @@ from evaluation.evaluation_settings import Prices
 from evaluation.report.kept_report import KeptReport
 from evaluation.report.report_page import Forest, ForestLine, forest, others
 from evaluation.report.right_answers import costs, saving
-from evaluation.report.suite_lines import Against, SuiteLine, suite_lines
+from evaluation.report.suite_lines import BoundedDifference, SuiteLine, suite_lines
 from project.errors import InputError
 from project.files import FileState
 from project.records.calibration import Calibration
@@ -123,7 +123,7 @@ def suites(evidence: Evidence, policy: Policy, alpha: float) -> tuple[SuiteTable
     )
 
 
-def reached(lines: Iterable[ForestLine | Against]) -> float:
+def reached(lines: Iterable[ForestLine | BoundedDifference]) -> float:
     """How far the longest interval is from zero: the end of an axis."""
     return max((abs(end) for one in lines for end in (one.lower, one.upper)), default=0) or 1.0
 

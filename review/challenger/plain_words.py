@@ -36,7 +36,7 @@ def called(metric: str) -> str:
     return f"{MEANS[metric]} ({metric})" if metric in MEANS else metric.replace("_", " ")
 
 
-def listed(names: Sequence[str]) -> str:
+def joined_by_and(names: Sequence[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
@@ -105,4 +105,4 @@ def measures(better: Sequence[str], *, every: bool) -> str:
 
 
 def words(metrics: Sequence[str]) -> str:
-    return listed([called(metric) for metric in metrics])
+    return joined_by_and([called(metric) for metric in metrics])

@@ -4,7 +4,7 @@ from typing import Literal
 
 from project.records.field_change import FieldChange
 from project.records.record import Digest, Record
-from review.frame.event_words import Difference
+from review.frame.event_words import VersionDifference
 from review.traffic.version_traffic import VersionTraffic
 
 Tone = Literal["good", "warn", "bad", "soft"]  # how the page colours it
@@ -35,7 +35,7 @@ class Headline(Record):
         return tones.get(self.verdict, "soft")
 
 
-class Interval(Difference):
+class Interval(VersionDifference):
     """One difference, and how sure it is: each end is a one-sided bound at the look's level."""
 
     label: str
@@ -51,7 +51,7 @@ class Interval(Difference):
         return "good" if self.lower > 0 else "bad" if self.upper < 0 else "soft"
 
 
-class Axis(Record):
+class IntervalAxis(Record):
     """Intervals on one axis, from −end to +end."""
 
     lines: tuple[Interval, ...]
@@ -62,7 +62,7 @@ class Axis(Record):
         return round(100 + 96 * max(-1.0, min(1.0, value / self.end)), 2)
 
 
-class Plot(Axis):
+class Plot(IntervalAxis):
     """One metric over all items and in each slice, or one thing that is guarded."""
 
     title: str
@@ -70,7 +70,7 @@ class Plot(Axis):
     gating: bool
 
 
-class SuiteTable(Axis):
+class SuiteTable(IntervalAxis):
     """What a suite says: all its items, then each part."""
 
     suite: str
@@ -141,7 +141,7 @@ class Changes(Record):
         return not (self.base or self.splits or rows or sources or self.recipe)
 
 
-class Gate(Record):
+class GateSummary(Record):
     """What the checks of the data said."""
 
     summary: str
@@ -197,7 +197,7 @@ class Review(Record):
     odd: dict[str, int]
     trust: Trust | None
     changes: Changes
-    gate: Gate | None
+    gate: GateSummary | None
     nights: tuple[NightBefore, ...]
     card: str  # the model card, in Markdown
     signature: str

@@ -9,9 +9,9 @@ from fastapi.responses import HTMLResponse
 from registry.lineage import trace
 from registry.store import Registry
 from review.access.people import ThePerson
+from review.challenger.challenger_review import compared_with
 from review.challenger.changes import FETCH, ChangedRows, Which, changed_rows
-from review.challenger.review import compared_with
-from review.frame.forms import VersionNumber, known_version
+from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page
 from review.frame.paging import PageNumber
 from review.site import TheSite

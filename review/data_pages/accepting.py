@@ -11,8 +11,8 @@ from project.times import stamp
 from registry.reader import RegistryReader
 from registry.roles import Duty
 from review.access.people import Person
-from review.data_pages.waiting_tasks import Refusal, find, queue_files, refuse
-from review.frame.forms import given_reason, written
+from review.data_pages.waiting_tasks import TaskRefusal, find, queue_files, refuse
+from review.frame.form_fields import given_reason, written
 
 # Between what was accepted and what is accepted now nobody else accepts anything on a page.
 ACCEPTING = Lock()
@@ -52,7 +52,7 @@ def refuse_task(registry: RegistryReader, key: str, reason: str) -> None:
     why = given_reason(reason)
     task = find(key)
     at = stamp(registry.clock())
-    refuse(Refusal(key=task.key, by=registry.actor, at=at, reason=why))
+    refuse(TaskRefusal(key=task.key, by=registry.actor, at=at, reason=why))
 
 
 # --- acceptors ------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ from curation.splitting.eval_sets import changing
 from evaluation.report.comparisons import choices, items_of
 from evaluation.report.dev_items import DevItems
 from evaluation.report.kept_report import Correction, bad, correction
-from evaluation.report.report_data import Example
+from evaluation.report.report_data import AnswerExample
 from project.errors import InputError
 from project.records.data import Message, Row
 from project.records.record import Record, write_records
 from registry.reader import RegistryReader
-from review.frame.forms import written
+from review.frame.form_fields import written
 from review.frame.paging import NumberedPage, nth_page, page_count
 
 # As `incumbent data export` writes it; `incumbent data import` reads it.
@@ -44,7 +44,7 @@ class BadItems(NumberedPage):
 def bad_items(registry: RegistryReader, page: int) -> BadItems:
     """Of the newest comparison. Nothing where none was made."""
     dev, waiting = newest(registry), read_corrections()
-    wrote = {said(one): one.completion[0].content for one in waiting}
+    wrote = {text_of_prompt(one): one.completion[0].content for one in waiting}
     found = bad(examples(dev), MOST) if dev else []
     return BadItems(
         version=dev.comparison.version if dev else None,
@@ -52,7 +52,7 @@ def bad_items(registry: RegistryReader, page: int) -> BadItems:
         page=page,
         pages=page_count(len(found), SHOWN),
         items=tuple(
-            bad_item(why, one, wrote.get(said(one.row)))
+            bad_item(why, one, wrote.get(text_of_prompt(one.row)))
             for why, one in nth_page(found, page, SHOWN)
         ),
         waiting=len(waiting),
@@ -64,7 +64,7 @@ def newest(registry: RegistryReader) -> DevItems | None:
     return items_of(registry, there[0].number) if there else None
 
 
-def bad_item(why: str, example: Example, corrected: str | None) -> BadItem:
+def bad_item(why: str, example: AnswerExample, corrected: str | None) -> BadItem:
     return BadItem(
         why=why,
         row=example.row,
@@ -75,12 +75,12 @@ def bad_item(why: str, example: Example, corrected: str | None) -> BadItem:
     )
 
 
-def examples(dev: DevItems) -> list[Example]:
+def examples(dev: DevItems) -> list[AnswerExample]:
     """As the command line has them: sorted by the gating metrics, or by all where none is there."""
     head = dev.comparison
     better = {name: head.better[name] for name in head.gating if name in head.better}
     return [
-        Example(
+        AnswerExample(
             row=one.row,
             champion=one.champion,
             challenger=one.challenger,
@@ -108,7 +108,7 @@ def correct(registry: RegistryReader, item: str, answer: str) -> Correction:
         update={"completion": (Message(role="assistant", content=text),)}
     )
     with changing():
-        kept = [one for one in read_corrections() if said(one) != said(made)]
+        kept = [one for one in read_corrections() if text_of_prompt(one) != text_of_prompt(made)]
         write_records(CORRECTIONS, [*kept, made])
     return made
 
@@ -118,5 +118,5 @@ def read_corrections() -> Sequence[Correction]:
     return Correction.read_lines(CORRECTIONS) if CORRECTIONS.exists() else ()
 
 
-def said(asked: Row | Correction) -> str:
+def text_of_prompt(asked: Row | Correction) -> str:
     return "\n".join(message.content for message in asked.prompt)

@@ -9,7 +9,7 @@ from project.records.data import GateReport
 from registry.lineage import trace
 from registry.reader import RegistryReader
 from review.data_pages.gate_view import gate_report
-from review.frame.forms import known_version
+from review.frame.form_fields import known_version
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
-from curation.sources.exports.label_studio_task import Exported, Result, nothing_if_null
+from curation.sources.exports.label_studio_task import ExportPart, Result, nothing_if_null
 from curation.splitting.eval_sets import EVAL_SETS, changing
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, QueueTask
@@ -25,7 +25,7 @@ SHOWN = 20  # tasks of a page
 Kind = Literal["label", "correction", "synthetic"]
 
 
-class Prediction(Exported):
+class Prediction(ExportPart):
     """A draft: what a user wrote, or a model."""
 
     result: Annotated[tuple[Result, ...], BeforeValidator(nothing_if_null)] = ()
@@ -170,7 +170,7 @@ def waiting_task(task: DraftedTask, path: Path) -> WaitingTask:
 REFUSED = Path("datasets/queue/refused.jsonl")  # a refusal a line, oldest first
 
 
-class Refusal(Record):
+class TaskRefusal(Record):
     """Nothing of what was refused stands in it but a digest."""
 
     key: str
@@ -179,7 +179,7 @@ class Refusal(Record):
     reason: str
 
 
-def refuse(refusal: Refusal) -> None:
+def refuse(refusal: TaskRefusal) -> None:
     """Write it behind the others; the same again changes nothing."""
     with changing():
         if refusal.key in refused_keys():
@@ -196,4 +196,4 @@ def refused_keys() -> frozenset[str]:
 
 @lru_cache(1)
 def read_refused(state: FileState) -> frozenset[str]:
-    return frozenset(one.key for one in Refusal.read_lines(REFUSED))
+    return frozenset(one.key for one in TaskRefusal.read_lines(REFUSED))

@@ -13,7 +13,7 @@ from review.access.people import ThePerson
 from review.data_pages.accepting import accept_task, refuse_task, require
 from review.data_pages.regressed import correct
 from review.data_pages.waiting_tasks import Kind
-from review.frame.forms import Reason
+from review.frame.form_fields import Reason
 from review.site import TheSite
 
 router = APIRouter(tags=["data"])

@@ -23,7 +23,7 @@ class ScoreInterval(Record):
         return cls(label=label, lower=lower, diff=found.diff, upper=upper)
 
 
-class Block(Record):
+class DossierBlock(Record):
     """What one record, or a few of a kind, say: sentences, facts, a table, and intervals."""
 
     title: str = ""
@@ -54,7 +54,7 @@ class Section(Record):
 
     number: str
     title: str
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[DossierBlock, ...] = ()
     see: tuple[str, ...] = ()  # numbers of sections that answer it too
     to_write: tuple[str, ...] = ()  # what no record can say
     written: str | None = None  # what a person wrote about it, in the project's notes
@@ -73,7 +73,7 @@ class Section(Record):
         return Filled.PARTLY if self.blocks or self.see else Filled.MISSING
 
 
-class Part(Record):
+class DossierPart(Record):
     """All headings that one rule book asks for."""
 
     title: str
@@ -89,8 +89,8 @@ class Dossier(Record):
     version: Digest  # of the version's record, as it was stored
     made: str  # when, RFC 3339, UTC
     by: str
-    summary: Block
-    parts: tuple[Part, ...] = Field(min_length=1)
+    summary: DossierBlock
+    parts: tuple[DossierPart, ...] = Field(min_length=1)
 
     @property
     def label(self) -> str:

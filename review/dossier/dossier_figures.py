@@ -17,10 +17,10 @@ from project.records.evidence import Measured, MetricEvidence
 from project.records.field_change import FieldChange, adapter_facts, differing
 from project.records.provenance import Provenance
 from project.settings import Settings, load
-from registry.experiments.experiment_events import Comparison
+from registry.experiments.experiment_events import ArmComparison
 from registry.lineage import Lineage
 from registry.model_card.card import line, ordered, parts
-from review.dossier.document import Block, ScoreInterval
+from review.dossier.document import DossierBlock, ScoreInterval
 from review.dossier.version_records import VersionRecords
 from review.frame import event_words
 from review.traffic.version_traffic import ExperimentEnd, Finding, VersionTraffic
@@ -114,7 +114,7 @@ def plain_facts(lineage: Lineage) -> dict[str, str]:
 # --- what was measured ----------------------------------------------------------------------------
 
 
-def scores(records: VersionRecords, *, dev: bool) -> Iterator[Block]:
+def scores(records: VersionRecords, *, dev: bool) -> Iterator[DossierBlock]:
     """The scores of dev, or of all else that was measured, each part with its intervals."""
     gating, evidence = records.lineage.gating, records.lineage.evidence
     for title, measured in parts(records.lineage).items():
@@ -128,9 +128,9 @@ def scores(records: VersionRecords, *, dev: bool) -> Iterator[Block]:
         yield score_block(title, evidence.reference, gating)
 
 
-def score_block(title: str, measured: Measured, gating: tuple[str, ...]) -> Block:
+def score_block(title: str, measured: Measured, gating: tuple[str, ...]) -> DossierBlock:
     lines = [(line(name, found), found) for name, found in ordered(measured, gating)]
-    return Block(
+    return DossierBlock(
         title=title,
         columns=SCORES,
         rows=tuple(
@@ -181,10 +181,10 @@ def power_row(metric: str, found: MetricEvidence, effect: float, alpha: float) -
     return (metric, f"{found.n:,}", f"{found.clusters:,}", chance_of, f"{least:+.2g}")
 
 
-def preference(found: Calibration) -> Block:
+def preference(found: Calibration) -> DossierBlock:
     """Whom the preference is of, and how far it may be trusted."""
     right = f"{score(found.matched_accuracy)} of {found.matched_n}"
-    return Block(
+    return DossierBlock(
         title=f"Preference: {found.source}",
         text=(f"It is advisory only: {found.advisory}." if found.advisory else f"{found}.",),
         facts=(
@@ -199,14 +199,14 @@ def preference(found: Calibration) -> Block:
     )
 
 
-class Votes(NamedTuple):
+class VoteFigures(NamedTuple):
     """People's votes by who gave them."""
 
     items: int
     rows: list[tuple[str, ...]]
 
 
-def votes_of(records: VersionRecords) -> Votes:
+def votes_of(records: VersionRecords) -> VoteFigures:
     history, cast = records.lineage.history, records.ballots or ()
     # What the sheets that people voted on call this version.
     names = {e.detail.challenger for e in history if isinstance(e.detail, VotesAsked)}
@@ -214,7 +214,7 @@ def votes_of(records: VersionRecords) -> Votes:
     for event in cast:
         by_person[event.actor].append(event.told(BallotCast))
     rows = [vote_row(who, votes, names) for who, votes in sorted(by_person.items())]
-    return Votes(len({event.told(BallotCast).item for event in cast}), rows)
+    return VoteFigures(len({event.told(BallotCast).item for event in cast}), rows)
 
 
 def vote_row(who: str, votes: list[BallotCast], names: set[str]) -> tuple[str, ...]:
@@ -292,7 +292,7 @@ def act(at: str, by: str, reason: str) -> str:
     return f"{at} by {by}" + (f" ({reason})" if reason else "")
 
 
-def figure_row(found: Comparison, finding: Finding) -> tuple[str, ...]:
+def figure_row(found: ArmComparison, finding: Finding) -> tuple[str, ...]:
     means, users = found.means, found.users
     both = bool(users.champion and users.challenger)
     return (
@@ -312,7 +312,7 @@ def e_value(most: float | None, needed: float | None) -> str:
     return f"{most:.3g} ({needed:,.0f})"
 
 
-def measure(found: Comparison) -> str:
+def measure(found: ArmComparison) -> str:
     """Its name, what of it counts, and which way is better where that is not more."""
     unit = "ms" if found.name == "slow" else "characters"
     limit = f" over {found.limit:,.0f} {unit}" if found.limit is not None else ""

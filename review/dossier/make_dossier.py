@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.decision.replay import remake
+from evaluation.decision.decision_replay import remake
 from project.errors import IncumbentError
 from project.records.evidence import Evidence
 from project.times import stamp
-from registry.audit import counted, problems
+from registry.audit import events_and_versions, problems
 from registry.reader import RegistryReader
 from registry.release import refuse_changed
 from registry.store import Registry
-from review.dossier.document import Block, Dossier
+from review.dossier.document import Dossier, DossierBlock
 from review.dossier.dossier_figures import approval_text, traffic_text
 from review.dossier.notes import read_notes, with_notes
 from review.dossier.part_template import part_of
@@ -46,11 +46,11 @@ def make_dossier(
     )
 
 
-def summary(records: VersionRecords) -> Block:
+def summary(records: VersionRecords) -> DossierBlock:
     """What a reader wants to know first."""
     lineage, decision = records.lineage, records.lineage.decision
     standing = [f"the {name}" for name in lineage.aliases] + ["deleted"] * lineage.deleted
-    return Block(
+    return DossierBlock(
         text=(approval_text(records),),
         facts=(
             ("verdict", decision.verdict.value if decision else "nobody has decided on it"),
@@ -96,7 +96,7 @@ def replayed(registry: RegistryReader, number: int) -> str:
 def whole_findings(registry: Registry) -> Sequence[str]:
     """The same of the whole registry, as `incumbent registry verify` checks it."""
     found = list(problems(registry))
-    events, versions = counted(registry)
+    events, versions = events_and_versions(registry)
     if not found:
         return [f"{events} events in an unbroken chain, {versions} versions whole."]
     more = [f"{len(found) - SHOWN} problems more."] if len(found) > SHOWN else []

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from project.errors import InputError
 from project.records.record import invalid, read_input
-from review.dossier.document import Part
+from review.dossier.document import DossierPart
 
 NOTES = Path("dossier.yaml")
 
 
-class Notes(BaseModel):
+class DossierNotes(BaseModel):
     """A text for each section that somebody wrote about, by the section's number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -21,15 +21,15 @@ class Notes(BaseModel):
     sections: dict[str, str] = {}
 
 
-def read_notes(path: Path | None) -> Notes:
+def read_notes(path: Path | None) -> DossierNotes:
     """The project's own notes where no file is named; a project may have none. Raises InputError
     for a file that is not there or is none.
     """
     chosen = path or NOTES
     if path is None and not chosen.exists():
-        return Notes()
+        return DossierNotes()
     try:
-        return Notes.model_validate(yaml.safe_load(read_input(chosen)) or {})
+        return DossierNotes.model_validate(yaml.safe_load(read_input(chosen)) or {})
     except yaml.YAMLError as error:
         raise InputError(f"is no YAML: {error}", file=chosen) from None
     except ValidationError as error:
@@ -37,7 +37,9 @@ def read_notes(path: Path | None) -> Notes:
         raise InputError(f"{invalid(error, chosen)}; {hint}") from None
 
 
-def with_notes(parts: Iterable[Part], notes: Notes, path: Path | None) -> tuple[Part, ...]:
+def with_notes(
+    parts: Iterable[DossierPart], notes: DossierNotes, path: Path | None
+) -> tuple[DossierPart, ...]:
     """The parts with what was written. Raises InputError for a number that no section has."""
     parts = tuple(parts)
     known = {section.number for part in parts for section in part.sections}
@@ -47,7 +49,7 @@ def with_notes(parts: Iterable[Part], notes: Notes, path: Path | None) -> tuple[
     return tuple(written(part, notes.sections) for part in parts)
 
 
-def written(part: Part, texts: Mapping[str, str]) -> Part:
+def written(part: DossierPart, texts: Mapping[str, str]) -> DossierPart:
     sections = [
         section.model_copy(update={"written": texts.get(section.number)})
         for section in part.sections

@@ -21,7 +21,7 @@ from registry.lineage import apart, name_of
 from registry.model_card.card import licence, limitations
 from registry.registry_settings import RegistryParams
 from review.dossier import dossier_figures
-from review.dossier.document import Block, Part
+from review.dossier.document import DossierBlock, DossierPart
 from review.dossier.version_records import VersionRecords
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -32,11 +32,11 @@ SIGN_OFFS = (
 )
 
 
-def part_of(template: str, records: VersionRecords) -> Part:
+def part_of(template: str, records: VersionRecords) -> DossierPart:
     """What a template says of these records."""
     text = environment().get_template(template).render(values_of(records))
     document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return Part.model_validate_json(json.dumps(without_empty(document)))
+    return DossierPart.model_validate_json(json.dumps(without_empty(document)))
 
 
 def values_of(records: VersionRecords) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def environment() -> jinja2.Environment:
 
 def as_yaml(value: object) -> str:
     """A value that nothing in it can leave. A float stays a number, all but lists is a string."""
-    if isinstance(value, Block):
+    if isinstance(value, DossierBlock):
         return as_yaml(value.model_dump())
     if isinstance(value, dict):
         return "{" + ", ".join(f"{as_yaml(k)}: {as_yaml(v)}" for k, v in value.items()) + "}"

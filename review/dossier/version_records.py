@@ -12,7 +12,7 @@ from project.records.drift import Night
 from project.records.events import BallotCast, BallotWithdrawn, Event
 from registry.experiments.experiment_events import experiments
 from registry.lineage import Lineage, trace
-from registry.overview.version_search import Standing, VersionFilter, search
+from registry.overview.version_search import VersionFilter, VersionStanding, search
 from registry.reader import RegistryReader
 from registry.store import Registry
 from review.traffic.version_traffic import ExperimentView, VersionTraffic, version_traffic, view
@@ -35,7 +35,7 @@ class VersionRecords:
     experiments_beside: Sequence[ExperimentView]  # in which it was the champion, the newest first
     # That were cast on its answers and not taken back; None: not for the eyes of who votes.
     ballots: Sequence[Event] | None
-    inventory: Sequence[Standing]  # the newest versions of the family, the newest first
+    inventory: Sequence[VersionStanding]  # the newest versions of the family, the newest first
     findings: Sequence[str]  # of the last check of all records
 
 

@@ -83,7 +83,7 @@ def experiment_words(told: ExperimentOpened) -> str:
 # A difference with its interval, as all pages have it.
 
 
-class Difference(Record):
+class VersionDifference(Record):
     """How much better a version was than its opponent in one metric; 0 is no difference."""
 
     diff: float  # where less is better, its sign is turned
@@ -97,7 +97,9 @@ class Difference(Record):
         return self.better == "less"
 
 
-def central(found: MetricEvidence) -> Difference:
+def central(found: MetricEvidence) -> VersionDifference:
     """With the 90 % interval of the cluster bootstrap."""
     lower, upper = found.bootstrap
-    return Difference(diff=found.diff, lower=lower, upper=upper, n=found.n, better=found.better)
+    return VersionDifference(
+        diff=found.diff, lower=lower, upper=upper, n=found.n, better=found.better
+    )

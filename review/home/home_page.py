@@ -13,7 +13,7 @@ from registry.storage.database import reading
 from review.access.people import Person
 from review.data_pages.waiting import waiting
 from review.home import tasks
-from review.home.quality_chart import ChampionCard, Quality, champion_card, quality
+from review.home.quality_chart import ChampionCard, QualityHistory, champion_card, quality
 from review.home.tasks import REVIEWS, SHOWN, LastNight, SchedulerLine, night_line, schedulers
 from review.traffic.version_traffic import (
     ChampionTraffic,
@@ -35,7 +35,7 @@ class HomePage(Record):
     champion: ChampionCard | None  # None: there was none yet
     traffic: ChampionTraffic | None  # None: no champion, or no gateway ever told of one
     experiment: ExperimentView | None  # the one that runs
-    quality: Quality
+    quality: QualityHistory
     nights: tuple[LastNight, ...]  # the newest first
     schedulers: tuple[SchedulerLine, ...]
 

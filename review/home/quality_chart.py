@@ -13,7 +13,7 @@ from project.records.record import Digest, Record
 from registry.overview.family_tree import displaced_by, move_count, newest_moves
 from registry.reader import RegistryReader
 from registry.storage.database import reading
-from review.frame.event_words import Difference, central
+from review.frame.event_words import VersionDifference, central
 
 # --- champion card --------------------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ def how_moved(move: Event) -> How:
 SHOWN = 20  # promotions and rollbacks
 
 
-class Step(Record):
+class ChampionChange(Record):
     """One change of the champion, and what was measured for it."""
 
     version: int
@@ -90,19 +90,19 @@ class Step(Record):
     by: str
     how: How
     reason: str
-    differences: dict[str, Difference]  # by metric, on the sealed eval set
+    differences: dict[str, VersionDifference]  # by metric, on the sealed eval set
     problem: str | None  # why there are none, where there should be
 
 
-class Quality(Record):
+class QualityHistory(Record):
     """The newest changes of the champion, oldest first, and the metrics that gate."""
 
     total: int
     metrics: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[ChampionChange, ...]
 
 
-def quality(reader: RegistryReader, limit: int = SHOWN) -> Quality:
+def quality(reader: RegistryReader, limit: int = SHOWN) -> QualityHistory:
     """Raises IncumbentError for an event that was changed. Evidence that cannot be read is a step
     with a problem.
     """
@@ -110,10 +110,10 @@ def quality(reader: RegistryReader, limit: int = SHOWN) -> Quality:
         moves = newest_moves(connection, reader.family, limit)
         total = move_count(connection, reader.family)
     steps = [step(reader, move) for move in reversed(moves)]
-    return Quality(total=total, metrics=metrics(reader, moves, steps), steps=tuple(steps))
+    return QualityHistory(total=total, metrics=metrics(reader, moves, steps), steps=tuple(steps))
 
 
-def step(reader: RegistryReader, move: Event) -> Step:
+def step(reader: RegistryReader, move: Event) -> ChampionChange:
     measured: Measured = {}
     problem = None
     if isinstance(move.detail, Promotion) and move.detail.evidence:
@@ -121,7 +121,7 @@ def step(reader: RegistryReader, move: Event) -> Step:
             measured = reader.artifacts.get_record(Evidence, move.detail.evidence).sealed
         except IncumbentError as error:
             problem = str(error)
-    return Step(
+    return ChampionChange(
         version=move.version,
         displaced=displaced_by(move),
         at=move.at,
@@ -133,12 +133,12 @@ def step(reader: RegistryReader, move: Event) -> Step:
     )
 
 
-def differences(measured: Measured) -> dict[str, Difference]:
+def differences(measured: Measured) -> dict[str, VersionDifference]:
     return {metric: central(found) for metric, found in measured.items()}
 
 
 def metrics(
-    reader: RegistryReader, moves: Sequence[Event], steps: Sequence[Step]
+    reader: RegistryReader, moves: Sequence[Event], steps: Sequence[ChampionChange]
 ) -> tuple[str, ...]:
     """Those that gated the newest promotion; all that were measured where no policy says it."""
     measured = dict.fromkeys(metric for one in steps for metric in one.differences)
@@ -162,12 +162,12 @@ def gated_by(reader: RegistryReader, decision: Digest) -> tuple[str, ...]:
 WIDTH, HEIGHT = 600, 112
 
 
-def panels(quality: Quality) -> list[Panel]:
+def panels(quality: QualityHistory) -> list[Panel]:
     """One a metric, in which all changes of the champion stand in their order."""
     return [panel(metric, quality.steps) for metric in quality.metrics]
 
 
-def panel(metric: str, steps: Sequence[Step]) -> Panel:
+def panel(metric: str, steps: Sequence[ChampionChange]) -> Panel:
     up = Axis(*reach(metric, steps), HEIGHT, upward=True)
     room = WIDTH / max(len(steps), 1)
     marks = [
@@ -179,7 +179,7 @@ def panel(metric: str, steps: Sequence[Step]) -> Panel:
     return Panel(metric, WIDTH, HEIGHT, marks, levels, description=described, radius=4.5)
 
 
-def mark(metric: str, step: Step, x: float, up: Axis) -> Mark:
+def mark(metric: str, step: ChampionChange, x: float, up: Axis) -> Mark:
     found = step.differences.get(metric)
     return Mark(
         x=x,
@@ -192,7 +192,7 @@ def mark(metric: str, step: Step, x: float, up: Axis) -> Mark:
     )
 
 
-def reach(metric: str, steps: Sequence[Step]) -> tuple[float, float]:
+def reach(metric: str, steps: Sequence[ChampionChange]) -> tuple[float, float]:
     """The ends of the axis: all intervals and zero are in it."""
     found = [step.differences[metric] for step in steps if metric in step.differences]
     low = min([0.0, *(one.lower for one in found), *(one.diff for one in found)])
@@ -200,14 +200,14 @@ def reach(metric: str, steps: Sequence[Step]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 1, high + 1)
 
 
-def tone(metric: str, step: Step) -> str:
+def tone(metric: str, step: ChampionChange) -> str:
     found = step.differences.get(metric)
     if found and found.lower > 0:
         return "good"
     return "bad" if found and found.upper < 0 else "soft"
 
 
-def title(metric: str, step: Step) -> str:
+def title(metric: str, step: ChampionChange) -> str:
     """What a mark says, for those who hear the page too."""
     day, found = step.at[:10], step.differences.get(metric)
     if step.how == "rollback":

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from evaluation.report.comparisons import opponent_label
-from evaluation.report.dev_items import Comparison, DevItem, DevItems
+from evaluation.report.dev_items import DevComparison, DevItem, DevItems
 from project.errors import InputError
 from project.records.record import Record
 from project.untrusted_input import shortened
-from review.frame.forms import LARGEST, AddressQuery
+from review.frame.form_fields import LARGEST, AddressQuery
 from review.frame.paging import NumberedPage, PageNumber, nth_page, page_count
 
 # --- item query -----------------------------------------------------------------------------------
@@ -93,12 +93,12 @@ class ItemList(NumberedPage):
 def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
     """Raises InputError for a metric, slice or assertion that the items do not have."""
     names = metrics(dev)
-    known(None if query.against else query.score, names, "score")
+    known_name(None if query.against else query.score, names, "score")
     metric = query.score if query.score in names else first_metric(dev.comparison, names)
     slices = tuple(sorted({name for one in dev.items for name in one.scores.slices}))
     asserted = tuple(name for name in names if is_assertion(name))
-    known(query.slice, slices, "slice")
-    known(query.assertion, asserted, "assertion")
+    known_name(query.slice, slices, "slice")
+    known_name(query.assertion, asserted, "assertion")
     found = lines_found(dev, query, metric)
     return ItemList(
         version=dev.comparison.version,
@@ -117,7 +117,7 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
     )
 
 
-def opponent_of(comparison: Comparison, query: ItemQuery) -> str:
+def opponent_of(comparison: DevComparison, query: ItemQuery) -> str:
     return f"v{query.against}" if query.against else opponent_label(comparison.opponent)
 
 
@@ -138,12 +138,12 @@ def metrics_of(item: DevItem) -> tuple[str, ...]:
     return (*judged, *item.scores.champion)
 
 
-def first_metric(comparison: Comparison, names: Sequence[str]) -> str:
+def first_metric(comparison: DevComparison, names: Sequence[str]) -> str:
     gating = [name for name in comparison.gating if name in names and name != PREFERENCE]
     return (gating or list(names) or [PREFERENCE])[0]
 
 
-def known(name: str | None, names: Sequence[str], field: str) -> str | None:
+def known_name(name: str | None, names: Sequence[str], field: str) -> str | None:
     if name is not None and name not in names:
         there = ", ".join(names[:20]) or "none"
         raise InputError(f"no item has {shortened(name)!r}; there are {there}", field=field)
@@ -170,7 +170,7 @@ def both_scores(item: DevItem, metric: str) -> tuple[float, float] | None:
     return scores.champion[metric], scores.challenger[metric]
 
 
-def line_of(item: DevItem, comparison: Comparison, metric: str, moved: float) -> ItemLine:
+def line_of(item: DevItem, comparison: DevComparison, metric: str, moved: float) -> ItemLine:
     found = both_scores(item, metric)
     sign = -1 if comparison.better.get(metric) == "less" else 1
     change = sign * (found[1] - found[0]) if found else None
@@ -215,7 +215,7 @@ def conditions(dev: DevItems, query: ItemQuery, metric: str) -> Iterator[Holds]:
         yield lambda line, _: query.assertion in line.broken
     if query.q:
         words = query.q.casefold()
-        yield lambda _, one: words in said(one).casefold()
+        yield lambda _, one: words in searchable_text(one).casefold()
 
 
 def refuse_no_share(dev: DevItems, metric: str) -> None:
@@ -234,6 +234,6 @@ def turned(line: ItemLine, better: str, *, before: bool) -> bool:
     return right == [before, not before]
 
 
-def said(item: DevItem) -> str:
+def searchable_text(item: DevItem) -> str:
     row = item.row
     return "\n".join([row.id, row.prompt_text, row.completion_text, item.champion, item.challenger])

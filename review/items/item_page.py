@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evaluation.report.comparisons import items_of, left_by_stages
 from evaluation.report.dev_items import (
-    Comparison,
+    DevComparison,
     DevItem,
     DevItems,
     kept_comparison,
@@ -97,7 +97,7 @@ def train_words(path: Path, state: FileState) -> TrainWords:
 
     with path.open("rb") as stream:
         lines = tuple(line for line in islice(stream, MOST) if line.strip())
-    hashes = [word_hashes(asked(line)) for line in lines]
+    hashes = [word_hashes(prompt_of_line(line)) for line in lines]
     return TrainWords(
         lines=lines,
         words=np.fromiter((h for some in hashes for h in some), dtype=np.uint32),
@@ -105,7 +105,7 @@ def train_words(path: Path, state: FileState) -> TrainWords:
     )
 
 
-def asked(line: bytes) -> str:
+def prompt_of_line(line: bytes) -> str:
     """The prompt of a curated row, read lightly: there are many of them."""
     return "\n".join(message["content"] for message in json.loads(line)["prompt"])
 
@@ -152,14 +152,14 @@ class ItemView(Record):
     near: tuple[NearRow, ...]  # training rows
 
 
-Met = tuple[Comparison, DevItem]
+Met = tuple[DevComparison, DevItem]
 
 
 def item_view(registry: RegistryReader, item: str, before: int | None = None) -> ItemView | None:
     """None for what is no dev item of a comparison that is kept: sealed items never are."""
     numbers = [n for n in kept_versions(registry.family) if before is None or n < before]
     shown = numbers[:SHOWN]
-    met = [*(left(registry, item) if before is None else ()), *kept(registry, shown, item)]
+    met = [*(left(registry, item) if before is None else ()), *kept_items(registry, shown, item)]
     if not met:
         return None
     row = met[0][1].row
@@ -171,7 +171,7 @@ def item_view(registry: RegistryReader, item: str, before: int | None = None) ->
         item=item,
         row=row,
         answers=tuple(answers.values()),
-        comparisons=tuple(compared(comparison, one) for comparison, one in met),
+        comparisons=tuple(item_comparison(comparison, one) for comparison, one in met),
         older=shown[-1] if len(numbers) > SHOWN else None,
         near=tuple(near_rows(row.prompt_text)),
     )
@@ -185,7 +185,7 @@ def left(registry: RegistryReader, item: str) -> Iterator[Met]:
         yield from ((dev.comparison, one) for one in dev.items if one.row.id == item)
 
 
-def kept(registry: RegistryReader, numbers: list[int], item: str) -> Iterator[Met]:
+def kept_items(registry: RegistryReader, numbers: list[int], item: str) -> Iterator[Met]:
     for number in numbers:
         path = kept_path(registry.family, number)
         try:
@@ -197,7 +197,7 @@ def kept(registry: RegistryReader, numbers: list[int], item: str) -> Iterator[Me
                 raise
 
 
-def answers_in(comparison: Comparison, item: DevItem) -> Iterator[VersionAnswer]:
+def answers_in(comparison: DevComparison, item: DevItem) -> Iterator[VersionAnswer]:
     number, opponent = comparison.version, comparison.opponent
     yield VersionAnswer(
         key=f"v{number}" if number else "last-run",
@@ -221,7 +221,7 @@ def key_of(opponent: Opponent) -> str:
     return short(opponent.adapter) if opponent.adapter else "base"
 
 
-def compared(comparison: Comparison, item: DevItem) -> ItemComparison:
+def item_comparison(comparison: DevComparison, item: DevItem) -> ItemComparison:
     found = {name: both_scores(item, name) for name in metrics_of(item)}
     return ItemComparison(
         version=comparison.version,
@@ -278,10 +278,10 @@ def together(own: DevItems, others: DevItems, other: int) -> DevItems:
     asked_both = [
         (one, beside)
         for one in own.items
-        if (beside := by_id.get(one.row.id)) and beside.row.said == one.row.said
+        if (beside := by_id.get(one.row.id)) and beside.row.texts == one.row.texts
     ]
     return DevItems(
-        comparison=Comparison(
+        comparison=DevComparison(
             version=own.comparison.version,
             opponent=Opponent(version=other),
             better=others.comparison.better | own.comparison.better,

@@ -10,7 +10,7 @@ from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices, revive
 from project.records.record import Record
 from review.access.people import Person, ThePerson
-from review.frame.forms import LARGEST
+from review.frame.form_fields import LARGEST
 from review.frame.pages import page
 from review.site import TheSite
 

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
-from review.access.gate import Gate
-from review.access.oidc import MINUTES, Flow, Provider, ProviderError, RefusedError
+from review.access.access_control import AccessControl
+from review.access.oidc import MINUTES, Flow, Provider, ProviderError, SignInRefusedError
 from review.access.request_checks import own_origin
-from review.access.sessions import HOURS, local, opened, seal
-from review.frame.errors import onward
+from review.access.sessions import HOURS, local, seal, unsealed
+from review.frame.error_pages import onward
 
 # --- session cookie -------------------------------------------------------------------------------
 
@@ -25,22 +25,22 @@ class CookieKind(TypedDict):
     samesite: Literal["strict"]
 
 
-def gate_of_app(request: Request) -> Gate:
-    found: Gate = request.app.state.gate
+def gate_of_app(request: Request) -> AccessControl:
+    found: AccessControl = request.app.state.gate
     return found
 
 
-TheGate = Annotated[Gate, Depends(gate_of_app)]
+TheGate = Annotated[AccessControl, Depends(gate_of_app)]
 Next = Annotated[str, Query(alias="next", max_length=2000)]  # where to go then
 
 
-def cookie_kind(gate: Gate) -> CookieKind:
+def cookie_kind(gate: AccessControl) -> CookieKind:
     """Out of reach of scripts, and sent by pages of this site alone."""
     secure = gate.sessions.secure
     return CookieKind(path="/", secure=secure, httponly=True, samesite="strict")
 
 
-def begun(gate: Gate, name: str, response: Response, proof: str = "") -> Response:
+def begun(gate: AccessControl, name: str, response: Response, proof: str = "") -> Response:
     """Begin a session. It never takes over what a browser brought: that may be somebody else's."""
     session = gate.sessions.begin(name, gate.site.clock(), proof)
     value = gate.sessions.sealed(session)
@@ -92,9 +92,9 @@ async def from_the_provider(
         raise HTTPException(403, f"The provider did not sign you in: {error}")
     try:
         if iss and iss != (await provider.metadata()).issuer:
-            raise RefusedError("the answer is of another provider")
+            raise SignInRefusedError("the answer is of another provider")
         name = await provider.name(code, flow, back(request, gate), gate.site.clock())
-    except RefusedError as refusal:
+    except SignInRefusedError as refusal:
         raise HTTPException(403, f"You are not signed in: {refusal}.") from None
     except ProviderError as failure:
         raise HTTPException(502, f"{failure}. Try again later.") from None
@@ -103,19 +103,19 @@ async def from_the_provider(
     return done
 
 
-def provider_of(gate: Gate) -> Provider:
+def provider_of(gate: AccessControl) -> Provider:
     if gate.provider is None:
         raise HTTPException(404)
     return gate.provider
 
 
-def flow_cookie(gate: Gate) -> str:
+def flow_cookie(gate: AccessControl) -> str:
     return f"{gate.sessions.cookie}-flow"
 
 
-def flow_of(request: Request, gate: Gate) -> Flow | None:
+def flow_of(request: Request, gate: AccessControl) -> Flow | None:
     """What this browser began, if it was not too long ago."""
-    value = opened(gate.site.secret, "oidc flow", request.cookies.get(flow_cookie(gate), ""))
+    value = unsealed(gate.site.secret, "oidc flow", request.cookies.get(flow_cookie(gate), ""))
     try:
         flow = Flow.model_validate_json(value) if value else None
     except ValidationError:
@@ -123,6 +123,6 @@ def flow_of(request: Request, gate: Gate) -> Flow | None:
     return flow if flow and flow.until > gate.site.clock().timestamp() else None
 
 
-def back(request: Request, gate: Gate) -> str:
+def back(request: Request, gate: AccessControl) -> str:
     """Our address that the provider sends people back to; it has to be told of it."""
     return f"{own_origin(request, gate.site.params.url)}/sign-in/oidc/back"

@@ -7,8 +7,8 @@ from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.records.events import Event, ExperimentEnded
 from project.records.record import Record
-from registry.deployments import (
-    Failure,
+from registry.deployment_history import (
+    DeploymentFailure,
     Tenure,
     deployed,
     deployments,
@@ -16,7 +16,7 @@ from registry.deployments import (
 )
 from registry.event_list import EventFilter, newest_events
 from registry.experiments.experiment_events import (
-    Comparison,
+    ArmComparison,
     Experiment,
     ExperimentResult,
     Verdict,
@@ -104,7 +104,7 @@ def deployed_time(tenure: Tenure) -> DeployedTime:
     )
 
 
-def failed(failure: Failure) -> FailedDeployment:
+def failed(failure: DeploymentFailure) -> FailedDeployment:
     return FailedDeployment(
         at=failure.at,
         step=failure.told.step,
@@ -137,7 +137,7 @@ class ExperimentEnd(Record):
         return self.verdict in ("harm", "better")
 
     @property
-    def figures(self) -> tuple[tuple[Comparison, Finding], ...]:
+    def figures(self) -> tuple[tuple[ArmComparison, Finding], ...]:
         """The metric first, then the guardrails."""
         found = self.result.comparisons if self.result else ()
         return tuple((one, finding(one)) for one in found)
@@ -205,7 +205,7 @@ def experiments_with(reader: RegistryReader, version: int) -> tuple[ExperimentVi
     return tuple(view(reader, one) for one in experiments(reader) if one.version == version)
 
 
-def finding(one: Comparison) -> Finding:
+def finding(one: ArmComparison) -> Finding:
     """What the evidence was enough for. Harm comes first, as it does in the verdict."""
     if one.harm >= one.harm_needed:
         return "worse"

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from review.access.people import Person, ThePerson
-from review.frame.forms import Reason, VersionNumber, given_reason, known_version
+from review.frame.form_fields import Reason, VersionNumber, given_reason, known_version
 from review.frame.pages import page
 from review.site import TheSite
 

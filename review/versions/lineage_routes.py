@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from project.records.events import Event
 from project.records.record import Record
-from registry.overview.family_tree import FamilyTree, Member, displaced_by, family_tree
+from registry.overview.family_tree import FamilyMember, FamilyTree, displaced_by, family_tree
 from review.access.people import ThePerson
 from review.frame.pages import page
 from review.site import TheSite
@@ -38,7 +38,7 @@ class LineagePage(Record):
     """The newest versions with their parents, and the changes of the champion, oldest first."""
 
     total: int
-    versions: tuple[Member, ...]
+    versions: tuple[FamilyMember, ...]
     moves: tuple[ChampionMove, ...]
 
 
@@ -136,7 +136,7 @@ def graph(tree: FamilyTree) -> Graph:
     return Graph(text + 420, ROW * (len(members) + 1), text, tuple(nodes), tuple(edges))
 
 
-def branches_of(members: Sequence[Member], rows: dict[int, int]) -> list[Branch]:
+def branches_of(members: Sequence[FamilyMember], rows: dict[int, int]) -> list[Branch]:
     """By parent, in the order of their first rows. Champions are on none: they have a line."""
     hanging: dict[int | None, list[int]] = {}
     for row, one in enumerate(members):
@@ -163,13 +163,13 @@ def lanes_of(branches: Sequence[Branch]) -> list[int]:
     return lanes
 
 
-def node(member: Member, row: int, lane: int) -> Node:
+def node(member: FamilyMember, row: int, lane: int) -> Node:
     found = member.standing
     shape: Shape = "champion" if found.champion else "promoted" if found.promoted else "other"
     return Node(found.version.number, x_of(lane), y_of(row), shape, ", ".join(words(member)))
 
 
-def words(member: Member) -> Iterator[str]:
+def words(member: FamilyMember) -> Iterator[str]:
     """What came of a version."""
     found = member.standing
     yield found.verdict.value if found.verdict else "undecided"
@@ -186,7 +186,7 @@ def words(member: Member) -> Iterator[str]:
     yield comes_from(member)
 
 
-def comes_from(member: Member) -> str:
+def comes_from(member: FamilyMember) -> str:
     if member.parent:
         return f"from v{member.parent}"
     return "from an unknown adapter" if member.unknown_parent else "from the base"

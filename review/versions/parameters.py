@@ -9,7 +9,7 @@ from project.records.events import EventKind
 from registry.event_list import EventFilter
 from registry.lineage import SINGLE_VOTES
 from registry.overview.version_search import VerdictFilter, VersionFilter
-from review.frame.forms import AddressQuery, Number
+from review.frame.form_fields import AddressQuery, Number
 from review.frame.paging import PageNumber
 
 PAGE = 50  # rows

@@ -7,7 +7,7 @@ from threading import Lock
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from evaluation.decision.replay import RegistryCheck, check_registry
+from evaluation.decision.decision_replay import RegistryCheck, check_registry
 from project.errors import IncumbentError
 from project.records.record import Record
 from project.times import stamp

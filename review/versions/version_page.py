@@ -10,12 +10,12 @@ from project.records.data import DatasetVersion, GateReport
 from project.records.events import DecisionMade, Event, EventKind, LookTaken, Signing
 from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record
-from registry.adapter_import.lora_config import Origin
+from registry.adapter_import.lora_config import ImportedOrigin
 from registry.event_list import EventFilter, count_events
 from registry.lineage import SINGLE_VOTES, Lineage, name_of
 from registry.model_card.card import ScoreLine, tables
 from registry.overview import why_paragraph
-from registry.overview.version_search import Standing, standing
+from registry.overview.version_search import VersionStanding, standing_of_version
 from registry.reader import RegistryReader
 from registry.signing.signatures import Statement
 from registry.storage.database import reading
@@ -89,7 +89,7 @@ class Papers(Record):
     """What the version's records say, which are files beside the database."""
 
     dataset: DatasetVersion | None  # None: imported
-    origin: Origin | None  # None: trained here
+    origin: ImportedOrigin | None  # None: trained here
     gate: GateReport | None
     recipe: dict[str, str]
     parent: str | None  # label of the version that training started from
@@ -105,7 +105,7 @@ class Papers(Record):
 class VersionPage(Record):
     """One version, all that happened to it, and what its records say."""
 
-    standing: Standing
+    standing: VersionStanding
     aliases: tuple[str, ...]
     why: str | None  # in a paragraph, why it was or was not promoted
     parent: int | None  # the version of this family that training started from
@@ -123,7 +123,7 @@ def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
     """Of a version that there is. A record that is missing or damaged is said. `blind` leaves out
     what tells whose answers somebody votes on.
     """
-    found = standing(reader, number)
+    found = standing_of_version(reader, number)
     assert found is not None, "there is such a version"
     lineage, problem = traced(reader, number, blind=blind)
     hidden = blind and blinding.is_voted(reader, number)
@@ -172,7 +172,7 @@ def why(reader: RegistryReader, lineage: Lineage, *, hidden: bool) -> str:
     if not hidden or decision is None:
         return why_paragraph.why(reader, version.number)
     told = f"The newest decision is {decision.verdict.value}: {why_paragraph.reasons(decision)}"
-    return " ".join((*why_paragraph.standing(reader, version), told))
+    return " ".join((*why_paragraph.championship(reader, version), told))
 
 
 def papers(lineage: Lineage) -> Papers:

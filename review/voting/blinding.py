@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
+from evaluation.decision.decision_replay import remake
 from evaluation.decision.policy import Policy
-from evaluation.decision.replay import remake
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.registry_ballots import decided_with_votes
 from monitoring.asked_items import items_asked

@@ -6,18 +6,18 @@ from dataclasses import replace
 from statistics import fmean, median
 
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.preference.ballots.agreement import choices, consensus
 from evaluation.preference.ballots.ballot_files import chances_of, draws_of
-from evaluation.preference.ballots.estimate import Estimate, combined
+from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 from evaluation.preference.ballots.preference_evidence import VotesNeeded, votes_needed
 from evaluation.preference.ballots.registry_ballots import votes_on_sheet
+from evaluation.preference.ballots.reviewer_agreement import choices, consensus
 from evaluation.preference.ballots.votes_decision import PeoplesVotes
 from project.canonical import digest_file
 from project.records.ballots import Ballot, SheetPart
 from project.records.data import counted
 from project.records.record import Digest, Record
 from project.settings import load
-from registry.ballots.standing import Asked, StandingBallot, Votes, read_votes
+from registry.ballots.standing import StandingBallot, VoteQuestion, Votes, read_votes
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
 
@@ -38,7 +38,7 @@ class Reviewer(Record):
     left_share: float | None  # how often the left one was chosen, of all that chose one
 
 
-def reviewers(votes: Votes, asked: Asked) -> tuple[Reviewer, ...]:
+def reviewers(votes: Votes, asked: VoteQuestion) -> tuple[Reviewer, ...]:
     """Who voted and who is asked by name, in the order of their names; somebody in two spellings is
     one, by the first of them.
     """
@@ -83,11 +83,11 @@ def same_again(votes: Votes, sheet: Digest) -> dict[str, list[bool]]:
     found: dict[str, list[bool]] = defaultdict(list)
     for again in votes.standing(sheet, repeats=True):
         if before := votes.ballots.get(replace(again.key, repeat=0)):
-            found[again.key.reviewer].append(said(again) == said(before))
+            found[again.key.reviewer].append(winner_or_choice(again) == winner_or_choice(before))
     return dict(found)
 
 
-def said(ballot: StandingBallot) -> str:
+def winner_or_choice(ballot: StandingBallot) -> str:
     return ballot.ballot.winner or ballot.detail.choice
 
 
@@ -130,7 +130,11 @@ def live_votes(
 
 
 def standing_votes(
-    registry: RegistryReader, state: Votes, asked: Asked, params: PreferenceParams, alpha: float
+    registry: RegistryReader,
+    state: Votes,
+    asked: VoteQuestion,
+    params: PreferenceParams,
+    alpha: float,
 ) -> LiveVotes:
     people = votes_on_sheet(registry, state, asked, params)
     said = people.preferences()
@@ -159,7 +163,9 @@ def digest_of_file(params: PreferenceParams) -> Digest | None:
     return digest_file(path) if path and path.exists() else None
 
 
-def estimate(asked: Asked, people: PeoplesVotes, said: Sequence[float | None]) -> Estimate | None:
+def estimate(
+    asked: VoteQuestion, people: PeoplesVotes, said: Sequence[float | None]
+) -> PreferenceEstimate | None:
     """People's preference; with the judge's word where the items were drawn by its doubt."""
     sheet, chances = people.sheet, chances_of(people.sheet)
     clusters = [pair.cluster or pair.item for pair in sheet]
@@ -177,19 +183,21 @@ def level(registry: RegistryReader, number: int) -> float:
     return decision.alpha if decision and decision.alpha else FRESH
 
 
-def kappa(ballots: Sequence[Ballot], asked: Asked) -> float | None:
+def kappa(ballots: Sequence[Ballot], asked: VoteQuestion) -> float | None:
     rank = {asked.detail.challenger: 0, asked.detail.champion: 1}
     on_these = [ballot for ballot in ballots if rank.keys() == set(ballot.pair)]
     return consensus(choices(on_these, rank)).kappa
 
 
-def further(asked: Asked, needed: VotesNeeded | None) -> int | None:
+def further(asked: VoteQuestion, needed: VotesNeeded | None) -> int | None:
     if needed is None:
         return None
     return needed.with_judge if asked.detail.judged else needed.alone
 
 
-def sentence(asked: Asked, state: Votes, people: PeoplesVotes, needed: VotesNeeded | None) -> str:
+def sentence(
+    asked: VoteQuestion, state: Votes, people: PeoplesVotes, needed: VotesNeeded | None
+) -> str:
     """For people: how many items have their votes, and how many more settle it."""
     cast = len(people.ballots)
     if not cast:

@@ -13,7 +13,7 @@ from project.records.record import Record
 from registry.ballots.casting import comment_text
 from registry.ballots.open_votes import open_of, votes_lacking
 from registry.ballots.sheets import asked_about, gone, is_submitter
-from registry.ballots.standing import Asked, Votes, read_votes
+from registry.ballots.standing import VoteQuestion, Votes, read_votes
 from registry.reader import RegistryReader
 from registry.roles import EVERYBODY
 from registry.store import Registry
@@ -40,14 +40,16 @@ class WrittenComment(Record):
 
 
 def newest_comments(
-    registry: RegistryReader, votes: Votes, asked: Asked
+    registry: RegistryReader, votes: Votes, asked: VoteQuestion
 ) -> tuple[WrittenComment, ...]:
     """The newest first; erased ones are left out."""
     written = comments_on(registry, votes, asked) if asked.detail.part == "dev" else iter(())
     return tuple(islice(written, SHOWN))
 
 
-def comments_on(registry: RegistryReader, votes: Votes, asked: Asked) -> Iterator[WrittenComment]:
+def comments_on(
+    registry: RegistryReader, votes: Votes, asked: VoteQuestion
+) -> Iterator[WrittenComment]:
     for ballot in reversed(list(votes.standing(asked.detail.sheet))):
         if text := comment_text(registry.artifacts, ballot.detail):
             yield WrittenComment(reviewer=ballot.event.actor, item=ballot.detail.item, text=text)
@@ -131,7 +133,7 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
     IncumbentError for a sheet that was erased. With four eyes the submitter sees the sums alone.
     """
     registry = site.registry(person.name)
-    known(registry, number)
+    refuse_unknown_version(registry, number)
     if not may_follow(person):
         raise HTTPException(403, "how the votes stand is for whoever may submit or decides")
     asked, live = asked_about(registry, number, part), live_votes(registry, number, part)
@@ -151,7 +153,7 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
     return with_names(registry, found, asked) if person.decides and not own else found
 
 
-def with_names(registry: Registry, found: VotesReport, asked: Asked) -> VotesReport:
+def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> VotesReport:
     """With who voted and what they wrote."""
     votes = read_votes(registry, found.version)
     return found.model_copy(
@@ -164,7 +166,7 @@ def with_names(registry: Registry, found: VotesReport, asked: Asked) -> VotesRep
     )
 
 
-def known(registry: Registry, number: int) -> None:
+def refuse_unknown_version(registry: Registry, number: int) -> None:
     """Raise a 404 for a number that no version has."""
     try:
         registry.version(number)

@@ -16,7 +16,14 @@ from project.records.events import Event, ItemShown
 from project.times import moment_of
 from registry.ballots.casting import as_shown, last_ballot, show, stands_counted
 from registry.ballots.sheets import Sheet, further_items, most_items, read_sheet
-from registry.ballots.standing import Asked, Key, StandingBallot, Votes, in_conflict, read_votes
+from registry.ballots.standing import (
+    Key,
+    StandingBallot,
+    VoteQuestion,
+    Votes,
+    in_conflict,
+    read_votes,
+)
 from registry.decision_checks import plain
 from registry.store import Registry
 
@@ -29,7 +36,7 @@ APART = 10  # items that lie between a vote and the question for it again
 
 
 @dataclass(frozen=True)
-class Turn:
+class VotingTurn:
     """An item for a reviewer."""
 
     item: str
@@ -37,7 +44,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Progress:
+class VotingProgress:
     """How far a reviewer is."""
 
     done: int
@@ -59,13 +66,13 @@ class Assignments:
     """One reviewer's way through a sheet. `order` are its items as people are asked them."""
 
     votes: Votes
-    asked: Asked
+    asked: VoteQuestion
     order: Sequence[str]
     reviewer: str
     now: datetime
     repeats: float  # the share of items that are asked twice
 
-    def next(self) -> Turn | None:
+    def next(self) -> VotingTurn | None:
         """What was seen and not voted on; then a planted repeat that is due; then what lacks votes,
         and at last what two others disagree on. None: nothing is left, or no more is asked of this
         reviewer.
@@ -79,15 +86,15 @@ class Assignments:
         lacking = [item for item in self.free if self.lacks(item)]
         unhurried = (item for item in lacking if self.lacks(item, self.expected[item]))
         conflicts = (item for item in self.free if self.conflict(item, self.expected[item]))
-        return next((Turn(item) for item in (*unhurried, *lacking, *conflicts)), None)
+        return next((VotingTurn(item) for item in (*unhurried, *lacking, *conflicts)), None)
 
-    def progress(self) -> Progress:
+    def progress(self) -> VotingProgress:
         own = [*self.own.values(), *self.own_repeats]
         left = sum(self.lacks(item) or self.conflict(item) for item in self.free)
         if self.most is not None:
             left = min(left, max(0, self.most - len(self.own)))
         times = [ballot.detail.seconds for ballot in own]
-        return Progress(len(own), left, median(times) if len(times) > 2 else None)
+        return VotingProgress(len(own), left, median(times) if len(times) > 2 else None)
 
     @cached_property
     def most(self) -> int | None:
@@ -147,7 +154,7 @@ class Assignments:
         """Whether a third person is to speak, and nobody else is about to."""
         return not expected and in_conflict(self.cast(item), self.wanted)
 
-    def seen_and_open(self) -> Turn | None:
+    def seen_and_open(self) -> VotingTurn | None:
         """What this reviewer was shown last, or took back last, and has no ballot on."""
         mine = {
             key: max(event.seq, taken.seq if (taken := self.votes.withdrawn.get(key)) else 0)
@@ -156,14 +163,14 @@ class Assignments:
             and key not in self.votes.ballots
         }
         newest = max(mine, key=mine.__getitem__, default=None)
-        return Turn(newest.item, newest.repeat) if newest else None
+        return VotingTurn(newest.item, newest.repeat) if newest else None
 
-    def due_repeat(self) -> Turn | None:
+    def due_repeat(self) -> VotingTurn | None:
         """A planted item that was voted on long enough ago."""
         asked_again = {ballot.detail.item for ballot in self.own_repeats}
         for item in list(self.own)[:-APART]:
             if item not in asked_again and self.planted(item):
-                return Turn(item, repeat=1)
+                return VotingTurn(item, repeat=1)
         return None
 
     def planted(self, item: str) -> bool:
@@ -180,7 +187,7 @@ class VotingView:
     """One reviewer's next item; `shown` is None where nothing is left."""
 
     part: SheetPart
-    progress: Progress
+    progress: VotingProgress
     shown: int | None  # the number of the event that showed it
     pair: VotingPair | None  # with the sides as they are shown
     undo: int | None  # the reviewer's last ballot, where it can be taken back
@@ -220,7 +227,7 @@ def voting_view(
 
 
 def assignments(
-    registry: Registry, votes: Votes, asked: Asked, sheet: Sheet, repeats: float
+    registry: Registry, votes: Votes, asked: VoteQuestion, sheet: Sheet, repeats: float
 ) -> Assignments:
     return Assignments(
         votes=votes,

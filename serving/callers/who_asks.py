@@ -34,7 +34,7 @@ CallerName = Annotated[str, StringConstraints(pattern=NAME)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Keys(Settings):
+class CallerKeys(Settings):
     """The file: {keys: {caller: SHA-256 of the key, in hex}, operators: [caller]}."""
 
     keys: dict[CallerName, Sha256] = Field(min_length=1)
@@ -82,10 +82,10 @@ class KeyFile:
             log.error("the keys stay as they were: %s", error)
 
 
-def read_keys(path: Path) -> Keys:
+def read_keys(path: Path) -> CallerKeys:
     if not path.exists():
         raise InputError("is not there: `incumbent serve --add-key NAME` makes it", file=path)
-    return read_settings(Keys, path)
+    return read_settings(CallerKeys, path)
 
 
 def add_key(path: Path, caller: str) -> str:
@@ -98,7 +98,7 @@ def add_key(path: Path, caller: str) -> str:
     key = f"inc-{secrets.token_urlsafe(32)}"
     known = read_keys(path) if path.exists() else None
     own = {caller: digest_bytes(key.encode())}
-    kept = Keys(
+    kept = CallerKeys(
         keys={**known.keys, **own} if known else own,
         operators=known.operators if known else (),
     )

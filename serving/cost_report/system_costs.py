@@ -42,7 +42,7 @@ class Mean(Record):
     items: int
 
 
-class Difference(Record):
+class SystemDifference(Record):
     """To the adapter on the same items; above 0 the system is better than the adapter."""
 
     diff: float
@@ -73,7 +73,7 @@ class SystemCost(Record):
     p95: float | None
     money: float | None  # per 1,000 answers; None: no price is set, or the time is not known
     quality: dict[str, Mean]
-    against: dict[str, Difference]  # empty for the adapter itself
+    against: dict[str, SystemDifference]  # empty for the adapter itself
 
 
 class CostReport(Record):
@@ -184,7 +184,7 @@ def difference(
     groups: Sequence[str],
     better: Better,
     alpha: float,
-) -> Difference | None:
+) -> SystemDifference | None:
     """On the items that both were measured on."""
     sign = -1 if better == "less" else 1
     apart = [
@@ -192,7 +192,11 @@ def difference(
         for a, b in zip(values, adapters, strict=True)
     ]
     found = interval(apart, groups, alpha)
-    return Difference(diff=found[0], low=found[1], high=found[2], items=found[3]) if found else None
+    return (
+        SystemDifference(diff=found[0], low=found[1], high=found[2], items=found[3])
+        if found
+        else None
+    )
 
 
 def interval(

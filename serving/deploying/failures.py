@@ -14,10 +14,10 @@ from project.errors import IncumbentError
 from project.files import home, make_folder
 from project.records.adapters import AdapterVersion
 from project.records.events import DeploymentFailed
-from registry.deployments import record_failure
+from registry.deployment_history import record_failure
 from registry.store import Registry
 from serving.deploying.replica_loading import Step
-from serving.deploying.route_table import Problem
+from serving.deploying.route_table import RouteProblem
 from serving.exchange import deployment_of
 
 # --- retries --------------------------------------------------------------------------------------
@@ -115,9 +115,9 @@ class Failures:
         self.written = {k: w for k, w in self.written.items() if k[0] in numbers}
         self.retries.keep(numbers)
 
-    def shown(self) -> tuple[Problem, ...]:
+    def shown(self) -> tuple[RouteProblem, ...]:
         return tuple(
-            Problem(version=number, replica=replica, problem=problem)
+            RouteProblem(version=number, replica=replica, problem=problem)
             for (number, replica), problem in self.problems.items()
         )
 

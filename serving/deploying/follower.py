@@ -14,7 +14,7 @@ from contextlib import suppress
 from evaluation.evaluation_settings import Decoding
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
-from registry.deployments import Wanted, wanted
+from registry.deployment_history import WantedVersions, wanted
 from registry.store import Registry
 from serving.deploying.failures import Failures, Retries
 from serving.deploying.golden_prompts import Subject, dev_answers
@@ -66,7 +66,7 @@ class Follower:
             registry, pools, table, self.watch, self.failures, replicas, tell
         )
         self.moves = TrafficMoves(registry, table, self.loader, tell)
-        self.wanted: Wanted | None = None  # as the registry said last
+        self.wanted: WantedVersions | None = None  # as the registry said last
         self.away = False  # whether it did not answer at the last look
         self.woken = asyncio.Event()
 
@@ -128,7 +128,7 @@ class Follower:
         self.forget(found)
         await self.close_other_bases(found)
 
-    async def look_up(self) -> Wanted:
+    async def look_up(self) -> WantedVersions:
         try:
             self.wanted = await asyncio.to_thread(wanted, self.registry)
             self.away = False
@@ -139,17 +139,17 @@ class Follower:
             log.error("what the registry said last holds on: %s", error)
         return self.wanted
 
-    def kept(self, found: Wanted) -> set[str]:
+    def kept(self, found: WantedVersions) -> set[str]:
         """The names that must stay loaded."""
         names = {deployment_of(version).name for version in found.versions}
         return names | ({self.table.champion.name} if self.table.champion else set())
 
-    def lasting(self, found: Wanted) -> set[str]:
+    def lasting(self, found: WantedVersions) -> set[str]:
         """The names that must stay when the next version comes: the previous one need not then."""
         versions = (found.champion, found.deployed, *found.experiments)
         return {deployment_of(version).name for version in versions if version is not None}
 
-    def bringing(self, version: AdapterVersion, found: Wanted) -> Bringing:
+    def bringing(self, version: AdapterVersion, found: WantedVersions) -> Bringing:
         return Bringing(
             version,
             news=found.news[version.number],
@@ -159,7 +159,7 @@ class Follower:
             away=self.away,
         )
 
-    async def route(self, version: AdapterVersion, found: Wanted) -> None:
+    async def route(self, version: AdapterVersion, found: WantedVersions) -> None:
         """Let the traffic go to a version that its replicas hold, if it is for it to have."""
         deployment, now = deployment_of(version), self.table.champion
         if found.champion is not None and version.number == found.champion.number:
@@ -176,14 +176,14 @@ class Follower:
             return Subject(deployment, None)
         return Subject(deployment, dev_answers(self.registry.family, deployment.version))
 
-    def forget(self, found: Wanted) -> None:
+    def forget(self, found: WantedVersions) -> None:
         """Drop what is about versions that nobody wants any more."""
         kept = self.kept(found)
         self.table.keep(kept)
         self.loader.keep(kept)
         self.failures.keep([version.number for version in found.versions])
 
-    async def close_other_bases(self, found: Wanted) -> None:
+    async def close_other_bases(self, found: WantedVersions) -> None:
         bases = {version.adapter.base.weights for version in found.versions}
         if self.table.champion:
             bases.add(self.table.champion.contestant.base.weights)

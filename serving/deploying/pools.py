@@ -25,7 +25,7 @@ class NoPoolError(Exception):
 
 
 @dataclass(frozen=True)
-class Pool:
+class ReplicaPool:
     slots: int
     replicas: tuple[Backend, ...]
 
@@ -33,11 +33,11 @@ class Pool:
 class Pools(Protocol):
     in_process: bool  # whether a load that goes wrong may end the gateway
 
-    async def fitting(self, base: ModelPin) -> Pool:
+    async def fitting(self, base: ModelPin) -> ReplicaPool:
         """The replicas that hold a base. Raises NoPoolError."""
         ...
 
-    def all(self) -> Sequence[Pool]: ...
+    def all(self) -> Sequence[ReplicaPool]: ...
 
     async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
         """Let go what holds none of these bases' weights, and answers nothing; returns which
@@ -56,11 +56,11 @@ class HttpPools:
     def __init__(self, params: ServingParams, make: Callable[[str, PoolParams], Backend]) -> None:
         self.params = params
         self.pools = {
-            params: Pool(params.slots, tuple(make(url, params) for url in params.replicas))
+            params: ReplicaPool(params.slots, tuple(make(url, params) for url in params.replicas))
             for params in params.pools
         }
 
-    async def fitting(self, base: ModelPin) -> Pool:
+    async def fitting(self, base: ModelPin) -> ReplicaPool:
         for params, pool in self.pools.items():
             if fits(params.base, base):
                 return pool
@@ -70,7 +70,7 @@ class HttpPools:
             f"{base.model} or {short(base.weights)}"
         )
 
-    def all(self) -> Sequence[Pool]:
+    def all(self) -> Sequence[ReplicaPool]:
         return list(self.pools.values())
 
     async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
@@ -96,17 +96,17 @@ class EmbeddedPools:
     def __init__(self, params: ServingParams, make: Callable[[ModelPin], Backend]) -> None:
         self.params = params
         self.make = make
-        self.pools: dict[Digest, Pool] = {}
+        self.pools: dict[Digest, ReplicaPool] = {}
 
-    async def fitting(self, base: ModelPin) -> Pool:
+    async def fitting(self, base: ModelPin) -> ReplicaPool:
         await self.drop_dead(base.weights)
         if base.weights not in self.pools:
             # To read a base's weights takes seconds, in which others are answered.
             backend = await asyncio.to_thread(self.make, base)
-            self.pools[base.weights] = Pool(self.params.slots, (backend,))
+            self.pools[base.weights] = ReplicaPool(self.params.slots, (backend,))
         return self.pools[base.weights]
 
-    def all(self) -> Sequence[Pool]:
+    def all(self) -> Sequence[ReplicaPool]:
         return list(self.pools.values())
 
     async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
@@ -216,7 +216,7 @@ MISSES = 2
 
 
 @dataclass
-class Look:
+class ReplicaCheck:
     names: Names | None = None  # None: it did not answer
     misses: int = 0
     alarm: str | None = None
@@ -228,15 +228,15 @@ class ReplicaWatch:
     def __init__(self, family: str, table: RouteTable) -> None:
         self.family = family
         self.table = table
-        self.looks: dict[str, Look] = {}
+        self.looks: dict[str, ReplicaCheck] = {}
 
-    async def look(self, pools: Sequence[Pool], lasting: Collection[str]) -> None:
+    async def look(self, pools: Sequence[ReplicaPool], lasting: Collection[str]) -> None:
         """Ask every replica what it holds; what it has lost gets no request any more."""
         await asyncio.gather(
             *(self.look_at(r, pool.slots, lasting) for pool in pools for r in pool.replicas)
         )
 
-    async def look_at_new(self, pool: Pool, lasting: Collection[str]) -> None:
+    async def look_at_new(self, pool: ReplicaPool, lasting: Collection[str]) -> None:
         new = [r for r in pool.replicas if r.replica not in self.looks]
         await asyncio.gather(*(self.look_at(r, pool.slots, lasting) for r in new))
 
@@ -247,7 +247,7 @@ class ReplicaWatch:
         except (BackendError, TimeoutError) as error:
             self.miss(replica, shortened(error) or f"no answer in {PATIENCE:.0f} s")
             return
-        look = self.looks.setdefault(replica.replica, Look())
+        look = self.looks.setdefault(replica.replica, ReplicaCheck())
         if look.misses:
             log.info("%s answers again", replica.replica)
         look.names, look.misses = names, 0
@@ -260,7 +260,7 @@ class ReplicaWatch:
         )
 
     def miss(self, replica: Backend, problem: str) -> None:
-        look = self.looks.setdefault(replica.replica, Look())
+        look = self.looks.setdefault(replica.replica, ReplicaCheck())
         if not look.misses:
             log.warning("%s does not answer: %s", replica.replica, problem)
         look.names = None
@@ -268,21 +268,21 @@ class ReplicaWatch:
         if look.misses >= MISSES:
             self.table.lost(replica.replica)
 
-    def warn(self, replica: str, look: Look, slots: Slots) -> None:
+    def warn(self, replica: str, look: ReplicaCheck, slots: Slots) -> None:
         alarm = slots.alarm()
         if alarm and alarm != look.alarm:
             log.warning("%s: %s", replica, alarm)
         look.alarm = alarm
 
-    def answering(self, pool: Pool) -> list[Backend]:
+    def answering(self, pool: ReplicaPool) -> list[Backend]:
         """The replicas that answered at the last look."""
         return [r for r in pool.replicas if self.looks[r.replica].names is not None]
 
-    def states(self, pools: Sequence[Pool]) -> tuple[ReplicaState, ...]:
+    def states(self, pools: Sequence[ReplicaPool]) -> tuple[ReplicaState, ...]:
         return tuple(self.state_of(r, pool.slots) for pool in pools for r in pool.replicas)
 
     def state_of(self, replica: Backend, places: int) -> ReplicaState:
-        look = self.looks.get(replica.replica, Look())
+        look = self.looks.get(replica.replica, ReplicaCheck())
         return ReplicaState(
             replica=replica.replica,
             base=look.names.base if look.names else None,

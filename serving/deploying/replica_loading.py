@@ -46,7 +46,7 @@ class SlotBusyError(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class ReplicaSlots:
     """A replica, and what must stay loaded there."""
 
     backend: Backend
@@ -66,7 +66,7 @@ class ReplicaLoader:
     subject_of: Callable[[Deployment], Subject]
 
     async def bring(
-        self, deployment: Deployment, folder: Path, place: Place, *, in_use: bool
+        self, deployment: Deployment, folder: Path, place: ReplicaSlots, *, in_use: bool
     ) -> Passed:
         """Load a version, unless it is there, and check what it answers. One that fails is unloaded
         so that the next try loads it anew; but not where other gateways may use it.
@@ -111,13 +111,13 @@ class ReplicaLoader:
             problem = f"the replica refused it with status {error.status}: {said}"
             raise StepError(step, problem) from None
 
-    async def load(self, name: str, folder: Path, place: Place) -> None:
+    async def load(self, name: str, folder: Path, place: ReplicaSlots) -> None:
         await self.make_room(place, (await place.backend.names()).adapters)
         await place.backend.load(name, folder)
         if name not in (await place.backend.names()).adapters:
             raise StepError("load", "the replica took the adapter and does not list it")
 
-    async def make_room(self, place: Place, loaded: frozenset[str]) -> None:
+    async def make_room(self, place: ReplicaSlots, loaded: frozenset[str]) -> None:
         """Unload what may go until there is room for one more."""
         replica = place.backend.replica
         while True:

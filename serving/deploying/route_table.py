@@ -120,7 +120,7 @@ class ReplicaState(Record):
     alarm: str | None  # slots run out
 
 
-class Problem(Record):
+class RouteProblem(Record):
     """Why a version is not where it should be."""
 
     version: int
@@ -136,7 +136,7 @@ class ServingState(Record):
     previous: Deployment | None  # held for a rollback
     experiments: tuple[int, ...]  # versions in running ones
     replicas: tuple[ReplicaState, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[RouteProblem, ...]
 
     @property
     def ready(self) -> bool:

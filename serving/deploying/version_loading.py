@@ -10,16 +10,16 @@ from evaluation.generation.backends.backend import Backend, BackendError
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from project.records.events import Deployed
-from registry.deployments import record_deployment
+from registry.deployment_history import record_deployment
 from registry.release import release
 from registry.store import Registry
 from serving.deploying.adapter_folders import check_out
 from serving.deploying.failures import Failures, fatal_mark, load_mark
 from serving.deploying.golden_prompts import Passed
-from serving.deploying.pools import NoPoolError, Pool, Pools, ReplicaWatch
+from serving.deploying.pools import NoPoolError, Pools, ReplicaPool, ReplicaWatch
 from serving.deploying.replica_loading import (
-    Place,
     ReplicaLoader,
+    ReplicaSlots,
     SlotBusyError,
     StepError,
     UnreachableError,
@@ -98,7 +98,7 @@ class VersionLoader:
             return nullcontext()
         return load_mark(deployment_of(what.version).name, what.news)
 
-    async def load_missing(self, what: Bringing, pool: Pool) -> None:
+    async def load_missing(self, what: Bringing, pool: ReplicaPool) -> None:
         missing = list(self.due(what, self.watch.answering(pool)))
         if not missing or not self.failures.retries.due((what.number, None), what.news):
             return
@@ -133,19 +133,23 @@ class VersionLoader:
             self.verified.add(what.number)
         return check_out(self.registry.artifacts, what.version.adapter.files)
 
-    async def bring_alone(self, what: Bringing, folder: Path, pool: Pool, replica: Backend) -> None:
+    async def bring_alone(
+        self, what: Bringing, folder: Path, pool: ReplicaPool, replica: Backend
+    ) -> None:
         try:
             with self.marked(what):
                 await self.bring_to(what, folder, pool, replica)
         finally:
             del self.loading[replica.replica]
 
-    async def bring_to(self, what: Bringing, folder: Path, pool: Pool, replica: Backend) -> None:
+    async def bring_to(
+        self, what: Bringing, folder: Path, pool: ReplicaPool, replica: Backend
+    ) -> None:
         deployment, place = deployment_of(what.version), replica.replica
         self.tell(f"{place}: loading {deployment.name}")
         try:
             passed = await self.replicas.bring(
-                deployment, folder, Place(replica, pool.slots, what.kept), in_use=what.in_use
+                deployment, folder, ReplicaSlots(replica, pool.slots, what.kept), in_use=what.in_use
             )
         except UnreachableError as error:
             self.watch.miss(replica, str(error))

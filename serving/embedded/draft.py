@@ -8,7 +8,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
-from serving.embedded.question import Question
+from serving.embedded.engine_request import EngineRequest
 
 # --- answer text ----------------------------------------------------------------------------------
 
@@ -72,8 +72,8 @@ class Piece:
 
 
 @dataclass(eq=False)
-class Draft:
-    question: Question
+class AnswerDraft:
+    question: EngineRequest
     adapter: str | None  # None: the bare base
     text: AnswerText
     hear: Callable[[Piece | BackendError], None]
@@ -115,12 +115,12 @@ PREFIX = {Endpoint.CHAT: "chatcmpl", Endpoint.COMPLETIONS: "cmpl"}
 class AnswerBodies:
     """The bodies of one answer, which have one id and one date."""
 
-    question: Question
+    question: EngineRequest
     id: str
     created: int  # seconds since 1970
 
     @classmethod
-    def of(cls, question: Question, clock: Callable[[], float] = time) -> "AnswerBodies":
+    def of(cls, question: EngineRequest, clock: Callable[[], float] = time) -> "AnswerBodies":
         return cls(question, f"{PREFIX[question.endpoint]}-{uuid4().hex}", int(clock()))
 
     def whole(self, piece: Piece) -> Body:

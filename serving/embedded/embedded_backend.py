@@ -24,9 +24,9 @@ from project.paths import NUMERICS
 from project.records.adapters import ModelPin, Numerics, Precision
 from project.records.record import short
 from serving.embedded.adapters_on_base import AdaptersOnBase, read_adapter
-from serving.embedded.draft import AnswerBodies, AnswerText, Draft, Piece
+from serving.embedded.draft import AnswerBodies, AnswerDraft, AnswerText, Piece
+from serving.embedded.engine_request import PROMPT_TOKENS, EngineRequest, QuestionReader, refused
 from serving.embedded.engine_thread import EngineThread, not_found
-from serving.embedded.question import PROMPT_TOKENS, Question, QuestionReader, refused
 from serving.embedded.running_batch import RunningBatch
 from serving.serving_settings import ServingParams
 from training.precision import choose_numerics
@@ -82,7 +82,7 @@ class EmbeddedBackend:
                 for chunk in bodies.chunks(piece):
                     yield chunk
 
-    async def question(self, endpoint: Endpoint, body: Body) -> Question:
+    async def question(self, endpoint: Endpoint, body: Body) -> EngineRequest:
         self.thread.refuse_stopped()
         self.adapter(body.get("model"))
         loop = asyncio.get_running_loop()
@@ -96,10 +96,10 @@ class EmbeddedBackend:
             raise not_found(model)
         return None if model == self.name else model
 
-    async def pieces(self, question: Question, *, streamed: bool) -> AsyncGenerator[Piece]:
+    async def pieces(self, question: EngineRequest, *, streamed: bool) -> AsyncGenerator[Piece]:
         """An answer as it grows; closed before its end, it is given up."""
         heard: asyncio.Queue[Piece | BackendError] = asyncio.Queue()
-        draft = Draft(
+        draft = AnswerDraft(
             question,
             self.adapter(question.model),
             AnswerText(self.decode, question.stops),

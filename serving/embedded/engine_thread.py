@@ -11,8 +11,8 @@ from threading import Lock, Thread
 from evaluation.generation.backends.backend import UNREACHABLE, BackendError
 from project.errors import InputError
 from serving.embedded.adapters_on_base import AdapterFiles
-from serving.embedded.draft import Draft
-from serving.embedded.question import backend_error
+from serving.embedded.draft import AnswerDraft
+from serving.embedded.engine_request import backend_error
 from serving.embedded.running_batch import RunningBatch
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class EngineThread:
         if self.stopped:
             raise backend_error(UNREACHABLE, STOPPED)
 
-    def answer(self, draft: Draft) -> None:
+    def answer(self, draft: AnswerDraft) -> None:
         self.order(lambda: self.take(draft), draft.hear)
 
     def load(self, name: str, files: AdapterFiles) -> Future[None]:
@@ -107,7 +107,7 @@ class EngineThread:
             except Empty:
                 return
 
-    def take(self, draft: Draft) -> None:
+    def take(self, draft: AnswerDraft) -> None:
         if draft.adapter is None or draft.adapter in self.loaded:
             self.batch.waiting.append(draft)
         else:

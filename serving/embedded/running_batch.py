@@ -18,8 +18,8 @@ from transformers import DynamicCache
 
 from evaluation.generation.batch_reader import BatchReader, Memory, Tokens
 from serving.embedded.adapters_on_base import AdaptersOnBase
-from serving.embedded.draft import Draft
-from serving.embedded.question import Sampling
+from serving.embedded.draft import AnswerDraft
+from serving.embedded.engine_request import Sampling
 
 PIECE = 512  # tokens of a prompt that are read in one step
 
@@ -28,7 +28,7 @@ PIECE = 512  # tokens of a prompt that are read in one step
 class LongPrompt:
     """One that is read in pieces."""
 
-    draft: Draft
+    draft: AnswerDraft
     memory: Memory  # of one row, that has read its beginning
 
     def piece(self) -> list[int]:
@@ -42,14 +42,16 @@ class RunningBatch:
         self.reader = model.reader
         self.size = size
         self.prefixes = PromptPrefixes(model.reader)
-        self.waiting: deque[Draft] = deque()
-        self.joining: list[Draft] = []  # taken from those that wait; their prompts are being read
+        self.waiting: deque[AnswerDraft] = deque()
+        self.joining: list[
+            AnswerDraft
+        ] = []  # taken from those that wait; their prompts are being read
         self.long: deque[LongPrompt] = deque()  # the first one is being read
-        self.drafts: list[Draft] = []
+        self.drafts: list[AnswerDraft] = []
         self.memory = self.reader.unread(0)
 
     @property
-    def unfinished(self) -> list[Draft]:
+    def unfinished(self) -> list[AnswerDraft]:
         read = (long.draft for long in self.long)
         known = dict.fromkeys((*self.drafts, *read, *self.joining, *self.waiting))  # each once
         return [draft for draft in known if not draft.ended]
@@ -87,7 +89,7 @@ class RunningBatch:
             self.read_prompts(group)
         self.joining = []
 
-    def read_prompts(self, new: list[Draft]) -> None:
+    def read_prompts(self, new: list[AnswerDraft]) -> None:
         """Those of one adapter together: they may begin alike. Of several where a batch, once read,
         cannot grow; then no beginning is known.
         """
@@ -97,7 +99,7 @@ class RunningBatch:
         memory, logits = self.reader.read_after(prefix, prompts)
         self.join(new, memory, logits)
 
-    def join(self, new: list[Draft], memory: Memory, logits: torch.Tensor) -> None:
+    def join(self, new: list[AnswerDraft], memory: Memory, logits: torch.Tensor) -> None:
         """Let drafts of one adapter in whose prompts were read."""
         self.prefixes.learn(new[0].adapter, [draft.question.prompt for draft in new], memory)
         self.memory = self.memory.above(memory) if self.drafts else memory
@@ -148,21 +150,21 @@ class RunningBatch:
         last = [draft.text.tokens[-1:] if lives else [] for draft, lives in rows]
         self.extend(self.drafts, self.reader.read(self.memory, last)[:, -1])
 
-    def extend(self, drafts: Sequence[Draft], logits: torch.Tensor) -> None:
+    def extend(self, drafts: Sequence[AnswerDraft], logits: torch.Tensor) -> None:
         rows = [(draft.question.sampling, draft.chance) for draft in drafts]
         for draft, token in zip(drafts, next_tokens(logits, rows), strict=True):
             if not draft.ended:
                 draft.add(token, end=token in self.model.ends)
 
 
-def by_adapter(drafts: Sequence[Draft]) -> list[list[Draft]]:
-    groups: dict[str | None, list[Draft]] = {}
+def by_adapter(drafts: Sequence[AnswerDraft]) -> list[list[AnswerDraft]]:
+    groups: dict[str | None, list[AnswerDraft]] = {}
     for draft in drafts:
         groups.setdefault(draft.adapter, []).append(draft)
     return list(groups.values())
 
 
-def all_at_once(drafts: Sequence[Draft]) -> list[list[Draft]]:
+def all_at_once(drafts: Sequence[AnswerDraft]) -> list[list[AnswerDraft]]:
     return [list(drafts)] if drafts else []
 
 
@@ -176,11 +178,11 @@ def next_tokens(logits: Tensor, rows: Sequence[tuple[Sampling, Random]]) -> list
     tokens: list[int] = logits.argmax(-1).tolist()
     for i, (sampling, chance) in enumerate(rows):
         if sampling.temperature:
-            tokens[i] = drawn(logits[i], sampling, chance.random())
+            tokens[i] = draw_token(logits[i], sampling, chance.random())
     return tokens
 
 
-def drawn(logits: Tensor, sampling: Sampling, point: float) -> int:
+def draw_token(logits: Tensor, sampling: Sampling, point: float) -> int:
     """The token at which the probabilities, summed up, pass `point` of all that may be drawn.
 
     With top_p (nucleus sampling: Holtzman et al. 2020) these are the likeliest tokens, up to the
@@ -222,7 +224,7 @@ class PromptPrefixes:
         of any prompt's last token.
         """
         if known := self.known.get(adapter):
-            most = min(alike(known.tokens, prompt[:-1]) for prompt in prompts)
+            most = min(common_beginning(known.tokens, prompt[:-1]) for prompt in prompts)
             if most >= LEAST:
                 return beginning(known.memory, most)
         return self.reader.unread(1)
@@ -233,7 +235,7 @@ class PromptPrefixes:
             return
         first, before = prompts[0], self.last.get(adapter, prompts[-1])
         self.last[adapter] = prompts[-1]
-        shared = first[: alike(first, before)]
+        shared = first[: common_beginning(first, before)]
         known = self.known.get(adapter)
         if LEAST <= len(shared) < len(first) and not (known and known.tokens == shared):
             self.known[adapter] = Prefix(shared, beginning(memory.rows([0]), len(shared)))
@@ -243,7 +245,7 @@ class PromptPrefixes:
         self.last.pop(adapter, None)
 
 
-def alike(one: Tokens, other: Tokens) -> int:
+def common_beginning(one: Tokens, other: Tokens) -> int:
     """How many tokens both begin with."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

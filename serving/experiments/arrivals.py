@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from registry.experiments.experiment_events import Arrival, Observation
-from serving.experiments.differences import Array, Counts, Flags
+from serving.experiments.arm_differences import Array, Counts, Flags
 from serving.experiments.opening import CALLER
 
 BURN_IN = 100  # users of the champion, from whom it is told what is slow and long
@@ -14,7 +14,7 @@ QUANTILE = 0.95
 
 
 @dataclass(frozen=True)
-class Series:
+class ArmSeries:
     """A metric's values. Of a shadow, the champion's and the shadow's in turn."""
 
     challenger: Flags
@@ -27,12 +27,12 @@ class Series:
     def count(self, *, challenger: bool) -> int:
         return int((self.challenger == challenger).sum())
 
-    def after(self, start: int) -> "Series":
-        return Series(self.challenger[start:], self.values[start:])
+    def after(self, start: int) -> "ArmSeries":
+        return ArmSeries(self.challenger[start:], self.values[start:])
 
 
 @dataclass
-class Column:
+class GrowingSeries:
     """The same while it grows."""
 
     users: set[str] = field(default_factory=set)
@@ -54,7 +54,7 @@ class Arrivals:
     count: int = 0  # of all
     arms: dict[str, bool] = field(default_factory=dict)  # of each user's first answer
     both_arms: set[str] = field(default_factory=set)
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, GrowingSeries] = field(default_factory=dict)
     # Of a shadow: the first half of a pair, by metric and user.
     halves: dict[tuple[str, str], tuple[bool, float]] = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class Arrivals:
         return self.arms.get(user) == (one.arm != "champion")
 
     def first(self, one: Arrival, challenger: bool) -> None:
-        column = self.columns.setdefault(one.metric, Column())
+        column = self.columns.setdefault(one.metric, GrowingSeries())
         user = user_of(one.unit)
         if user not in column.users:
             column.users.add(user)
@@ -93,36 +93,36 @@ class Arrivals:
         if other is None:
             self.halves[key] = (challenger, one.value)
             return
-        column = self.columns.setdefault(one.metric, Column())
+        column = self.columns.setdefault(one.metric, GrowingSeries())
         for half in sorted([other, (challenger, one.value)]):
             column.append(*half)
 
-    def series(self, metric: str) -> Series:
-        return series_of(self.columns.get(metric, Column()))
+    def series(self, metric: str) -> ArmSeries:
+        return series_of(self.columns.get(metric, GrowingSeries()))
 
     def callers(self, metric: str) -> Counts:
         """Whose user each value of a metric is of, as numbers [T]."""
-        names = self.columns.get(metric, Column()).callers
+        names = self.columns.get(metric, GrowingSeries()).callers
         numbers: Counts = np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1]
         return numbers
 
-    def users(self) -> Series:
+    def users(self) -> ArmSeries:
         """Everybody who was answered, in the arm of the first answer."""
         arms = np.array(list(self.arms.values()), dtype=np.bool_)
-        return Series(arms, np.zeros(len(arms)))
+        return ArmSeries(arms, np.zeros(len(arms)))
 
 
 def user_of(unit: str) -> str:
     return unit[CALLER:]
 
 
-def series_of(column: Column) -> Series:
-    return Series(
+def series_of(column: GrowingSeries) -> ArmSeries:
+    return ArmSeries(
         np.array(column.challenger, dtype=np.bool_), np.array(column.values, dtype=np.float64)
     )
 
 
-def limited(found: Series, *, pairs: bool) -> tuple[Series, float | None]:
+def limited(found: ArmSeries, *, pairs: bool) -> tuple[ArmSeries, float | None]:
     """Whether each value is above the champion's 95th percentile, and that percentile.
 
     It is told from the first BURN_IN users of the champion. These, and who came among them, count
@@ -133,4 +133,4 @@ def limited(found: Series, *, pairs: bool) -> tuple[Series, float | None]:
         return found.after(len(found.values)), None
     limit = float(np.quantile(found.values[own], QUANTILE))
     rest = found.after(int(own[-1]) + (2 if pairs else 1))
-    return Series(rest.challenger, (rest.values > limit).astype(np.float64)), limit
+    return ArmSeries(rest.challenger, (rest.values > limit).astype(np.float64)), limit

@@ -27,7 +27,7 @@ from serving.deploying.route_table import RouteTable
 from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven
 from serving.experiments import assigning
 from serving.experiments.arrivals import Arrivals, user_of
-from serving.experiments.judging import figures, judge
+from serving.experiments.experiment_judging import figures, judge
 from serving.experiments.opening import of_answer, of_feedback
 from serving.experiments.sentences import verdict_sentence
 

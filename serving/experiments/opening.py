@@ -76,13 +76,13 @@ def of_feedback(
     experiment: Experiment, feedback: FeedbackGiven, answer: AnswerRef
 ) -> Iterator[Observation]:
     """What a user said of an answer, in the experiment's metric; nothing where he said nothing."""
-    value = said(cast(Metric, experiment.told.metric), feedback)
+    value = feedback_value(cast(Metric, experiment.told.metric), feedback)
     if value is not None:
         metric, caller = experiment.told.metric, feedback.caller
         yield from observed(experiment, answer, caller, metric, value, feedback.at)
 
 
-def said(metric: Metric, feedback: FeedbackGiven) -> float | None:
+def feedback_value(metric: Metric, feedback: FeedbackGiven) -> float | None:
     """From 0 to 1; more is better, or worse, as the metric's name says."""
     if metric == "rating":
         return None if feedback.rating is None else (feedback.rating + 1) / 2
@@ -112,7 +112,7 @@ Mode = Literal["shadow", "canary", "ab"]
 MOST_ALPHA = 0.5
 
 
-def asked_for(
+def experiment_asked_for(
     reader: RegistryReader,
     version: AdapterVersion,
     params: ServingParams,

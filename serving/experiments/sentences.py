@@ -6,7 +6,7 @@ from project.records.events import Event, ExperimentEnded
 from project.times import readable
 from project.untrusted_input import one_line
 from registry.experiments.experiment_events import (
-    Comparison,
+    ArmComparison,
     Experiment,
     ExperimentResult,
     Verdict,
@@ -15,7 +15,7 @@ from registry.experiments.experiment_events import (
 )
 from registry.reader import RegistryReader
 from serving.experiments.arrivals import BURN_IN, Arrivals
-from serving.experiments.judging import figures, harmful, judge
+from serving.experiments.experiment_judging import figures, harmful, judge
 from serving.experiments.opening import MEASURED
 
 WORDS = {
@@ -44,13 +44,13 @@ def verdict_sentence(
     return f"nothing is shown about {label} yet"
 
 
-def changed(one: Comparison) -> str:
+def changed(one: ArmComparison) -> str:
     means = one.means
     unit = f" (over {limit_text(one)})" if one.limit is not None else ""
     return f"{WORDS[one.name]}{unit} is {means.challenger:.1%}, the champion's {means.champion:.1%}"
 
 
-def limit_text(one: Comparison) -> str:
+def limit_text(one: ArmComparison) -> str:
     assert one.limit is not None, "it has a limit"
     return f"{one.limit:,.0f} ms" if one.name == "slow" else f"{one.limit:,.0f} characters"
 
@@ -93,7 +93,7 @@ def next_steps(experiment: Experiment) -> Iterator[str]:
         )
 
 
-def on_difference(metric: Comparison, alpha: float) -> str:
+def on_difference(metric: ArmComparison, alpha: float) -> str:
     if not (metric.users.champion and metric.users.challenger):
         return f"{WORDS[metric.name]}: nothing is known of one of the two yet"
     low, high = metric.interval
@@ -108,7 +108,7 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
-def on_win(metric: Comparison) -> Iterator[str]:
+def on_win(metric: ArmComparison) -> Iterator[str]:
     if metric.better is not None and metric.better_needed is not None:
         yield (
             f"evidence that the challenger is better: E = {metric.better:.3g}, and "
@@ -152,7 +152,7 @@ def on_health(result: ExperimentResult) -> Iterator[str]:
 # How an experiment stands, for people who ask: read anew, or as it was at its end.
 
 
-def standing(reader: RegistryReader, experiment: Experiment) -> ExperimentResult:
+def current_result(reader: RegistryReader, experiment: Experiment) -> ExperimentResult:
     """The figures. What came after the end is stored, and counts for nothing."""
     return result_of(reader, experiment) or figures_now(reader, experiment)
 

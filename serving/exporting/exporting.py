@@ -12,7 +12,7 @@ from project.settings import load
 from registry.lineage import Lineage
 from registry.model_card.card import render_markdown
 from registry.reader import RegistryReader
-from serving.exporting.forms import (
+from serving.exporting.export_forms import (
     base_of,
     merged_aside,
     weights_of,
@@ -22,7 +22,7 @@ from serving.exporting.forms import (
     write_template,
 )
 from serving.exporting.judged_answers import (
-    Judged,
+    JudgedAnswers,
     judged_answers,
     judged_decoding,
     refuse_outside,
@@ -33,10 +33,10 @@ from serving.exporting.server_answers import by_llama_cpp, by_replicas, find_ser
 from serving.exporting.start_scripts import (
     FILE,
     MODEL,
-    Answered,
-    Exported,
+    ExportedForm,
     Form,
-    Question,
+    FormAnswers,
+    RescoringRequest,
     by_peft,
     by_transformers,
     waited_for,
@@ -52,7 +52,7 @@ class Plan:
 
     form: Form
     version: AdapterVersion
-    judged: Judged
+    judged: JudgedAnswers
     decoding: Decoding
     scorers: Sequence[Scorer]
     base: Path
@@ -79,7 +79,7 @@ def plan(lineage: Lineage, form: Form) -> Plan:
     )
 
 
-def write_form(registry: RegistryReader, planned: Plan, draft: Path) -> Answered:
+def write_form(registry: RegistryReader, planned: Plan, draft: Path) -> FormAnswers:
     """Write the files into an empty folder, and let the form's engine answer the dev items."""
     version, base = planned.version, planned.base
     if planned.form == "gguf":
@@ -94,7 +94,7 @@ def write_form(registry: RegistryReader, planned: Plan, draft: Path) -> Answered
     return answered
 
 
-def answers_of_adapter(registry: RegistryReader, planned: Plan, draft: Path) -> Answered:
+def answers_of_adapter(registry: RegistryReader, planned: Plan, draft: Path) -> FormAnswers:
     if planned.form == "peft":
         return by_peft(question(planned), planned.base, draft)
     write_template(planned.version, planned.base, draft)
@@ -104,7 +104,7 @@ def answers_of_adapter(registry: RegistryReader, planned: Plan, draft: Path) -> 
     return waited_for(asking, "vLLM")
 
 
-def write_gguf_file(registry: RegistryReader, planned: Plan, draft: Path) -> Answered:
+def write_gguf_file(registry: RegistryReader, planned: Plan, draft: Path) -> FormAnswers:
     # Imported here because other forms do without gguf and transformers.
     from serving.exporting.gguf.gguf_file import write_gguf
     from serving.exporting.gguf.prompt_lengths import longest_prompt
@@ -116,16 +116,18 @@ def write_gguf_file(registry: RegistryReader, planned: Plan, draft: Path) -> Ans
     return waited_for(asking, "llama.cpp's server")
 
 
-def question(planned: Plan) -> Question:
-    return Question(planned.version, planned.judged.rows, planned.decoding, planned.precision)
+def question(planned: Plan) -> RescoringRequest:
+    return RescoringRequest(
+        planned.version, planned.judged.rows, planned.decoding, planned.precision
+    )
 
 
-def check(planned: Plan, answered: Answered, draft: Path, margin: float) -> Exported:
+def check(planned: Plan, answered: FormAnswers, draft: Path, margin: float) -> ExportedForm:
     """Raises IncumbentError where the form scores otherwise than the version was judged."""
     label, judged = planned.version.label, planned.judged
     scores = score_again(judged, answered.answers, planned.scorers)
     refuse_outside(scores, margin, label, planned.form)
-    return Exported(
+    return ExportedForm(
         version=label,
         adapter=planned.version.adapter.files,
         form=planned.form,
@@ -141,12 +143,12 @@ def check(planned: Plan, answered: Answered, draft: Path, margin: float) -> Expo
     )
 
 
-def same(judged: Judged, answers: Sequence[Answer]) -> int:
+def same(judged: JudgedAnswers, answers: Sequence[Answer]) -> int:
     first = [answer.text for answer in answers if answer.sample == 0]
     return sum(a == b for a, b in zip(judged.answers, first, strict=True))
 
 
-def write_papers(exported: Exported, system_prompt: str | None, draft: Path) -> str:
+def write_papers(exported: ExportedForm, system_prompt: str | None, draft: Path) -> str:
     """What is said of it for programs; returns what the model card says of it."""
     exported.write(draft / FILE)
     itself = system_prompt is not None

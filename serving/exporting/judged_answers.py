@@ -22,7 +22,7 @@ from serving.exporting.start_scripts import ScoredAgain, outside, table
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedAnswers:
     """In the order of items; a score is None where a metric could not be measured on an item."""
 
     rows: tuple[Row, ...]
@@ -32,7 +32,7 @@ class Judged:
     better: tuple[str, ...]  # the metrics that have a better way
 
 
-def judged_answers(lineage: Lineage) -> Judged:
+def judged_answers(lineage: Lineage) -> JudgedAnswers:
     """Raises InputError where the dev items are not here, or are not those of its decision."""
     found = dev_items(lineage.version)
     if not found.items:
@@ -58,9 +58,9 @@ def dev_items(version: AdapterVersion) -> DevItems:
     )
 
 
-def in_columns(found: DevItems) -> Judged:
+def in_columns(found: DevItems) -> JudgedAnswers:
     metrics = sorted({name for item in found.items for name in item.scores.challenger})
-    return Judged(
+    return JudgedAnswers(
         rows=tuple(item.row for item in found.items),
         answers=tuple(item.challenger for item in found.items),
         scores={name: tuple(score_of(item, name) for item in found.items) for name in metrics},
@@ -73,7 +73,7 @@ def score_of(item: DevItem, metric: str) -> float | None:
     return None if metric in (item.scores.unread or ()) else item.scores.challenger.get(metric)
 
 
-def refuse_other_items(judged: Judged, version: AdapterVersion, evidence: Evidence) -> None:
+def refuse_other_items(judged: JudgedAnswers, version: AdapterVersion, evidence: Evidence) -> None:
     """Raise InputError unless the scores are those of the evidence, which the registry keeps."""
     for metric in set(judged.scores) & set(evidence.dev):
         told, known = evidence.dev[metric], [s for s in judged.scores[metric] if s is not None]
@@ -118,7 +118,7 @@ def text_scorers() -> list[Scorer]:
 
 
 def score_again(
-    judged: Judged, answers: Sequence[Answer], scorers: Sequence[Scorer]
+    judged: JudgedAnswers, answers: Sequence[Answer], scorers: Sequence[Scorer]
 ) -> tuple[ScoredAgain, ...]:
     """Of each metric that gates, or where none of them can be measured here, of each that has a
     better way. Raises InputError where none is left, and where the scorers are not as they were.
@@ -137,10 +137,10 @@ def score_again(
         )
     if len(answers) == len(judged.rows):  # of several answers an item the first alone is kept
         refuse_other_scorers(judged, columns(judged, given(judged), scorers), chosen)
-    return tuple(compared(metric, judged.scores[metric], found[metric]) for metric in chosen)
+    return tuple(scored_again(metric, judged.scores[metric], found[metric]) for metric in chosen)
 
 
-def given(judged: Judged) -> list[Answer]:
+def given(judged: JudgedAnswers) -> list[Answer]:
     """The judged answers, as an engine gives them."""
     return [
         Answer(item=row.id, text=text, tokens=0, prompt_tokens=0)
@@ -149,7 +149,7 @@ def given(judged: Judged) -> list[Answer]:
 
 
 def columns(
-    judged: Judged, answers: Sequence[Answer], scorers: Sequence[Scorer]
+    judged: JudgedAnswers, answers: Sequence[Answer], scorers: Sequence[Scorer]
 ) -> dict[str, list[float | None]]:
     """Each metric's score for every item, of several answers their mean; None where it could not
     be measured.
@@ -166,11 +166,11 @@ def columns(
 
 
 def refuse_other_scorers(
-    judged: Judged, same: dict[str, list[float | None]], metrics: Sequence[str]
+    judged: JudgedAnswers, same: dict[str, list[float | None]], metrics: Sequence[str]
 ) -> None:
     """Raise InputError where the judged answers get other scores today."""
     for metric in metrics:
-        before = compared(metric, judged.scores[metric], same[metric])
+        before = scored_again(metric, judged.scores[metric], same[metric])
         if abs(before.difference) > 1e-6:
             raise InputError(
                 f"the judged answers score {before.exported:.4f} in {metric} today, and scored "
@@ -181,7 +181,7 @@ def refuse_other_scorers(
             )
 
 
-def compared(
+def scored_again(
     metric: str, judged: Sequence[float | None], found: Sequence[float | None]
 ) -> ScoredAgain:
     """Both means, over the items on which both were measured."""

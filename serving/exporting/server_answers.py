@@ -38,7 +38,7 @@ from registry.artifacts.artifact_store import Artifacts
 from serving.deploying.adapter_folders import check_out
 from serving.deploying.pools import fits
 from serving.exchange import deployment_of
-from serving.exporting.start_scripts import Answered, Question
+from serving.exporting.start_scripts import FormAnswers, RescoringRequest
 from serving.serving_settings import PoolParams, ServingParams
 
 
@@ -126,15 +126,15 @@ def find_server() -> list[str]:
 
 
 async def by_llama_cpp(
-    question: Question, command: Sequence[str], model: Path, longest: int
-) -> Answered:
+    question: RescoringRequest, command: Sequence[str], model: Path, longest: int
+) -> FormAnswers:
     """`longest`: tokens of the longest prompt with its answer."""
     name = question.version.label.replace(" ", "-")
     async with running(command, model, name, longest) as server:
         answers = await server_answers(
             server, name, question.rows, question.decoding, concurrency=SIDE_BY_SIDE
         )
-        return Answered(answers, await engine_of(server, command, model))
+        return FormAnswers(answers, await engine_of(server, command, model))
 
 
 @asynccontextmanager
@@ -200,8 +200,8 @@ def replicas_of(params: ServingParams, pool: PoolParams) -> list[Backend]:
 
 
 async def by_replicas(
-    question: Question, artifacts: Artifacts, params: ServingParams, pool: PoolParams
-) -> Answered:
+    question: RescoringRequest, artifacts: Artifacts, params: ServingParams, pool: PoolParams
+) -> FormAnswers:
     replicas = replicas_of(params, pool)
     try:
         return await by_vllm(question, artifacts, replicas)
@@ -211,8 +211,8 @@ async def by_replicas(
 
 
 async def by_vllm(
-    question: Question, artifacts: Artifacts, replicas: Sequence[Backend]
-) -> Answered:
+    question: RescoringRequest, artifacts: Artifacts, replicas: Sequence[Backend]
+) -> FormAnswers:
     """By the first replica that can be reached. What it did not hold before is taken away again."""
     replica = await first_reachable(replicas)
     name = deployment_of(question.version).name
@@ -224,7 +224,7 @@ async def by_vllm(
         answers = await server_answers(
             replica, name, question.rows, question.decoding, system_prompt, CONCURRENCY
         )
-        return Answered(answers, await replica.engine())
+        return FormAnswers(answers, await replica.engine())
     finally:
         if name not in before.adapters:
             await replica.unload(name)

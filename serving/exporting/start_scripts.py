@@ -40,7 +40,7 @@ class ScoredAgain(Record):
         return self.exported - self.judged
 
 
-class Exported(Record):
+class ExportedForm(Record):
     """An exported form that scores as the version did when it was judged."""
 
     version: str  # its label
@@ -83,7 +83,7 @@ RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM has kernels for
 CONTEXT = 8192  # tokens that llama-server keeps room for, at most: a longer context takes memory
 
 
-class Start(NamedTuple):
+class StartScript(NamedTuple):
     """What a start script is made from. The texts come from users and hubs: untrusted."""
 
     label: str  # such as "bank v3", for a comment
@@ -96,7 +96,7 @@ class Start(NamedTuple):
     system_prompt: str | None = None
 
 
-def write_script(form: Form, folder: Path, start: Start) -> None:
+def write_script(form: Form, folder: Path, start: StartScript) -> None:
     command = {"vllm": vllm, "merged": merged, "gguf": llama_server, "peft": peft}[form]
     lines = [
         "#!/usr/bin/env bash",
@@ -123,11 +123,11 @@ def command_of(*words: str) -> list[str]:
     return ["exec " + " \\\n  ".join([*words, '"$@"'])]
 
 
-def base_lines(start: Start) -> list[str]:
+def base_lines(start: StartScript) -> list[str]:
     return [f"judged={quote(start.base)}", 'base="${BASE:-$judged}"']
 
 
-def vllm(folder: Path, start: Start) -> list[str]:
+def vllm(folder: Path, start: StartScript) -> list[str]:
     words = ['vllm serve "$base"']
     if start.revision:
         words += [
@@ -142,12 +142,12 @@ def vllm(folder: Path, start: Start) -> list[str]:
     return [*base_lines(start), *command_of(*words, *as_judged(start), "--port 8000")]
 
 
-def merged(folder: Path, start: Start) -> list[str]:
+def merged(folder: Path, start: StartScript) -> list[str]:
     words = ['vllm serve "$here"', f"--served-model-name {quote(start.name)}"]
     return command_of(*words, *as_judged(start), "--port 8000")
 
 
-def as_judged(start: Start) -> list[str]:
+def as_judged(start: StartScript) -> list[str]:
     """vLLM takes temperature 1 where generation_config.json names none, though it says do_sample:
     false, and transformers warns of a temperature beside that.
     """
@@ -166,7 +166,7 @@ def rank(folder: Path) -> int:
     return next((known for known in RANKS if known >= largest), int(largest))
 
 
-def llama_server(folder: Path, start: Start) -> list[str]:
+def llama_server(folder: Path, start: StartScript) -> list[str]:
     decoding = start.decoding
     return command_of(
         '"${LLAMA_SERVER:-llama-server}"',
@@ -177,7 +177,7 @@ def llama_server(folder: Path, start: Start) -> list[str]:
     )
 
 
-def peft(folder: Path, start: Start) -> list[str]:
+def peft(folder: Path, start: StartScript) -> list[str]:
     (folder / PROGRAM).write_text(program(folder, start))
     return [
         *base_lines(start),
@@ -185,7 +185,7 @@ def peft(folder: Path, start: Start) -> list[str]:
     ]
 
 
-def program(folder: Path, start: Start) -> str:
+def program(folder: Path, start: StartScript) -> str:
     """Answers the question that stands behind its name, or each line of standard input."""
     revision = f", revision={start.revision!r}" if start.revision else ""
     lines = [
@@ -229,7 +229,7 @@ LOOP = """for question in sys.argv[1:] or map(str.strip, sys.stdin):
 
 
 @dataclass(frozen=True)
-class Question:
+class RescoringRequest:
     """What is asked again, of whom."""
 
     version: AdapterVersion
@@ -239,20 +239,23 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answered:
+class FormAnswers:
     answers: list[Answer]
     engine: Engine
     libraries: tuple[str, ...] = ()
 
 
-def by_peft(question: Question, base: Path, adapter: Path) -> Answered:
+def by_peft(question: RescoringRequest, base: Path, adapter: Path) -> FormAnswers:
     """The adapter's files as they are in the export, on the pinned base."""
     return by_transformers(question, base, adapter, question.version.adapter.system_prompt)
 
 
 def by_transformers(
-    question: Question, base: Path, adapter: Path | None = None, system_prompt: str | None = None
-) -> Answered:
+    question: RescoringRequest,
+    base: Path,
+    adapter: Path | None = None,
+    system_prompt: str | None = None,
+) -> FormAnswers:
     """Weights that are whole in a folder; a merged one's chat template has the system prompt."""
     # Imported here because an export by another engine does without torch.
     from evaluation.generation.answering_model import AnsweringModel
@@ -265,14 +268,14 @@ def by_transformers(
             found[answer.item, answer.sample] = answer
             bar.advance()
     name = "peft" if adapter else "transformers"
-    return Answered(
+    return FormAnswers(
         [found[row.id, sample] for row in question.rows for sample in range(samples)],
         Engine(name=name, version=installed(name), model=None),
         versions(),
     )
 
 
-def waited_for(asking: Coroutine[None, None, Answered], what: str) -> Answered:
+def waited_for(asking: Coroutine[None, None, FormAnswers], what: str) -> FormAnswers:
     """Hold a conversation with a server. Raises IncumbentError where it fails."""
     try:
         return asyncio.run(asking)

@@ -8,8 +8,8 @@ from typing import Any
 from evaluation.generation.backends.backend import Body, whole_characters
 from project.times import stamp
 from serving.exchange import Assignment, Deployment, Exchange
+from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.gateway import Gateway
-from serving.openai_api.question import Question
 from serving.openai_api.replicas import NoReplicaError, chunks
 from serving.telemetry.served import Served
 
@@ -73,11 +73,11 @@ ADAPTER = "x-incumbent-adapter"  # the header that names what answered
 
 
 @dataclass
-class Answer:
+class GatewayAnswer:
     """To a question that was assigned to a version."""
 
     gateway: Gateway
-    question: Question
+    question: CallerRequest
     assignment: Assignment
     served: Served
     id: str = ""  # never a backend's or a caller's own; a shadow has that of the answer beside it

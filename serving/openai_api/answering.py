@@ -10,17 +10,17 @@ from starlette.types import Receive, Scope, Send
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
 from serving.callers.request_body import BODY_BYTES, ApiError, ClientGoneError, read_body
-from serving.openai_api.answer import Answer, is_usage_alone
-from serving.openai_api.door import DONE, event, send_json, send_part, start_stream
+from serving.openai_api.answer import GatewayAnswer, is_usage_alone
+from serving.openai_api.caller_request import CallerRequest, read_question
 from serving.openai_api.gateway import Gateway, who_answers
-from serving.openai_api.question import Question, read_question
+from serving.openai_api.request_middleware import DONE, event, send_json, send_part, start_stream
 from serving.openai_api.shadows import Shadows
 from serving.telemetry.served import CLIENT_GONE
 
 LAST_WORDS = 1.0  # seconds in which a reader may take the error at the end of its stream
 
 
-class Answering:
+class AnswerEndpoint:
     """An endpoint, as ASGI has it."""
 
     def __init__(self, gateway: Gateway, shadows: Shadows, endpoint: Endpoint) -> None:
@@ -35,7 +35,7 @@ class Answering:
         served.asked, served.streamed = question.model, question.stream
         request = secrets.token_hex(12)  # not its id: a caller may have chosen that one
         assignment = who_answers(self.gateway, question.model, question.user, request)
-        answer = Answer(self.gateway, question, assignment, served)
+        answer = GatewayAnswer(self.gateway, question, assignment, served)
         status = CLIENT_GONE  # or this server ends
         try:
             await self.give(answer, receive, send)
@@ -55,12 +55,12 @@ class Answering:
             served.status = status
             answer.end(status)
 
-    async def read(self, scope: Scope, receive: Receive) -> Question:
+    async def read(self, scope: Scope, receive: Receive) -> CallerRequest:
         params = self.gateway.params
         body = await read_body(receive, Headers(scope=scope), BODY_BYTES)
         return read_question(body, self.endpoint, params.max_tokens, params.backend)
 
-    async def give(self, answer: Answer, receive: Receive, send: Send) -> None:
+    async def give(self, answer: GatewayAnswer, receive: Receive, send: Send) -> None:
         """Wait for a place, then make the answer and send it, while somebody awaits it."""
         seconds = self.gateway.params.timeout_seconds
         try:
@@ -75,14 +75,14 @@ class Answering:
             raise ApiError(502, "The backend broke off.", code="broken_off") from error
 
 
-async def whole(answer: Answer, send: Send) -> None:
+async def whole(answer: GatewayAnswer, send: Send) -> None:
     async with aclosing(answer.chunks(stream=False)) as made:
         async for body in made:
             await send_json(send, body, headers=answer.headers)
             answer.begun = True
 
 
-async def stream(answer: Answer, send: Send) -> None:
+async def stream(answer: GatewayAnswer, send: Send) -> None:
     """The status line waits for the first chunk: until then another replica may answer."""
     counts = answer.question.shows_usage
     async with aclosing(answer.chunks(stream=True)) as made:

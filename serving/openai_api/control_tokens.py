@@ -38,10 +38,10 @@ def refuse_control_tokens(fields: Mapping[str, Any], base: ModelPin, engine: str
     for field, value in told.items():
         for text in texts_in(value):
             if found := names.search(text) or names.search(unicodedata.normalize("NFKC", text)):
-                raise named(field, found[0], engine)
+                raise control_token_error(field, found[0], engine)
 
 
-def named(field: str, token: str, engine: str) -> ApiError:
+def control_token_error(field: str, token: str, engine: str) -> ApiError:
     problem = (
         f"`{field}` holds {token}, a control token of the model, which the engine here ({engine}) "
         "would not read as text. Leave it out, or write it with a space in it."

@@ -11,9 +11,9 @@ from project.times import stamp
 from serving.callers.request_body import BODY_BYTES, ApiError, after, read_body
 from serving.exchange import AnswerRef, FeedbackGiven
 from serving.openai_api.answer_ids import NotTheirsError
-from serving.openai_api.door import send_json
+from serving.openai_api.caller_request import invalid, json_object
 from serving.openai_api.gateway import FEEDBACK_A_MINUTE, Gateway
-from serving.openai_api.question import invalid, json_object
+from serving.openai_api.request_middleware import send_json
 
 AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 
@@ -30,7 +30,7 @@ class Given(BaseModel):
     outcome: Outcome | None = None
 
 
-class FeedbackDoor:
+class FeedbackEndpoint:
     """The endpoint, as ASGI has it. 202: it is noted; what comes of it is decided elsewhere."""
 
     def __init__(self, gateway: Gateway) -> None:

@@ -125,7 +125,7 @@ SOON = 5.0  # seconds until it is worth asking again
 
 def who_answers(gateway: Gateway, model: str, user: str | None, request: str) -> Assignment:
     """Raises ApiError: 404 for a name that leads nowhere, 503 while nothing is deployed."""
-    asked = asked_for(gateway.family, model)
+    asked = model_asked_for(gateway.family, model)
     if gateway.table.champion is None:
         raise nothing_deployed(gateway.family)
     assignment = gateway.assigner.assign(asked, user, request)
@@ -134,7 +134,7 @@ def who_answers(gateway: Gateway, model: str, user: str | None, request: str) ->
     return assignment
 
 
-def asked_for(family: str, model: str) -> str:
+def model_asked_for(family: str, model: str) -> str:
     """What stands behind the family's name; "champion" where nothing does."""
     named, at, which = model.partition("@")
     if named != family or (at and not WHICH.fullmatch(which)):

@@ -5,8 +5,8 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from serving.exchange import Deployment
-from serving.openai_api.door import send_json
 from serving.openai_api.gateway import Gateway, models, not_found
+from serving.openai_api.request_middleware import send_json
 
 
 class ModelList:

@@ -16,9 +16,9 @@ from evaluation.generation.backends.backend import (
 from project.untrusted_input import shortened
 from serving.callers.request_body import ApiError, after
 from serving.exchange import Deployment
+from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.control_tokens import refuse_control_tokens
 from serving.openai_api.gateway import SOON, Gateway
-from serving.openai_api.question import Question
 from serving.telemetry.served import Served
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,12 @@ class NoReplicaError(ApiError):
 
 
 async def chunks(
-    gateway: Gateway, deployment: Deployment, question: Question, served: Served, *, stream: bool
+    gateway: Gateway,
+    deployment: Deployment,
+    question: CallerRequest,
+    served: Served,
+    *,
+    stream: bool,
 ) -> AsyncGenerator[Body]:
     """The chunks of a stream, or a whole answer as the only one.
 
@@ -51,7 +56,9 @@ async def chunks(
         begun = False
         with gateway.table.answering(deployment, backend):
             try:
-                async with aclosing(asked(backend, question, body, stream=stream)) as answering:
+                async with aclosing(
+                    answer_chunks(backend, question, body, stream=stream)
+                ) as answering:
                     async for chunk in answering:
                         refuse_another(deployment, backend, chunk)
                         begun = True
@@ -62,14 +69,14 @@ async def chunks(
                     raise
                 if not is_elsewhere(gateway, deployment, backend, error):
                     note(backend, served, error)
-                    raise told(error) from error
+                    raise backend_api_error(error) from error
                 busy = error if error.status == BUSY else busy
         served.retries += 1
-    raise told(busy) if busy else away(deployment, tried)
+    raise backend_api_error(busy) if busy else away(deployment, tried)
 
 
-async def asked(
-    backend: Backend, question: Question, body: Mapping[str, Any], *, stream: bool
+async def answer_chunks(
+    backend: Backend, question: CallerRequest, body: Mapping[str, Any], *, stream: bool
 ) -> AsyncGenerator[Body]:
     if not stream:
         yield await backend.answer(question.endpoint, body)
@@ -124,17 +131,17 @@ def note(backend: Backend, served: Served, error: BackendError) -> None:
         )
 
 
-def said(error: BackendError) -> str:
+def backend_message(error: BackendError) -> str:
     """A backend's words, for the caller alone: they may quote the prompt."""
     return shortened(error.body.get("message") or error, SHOWN)
 
 
-def told(error: BackendError) -> ApiError:
+def backend_api_error(error: BackendError) -> ApiError:
     """What the caller hears of a backend's refusal, by whose fault it is."""
     if error.status == BUSY:
         return ApiError(
             429,
-            said(error),
+            backend_message(error),
             code="rate_limit_exceeded",
             headers=after(SOON),
             logged="All replicas are busy.",
@@ -142,7 +149,11 @@ def told(error: BackendError) -> ApiError:
     if error.status in CALLERS_FAULT:
         param, code = error.body.get("param"), error.body.get("code")
         return ApiError(
-            400, said(error), param=text(param), code=text(code), logged="The backend refused it."
+            400,
+            backend_message(error),
+            param=text(param),
+            code=text(code),
+            logged="The backend refused it.",
         )
     if error.status in OWN_FAULT:
         return ApiError(502, "The backend refuses the gateway.")

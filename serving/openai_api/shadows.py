@@ -7,7 +7,7 @@ from contextlib import aclosing
 from evaluation.generation.backends.backend import BackendError
 from serving.callers.request_body import ApiError
 from serving.experiments.assigning import shadow_assignment
-from serving.openai_api.answer import Answer
+from serving.openai_api.answer import GatewayAnswer
 from serving.openai_api.gateway import Gateway
 from serving.telemetry.served import CLIENT_GONE, Served
 
@@ -24,7 +24,7 @@ class Shadows:
         self.left_out = 0
         self._running: set[asyncio.Task[None]] = set()
 
-    def ask(self, answer: Answer) -> None:
+    def ask(self, answer: GatewayAnswer) -> None:
         """Begin the shadow of an answer, where its assignment has one. It does not wait."""
         if answer.assignment.shadow is None:
             return
@@ -35,7 +35,7 @@ class Shadows:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _answer(self, shadow: Answer) -> None:
+    async def _answer(self, shadow: GatewayAnswer) -> None:
         status = CLIENT_GONE
         try:
             async with asyncio.timeout(self.gateway.params.timeout_seconds):
@@ -58,10 +58,10 @@ class Shadows:
         await asyncio.gather(*self._running, return_exceptions=True)
 
 
-def shadow_of(answer: Answer) -> Answer:
+def shadow_of(answer: GatewayAnswer) -> GatewayAnswer:
     """The same question to the challenger, under the same id."""
     assignment = shadow_assignment(answer.assignment)
     assert assignment is not None
     served = Served(answer.served.id, answer.served.method, answer.served.path)
     served.caller = answer.served.caller
-    return Answer(answer.gateway, answer.question, assignment, served, answer.id)
+    return GatewayAnswer(answer.gateway, answer.question, assignment, served, answer.id)

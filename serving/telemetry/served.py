@@ -51,7 +51,7 @@ log = logging.getLogger("incumbent.requests")
 FIELDS = "fields"  # the attribute of a log record with what stands beside its message
 
 
-class JsonLines(logging.Formatter):
+class RequestLogFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "at": stamp(datetime.fromtimestamp(record.created, UTC)),
@@ -65,7 +65,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)  # ASCII: no terminal obeys it
 
 
-class TerminalLines(JsonLines):
+class TerminalLines(RequestLogFormatter):
     """For a person who watches: a request as a short line, all else as it is."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -81,7 +81,7 @@ class TerminalLines(JsonLines):
 def log_as_json(level: int = logging.INFO, stream: TextIO = sys.stderr) -> None:
     """Let the whole process log in this form; at a terminal, requests in a shorter one."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(TerminalLines() if stream.isatty() else JsonLines())
+    handler.setFormatter(TerminalLines() if stream.isatty() else RequestLogFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("incumbent", "serving", "evaluation.generation"):
         logging.getLogger(name).setLevel(level)

@@ -22,12 +22,12 @@ OK = 200
 BARE_BASE = "base"  # what answered where no adapter did: no word at all would mean the champion
 
 
-class UnfitError(ValueError):
+class UnfitLineError(ValueError):
     """A line that readers of the log would refuse."""
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedLine:
     """A line, and whose chunk it belongs to."""
 
     partition: str  # 2026-11-24, or shadow/2026-11-24
@@ -50,8 +50,8 @@ def in_share(answer: AnswerRef, share: float) -> bool:
     return int.from_bytes(digest, "big") < share * 2**64
 
 
-def answer_line(exchange: Exchange, *, redacts: bool) -> Logged:
-    """Raises UnfitError."""
+def answer_line(exchange: Exchange, *, redacts: bool) -> LoggedLine:
+    """Raises UnfitLineError."""
     deployment = exchange.assignment.deployment
     try:
         row = Traffic(
@@ -78,11 +78,11 @@ def answer_line(exchange: Exchange, *, redacts: bool) -> Logged:
     }
     line = as_line(redacted(row) if redacts else row, beside)
     shadow = exchange.assignment.arm == "shadow"
-    return Logged(f"{SHADOW}/{day}" if shadow else day, "", line)
+    return LoggedLine(f"{SHADOW}/{day}" if shadow else day, "", line)
 
 
-def feedback_line(given: FeedbackGiven, *, redacts: bool) -> Logged:
-    """It lies on the day on which it came. Raises UnfitError."""
+def feedback_line(given: FeedbackGiven, *, redacts: bool) -> LoggedLine:
+    """It lies on the day on which it came. Raises UnfitLineError."""
     text = given.correction
     try:
         feedback = LateFeedback(
@@ -96,7 +96,7 @@ def feedback_line(given: FeedbackGiven, *, redacts: bool) -> Logged:
         day = str(feedback.time.date())
     except (ValueError, OverflowError) as error:
         raise unfit(error) from None
-    return Logged(day, PREFIX, as_line(feedback, {}))
+    return LoggedLine(day, PREFIX, as_line(feedback, {}))
 
 
 def as_line(record: Record, beside: Mapping[str, Any]) -> bytes:
@@ -104,16 +104,16 @@ def as_line(record: Record, beside: Mapping[str, Any]) -> bytes:
     try:
         fields = json.loads(record.model_dump_json(exclude_none=True))
     except PydanticSerializationError:
-        raise UnfitError("half of a character, which is no text") from None
+        raise UnfitLineError("half of a character, which is no text") from None
     fields |= {name: value for name, value in beside.items() if value is not None}
     line = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     if len(line) > LONGEST:
-        raise UnfitError(f"{len(line)} bytes, of {LONGEST} that are read")
+        raise UnfitLineError(f"{len(line)} bytes, of {LONGEST} that are read")
     return line
 
 
-def unfit(error: Exception) -> UnfitError:
+def unfit(error: Exception) -> UnfitLineError:
     """Without what users wrote: it goes into the gateway's own log."""
     if isinstance(error, ValidationError):
-        return UnfitError(f"bad {error.errors(include_url=False)[0]['loc'][0]}")
-    return UnfitError(type(error).__name__)
+        return UnfitLineError(f"bad {error.errors(include_url=False)[0]['loc'][0]}")
+    return UnfitLineError(type(error).__name__)

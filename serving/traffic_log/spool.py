@@ -20,7 +20,7 @@ from monitoring.traffic.traffic_store import append_bytes, held, is_still
 from project.errors import IncumbentError
 from project.files import home, make_folder
 from project.object_stores import FileStore
-from serving.traffic_log.logged_lines import Logged
+from serving.traffic_log.logged_lines import LoggedLine
 
 OPEN = ".open-"
 LOCK = "lock"
@@ -62,7 +62,7 @@ class Spool:
         if self.own not in self.locks:
             self.locks[self.own] = locked(self.own)
 
-    def append(self, lines: Sequence[Logged], now: float) -> None:
+    def append(self, lines: Sequence[LoggedLine], now: float) -> None:
         """Write lines of one partition and kind: all of them or, with an OSError, none."""
         self.claim()  # with the first rows: a disk that is full at the start may be free later
         kind = lines[0].partition, lines[0].prefix

@@ -20,8 +20,8 @@ from project.settings import load
 from serving.exchange import AnswerRef, Exchange, FeedbackGiven
 from serving.serving_settings import ServingParams, TrafficLogParams
 from serving.traffic_log.logged_lines import (
-    Logged,
-    UnfitError,
+    LoggedLine,
+    UnfitLineError,
     answer_line,
     feedback_line,
     in_share,
@@ -198,19 +198,19 @@ class TrafficLog:
         except OSError as error:  # it lies there, and the next start stores it
             self.say.warn("a chunk in %s cannot be closed: %s", self.spool.root, error)
 
-    def line(self, one: Exchange | FeedbackGiven) -> Logged | None:
+    def line(self, one: Exchange | FeedbackGiven) -> LoggedLine | None:
         try:
             if isinstance(one, Exchange):
                 return answer_line(one, redacts=self.redact)
             return feedback_line(one, redacts=self.redact)
-        except UnfitError as error:
+        except UnfitLineError as error:
             self.drop("unfit for the log", 1, error)
         # Without the text. The thread must live on: it writes the rows of everybody.
         except Exception as error:
             self.drop("a fault of the log", 1, type(error).__name__)
         return None
 
-    def spool_lines(self, lines: list[Logged]) -> None:
+    def spool_lines(self, lines: list[LoggedLine]) -> None:
         if self.sender.backlog > MOST_WAITING:
             self.drop("too much waits for the traffic folder", len(lines))
             return
@@ -233,5 +233,5 @@ def length_of(wanted: Exchange | FeedbackGiven) -> int:
     return len(wanted.text) + sum(len(message.content) for message in wanted.messages)
 
 
-def kind_of(line: Logged) -> tuple[str, str]:
+def kind_of(line: LoggedLine) -> tuple[str, str]:
     return line.partition, line.prefix

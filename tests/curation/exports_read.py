@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.agreement import Agreement, agreement
 from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.exports.export_judgements import ExportJudgements
 from curation.sources.exports.export_records import ExportOptions, read_export
-from curation.sources.exports.judging import Judged
+from curation.sources.exports.task_agreement import TaskAgreement, agreement
 from curation.sources.row_formats import Made, Read
 from project.records.data import Document, Row
 from project.records.preferences import PreferencePair
@@ -22,11 +22,11 @@ def reads(name: str, file: str | Path, **fields: Any) -> list[Read]:
     return list(EXPORTS[name].read(EXAMPLES / file, options(**fields)))
 
 
-def agreed(name: str, file: str | Path, **fields: Any) -> Agreement:
+def agreed(name: str, file: str | Path, **fields: Any) -> TaskAgreement:
     return agreement(judged(name, EXAMPLES / file, **fields).judgements)
 
 
-def judged(name: str, path: Path, **fields: Any) -> Judged:
+def judged(name: str, path: Path, **fields: Any) -> ExportJudgements:
     own = options(**fields)
     return EXPORTS[name].judged(read_export(path, own), own.fields)
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from curation.checks.contract import Contract
-from curation.checks.refused_rows import Door
+from curation.checks.refused_rows import RowGate
 from curation.checks.waivers import WAIVERS, Waivers
 from curation.curate import main as curate
 from curation.gate import failing
@@ -132,7 +132,7 @@ def test_a_row_that_a_person_excused_stays() -> None:
 
 
 def test_a_waiver_of_a_warning_keeps_no_row_that_a_critical_check_refuses() -> None:
-    door = Door(read_settings(Contract, CONTRACT), Waivers())
+    door = RowGate(read_settings(Contract, CONTRACT), Waivers())
     assert door.names("leak", "contaminated") == {
         "no training row asks what an eval item asks",
         "no training row asks what the general suite asks",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from curation.curate import Curated, curate, seen_items
 from curation.curation_settings import CurateParams, lot
-from curation.splitting.accepted_rows import REPEATED, SEEN, SURPLUS, place
+from curation.splitting.accepted_rows import REPEATED, SEEN, SURPLUS, place_batches
 from curation.splitting.eval_sets import Changes, Extension, Rotation
 from curation.splitting.lots import side
 from project.errors import InputError
@@ -185,15 +185,15 @@ SMALL = [
 @settings(deadline=None)
 @given(BATCHES, st.integers(0, 5))
 def test_what_is_accepted_later_moves_nothing(batches: list[list[Row]], kept: int) -> None:
-    first = place(SMALL, batches[:kept], PARAMS)
-    assert place(SMALL, batches, PARAMS)[: len(first)] == first
+    first = place_batches(SMALL, batches[:kept], PARAMS)
+    assert place_batches(SMALL, batches, PARAMS)[: len(first)] == first
 
 
 @settings(deadline=None)
 @given(BATCHES)
 def test_no_family_is_in_two_parts(batches: list[list[Row]]) -> None:
     parts: dict[str, set[Split]] = {row.group: {part} for row, part in SMALL}
-    for one in place(SMALL, batches, PARAMS):
+    for one in place_batches(SMALL, batches, PARAMS):
         if one.part:
             parts.setdefault(one.row.group, set()).add(one.part)
     assert all(len(found) == 1 for found in parts.values())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.sources.exports.agreement import agreement, krippendorff_alpha
-from curation.sources.exports.shown import Judgement
+from curation.sources.exports.shown import TaskJudgement
+from curation.sources.exports.task_agreement import agreement, krippendorff_alpha
 from tests.curation.exports_read import EXAMPLES, agreed
 
 JUDGED = {"prompt": "question", "completion": "answer"}
@@ -16,8 +16,8 @@ PAIRS = {"prompt": "question", "answers": {"A": "one", "B": "two"}}
 
 def said(
     verdict: str | None, annotator: str | None = "ann", asked: str = "q", written: bool = False
-) -> Judgement:
-    return Judgement("a.json", 1, "7", asked, annotator, verdict, written=written)
+) -> TaskJudgement:
+    return TaskJudgement("a.json", 1, "7", asked, annotator, verdict, written=written)
 
 
 def test_alpha_is_that_of_the_published_example() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.sources.chats.chat_markers import HEADINGS, SPEAKERS
 from curation.sources.chats.chat_shapes import conversation
+from curation.sources.chats.marked_turns import HEADINGS, SPEAKERS
 from curation.sources.chats.turns import pairs
 from project.records.data import Message
 

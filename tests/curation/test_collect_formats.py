@@ -99,13 +99,15 @@ def test_pairs_and_rated_answers_are_kept_apart_from_rows() -> None:
     assert [row.prompt_text for row in found.rows.values()] == ["one?"]
     kinds = [type(one) for one in found.preferences.values()]
     assert kinds == [PreferencePair, RatedAnswer, RatedAnswer]
-    assert "1 rows, 1 preference pair, 2 rated answers of 4 records" in collect.said_of(found)
+    assert "1 rows, 1 preference pair, 2 rated answers of 4 records" in collect.collected_line(
+        found
+    )
 
 
 def test_what_the_stage_says_adds_up_to_the_records() -> None:
     lines = ({"prompt": "one?", "completion": "1"},) * 3
     found = collected(source(write("more.jsonl", *lines)))
-    assert "1 rows of 4 records, 3 repeats" in collect.said_of(found)
+    assert "1 rows of 4 records, 3 repeats" in collect.collected_line(found)
 
 
 def test_exports_of_annotation_tools_are_sources() -> None:

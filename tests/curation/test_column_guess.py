@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import Guess, Wanted
+from curation.sources.columns.choices import Guess, NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_name import read_name, read_names
 from curation.sources.columns.column_profile import asks, kind_of
@@ -21,7 +21,7 @@ T = Texts(seed=1)
 
 
 def guessed(rows: Table, **wanted: Any) -> Guess:
-    return guess([rows], Wanted(**wanted))
+    return guess([rows], NamedColumns(**wanted))
 
 
 def refused(rows: Table, **wanted: Any) -> str:
@@ -499,7 +499,7 @@ def test_several_tables_are_read_by_the_names_of_the_first() -> None:
     second = named(
         {"page": T.links(), "ticket_question": T.questions(), "ANSWER ": T.sentences()}, "b.csv"
     )
-    found = guess([first, second], Wanted())
+    found = guess([first, second], NamedColumns())
     assert found.columns == Columns(prompt="Ticket Question", completion="Answer")
     assert str(found.taken["page"]) == "not read: a.csv lacks it"
 
@@ -507,9 +507,9 @@ def test_several_tables_are_read_by_the_names_of_the_first() -> None:
 def test_a_table_that_lacks_the_columns_of_the_first_is_named() -> None:
     first, second = pair(), named({"question": T.questions(), "note": T.dates()}, "b.csv")
     with pytest.raises(InputError, match=r"^b\.csv: answer: no such column; the columns are"):
-        guess([first, second], Wanted())
+        guess([first, second], NamedColumns())
     with pytest.raises(InputError, match=r"^b\.csv: answer: no such column"):
-        guess([first, second], Wanted(completion="answer"))
+        guess([first, second], NamedColumns(completion="answer"))
 
 
 def test_two_columns_that_differ_in_case_alone_are_two() -> None:
@@ -539,7 +539,7 @@ def test_where_every_name_is_a_sentence_there_is_no_header() -> None:
 
 def test_a_table_without_rows_is_refused() -> None:
     with pytest.raises(InputError, match=r"^empty\.csv: has no rows"):
-        guess([Table(Path("empty.csv"), "csv", ("question", "answer"), ())], Wanted())
+        guess([Table(Path("empty.csv"), "csv", ("question", "answer"), ())], NamedColumns())
 
 
 def test_a_mostly_empty_input_is_a_part_of_the_prompt() -> None:

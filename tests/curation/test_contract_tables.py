@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from curation.checks.contract import Arguments, Contract, Expectation, check, limit
+from curation.checks.contract_tables import Tables, tables_of
 from curation.checks.dataset_measures import effective, vendi, word_shift
 from curation.checks.embeddings import sample
 from curation.checks.explained import explained
-from curation.checks.row_columns import ALONE, Compared
-from curation.checks.tables import Tables, tables_of
+from curation.checks.row_columns import ALONE, CheckReferences
 from curation.faults.every_fault import FAULTS
 from curation.validate import reference_texts
 from project.errors import InputError
@@ -89,7 +89,7 @@ def test_what_an_embedder_saw_is_said_to_be_of_a_sample() -> None:
         made = np.random.default_rng(0).normal(size=(len(texts), 8)).astype(np.float32)
         return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True))
 
-    compared = Compared(embed=embed, embedded_rows=40)
+    compared = CheckReferences(embed=embed, embedded_rows=40)
     found = outcome(tables_of({Split.TRAIN: rows(90)}, compared))["rows are about the task"]
     assert found.observed.endswith("on a sample of 40 of 90 rows")
     assert " of 40 rows fail" in found.observed
@@ -127,7 +127,7 @@ def test_other_words_are_a_shift_and_other_rows_of_the_same_kind_are_none() -> N
 
 def test_the_last_version_is_what_the_words_are_held_against() -> None:
     last = [made_words(f"last{i}") for i in range(60)]
-    found = outcome(tables_of({Split.TRAIN: rows(60)}, Compared(reference=last)))
+    found = outcome(tables_of({Split.TRAIN: rows(60)}, CheckReferences(reference=last)))
     assert "shift is" in found["the rows' words are those of the last version"].observed
 
 

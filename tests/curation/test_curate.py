@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from curation.cleaning.sifting import clean, corrected, unrepeated
-from curation.curate import curate, said_of_group
+from curation.curate import curate, large_group_lines
 from curation.curation_settings import CurateParams, lot
 from curation.kin.kinship import family_names
 from curation.splitting.eval_sets import Rotation
@@ -145,9 +145,9 @@ def test_a_group_of_more_than_a_fifth_of_the_rows_is_told_whatever_is_rehearsed(
     ]
     params = CurateParams(train_only=("rehearsal.jsonl",))
     made = curate([*many(70), *alike, *rehearsed], {}, params)
-    (said,) = said_of_group(made, params.train_only)
+    (said,) = large_group_lines(made, params.train_only)
     assert said.startswith("30 of 100 rows share a prompt, an answer or a group")
-    assert list(said_of_group(curate(many(100), {}, params), ())) == []
+    assert list(large_group_lines(curate(many(100), {}, params), ())) == []
 
 
 def test_a_chain_of_kin_is_cut_into_small_families_and_who_asks_alike_stays_together() -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from curation.account import account_of
 from curation.checks.contract import Contract, check
-from curation.checks.row_columns import Compared
+from curation.checks.contract_tables import tables_of
+from curation.checks.row_columns import CheckReferences
 from curation.checks.suite_prompts import suite_prompts
-from curation.checks.tables import tables_of
 from curation.cleaning.sifting import clean, faulty, with_personal_data
 from curation.curate import Curated
 from curation.kin.kinship import asking_alike
@@ -123,7 +123,7 @@ def critical() -> Contract:
 
 def shut_by(parts: Parts) -> set[str]:
     """The critical checks that fail."""
-    held = Compared(suites=suites())
+    held = CheckReferences(suites=suites())
     return {one.name for one in check(tables_of(parts, held), critical()) if not one.passed}
 
 

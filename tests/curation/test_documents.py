@@ -7,7 +7,7 @@ import docx
 import pypdf
 import pytest
 
-from curation.sources.documents.passages import LONGEST, Block, passages
+from curation.sources.documents.passages import LONGEST, TextBlock, passages
 from curation.sources.documents.read_documents import read_documents
 from project.errors import InputError
 from project.records.data import Document
@@ -46,7 +46,7 @@ def write(name: str, text: str, encoding: str = "utf-8") -> str:
 
 
 def test_a_long_text_is_cut_between_paragraphs() -> None:
-    blocks = [Block(f"{i} {PARAGRAPH}", i) for i in range(1, 101)]
+    blocks = [TextBlock(f"{i} {PARAGRAPH}", i) for i in range(1, 101)]
     cut = list(passages(blocks))
     assert all(len(one.text) <= LONGEST for one in cut)
     assert "\n\n".join(one.text for one in cut) == "\n\n".join(one.text for one in blocks)
@@ -54,19 +54,19 @@ def test_a_long_text_is_cut_between_paragraphs() -> None:
 
 
 def test_a_paragraph_that_is_too_long_is_cut_at_the_end_of_a_sentence() -> None:
-    cut = list(passages([Block(" ".join([PARAGRAPH] * 200))]))
+    cut = list(passages([TextBlock(" ".join([PARAGRAPH] * 200))]))
     assert all(one.text.endswith(".") for one in cut)
     assert " ".join(one.text for one in cut) == " ".join([PARAGRAPH] * 200)
 
 
 def test_a_word_without_an_end_is_cut_too() -> None:
-    cut = list(passages([Block("x" * 10 * LONGEST)]))
+    cut = list(passages([TextBlock("x" * 10 * LONGEST)]))
     assert [len(one.text) for one in cut] == [LONGEST] * 10
 
 
 def test_headings_stand_above_the_passages_of_their_section() -> None:
-    bonds = [Block("Money", level=1), Block("Bonds", level=2), *[Block(PARAGRAPH)] * 80]
-    shares = [Block("Shares", level=2), Block(PARAGRAPH)]
+    bonds = [TextBlock("Money", level=1), TextBlock("Bonds", level=2), *[TextBlock(PARAGRAPH)] * 80]
+    shares = [TextBlock("Shares", level=2), TextBlock(PARAGRAPH)]
     first, second, last = (one.text.split("\n\n")[:3] for one in passages([*bonds, *shares]))
     assert first == ["Money", "Bonds", PARAGRAPH]
     assert second == ["Money > Bonds", PARAGRAPH, PARAGRAPH]
@@ -74,7 +74,7 @@ def test_headings_stand_above_the_passages_of_their_section() -> None:
 
 
 def test_headings_alone_are_no_passage() -> None:
-    assert list(passages([Block("Money", level=1), Block("Bonds", level=2)])) == []
+    assert list(passages([TextBlock("Money", level=1), TextBlock("Bonds", level=2)])) == []
 
 
 # --- text and Markdown --------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from curation.sources.columns.choices import Wanted
+from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.format_guess import guess_format
 from curation.sources.table_rows import rows_of_table
@@ -160,7 +160,7 @@ def found_in(path: Path) -> Pairs:
     """As `init` reads a file: its form, its columns, its rows."""
     assert guess_format(path) == "table"
     tables = read_tables(path)
-    columns = guess(tables, Wanted()).columns
+    columns = guess(tables, NamedColumns()).columns
     reads = [read for table in tables for read in rows_of_table(table, columns)]
     return [(row.prompt_text, row.completion_text) for row in map(made, reads)]
 
@@ -254,7 +254,7 @@ def test_a_field_of_an_object_can_be_named(name: str) -> None:
     ]
     Path("faq.jsonl").write_text("\n".join(lines))
     (table,) = read_tables(Path("faq.jsonl"))
-    columns = guess([table], Wanted(prompt=("prompt",), completion=name)).columns
+    columns = guess([table], NamedColumns(prompt=("prompt",), completion=name)).columns
     (first, *_) = rows_of_table(table, columns)
     assert made(first).completion_text == ("That is 0." if "." in name else json.dumps(answers[0]))
 
@@ -263,4 +263,6 @@ def test_classes_are_not_taken_for_answers_that_lie_in_objects() -> None:
     qas = [{"question": f"Why {i}?", "answers": [{"text": f"So {i}."}]} for i in range(30)]
     groups = [{"category": "ab"[i % 2], "context": "", "qas": [one]} for i, one in enumerate(qas)]
     Path("squad.json").write_text(json.dumps({"data": groups}))
-    assert guess(read_tables(Path("squad.json")), Wanted()).columns.completion == "answers.text"
+    assert (
+        guess(read_tables(Path("squad.json")), NamedColumns()).columns.completion == "answers.text"
+    )

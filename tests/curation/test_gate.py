@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from curation.checks.contract import Contract, check
+from curation.checks.contract_tables import tables_of
 from curation.checks.row_columns import ALONE
-from curation.checks.tables import tables_of
 from curation.faults.private_data import personal_data
 from curation.validate import main as validate
 from project.contacts import NO_CONTACTS

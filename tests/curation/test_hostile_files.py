@@ -19,7 +19,7 @@ from curation.curation_settings import Columns
 from curation.sources.documents.read_documents import read_documents
 from curation.sources.row_formats import numbered_rows
 from curation.sources.table_rows import rows_of_table
-from curation.sources.tables import file_bytes
+from curation.sources.tables import unpacked_file
 from curation.sources.tables.read_table import read_table, read_tables
 from project.errors import InputError
 from project.records.data import Row
@@ -138,7 +138,7 @@ def test_a_list_of_records_may_be_one_long_line() -> None:
 def test_a_packed_file_that_inflates_without_end_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(file_bytes, "LARGEST", 8 * MIB)
+    monkeypatch.setattr(unpacked_file, "LARGEST", 8 * MIB)
     path = write("a.jsonl.gz", gzip.compress(bytes(64 * MIB)))
     with pytest.raises(InputError, match="unpacks to more than 8 MiB"):
         read_pairs(path)
@@ -416,7 +416,7 @@ def workbook(*rows: Sequence[object]) -> Path:
 def test_an_archive_that_nobody_should_unpack_is_refused(
     parts: dict[str, bytes], complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_bytes, "LARGEST", 8 * MIB)
+    monkeypatch.setattr(unpacked_file, "LARGEST", 8 * MIB)
     path = archive("a.zip", parts)
     assert path.stat().st_size < MIB
     with pytest.raises(InputError, match=complaint):

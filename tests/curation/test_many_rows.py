@@ -6,7 +6,7 @@ import pytest
 
 from curation import many_rows
 from curation.faults.every_fault import FAULTS, find_all
-from curation.faults.looks import Hints, Look, near
+from curation.faults.suspect_words import Hints, SuspectWords, near
 from curation.many_rows import of_many
 from project.records.data import Row
 
@@ -40,7 +40,7 @@ def test_all_faults_together_are_those_that_each_finder_finds() -> None:
 
 
 def test_a_look_finds_the_words_that_tell_it_something() -> None:
-    look = Look("cook", odd=lambda word: word.endswith("!"))
+    look = SuspectWords("cook", odd=lambda word: word.endswith("!"))
     assert set(look.at("A cookie, some COOKS and a friend! Friends")) == {
         "cookie",
         "cooks",

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from curation.checks.embeddings import Embedder
+from curation.checks.contract_tables import tables_of
+from curation.checks.embeddings import RowEmbedder
 from curation.checks.meaning import SAME_QUESTION
 from curation.checks.repeats import NONE
-from curation.checks.row_columns import Compared, feature_table
-from curation.checks.tables import tables_of
+from curation.checks.row_columns import CheckReferences, feature_table
 from curation.kin.text_forms import told_apart
 from curation.sources.python_api import read_package
 from project.model_pins import ModelChoice, locate
@@ -32,15 +32,15 @@ def row(prompt: str, completion: str) -> Row:
 
 
 @cache
-def embedder() -> Embedder:
-    return Embedder(locate(ModelChoice(), "embedder"))
+def embedder() -> RowEmbedder:
+    return RowEmbedder(locate(ModelChoice(), "embedder"))
 
 
 def flagged(column: str, *more: Row, evals: tuple[str, ...] = ()) -> set[str]:
     """The prompts whose rows are told, beside a hundred questions of a bank's customers."""
     rows = [*(row(*pair) for pair in Bank().pairs(100)), *more]
     embed = embedder()
-    table = feature_table({Split.TRAIN: rows}, compared=Compared(embed=embed, evals=evals))
+    table = feature_table({Split.TRAIN: rows}, compared=CheckReferences(embed=embed, evals=evals))
     told = table[column].notna() & (table[column] != NONE)
     return set(table.loc[told, "prompt"])
 
@@ -83,7 +83,7 @@ def test_a_row_about_something_else_is_off_the_topic() -> None:
 def test_most_rows_must_be_about_the_task_that_is_told(told: dict[str, Any]) -> None:
     bank = [row(*pair) for pair in Bank(1).pairs(100)]
     gold = [(one.prompt_text, one.completion_text) for one in bank[: told.get("gold", 0)]]
-    compared = Compared(embed=embedder(), gold=gold, task=told.get("task"))
+    compared = CheckReferences(embed=embedder(), gold=gold, task=told.get("task"))
     ours, theirs = (
         tables_of({Split.TRAIN: rows}, compared)
         for rows in (bank[40:], list(islice(read_package("numpy"), 60)))
@@ -100,7 +100,7 @@ def test_rows_that_are_rehearsed_are_not_asked_to_be_about_the_task() -> None:
     bank = [row(*pair) for pair in Bank(1).pairs(90)]
     other = [one.model_copy(update={"source": "general"}) for one in read_package("numpy")][:90]
     gold = [(one.prompt_text, one.completion_text) for one in bank[:40]]
-    compared = Compared(embed=embedder(), gold=gold, aside=("general",))
+    compared = CheckReferences(embed=embedder(), gold=gold, aside=("general",))
     found = tables_of({Split.TRAIN: [*bank[40:], *other]}, compared)
     assert found.dataset["gold_share"].item() > 0.9
     assert (found.rows["off_topic"] == NONE).all()
@@ -108,13 +108,13 @@ def test_rows_that_are_rehearsed_are_not_asked_to_be_about_the_task() -> None:
 
 def test_a_task_in_another_language_than_the_rows_is_not_measured() -> None:
     rows = [row(f"Wie hoch ist die Gebühr für das Konto {i}?", f"Es sind {i} Euro.") for i in "abc"]
-    compared = Compared(embed=embedder(), task="answers to questions of a bank's customers")
+    compared = CheckReferences(embed=embedder(), task="answers to questions of a bank's customers")
     assert tables_of({Split.TRAIN: rows}, compared).dataset["task_share"].isna().all()
 
 
 def answers_fit(pairs: Iterable[tuple[str, str]]) -> float:
     rows = [row(*pair) for pair in pairs]
-    compared = Compared(embed=embedder())
+    compared = CheckReferences(embed=embedder())
     return float(tables_of({Split.TRAIN: rows}, compared).dataset["answer_fit"].item())
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from curation.selection.row_quality import AnswerLoss, qualities, taken_in_order
 from curation.selection.selected_rows import NOT_SELECTED, UNRANKED, selected, unselected
-from curation.selection.selection_file import Quality, RankedRow, Selection, SelectionHead
+from curation.selection.selection_file import RankedRow, RowQuality, Selection, SelectionHead
 from project.errors import InputError
 from project.records.data import Row
 from tests.conftest import NUMERICS
@@ -25,7 +25,7 @@ def row(name: str, source: str = "faq.csv") -> Row:
 
 
 def selection(*names: str, others: tuple[str, ...] = ()) -> Selection:
-    parts = Quality(ifd=0.5, learnable=0.5, length=1, faultless=1)
+    parts = RowQuality(ifd=0.5, learnable=0.5, length=1, faultless=1)
     ranks = [*((name, n) for n, name in enumerate(names, start=1)), *((o, None) for o in others)]
     rows = [RankedRow(id=name, rank=rank, quality=0.5, parts=parts) for name, rank in ranks]
     head = SelectionHead(

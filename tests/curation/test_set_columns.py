@@ -17,7 +17,7 @@ from curation.checks.repeats import (
     odd_lengths,
     repeats,
 )
-from curation.kin.kinship import holding_long_parts
+from curation.kin.kinship import long_part_containment
 from curation.kin.text_forms import key, told_apart
 from project.records.data import Message, Row, Split
 from tests.curation.test_gate import made_words
@@ -160,8 +160,8 @@ def test_items_themselves_do_not_leak() -> None:
 def test_functions_that_share_their_parameters_are_told_apart_by_their_names() -> None:
     signature = "what does numpy.{}(a, axis=None, dtype=None, out=None, keepdims=False) do"
     others = [signature.format("nansum")]
-    assert holding_long_parts([signature.format("amin")], others) == []
-    assert holding_long_parts([f"Tell me now, {signature.format('nansum')}"], others) == [(0, 0)]
+    assert long_part_containment([signature.format("amin")], others) == []
+    assert long_part_containment([f"Tell me now, {signature.format('nansum')}"], others) == [(0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from curation.synthesis.proposals import (
     PERSONAL,
     REPEATED,
     UNREADABLE,
-    Pair,
     Proposal,
+    QuestionAnswer,
     Sifted,
     fixed,
     pair_in,
@@ -110,18 +110,26 @@ def test_a_text_is_what_is_left_without_label_quotes_and_fence(
 @pytest.mark.parametrize(
     ("reply", "pair"),
     [
-        ("Question: Why?\nAnswer: So.", Pair("Why?", "So.")),
-        ("Sure!\n\n**Question:** Why?\n\n**Answer:** So.\nAnd so.", Pair("Why?", "So.\nAnd so.")),
-        ("question 1: Why?\nanswer 1: So.\nQuestion 2: How?\nAnswer 2: No.", Pair("Why?", "So.")),
-        ("Question: Why?\nQuestion: How?\nAnswer: So.", Pair("How?", "So.")),
-        ('Question: "Why?"\nAnswer: "So."', Pair("Why?", "So.")),
+        ("Question: Why?\nAnswer: So.", QuestionAnswer("Why?", "So.")),
+        (
+            "Sure!\n\n**Question:** Why?\n\n**Answer:** So.\nAnd so.",
+            QuestionAnswer("Why?", "So.\nAnd so."),
+        ),
+        (
+            "question 1: Why?\nanswer 1: So.\nQuestion 2: How?\nAnswer 2: No.",
+            QuestionAnswer("Why?", "So."),
+        ),
+        ("Question: Why?\nQuestion: How?\nAnswer: So.", QuestionAnswer("How?", "So.")),
+        ('Question: "Why?"\nAnswer: "So."', QuestionAnswer("Why?", "So.")),
         ("Question: Why?", None),
         ("Question: Why?\nAnswer:", None),
         ("Answer: So.\nQuestion: Why?", None),
         ("I cannot help with that.", None),
     ],
 )
-def test_a_pair_is_the_first_question_with_its_answer(reply: str, pair: Pair | None) -> None:
+def test_a_pair_is_the_first_question_with_its_answer(
+    reply: str, pair: QuestionAnswer | None
+) -> None:
     assert pair_in(reply) == pair
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from curation.sources.columns.choices import Wanted
+from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.tables.read_table import read_tables
 from project.errors import InputError
@@ -67,7 +67,7 @@ def test_rasas_questions_are_answered_out_of_all_files_of_a_folder() -> None:
         {"question": "fees of the premium account please", **fees},
         {"question": "I lost my card in Bonn", "intent": "card_lost", "answer": lost},
     ]
-    columns = guess(read_tables(Path("data")), Wanted()).columns
+    columns = guess(read_tables(Path("data")), NamedColumns()).columns
     assert (columns.prompt, columns.completion) == (("question",), "answer")
 
 
@@ -89,7 +89,7 @@ def test_chatterbots_turns_are_conversations_and_their_words_stay_words() -> Non
         ["What is a bond?", "A loan that can be traded."],
         ["Yes or no?", "no", "Sure?", "yes"],
     ]
-    assert guess([table], Wanted()).columns.messages == "messages"
+    assert guess([table], NamedColumns()).columns.messages == "messages"
 
 
 @pytest.mark.parametrize(

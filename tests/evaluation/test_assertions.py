@@ -17,7 +17,7 @@ from evaluation.score import directions, eval_set_of
 from evaluation.scoring.built_in import named_files
 from evaluation.scoring.scorers import Scores, load_scorers, refuse_broken_assertions, score
 from project.errors import InputError
-from project.records.assertions import Assertion, Dialect, Matches
+from project.records.assertion_kinds import Assertion, Dialect, Matches
 from project.records.data import Row
 from project.settings import load
 from project.text_language import LANGUAGES, detector

@@ -15,10 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.preference.ballots.agreement import cohen_kappa, fleiss_kappa, jackknife_error
 from evaluation.preference.ballots.ballot_count import count
 from evaluation.preference.ballots.ballot_files import majorities, preferences, read_ballots
-from evaluation.preference.ballots.bradley_terry import POINTS, Rating, rate
+from evaluation.preference.ballots.bradley_terry import POINTS, VersionStrength, rate
+from evaluation.preference.ballots.reviewer_agreement import (
+    cohen_kappa,
+    fleiss_kappa,
+    jackknife_error,
+)
 from incumbent.cli import main
 from project.errors import InputError
 from project.records.ballots import Ballot
@@ -60,7 +64,7 @@ def swapped(ballot: Ballot) -> Ballot:
     return ballot.model_copy(update=sides)
 
 
-def by_version(ratings: Sequence[Rating]) -> dict[str, float]:
+def by_version(ratings: Sequence[VersionStrength]) -> dict[str, float]:
     return {rating.version: rating.rating for rating in ratings}
 
 

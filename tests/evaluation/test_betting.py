@@ -5,8 +5,8 @@ import pytest
 
 from evaluation.decision.betting import log_capital_above, log_capital_of, smallest
 from evaluation.preference.ballots.anytime import confidence_sequence, e_value
-from serving.experiments.differences import at_random
-from serving.experiments.judging import bounds, log_capital
+from serving.experiments.arm_differences import at_random
+from serving.experiments.experiment_judging import bounds, log_capital
 
 JUDGE, CHANCES = [0.9, 0.2, 0.6, 0.5], [0.4, 0.3, 0.2, 0.1]
 VOTES = [(i % 4, float(i % 3 != 0)) for i in range(12)]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks.rare_losses import alpha_of, level_of_bets, level_of_t, values_of
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import Case, p_loss, reach
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.decision.statistics import LEVELS, bounds, paired, sure_bounds
 from project.records.evidence import SureBounds, Verdict
 from project.records.scores import ItemScore, ScoreTable

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from evaluation.preference.calibration import (
+from evaluation.preference.judge_calibration import (
     calibrate,
     calibrate_reviewers,
     comparison_of,
 )
-from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from project.errors import InputError
 from project.records.ballots import Ballot
 from project.records.calibration import Calibration
@@ -27,10 +27,10 @@ class Opinion:
         self.worth = worth
         self.first = first
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
         return [self.judge(comparison) for comparison in comparisons]
 
-    def judge(self, comparison: Comparison) -> Judgement:
+    def judge(self, comparison: AnswerPair) -> Judgement:
         a, b = self.worth(comparison.champion), self.worth(comparison.challenger)
         if a is None or b is None:
             return Judgement(win_probability=None)
@@ -102,7 +102,7 @@ def test_both_sides_are_right_about_as_often_in_the_same_way_in_every_run() -> N
 
 def test_a_judge_that_always_takes_one_side_agrees_by_chance_only() -> None:
     class Loyal(Opinion):
-        def judge(self, comparison: Comparison) -> Judgement:
+        def judge(self, comparison: AnswerPair) -> Judgement:
             return Judgement(win_probability=0.0)
 
     found = calibrate(Loyal(exclamations), pairs(200))

@@ -10,7 +10,7 @@ from curation.checks.suite_prompts import suite_prompts
 from evaluation.decision.policy import Policy
 from evaluation.decision.suite_guards import weigh_suite
 from evaluation.generation.answers import Answer
-from evaluation.suites.consistency import Consistency, Question, read_questions, score
+from evaluation.suites.consistency import Consistency, PhrasedQuestion, read_questions, score
 from evaluation.suites.every_suite import suites_on
 from project.errors import InputError
 from project.model_pins import ModelChoice, pin
@@ -19,12 +19,12 @@ from project.records.scores import ItemScore
 from project.settings import load
 from project.unicode_words import words
 
-FEE = Question(
+FEE = PhrasedQuestion(
     id="fee",
     phrasings=("What does the card cost?", "Yearly fee of the card?", "Card fee?"),
     expected=("30 euros", "€30"),
 )
-LOST = Question(id="lost", phrasings=("I lost my card.", "My card is gone, what now?"))
+LOST = PhrasedQuestion(id="lost", phrasings=("I lost my card.", "My card is gone, what now?"))
 QUESTIONS = [FEE, LOST]
 BLOCK = ["Block it in the app at once.", "At once block it in the app."]
 

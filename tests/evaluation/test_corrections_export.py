@@ -5,14 +5,14 @@ from pathlib import Path
 
 from curation.sources.row_formats import read_rows
 from evaluation.report.kept_report import bad, correction, negative
-from evaluation.report.report_data import Example
+from evaluation.report.report_data import AnswerExample
 from project.records.data import Row
 from project.records.record import write_records
 from project.records.scores import ItemScore
 
 
-def example(name: str, champion: float, challenger: float) -> Example:
-    return Example(
+def example(name: str, champion: float, challenger: float) -> AnswerExample:
+    return AnswerExample(
         row=Row.of(f"what is {name}?", f"{name} is right", group=name, source="test", topic="t"),
         champion=f"{name} by the champion",
         challenger=f"{name} by the challenger",
@@ -30,7 +30,7 @@ SEVERAL = [
 ]
 
 
-def names(found: list[tuple[str, Example]]) -> list[tuple[str, str]]:
+def names(found: list[tuple[str, AnswerExample]]) -> list[tuple[str, str]]:
     return [(why, found_example.row.group) for why, found_example in found]
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
+from evaluation.decision.score_evidence import weigh
 from project.errors import InputError
 from project.records.calibration import Calibration
 from project.records.evidence import Verdict

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.metric_evidence import HALVES
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.decision.statistics import Array, bounds, paired
 from evaluation.decision.ways_out import Prospect, more_items
 from project.records.evidence import MetricEvidence, Verdict

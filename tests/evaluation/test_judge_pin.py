@@ -9,10 +9,10 @@ import yaml
 
 from evaluation import score
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
-from evaluation.preference.calibration import calibrate
-from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.judge import judging_model
 from evaluation.preference.judge.llm_judge import LlmJudge, judge_lines, verdict_alone
+from evaluation.preference.judge_calibration import calibrate
+from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from project import paths
 from project.errors import IncumbentError
 from project.records.adapters import Contestant, Opponent
@@ -23,7 +23,7 @@ from tests.incumbent.setting_effects.scoring_effects import lay_out_contestants
 from tests.judge_server import Asked, Behaviour, Reply, judge_server
 
 PAIRS = [PreferencePair(prompt="?", chosen=f"good! {i}", rejected=f"bad {i}") for i in range(10)]
-ONE = [Comparison(item="i", prompt="?", champion="a", challenger="b!")]
+ONE = [AnswerPair(item="i", prompt="?", champion="a", challenger="b!")]
 
 
 def fair(asked: Asked) -> str:

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
-from evaluation.preference.calibration import calibrate
-from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.judge.llm_judge import LlmJudge, question, verdict
+from evaluation.preference.judge_calibration import calibrate
+from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.preferences import PreferencePair
@@ -38,8 +38,8 @@ def likes_the_first(asked: Asked) -> Reply:
     return Reply("VERDICT: A")
 
 
-def comparison(champion: str, challenger: str, prompt: str = "How are you?") -> Comparison:
-    return Comparison(item="i", prompt=prompt, champion=champion, challenger=challenger)
+def comparison(champion: str, challenger: str, prompt: str = "How are you?") -> AnswerPair:
+    return AnswerPair(item="i", prompt=prompt, champion=champion, challenger=challenger)
 
 
 class Pauses(list[float]):
@@ -55,7 +55,7 @@ def judge(url: str, pauses: Pauses | None = None, **params: Any) -> LlmJudge:
 
 
 def judged(
-    behaviour: Behaviour, comparisons: Sequence[Comparison], **params: Any
+    behaviour: Behaviour, comparisons: Sequence[AnswerPair], **params: Any
 ) -> list[Judgement]:
     with judge_server(behaviour) as server:
         return judge(server.url, **params).prefer(comparisons)

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from evaluation.decision.evidence import measure, sliced, weigh
 from evaluation.decision.metric_evidence import differences, macro_f1
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import decide
+from evaluation.decision.score_evidence import measure, sliced, weigh
 from evaluation.decision.statistics import Array, satterthwaite
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role

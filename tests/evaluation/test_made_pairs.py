@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from evaluation.preference.calibration import calibrate
 from evaluation.preference.exchange_vectors import ExchangeVectors
+from evaluation.preference.judge_calibration import calibrate
 from evaluation.preference.made_pairs import made_pairs
 from evaluation.preference.preference_pairs import MadePair
 from project.records.data import Row

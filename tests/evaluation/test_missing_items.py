@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.metric_evidence import spanned
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.score import inapplicable_of
 from evaluation.scoring.scorers import Scores
 from incumbent.cli import app

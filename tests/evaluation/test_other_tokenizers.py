@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import weigh
 from evaluation.metrics.bits_per_byte import BitsPerByte
 from evaluation.metrics.reference_perplexity import ReferencePerplexity
 from evaluation.score import directions

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.decision.votes_needed import (
-    Standing,
+    VotesSoFar,
     any_time_e_value,
     t_test,
     votes_to_settle,
@@ -21,7 +21,7 @@ from evaluation.preference.ballots.anytime import (
     e_values,
 )
 from evaluation.preference.ballots.drawing import draw_chances, draw_order
-from evaluation.preference.ballots.estimate import Estimate, combined
+from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 from evaluation.preference.ballots.preference_evidence import votes_needed
 
 CHANCES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
@@ -45,7 +45,7 @@ def draws(people: Sequence[float], chances: Sequence[float], count: int, seed: s
     return [(i, people[i]) for i in islice(draw_order(chances, seed), count)]
 
 
-def known(found: Estimate | None) -> Estimate:
+def known(found: PreferenceEstimate | None) -> PreferenceEstimate:
     assert found is not None
     return found
 
@@ -288,20 +288,20 @@ def test_the_any_time_evidence_of_a_mean_is_its_mixture_integral() -> None:
 def test_the_error_at_more_votes_is_foreseen_from_the_error_so_far() -> None:
     judge, people = world(11, items=1000, right=0.85)
 
-    def measured(votes: int) -> Estimate:
+    def measured(votes: int) -> PreferenceEstimate:
         found = [known(combined(judge, sample(people, votes, seed))) for seed in range(40)]
         means = {name: float(np.mean([getattr(e, name) for e in found])) for name in ("se", "sd")}
         return found[0].model_copy(update=means)
 
     now = measured(60)
-    standing = Standing(0.05, se=now.se, sd=now.sd, votes=60, items=1000)
+    standing = VotesSoFar(0.05, se=now.se, sd=now.sd, votes=60, items=1000)
     assert standing.error(200) == pytest.approx(measured(200).se, rel=0.03)
     assert standing.error(1000) == pytest.approx(now.sd / sqrt(1000))
     assert standing.error_alone(250) == pytest.approx(now.sd / sqrt(250))
 
 
 def test_needed_is_the_smallest_number_that_passes() -> None:
-    standing = Standing(0.05, se=0.055, sd=0.49, votes=60, items=1000)
+    standing = VotesSoFar(0.05, se=0.055, sd=0.49, votes=60, items=1000)
     passes = t_test(0.05)
     more, alone = votes_to_settle(standing, 0.05, any_time=False)
     assert more is not None

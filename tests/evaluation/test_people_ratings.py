@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy, refuse_unread_votes
 from evaluation.decision.policy_checks import unqualified
+from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import PreferenceParams
 from project.errors import InputError
 from project.records.ballots import Rating, Rubric

@@ -9,7 +9,7 @@ from evaluation.decision.power import (
     detectable,
     percent,
     rounded,
-    said_of_sealed,
+    sealed_power_line,
 )
 from evaluation.decision.statistics import bounds, items_needed
 from registry.alpha_ledger.spending import alpha_at
@@ -63,21 +63,21 @@ def test_all_metrics_win_at_least_as_often_as_the_bound_says() -> None:
 
 
 def test_the_sentence_says_what_it_rests_on() -> None:
-    said = said_of_sealed(120, 0.03, "rougeL", FIRST, measured=0.16)
+    said = sealed_power_line(120, 0.03, "rougeL", FIRST, measured=0.16)
     assert said == (
         "120 sealed items find +0.03 in rougeL in about 57 % of cases, 290 in about 90 %; they "
         "find +0.04 in about 80 % (a spread of 0.16 between the items' differences is measured "
         "on dev in the last run; look 1, alpha 0.0304)"
     )
-    assumed = said_of_sealed(1000, 0.03, "rougeL", FIRST)
+    assumed = sealed_power_line(1000, 0.03, "rougeL", FIRST)
     assert assumed is not None
     assert "in over 99 % of cases; they find" in assumed
     assert "is assumed" in assumed
 
 
 def test_of_a_metric_whose_spread_nobody_knows_nothing_is_said() -> None:
-    assert said_of_sealed(120, 0.03, "of-their-own", FIRST) is None
-    assert said_of_sealed(120, 0.03, "rougeL", FIRST, measured=0.0) is None
+    assert sealed_power_line(120, 0.03, "of-their-own", FIRST) is None
+    assert sealed_power_line(120, 0.03, "rougeL", FIRST, measured=0.0) is None
 
 
 def test_numbers_are_rounded_as_people_say_them() -> None:

@@ -20,7 +20,7 @@ from evaluation.preference.ballot_preferences import (
     ballot_preferences,
 )
 from evaluation.preference.ballots.ballot_files import answer_digest
-from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from evaluation.preference.judged_pairs import (
     DISPUTED,
     JUDGES_DIFFER,
@@ -298,7 +298,7 @@ class Longer:
 
     source = "a judge of length"
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
         return [
             Judgement(win_probability=len(c.challenger) / (len(c.challenger) + len(c.champion)))
             for c in comparisons

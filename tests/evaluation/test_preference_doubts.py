@@ -76,7 +76,7 @@ def test_a_judge_that_is_blind_to_tuned_answers_is_advisory_and_says_so() -> Non
 
 
 def voted(wins: int, losses: int) -> Evidence:
-    from evaluation.decision.evidence import weigh
+    from evaluation.decision.score_evidence import weigh
 
     items = tuple(
         ItemScore(item=f"i{i}", champion={}, challenger={}, preference=float(i < wins))

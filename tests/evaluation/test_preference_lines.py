@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
-from evaluation.preference.calibration import preference_lines
+from evaluation.decision.score_evidence import weigh
+from evaluation.preference.judge_calibration import preference_lines
 from project.records.calibration import Calibration, Hits
 from tests.evaluation.test_calibration import GOOD
 from tests.evaluation.test_decision import BETTER, table

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.ballot_files import (
     asking_order,
@@ -21,7 +21,7 @@ from evaluation.preference.ballots.registry_ballots import (
     with_cast_votes,
 )
 from evaluation.preference.ballots.votes_decision import with_votes
-from evaluation.preference.comparison import Comparison
+from evaluation.preference.judge_protocol import AnswerPair
 from evaluation.preference.preference_sources import Ballots
 from project.errors import InputError
 from project.records.adapters import AdapterVersion
@@ -111,10 +111,10 @@ def test_the_decision_has_the_bytes_that_the_same_votes_in_a_file_give(look: Ope
     assert evidence.sealed["preference"].n == 10
 
 
-def comparisons(look: OpenLook) -> list[Comparison]:
+def comparisons(look: OpenLook) -> list[AnswerPair]:
     texts = [{p.left: p.left_text, p.right: p.right_text} for p in look.pairs]
     return [
-        Comparison(item=p.item, prompt="?", champion=two["base"], challenger=two[look.label])
+        AnswerPair(item=p.item, prompt="?", champion=two["base"], challenger=two[look.label])
         for p, two in zip(look.pairs, texts, strict=True)
     ]
 

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
-from evaluation.report.report_data import Example, ReportData, differing, read_examples
+from evaluation.report.report_data import AnswerExample, ReportData, differing, read_examples
 from evaluation.report.report_page import histogram, report
 from evaluation.report.right_answers import Cost, costs, saving
 from project.paths import rows_of
@@ -32,7 +32,7 @@ def page(evidence: Evidence, look: int | None, **options: object) -> str:
     return report(evidence, decision, Policy(), material(), sealed=sealed, **options)  # type: ignore[arg-type]
 
 
-def material(*examples: Example) -> ReportData:
+def material(*examples: AnswerExample) -> ReportData:
     return ReportData(opponent=Opponent(), dev=SOME.items, flags=Flags(), examples=examples)
 
 
@@ -76,9 +76,9 @@ def test_the_words_that_differ_are_marked() -> None:
     assert [word for word, only_here in after if only_here] == ["a"]
 
 
-def example() -> Example:
+def example() -> AnswerExample:
     row = Row.of("What does <b>x</b> do?", "It adds.", group="g", source="test")
-    return Example(
+    return AnswerExample(
         row=row,
         champion="It subs.",
         challenger="It adds.",

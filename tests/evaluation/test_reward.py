@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from evaluation import reward
 from evaluation.evaluation_settings import PreferenceParams, RewardParams
-from evaluation.preference.comparison import Comparison
+from evaluation.preference.judge_protocol import AnswerPair
 from evaluation.preference.preference_pairs import (
     allowed,
     given_preferences,
@@ -138,7 +138,7 @@ def test_ballots_need_no_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert Calibration.read(CALIBRATION).accuracy == 1
     assert capsys.readouterr().out == "preference by ballots: 100% of 18 held-out pairs\n"
     judge = judge_of(load(PreferenceParams), REWARD, "base", "new")
-    comparisons = [Comparison(item=i, prompt="", champion="", challenger="") for i in ("i3", "i99")]
+    comparisons = [AnswerPair(item=i, prompt="", champion="", challenger="") for i in ("i3", "i99")]
     assert [judgement.win_probability for judgement in judge.prefer(comparisons)] == [1, None]
 
 
@@ -194,7 +194,7 @@ def test_the_reward_model_learns_from_files_too_but_from_no_exam(
 
 
 TRAINED = [pair(f"How is item {i}?", f"It is good, item {i}.", f"Bad {i}.") for i in range(16)]
-FRESH = [Comparison(item="i", prompt="How is it?", champion="Bad.", challenger="It is good.")]
+FRESH = [AnswerPair(item="i", prompt="How is it?", champion="Bad.", challenger="It is good.")]
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_a_pair_that_is_too_long_is_learnt_from_without_the_beginning_of_its_pro
     params = RewardParams(learning_rate=5e-4, epochs=3)
     train_reward(learnt, embedder, params, "float32", tmp_path / "model")
     asked = [
-        Comparison(item=p.prompt, prompt=p.prompt, champion=p.rejected, challenger=p.chosen)
+        AnswerPair(item=p.prompt, prompt=p.prompt, champion=p.rejected, challenger=p.chosen)
         for p in learnt
     ]
     won = judge_of(PreferenceParams(), tmp_path / "model", "a", "b").prefer(asked)

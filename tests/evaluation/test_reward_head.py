@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from curation.kin.kinship import family_names
-from evaluation.preference.calibration import calibrate, cosine_wins
-from evaluation.preference.comparison import Comparison
+from evaluation.preference.judge_calibration import calibrate, cosine_wins
+from evaluation.preference.judge_protocol import AnswerPair
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, locate
 from project.records.calibration import Calibration
@@ -78,15 +78,15 @@ def test_a_head_knows_content_beats_length_and_is_the_same_again(tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_frozen_head_prefers_what_lies_nearer_to_the_prompt(tmp_path: Path) -> None:
-    from evaluation.preference.comparison import Comparison
     from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
+    from evaluation.preference.judge_protocol import AnswerPair
     from evaluation.preference.learnt_reward import save_frozen
     from evaluation.preference.reward_model import RewardModel
 
     vectors = ExchangeVectors(locate(ModelChoice(), "embedder"))
     save_frozen(vectors, tmp_path / "frozen")
     asked = [
-        Comparison(item=row.id, prompt=row.prompt_text, champion=a, challenger=row.completion_text)
+        AnswerPair(item=row.id, prompt=row.prompt_text, champion=a, challenger=row.completion_text)
         for row, a in zip(service_rows()[:8], ("No idea.", "Ask a bank.") * 4, strict=True)
     ]
     judge = RewardModel(tmp_path / "frozen")
@@ -117,5 +117,5 @@ def test_an_answer_without_a_word_loses_to_one_that_has_some(
 ) -> None:
     from evaluation.preference.reward_model import says_something
 
-    compared = Comparison(item="i", prompt="p", champion=champion, challenger=challenger)
+    compared = AnswerPair(item="i", prompt="p", champion=champion, challenger=challenger)
     assert says_something(compared, 0.3) == expected

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import SIDES, Answer
 from evaluation.preference.judge.judging_model import JudgingModel

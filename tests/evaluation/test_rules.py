@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from evaluation.decision.evidence import weigh
+from evaluation.decision.decision_replay import RULES, Rule, remake
 from evaluation.decision.policy import Policy
-from evaluation.decision.replay import RULES, Rule, remake
 from evaluation.decision.rule import VERSION, rule
+from evaluation.decision.score_evidence import weigh
 from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.records.evidence import Decision, Evidence, Verdict

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import weigh
 from evaluation.decision.statistics import bounds, paired
 from evaluation.evaluation_settings import Decoding
 from evaluation.scoring.score_table import read_score_table

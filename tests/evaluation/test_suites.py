@@ -11,10 +11,10 @@ from scipy import stats
 
 from curation.checks import suite_prompts
 from evaluation.compare import metrics
-from evaluation.decision.evidence import ALL_ITEMS, weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import ALL_ITEMS, weigh
 from evaluation.decision.suite_guards import refuse_unmeasured_suites, weigh_suite
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.report.suite_lines import smallest_loss, suite_lines

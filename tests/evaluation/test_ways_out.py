@@ -2,9 +2,9 @@
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.decision.ways_out import ways_out
 from project.records.scores import ScoreTable
 from tests.evaluation.test_decision import BETTER, EQUAL, Gains, calibration, general, joined, table

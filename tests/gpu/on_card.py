@@ -8,8 +8,8 @@ from project.model_pins import ModelChoice, pin
 from project.records.adapters import Contestant, Numerics
 from project.records.data import Row
 from training.recipe import StepRecord
-from training.steps.run_step import Ground, Run, prepare
-from training.steps.sft_step import sft_lesson, train_sft
+from training.steps.run_step import StepContext, StepRun, prepare
+from training.steps.sft_step import sft_step_data, train_sft
 from training.training_settings import AdapterParams, SftParams
 
 ROWS = [
@@ -19,16 +19,16 @@ ROWS = [
 SFT = SftParams(epochs=2, batch_size=4, learning_rate=1e-3, evaluations=1)
 
 
-def ground_on(card: Card, base: Path, **adapter: Any) -> Ground:
+def ground_on(card: Card, base: Path, **adapter: Any) -> StepContext:
     numerics = Numerics(precision=card.fastest, processor=card.name)
     pinned = pin(ModelChoice(model=str(base)), "base")
-    return Ground(Contestant(base=pinned), numerics, AdapterParams(r=8, **adapter))
+    return StepContext(Contestant(base=pinned), numerics, AdapterParams(r=8, **adapter))
 
 
-def trained(ground: Ground, folder: Path, **settings: Any) -> StepRecord:
+def trained(ground: StepContext, folder: Path, **settings: Any) -> StepRecord:
     return train_sft(ROWS, ROWS[:4], ground, SFT.model_copy(update=settings), folder)
 
 
-def prepared(ground: Ground, **settings: Any) -> Run:
+def prepared(ground: StepContext, **settings: Any) -> StepRun:
     """Ready to be trained."""
-    return prepare(sft_lesson(ROWS, ROWS[:4], SFT.model_copy(update=settings)), ground)
+    return prepare(sft_step_data(ROWS, ROWS[:4], SFT.model_copy(update=settings)), ground)

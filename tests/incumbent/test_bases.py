@@ -17,9 +17,9 @@ from incumbent.searching.base_candidates import (
     refuse_twice,
 )
 from incumbent.searching.base_ranking import (
-    Against,
-    Asked,
+    BaseDifference,
     BaseRanking,
+    BaseScores,
     RankedBase,
     TrainingCost,
     against,
@@ -37,13 +37,13 @@ from tests.incumbent.tiny_project import called, lay_out_project, run
 
 GROUPS = [f"g{i // 2}" for i in range(40)]
 RNG = np.random.default_rng(0)
-GAIN = Against(diff=0.1, low=0.05, high=0.15)
+GAIN = BaseDifference(diff=0.1, low=0.05, high=0.15)
 
 
-def asked(score: float, gain: Against | None = GAIN) -> Asked:
+def asked(score: float, gain: BaseDifference | None = GAIN) -> BaseScores:
     scores = {"rougeL": score, "semantic": 0.5, "bits_per_byte": 2.0}
     differences = dict.fromkeys(scores, gain) if gain else {}
-    return Asked(
+    return BaseScores(
         scores=scores,
         against_first=differences,
         prompt=80.0,
@@ -165,7 +165,7 @@ def test_the_best_is_told_and_that_training_may_change_the_order() -> None:
 
 
 def test_a_base_that_is_not_shown_to_be_better_is_said_to_be_so() -> None:
-    unsure = asked(0.5, Against(diff=0.1, low=-0.1, high=0.3))
+    unsure = asked(0.5, BaseDifference(diff=0.1, low=-0.1, high=0.3))
     said = sentences(ranking(base("a", 0.3), base("b", 0.5).model_copy(update={"bare": unsure})))
     assert "it is not shown to be better than a" in said
 

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from incumbent.verbs.scheduler import check_scheduler
 from monitoring.scheduling.heartbeats import beat, farewell, living
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from project.errors import IncumbentError, InputError
 from registry.reader import RegistryReader
 from tests.conftest import ROOT

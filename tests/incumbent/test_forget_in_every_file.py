@@ -11,7 +11,7 @@ import pytest
 from docx import Document as Docx
 
 from incumbent.erasure.data_files import cut, data_files
-from incumbent.erasure.wanted import Rows, Wanted, text_in
+from incumbent.erasure.erasure_request import ErasureRequest, RowFinder, text_in
 from incumbent.importing.traffic_feedback import was_erased
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
@@ -36,7 +36,7 @@ from tests.incumbent.test_forget import (
 )
 
 __all__ = ["project"]  # the fixture, for every test here too
-HER = Wanted(frozenset(), ("Jürgen Müller",))
+HER = ErasureRequest(frozenset(), ("Jürgen Müller",))
 RECORDS = [{"q": "a", "who": "Jürgen Müller"}, {"q": "b", "who": "Max Muster"}]
 LINES = "\n".join(map(json.dumps, RECORDS)) + "\n"  # with \u00fc
 CSV = "q,who\r\na,Jürgen Müller\r\nb,Max Muster\r\n"
@@ -117,19 +117,19 @@ def test_a_text_is_found_however_it_is_written(data: bytes) -> None:
     ],
 )
 def test_a_person_is_found_and_no_other_one(match: str, text: str, found: bool) -> None:
-    assert Wanted(frozenset(), (match,)).named_in(text) is found
+    assert ErasureRequest(frozenset(), (match,)).named_in(text) is found
 
 
 def test_a_number_is_found_where_a_file_holds_it_as_one() -> None:
-    assert Wanted(frozenset(), ("4711081",)).meant({"customer": 4711081})
+    assert ErasureRequest(frozenset(), ("4711081",)).meant({"customer": 4711081})
 
 
 def test_a_record_with_the_same_short_answer_to_another_question_stays() -> None:
     row = Row.of("How do I add a user?", "Yes.", group="g", source="s")
     turns = [{"role": "user", "content": "Is it open?"}, {"role": "assistant", "content": "Yes."}]
-    assert not Rows([row]).told_in({"messages": turns})
+    assert not RowFinder([row]).told_in({"messages": turns})
     turns[0]["content"] = "How do I  add a user?"
-    assert Rows([row]).told_in({"messages": turns})
+    assert RowFinder([row]).told_in({"messages": turns})
 
 
 def test_rows_without_any_word_are_not_all_alike() -> None:
@@ -314,7 +314,7 @@ def test_records_are_told_apart_in_linear_time() -> None:
     """A twentieth of the rows, all with one answer, would be a hundred million comparisons."""
     rows = [Row.of(f"is it {i}?", "yes", group="g", source="rows.jsonl") for i in range(20_000)]
     write_records(SOURCES / "rows.jsonl", rows)
-    told = Rows(rows)
+    told = RowFinder(rows)
     assert [len(told.told_in(row.model_dump(mode="json"))) for row in rows] == [1] * len(rows)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.preference.ballots.ballot_files import answer_digest
-from evaluation.report.dev_items import Comparison, DevItem, kept_path
+from evaluation.report.dev_items import DevComparison, DevItem, kept_path
 from incumbent.verbs.forget import forget
 from project.files import write_lines
 from project.records.adapters import Opponent
@@ -126,7 +126,7 @@ def test_dev_items_that_were_kept_go_as_whole_files() -> None:
     assert (kept.exists(), other.exists()) == (False, True)
 
 
-COMPARISON = Comparison(version=1, opponent=Opponent(), better={}, gating=("preference",))
+COMPARISON = DevComparison(version=1, opponent=Opponent(), better={}, gating=("preference",))
 
 
 def dev_item(row: Row) -> DevItem:

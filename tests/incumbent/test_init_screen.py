@@ -7,13 +7,13 @@ import pytest
 from rich.console import Console
 
 from curation.curation_settings import Columns, FileSource
-from curation.sources.columns.choices import Wanted
+from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.tables.read_table import read_table
 from incumbent.init import columns_text
-from incumbent.init.columns_text import Said, columns_said, padded, show
+from incumbent.init.columns_text import LabelledLines, column_lines, padded, show
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import files_said, findings_said
+from incumbent.init.findings_text import finding_lines, own_file_lines
 from incumbent.init.own_sources import FileOptions, look_at
 from incumbent.init.task_proposal import is_english, language_notes
 from incumbent.project_files import copy_project
@@ -32,7 +32,7 @@ def looked_at(base: Path) -> Findings:
     return find([source], BaseChoice(model=str(base)), base)
 
 
-def said(paragraphs: list[Said]) -> dict[str, str]:
+def said(paragraphs: list[LabelledLines]) -> dict[str, str]:
     return {label: "\n".join(lines) for label, lines in paragraphs if lines}
 
 
@@ -44,13 +44,13 @@ def bank(word_base: Path) -> Findings:
 
 
 def test_the_numbers_add_up_to_the_records(bank: Findings) -> None:
-    first, *lines = said(list(findings_said(bank)))["records"].splitlines()
+    first, *lines = said(list(finding_lines(bank)))["records"].splitlines()
     counts = [int(line.split()[0]) for line in lines if "rehearsed" not in line]
     assert int(first.split()[0]) == sum(counts) == len(bank.account)
 
 
 def test_conflicts_are_counted_with_what_becomes_of_them(bank: Findings) -> None:
-    told = said(list(findings_said(bank)))["conflicts"]
+    told = said(list(finding_lines(bank)))["conflicts"]
     several = len(bank.conflicts)
     assert several >= 12
     assert told.startswith(f"{several} prompts with several answers, in {sum(bank.conflicts)} rows")
@@ -58,7 +58,7 @@ def test_conflicts_are_counted_with_what_becomes_of_them(bank: Findings) -> None
 
 
 def test_own_contacts_are_named_with_where_to_take_them_out(bank: Findings) -> None:
-    told = said(list(findings_said(bank)))["contacts"]
+    told = said(list(finding_lines(bank)))["contacts"]
     assert HELPLINE in told
     assert "datasets/contracts/waivers.yaml" in told
     assert "curation.curate.personal_data" in told
@@ -83,14 +83,14 @@ def test_of_a_wide_table_the_columns_that_are_not_read_are_put_together() -> Non
     records = [[*pair, *(str(n * i) for n in range(200))] for i, pair in enumerate(pairs)]
     Path("wide.csv").write_text("\n".join(",".join(row) for row in [header, *quoted(records)]))
     table = read_table(Path("wide.csv"))
-    told = said(list(columns_said(guess([table], Wanted()))))
+    told = said(list(column_lines(guess([table], NamedColumns()))))
     assert told["columns"].splitlines() == [
         "question  prompt: by its name and its questions",
         "answer    completion: by its name",
     ]
     assert told["not read"].endswith("metric_3, metric_4 and 195 more")
-    own = look_at([Path("wide.csv")], Wanted(), FileOptions())
-    assert files_said(own).lines == ["wide.csv: csv, 40 records"]
+    own = look_at([Path("wide.csv")], NamedColumns(), FileOptions())
+    assert own_file_lines(own).lines == ["wide.csv: csv, 40 records"]
 
 
 def quoted(records: list[list[str]]) -> list[list[str]]:
@@ -99,7 +99,7 @@ def quoted(records: list[list[str]]) -> list[list[str]]:
 
 # --- the terminal -------------------------------------------------------------------------------
 
-LONG = Said(
+LONG = LabelledLines(
     "note", ["one two three four five six seven eight", "  nine ten eleven twelve thirteen"]
 )
 
@@ -107,7 +107,7 @@ LONG = Said(
 def shown(monkeypatch: pytest.MonkeyPatch, **console: object) -> list[str]:
     made = Console(**console, color_system=None, record=True)  # type: ignore[arg-type]
     monkeypatch.setattr(columns_text, "console", made)
-    show([LONG, Said("empty", [])])
+    show([LONG, LabelledLines("empty", [])])
     return made.export_text().splitlines()
 
 
@@ -168,4 +168,4 @@ def test_what_is_no_table_is_told_with_the_way_in(tmp_path: Path) -> None:
     log = {"id": "1", "at": "2026-01-01T00:00:00Z", "prompt": "a", "response": "b"}
     (tmp_path / "log.jsonl").write_text(json.dumps(log))
     with pytest.raises(InputError, match=r"is a traffic log.*incumbent data import .*log\.jsonl"):
-        init.looked_at([tmp_path / "log.jsonl"], Wanted(), FileOptions())
+        init.looked_at([tmp_path / "log.jsonl"], NamedColumns(), FileOptions())

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from curation import collect, curate, gate, validate
-from curation.sources.columns.choices import Wanted
+from curation.sources.columns.choices import NamedColumns
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import files_said, findings_said, outlook_said
+from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import take_in
 from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
 from incumbent.init.settings_file import Chosen, write_settings
@@ -111,10 +111,10 @@ def table_and_manual() -> list[Path]:
 
 
 def found_in(
-    files: Sequence[Path], base: Path, wanted: Wanted | None = None
+    files: Sequence[Path], base: Path, wanted: NamedColumns | None = None
 ) -> tuple[OwnFiles, Findings]:
     """As `init` does, without git and DVC, in the current folder."""
-    own = look_at(files, wanted or Wanted(), OPTIONS)
+    own = look_at(files, wanted or NamedColumns(), OPTIONS)
     copy_project(Path(), sample=False)
     formats = {file.path: file.format for file in own.files}
     sources = own.sources(take_in(list(formats), formats), OPTIONS)
@@ -175,7 +175,7 @@ def test_pairs_alone_give_rows_of_the_better_answers_and_are_learnt_behind_them(
     word_base: Path,
 ) -> None:
     _, found = found_in(preference_pairs(), word_base)
-    told = [line for said in findings_said(found) for line in said.lines]
+    told = [line for said in finding_lines(found) for line in said.lines]
     run(UNTIL_GATE, word_base)
     kept, learnt = rows(), read_preferences(CURATED_PREFERENCES)
     assert {row.completion_text for row in kept} <= {answer for _, answer in pairs()}
@@ -206,7 +206,7 @@ def test_raw_text_beside_rows_is_read_first_and_what_that_costs_is_said(word_bas
     own, found = found_in(table_and_manual(), word_base)
     assert [path.name for file in own.files for path in file.aside] == ["logo.png"]
     assert not list(Path("datasets/sources").rglob("*.png"))
-    told = [line for said in (*findings_said(found), *outlook_said(found)) for line in said.lines]
+    told = [line for said in (*finding_lines(found), *outlook_lines(found)) for line in said.lines]
     texts = len(found.others.documents)
     assert f"  {texts} passages of raw text, to learn from before the rows" in told
     assert any(
@@ -221,7 +221,7 @@ def test_raw_text_alone_says_what_to_name_beside_it() -> None:
     Path("manual").mkdir()
     Path("manual/a.md").write_text("# Fees\n\nA fee, as we say, is a price.\n")
     with pytest.raises(InputError, match=r'raw text \("Fees A fee.*csv --from manual; if'):
-        look_at([Path("manual")], Wanted(), OPTIONS)
+        look_at([Path("manual")], NamedColumns(), OPTIONS)
 
 
 def test_of_a_folder_with_both_the_raw_text_is_named_with_the_way_in() -> None:
@@ -229,13 +229,15 @@ def test_of_a_folder_with_both_the_raw_text_is_named_with_the_way_in() -> None:
     write_csv(Path("mine/faq.csv"), 40)
     for name in ("README.md", "terms of use.md", "logo.png"):
         Path("mine", name).write_text("# Terms\n\nA text.\n")
-    lines = files_said(look_at([Path("mine")], Wanted(), OPTIONS)).lines
+    lines = own_file_lines(look_at([Path("mine")], NamedColumns(), OPTIONS)).lines
     assert lines[-1] == "  raw text is learnt too where it is named: --from 'mine/terms of use.md'"
 
 
 def test_named_columns_make_a_table_of_pairs(word_base: Path) -> None:
     """Whoever names the columns wants these alone."""
-    own = look_at(preference_pairs(), Wanted(prompt=("prompt",), completion="chosen"), OPTIONS)
+    own = look_at(
+        preference_pairs(), NamedColumns(prompt=("prompt",), completion="chosen"), OPTIONS
+    )
     assert [file.format for file in own.files] == ["table"]
 
 
@@ -248,8 +250,8 @@ def test_an_export_may_need_its_prompt_named_and_keeps_that(word_base: Path) -> 
     tasks = [judged("answer", asked=q, title=q.upper(), told=a) for q, a in pairs()]
     Path("export.json").write_text(json.dumps(tasks))
     with pytest.raises(InputError, match=r"(?s)incumbent data import .*\(in a project: make it"):
-        look_at([Path("export.json")], Wanted(), OPTIONS)
-    _, found = found_in([Path("export.json")], word_base, Wanted(prompt=("asked",)))
+        look_at([Path("export.json")], NamedColumns(), OPTIONS)
+    _, found = found_in([Path("export.json")], word_base, NamedColumns(prompt=("asked",)))
     run((collect,), word_base)
     said = {(row.prompt_text, row.completion_text) for row in Row.read_lines(RAW)}
     assert said >= set(pairs()) and len(found.account) == ROWS

@@ -25,7 +25,7 @@ from incumbent.planning.run_cost import (
     trains,
 )
 from incumbent.planning.run_plan import plan_run
-from incumbent.planning.sealed_set import said_of_sealed_set
+from incumbent.planning.sealed_set import sealed_set_lines
 from incumbent.planning.workload import Workload
 from incumbent.verbs.plan import count
 from project.errors import InputError
@@ -48,7 +48,7 @@ from training.cost.machines import (
     processor_speed,
 )
 from training.cost.memory import DEQUANTIZED_SHARE, Peak, StepWork, trained_weights
-from training.cost.minutes import step_seconds
+from training.cost.step_minutes import step_seconds
 from training.precision import Machine, fingerprint
 
 GB = 10**9
@@ -347,12 +347,12 @@ def test_the_sealed_set_is_spoken_of() -> None:
 
 def test_of_all_gating_metrics_a_lower_bound_is_told_and_of_a_margin_that_it_never_wins() -> None:
     policy = Policy(gating=("rougeL", "semantic"))
-    assert list(said_of_sealed_set(0, policy)) == []
-    *each, together = said_of_sealed_set(500, policy, effect=0.03)
+    assert list(sealed_set_lines(0, policy)) == []
+    *each, together = sealed_set_lines(500, policy, effect=0.03)
     assert len(each) == 2
     assert together == "all of them win, as a promotion needs, in about 93 % of cases at least"
     strict = Policy(gating=("rougeL",), margins={"rougeL": 0.05})
-    (said,) = said_of_sealed_set(900, strict)
+    (said,) = sealed_set_lines(900, strict)
     assert said == "rougeL: such a gain is within the policy's margin, and never wins"
 
 

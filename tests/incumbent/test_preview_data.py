@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from incumbent.cli import app
-from incumbent.previewing.preview_text import shown
+from incumbent.previewing.preview_text import shown_tokens
 from project.errors import InputError
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from training.rows.row_tokens import RowTokens
@@ -172,5 +172,5 @@ def test_a_token_keeps_the_blank_that_it_would_lose_alone() -> None:
         def decode(self, ids: list[int], **_: Any) -> str:
             return "".join(f" {'abc'[i]}" for i in ids)[1:]
 
-    found = shown(RowTokens((0, 1, 2), (False, True, True)), Sentencepiece())
+    found = shown_tokens(RowTokens((0, 1, 2), (False, True, True)), Sentencepiece())
     assert [one.text for one in found] == ["a", " b", " c"]

@@ -18,7 +18,7 @@ from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
 from project.records.events import Deployed, ExperimentOpened
 from project.records.evidence import Verdict
-from registry.deployments import record_deployment
+from registry.deployment_history import record_deployment
 from registry.experiments.experiment_events import open_experiment
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from registry.store import Registry
 from tests.conftest import ROOT
 from tests.evaluation.test_decision import BETTER, EQUAL, table

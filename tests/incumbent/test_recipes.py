@@ -59,7 +59,9 @@ def test_every_recipe_is_valid_says_of_each_step_whether_it_is_taken_and_is_show
 ) -> None:
     recipe = read_recipe(name)
     assert len(recipe.description) <= 100
-    assert {f"{step}.epochs" for step in ("domain", "sft", "dpo", "kto")} <= recipe.said.keys()
+    assert {
+        f"{step}.epochs" for step in ("domain", "sft", "dpo", "kto")
+    } <= recipe.named_keys.keys()
     assert json.loads(printed(name, "--json"))["description"] == recipe.description
     assert recipe.description in printed(name)
 
@@ -68,17 +70,17 @@ def test_every_recipe_is_valid_says_of_each_step_whether_it_is_taken_and_is_show
 def test_a_recipe_leaves_alone_what_is_about_the_data_and_the_machine(name: str) -> None:
     recipe = read_recipe(name)
     assert OF_THE_PROJECT.isdisjoint(recipe.values)
-    assert "sft.rows" not in recipe.said
+    assert "sft.rows" not in recipe.named_keys
 
 
 def test_the_samples_own_settings_are_the_recipe_sample() -> None:
     own, recipe = values(SAMPLE), read_recipe("sample")
     assert with_recipe(SAMPLE, recipe) == SAMPLE
-    assert {name: own[name] for name in recipe.said} == recipe.said
+    assert {name: own[name] for name in recipe.named_keys} == recipe.named_keys
 
 
 def test_the_briefs_recipe_has_the_briefs_numbers() -> None:
-    said = read_recipe("brief").said
+    said = read_recipe("brief").named_keys
     wanted = {"adapter.r": 16, "adapter.alpha": 32, "sft.epochs": 3, "sft.batch_size": 4}
     assert said == said | wanted | {"sft.learning_rate": 2e-5}
 

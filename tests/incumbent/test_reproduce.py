@@ -15,14 +15,6 @@ from safetensors.numpy import load_file, save_file
 
 from incumbent.code import Code
 from incumbent.provenance.snapshot import keep_tag
-from incumbent.reproducing.differences import (
-    adapter_differences,
-    beyond_chance,
-    code_differences,
-    dev_differences,
-    package_differences,
-    recipe_differences,
-)
 from incumbent.reproducing.project_copy import (
     copy_project,
     fetch_sources,
@@ -33,6 +25,14 @@ from incumbent.reproducing.project_copy import (
 )
 from incumbent.reproducing.reproducible_version import reproducible
 from incumbent.reproducing.reproduction import Reproduction, held_against, make_again
+from incumbent.reproducing.training_differences import (
+    adapter_differences,
+    beyond_chance,
+    code_differences,
+    dev_differences,
+    package_differences,
+    recipe_differences,
+)
 from incumbent.verbs.reproduce import print_reproduction, working_folder
 from project import paths
 from project.canonical import digest_file, digest_folder

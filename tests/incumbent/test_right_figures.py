@@ -9,25 +9,25 @@ import pytest
 import yaml
 
 from curation.curation_settings import Columns, FileSource
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer, Role
 from evaluation.look_decision import Decided
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
-from evaluation.preference.comparison import Comparison, Judgement
+from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from evaluation.report.report_data import ReportData
 from evaluation.report.report_page import report
 from evaluation.report.right_answers import right_lines, unchecked
 from evaluation.score import directions, score_both
 from evaluation.scoring.scorers import load_scorers
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import findings_said
+from incumbent.init.findings_text import finding_lines
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.output import console
 from incumbent.project_files import copy_project
-from incumbent.submitting.submission import Outcome
+from incumbent.submitting.submission import SubmissionOutcome
 from incumbent.submitting.submission_text import print_comparison
 from incumbent.verbs.why import told_by_evidence
 from project.model_pins import BaseChoice
@@ -95,7 +95,7 @@ class Fond:
 
     source = "fond"
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
         return [Judgement(win_probability=0.7 + 0.1 * (i % 3)) for i in range(len(comparisons))]
 
 
@@ -209,7 +209,7 @@ def test_too_few_sealed_items_with_figures_guard_nothing() -> None:
 
 
 def test_init_says_what_is_checked(bank: Findings) -> None:
-    told = dict(findings_said(bank))
+    told = dict(finding_lines(bank))
     assert list(told["checks"]) == [f"{bank.checks.answers}: {bank.checks.held}"]
 
 
@@ -243,7 +243,7 @@ def test_so_does_a_submission(
     evidence, decision, policy = wrong
     write_records(rows_of(Split.DEV), ROWS)
     version = registry.submit(*make_adapter("a"), "made a")
-    outcome = Outcome(
+    outcome = SubmissionOutcome(
         version, Decided(evidence, decision), Opponent(), None, False, False, False, False, ()
     )
     print_comparison(outcome, policy)

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from incumbent.running.dvc_repro import failure, lines
-from incumbent.running.run_screen import DvcOutput, Page, RunScreen, done_line, far_line
-from incumbent.running.running_stage import RunningStage, roughly, spoken
+from incumbent.running.run_screen import DvcOutput, RunScreen, ScreenLayout, done_line, far_line
+from incumbent.running.running_stage import RunningStage, duration_text, roughly
 from project.errors import IncumbentError
 from project.progress import Report, StageReport
 
@@ -199,7 +199,7 @@ def test_dvcs_own_complaint_comes_with_what_to_do() -> None:
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_every_line_fits_the_terminal(width: int) -> None:
     clock, out = Clock(), StringIO()
-    page = Page(Console(file=out, width=width, markup=False, highlight=False), margin=11)
+    page = ScreenLayout(Console(file=out, width=width, markup=False, highlight=False), margin=11)
     stage = RunningStage("generate", clock)
     stage.say("a result of many words " * 10)
     stage.say("warning: a long one " * 10)
@@ -245,4 +245,4 @@ def test_a_slow_first_step_does_not_tell_the_time_left() -> None:
     [(0.84, "0.8 s", "1 s"), (59.6, "1 min 0 s", "60 s"), (3661, "1 h 1 min", "61 min")],
 )
 def test_durations_are_said_as_people_say_them(seconds: float, exactly: str, about: str) -> None:
-    assert (spoken(seconds), roughly(seconds)) == (exactly, about)
+    assert (duration_text(seconds), roughly(seconds)) == (exactly, about)

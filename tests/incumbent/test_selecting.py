@@ -16,7 +16,7 @@ from evaluation.decision.statistics import bounds, paired
 from evaluation.scoring.scorers import Scores
 from incumbent.cli import main
 from incumbent.selecting.against_random import AgainstRandom, against_random, sentences, with_draws
-from incumbent.selecting.candidates import drawn, read_candidates
+from incumbent.selecting.candidates import draw_rows, read_candidates
 from project import paths
 from project.canonical import digest_folder
 from project.errors import InputError
@@ -164,8 +164,8 @@ def test_rows_that_the_gate_did_not_see_are_refused() -> None:
 
 
 def test_random_draws_are_functions_of_their_seeds() -> None:
-    one, other = drawn(ITEMS, 5, 1), drawn(ITEMS, 5, 2)
-    assert one == drawn(list(reversed(ITEMS)), 5, 1) != other
+    one, other = draw_rows(ITEMS, 5, 1), draw_rows(ITEMS, 5, 2)
+    assert one == draw_rows(list(reversed(ITEMS)), 5, 1) != other
     assert len({row.id for row in one}) == 5
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import KeptBytes
 from evaluation.look_decision import Decided, decide
 from evaluation.sealed_look import SealedItems, SealedLook, with_dev

@@ -6,7 +6,7 @@ import pytest
 
 from evaluation.decision.policy import Policy
 from evaluation.look_decision import Decided
-from incumbent.submitting.submission import Outcome, promote_winner
+from incumbent.submitting.submission import SubmissionOutcome, promote_winner
 from incumbent.submitting.submission_text import print_outcome
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.evidence import Verdict
@@ -40,7 +40,7 @@ def test_who_submitted_a_winner_hears_that_somebody_else_approves_it(
     registry: Registry, winner: AdapterVersion, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evidence = evidence_on(registry, winner)
-    outcome = Outcome(
+    outcome = SubmissionOutcome(
         version=winner,
         decided=Decided(evidence, decision_on(evidence, Verdict.PROMOTE)),
         opponent=Opponent(),

@@ -12,7 +12,7 @@ import yaml
 
 from incumbent.pipeline import project_version
 from incumbent.upgrading import every_step
-from incumbent.upgrading.step import ByHand, Change, Project, Step, checked
+from incumbent.upgrading.step import ByHand, Change, ProjectFiles, UpgradeStep, checked
 from project.project_version import VERSION
 from project.settings import PARAMS
 from project.yaml_text import with_value
@@ -27,7 +27,7 @@ NEW = "datasets/added.jsonl"
 AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "commit.gpgsign=false")
 
 
-def rename(project: Project) -> Change:
+def rename(project: ProjectFiles) -> Change:
     """A value of the older version has another name now."""
     text = project.text("params.yaml")
     wanted = yaml.safe_load(text)
@@ -37,12 +37,12 @@ def rename(project: Project) -> Change:
     return {"params.yaml": checked(with_value(text, ["base", "model"], "embedded"), wanted)}
 
 
-def add(project: Project) -> Change:
+def add(project: ProjectFiles) -> Change:
     """A file that today's stages read."""
     return {} if NEW in project.there else {NEW: b"{}\n"}
 
 
-def tell(project: Project) -> Change:
+def tell(project: ProjectFiles) -> Change:
     """What only a person can do."""
     text = project.text("dvc.yaml")
     if "crawl.py" in text:
@@ -50,9 +50,9 @@ def tell(project: Project) -> Change:
     return {}
 
 
-RENAMED = Step(VERSION, "embedded", "The base in the package is called so now.", rename)
-ADDED = Step(VERSION, "files that stages read", "They read one more.", add, needs=(RENAMED,))
-TOLD = Step(VERSION, "stages that you have edited", "Nobody crawls any more.", tell)
+RENAMED = UpgradeStep(VERSION, "embedded", "The base in the package is called so now.", rename)
+ADDED = UpgradeStep(VERSION, "files that stages read", "They read one more.", add, needs=(RENAMED,))
+TOLD = UpgradeStep(VERSION, "stages that you have edited", "Nobody crawls any more.", tell)
 STEPS = (RENAMED, ADDED, TOLD)
 
 
@@ -245,7 +245,7 @@ def test_what_is_no_project_is_told_in_a_line(
 )
 def test_the_version_stands_in_both_files_once(variables: str) -> None:
     params, dvc = "# ours\nbase: {}\n", f"# ours\n{variables}stages:\n  a:\n    cmd: b\n"
-    before = Project({"params.yaml": params, "dvc.yaml": dvc}, frozenset())
+    before = ProjectFiles({"params.yaml": params, "dvc.yaml": dvc}, frozenset())
     change = every_step.write_version(before)
     assert change["params.yaml"].decode().startswith(f"# ours\nversion: {VERSION} #")
     listed = yaml.safe_load(change["dvc.yaml"])["vars"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.sharing.rows_check import Place, Rows, check_rows, where
+from incumbent.sharing.rows_check import RowsLocation, StoredRows, check_rows, where
 from project.dvc import DvcError, dvc
 from project.errors import InputError
 from project.records.data import DatasetVersion
@@ -20,9 +20,9 @@ from tests.incumbent.tiny_project import called
 from tests.places import submit as submit_elsewhere
 
 FOLDER, FILE, OTHER = "f" * 32 + ".dir", "a" * 32, "b" * 32
-NOWHERE = Place(frozenset(), {FOLDER: frozenset({FILE})})
-WHOLE = Place(frozenset({FOLDER}), {})
-UNLISTED = Place(frozenset(), {FOLDER: None})
+NOWHERE = StoredRows(frozenset(), {FOLDER: frozenset({FILE})})
+WHOLE = StoredRows(frozenset({FOLDER}), {})
+UNLISTED = StoredRows(frozenset(), {FOLDER: None})
 
 
 def erasure(*files: str, versions: tuple[int, ...] = ()) -> RowErasure:
@@ -35,16 +35,21 @@ def erasure(*files: str, versions: tuple[int, ...] = ()) -> RowErasure:
 @pytest.mark.parametrize(
     ("shared", "own", "erasures", "expected"),
     [
-        (WHOLE, NOWHERE, [], Rows.REMOTE),
-        (NOWHERE, WHOLE, [], Rows.CACHE),
-        (NOWHERE, NOWHERE, [], Rows.LOST),
-        (UNLISTED, UNLISTED, [], Rows.LOST),
-        (NOWHERE, NOWHERE, [erasure(FILE)], Rows.ERASED),
-        (NOWHERE, NOWHERE, [erasure(OTHER)], Rows.LOST),
-        (UNLISTED, UNLISTED, [erasure(FILE)], Rows.LOST),
-        (UNLISTED, UNLISTED, [erasure(versions=(1,))], Rows.ERASED),
-        (UNLISTED, UNLISTED, [erasure(versions=(2,))], Rows.LOST),
-        (NOWHERE, Place(frozenset(), {FOLDER: frozenset()}), [erasure(OTHER)], Rows.LOST),
+        (WHOLE, NOWHERE, [], RowsLocation.REMOTE),
+        (NOWHERE, WHOLE, [], RowsLocation.CACHE),
+        (NOWHERE, NOWHERE, [], RowsLocation.LOST),
+        (UNLISTED, UNLISTED, [], RowsLocation.LOST),
+        (NOWHERE, NOWHERE, [erasure(FILE)], RowsLocation.ERASED),
+        (NOWHERE, NOWHERE, [erasure(OTHER)], RowsLocation.LOST),
+        (UNLISTED, UNLISTED, [erasure(FILE)], RowsLocation.LOST),
+        (UNLISTED, UNLISTED, [erasure(versions=(1,))], RowsLocation.ERASED),
+        (UNLISTED, UNLISTED, [erasure(versions=(2,))], RowsLocation.LOST),
+        (
+            NOWHERE,
+            StoredRows(frozenset(), {FOLDER: frozenset()}),
+            [erasure(OTHER)],
+            RowsLocation.LOST,
+        ),
     ],
     ids=[
         "at the remote",
@@ -62,10 +67,10 @@ def erasure(*files: str, versions: tuple[int, ...] = ()) -> RowErasure:
 def test_where_the_rows_of_a_version_are(
     registry: Registry,
     tmp_path: Path,
-    shared: Place,
-    own: Place,
+    shared: StoredRows,
+    own: StoredRows,
     erasures: list[RowErasure],
-    expected: Rows,
+    expected: RowsLocation,
 ) -> None:
     version = submit_elsewhere(registry, "a", tmp_path)
     dataset = DatasetVersion(
@@ -78,7 +83,7 @@ def test_of_a_version_that_dvc_did_not_track_nothing_is_known(
     registry: Registry, tmp_path: Path
 ) -> None:
     version = submit_elsewhere(registry, "a", tmp_path)
-    assert where(version, None, WHOLE, WHOLE, []) is Rows.UNKNOWN
+    assert where(version, None, WHOLE, WHOLE, []) is RowsLocation.UNKNOWN
 
 
 # --- a project ---------------------------------------------------------------------------------

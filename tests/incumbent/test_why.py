@@ -10,8 +10,8 @@ from project.records.events import ExperimentOpened
 from project.records.evidence import Decision, Verdict
 from registry.experiments.experiment_events import (
     Arms,
+    ExperimentHealth,
     ExperimentResult,
-    Health,
     end_experiment,
     open_experiment,
     running_experiment,
@@ -142,7 +142,9 @@ def worse_for_users(story: Teller) -> None:
     opened = running_experiment(story.registry)
     assert opened is not None
     nobody = Arms(champion=0, challenger=0)
-    health = Health(ratio=1, feedback_ratio=None, ratio_needed=1000, both_arms=0, waiting=0)
+    health = ExperimentHealth(
+        ratio=1, feedback_ratio=None, ratio_needed=1000, both_arms=0, waiting=0
+    )
     result = ExperimentResult(
         experiment=opened.number, counted=0, users=nobody, metric=None, guardrails=(), health=health
     )

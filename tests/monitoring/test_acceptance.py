@@ -18,7 +18,7 @@ from incumbent.verbs.data_rows import accept_labels
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger import acceptance
 from monitoring.trigger.acceptance import Acceptance, accept, accepted_prompts
-from monitoring.trigger.door import WAIVE, read_set_aside
+from monitoring.trigger.label_checks import WAIVE, read_set_aside
 from monitoring.trigger.labels import LABELLED, Label, label_of
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes

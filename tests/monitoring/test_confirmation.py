@@ -14,7 +14,7 @@ from monitoring.drift.signal_tests import drift_run, overall
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
 from monitoring.signals.signal import Signal
-from monitoring.trigger.state_machine import Step
+from monitoring.trigger.state_machine import DriftStep
 from project.records.drift import Action, DriftState, DriftVerdict, Night, SignalReading
 from tests.monitoring.test_drift_state import FIRST, D, N, night, reading
 
@@ -49,7 +49,7 @@ def at(number: int) -> date:
 
 def alarm(number: int, *signals: str, **more: object) -> Night:
     """A night of drift, by these signals."""
-    step = Step(state=DriftState.WATCH, action=Action.NONE, reasons=("",))
+    step = DriftStep(state=DriftState.WATCH, action=Action.NONE, reasons=("",))
     readings = tuple(reading(D).model_copy(update={"signal": name}) for name in signals)
     return night(number, D, step, readings=readings, **more)
 
@@ -98,7 +98,7 @@ def test_a_signal_that_alarmed_later_is_tested_on_the_days_after_that() -> None:
 
 
 def test_a_run_begins_anew_after_a_night_without_drift() -> None:
-    step = Step(state=DriftState.WATCH, action=Action.NONE, reasons=("",))
+    step = DriftStep(state=DriftState.WATCH, action=Action.NONE, reasons=("",))
     own = [alarm(0, "topics"), night(1, N, step), alarm(2, "novelty"), night(3, LITTLE, step)]
     assert [one.date for one in drift_run(own)] == [str(at(2))]
 
@@ -116,7 +116,7 @@ def test_the_levels_of_all_tries_sum_to_the_level_of_one_suspicion() -> None:
 
 def test_each_try_of_a_suspicion_has_its_own_level_also_after_a_quiet_night() -> None:
     rng = np.random.default_rng(6)
-    step = Step(state=DriftState.WATCH, action=Action.NONE, reasons=("",))
+    step = DriftStep(state=DriftState.WATCH, action=Action.NONE, reasons=("",))
     tried = (reading(N),)
     own = [alarm(0, "novelty"), alarm(1, "novelty", confirming=tried), night(2, N, step)]
     own.append(alarm(3, "novelty"))

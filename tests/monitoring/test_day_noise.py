@@ -9,7 +9,7 @@ from monitoring.drift.alarm_budget import pooled
 from monitoring.drift.day_noise import MOST_DRAWN, Prior, contrasts, k_of, noise_between, noise_of
 from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
-from monitoring.signals.feedback import Ratings
+from monitoring.signals.ratings import Ratings
 from monitoring.signals.signal import Ints
 from monitoring.signals.topics import Topics
 from project.records.drift import DriftVerdict, SignalReading

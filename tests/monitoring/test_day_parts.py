@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from monitoring.traffic import day_parts
 from monitoring.traffic.day_parts import PartReader, parts_of, sample_parts
-from monitoring.traffic.partition import Reading
+from monitoring.traffic.partition import DayReading
 from monitoring.traffic.user_sample import UserSample
 
 DAY = date(2026, 11, 24)
@@ -25,8 +25,8 @@ def line(number: int, user: str | None = None, **fields: object) -> bytes:
     return json.dumps(given | fields).encode() + b"\n"
 
 
-def reading_of(folder: Path, files: Sequence[Path], feedback: Sequence[Path] = ()) -> Reading:
-    return Reading(DAY, list(files), folder / "q.jsonl", str, feedback=feedback)
+def reading_of(folder: Path, files: Sequence[Path], feedback: Sequence[Path] = ()) -> DayReading:
+    return DayReading(DAY, list(files), folder / "q.jsonl", str, feedback=feedback)
 
 
 def written(folder: Path, *contents: bytes) -> list[Path]:
@@ -45,14 +45,14 @@ def said(folder: Path, sample: UserSample, set_aside: object) -> object:
     return kept, sample.finish(), sample.tally.finish(), set_aside, listed
 
 
-def whole(reading: Reading, limit: int) -> object:
+def whole(reading: DayReading, limit: int) -> object:
     sample = UserSample(limit)
     for rows in reading:
         sample.update(rows)
     return said(reading.quarantine.parent, sample, reading.set_aside)
 
 
-def in_parts(reading: Reading, limit: int) -> object:
+def in_parts(reading: DayReading, limit: int) -> object:
     found = sample_parts(PartReader([reading], limit, 0, list))
     return said(reading.quarantine.parent, *found)
 

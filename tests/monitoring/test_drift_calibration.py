@@ -9,7 +9,7 @@ from scipy.stats import binom, hypergeom, norm
 
 from monitoring.drift.alarm_budget import NIGHTS, night_tests
 from monitoring.drift.compare_sets import MINIMUM_EFFECT, always, compare
-from monitoring.drift.matched_sets import Pool
+from monitoring.drift.matched_sets import MatchedPool
 from monitoring.drift.permutation import p_value
 from monitoring.drift.reference import Reference
 from monitoring.drift.season import ALWAYS, Cut, Season
@@ -17,7 +17,7 @@ from monitoring.drift.signal_tests import SignalTest, overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
-from monitoring.signals.feedback import Ratings
+from monitoring.signals.ratings import Ratings
 from monitoring.signals.signal import Batch, Floats, Ints
 from project.records.drift import DriftVerdict
 
@@ -53,7 +53,9 @@ def test_p_values_of_unchanged_skewed_units_are_as_small_as_chance_makes_them(
     direction: str, alpha: float
 ) -> None:
     rng, times = np.random.default_rng(1), 400
-    pools = [Pool.of(skewed(30, rng), skewed(70, rng), one(30), one(70)) for _ in range(times)]
+    pools = [
+        MatchedPool.of(skewed(30, rng), skewed(70, rng), one(30), one(70)) for _ in range(times)
+    ]
     found = [p_value(pool, direction, level=0.05, matters=True, rng=rng) for pool in pools]
     expected = binom(times, alpha)
     assert expected.ppf(0.001) <= sum(p <= alpha for p in found) <= expected.ppf(0.999)
@@ -61,7 +63,7 @@ def test_p_values_of_unchanged_skewed_units_are_as_small_as_chance_makes_them(
 
 def test_a_value_counted_to_its_end_is_never_zero() -> None:
     rng = np.random.default_rng(2)
-    far = Pool.of(skewed(50, rng) + 100, skewed(50, rng), one(50), one(50))
+    far = MatchedPool.of(skewed(50, rng) + 100, skewed(50, rng), one(50), one(50))
     assert p_value(far, "up", level=0.01, matters=True, rng=rng) == 1 / 401
 
 
@@ -72,7 +74,7 @@ def test_choices_as_extreme_as_tonight_count_whichever_side_is_the_smaller(
     """All rows of a rare kind came tonight: nothing is more extreme, so all of p are ties."""
     columns = np.zeros((1000, 1), np.float32)
     columns[:rare] = 1
-    pool = Pool.of(columns[:n], columns[n:], one(n), one(1000 - n))
+    pool = MatchedPool.of(columns[:n], columns[n:], one(n), one(1000 - n))
     found = p_value(pool, "up", level=0.001, matters=True, rng=np.random.default_rng(3))
     assert found == pytest.approx(hypergeom(1000, rare, n).sf(rare - 1), rel=0.5)
 
@@ -212,9 +214,9 @@ def test_nights_can_be_joined_in_any_order() -> None:
         assert pools[0].sums == pytest.approx(pools[1].sums, abs=1e-3)
 
 
-def pool_of(units: UserDays, reference: Reference, signal: str) -> Pool:
+def pool_of(units: UserDays, reference: Reference, signal: str) -> MatchedPool:
     now, before = units.having(signal), reference.units.having(signal)
-    return Pool.of(
+    return MatchedPool.of(
         now.columns, before.columns, now.strata, before.strata, (now.users, before.users)
     )
 

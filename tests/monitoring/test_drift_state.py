@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from monitoring.monitoring_settings import TriggerParams
-from monitoring.trigger.state_machine import Facts, Step, step
+from monitoring.trigger.state_machine import DriftStep, Facts, step
 from project.records.drift import (
     Action,
     DriftState,
@@ -40,7 +40,7 @@ def reading(verdict: DriftVerdict, nights: int = 1) -> SignalReading:
 AGAIN = (reading(D),)  # later days alone say it too
 
 
-def night(number: int, verdict: DriftVerdict, step: Step, **more: object) -> Night:
+def night(number: int, verdict: DriftVerdict, step: DriftStep, **more: object) -> Night:
     return Night.model_validate(
         {
             "family": "test",
@@ -205,7 +205,7 @@ def test_a_run_that_failed_is_no_challenger_that_lost_and_nothing_of_the_budget(
     params = PARAMS.model_copy(update={"retrains_per_month": 1})
     nights = story([D] * 15, params=params, outcome=RetrainOutcome.FAILED)
     assert len(retrain_days(nights)) == 4
-    ended = night(16, D, Step(state=DriftState.ACT, action=Action.RETRAIN, reasons=("",)))
+    ended = night(16, D, DriftStep(state=DriftState.ACT, action=Action.RETRAIN, reasons=("",)))
     nights.append(ended.model_copy(update={"outcome": RetrainOutcome.LOST}))
     taken = step(D, FIRST + timedelta(days=17), nights, nights, ENOUGH, params)
     assert taken.reasons[1:] == (

@@ -17,9 +17,9 @@ from sqlalchemy import Engine
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.job import Figures, Job, JobResult
-from monitoring.scheduling.runs import Claim, Run
+from monitoring.scheduling.job_scheduler import Scheduler
+from monitoring.scheduling.runs import Claim, JobRun
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
-from monitoring.scheduling.scheduler import Scheduler
 from project.errors import InputError
 from registry.notices import Notice
 from registry.storage.database import connect
@@ -38,7 +38,7 @@ def work(claim: Claim, stop: Event) -> JobResult:
     return JobResult(MADE[claim.date], (notice,))
 
 
-def figures(run: Run) -> Figures:
+def figures(run: JobRun) -> Figures:
     return Figures.model_validate_json(run.record or "")
 
 

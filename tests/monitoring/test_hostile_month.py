@@ -9,7 +9,7 @@ import pytest
 from monitoring.carried_labels import QUEUE
 from monitoring.night import AGAIN
 from monitoring.night_history import nightly_of
-from monitoring.scheduling.runs import Run, RunState, runs_of
+from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from monitoring.trigger.labels import LABELLED
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.records.data import Row
@@ -37,7 +37,7 @@ def nights(month: Month) -> dict[int, Night]:
     return {(date.fromisoformat(night.date) - START).days: night for night in month.nights()}
 
 
-def runs_by_day(month: Month) -> dict[date, Run]:
+def runs_by_day(month: Month) -> dict[date, JobRun]:
     with month.registry() as registry:
         return {run.date: run for run in runs_of(registry.engine, nightly_of(FAMILY), 100)}
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from monitoring.drift.matched_sets import MOST_SETS, MatchedSets, Pool, Units, matched_sets
+from monitoring.drift.matched_sets import MOST_SETS, MatchedPool, MatchedSets, Units, matched_sets
 from monitoring.drift.permutation import p_value
 from monitoring.signals.signal import Direction, Floats, Ints, one_hot
 
@@ -36,7 +36,8 @@ def test_sums_are_the_same_whichever_side_is_the_smaller() -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(9, 1)).astype(np.float32)
     one = [
-        Pool.of(a, b, zeros(a), zeros(b)) for a, b in ((rows[:3], rows[3:]), (rows[3:], rows[:3]))
+        MatchedPool.of(a, b, zeros(a), zeros(b))
+        for a, b in ((rows[:3], rows[3:]), (rows[3:], rows[:3]))
     ]
     assert np.sign(one[0].sums) == -np.sign(one[1].sums)
 
@@ -79,7 +80,7 @@ def test_very_many_sets_are_joined_and_none_is_lost() -> None:
 
 def test_what_the_other_side_lacks_leaves_nothing_to_compare() -> None:
     rows = np.ones((3, 1), np.float32)
-    pool = Pool.of(rows, rows, zeros(rows), zeros(rows) + 1)
+    pool = MatchedPool.of(rows, rows, zeros(rows), zeros(rows) + 1)
     assert p_value(pool, "up", level=0.01, matters=True, rng=np.random.default_rng(0)) == 1
 
 
@@ -115,7 +116,7 @@ def p_of_others(direction: Direction, nights: int, before: int, rng: np.random.G
     users = [np.repeat(np.arange(50), times) for times in (nights, before)]
     drawn = by_topic if direction == "any" else strange
     now, then = (drawn(own, rng) for own in users)
-    pool = Pool.of(now, then, zeros(now), zeros(then), (users[0], users[1] + 50))
+    pool = MatchedPool.of(now, then, zeros(now), zeros(then), (users[0], users[1] + 50))
     return p_value(pool, direction, level=0.005, matters=True, rng=rng)
 
 
@@ -137,7 +138,7 @@ def p_of_a_week(rng: np.random.Generator) -> float:
         values = weekend * (tastes[np.concatenate(asked)] + rng.normal(size=len(weekday)))
         sides.append((values[:, None].astype(np.float32), weekday, np.concatenate(asked)))
     (now, strata, who), (then, before, whose) = sides
-    pool = Pool.of(now, then, strata, before, (who, whose))
+    pool = MatchedPool.of(now, then, strata, before, (who, whose))
     return p_value(pool, "up", level=0.005, matters=True, rng=rng)
 
 
@@ -148,5 +149,5 @@ def test_fifty_users_who_are_on_both_sides_show_what_is_new_to_them() -> None:
     tastes = 5 * rng.normal(size=(200, 1))
     before = (tastes[users] + rng.normal(size=(2000, 1))).astype(np.float32)
     now = (tastes + rng.normal(size=(200, 1)) + 0.6).astype(np.float32)
-    pool = Pool.of(now, before, zeros(now), zeros(before), (np.arange(200), users))
+    pool = MatchedPool.of(now, before, zeros(now), zeros(before), (np.arange(200), users))
     assert p_value(pool, "up", level=1e-5, matters=True, rng=rng) <= 1e-5

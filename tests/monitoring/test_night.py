@@ -28,9 +28,9 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.night_jobs import nightly_job
 from monitoring.report.night_page import page_path
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from monitoring.signals.signal import Floats
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept

@@ -9,9 +9,9 @@ from incumbent.verbs.nightly import finished
 from monitoring.night_history import nightly_of
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Job, JobResult, UnchangedError
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import Claim
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from project.errors import IncumbentError
 from registry.store import Registry
 

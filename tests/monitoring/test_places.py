@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from monitoring.night_context import OtherPlaceError, Place, place_of, settle
+from monitoring.night_context import MarkedFolder, OtherPlaceError, place_of, settle
 from registry.storage.database import connect
 from registry.storage.tables import places
 
@@ -22,8 +22,8 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def place(mark: str, family: str = "bank") -> Place:
-    return Place(
+def place(mark: str, family: str = "bank") -> MarkedFolder:
+    return MarkedFolder(
         family=family,
         kind="traffic",
         mark=mark,

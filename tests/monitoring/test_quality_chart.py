@@ -5,12 +5,12 @@ import pytest
 from monitoring.report.charts import INTERVAL, quality_charts
 from monitoring.report.night_page import page
 from monitoring.report.night_text import line, quality_text
-from project.records.drift import Night, Quality
+from project.records.drift import ChampionQuality, Night
 from tests.monitoring.test_night_report import HOSTILE, Outline, night
 
 
-def quality(mean: float, error: float | None = 0.02, dev: float | None = 0.33) -> Quality:
-    return Quality(
+def quality(mean: float, error: float | None = 0.02, dev: float | None = 0.33) -> ChampionQuality:
+    return ChampionQuality(
         n=24,
         scores={"rougeL": mean},
         errors={} if error is None else {"rougeL": error},
@@ -69,7 +69,7 @@ def test_each_champion_has_a_line_and_a_dev_line_of_its_own() -> None:
 
 
 def test_a_metric_that_came_later_has_a_chart_of_its_own() -> None:
-    both = Quality(n=2, scores={"rougeL": 0.2, "semantic": 0.6}, errors={})
+    both = ChampionQuality(n=2, scores={"rougeL": 0.2, "semantic": 0.6}, errors={})
     found = quality_charts([*nights(0.3), night(2, quality=both)], 100, 50)
     assert [(chart.title, len(chart.marks)) for chart in found] == [("rougeL", 2), ("semantic", 1)]
 
@@ -81,7 +81,7 @@ def test_one_value_alone_has_a_scale() -> None:
 
 
 def test_what_a_scorer_is_called_stays_text() -> None:
-    hostile = Quality(n=2, scores={HOSTILE: 0.5}, errors={HOSTILE: 0.1}, dev={HOSTILE: 0.4})
+    hostile = ChampionQuality(n=2, scores={HOSTILE: 0.5}, errors={HOSTILE: 0.1}, dev={HOSTILE: 0.4})
     shown = Outline(page(night(quality=hostile), [], None))
     assert "img" not in shown.tags
     assert "script" not in shown.tags

@@ -14,10 +14,10 @@ from monitoring.night_context import NightContext
 from monitoring.scheduling import runs
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Job, JobResult, NotYetError, StoppedError
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, retrains
 from monitoring.scheduling.runs import Claim, RunState
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from project.errors import IncumbentError
 from project.records.adapters import Adapter
 from tests.quick_nights import NOW, opened, site_of

@@ -12,7 +12,15 @@ from sqlalchemy import Engine
 
 from monitoring.scheduling import runs
 from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell, living
-from monitoring.scheduling.runs import Claim, LostLeaseError, Run, RunState, claim, renew, settled
+from monitoring.scheduling.runs import (
+    Claim,
+    JobRun,
+    LostLeaseError,
+    RunState,
+    claim,
+    renew,
+    settled,
+)
 from project.errors import IncumbentError
 from project.times import stamp
 from registry.storage.database import connect, writing
@@ -54,7 +62,7 @@ def fail(engine: Engine, claimed: Claim, retry: timedelta | None, now: datetime 
         runs.fail(connection, claimed, now, "no luck", retry)
 
 
-def the_run(engine: Engine) -> Run:
+def the_run(engine: Engine) -> JobRun:
     (run,) = runs.runs_of(engine, "nightly")
     return run
 

@@ -15,9 +15,9 @@ from incumbent.verbs.nightly import run_night
 from incumbent.verbs.status import print_status
 from monitoring.night_context import (
     TRAFFIC,
+    MarkedFolder,
     NightContext,
     OtherPlaceError,
-    Place,
     move_traffic,
     place_of,
     require_place,
@@ -25,7 +25,7 @@ from monitoring.night_context import (
 )
 from monitoring.night_history import check_of
 from monitoring.scheduling.health import pages_of
-from monitoring.scheduling.job import RefusedError
+from monitoring.scheduling.job import WrongMachineError
 from monitoring.scheduling.runs import runs_of
 from monitoring.traffic.traffic_store import MARK
 from project.errors import IncumbentError
@@ -104,7 +104,7 @@ def test_a_machine_with_another_folder_is_told_both_marks(context: NightContext)
     mine = other.traffic.put_mark("0123456789abcdef")
     place = place_of(context.registry.engine, "bank", TRAFFIC)
     assert place is not None
-    with pytest.raises(RefusedError, match=rf"{place.mark}.* other on this machine .*{mine}"):
+    with pytest.raises(WrongMachineError, match=rf"{place.mark}.* other on this machine .*{mine}"):
         require_place(other)
 
 
@@ -115,7 +115,7 @@ def test_traffic_that_was_moved_is_declared_on_record_and_the_old_folder_is_refu
     moved = elsewhere(context, "moved")
     move_traffic(moved)
     require_place(moved)
-    with pytest.raises(RefusedError):
+    with pytest.raises(WrongMachineError):
         require_place(context)
     told = select(places.c.location, places.c.by).order_by(places.c.id)
     with context.registry.engine.connect() as connection:
@@ -128,7 +128,7 @@ def test_traffic_that_was_moved_is_declared_on_record_and_the_old_folder_is_refu
 
 def test_an_empty_folder_is_not_where_traffic_moved(context: NightContext) -> None:
     require_place(context)
-    with pytest.raises(RefusedError, match="holds no day of traffic: is it mounted"):
+    with pytest.raises(WrongMachineError, match="holds no day of traffic: is it mounted"):
         move_traffic(elsewhere(context, "empty"))
 
 
@@ -152,7 +152,7 @@ def test_of_two_machines_that_come_first_one_says_where_the_traffic_is(
     context: NightContext,
 ) -> None:
     known = place_of(context.registry.engine, "bank", TRAFFIC)
-    other = Place(
+    other = MarkedFolder(
         family="bank", kind=TRAFFIC, mark="b", location="b", at="2026-03-06T00:00:00.000Z", by="b"
     )
     with pytest.raises(OtherPlaceError, match="traffic of bank is at traffic"):
@@ -179,7 +179,9 @@ def test_a_champion_whose_files_are_not_here_is_refused_before_the_claim(
     champion = context.registry.champion()
     assert champion is not None
     context.registry.artifacts.blobs.delete(champion.adapter.files)
-    with pytest.raises(RefusedError, match=r"the files of bank v1 are not in .*registry.artifacts"):
+    with pytest.raises(
+        WrongMachineError, match=r"the files of bank v1 are not in .*registry.artifacts"
+    ):
         require_place(context)
 
 
@@ -196,7 +198,7 @@ def test_a_night_by_hand_is_refused_and_goes_on_after_the_word_that_traffic_move
     Path("datasets/traffic").mkdir(parents=True)
     Path("params.yaml").write_text("registry: {family: bank}\n")
     date = datetime.combine(day(4), time())
-    with pytest.raises(RefusedError, match="datasets/traffic on this machine has no mark"):
+    with pytest.raises(WrongMachineError, match="datasets/traffic on this machine has no mark"):
         run_night(date)
     without = shutil.ignore_patterns(MARK, str(day(4)))
     shutil.copytree("traffic", "datasets/traffic", ignore=without, dirs_exist_ok=True)

@@ -24,12 +24,12 @@ from monitoring.scheduling import schedule_settings
 from monitoring.scheduling.cron import Cron, due
 from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.job import JobResult, StoppedError, UnchangedError, Work
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.outbox import depth, take
-from monitoring.scheduling.runs import Claim, Run, RunState, claim, runs_of
+from monitoring.scheduling.runs import Claim, JobRun, RunState, claim, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
-from monitoring.scheduling.service import JsonLines, serve, unstick
+from monitoring.scheduling.service import JobLogFormatter, serve, unstick
 from project.errors import InputError
 from project.settings import load
 from registry.notices import Notice
@@ -451,7 +451,7 @@ def test_a_clock_that_is_set_back_does_not_stop_the_ticking() -> None:
 def test_a_line_of_the_log_is_json_and_names_the_run() -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JobLogFormatter())
     record = logging.makeLogRecord(
         {"name": "x", "levelname": "INFO", "levelno": 20, "msg": "two\nlines", "created": 0.0}
         | {"job": NAME, "date": "2026-03-09", "attempt": 1}
@@ -484,7 +484,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not come true")
 
 
-def finished(engine: Engine) -> list[Run]:
+def finished(engine: Engine) -> list[JobRun]:
     return [run for run in runs_of(engine, NAME) if run.state is RunState.FINISHED]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.drift.matched_sets import Pool, statistic
+from monitoring.drift.matched_sets import MatchedPool, statistic
 from monitoring.drift.permutation import COUNTED, approximate_p, log_mean, p_value, tilted_p
 from monitoring.signals.signal import Direction
 
@@ -27,21 +27,21 @@ def rare(count: int, columns: int, rng: np.random.Generator) -> Numbers:
     return np.eye(columns)[kinds]
 
 
-def pool(columns: Numbers, tonight: int) -> Pool:
+def pool(columns: Numbers, tonight: int) -> MatchedPool:
     rows, strata = columns.astype(np.float32), np.zeros(len(columns), np.int64)
-    return Pool.of(rows[:tonight], rows[tonight:], strata[:tonight], strata[tonight:])
+    return MatchedPool.of(rows[:tonight], rows[tonight:], strata[:tonight], strata[tonight:])
 
 
-def choices(one: Pool, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def choices(one: MatchedPool, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Rows of so many plain choices [count, sets]."""
     return one.starts + (rng.random((count, len(one.sizes))) * one.sizes).astype(np.int64)
 
 
-def as_tonight(one: Pool, rows: NDArray[np.int64]) -> Pool:
+def as_tonight(one: MatchedPool, rows: NDArray[np.int64]) -> MatchedPool:
     """The same sets, had this choice been tonight."""
     table = one.table.copy()
     table[one.starts], table[rows] = one.table[rows], one.table[one.starts]
-    return Pool(table, one.starts, one.sizes)
+    return MatchedPool(table, one.starts, one.sizes)
 
 
 @pytest.mark.parametrize(

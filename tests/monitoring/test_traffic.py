@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from monitoring.traffic.file_lines import BATCH, LONGEST
-from monitoring.traffic.partition import Reading
+from monitoring.traffic.partition import DayReading
 from monitoring.traffic.traffic_store import TrafficStore
 from project.errors import IncumbentError, InputError
 from project.records.data import Message
@@ -46,11 +46,11 @@ def drop(store: TrafficStore, data: bytes, name: str = "theirs.jsonl") -> Path:
     return path
 
 
-def rows_of(reading: Reading) -> list[Traffic]:
+def rows_of(reading: DayReading) -> list[Traffic]:
     return [row for batch in reading for row in batch]
 
 
-def ids(reading: Reading) -> list[str]:
+def ids(reading: DayReading) -> list[str]:
     return [row.id for row in rows_of(reading)]
 
 

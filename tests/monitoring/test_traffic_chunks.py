@@ -10,7 +10,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from monitoring.traffic.partition import Reading
+from monitoring.traffic.partition import DayReading
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.traffic.user_sample import Tally
 from project.errors import IncumbentError, InputError
@@ -45,7 +45,7 @@ def drop(store: TrafficStore, name: str, *lines: dict[str, Any], day: date = DAY
     return path
 
 
-def rows_of(reading: Reading) -> list[Traffic]:
+def rows_of(reading: DayReading) -> list[Traffic]:
     return [row for batch in reading for row in batch]
 
 

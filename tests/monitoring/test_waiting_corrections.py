@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from monitoring.monitoring_settings import TriggerParams
-from monitoring.night import unsaid
+from monitoring.night import new_notes
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept
-from monitoring.trigger.door import read_set_aside, set_aside
+from monitoring.trigger.label_checks import read_set_aside, set_aside
 from monitoring.trigger.labels import labelled_row, read_labels
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import InputError
@@ -171,8 +171,8 @@ def test_what_a_night_said_of_its_queue_is_not_said_again_of_the_corrections() -
     of_queue = set_aside(rows, why, QUEUE, f"{DAY}T00:00:00Z")
     of_corrections = set_aside(rows[:1], why, QUEUE, f"{DAY}T00:00:00Z")
     assert of_queue[0].startswith("3 set aside") and of_corrections[0].startswith("1 set aside")
-    assert unsaid(of_corrections, ["drift", *of_queue]) == []
-    assert unsaid(["1 set aside without a prompt", "a note"], of_queue) == [
+    assert new_notes(of_corrections, ["drift", *of_queue]) == []
+    assert new_notes(["1 set aside without a prompt", "a note"], of_queue) == [
         "1 set aside without a prompt",
         "a note",
     ]

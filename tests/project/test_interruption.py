@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from project.interruption import Ended, ended_by_signals
+from project.interruption import EndedBySignal, ended_by_signals
 from tests.conftest import ROOT
 
 WORK = """
@@ -49,6 +49,6 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
 
 def test_after_the_block_signals_do_what_they_did() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Ended, match="SIGTERM"), ended_by_signals():
+    with pytest.raises(EndedBySignal, match="SIGTERM"), ended_by_signals():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before

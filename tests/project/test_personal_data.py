@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from project.contacts import NO_CONTACTS, Contacts
-from project.personal_data import Found, Kind, found, redact
+from project.personal_data import Kind, PersonalDataItem, find_personal_data, redact
 
 PERSONAL = {
     "[email]": [
@@ -191,7 +191,10 @@ def test_a_word_alone_makes_no_number(text: str) -> None:
 def test_what_is_found_is_named_as_it_was_written() -> None:
     text = "„Ruf ０１７１\u00a0２３４５６７８“ – oder jane＠bank.com!"
     assert redact(text) == "„Ruf [phone]“ – oder [email]!"
-    assert [one.text for one in found(text)] == ["jane＠bank.com", "０１７１\u00a0２３４５６７８"]
+    assert [one.text for one in find_personal_data(text)] == [
+        "jane＠bank.com",
+        "０１７１\u00a0２３４５６７８",
+    ]
 
 
 def test_the_code_on_its_back_does_not_hide_a_card() -> None:
@@ -305,12 +308,12 @@ OURS = Contacts(
     ],
 )
 def test_what_is_found_is_named_by_its_kind(text: str, kind: Kind) -> None:
-    assert found(f"It is {text}, you see.") == [Found(kind, text)]
+    assert find_personal_data(f"It is {text}, you see.") == [PersonalDataItem(kind, text)]
 
 
 @given(st.text("0123456789+-./:@() ab[]", max_size=60))
 def test_nothing_is_found_that_is_not_redacted(text: str) -> None:
-    assert not found(text) or redact(text) != text
+    assert not find_personal_data(text) or redact(text) != text
 
 
 @pytest.mark.parametrize(
@@ -319,12 +322,12 @@ def test_nothing_is_found_that_is_not_redacted(text: str) -> None:
 )
 def test_what_reaches_nobody_in_particular_is_redacted_and_not_found(text: str) -> None:
     assert redact(f"It is {text}, you see.") != f"It is {text}, you see."
-    assert found(f"It is {text}, you see.") == []
+    assert find_personal_data(f"It is {text}, you see.") == []
 
 
 def test_every_one_is_found_and_not_the_first_alone() -> None:
     text = "a@some-bank.com or b@some-bank.com, 030 1234567"
-    assert [one.text for one in found(text)] == [
+    assert [one.text for one in find_personal_data(text)] == [
         "a@some-bank.com",
         "b@some-bank.com",
         "030 1234567",
@@ -341,7 +344,7 @@ def test_every_one_is_found_and_not_the_first_alone() -> None:
     ],
 )
 def test_what_reaches_nobody_in_particular_is_redacted_but_not_found(text: str) -> None:
-    assert found(text) == []
+    assert find_personal_data(text) == []
     assert redact(text) in ("[email]", "[ip]")
 
 
@@ -349,7 +352,7 @@ def test_what_reaches_nobody_in_particular_is_redacted_but_not_found(text: str) 
     "text", ["jane@example.com.evil.in", "jane@notexample.com", "jane@example.co", "jane@attest.de"]
 )
 def test_a_domain_that_only_looks_reserved_is_somebodys(text: str) -> None:
-    assert found(text) == [Found(Kind.EMAIL, text)]
+    assert find_personal_data(text) == [PersonalDataItem(Kind.EMAIL, text)]
 
 
 @pytest.mark.parametrize(
@@ -362,8 +365,8 @@ def test_a_domain_that_only_looks_reserved_is_somebodys(text: str) -> None:
     ],
 )
 def test_an_organisations_own_is_none_however_it_is_written(text: str) -> None:
-    assert found(text, NO_CONTACTS)
-    assert found(text, OURS) == []
+    assert find_personal_data(text, NO_CONTACTS)
+    assert find_personal_data(text, OURS) == []
 
 
 @pytest.mark.parametrize(
@@ -378,7 +381,7 @@ def test_an_organisations_own_is_none_however_it_is_written(text: str) -> None:
     ],
 )
 def test_what_only_looks_like_an_organisations_own_is_found(text: str) -> None:
-    assert [one.text for one in found(text, OURS)] == [text]
+    assert [one.text for one in find_personal_data(text, OURS)] == [text]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from monitoring.drift.reference import Reference
 from monitoring.night_context import settle
 from monitoring.night_history import keep_check, nightly_of

@@ -31,9 +31,9 @@ from registry.adapter_import.adapter_folder import admit, copy_file, opened_fold
 from registry.adapter_import.lora_config import (
     IGNORED,
     MUST_BE_OFF,
+    ImportedOrigin,
     LoraSettings,
     ModuleNorm,
-    Origin,
 )
 from registry.audit import problems
 from registry.registry_settings import RegistryParams
@@ -229,7 +229,7 @@ def test_a_sound_adapter_becomes_a_version_with_its_origin(base: ModelPin) -> No
     take_in(folder)
     with Registry.here() as registry:
         (version,) = registry.versions()
-        origin = registry.artifacts.get_record(Origin, version.adapter.dataset)
+        origin = registry.artifacts.get_record(ImportedOrigin, version.adapter.dataset)
         (event,) = registry.history()
     assert version.adapter.base == base
     assert version.adapter.recipe == origin.digest

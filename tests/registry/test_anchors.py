@@ -10,10 +10,10 @@ from sqlalchemy import delete, select, update
 
 from project.errors import IncumbentError, InputError
 from project.records.events import Event
-from registry.anchoring.anchor import Anchor, AnchorReport, check_anchors, newest_anchor
 from registry.anchoring.anchor_places import keep_anchor, read_anchors
+from registry.anchoring.chain_anchor import Anchor, AnchorReport, check_anchors, newest_anchor
 from registry.audit import problems
-from registry.registry_settings import Keys
+from registry.registry_settings import SigningKeys
 from registry.signing.signatures import make_keys
 from registry.storage.database import writing
 from registry.storage.event_chain import GENESIS
@@ -132,7 +132,7 @@ def signing(anchored: Registry, tmp_path: Path) -> Registry:
     """The same registry, which signs from now on; with a signed anchor in a file of its own."""
     pytest.importorskip("model_signing", reason="the extra `signing` is not installed")
     private = tmp_path / "key"
-    anchored.keys = Keys(public=(make_keys(private),), private=private, required=True)
+    anchored.keys = SigningKeys(public=(make_keys(private),), private=private, required=True)
     keep(anchored, "signed.jsonl")
     return anchored
 
@@ -171,9 +171,9 @@ def test_a_signature_that_does_not_hold_or_is_missing_is_told(
 
 
 def test_a_signature_is_no_matter_where_no_key_can_check_it(signing: Registry) -> None:
-    signing.keys = Keys()
+    signing.keys = SigningKeys()
     assert checked(signing, "signed.jsonl").problems == ()
-    signing.keys = Keys(required=True)
+    signing.keys = SigningKeys(required=True)
     with pytest.raises(InputError, match=r"registry\.public_keys: a signature is required"):
         checked(signing, "signed.jsonl")
 

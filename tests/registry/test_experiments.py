@@ -11,8 +11,8 @@ from registry.audit import problems
 from registry.experiments.experiment_events import (
     Arms,
     Experiment,
+    ExperimentHealth,
     ExperimentResult,
-    Health,
     Observation,
     end_experiment,
     experiments,
@@ -62,7 +62,9 @@ def opened(registry: Registry, tmp_path: Path) -> Experiment:
 
 def result(experiment: Experiment) -> ExperimentResult:
     none = Arms(champion=0, challenger=0)
-    health = Health(ratio=1, feedback_ratio=None, ratio_needed=1000, both_arms=0, waiting=0)
+    health = ExperimentHealth(
+        ratio=1, feedback_ratio=None, ratio_needed=1000, both_arms=0, waiting=0
+    )
     return ExperimentResult(
         experiment=experiment.number,
         counted=0,

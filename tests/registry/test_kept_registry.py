@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
+from evaluation.decision.decision_replay import RULES, Rule, check_registry
 from evaluation.decision.policy import Policy
-from evaluation.decision.replay import RULES, Rule, check_registry
 from evaluation.decision.rule import VERSION, rule
 from incumbent.cli import app
 from monitoring.drift.reference import Reference

@@ -17,7 +17,7 @@ from project.records.calibration import Calibration
 from project.records.data import Check, DatasetVersion, GateReport, Severity, Split, Waived
 from project.records.evidence import Evidence, MetricEvidence, SuiteEvidence, Verdict
 from project.records.record import Record
-from registry.adapter_import.lora_config import ModuleNorm, Origin
+from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.lineage import trace
 from registry.model_card.card import card, code, licence, text
 from registry.store import Registry
@@ -253,7 +253,7 @@ def test_a_card_of_an_imported_adapter_says_what_is_not_known(
     registry: Registry, make_adapter: Make
 ) -> None:
     norm = ModuleNorm(module="layers.0.q_proj", update=9.0, weight=1.0)
-    origin = Origin(files={"a": "1" * 64}, declared_base="'other/base'", norms=(norm,))
+    origin = ImportedOrigin(files={"a": "1" * 64}, declared_base="'other/base'", norms=(norm,))
     adapter, folder = make_adapter("a")
     adapter = adapter.model_copy(update={"dataset": origin.digest, "recipe": origin.digest})
     version = registry.submit(adapter, folder, "from a friend", origin)

@@ -14,7 +14,7 @@ from project.records.adapters import Adapter, AdapterVersion
 from project.records.events import Signing
 from project.records.evidence import Verdict
 from project.settings import load
-from registry.registry_settings import Keys, RegistryParams
+from registry.registry_settings import RegistryParams, SigningKeys
 from registry.signing.signatures import Statement, check_signature, make_keys, sign
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
@@ -24,13 +24,13 @@ Make = Callable[[str], tuple[Adapter, Path]]
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> Keys:
+def keys(tmp_path: Path) -> SigningKeys:
     private = tmp_path / "keys" / "ours"
-    return Keys(public=(make_keys(private),), private=private, required=True)
+    return SigningKeys(public=(make_keys(private),), private=private, required=True)
 
 
 @pytest.fixture
-def strict(registry: Registry, keys: Keys) -> Registry:
+def strict(registry: Registry, keys: SigningKeys) -> Registry:
     """A registry that signs what is submitted, and demands it."""
     registry.keys = keys
     return registry
@@ -101,7 +101,7 @@ def test_submitting_and_deciding_the_same_again_signs_nothing(
 
 
 def test_a_missing_signature_is_refused_where_one_is_required(
-    registry: Registry, keys: Keys, make_adapter: Make
+    registry: Registry, keys: SigningKeys, make_adapter: Make
 ) -> None:
     version = winner(registry, make_adapter)
     registry.keys = keys
@@ -111,7 +111,7 @@ def test_a_missing_signature_is_refused_where_one_is_required(
 
 
 def test_force_does_not_do_without_a_signature(
-    registry: Registry, keys: Keys, make_adapter: Make
+    registry: Registry, keys: SigningKeys, make_adapter: Make
 ) -> None:
     version = submit(registry, make_adapter, "a")
     registry.keys = keys
@@ -120,7 +120,7 @@ def test_force_does_not_do_without_a_signature(
 
 
 def test_a_missing_signature_is_no_matter_where_none_is_required(
-    registry: Registry, keys: Keys, make_adapter: Make
+    registry: Registry, keys: SigningKeys, make_adapter: Make
 ) -> None:
     version = winner(registry, make_adapter)
     registry.keys = keys.model_copy(update={"required": False})
@@ -129,7 +129,7 @@ def test_a_missing_signature_is_no_matter_where_none_is_required(
 
 
 def test_a_signature_from_before_the_newest_decision_is_refused_until_it_is_made_anew(
-    strict: Registry, keys: Keys, make_adapter: Make
+    strict: Registry, keys: SigningKeys, make_adapter: Make
 ) -> None:
     version = winner(strict, make_adapter)
     strict.keys = keys.model_copy(update={"private": None})
@@ -149,7 +149,7 @@ def test_a_flipped_byte_of_the_adapter_is_refused(strict: Registry, make_adapter
 
 
 def test_a_signature_over_other_bytes_of_the_adapter_is_refused(
-    strict: Registry, keys: Keys, make_adapter: Make
+    strict: Registry, keys: SigningKeys, make_adapter: Make
 ) -> None:
     version = winner(strict, make_adapter)
     other = submit(strict, make_adapter, "b")
@@ -179,7 +179,7 @@ def test_another_versions_signature_is_refused(strict: Registry, make_adapter: M
 
 
 def test_the_signature_of_a_version_of_that_name_in_another_registry_is_refused(
-    strict: Registry, keys: Keys, make_adapter: Make, tmp_path: Path
+    strict: Registry, keys: SigningKeys, make_adapter: Make, tmp_path: Path
 ) -> None:
     adapter, folder = make_adapter("a")
     with Registry(tmp_path / "elsewhere", "test", keys=keys) as other:
@@ -204,7 +204,7 @@ def test_an_edited_statement_is_refused(strict: Registry, make_adapter: Make) ->
 
 
 def test_another_key_is_refused_even_under_the_name_of_ours(
-    strict: Registry, keys: Keys, make_adapter: Make, tmp_path: Path
+    strict: Registry, keys: SigningKeys, make_adapter: Make, tmp_path: Path
 ) -> None:
     version = winner(strict, make_adapter)
     statement, ours = stored(strict, version.number)
@@ -218,7 +218,7 @@ def test_another_key_is_refused_even_under_the_name_of_ours(
 
 
 def test_a_second_public_key_lets_the_first_one_be_replaced(
-    strict: Registry, keys: Keys, make_adapter: Make, tmp_path: Path
+    strict: Registry, keys: SigningKeys, make_adapter: Make, tmp_path: Path
 ) -> None:
     version = winner(strict, make_adapter)
     newer = make_keys(tmp_path / "newer")
@@ -227,7 +227,7 @@ def test_a_second_public_key_lets_the_first_one_be_replaced(
 
 
 def test_no_file_is_left_out_of_what_is_checked_even_if_the_bundle_says_so(
-    strict: Registry, keys: Keys, make_adapter: Make, tmp_path: Path
+    strict: Registry, keys: SigningKeys, make_adapter: Make, tmp_path: Path
 ) -> None:
     from model_signing import hashing, signing
 
@@ -243,7 +243,7 @@ def test_no_file_is_left_out_of_what_is_checked_even_if_the_bundle_says_so(
 
 
 def test_a_rollback_goes_to_nothing_that_is_not_signed(
-    registry: Registry, keys: Keys, make_adapter: Make
+    registry: Registry, keys: SigningKeys, make_adapter: Make
 ) -> None:
     first = winner(registry, make_adapter, "a")
     registry.promote(first.number, "it won")
@@ -312,7 +312,7 @@ def test_the_settings_name_public_keys_and_the_environment_the_private_one(
     Path("elsewhere").mkdir()
     Path("elsewhere/params.yaml").symlink_to(tmp_path / "params.yaml")
     monkeypatch.chdir("elsewhere")
-    assert load(RegistryParams).keys == Keys(
+    assert load(RegistryParams).keys == SigningKeys(
         public=(tmp_path / "keys/a.pub",), private=Path("/safe/key"), required=True
     )
     with Registry.here() as registry:

@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from incumbent.verbs.versions import print_versions
 from project.errors import IncumbentError
 from project.records.evidence import Verdict
-from registry.overview.version_search import Standing, VersionFilter, search
+from registry.overview.version_search import VersionFilter, VersionStanding, search
 from registry.store import Registry
 from tests.places import Place, decide, submit, win
 
@@ -32,7 +32,7 @@ def listed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registry]
 
 def newest(
     registry: Registry, limit: int | None = None, before: int | None = None
-) -> tuple[Standing, ...]:
+) -> tuple[VersionStanding, ...]:
     """As `incumbent registry versions` lists them."""
     chosen = VersionFilter(deleted=False, before=before)
     return search(registry, chosen, limit=limit).versions[::-1]

@@ -9,7 +9,7 @@ from httpx2 import Response
 
 from project.settings import PARAMS
 from registry.store import Registry
-from review.access.gate import Gate
+from review.access.access_control import AccessControl
 from review.app import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
@@ -29,7 +29,7 @@ class Browser(TestClient):
         self.csrf = ""
         self.headers["Origin"] = ADDRESS
         if name:
-            gate: Gate = app.state.gate
+            gate: AccessControl = app.state.gate
             proof = gate.users.proof(name) if gate.users else None
             session = gate.sessions.begin(name, gate.site.clock(), proof or "")
             self.csrf = gate.sessions.csrf(session.id)

@@ -1,13 +1,13 @@
 """What gateways and people write of a version on the traffic, for the pages that show it."""
 
 from project.records.events import Deployed, DeploymentFailed, ExperimentOpened
-from registry.deployments import record_deployment, record_failure
+from registry.deployment_history import record_deployment, record_failure
 from registry.experiments.experiment_events import (
+    ArmComparison,
     Arms,
-    Comparison,
     Experiment,
+    ExperimentHealth,
     ExperimentResult,
-    Health,
     Verdict,
     end_experiment,
     open_experiment,
@@ -76,11 +76,11 @@ def result_of(experiment: Experiment, **health: object) -> ExperimentResult:
         users=Arms(champion=900, challenger=100),
         metric=comparison("rating", harm=31.0),
         guardrails=(comparison("slow", more_is_better=False, limit=812.0),),
-        health=Health.model_validate({"both_arms": 0, "waiting": 7} | sound | health),
+        health=ExperimentHealth.model_validate({"both_arms": 0, "waiting": 7} | sound | health),
     )
 
 
-def comparison(name: str, **changes: object) -> Comparison:
+def comparison(name: str, **changes: object) -> ArmComparison:
     fields: dict[str, object] = {
         "name": name,
         "more_is_better": True,
@@ -91,4 +91,4 @@ def comparison(name: str, **changes: object) -> Comparison:
         "harm": 1.5,
         "harm_needed": 25,
     }
-    return Comparison.model_validate(fields | changes)
+    return ArmComparison.model_validate(fields | changes)

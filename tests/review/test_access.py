@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from project.errors import InputError
 from project.rate_limit import MOST_KEPT, Buckets
 from review.access import users_file
-from review.access.sessions import opened, seal
+from review.access.sessions import seal, unsealed
 from review.access.users_file import UsersFile, add_user
 from review.app import create_app
 from review.review_settings import ProxyParams, ReviewParams
@@ -262,11 +262,11 @@ def test_a_proxy_that_names_two_or_nobody_names_nobody(site: Site) -> None:
 
 def test_a_sealed_text_is_taken_back_for_its_purpose_and_under_its_secret_only() -> None:
     text = seal(b"secret", "session", b"ann")
-    assert opened(b"secret", "session", text) == b"ann"
-    others = (opened(b"other", "session", text), opened(b"secret", "oidc flow", text))
+    assert unsealed(b"secret", "session", text) == b"ann"
+    others = (unsealed(b"other", "session", text), unsealed(b"secret", "oidc flow", text))
     assert others == (None, None)
     for broken in ("", ".", "a", "ä.ä", text[:-1], "AAAA" + text, text + "."):
-        assert opened(b"secret", "session", broken) is None
+        assert unsealed(b"secret", "session", broken) is None
 
 
 def test_a_bucket_fills_up_again_evenly() -> None:

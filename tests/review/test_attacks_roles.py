@@ -15,7 +15,7 @@ from project.settings import PARAMS
 from registry.roles import Duty
 from registry.rules_in_use import PATIENCE, RulesInUse
 from registry.store import Registry
-from review.access.gate import Gate
+from review.access.access_control import AccessControl
 from review.app import create_app
 from review.site import Site
 from tests.places import decide, submit, win
@@ -60,7 +60,7 @@ def site(site: Site, seconds: Seconds) -> Site:
 
 
 def may(app: FastAPI, name: str) -> set[str]:
-    gate: Gate = app.state.gate
+    gate: AccessControl = app.state.gate
     return {duty for duty in get_args(Duty) if gate.person(name, "s").may(duty)}
 
 
@@ -155,7 +155,7 @@ def test_the_command_reads_the_same_roles(
 def test_the_page_begins_with_the_rules_that_stood_before_its_first_request(
     registry: Registry, tmp_path: Path
 ) -> None:
-    from review.server import site_here
+    from review.page_server import site_here
 
     PARAMS.write_text(SETTINGS)
     Path("roles.yaml").write_text(ROLES)

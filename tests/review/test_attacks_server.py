@@ -21,7 +21,7 @@ from project.listening import address_of, listening
 from project.web_server import HEADER_BYTES
 from review.access.oidc import REST, ProviderCalls, ProviderError
 from review.app import create_app
-from review.server import MOST_CONNECTIONS, Server
+from review.page_server import MOST_CONNECTIONS, PageServer
 from review.site import Site
 from tests.conftest import ROOT
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.attack
 def live(site: Site) -> Iterator[tuple[str, int]]:
     """Host and port of the page behind its real server."""
     with listening("127.0.0.1", 0, "incumbent review") as bound:
-        server = Server(create_app(site), bound).web_server()
+        server = PageServer(create_app(site), bound).web_server()
         thread = threading.Thread(target=server.serve_on, args=(bound,))
         thread.start()
         server.up.wait()

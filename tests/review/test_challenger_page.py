@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy, SuiteGuard
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.report.kept_report import kept_report, kept_report_path
 from evaluation.report.report_data import ReportData
 from monitoring.scheduling.runs import claim, finish
@@ -21,8 +21,8 @@ from project.records.evidence import Decision, Evidence, SuiteEvidence, Usage
 from project.records.scores import Flags
 from registry.storage.database import writing
 from registry.store import Registry
-from review.challenger.plain_words import listed, summary
-from review.challenger.review import review_of
+from review.challenger.challenger_review import review_of
+from review.challenger.plain_words import joined_by_and, summary
 from review.challenger.review_record import Changes
 from tests.conftest import BASE, SEALED
 from tests.evaluation.test_decision import (
@@ -381,7 +381,7 @@ def test_the_page_is_there_as_json_too(client: Browser, registry: Registry, tmp_
     ("names", "sentence"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
 )
 def test_names_are_listed_as_in_a_sentence(names: list[str], sentence: str) -> None:
-    assert listed(names) == sentence
+    assert joined_by_and(names) == sentence
 
 
 def test_a_guarded_policy_is_told_apart_from_a_win_in_all(

@@ -25,7 +25,7 @@ from registry.store import Registry
 from review.data_pages.gate_view import PRIVATE
 from review.data_pages.regressed import CORRECTIONS
 from review.data_pages.waiting import Waiting, waiting
-from review.data_pages.waiting_tasks import QUEUE, REFUSED, Kind, Refusal, waiting_tasks
+from review.data_pages.waiting_tasks import QUEUE, REFUSED, Kind, TaskRefusal, waiting_tasks
 from tests.conftest import BASE
 from tests.monitoring.test_labels import asked, written
 from tests.places import DATASET, submit
@@ -133,7 +133,7 @@ def test_a_refused_task_is_not_asked_again_and_the_record_holds_none_of_its_text
     for _ in range(2):  # the second one comes too late
         client.send_form("/data/queue/correction/refuse", **form)
     assert keys("correction") == {}
-    (refusal,) = Refusal.read_lines(REFUSED)
+    (refusal,) = TaskRefusal.read_lines(REFUSED)
     assert (refusal.by, refusal.reason) == ("ann", "spam")
     assert b"what is b" not in REFUSED.read_bytes()
     write_queue([asked("b", "a b", "jane")], NIGHTS)  # the next night's

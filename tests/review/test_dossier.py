@@ -19,7 +19,7 @@ from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import Check, DatasetVersion, GateReport, Severity, Split, Waived
 from project.records.evidence import Bound, MetricEvidence, Verdict
 from project.settings import PARAMS
-from registry.adapter_import.lora_config import ModuleNorm, Origin
+from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.store import Registry
 from review.dossier import standalone
 from review.dossier.document import Dossier, Filled, Section
@@ -226,7 +226,7 @@ def test_what_did_not_qualify_shows_nothing_of_the_sealed_set(
 def test_an_adapter_of_a_third_party_says_what_is_not_known(
     registry: Registry, make_adapter: Callable[[str], tuple[Adapter, Path]]
 ) -> None:
-    origin = Origin(
+    origin = ImportedOrigin(
         files={"adapter_model.safetensors": "3" * 64},
         declared_base=HOSTILE,
         norms=(ModuleNorm(module="q_proj", update=3.0, weight=1.0),),

@@ -6,9 +6,9 @@ import pytest
 
 from project.records.events import Deployed
 from project.settings import PARAMS
-from registry.deployments import record_deployment
+from registry.deployment_history import record_deployment
 from registry.store import Registry
-from review.dossier.document import Block, Dossier
+from review.dossier.document import Dossier, DossierBlock
 from review.dossier.make_dossier import make_dossier
 from review.dossier.standalone import html_of
 from tests.places import submit, ticking, win
@@ -63,16 +63,16 @@ def of(registry: Registry, number: int) -> Dossier:
     return make_dossier(registry, number, whole=False, notes=None)
 
 
-def block(dossier: Dossier, section: str, title: str) -> Block:
+def block(dossier: Dossier, section: str, title: str) -> DossierBlock:
     (found,) = (b for b in dossier.titled(section).blocks if b.title.startswith(title))
     return found
 
 
-def monitored(registry: Registry, number: int, title: str) -> Block:
+def monitored(registry: Registry, number: int, title: str) -> DossierBlock:
     return block(of(registry, number), "2.2", title)
 
 
-def tried(registry: Registry, number: int, title: str = "Experiment ") -> Block:
+def tried(registry: Registry, number: int, title: str = "Experiment ") -> DossierBlock:
     return block(of(registry, number), "2.3", title)
 
 

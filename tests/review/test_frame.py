@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from project.errors import IncumbentError, InputError
 from project.listening import listening
 from review.frame.pages import FOLDER, asset
+from review.page_server import refuse_open_address
 from review.review_settings import ReviewParams
-from review.server import refuse_open_door
 from tests.review.conftest import Browser
 
 # Of dist/htmx.min.js in npm's htmx.org 4.0.1.
@@ -154,14 +154,14 @@ def test_the_page_for_programs_lists_what_lies_under_api(app: FastAPI, client: B
 
 def test_an_address_that_others_reach_needs_users_and_a_name() -> None:
     users = {"sign_in": "users", "users": "users.yaml"}
-    refuse_open_door("127.0.0.1", ReviewParams())
-    refuse_open_door("::1", ReviewParams())
+    refuse_open_address("127.0.0.1", ReviewParams())
+    refuse_open_address("::1", ReviewParams())
     with pytest.raises(InputError, match=r"review.sign_in: 0\.0\.0\.0 can be reached"):
-        refuse_open_door("0.0.0.0", ReviewParams(url="https://review.example.com"))
+        refuse_open_address("0.0.0.0", ReviewParams(url="https://review.example.com"))
     with pytest.raises(InputError, match=r"review.url: 10\.0\.0\.5 can be reached"):
-        refuse_open_door("10.0.0.5", ReviewParams.model_validate(users))
+        refuse_open_address("10.0.0.5", ReviewParams.model_validate(users))
     named = ReviewParams.model_validate({**users, "url": "https://review.example.com"})
-    refuse_open_door("0.0.0.0", named)
+    refuse_open_address("0.0.0.0", named)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from evaluation.generation.answers import SIDES, Answer, answers_of
 from evaluation.report.comparisons import choices
 from evaluation.report.dev_items import (
-    Comparison,
+    DevComparison,
     DevItem,
     DevItems,
     keep_dev_items,
@@ -64,8 +64,10 @@ SEVERAL = (
 )
 
 
-def comparison(number: int | None = 2, champion: int | None = 1, way: str = "more") -> Comparison:
-    return Comparison.model_validate(
+def comparison(
+    number: int | None = 2, champion: int | None = 1, way: str = "more"
+) -> DevComparison:
+    return DevComparison.model_validate(
         {
             "version": number,
             "opponent": Opponent(version=champion),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.decision.decision_replay import check_registry
 from evaluation.decision.policy import Policy
-from evaluation.decision.replay import check_registry
 from evaluation.evaluation_settings import PreferenceParams
 from incumbent.submitting.submission import submit
 from incumbent.submitting.submission_text import print_outcome
@@ -47,7 +47,7 @@ def judge() -> Iterator[str]:
 
 @pytest.fixture
 def here(isolate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
-    monkeypatch.setattr("review.voting.routes.REPEATS", 0)  # nobody is asked twice
+    monkeypatch.setattr("review.voting.voting_routes.REPEATS", 0)  # nobody is asked twice
     Path("params.yaml").write_text("registry: {family: test}\n")
     with Registry.here() as registry:
         yield registry

@@ -11,7 +11,7 @@ from registry.ballots.sheets import read_sheet
 from registry.ballots.standing import read_votes
 from registry.store import Registry
 from review.voting.live import reviewers, self_agreement
-from review.voting.voting_view import Assignments, Turn
+from review.voting.voting_view import Assignments, VotingTurn
 from tests.places import START, submit
 from tests.voting_sheets import all_vote, named, opened, vote_for
 
@@ -27,7 +27,7 @@ class Sheet:
         votes = read_votes(self.registry, 1)
         return Assignments(votes, votes.sheet(), self.items, who, now, repeats)
 
-    def vote(self, who: str, turn: Turn, winner: str | None = "base") -> None:
+    def vote(self, who: str, turn: VotingTurn, winner: str | None = "base") -> None:
         registry = named(self.registry, who)
         vote_for(registry, 1, self.digest, turn.item, winner, repeat=turn.repeat)
 
@@ -41,7 +41,7 @@ def test_items_are_asked_in_their_order(registry: Registry) -> None:
     sheet = Sheet(registry, 3)
     for item in sheet.items:
         turn = sheet.way("ann").next()
-        assert turn == Turn(item)
+        assert turn == VotingTurn(item)
         sheet.vote("ann", turn)
     assert sheet.way("ann").next() is None
 
@@ -49,20 +49,20 @@ def test_items_are_asked_in_their_order(registry: Registry) -> None:
 def test_what_another_looks_at_now_comes_later(registry: Registry) -> None:
     sheet = Sheet(registry, 3, votes=1)
     show(named(registry, "ann"), 1, sheet.digest, "i0")
-    assert sheet.way("bob").next() == Turn("i1")
+    assert sheet.way("bob").next() == VotingTurn("i1")
     later = START + timedelta(hours=1)
-    assert sheet.way("bob", now=later).next() == Turn("i0")
+    assert sheet.way("bob", now=later).next() == VotingTurn("i0")
 
 
 def test_a_third_person_is_asked_once_where_two_disagree(registry: Registry) -> None:
     sheet = Sheet(registry, 1)
-    sheet.vote("ann", Turn("i0"))
-    sheet.vote("bob", Turn("i0"), sheet.label)
-    assert sheet.way("cat").next() == Turn("i0")
+    sheet.vote("ann", VotingTurn("i0"))
+    sheet.vote("bob", VotingTurn("i0"), sheet.label)
+    assert sheet.way("cat").next() == VotingTurn("i0")
     show(named(registry, "cat"), 1, sheet.digest, "i0")
-    assert sheet.way("cat").next() == Turn("i0")
+    assert sheet.way("cat").next() == VotingTurn("i0")
     assert sheet.way("dan").next() is None
-    assert sheet.way("dan", now=START + timedelta(hours=1)).next() == Turn("i0")
+    assert sheet.way("dan", now=START + timedelta(hours=1)).next() == VotingTurn("i0")
 
 
 def test_a_reviewer_in_two_spellings_is_one(registry: Registry) -> None:
@@ -76,14 +76,14 @@ def test_a_reviewer_in_two_spellings_is_one(registry: Registry) -> None:
 
 def test_what_has_all_its_votes_is_asked_of_nobody(registry: Registry) -> None:
     sheet = Sheet(registry, 2, votes=1)
-    sheet.vote("ann", Turn("i0"))
-    assert sheet.way("bob").next() == Turn("i1")
+    sheet.vote("ann", VotingTurn("i0"))
+    assert sheet.way("bob").next() == VotingTurn("i1")
 
 
 def test_what_was_seen_and_not_voted_on_comes_first(registry: Registry) -> None:
     sheet = Sheet(registry, 3)
     show(named(registry, "ann"), 1, sheet.digest, "i2")
-    assert sheet.way("ann").next() == Turn("i2")
+    assert sheet.way("ann").next() == VotingTurn("i2")
 
 
 def test_a_planted_item_comes_again_once_and_ten_items_later(registry: Registry) -> None:
@@ -95,7 +95,7 @@ def test_a_planted_item_comes_again_once_and_ten_items_later(registry: Registry)
     assert 2 < len(again) < 20
     assert len(again) == len(set(again))
     for item in again:
-        first, second = (asked.index(Turn(item, repeat)) for repeat in (0, 1))
+        first, second = (asked.index(VotingTurn(item, repeat)) for repeat in (0, 1))
         assert second - first > 10
     state = read_votes(registry, 1)
     assert self_agreement(state, sheet.digest) == 1.0
@@ -105,10 +105,10 @@ def test_a_planted_item_comes_again_once_and_ten_items_later(registry: Registry)
 
 def test_who_says_another_thing_the_second_time_is_known_for_it(registry: Registry) -> None:
     sheet = Sheet(registry, 2)
-    sheet.vote("ann", Turn("i0"))
-    sheet.vote("ann", Turn("i1"))
-    sheet.vote("ann", Turn("i0", repeat=1), sheet.label)
-    sheet.vote("ann", Turn("i1", repeat=1))
+    sheet.vote("ann", VotingTurn("i0"))
+    sheet.vote("ann", VotingTurn("i1"))
+    sheet.vote("ann", VotingTurn("i0", repeat=1), sheet.label)
+    sheet.vote("ann", VotingTurn("i1", repeat=1))
     assert self_agreement(read_votes(registry, 1), sheet.digest) == 0.5
 
 

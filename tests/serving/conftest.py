@@ -23,8 +23,8 @@ from project.records.adapters import Contestant
 from serving.deploying.route_table import RouteTable
 from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven
 from serving.experiments.assigning import assign
+from serving.gateway_server import create_app, running
 from serving.openai_api.gateway import Gateway
-from serving.server import create_app, running
 from serving.serving_settings import ServingParams
 from tests.conftest import BASE
 

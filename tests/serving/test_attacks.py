@@ -15,9 +15,9 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import Body
 from project.web_server import HEADER_BYTES, GuardedConnection
+from serving.gateway_server import running
 from serving.openai_api.gateway import Gateway
-from serving.server import running
-from serving.telemetry.served import JsonLines
+from serving.telemetry.served import RequestLogFormatter
 from tests.serving.conftest import (
     FAMILY,
     Listener,
@@ -306,7 +306,7 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     class Kept(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(JsonLines().format(record))
+            lines.append(RequestLogFormatter().format(record))
 
     kept, logger = Kept(), logging.getLogger("incumbent.requests")
     logger.addHandler(kept)

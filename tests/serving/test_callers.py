@@ -14,8 +14,8 @@ from project.settings import PARAMS
 from serving.callers.request_body import ApiError
 from serving.callers.waiting_line import WaitingLine
 from serving.callers.who_asks import LOOK_SECONDS, KeyFile, add_key
+from serving.gateway_server import Access, create_app, refuse_keyless_address
 from serving.openai_api.gateway import Gateway
-from serving.server import Access, create_app, refuse_open_door
 from serving.serving_settings import ServingParams
 from tests.serving.conftest import ADDRESS, Listener, MakeGateway, asking, for_ever
 
@@ -126,9 +126,9 @@ def test_a_caller_has_a_name_that_logs_can_hold(name: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.5", "gateway.example.com", "::"])
 def test_without_keys_no_other_machine_is_let_in(host: str) -> None:
     with pytest.raises(InputError, match="--add-key"):
-        refuse_open_door(host, ServingParams(), Access(without_keys=True))
-    refuse_open_door(host, ServingParams(keys=KEYS), Access())
-    refuse_open_door("127.0.0.1", ServingParams(), Access(without_keys=True))
+        refuse_keyless_address(host, ServingParams(), Access(without_keys=True))
+    refuse_keyless_address(host, ServingParams(keys=KEYS), Access())
+    refuse_keyless_address("127.0.0.1", ServingParams(), Access(without_keys=True))
 
 
 @pytest.mark.attack
@@ -138,7 +138,7 @@ def test_nobody_serves_without_keys_who_did_not_say_so() -> None:
     assert isinstance(refused.exception, InputError)
     assert "--without-keys" in str(refused.exception)
     with pytest.raises(InputError, match="leave --without-keys out"):
-        refuse_open_door("127.0.0.1", ServingParams(keys=KEYS), Access(without_keys=True))
+        refuse_keyless_address("127.0.0.1", ServingParams(keys=KEYS), Access(without_keys=True))
     assert list(Access().warnings()) == []
     for access in (Access(without_keys=True), Access(open_metrics=True)):
         assert "everybody whom a proxy on it passes on" in next(access.warnings())

@@ -10,8 +10,8 @@ import pytest
 
 from project.web_server import HEADER_BYTES, GuardedConnection
 from serving.callers.who_asks import KeyFile, add_key
+from serving.gateway_server import running
 from serving.openai_api.gateway import Gateway
-from serving.server import running
 from tests.serving.conftest import MakeGateway, asking
 
 KEYS = Path("keys.yaml")
@@ -131,8 +131,8 @@ def narrow(
     make_gateway: MakeGateway, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Gateway:
     """With room for few idle connections."""
-    monkeypatch.setattr("serving.server.STRANGERS", 8)
-    monkeypatch.setattr("serving.server.IDLE", 8)
+    monkeypatch.setattr("serving.gateway_server.STRANGERS", 8)
+    monkeypatch.setattr("serving.gateway_server.IDLE", 8)
     gateway = make_gateway(running=1, waiting=1)
     gateway.keys = KeyFile(KEYS)
     return gateway

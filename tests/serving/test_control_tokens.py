@@ -11,7 +11,7 @@ import pytest
 
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Deployment
-from serving.server import running
+from serving.gateway_server import running
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from tests.serving.conftest import MakeGateway, NamingBackend, asking, deployment
 

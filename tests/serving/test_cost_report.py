@@ -23,7 +23,13 @@ from project.settings import load
 from registry.store import Registry
 from serving.cost_report.asked_systems import LargerModel, ask_larger, dev_items
 from serving.cost_report.cost_words import sentences, write_page
-from serving.cost_report.system_costs import CostReport, Difference, Mean, SystemCost, compare_costs
+from serving.cost_report.system_costs import (
+    CostReport,
+    Mean,
+    SystemCost,
+    SystemDifference,
+    compare_costs,
+)
 from tests.conftest import NUMERICS
 from tests.judge_server import Asked, Reply, judge_server
 from tests.recorded_project import ITEMS, PARTS, lay_out
@@ -196,7 +202,7 @@ def test_a_larger_model_that_fails_is_told_with_its_address(reply: Reply, said: 
 
 
 def system(name: str, shots: int | None, diff: float | None, money: float | None) -> SystemCost:
-    found = Difference(diff=diff, low=diff - 0.1, high=diff + 0.1, items=9) if diff else None
+    found = SystemDifference(diff=diff, low=diff - 0.1, high=diff + 0.1, items=9) if diff else None
     return SystemCost(
         name=name,
         shots=shots,

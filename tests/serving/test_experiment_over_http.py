@@ -14,7 +14,7 @@ from project.records.adapters import Adapter
 from project.settings import PARAMS
 from registry.experiments.experiment_events import Experiment, experiments
 from registry.store import Registry
-from serving.server import running, service_here
+from serving.gateway_server import running, service_here
 from tests.evaluation.engine_server import EngineServer, engine_server
 from tests.serving.conftest import SETTINGS, asking
 

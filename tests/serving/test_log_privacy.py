@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BUSY, BackendError
 from serving.openai_api.gateway import Gateway
-from serving.telemetry.served import JsonLines
+from serving.telemetry.served import RequestLogFormatter
 from tests.serving.conftest import NamingBackend, asking
 
 CHAT = "/v1/chat/completions"
@@ -29,7 +29,7 @@ def test_a_complaint_that_quotes_the_prompt_is_in_no_log(
     caplog.set_level(logging.INFO)
     backend.fails = BackendError(status, QUOTES, {"message": QUOTES})
     answer = client.post(CHAT, json=asking("my secret", stream=stream))
-    lines = [JsonLines().format(record) for record in caplog.records]
+    lines = [RequestLogFormatter().format(record) for record in caplog.records]
     assert json.loads(lines[-1])["status"] == answer.status_code
     assert "my secret" not in "".join(lines)
 
@@ -42,7 +42,9 @@ def test_a_stream_that_breaks_with_the_prompt_in_its_error_is_in_no_log(
     for status in (404, 418, 500):
         backend.breaks = BackendError(status, QUOTES, {"message": QUOTES})
         assert "broke off" in client.post(CHAT, json=asking("my secret", stream=True)).text
-    assert "my secret" not in "".join(JsonLines().format(record) for record in caplog.records)
+    assert "my secret" not in "".join(
+        RequestLogFormatter().format(record) for record in caplog.records
+    )
 
 
 def test_the_log_names_the_replica_and_the_request_that_it_failed_on(
@@ -70,7 +72,7 @@ def test_a_fault_of_ours_is_counted_logged_and_told_by_the_request_s_id(
     counted = 'incumbent_requests_total{caller="local",model="none",status="500"} 1.0'
     assert counted in client.get("/metrics").text
     (line,) = [r for r in caplog.records if "r1" in r.getMessage()]
-    assert "ZeroDivisionError" in JsonLines().format(line)
+    assert "ZeroDivisionError" in RequestLogFormatter().format(line)
 
 
 @pytest.mark.parametrize("tokens", [10**400, True, -1, 1e300, "9"])

@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 from evaluation.generation.backends.backend import BackendError
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Assignment, Exchange
+from serving.gateway_server import create_app
 from serving.openai_api.gateway import Gateway
-from serving.server import create_app
 from tests.serving.conftest import (
     ADDRESS,
     AWAY,

@@ -7,9 +7,9 @@ import yaml
 from starlette.testclient import TestClient
 
 from serving.callers.who_asks import KeyFile, add_key
-from serving.deploying.route_table import Problem, ReplicaState, ServingState
+from serving.deploying.route_table import ReplicaState, RouteProblem, ServingState
+from serving.gateway_server import create_app
 from serving.openai_api.gateway import Gateway
-from serving.server import create_app
 from tests.serving.conftest import ADDRESS, deployment
 
 KEYS = Path("keys.yaml")
@@ -28,7 +28,7 @@ def state() -> ServingState:
         previous=None,
         experiments=(8,),
         replicas=(held,),
-        problems=(Problem(version=7, replica=REPLICA, problem="it says"),),
+        problems=(RouteProblem(version=7, replica=REPLICA, problem="it says"),),
     )
 
 

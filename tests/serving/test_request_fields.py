@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from serving.server import create_app
+from serving.gateway_server import create_app
 from tests.serving.conftest import ADDRESS, MakeGateway, NamingBackend, asking
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"

@@ -25,8 +25,15 @@ from project.listening import address_of, listening
 from project.records.adapters import Adapter
 from project.settings import PARAMS
 from registry.store import Registry
+from serving.gateway_server import (
+    Access,
+    GatewayServer,
+    kept_running,
+    running,
+    server_here,
+    service_here,
+)
 from serving.openai_api.gateway import Gateway
-from serving.server import Access, Server, kept_running, running, server_here, service_here
 from tests.conftest import ROOT
 from tests.evaluation.engine_server import engine_server
 from tests.serving.conftest import SETTINGS, Listener, NamingBackend, asking, for_ever
@@ -73,7 +80,7 @@ def test_running_answers_end_before_the_server_does(
     free = threading.Event()
     backend.waits = lambda: asyncio.to_thread(free.wait)
     with listening("127.0.0.1", 0, "a test") as bound:
-        server = Server(gateway)
+        server = GatewayServer(gateway)
         thread = threading.Thread(target=server.serve_on, args=(bound,))
         address = f"http://{address_of(bound)}"
         thread.start()
@@ -93,7 +100,7 @@ def test_an_answer_that_outlasts_the_end_is_no_fault_of_the_version(
 ) -> None:
     backend.waits = for_ever
     with listening("127.0.0.1", 0, "a test") as bound:
-        server = Server(gateway, patience=0)
+        server = GatewayServer(gateway, patience=0)
         thread = threading.Thread(target=server.serve_on, args=(bound,))
         address = f"http://{address_of(bound)}"
         thread.start()
@@ -109,7 +116,7 @@ def test_an_answer_that_outlasts_the_end_is_no_fault_of_the_version(
 def test_a_part_that_breaks_begins_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("serving.server.RESTART_SECONDS", 0)
+    monkeypatch.setattr("serving.gateway_server.RESTART_SECONDS", 0)
     begun: list[int] = []
 
     async def breaks_once() -> None:

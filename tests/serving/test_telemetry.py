@@ -18,10 +18,10 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BackendError
 from serving.deploying.route_table import ReplicaState, RouteTable, ServingState
+from serving.gateway_server import create_app, watch_deploying
 from serving.openai_api.gateway import Gateway
-from serving.server import create_app, watch_deploying
 from serving.telemetry.metrics import Metrics, Traces
-from serving.telemetry.served import JsonLines
+from serving.telemetry.served import RequestLogFormatter
 from tests.conftest import ROOT
 from tests.serving.conftest import ADDRESS, AWAY, MakeGateway, NamingBackend, asking, deployment
 
@@ -174,7 +174,7 @@ def test_a_request_is_one_line_of_json(
 ) -> None:
     caplog.set_level(logging.INFO, "incumbent.requests")
     client.post(CHAT, json=asking("my secret", stream=True), headers={"x-request-id": "r1"})
-    line = json.loads(JsonLines().format(caplog.records[-1]))
+    line = json.loads(RequestLogFormatter().format(caplog.records[-1]))
     expected = {"request": "r1", "caller": "local", "model": V7, "version": 7, "status": 200}
     assert expected.items() <= line.items()
     assert line["first_token_ms"] <= line["latency_ms"]
@@ -184,7 +184,7 @@ def test_a_request_is_one_line_of_json(
 def test_a_refusal_s_line_says_why(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "incumbent.requests")
     client.post(CHAT, json=asking(max_tokens=9999))
-    line = json.loads(JsonLines().format(caplog.records[-1]))
+    line = json.loads(RequestLogFormatter().format(caplog.records[-1]))
     assert line["status"] == 400
     assert "max_tokens" in line["error"]
 
@@ -194,6 +194,6 @@ def test_a_traceback_stays_in_its_line() -> None:
         raise ValueError("first\nsecond")
     except ValueError:
         record = logging.LogRecord("x", 40, "f", 1, "it broke", (), sys.exc_info())
-    line = JsonLines().format(record)
+    line = RequestLogFormatter().format(record)
     assert "\n" not in line
     assert "second" in json.loads(line)["exception"]

@@ -9,7 +9,7 @@ import httpx2
 from project.records.adapters import Adapter, ModelPin
 from project.settings import PARAMS
 from registry.store import Registry
-from serving.server import running, service_here
+from serving.gateway_server import running, service_here
 from tests.conftest import BASE
 from tests.evaluation.engine_server import EngineServer, engine_server
 from tests.serving.conftest import asking

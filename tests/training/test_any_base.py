@@ -24,7 +24,7 @@ from tests.conftest import NUMERICS
 from training.model.base_model import load_base
 from training.model.lora import add_adapter
 from training.model.unfit_base import layers_of, read_layers, refuse_too_large, refuse_unfit
-from training.steps.run_step import Ground
+from training.steps.run_step import StepContext
 from training.steps.sft_step import train_sft
 from training.training_settings import AdapterParams, SftParams
 
@@ -59,7 +59,7 @@ def trained(base: Path, folder: Path, **adapter: Any) -> Path:
     contestant = Contestant(base=pin(BaseChoice(model=str(base)), "base"))
     params = SftParams(epochs=1, batch_size=2, learning_rate=1e-2)
     folder.mkdir()
-    record = train_sft(rows(), (), Ground(contestant, NUMERICS, settings), params, folder)
+    record = train_sft(rows(), (), StepContext(contestant, NUMERICS, settings), params, folder)
     assert record.adapter == digest_folder(folder)
     return folder
 

@@ -8,8 +8,8 @@ import pytest
 from project.errors import IncumbentError, InputError
 from project.settings import load
 from tests.training.kept_steps import SFT, pinned, recipe_of, sft_trainer, trained
-from training.cost.estimate import StepEstimate
 from training.cost.memory import StepWork
+from training.cost.step_estimate import StepEstimate
 from training.kept.books import (
     Energy,
     EnergyMeter,
@@ -334,7 +334,7 @@ def test_an_estimate_is_one_line_and_says_only_what_is_known() -> None:
 
 @pytest.mark.slow
 def test_a_trainers_rows_are_counted_before_it_starts(tiny_base: Path) -> None:
-    from training.cost.estimate import work_of
+    from training.cost.step_estimate import work_of
 
     trainer = sft_trainer(tiny_base)
     work, sequences = work_of(trainer)

@@ -16,7 +16,7 @@ import pytest
 
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
-from project.interruption import Ended, ended_by_signals
+from project.interruption import EndedBySignal, ended_by_signals
 from project.paths import CODE
 from tests.conftest import ROOT
 from tests.training.kept_steps import ADAPTER, SFT, pinned, recipe_of, sft_trainer, trained
@@ -357,13 +357,13 @@ def packing(base: Path, quantization: str) -> Any:
     from project.records.adapters import Contestant
     from project.records.data import Row
     from tests.conftest import NUMERICS
-    from training.steps.run_step import Ground, prepare
-    from training.steps.sft_step import sft_lesson
+    from training.steps.run_step import StepContext, prepare
+    from training.steps.sft_step import sft_step_data
 
     rows = [Row.of(f"What is {i}?", "one " * (i + 1), group=str(i), source="s") for i in range(12)]
     adapter = ADAPTER.model_copy(update={"quantization": quantization, "dequantize_once": False})
-    ground = Ground(Contestant(base=pinned(base)), NUMERICS, adapter)
-    return prepare(sft_lesson(rows, rows[:4], PACKED), ground).trainer
+    ground = StepContext(Contestant(base=pinned(base)), NUMERICS, adapter)
+    return prepare(sft_step_data(rows, rows[:4], PACKED), ground).trainer
 
 
 PACKED = SFT.model_copy(
@@ -476,9 +476,9 @@ def test_the_first_signal_of_a_kind_is_noted_and_the_same_again_ends_at_once() -
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
         assert asked.number == signal.SIGTERM
-        with pytest.raises(Ended):
+        with pytest.raises(EndedBySignal):
             signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(Ended) as ended:
+        with pytest.raises(EndedBySignal) as ended:
             asked.end()
     assert ended.value.exit_code == 128 + signal.SIGTERM
 
@@ -560,7 +560,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert done.returncode in (-number, 1)
     if number is signal.SIGTERM:
         assert "SIGTERM: a checkpoint comes after this step" in done.stderr
-        assert "project.interruption.Ended: SIGTERM" in done.stderr
+        assert "project.interruption.EndedBySignal: SIGTERM" in done.stderr
     whole, resumed = sft_trainer(tiny_base, LONG), sft_trainer(tiny_base, LONG)
     whole.train()
     kept_run(resumed, tiny_base, LimitsParams(), sft=LONG)

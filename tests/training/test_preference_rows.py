@@ -15,8 +15,8 @@ from training.rows.preference_rows import (
     pair_examples,
     rated_examples,
 )
-from training.steps.dpo_step import dpo_lesson
-from training.steps.kto_step import kto_lesson
+from training.steps.dpo_step import dpo_step_data
+from training.steps.kto_step import kto_step_data
 from training.training_settings import DpoParams, KtoParams
 
 ROWS = [Row.of(f"Question {i}?", f"Answer {i}.", group=str(i), source="s") for i in range(20)]
@@ -119,8 +119,8 @@ def test_the_seed_alone_draws_the_order() -> None:
 @pytest.mark.parametrize(
     ("lesson", "given"),
     [
-        (lambda given: dpo_lesson(given, DpoParams(epochs=1)), (bad("Who?"),)),
-        (lambda given: kto_lesson(given, (), KtoParams(epochs=1)), ()),
+        (lambda given: dpo_step_data(given, DpoParams(epochs=1)), (bad("Who?"),)),
+        (lambda given: kto_step_data(given, (), KtoParams(epochs=1)), ()),
     ],
 )
 def test_without_anything_to_learn_from_the_message_says_where_it_comes_from(
@@ -134,7 +134,7 @@ def test_what_a_step_learnt_from_is_told_apart_by_its_digest() -> None:
     other = PAIR.model_copy(update={"chosen": "Eleven."})
     params = KtoParams(epochs=1)
     digests = {
-        kto_lesson(given, rows, params).data
+        kto_step_data(given, rows, params).data
         for given in ((PAIR,), (other,))
         for rows in ((), tuple(ROWS))
     }

@@ -17,7 +17,7 @@ from training.processes.accelerate_config import (
     sharding_environment,
 )
 from training.processes.group import agreed, draw_own_dropout, is_first, is_sharded, summed, world
-from training.processes.start import processes_of, refuse_misfit, start_elsewhere
+from training.processes.step_processes import processes_of, refuse_misfit, start_elsewhere
 from training.training_settings import SftParams
 
 TORCHRUN = DistributedParams(launcher="torchrun")
@@ -70,7 +70,7 @@ def test_what_this_machine_cannot_do_is_bad_input(
     problem: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("training.processes.start.find_spec", lambda _: None)
+    monkeypatch.setattr("training.processes.step_processes.find_spec", lambda _: None)
     with pytest.raises(InputError, match=f"params.yaml: training.distributed.*{problem}"):
         refuse_misfit(TORCHRUN.model_copy(update=changes), processes, gpus)
 

@@ -3,9 +3,14 @@
 import pytest
 
 from project.records.data import Row
-from training.rows.replay import replay_in_words, replayed, replayed_beside, rows_to_learn
+from training.rows.experience_replay import (
+    replay_in_words,
+    replayed,
+    replayed_beside,
+    rows_to_learn,
+)
 from training.rows.row_tokens import RowTokens
-from training.start_record import LearntRows, Start, row_digest
+from training.start_record import LearntRows, TrainingStart, row_digest
 from training.training_settings import SftParams
 
 
@@ -58,13 +63,13 @@ def test_a_better_answer_to_a_known_question_is_new() -> None:
 
 def test_from_the_base_every_row_is_learnt() -> None:
     params = SftParams(replay=0)
-    assert rows_to_learn(MIXED, Start(known=KNOWN), params, 0) == tuple(MIXED)
-    champion = Start(adapter="a" * 64, version=1, known=KNOWN)
+    assert rows_to_learn(MIXED, TrainingStart(known=KNOWN), params, 0) == tuple(MIXED)
+    champion = TrainingStart(adapter="a" * 64, version=1, known=KNOWN)
     assert rows_to_learn(MIXED, champion, params, 0) == tuple(NEW)
 
 
 def test_it_is_told_what_is_new_and_what_comes_again() -> None:
-    start = Start(adapter="a" * 64, version=3, known=KNOWN)
+    start = TrainingStart(adapter="a" * 64, version=3, known=KNOWN)
     learnt = rows_to_learn(MIXED, start, SftParams(), 0)
     assert replay_in_words(MIXED, learnt, start) == (
         "20 rows are new to version 3; 10 of 100 old ones again"

@@ -22,9 +22,9 @@ from registry.store import Registry
 from tests import places
 from tests.conftest import BASE as PIN
 from training.recipe import Recipe
-from training.rows.replay import learnt_by_challenger, replayed
+from training.rows.experience_replay import learnt_by_challenger, replayed
 from training.start import main, starting_version
-from training.start_record import LearntRows, Start, row_digest
+from training.start_record import LearntRows, TrainingStart, row_digest
 
 ROWS = [Row.of(f"What is {n}?", f"It is {n}.", group=str(n), source="s") for n in range(4)]
 OLD, NEW, NEWER = "1" * 64, "2" * 64, "3" * 64  # digests of curated rows
@@ -88,10 +88,10 @@ def promoted(registry: Registry, version: AdapterVersion) -> AdapterVersion:
     return registry.promote(version.number, "it won", force=True)
 
 
-def started() -> Start:
+def started() -> TrainingStart:
     """What the stage writes."""
     main()
-    return Start.read(START / "start.json")
+    return TrainingStart.read(START / "start.json")
 
 
 def bytes_of_start() -> Digest:
@@ -101,12 +101,12 @@ def bytes_of_start() -> Digest:
 
 def test_from_the_base_the_registry_is_not_even_opened() -> None:
     settings(start="base")
-    assert started() == Start()
+    assert started() == TrainingStart()
     assert not home().exists()
 
 
 def test_without_a_champion_it_is_the_base_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert started() == Start()
+    assert started() == TrainingStart()
     assert capsys.readouterr().out == ("training starts from the base: there is no champion yet\n")
 
 
@@ -137,7 +137,7 @@ def test_nor_after_the_promotion_of_the_first_version(registry: Registry) -> Non
     before = bytes_of_start()
     promoted(registry, trained(registry, NEW))
     assert bytes_of_start() == before
-    assert started() == Start()
+    assert started() == TrainingStart()
 
 
 def test_once_new_data_come_the_newest_champion_goes_on(registry: Registry) -> None:

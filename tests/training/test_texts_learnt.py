@@ -9,7 +9,7 @@ from project.records.preferences import PreferencePair
 from project.records.record import write_records
 from tests.conftest import BASE, NUMERICS
 from training.recipe import Recipe
-from training.rows.replay import texts_learnt
+from training.rows.experience_replay import texts_learnt
 from training.training_settings import AdapterParams, DomainParams, DpoParams, KtoParams
 
 SEALED_QUESTION = "Who in the branch can block a card that was stolen?"

@@ -33,8 +33,8 @@ from training.model.lora import add_adapter
 from training.model.usable_base import refuse_quantized
 from training.recipe import StepRecord
 from training.steps.earlier import Earlier
-from training.steps.run_step import Ground, learn, model_of, prepare, trained_with
-from training.steps.sft_step import sft_lesson, sft_trainer
+from training.steps.run_step import StepContext, learn, model_of, prepare, trained_with
+from training.steps.sft_step import sft_step_data, sft_trainer
 from training.training_settings import AdapterParams, SftParams
 from training.watching.learning_curve import LearningCurve
 
@@ -53,7 +53,7 @@ def rows(count: int = 4) -> tuple[Row, ...]:
 
 def trainer_on(base: Path, adapter: AdapterParams = ADAPTER, dev: tuple[Row, ...] = ()) -> Trainer:
     pinned = pin(ModelChoice(model=str(base)), "base")
-    ground = Ground(Contestant(base=pinned), NUMERICS, adapter)
+    ground = StepContext(Contestant(base=pinned), NUMERICS, adapter)
     return sft_trainer(rows(), dev, SFT, *model_of(ground), ground)
 
 
@@ -117,7 +117,7 @@ def test_weights_that_were_dequantised_once_give_the_same_gradients(tiny_base: P
 
 def quantised(model: PeftModel) -> Numerics:
     bare = Contestant(base=BASE)
-    return trained_with(model, Ground(bare, NUMERICS, ADAPTER))
+    return trained_with(model, StepContext(bare, NUMERICS, ADAPTER))
 
 
 @pytest.mark.parametrize("quantization", ["int8", "none"])
@@ -285,10 +285,10 @@ def test_a_damaged_adapter_of_the_step_before_is_refused(project: None) -> None:
 
 def test_training_that_moves_nothing_is_told_on_any_step(tiny_base: Path, tmp_path: Path) -> None:
     pinned = pin(ModelChoice(model=str(tiny_base)), "base")
-    ground = Ground(Contestant(base=pinned), NUMERICS, ADAPTER)
-    learn(prepare(sft_lesson(rows(), (), SFT), ground), tmp_path / "first")
-    going_on = Ground(ground.base, NUMERICS, ADAPTER, Earlier(tmp_path / "first"))
-    run = prepare(sft_lesson(rows(), (), SFT), going_on)
+    ground = StepContext(Contestant(base=pinned), NUMERICS, ADAPTER)
+    learn(prepare(sft_step_data(rows(), (), SFT), ground), tmp_path / "first")
+    going_on = StepContext(ground.base, NUMERICS, ADAPTER, Earlier(tmp_path / "first"))
+    run = prepare(sft_step_data(rows(), (), SFT), going_on)
     with pytest.raises(IncumbentError, match="training changed nothing"):
         learn(run, tmp_path / "second", train=lambda trainer: None)
 

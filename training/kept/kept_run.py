@@ -17,12 +17,12 @@ from transformers import Trainer, TrainerCallback
 
 from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError
-from project.interruption import Ended
+from project.interruption import EndedBySignal
 from project.model_pins import folder_here
 from project.paths import CODE
 from project.records.record import Digest
-from training.cost.estimate import StepEstimate, estimate_step, work_of
 from training.cost.memory import StepWork
+from training.cost.step_estimate import StepEstimate, estimate_step, work_of
 from training.kept.checkpoints import Checkpoints
 from training.kept.running_book import RunningBook
 from training.kept.training_state import Remembering, TrainingState, progress_of
@@ -118,7 +118,7 @@ class EndAsked:
         """End as the signal would have. Raises KeyboardInterrupt."""
         if self.number in (None, signal.SIGINT):
             raise KeyboardInterrupt
-        raise Ended(self.number)
+        raise EndedBySignal(self.number)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def varlen_attention(
     refuse_unknown(attention_mask, others)
     rows = packed_rows
     q, k, v = (
-        Spread.apply(one, rows).index_select(0, rows.filled)  # type: ignore[no-untyped-call]
+        SpreadRows.apply(one, rows).index_select(0, rows.filled)  # type: ignore[no-untyped-call]
         for one in (query, key, value)
     )  # [m, heads, width]
     mixed = flash_attention(q, k, v, rows, scaling, sliding_window)
@@ -124,7 +124,7 @@ class RowAttention(torch.autograd.Function):
         weights = torch.softmax(scores, dim=-1).view(q.shape[0], -1, longest)
         ctx.save_for_backward(q, k, v, weights)
         ctx.rows, ctx.scale, ctx.groups = rows, scale, groups
-        return put_back(torch.bmm(weights, v), count, groups).index_select(0, rows.homes)
+        return merge_heads(torch.bmm(weights, v), count, groups).index_select(0, rows.homes)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -141,9 +141,9 @@ class RowAttention(torch.autograd.Function):
         of_query = torch.bmm(of_scores, k).mul_(ctx.scale)
         of_key = torch.bmm(of_scores.transpose(1, 2), q)  # q is scaled already
         return (
-            added_up(put_back(of_query, count, groups), rows),
-            added_up(put_back(of_key, count, 1), rows),
-            added_up(put_back(of_value, count, 1), rows),
+            added_up(merge_heads(of_query, count, groups), rows),
+            added_up(merge_heads(of_key, count, 1), rows),
+            added_up(merge_heads(of_value, count, 1), rows),
             None,
             None,
             None,
@@ -167,7 +167,7 @@ def split_heads(flat: Tensor, count: int, groups: int) -> Tensor:
     return split.reshape(count * split.shape[1], -1, width)
 
 
-def put_back(laid: Tensor, count: int, groups: int) -> Tensor:
+def merge_heads(laid: Tensor, count: int, groups: int) -> Tensor:
     """What `split_heads` split: [rows · longest, heads, width]."""
     width = laid.shape[-1]
     split = laid.view(count, laid.shape[0] // count, groups, -1, width).permute(0, 3, 1, 2, 4)
@@ -190,7 +190,7 @@ def hidden_mask(longest: int, reach: int, like: Tensor) -> Tensor:
     return mask
 
 
-class Spread(torch.autograd.Function):
+class SpreadRows(torch.autograd.Function):
     """Packed tokens [1, heads, n, width] laid out as rows: [rows · longest, heads, width]."""
 
     @staticmethod
@@ -216,7 +216,7 @@ def fused_attention(
         groups = query.shape[1] // key.shape[1]
         key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     q, k, v = (
-        Spread.apply(one, rows).unflatten(0, (count, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]
+        SpreadRows.apply(one, rows).unflatten(0, (count, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]
         for one in (query, key, value)
     )  # [rows, heads, longest, width]
     mixed = scaled_dot_product_attention(

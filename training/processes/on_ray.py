@@ -26,7 +26,7 @@ from training.processes.accelerate_config import (
     write_deepspeed_config,
 )
 from training.processes.group import MEMBER, is_first, world
-from training.processes.worker import Failure, take
+from training.processes.worker import ProcessFailure, take
 from training.recipe import StepName, StepRecord
 from training.training_settings import StepParams
 
@@ -46,7 +46,7 @@ def train_on_ray(
         print(f"{step}: {workers} workers on a Ray cluster train it", flush=True)
         failure = fitted(step, cluster, workers, sharding, Path(folder).absolute())
     if failure:
-        raise Failure.model_validate(failure).as_error()
+        raise ProcessFailure.model_validate(failure).as_error()
     print(StepRecord.read(step_of(step) / "step.json"))
 
 
@@ -101,5 +101,5 @@ def work(config: dict[str, Any]) -> dict[str, Any] | None:
     except IncumbentError as error:
         if not is_first():
             raise
-        return dict(Failure(problem=str(error), exit_code=error.exit_code))
+        return dict(ProcessFailure(problem=str(error), exit_code=error.exit_code))
     return None

@@ -19,7 +19,7 @@ from project.records.record import Record
 from training.processes.group import MEMBER, is_first
 
 
-class Failure(Record):
+class ProcessFailure(Record):
     """Why a process could not go on, in words for people."""
 
     problem: str
@@ -37,7 +37,7 @@ def main(step: str, file: Path) -> int:
         with ended_by_signals():
             take(step)
     except IncumbentError as error:
-        Failure(problem=str(error), exit_code=error.exit_code).write(file)
+        ProcessFailure(problem=str(error), exit_code=error.exit_code).write(file)
         return error.exit_code
     except KeyboardInterrupt as stop:
         return int(getattr(stop, "exit_code", 130))

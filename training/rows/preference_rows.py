@@ -30,8 +30,8 @@ class PairExample:
         """As DPOTrainer reads it."""
         return {
             "prompt": as_turns(self.prompt),
-            "chosen": answered(self.chosen),
-            "rejected": answered(self.rejected),
+            "chosen": answer_turn(self.chosen),
+            "rejected": answer_turn(self.rejected),
         }
 
 
@@ -51,7 +51,7 @@ class RatedExample:
         """As KTOTrainer reads it."""
         return {
             "prompt": as_turns(self.prompt),
-            "completion": answered(self.completion),
+            "completion": answer_turn(self.completion),
             "label": self.good,
         }
 
@@ -60,20 +60,20 @@ def as_turns(messages: Iterable[Message]) -> Turns:
     return [message.model_dump() for message in messages]
 
 
-def answered(text: str) -> Turns:
+def answer_turn(text: str) -> Turns:
     return [{"role": "assistant", "content": text}]
 
 
 def pair_examples(given: Iterable[Preference], system_prompt: str | None) -> list[PairExample]:
     """What DPO learns from: of rated answers alone, nothing."""
     return [
-        PairExample(asked(one, system_prompt), one.chosen, one.rejected)
+        PairExample(prompt_messages(one, system_prompt), one.chosen, one.rejected)
         for one in given
         if isinstance(one, PreferencePair)
     ]
 
 
-def asked(one: Preference, system_prompt: str | None) -> tuple[Message, ...]:
+def prompt_messages(one: Preference, system_prompt: str | None) -> tuple[Message, ...]:
     return under(system_prompt, one.messages or [Message(role="user", content=one.prompt)])
 
 
@@ -91,7 +91,7 @@ def rated_examples(
     missing = max(0, bad - (len(found) - bad))
     said = {bare(one.prompt) for one in given}
     silent = [row for row in rows if bare(row.prompt_text) not in said]
-    drawn = sorted(silent, key=lambda row: digest_json([seed, row.said]))[:missing]
+    drawn = sorted(silent, key=lambda row: digest_json([seed, row.texts]))[:missing]
     return [*found, *(as_good(row, system_prompt) for row in drawn)]
 
 
@@ -101,7 +101,7 @@ def as_good(row: Row, system_prompt: str | None) -> RatedExample:
 
 def rated_apart(given: Iterable[Preference], system_prompt: str | None) -> Iterator[RatedExample]:
     for one in given:
-        prompt = asked(one, system_prompt)
+        prompt = prompt_messages(one, system_prompt)
         if isinstance(one, PreferencePair):
             yield RatedExample(prompt, one.chosen, True)
             yield RatedExample(prompt, one.rejected, False)
@@ -178,7 +178,7 @@ def fitting(examples: Sequence[Any], tokenizer: Any, window: int | None) -> list
 def longest(one: PairExample | RatedExample, tokenizer: Any) -> int:
     prompt = as_turns(one.prompt)
     texts = [
-        tokenizer.apply_chat_template([*prompt, *answered(text)], tokenize=False)
+        tokenizer.apply_chat_template([*prompt, *answer_turn(text)], tokenize=False)
         for text in one.answers
     ]
     return max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)

@@ -11,16 +11,16 @@ from project.errors import InputError
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
 from training.rows.document_pieces import document_pieces, held_out_of
-from training.rows.replay import replayed_beside
+from training.rows.experience_replay import replayed_beside
 from training.rows.row_tokens import row_tokens
 from training.steps.arguments import measuring, one_device, step_arguments
 from training.steps.packed_trainer import packed_trainer
-from training.steps.run_step import Ground, Lesson, digest_of
+from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams
 from training.watching.keep_best import KeepBest
 
 
-def domain_lesson(params: DomainParams, ground: Ground) -> Lesson:
+def domain_step_data(params: DomainParams, ground: StepContext) -> StepData:
     """From the curated documents, and the training rows that are replayed beside them."""
     documents = Document.read_lines(CURATED_DOCUMENTS)
     if not documents:
@@ -31,7 +31,7 @@ def domain_lesson(params: DomainParams, ground: Ground) -> Lesson:
         )
     rows = Row.read_lines(rows_of(Split.TRAIN)) if params.replay else ()
     data = digest_of([*documents, *rows])
-    return Lesson("domain", params, data, partial(domain_trainer, documents, rows, params))
+    return StepData("domain", params, data, partial(domain_trainer, documents, rows, params))
 
 
 def domain_trainer(
@@ -40,7 +40,7 @@ def domain_trainer(
     params: DomainParams,
     model: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    ground: Ground,
+    ground: StepContext,
 ) -> Trainer:
     """Of pieces of documents; it measures itself on those that are held out."""
     learnt, held_out = held_out_of(documents, DOCUMENTS_HELD_OUT)

@@ -10,22 +10,22 @@ from project.paths import PREFERENCE_DATA
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.rows.preference_rows import pair_examples
 from training.steps.preference_trainers import NO_PAIRS, dpo_trainer
-from training.steps.run_step import Ground, Lesson, digest_of
+from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import DpoParams
 
 
-def gathered_dpo_lesson(params: DpoParams, ground: Ground) -> Lesson:
+def gathered_dpo_data(params: DpoParams, ground: StepContext) -> StepData:
     """From what stage `preference_data` gathered. Raises InputError where that is no pair."""
-    return dpo_lesson(read_preferences(PREFERENCE_DATA), params)
+    return dpo_step_data(read_preferences(PREFERENCE_DATA), params)
 
 
-def dpo_lesson(given: tuple[Preference, ...], params: DpoParams) -> Lesson:
+def dpo_step_data(given: tuple[Preference, ...], params: DpoParams) -> StepData:
     """Of any preferences; rated answers alone are left aside."""
     pairs = [one for one in given if isinstance(one, PreferencePair)]
     if not pairs:
         raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
     data = digest_of(pairs)
-    return Lesson("dpo", params, data, partial(trainer_of, pairs, params))
+    return StepData("dpo", params, data, partial(trainer_of, pairs, params))
 
 
 def trainer_of(
@@ -33,7 +33,7 @@ def trainer_of(
     params: DpoParams,
     model: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    ground: Ground,
+    ground: StepContext,
 ) -> Trainer:
     examples = pair_examples(pairs, ground.base.system_prompt)
     precision = ground.numerics.precision

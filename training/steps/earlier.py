@@ -9,7 +9,7 @@ from project.files import staged_folder
 from project.paths import step_of
 from project.records.record import Digest
 from training.recipe import STEPS, Recipe, StepName, StepRecord
-from training.start_record import START_ADAPTER, START_FILE, Start
+from training.start_record import START_ADAPTER, START_FILE, TrainingStart
 from training.watching.curve_files import fill_up_curves
 
 
@@ -38,7 +38,7 @@ def newest_before(step: StepName | None) -> Earlier:
     where training starts from it. None: of all steps.
     """
     before = STEPS[: STEPS.index(step)] if step else STEPS
-    start = Start.read(START_FILE).adapter
+    start = TrainingStart.read(START_FILE).adapter
     for name in reversed(before):
         record = StepRecord.read(step_of(name) / "step.json")
         if record.adapter:

@@ -29,7 +29,7 @@ from training.model.kernels import FLASH
 from training.model.lora import add_adapter, go_on_from
 from training.precision import choose_numerics
 from training.processes.group import is_first, is_sharded, world
-from training.processes.start import start_elsewhere
+from training.processes.step_processes import start_elsewhere
 from training.processes.whole_weights import whole_weights
 from training.recipe import STEP, STEPS, Recipe, StepName, StepRecord
 from training.steps.card_trial import try_on_card
@@ -41,7 +41,7 @@ from training.watching.learning_curve import LearningCurve, StepsWithLoss
 
 
 @dataclass(frozen=True)
-class Ground:
+class StepContext:
     """What a step stands on."""
 
     base: Contestant  # without an adapter
@@ -51,20 +51,20 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class StepData:
     """A step, and what it learns from."""
 
     step: StepName
     params: StepParams
     data: Digest  # of all that it learns from, in this order
-    trainer: Callable[[PeftModel, PreTrainedTokenizerBase, Ground], Trainer]
+    trainer: Callable[[PeftModel, PreTrainedTokenizerBase, StepContext], Trainer]
 
 
 @dataclass(frozen=True)
-class Run:
+class StepRun:
     """A step that is ready to be trained."""
 
-    lesson: Lesson
+    lesson: StepData
     model: PeftModel
     trainer: Trainer
     recipe: Recipe  # with this step in it
@@ -74,14 +74,14 @@ class Run:
 P = TypeVar("P", bound=StepParams)
 
 
-def run_step(step: StepName, params: P, lesson: Callable[[P, Ground], Lesson]) -> None:
+def run_step(step: StepName, params: P, lesson: Callable[[P, StepContext], StepData]) -> None:
     """What a stage of a step does: write `outputs/steps/<step>/`, whole or not at all.
 
     Where several processes train it, each of them does this, and the first one alone writes.
     """
     if start_elsewhere(step, params):
         return
-    ground = ground_here(step)
+    ground = step_context(step)
     with own_draft(step) as draft:
         run = prepare(lesson(params, ground), ground)
         if is_first():
@@ -107,13 +107,13 @@ def scratch_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def ground_here(step: StepName) -> Ground:
+def step_context(step: StepName) -> StepContext:
     """As the project has it."""
     base = Contestant(base=ModelPin.read(BASE), system_prompt=load(BaseChoice).system_prompt)
-    return Ground(base, choose_numerics(), load(AdapterParams), newest_before(step))
+    return StepContext(base, choose_numerics(), load(AdapterParams), newest_before(step))
 
 
-def prepare(lesson: Lesson, ground: Ground) -> Run:
+def prepare(lesson: StepData, ground: StepContext) -> StepRun:
     """Load the base, put the adapter on it, and make the step's trainer.
 
     Raises InputError for what cannot be trained on.
@@ -126,10 +126,10 @@ def prepare(lesson: Lesson, ground: Ground) -> Run:
     exact = tried_on_card(trainer, lesson)
     size = trainer.args.per_device_train_batch_size
     recipe = recipe_of(lesson, ground, trained_with(model, ground), size)
-    return Run(lesson, model, trainer, recipe, exact)
+    return StepRun(lesson, model, trainer, recipe, exact)
 
 
-def tried_on_card(trainer: Trainer, lesson: Lesson) -> bool:
+def tried_on_card(trainer: Trainer, lesson: StepData) -> bool:
     """Fit a pass into a card's memory; what several processes share is not tried."""
     if not torch.cuda.is_available() or world() > 1:
         return True
@@ -139,7 +139,7 @@ def tried_on_card(trainer: Trainer, lesson: Lesson) -> bool:
 
 
 def learn(
-    run: Run,
+    run: StepRun,
     folder: Path,
     train: Callable[[Trainer], object] = Trainer.train,
     saving: Callable[[Path], AbstractContextManager[object]] = nullcontext,
@@ -185,7 +185,7 @@ def digest_of(records: Iterable[Record]) -> Digest:
     return digest_bytes(b"\n".join(record.canonical() for record in records))
 
 
-def model_of(ground: Ground) -> tuple[PeftModel, PreTrainedTokenizerBase]:
+def model_of(ground: StepContext) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     """The base with the adapter that the step goes on with, and the base's tokenizer."""
     folder = pinned_folder(ground.base.base, "base")
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -198,7 +198,7 @@ def model_of(ground: Ground) -> tuple[PeftModel, PreTrainedTokenizerBase]:
     return model, tokenizer
 
 
-def trained_with(model: PeftModel, ground: Ground) -> Numerics:
+def trained_with(model: PeftModel, ground: StepContext) -> Numerics:
     """The numerics of a training run, from what its base has become."""
     packed = any(isinstance(module, bnb.nn.Linear4bit) for module in model.modules())
     quantization = ground.adapter.quantization
@@ -211,7 +211,7 @@ def trained_with(model: PeftModel, ground: Ground) -> Numerics:
     )
 
 
-def recipe_of(lesson: Lesson, ground: Ground, numerics: Numerics, size: int) -> Recipe:
+def recipe_of(lesson: StepData, ground: StepContext, numerics: Numerics, size: int) -> Recipe:
     """That of the steps before, and this one, with so many examples a pass."""
     fresh = Recipe(
         base=ground.base.base,

@@ -11,33 +11,33 @@ from trl import SFTConfig
 from project.paths import rows_of
 from project.records.data import Row, Split
 from training.recipe import StepRecord
-from training.rows.replay import replay_in_words, rows_to_learn
+from training.rows.experience_replay import replay_in_words, rows_to_learn
 from training.rows.row_tokens import row_tokens
-from training.start_record import START_FILE, Start
+from training.start_record import START_FILE, TrainingStart
 from training.steps.arguments import measuring, one_device, step_arguments
 from training.steps.packed_trainer import packed_trainer
-from training.steps.run_step import Ground, Lesson, digest_of, learn, prepare
+from training.steps.run_step import StepContext, StepData, digest_of, learn, prepare
 from training.training_settings import SftParams
 from training.watching.keep_best import KeepBest, StopOnBrokenLoss
 
 
-def curated_rows_lesson(params: SftParams, ground: Ground) -> Lesson:
+def curated_rows_data(params: SftParams, ground: StepContext) -> StepData:
     """From the curated rows."""
     rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
-    start = Start.read(START_FILE)
+    start = TrainingStart.read(START_FILE)
     learnt = rows_to_learn(rows, start, params, ground.adapter.seed)
     if start.adapter:
         print(replay_in_words(rows, learnt, start))
     dev = Row.read_lines(rows_of(Split.DEV)) if params.evaluations else ()
-    return sft_lesson(learnt, dev, params)
+    return sft_step_data(learnt, dev, params)
 
 
-def sft_lesson(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) -> Lesson:
+def sft_step_data(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) -> StepData:
     """Of any rows; the loss on dev is measured where there are rows of it."""
     trainer = partial(sft_trainer, rows, dev, params)
     # With patience dev decides too where training ends.
     data = digest_of([*rows, *dev] if params.patience else rows)
-    return Lesson("sft", params, data, trainer)
+    return StepData("sft", params, data, trainer)
 
 
 def sft_trainer(
@@ -46,7 +46,7 @@ def sft_trainer(
     params: SftParams,
     model: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    ground: Ground,
+    ground: StepContext,
 ) -> Trainer:
     prompt, measured = ground.base.system_prompt, params.evaluations if dev else 0
     arguments = step_arguments(params, ground.adapter, ground.numerics.precision, len(rows))
@@ -61,9 +61,9 @@ def sft_trainer(
 
 
 def train_sft(
-    rows: Sequence[Row], dev: Sequence[Row], ground: Ground, params: SftParams, folder: Path
+    rows: Sequence[Row], dev: Sequence[Row], ground: StepContext, params: SftParams, folder: Path
 ) -> StepRecord:
     """Train on any rows, and write the adapter into a folder: without checkpoints and limits."""
-    run = prepare(sft_lesson(rows, dev, params), ground)
+    run = prepare(sft_step_data(rows, dev, params), ground)
     run.trainer.add_callback(StopOnBrokenLoss())
     return learn(run, folder)

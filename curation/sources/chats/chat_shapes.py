@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from curation.sources.chats.chat_markers import HEADINGS, marked_turns
+from curation.sources.chats.marked_turns import HEADINGS, marked_turns
 from curation.sources.chats.turns import ROLES, TOOLS_UNREAD, Role, joined, message, role_of
 from project.records.data import Message
 from project.untrusted_input import quoted
@@ -26,7 +26,7 @@ def conversation(value: object) -> list[Message]:
     holds one, JSON that does, or a text with marks that say who speaks. Raises ValueError that
     says why it cannot be read.
     """
-    turns = marked_or_json(value) if isinstance(value, str) else listed(value)
+    turns = marked_or_json(value) if isinstance(value, str) else listed_turns(value)
     if not turns:
         raise ValueError("has no turns")
     return joined(turns)
@@ -36,7 +36,7 @@ def marked_or_json(text: str) -> list[Message]:
     if not text.strip():
         raise ValueError("is empty")
     if text.lstrip()[0] in "[{" and (value := parsed(text)) is not None:
-        return listed(value)
+        return listed_turns(value)
     return marked_turns(text)
 
 
@@ -54,13 +54,13 @@ def parsed(text: str) -> Any:
     return None
 
 
-def listed(value: object) -> list[Message]:
+def listed_turns(value: object) -> list[Message]:
     """The turns of a list, or of an object that holds one."""
     if isinstance(value, dict):
         name = next((name for name in HOLDERS if isinstance(value.get(name), list)), None)
         if name is None:
             raise ValueError(f"an object without {' or '.join(HOLDERS[:2])}")
-        return listed(value[name])
+        return listed_turns(value[name])
     if not isinstance(value, list):
         raise ValueError("is no conversation")
     return [turn for item in value for turn in turns_of(item)]
@@ -162,13 +162,13 @@ def with_tools_as_text(value: object, tools: object = None) -> object:
 def as_text(turn: Turn) -> Turn:
     who = speaker_of(turn)
     if who in ANSWERERS:
-        return {"role": "user", "content": marked("tool_response", as_json(said_in(turn)))}
+        return {"role": "user", "content": marked("tool_response", as_json(turn_content(turn)))}
     if who in CALLERS:
-        return {"role": "assistant", "content": calls_text(said_in(turn))}
+        return {"role": "assistant", "content": calls_text(turn_content(turn))}
     calls = turn.get("tool_calls") or turn.get("function_call")
     if not calls:
         return turn
-    texts = [as_json(said_in(turn)), calls_text(calls)]
+    texts = [as_json(turn_content(turn)), calls_text(calls)]
     return {"role": "assistant", "content": "\n".join(filter(None, texts))}
 
 
@@ -177,7 +177,7 @@ def speaker_of(turn: Turn) -> str:
     return str(who).strip().casefold()
 
 
-def said_in(turn: Turn) -> object:
+def turn_content(turn: Turn) -> object:
     """What stands for its text; nothing in a turn that only calls."""
     return next((turn[name] for name in TEXTS if turn.get(name) is not None), "")
 
@@ -231,6 +231,6 @@ def with_introduction(turns: list[Turn], tools: list[str]) -> list[Turn]:
         return turns
     text = INTRODUCTION.format("\n".join(tools))
     if turns and ROLES.get(speaker_of(turns[0])) == "system":
-        said = as_json(said_in(turns[0]))
+        said = as_json(turn_content(turns[0]))
         return [{"role": "system", "content": f"{said}\n\n{text}".strip()}, *turns[1:]]
     return [{"role": "system", "content": text}, *turns]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from curation.sources.chats.chat_markers import NUMBER, TIME
 from curation.sources.chats.chat_shapes import SPEAKERS, parsed
+from curation.sources.chats.marked_turns import NUMBER, TIME
 from curation.sources.chats.turns import ROLES, Role
 
 RoleNames = Mapping[str, Role]  # by the name in lower case

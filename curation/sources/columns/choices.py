@@ -18,7 +18,7 @@ MOST_SHOWN = 30  # columns
 
 
 @dataclass(frozen=True)
-class Choice:
+class ColumnChoice:
     """Prompt and completion, or messages."""
 
     prompt: tuple[str, ...] = ()
@@ -37,18 +37,20 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Found:
+class FittingColumns:
     """What fits. It is taken where it is one choice and nothing speaks against it."""
 
-    choices: tuple[Choice, ...]
+    choices: tuple[ColumnChoice, ...]
     unsure: str | None = None  # why somebody has to choose
 
     @property
-    def sure(self) -> Choice | None:
+    def sure(self) -> ColumnChoice | None:
         return self.choices[0] if len(self.choices) == 1 and not self.unsure else None
 
 
-def has_to_choose(found: Found, columns: Sequence[ColumnProfile], file: Path) -> InputError:
+def has_to_choose(
+    found: FittingColumns, columns: Sequence[ColumnProfile], file: Path
+) -> InputError:
     """The error that lists the choices, with a value of each of their columns."""
     choices = found.choices[:MOST]
     why = one_line(found.unsure or "several columns fit")
@@ -85,7 +87,7 @@ def example(column: ColumnProfile) -> str:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NamedColumns:
     """What somebody named; None and () are for what nobody did."""
 
     prompt: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import Choice, Guess, Taken, Wanted, has_to_choose
+from curation.sources.columns.choices import ColumnChoice, Guess, NamedColumns, Taken, has_to_choose
 from curation.sources.columns.column_name import read_name
 from curation.sources.columns.column_profile import (
     ColumnProfile,
@@ -15,7 +15,7 @@ from curation.sources.columns.column_profile import (
     values_of,
 )
 from curation.sources.columns.column_words import (
-    Reading,
+    ColumnReading,
     column_notes,
     group_columns,
     leaves_even_parts,
@@ -33,7 +33,7 @@ TEXTS = ("value",)  # fields of an object that hold what it says, beside `text` 
 LOOKED_AT = 20  # rows
 
 
-def guess(tables: Sequence[Table], given: Wanted) -> Guess:
+def guess(tables: Sequence[Table], given: NamedColumns) -> Guess:
     """The columns of tables that are read together, by the names that the first one has for them.
 
     What was named is taken as it is. Fields of objects are columns too where no others will do, as
@@ -74,7 +74,7 @@ def passes_over(tables: Sequence[Table], read: Columns) -> bool:
     return any(isinstance(value, list | dict) for value in values)
 
 
-def guess_plain(tables: Sequence[Table], given: Wanted) -> Guess:
+def guess_plain(tables: Sequence[Table], given: NamedColumns) -> Guess:
     """Of columns as they are. Raises InputError."""
     given = by_own_names(tables, given)
     columns = profiles(tables)
@@ -85,7 +85,7 @@ def guess_plain(tables: Sequence[Table], given: Wanted) -> Guess:
     notes += conversation_notes(tables, reading.columns)
     return Guess(
         columns=reading.columns,
-        taken=taken(tables, columns, reading),
+        taken=taken_columns(tables, columns, reading),
         notes=tuple(map(one_line, notes)),
     )
 
@@ -96,14 +96,14 @@ def refuse_empty(tables: Sequence[Table]) -> None:
             raise InputError("has no rows", file=table.path)
 
 
-def refuse_contradiction(given: Wanted) -> None:
+def refuse_contradiction(given: NamedColumns) -> None:
     if given.messages is not None and (given.prompt or given.completion is not None):
         raise InputError("name --prompt and --completion, or --messages, and not both")
     if given.completion in given.prompt:
         raise InputError(f"--prompt and --completion are both {given.completion!r}")
 
 
-def by_own_names(tables: Sequence[Table], given: Wanted) -> Wanted:
+def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
     """What was named, by the names of the first table. Raises InputError where a table lacks it."""
     own = {name: own_name_in_all(tables, name) for name in given.columns}
 
@@ -130,8 +130,8 @@ def choose(
     tables: Sequence[Table],
     columns: Sequence[ColumnProfile],
     made: Mapping[str, str],
-    given: Wanted,
-) -> Choice:
+    given: NamedColumns,
+) -> ColumnChoice:
     """The one choice. Raises InputError where there is none, or more than one."""
     refuse_unreadable(tables, columns, given)
     found = find_rows(columns, made, given)
@@ -142,7 +142,7 @@ def choose(
 
 
 def refuse_unreadable(
-    tables: Sequence[Table], columns: Sequence[ColumnProfile], given: Wanted
+    tables: Sequence[Table], columns: Sequence[ColumnProfile], given: NamedColumns
 ) -> None:
     """Raise InputError for a column that was named for what none of its values is."""
     for column in columns:
@@ -157,7 +157,7 @@ def refuse_unreadable(
             raise InputError(problem, file=tables[0].path, field=column.name)
 
 
-def refuse_lacking(tables: Sequence[Table], given: Wanted) -> None:
+def refuse_lacking(tables: Sequence[Table], given: NamedColumns) -> None:
     """Raise InputError where the first table would do, but another one lacks its columns."""
     first, *others = tables
     if not others:
@@ -173,9 +173,9 @@ def read_columns(
     tables: Sequence[Table],
     columns: Sequence[ColumnProfile],
     made: Mapping[str, str],
-    choice: Choice,
-    given: Wanted,
-) -> Reading:
+    choice: ColumnChoice,
+    given: NamedColumns,
+) -> ColumnReading:
     texts, constant = constant_texts(columns, choice, given)
     free = [c for c in columns if c.name not in (*choice.names, *constant, *given.columns)]
     groups = group_columns(free) if given.group is None else []
@@ -195,11 +195,11 @@ def read_columns(
         group=group,
         **texts,
     )
-    return Reading(read, given, made, constant, could_be, groups[1:])
+    return ColumnReading(read, given, made, constant, could_be, groups[1:])
 
 
 def constant_texts(
-    columns: Sequence[ColumnProfile], choice: Choice, given: Wanted
+    columns: Sequence[ColumnProfile], choice: ColumnChoice, given: NamedColumns
 ) -> tuple[dict[str, Any], dict[str, Taken]]:
     """Texts that stand in all rows, as settings, and what their columns are taken for."""
     texts: dict[str, Any] = {"system": given.system, "instruction": given.instruction}
@@ -214,8 +214,8 @@ def constant_texts(
     return texts, words
 
 
-def taken(
-    tables: Sequence[Table], columns: Sequence[ColumnProfile], reading: Reading
+def taken_columns(
+    tables: Sequence[Table], columns: Sequence[ColumnProfile], reading: ColumnReading
 ) -> dict[str, Taken]:
     """Every column of every table, with what becomes of it; those that all have come first."""
     found = {c.name: taken_for(c, reading) for c in columns}

@@ -8,7 +8,7 @@ from functools import cached_property
 from statistics import median
 from typing import Any, Literal
 
-from curation.faults.missing_answers import said
+from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import pairs
 from curation.sources.columns.column_name import NO_TEXT, NameSays, Role, read_names
@@ -245,7 +245,7 @@ def text_of(value: Any) -> str:
     text = as_text(value)
     if text is None:
         return repr(value) if value else ""
-    return text.strip() if said(text) else ""
+    return text.strip() if is_more_than_placeholder(text) else ""
 
 
 def kind_of_all(values: Sequence[Any]) -> Kind:
@@ -306,13 +306,13 @@ def why_made(
     inside = [part for part in others if holds(own, texts[part.name])]
     for part in inside:
         if holds(texts[part.name], own):
-            return f"the same as `{part.name}`" if known(part) >= known(column) else None
+            return f"the same as `{part.name}`" if is_telling(part) >= is_telling(column) else None
     if not is_template(own, inside, texts):
         return None
     return "a template that contains " + " and ".join(f"`{part.name}`" for part in inside[:3])
 
 
-def known(column: ColumnProfile) -> bool:
+def is_telling(column: ColumnProfile) -> bool:
     """Whether its name says more than that it is a text."""
     return column.role not in (None, "body")
 
@@ -350,10 +350,14 @@ def without(text: str, parts: Iterable[str]) -> str:
 def whole_texts(column: ColumnProfile) -> tuple[str, ...]:
     """Some rows' texts, the same rows for every column."""
     step = max(1, len(column.sample) // ROWS)
-    return column.texts[::step] if column.is_text else tuple(map(all_said, column.sample[::step]))
+    return (
+        column.texts[::step]
+        if column.is_text
+        else tuple(map(conversation_text, column.sample[::step]))
+    )
 
 
-def all_said(value: object) -> str:
+def conversation_text(value: object) -> str:
     """What is said in a conversation; empty where it cannot be read."""
     try:
         return "\n".join(message.content for message in conversation(value))

@@ -8,7 +8,7 @@ from itertools import chain
 from math import log
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import Taken, Wanted
+from curation.sources.columns.choices import NamedColumns, Taken
 from curation.sources.columns.column_profile import ColumnProfile, values_of
 from curation.sources.tables.table import Table
 from project.near_duplicates import linked, to_first
@@ -24,18 +24,18 @@ JUDGED: dict[str | None, str] = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class ColumnReading:
     """What was found of a table's columns."""
 
     columns: Columns
-    given: Wanted
+    given: NamedColumns
     made: Mapping[str, str]  # columns made of others, with what they are
     constant: Mapping[str, Taken]  # columns with one text in all rows
     could_be_slices: Sequence[str] = ()
     could_be_groups: Sequence[str] = ()
 
 
-def taken_for(column: ColumnProfile, reading: Reading) -> Taken:
+def taken_for(column: ColumnProfile, reading: ColumnReading) -> Taken:
     if used := use_of(column, reading):
         return Taken(used, one_line(reason(column, used, reading.given)))
     if constant := reading.constant.get(column.name):
@@ -43,7 +43,7 @@ def taken_for(column: ColumnProfile, reading: Reading) -> Taken:
     return Taken(None, one_line(why_unread(column, reading)))
 
 
-def use_of(column: ColumnProfile, reading: Reading) -> str | None:
+def use_of(column: ColumnProfile, reading: ColumnReading) -> str | None:
     columns, name = reading.columns, column.name
     if name in columns.prompt:
         return "prompt"
@@ -53,7 +53,7 @@ def use_of(column: ColumnProfile, reading: Reading) -> str | None:
     return one.get(name)
 
 
-def reason(column: ColumnProfile, used: str, given: Wanted) -> str:
+def reason(column: ColumnProfile, used: str, given: NamedColumns) -> str:
     if column.name in given.columns:
         return "as named, learnt as JSON" if reads_json(column, used) else "as named"
     if used == "slice":
@@ -80,7 +80,7 @@ def says(column: ColumnProfile, used: str) -> bool:
     return column.role in (asked if used == "prompt" else told)
 
 
-def why_unread(column: ColumnProfile, reading: Reading) -> str:
+def why_unread(column: ColumnProfile, reading: ColumnReading) -> str:
     name = column.name
     if column.role in JUDGED:
         return JUDGED[column.role]
@@ -105,7 +105,7 @@ def unread_kind(column: ColumnProfile) -> str:
     return column.kind
 
 
-def unread_text(column: ColumnProfile, reading: Reading) -> str:
+def unread_text(column: ColumnProfile, reading: ColumnReading) -> str:
     if column.distinct == 1:
         return "one value"
     if column.role == "author":
@@ -128,13 +128,13 @@ MARKED = 0.2  # of the answers that have tags
 ASKED = ("question", "instruction", "context", "chat")
 
 
-def column_notes(columns: Sequence[ColumnProfile], reading: Reading) -> list[str]:
+def column_notes(columns: Sequence[ColumnProfile], reading: ColumnReading) -> list[str]:
     answers = (c for c in columns if c.name == reading.columns.completion)
     others = [column_note(c, reading) for c in columns if c.name != reading.columns.completion]
     return [*chain.from_iterable(map(answer_notes, answers)), *filter(None, others)]
 
 
-def column_note(column: ColumnProfile, reading: Reading) -> str | None:
+def column_note(column: ColumnProfile, reading: ColumnReading) -> str | None:
     if says_split(column) and column.distinct > 1:
         values = ", ".join(sorted(column.counts))
         return f"`{column.name}` ({values}): the project splits by itself; its values are not used"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby, permutations
 
-from curation.sources.columns.choices import Choice, Found, Wanted
+from curation.sources.columns.choices import ColumnChoice, FittingColumns, NamedColumns
 from curation.sources.columns.column_profile import ColumnProfile
 
 # --- prompt columns -------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ ASK, TELL = 0.5, 0.3  # shares of questions: of texts that ask, at least; of ans
 APART = ("system", "chosen", "rejected", "author")  # roles whose texts are no half of a pair
 
 
-def find_pair(columns: Sequence[ColumnProfile], given: Wanted) -> Found:
+def find_pair(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingColumns:
     """The pairs that the columns make; what was named is taken as it is."""
     texts = [c for c in columns if c.is_text and c.role not in APART]
     named = [c for c in columns if c.name == given.completion]
@@ -97,18 +97,18 @@ def find_pair(columns: Sequence[ColumnProfile], given: Wanted) -> Found:
         return only_answers(answers, free)
     choices = matched(prompts, answers, columns)
     second = second_pair(free, choices) if not (named or given.prompt) else []
-    return Found((*choices, *second), doubt(columns, answers, given))
+    return FittingColumns((*choices, *second), doubt(columns, answers, given))
 
 
 def with_json(
-    found: Found,
+    found: FittingColumns,
     asked: Sequence[Names],
     free: Sequence[ColumnProfile],
     columns: Sequence[ColumnProfile],
-) -> Found:
+) -> FittingColumns:
     """What was found, and answers that somebody may want to have learnt as JSON."""
     prompts = asked or text_prompts(free, joined=False)
-    more = (Choice(names, c.name) for names in prompts for c in json_answers(columns))
+    more = (ColumnChoice(names, c.name) for names in prompts for c in json_answers(columns))
     return replace(found, choices=(*found.choices, *more))
 
 
@@ -121,7 +121,7 @@ def is_other(column: ColumnProfile) -> bool:
 
 def matched(
     prompts: Sequence[Names], answers: Sequence[ColumnProfile], columns: Sequence[ColumnProfile]
-) -> tuple[Choice, ...]:
+) -> tuple[ColumnChoice, ...]:
     """Each prompt with each answer; of several languages, each with its own answer alone."""
     variants = {c.name: c.says.variant for c in columns}
 
@@ -130,19 +130,21 @@ def matched(
 
     single = len(prompts) == 1 or len(answers) == 1
     return tuple(
-        Choice(names, answer.name)
+        ColumnChoice(names, answer.name)
         for names in prompts
         for answer in answers
         if single or alike(names, answer) or not any(alike(names, other) for other in answers)
     )
 
 
-def second_pair(free: Sequence[ColumnProfile], choices: Sequence[Choice]) -> list[Choice]:
+def second_pair(
+    free: Sequence[ColumnProfile], choices: Sequence[ColumnChoice]
+) -> list[ColumnChoice]:
     """A title and its text, beside a question and its answer."""
     rest = unused(free, (choice.names for choice in choices))
     titles = [c.name for c in rest if c.role == "title"]
     bodies = [c.name for c in rest if c.role == "body"]
-    return [Choice((titles[0],), bodies[0])] if titles and bodies else []
+    return [ColumnChoice((titles[0],), bodies[0])] if titles and bodies else []
 
 
 def unused(free: Sequence[ColumnProfile], used: Iterable[Names]) -> list[ColumnProfile]:
@@ -155,7 +157,7 @@ def class_pairs(
     asked: Sequence[Names],
     labels: Sequence[ColumnProfile],
     columns: Sequence[ColumnProfile],
-) -> Found:
+) -> FittingColumns:
     """A text and the name of its class, which is sure only where there is no other text."""
     prompts = asked or text_prompts(free, joined=False)
     if not prompts:
@@ -165,39 +167,41 @@ def class_pairs(
         every = in_order([*others, *(c for c in free if (c.name,) in prompts)], free)
         prompts = list(dict.fromkeys([*prompts, every]))
     unsure = "no column says that it holds answers, and classes may be meant" if others else None
-    return Found(matched(prompts, labels, columns), unsure or feedback(columns))
+    return FittingColumns(matched(prompts, labels, columns), unsure or feedback(columns))
 
 
 def only_prompts(
     prompts: Sequence[Names], free: Sequence[ColumnProfile], columns: Sequence[ColumnProfile]
-) -> Found:
+) -> FittingColumns:
     asked = {name for names in prompts for name in names}
     others = [c for c in free if is_other(c) and c.name not in asked]
-    choices = tuple(Choice(names, other.name) for names in prompts for other in others)
+    choices = tuple(ColumnChoice(names, other.name) for names in prompts for other in others)
     if len(choices) == 1 and others[0].role is None and others[0].questions <= TELL:
-        return Found(choices)
-    among = tuple(Choice(a, b[0]) for a, b in permutations(prompts, 2) if len(b) == 1)
-    return Found((*choices, *among), no_answer(columns))
+        return FittingColumns(choices)
+    among = tuple(ColumnChoice(a, b[0]) for a, b in permutations(prompts, 2) if len(b) == 1)
+    return FittingColumns((*choices, *among), no_answer(columns))
 
 
-def only_answers(answers: Sequence[ColumnProfile], free: Sequence[ColumnProfile]) -> Found:
+def only_answers(answers: Sequence[ColumnProfile], free: Sequence[ColumnProfile]) -> FittingColumns:
     others = [c for c in free if is_other(c)]
-    choices = tuple(Choice((other.name,), c.name) for c in answers for other in others)
-    return Found(choices, None if choices else "no column holds what was asked")
+    choices = tuple(ColumnChoice((other.name,), c.name) for c in answers for other in others)
+    return FittingColumns(choices, None if choices else "no column holds what was asked")
 
 
-def from_texts_alone(free: Sequence[ColumnProfile], columns: Sequence[ColumnProfile]) -> Found:
+def from_texts_alone(
+    free: Sequence[ColumnProfile], columns: Sequence[ColumnProfile]
+) -> FittingColumns:
     """Names say nothing: questions beside a text that asks nothing are a pair."""
     texts = sorted(filter(is_other, free), key=lambda c: c.questions < ASK)
     if len(texts) == 2 and texts[0].questions >= ASK and texts[1].questions <= TELL:
-        return Found((Choice((texts[0].name,), texts[1].name),))
-    choices = tuple(Choice((a.name,), b.name) for a, b in permutations(texts, 2))
+        return FittingColumns((ColumnChoice((texts[0].name,), texts[1].name),))
+    choices = tuple(ColumnChoice((a.name,), b.name) for a, b in permutations(texts, 2))
     held = any(c.kind in ("lists", "objects") for c in columns)
     if unread_answers(columns) or not texts or (held and len(texts) == 1):
-        return Found(choices, no_answer(columns))
+        return FittingColumns(choices, no_answer(columns))
     if len(texts) == 1:
-        return Found((), raw_text(texts[0].name))
-    return Found(choices, "neither names nor texts say what is asked and what is answered")
+        return FittingColumns((), raw_text(texts[0].name))
+    return FittingColumns(choices, "neither names nor texts say what is asked and what is answered")
 
 
 def raw_text(name: str) -> str:
@@ -237,7 +241,7 @@ def json_answers(columns: Sequence[ColumnProfile]) -> list[ColumnProfile]:
 
 
 def doubt(
-    columns: Sequence[ColumnProfile], answers: Sequence[ColumnProfile], given: Wanted
+    columns: Sequence[ColumnProfile], answers: Sequence[ColumnProfile], given: NamedColumns
 ) -> str | None:
     """Why answers that fit may still be the wrong ones."""
     if given.completion:

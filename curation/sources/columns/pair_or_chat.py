@@ -7,7 +7,7 @@ from typing import Any
 
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import ROLES, Pairs, Turns, pairs
-from curation.sources.columns.choices import Choice, Found, Wanted
+from curation.sources.columns.choices import ColumnChoice, FittingColumns, NamedColumns
 from curation.sources.columns.column_profile import ColumnProfile
 from curation.sources.columns.pair_choice import feedback, find_pair
 from project.records.data import counted
@@ -16,10 +16,12 @@ from project.untrusted_input import one_line
 CONSTANT = ("system", "instruction", "question")
 
 
-def find_rows(columns: Sequence[ColumnProfile], made: Mapping[str, str], given: Wanted) -> Found:
+def find_rows(
+    columns: Sequence[ColumnProfile], made: Mapping[str, str], given: NamedColumns
+) -> FittingColumns:
     """The choices; `made` holds the columns that were made of others."""
     if given.messages is not None:
-        return Found((Choice(messages=given.messages),))
+        return FittingColumns((ColumnChoice(messages=given.messages),))
     own = [c for c in columns if c.name in given.columns or may_be_read(c, made)]
     pair = find_pair(own, given)
     if given.prompt or given.completion:
@@ -27,22 +29,22 @@ def find_rows(columns: Sequence[ColumnProfile], made: Mapping[str, str], given: 
     chat = find_chat(columns)
     better = find_preferences(own, given)
     if better.unsure and not is_called_chat(chat, columns):
-        return Found((*better.choices, *pair.choices, *chat.choices), better.unsure)
+        return FittingColumns((*better.choices, *pair.choices, *chat.choices), better.unsure)
     if chat.choices and pair.sure and not names_class(pair.sure, columns):
         return pair_beside_chat(pair, chat, columns, made)
     if chat.choices:
-        return Found(chat.choices, feedback(columns))
+        return FittingColumns(chat.choices, feedback(columns))
     return pair if pair.sure else half_read(columns) or pair
 
 
-def half_read(columns: Sequence[ColumnProfile]) -> Found | None:
+def half_read(columns: Sequence[ColumnProfile]) -> FittingColumns | None:
     """Conversations of which most cannot be read, and turns that stand in rows of their own."""
     for column in columns:
         if column.kind == "lists" and column.chats:
             why = f"most rows of `{column.name}` cannot be read ({column.no_chat})"
-            return Found((Choice(messages=column.name),), why)
+            return FittingColumns((ColumnChoice(messages=column.name),), why)
     turn = one_turn_a_row(columns)
-    return Found((), turn) if turn else None
+    return FittingColumns((), turn) if turn else None
 
 
 def may_be_read(column: ColumnProfile, made: Mapping[str, str]) -> bool:
@@ -54,38 +56,41 @@ def is_constant_text(column: ColumnProfile) -> bool:
     return column.is_text and column.is_constant and column.says.text_role in CONSTANT
 
 
-def find_preferences(columns: Sequence[ColumnProfile], given: Wanted) -> Found:
+def find_preferences(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingColumns:
     """The better ones of pairs of answers: nobody but their owner can say that they are meant."""
     better = [c for c in columns if c.role == "chosen"]
     worse = [f" and `{c.name}` the worse" for c in columns if c.role == "rejected"]
     if not better:
-        return Found(())
+        return FittingColumns(())
     name = better[0].name
     why = f"`{name}` holds the better{''.join(worse[:1])} of two answers to a prompt"
     if better[0].kind == "conversations":
-        return Found((Choice(messages=name),), why)
+        return FittingColumns((ColumnChoice(messages=name),), why)
     if not better[0].is_text:
-        return Found((), f"{why}, as {better[0].kind}, which are not read")
-    return Found(find_pair(columns, replace(given, completion=name)).choices, why)
+        return FittingColumns((), f"{why}, as {better[0].kind}, which are not read")
+    return FittingColumns(find_pair(columns, replace(given, completion=name)).choices, why)
 
 
-def is_called_chat(chat: Found, columns: Sequence[ColumnProfile]) -> bool:
+def is_called_chat(chat: FittingColumns, columns: Sequence[ColumnProfile]) -> bool:
     names = {c.name for c in columns if c.role == "chat"}
     return chat.sure is not None and chat.sure.messages in names
 
 
-def names_class(pair: Choice, columns: Sequence[ColumnProfile]) -> bool:
+def names_class(pair: ColumnChoice, columns: Sequence[ColumnProfile]) -> bool:
     return any(c.name == pair.completion and c.role == "label" for c in columns)
 
 
 def pair_beside_chat(
-    pair: Found, chat: Found, columns: Sequence[ColumnProfile], made: Mapping[str, str]
-) -> Found:
+    pair: FittingColumns,
+    chat: FittingColumns,
+    columns: Sequence[ColumnProfile],
+    made: Mapping[str, str],
+) -> FittingColumns:
     """The pair, where the conversations are nothing but its prompts and completions again."""
     again = [c for c in columns if c.name in {choice.messages for choice in chat.choices}]
     if all(c.name in made and is_single_turn(c) for c in again):
         return pair
-    return Found((*pair.choices, *chat.choices), "there are conversations beside a pair")
+    return FittingColumns((*pair.choices, *chat.choices), "there are conversations beside a pair")
 
 
 def is_single_turn(column: ColumnProfile) -> bool:
@@ -108,13 +113,15 @@ def answer_count(value: object) -> int:
 SAME = 0.05  # of the conversations; when more end in the same words, these teach nothing
 
 
-def find_chat(columns: Sequence[ColumnProfile]) -> Found:
+def find_chat(columns: Sequence[ColumnProfile]) -> FittingColumns:
     """The columns that hold conversations; the one that is called so goes before others."""
     chats = [
         c for c in columns if c.kind == "conversations" and c.role not in ("chosen", "rejected")
     ]
     named = [c for c in chats if c.role == "chat"]
-    return Found(tuple(Choice(messages=c.name) for c in (named if len(named) == 1 else chats)))
+    return FittingColumns(
+        tuple(ColumnChoice(messages=c.name) for c in (named if len(named) == 1 else chats))
+    )
 
 
 def one_turn_a_row(columns: Sequence[ColumnProfile]) -> str | None:
@@ -159,15 +166,17 @@ def unread_note(name: str, rows: int, reasons: Sequence[str]) -> str | None:
 
 def trimmed_note(found: Sequence[Pairs]) -> str | None:
     count = sum(bool(one.trimmed) for one in found)
-    return said(count, "with a last turn that nobody answers: the turn is left out")
+    return conversation_count(count, "with a last turn that nobody answers: the turn is left out")
 
 
 def greeting_note(found: Sequence[Pairs]) -> str | None:
     count = sum(bool(one.greetings) for one in found)
-    return said(count, "with an answer before the first question: the answer is left out")
+    return conversation_count(
+        count, "with an answer before the first question: the answer is left out"
+    )
 
 
-def said(count: int, what: str) -> str | None:
+def conversation_count(count: int, what: str) -> str | None:
     return f"{counted(count, 'conversation')} {what}" if count else None
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.passages import Block, documents_of, limited_bytes
+from curation.sources.documents.passages import TextBlock, documents_of, limited_bytes
 from curation.sources.row_formats import Read
-from curation.sources.tables.file_bytes import MIB
+from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read_docx(path: Path) -> Iterator[Read]:
     yield from documents_of(path, docx_blocks(path))
 
 
-def docx_blocks(path: Path) -> list[Block]:
+def docx_blocks(path: Path) -> list[TextBlock]:
     """Raises InputError."""
     # Imported here because most projects read no documents.
     from docx import Document
@@ -88,12 +88,12 @@ CONTENTS = re.compile(r"toc\b|table of figures", re.I)  # styles of lists of hea
 LIST = re.compile(r"list\b|aufzählung", re.I)
 
 
-def blocks_of(document: "Document") -> Iterator[Block]:
+def blocks_of(document: "Document") -> Iterator[TextBlock]:
     names = {style.style_id: style.name or "" for style in document.styles}
     yield from blocks_in(document.element.body, names)
 
 
-def blocks_in(holder: "BaseOxmlElement", names: dict[str, str]) -> Iterator[Block]:
+def blocks_in(holder: "BaseOxmlElement", names: dict[str, str]) -> Iterator[TextBlock]:
     """The blocks of a part; names are those of styles by their ids. Items of a list are one."""
     items: list[str] = []
     for element in elements(holder):
@@ -102,10 +102,10 @@ def blocks_in(holder: "BaseOxmlElement", names: dict[str, str]) -> Iterator[Bloc
             items.append(f"- {block.text}")
             continue
         if items and block.text:
-            yield Block("\n".join(items))
+            yield TextBlock("\n".join(items))
             items = []
         yield block
-    yield Block("\n".join(items))
+    yield TextBlock("\n".join(items))
 
 
 def elements(holder: "BaseOxmlElement") -> Iterator["BaseOxmlElement"]:
@@ -117,15 +117,15 @@ def elements(holder: "BaseOxmlElement") -> Iterator["BaseOxmlElement"]:
             yield from elements(child)
 
 
-def block_of(element: "BaseOxmlElement", names: dict[str, str]) -> Block:
+def block_of(element: "BaseOxmlElement", names: dict[str, str]) -> TextBlock:
     if element.tag == f"{WORD}tbl":
-        return Block("\n".join(filter(None, map(row_text, element.iter(f"{WORD}tr")))))
+        return TextBlock("\n".join(filter(None, map(row_text, element.iter(f"{WORD}tr")))))
     style, text = style_of(element, names), text_in(element).strip()
     if CONTENTS.match(style):
-        return Block("")
+        return TextBlock("")
     found = HEADING.match(style)
     level = int(found[1]) if found else int(style.casefold() == "title")
-    return Block(" ".join(text.split()) if level else text, level=level)
+    return TextBlock(" ".join(text.split()) if level else text, level=level)
 
 
 def style_of(paragraph: "BaseOxmlElement", names: dict[str, str]) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from curation.sources.documents.passages import Block, documents_of, limited_bytes
+from curation.sources.documents.passages import TextBlock, documents_of, limited_bytes
 from curation.sources.row_formats import Read
 from curation.sources.tables.decoding import decode
-from curation.sources.tables.file_bytes import MIB
+from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def declared(data: bytes) -> str | None:
     return None
 
 
-def html_blocks(text: str) -> list[Block]:
+def html_blocks(text: str) -> list[TextBlock]:
     """Raises TooDeepError."""
     # Imported here because most projects read no documents.
     from bs4 import BeautifulSoup
@@ -73,7 +73,7 @@ class TooDeepError(ValueError):
     """Tags are nested deeper than any page of a person has them."""
 
 
-def blocks_of(page: "BeautifulSoup") -> list[Block]:
+def blocks_of(page: "BeautifulSoup") -> list[TextBlock]:
     """The blocks of a page. Raises TooDeepError."""
     sizes = text_sizes(page)
     root = main_part(page, sizes)
@@ -81,11 +81,11 @@ def blocks_of(page: "BeautifulSoup") -> list[Block]:
     found.read(root)
     title = page.title.get_text(" ", strip=True) if page.title else ""
     if title and not any(block.level == 1 for block in found.blocks) and found.blocks:
-        return [Block(title, level=1), *found.blocks]
+        return [TextBlock(title, level=1), *found.blocks]
     return found.blocks
 
 
-class Step(NamedTuple):
+class HtmlEvent(NamedTuple):
     """A tag that begins or ends, or a text."""
 
     what: str  # "begin", "end", "text"
@@ -93,7 +93,7 @@ class Step(NamedTuple):
     text: str = ""
 
 
-def steps(root: "Tag") -> Iterator[Step]:
+def steps(root: "Tag") -> Iterator[HtmlEvent]:
     """A walk through a tree that needs no recursion."""
     from bs4 import NavigableString, Tag
     from bs4.element import PreformattedString
@@ -104,14 +104,14 @@ def steps(root: "Tag") -> Iterator[Step]:
         child = next(rest, None)
         if child is None:
             path.pop()
-            yield Step("end", tag)
+            yield HtmlEvent("end", tag)
         elif isinstance(child, Tag):
             if len(path) > DEEPEST:
                 raise TooDeepError
             path.append((child, iter(child.contents)))
-            yield Step("begin", child)
+            yield HtmlEvent("begin", child)
         elif isinstance(child, NavigableString) and not isinstance(child, PreformattedString):
-            yield Step("text", tag, str(child))
+            yield HtmlEvent("text", tag, str(child))
 
 
 def text_sizes(page: "Tag") -> dict[int, int]:
@@ -145,7 +145,7 @@ class PageText:
 
     sizes: dict[int, int]
     total: int  # characters of the page
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[TextBlock] = field(default_factory=list)
     above: list[str] = field(default_factory=list)  # names of the tags that are open
     parts: list[str] = field(default_factory=list)  # of the text that is being read
     items: list[str] = field(default_factory=list)  # of the list that is being read
@@ -177,7 +177,7 @@ class PageText:
         rows = table_rows(tag) if tag.name == "table" else []
         if rows:
             self.flush()
-            self.add(Block("\n".join(rows)))
+            self.add(TextBlock("\n".join(rows)))
         return bool(rows)
 
     def begin(self, tag: "Tag") -> None:
@@ -204,20 +204,20 @@ class PageText:
         if not text:
             return
         if level or "li" not in self.above:
-            self.add(Block(text, level=level))
+            self.add(TextBlock(text, level=level))
             return
         depth = sum(name in LISTS for name in self.above) - 1
         mark = "- " if self.is_new_item else "  "
         self.items.append("  " * max(depth, 0) + mark + text.replace("\n", "\n  "))
         self.is_new_item = False
 
-    def add(self, block: Block) -> None:
+    def add(self, block: TextBlock) -> None:
         self.end_list()
         self.blocks.append(block)
 
     def end_list(self) -> None:
         if self.items:
-            self.blocks.append(Block("\n".join(self.items)))
+            self.blocks.append(TextBlock("\n".join(self.items)))
             self.items = []
 
 

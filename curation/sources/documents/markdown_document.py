@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.passages import Block, documents_of, read_text_of
+from curation.sources.documents.passages import TextBlock, documents_of, read_text_of
 from curation.sources.row_formats import Read
-from curation.sources.tables.file_bytes import MIB
+from curation.sources.tables.unpacked_file import MIB
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -27,7 +27,7 @@ def read_markdown(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
     yield from documents_of(path, markdown_blocks(read_text_of(path, encoding, LARGEST)))
 
 
-def markdown_blocks(text: str) -> Iterator[Block]:
+def markdown_blocks(text: str) -> Iterator[TextBlock]:
     # Imported here because most projects read no documents.
     from markdown_it.tree import SyntaxTreeNode
 
@@ -58,23 +58,25 @@ def parsed(text: str) -> list["Token"]:
     return tokens
 
 
-def blocks_of(node: "SyntaxTreeNode") -> Iterator[Block]:
+def blocks_of(node: "SyntaxTreeNode") -> Iterator[TextBlock]:
     """The blocks of a node, with their lines from 0."""
     line = node.map[0] if node.map else 0
     if node.type == "heading":
-        yield Block(said_in(node), line, level=int(node.tag[1:]))
+        yield TextBlock(inline_text(node), line, level=int(node.tag[1:]))
     elif node.type == "blockquote":
         for child in node.children:
             yield from blocks_of(child)
     else:
-        yield Block(text_of(node), line)
+        yield TextBlock(text_of(node), line)
 
 
 def text_of(node: "SyntaxTreeNode") -> str:
     if node.type in ("bullet_list", "ordered_list"):
         return list_text(node)
     if node.type == "table":
-        rows = [[said_in(cell) for cell in row.children] for row in node.walk() if row.type == "tr"]
+        rows = [
+            [inline_text(cell) for cell in row.children] for row in node.walk() if row.type == "tr"
+        ]
         return "\n".join(" | ".join(row) for row in rows if any(row))
     if node.type in ("fence", "code_block"):
         return f"```{node.info.strip()}\n{node.content.rstrip()}\n```"
@@ -82,7 +84,7 @@ def text_of(node: "SyntaxTreeNode") -> str:
         return HTML.sub("", node.content)
     if node.type == "blockquote":
         return "\n".join(text_of(child) for child in node.children)
-    return said_in(node)
+    return inline_text(node)
 
 
 def list_text(node: "SyntaxTreeNode") -> str:
@@ -96,7 +98,7 @@ def list_text(node: "SyntaxTreeNode") -> str:
     return "\n".join(items)
 
 
-def said_in(node: "SyntaxTreeNode") -> str:
+def inline_text(node: "SyntaxTreeNode") -> str:
     """What is said in a line: links by their texts, code between its marks, no pictures."""
     if node.type in LINE_BREAKS:
         return LINE_BREAKS[node.type]
@@ -106,5 +108,5 @@ def said_in(node: "SyntaxTreeNode") -> str:
         return f"`{node.content}`"
     if node.type in ("image", "html_inline"):
         return "\n" if node.content.lower().startswith("<br") else ""
-    said = "".join(map(said_in, node.children))
+    said = "".join(map(inline_text, node.children))
     return said if node.type in ("link", "em", "strong") else said.strip()

@@ -9,7 +9,7 @@ from pathlib import Path
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import name_of
 from curation.sources.tables.decoding import decode
-from curation.sources.tables.file_bytes import (
+from curation.sources.tables.unpacked_file import (
     GIT_LFS,
     MIB,
     OTHERS,
@@ -28,7 +28,7 @@ CUTS = (re.compile(r"\n"), re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])"), re.
 
 
 @dataclass(frozen=True)
-class Block:
+class TextBlock:
     """A paragraph, a list, a table or a heading of a document."""
 
     text: str
@@ -42,9 +42,9 @@ class Passage:
     place: int  # the line or page on which it begins, or its number
 
 
-def passages(blocks: Iterable[Block]) -> Iterator[Passage]:
+def passages(blocks: Iterable[TextBlock]) -> Iterator[Passage]:
     """Passages of whole blocks, with the headings that they stand under on top of each."""
-    draft, number = Draft(), 0
+    draft, number = PassageDraft(), 0
     for block in pieces(blocks):
         if draft.is_full(block):
             if draft.says_something:
@@ -56,17 +56,17 @@ def passages(blocks: Iterable[Block]) -> Iterator[Passage]:
         yield draft.passage(number + 1)
 
 
-def pieces(blocks: Iterable[Block]) -> Iterator[Block]:
+def pieces(blocks: Iterable[TextBlock]) -> Iterator[TextBlock]:
     """Blocks that have a text, those that are too long in parts."""
     for block in blocks:
         text = block.text.strip()
         place = 0
         while len(text) - place > LONGEST:
             end = cut_place(text, place)
-            yield Block(text[place:end].strip(), block.place)
+            yield TextBlock(text[place:end].strip(), block.place)
             place = end
         if text:
-            yield Block(text[place:].lstrip(), block.place, 0 if place else block.level)
+            yield TextBlock(text[place:].lstrip(), block.place, 0 if place else block.level)
 
 
 def cut_place(text: str, place: int) -> int:
@@ -83,20 +83,20 @@ def cut_place(text: str, place: int) -> int:
 
 
 @dataclass
-class Draft:
+class PassageDraft:
     """The passage that is being filled, and the headings that it stands under."""
 
-    above: list[Block] = field(default_factory=list)  # open headings before its first block
-    blocks: list[Block] = field(default_factory=list)
+    above: list[TextBlock] = field(default_factory=list)  # open headings before its first block
+    blocks: list[TextBlock] = field(default_factory=list)
     size: int = 0  # characters
     says_something: bool = False  # it holds more than headings
 
-    def is_full(self, block: Block) -> bool:
+    def is_full(self, block: TextBlock) -> bool:
         """Whether a block begins the next passage."""
         section = block.level > 0 and self.says_something
         return self.size + len(block.text) > LONGEST or (section and self.size >= LONGEST // 2)
 
-    def add(self, block: Block) -> None:
+    def add(self, block: TextBlock) -> None:
         if block.level and not self.blocks:
             self.above = open_headings([*self.above, block])[:-1]
         self.blocks.append(block)
@@ -113,9 +113,9 @@ class Draft:
         return Passage(text, self.blocks[0].place or number)
 
 
-def open_headings(blocks: Iterable[Block]) -> list[Block]:
+def open_headings(blocks: Iterable[TextBlock]) -> list[TextBlock]:
     """The headings that what comes after these blocks stands under, the highest first."""
-    found: list[Block] = []
+    found: list[TextBlock] = []
     for block in blocks:
         if block.level:
             found = [*(one for one in found if one.level < block.level), block]
@@ -130,7 +130,7 @@ NO_TEXT = "without a text"
 LARGEST_TEXT = 64 * MIB
 
 
-def documents_of(path: Path, blocks: Iterable[Block]) -> Iterator[Read]:
+def documents_of(path: Path, blocks: Iterable[TextBlock]) -> Iterator[Read]:
     """A document for each passage; a record that says why where there is none."""
     name, found = name_of(path), False
     for passage in passages(blocks):
@@ -171,9 +171,9 @@ def read_text(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
     yield from documents_of(path, text_blocks(read_text_of(path, encoding)))
 
 
-def text_blocks(text: str) -> Iterator[Block]:
+def text_blocks(text: str) -> Iterator[TextBlock]:
     lines = enumerate(text.split("\n"), start=1)
     for filled, run in groupby(lines, key=lambda numbered: bool(numbered[1].strip())):
         if filled:
             numbers, said = zip(*run, strict=True)
-            yield Block("\n".join(said), numbers[0])
+            yield TextBlock("\n".join(said), numbers[0])

@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from curation.sources.documents.passages import Block, documents_of, limited_bytes, unread
+from curation.sources.documents.passages import TextBlock, documents_of, limited_bytes, unread
 from curation.sources.row_formats import Read
-from curation.sources.tables.file_bytes import MIB
+from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ COMPOUND = re.compile(r"[^\W\d_]{2,}-[^\W\d_]+")
 FULL = 0.75  # of the usual length of a line: a shorter one ends its paragraph
 
 
-def paragraphs(pages: Sequence[str]) -> Iterator[Block]:
+def paragraphs(pages: Sequence[str]) -> Iterator[TextBlock]:
     """The paragraphs of pages, each with the page on which it begins."""
     lines = list(text_lines(pages))
     full = FULL * usual_length(lines)
@@ -119,11 +119,11 @@ def paragraphs(pages: Sequence[str]) -> Iterator[Block]:
         ends = before.page < line.page and SENTENCE_END.search(before.text)
         between = None if ends or not text else gap(before.text, line.text, full)
         if between is None:
-            yield Block(text, page)
+            yield TextBlock(text, page)
             text, page = line.text, line.page
         else:
             text = joined(text, line.text, compounds) if between == " " else f"{text}\n{line.text}"
-    yield Block(text, page)
+    yield TextBlock(text, page)
 
 
 def text_lines(pages: Sequence[str]) -> Iterator[PrintedLine]:

@@ -12,7 +12,7 @@ from curation.sources.documents.pdf_document import read_pdf
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.archives import files_in
-from curation.sources.tables.file_bytes import readable
+from curation.sources.tables.unpacked_file import readable
 from project.errors import InputError
 
 Format = Literal["text", "markdown", "html", "pdf", "docx"]

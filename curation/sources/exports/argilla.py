@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.answered_task import AnsweredTask, ControlAnswer, unread
+from curation.sources.exports.export_judgements import ExportJudgements, judge
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
-from curation.sources.exports.judging import Judged, judge
-from curation.sources.exports.said import Answered, Said, unread
 from curation.sources.exports.shown import (
     DISCARDED,
     DRAFT,
     NO_ANNOTATION,
     NO_RESULT,
-    Judgement,
+    TaskJudgement,
 )
 
 RESPONSES, USERS, STATUS = ".responses", ".responses.users", ".responses.status"
@@ -30,7 +30,7 @@ NO_STATUS = (
 
 
 @dataclass(frozen=True)
-class Response:
+class ArgillaResponse:
     """What a user answered to a question; without a status where the export has none."""
 
     question: str
@@ -39,7 +39,7 @@ class Response:
     status: str | None
 
 
-def judge_argilla(export: Export, fields: ExportFields) -> Judged:
+def judge_argilla(export: Export, fields: ExportFields) -> ExportJudgements:
     """Of every user's responses to every record what was made of them.
 
     Raises InputError as judge_label_studio does.
@@ -70,33 +70,33 @@ def notes_on_status(records: Sequence[Fields]) -> list[str]:
     return [NO_STATUS] if any(response.status is None for response in responses) else []
 
 
-def answers_of(record: ExportRecord) -> Iterator[Answered]:
+def answers_of(record: ExportRecord) -> Iterator[AnsweredTask]:
     """What each user said of a record, by the question."""
     if record.fields is None:
         yield unread(record)
         return
     name = record.fields.get("id")
     task = str(name) if isinstance(name, str | int) else None
-    bare = Judgement(record.file, record.line, task=task)
-    by_user: dict[str | None, list[Response]] = {}
+    bare = TaskJudgement(record.file, record.line, task=task)
+    by_user: dict[str | None, list[ArgillaResponse]] = {}
     for response in responses_of(record.fields):
         by_user.setdefault(response.user, []).append(response)
     if not by_user:
-        yield Answered(replace(bare, why=NO_ANNOTATION))
+        yield AnsweredTask(replace(bare, why=NO_ANNOTATION))
     for user, own in by_user.items():
         yield answer(replace(bare, annotator=user), data_of(record.fields), own)
 
 
-def answer(one: Judgement, data: Fields, own: Sequence[Response]) -> Answered:
+def answer(one: TaskJudgement, data: Fields, own: Sequence[ArgillaResponse]) -> AnsweredTask:
     taken = [response for response in own if response.status in (None, "submitted")]
     if not taken:
         why = DRAFT if any(response.status == "draft" for response in own) else DISCARDED
-        return Answered(replace(one, why=why))
+        return AnsweredTask(replace(one, why=why))
     unsupported = {r.question: "spans" for r in taken if are_spans(r.value)}
     answers = [r for r in taken if r.question not in unsupported]
-    said = {r.question: found for r in answers if (found := said_of(r.value))}
+    said = {r.question: found for r in answers if (found := argilla_answer(r.value))}
     one = one if said else replace(one, why=NO_RESULT)
-    return Answered(one, data, said, unsupported=unsupported)
+    return AnsweredTask(one, data, said, unsupported=unsupported)
 
 
 def are_spans(value: Any) -> bool:
@@ -113,7 +113,7 @@ def data_of(record: Fields) -> Fields:
     }
 
 
-def responses_of(record: Fields) -> Iterator[Response]:
+def responses_of(record: Fields) -> Iterator[ArgillaResponse]:
     if not is_nested(record):
         yield from flat_responses(record)
     elif isinstance(record["responses"], dict):
@@ -122,41 +122,43 @@ def responses_of(record: Fields) -> Iterator[Response]:
         yield from responses_by_user(record["responses"])
 
 
-def nested_responses(responses: Mapping[str, Any]) -> Iterator[Response]:
+def nested_responses(responses: Mapping[str, Any]) -> Iterator[ArgillaResponse]:
     """{question: [{value, user_id}]}"""
     for question, several in responses.items():
         for one in objects(several):
-            yield Response(question, one.get("value"), user_of(one), status_of(one.get("status")))
+            yield ArgillaResponse(
+                question, one.get("value"), user_of(one), status_of(one.get("status"))
+            )
 
 
-def responses_by_user(responses: Sequence[Any]) -> Iterator[Response]:
+def responses_by_user(responses: Sequence[Any]) -> Iterator[ArgillaResponse]:
     """[{user_id, status, values: {question: {value}}}], as version 1 has it."""
     for own in objects(responses):
         values = own.get("values")
         for question, one in values.items() if isinstance(values, dict) else ():
             value = one.get("value") if isinstance(one, dict) else one
-            yield Response(question, value, user_of(own), status_of(own.get("status")))
+            yield ArgillaResponse(question, value, user_of(own), status_of(own.get("status")))
 
 
-def flat_responses(record: Fields) -> Iterator[Response]:
+def flat_responses(record: Fields) -> Iterator[ArgillaResponse]:
     """Lists side by side: Q.responses, Q.responses.users and Q.responses.status."""
     for name in record:
         if not name.endswith(RESPONSES):
             continue
         question = name.removesuffix(RESPONSES)
-        users, statuses = (listed(record.get(question + end)) for end in (USERS, STATUS))
-        for place, value in enumerate(listed(record[name])):
+        users, statuses = (list_or_none(record.get(question + end)) for end in (USERS, STATUS))
+        for place, value in enumerate(list_or_none(record[name])):
             user = users[place] if place < len(users) else None
             status = statuses[place] if place < len(statuses) else None
-            yield Response(question, value, user_of({"user_id": user}), status_of(status))
+            yield ArgillaResponse(question, value, user_of({"user_id": user}), status_of(status))
 
 
-def listed(value: object) -> list[Any]:
+def list_or_none(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def objects(value: object) -> list[Fields]:
-    return [one for one in listed(value) if isinstance(one, dict)]
+    return [one for one in list_or_none(value) if isinstance(one, dict)]
 
 
 def user_of(response: Fields) -> str | None:
@@ -169,20 +171,20 @@ def status_of(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def said_of(value: Any) -> Said | None:
+def argilla_answer(value: Any) -> ControlAnswer | None:
     """A text or a label, a rating, several labels, or a ranking."""
     if isinstance(value, str):
-        return Said("text", ((value.strip(),),)) if value.strip() else None
+        return ControlAnswer("text", ((value.strip(),),)) if value.strip() else None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Said("rated", ((f"{value:g}",),))
+        return ControlAnswer("rated", ((f"{value:g}",),))
     if not isinstance(value, list) or not value:
         return None
     if all(isinstance(one, str) for one in value):
-        return Said("several", tuple((one.strip(),) for one in value))
+        return ControlAnswer("several", tuple((one.strip(),) for one in value))
     return ranking(objects(value))
 
 
-def ranking(places: Sequence[Fields]) -> Said | None:
+def ranking(places: Sequence[Fields]) -> ControlAnswer | None:
     """[{value, rank}], where several may have one rank."""
     by_rank: dict[int, list[str]] = {}
     for one in places:
@@ -190,5 +192,7 @@ def ranking(places: Sequence[Fields]) -> Said | None:
         if isinstance(name, str) and type(rank) is int:
             by_rank.setdefault(rank, []).append(name)
     return (
-        Said("ranked", tuple(tuple(by_rank[rank]) for rank in sorted(by_rank))) if by_rank else None
+        ControlAnswer("ranked", tuple(tuple(by_rank[rank]) for rank in sorted(by_rank)))
+        if by_rank
+        else None
     )

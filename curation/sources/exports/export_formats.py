@@ -6,10 +6,10 @@ from pathlib import Path
 
 from curation.curation_settings import ExportFields
 from curation.sources.exports.argilla import judge_argilla, looks_like_argilla
+from curation.sources.exports.export_judgements import ExportJudgements
 from curation.sources.exports.export_records import Export, ExportOptions, Fields, read_export
-from curation.sources.exports.judging import Judged
 from curation.sources.exports.label_studio import judge_label_studio, looks_like_label_studio
-from curation.sources.exports.preferences import judge_preferences, looks_like_preferences
+from curation.sources.exports.preference_files import judge_preferences, looks_like_preferences
 from curation.sources.exports.prodigy import judge_prodigy, looks_like_prodigy
 from curation.sources.exports.rated_answers import judge_rated, looks_like_rated
 from curation.sources.row_formats import Read
@@ -23,10 +23,10 @@ class ExportFormat:
     """How a format is read, and by what it is known."""
 
     title: str  # as people call it
-    judge: Callable[[Export, ExportFields], Judged]
+    judge: Callable[[Export, ExportFields], ExportJudgements]
     looks_like: Callable[[Sequence[Fields]], bool]  # of the first records of a file
 
-    def judged(self, export: Export, fields: ExportFields) -> Judged:
+    def judged(self, export: Export, fields: ExportFields) -> ExportJudgements:
         """What was made of every annotation, with notes on how it was read. Raises InputError."""
         found = self.judge(export, fields)
         return replace(found, notes=(*export.notes, *found.notes))

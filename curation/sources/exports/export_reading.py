@@ -6,6 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.answered_task import (
+    CHOICES,
+    COMPARED,
+    AnsweredTask,
+    ControlAnswer,
+    Kind,
+    could_be_rankings,
+    kinds_of,
+    with_known_kind,
+)
 from curation.sources.exports.export_records import Fields
 from curation.sources.exports.good_or_bad import (
     BAD_WORDS,
@@ -20,18 +30,8 @@ from curation.sources.exports.good_or_bad import (
     side_of,
     suggested_praise,
 )
-from curation.sources.exports.said import (
-    CHOICES,
-    COMPARED,
-    Answered,
-    Kind,
-    Said,
-    could_be_rankings,
-    kinds_of,
-    told,
-)
 from curation.sources.exports.shown import texts_in
-from curation.sources.tables.table import listed
+from curation.sources.tables.table import names_listed
 from project.errors import InputError
 
 FIELD = "FIELD"  # stands in a command for a name that the file does not tell
@@ -71,7 +71,7 @@ class ExportReading:
         return replace(self.named(**suggested), missing=(*self.missing, problem))
 
 
-def of_control(reading: ExportReading, own: Sequence[Answered], path: Path) -> ExportReading:
+def of_control(reading: ExportReading, own: Sequence[AnsweredTask], path: Path) -> ExportReading:
     """What the fields are, by what people said with the control. Raises InputError."""
     tasks = [answered.task for answered in own]
     said = [answered.said[reading.control] for answered in own]
@@ -86,7 +86,7 @@ def of_control(reading: ExportReading, own: Sequence[Answered], path: Path) -> E
             "name --answer NAME=FIELD for each of {} if people ranked them, or --options classes "
             "if they chose them",
         )
-    told_apart = [told(one, kinds) for one in said]
+    told_apart = [with_known_kind(one, kinds) for one in said]
     has_answers = any(answered.answers for answered in own)
     reading = with_answers(reading, told_apart, tasks, has_answers=has_answers)
     reading = with_judged_answer(reading, told_apart, tasks, has_answers=has_answers)
@@ -95,7 +95,7 @@ def of_control(reading: ExportReading, own: Sequence[Answered], path: Path) -> E
 
 
 def with_fields_as_choices(
-    reading: ExportReading, said: Sequence[Said], tasks: Sequence[Fields]
+    reading: ExportReading, said: Sequence[ControlAnswer], tasks: Sequence[Fields]
 ) -> ExportReading:
     """The answers that were compared, where people chose between the names of their fields."""
     fields, texts = reading.fields, texts_in(tasks)
@@ -104,18 +104,22 @@ def with_fields_as_choices(
     is_open = not (fields.answers or fields.completion or fields.options)
     if not is_open or len(named) < 2 or any(side_of(c) for c in choices if c not in named):
         return reading
-    note = f"people compared {listed(named)}, fields of the answers"
+    note = f"people compared {names_listed(named)}, fields of the answers"
     return reading.named(note, answers={choice: choice for choice in named})
 
 
 def with_answers(
-    reading: ExportReading, said: Sequence[Said], tasks: Sequence[Fields], *, has_answers: bool
+    reading: ExportReading,
+    said: Sequence[ControlAnswer],
+    tasks: Sequence[Fields],
+    *,
+    has_answers: bool,
 ) -> ExportReading:
     """The fields of the answers that were compared, where they were."""
     fields, choices = reading.fields, choices_of(said)
     if fields.answers:
         if choices and not set(choices) & set(fields.answers):  # all would be ties
-            problem = f"people chose {listed(choices)}: name the answer that each stands for"
+            problem = f"people chose {names_listed(choices)}: name the answer that each stands for"
             return reading.lacks(problem, answers=answers_for(choices, tasks))
         return reading
     if has_answers or not choices:
@@ -151,17 +155,17 @@ def is_comparison(choices: Sequence[str], texts: Sequence[str]) -> bool:
 
 
 def asked_for_answers(
-    reading: ExportReading, tasks: Sequence[Fields], said: Sequence[Said], problem: str
+    reading: ExportReading, tasks: Sequence[Fields], said: Sequence[ControlAnswer], problem: str
 ) -> ExportReading:
     choices = choices_of(said)
     answers = answers_for(choices, tasks)
-    told_of = f"{problem.format(listed(choices))}: {has_fields(tasks)}"
+    told_of = f"{problem.format(names_listed(choices))}: {has_fields(tasks)}"
     if answers or not reading.may_be_classes:
         return reading.lacks(told_of, answers=answers or {choices[0]: FIELD})
     return replace(reading.lacks(told_of, options="classes"), may_be_classes=False)
 
 
-def choices_of(said: Iterable[Said]) -> list[str]:
+def choices_of(said: Iterable[ControlAnswer]) -> list[str]:
     return sorted({name for one in said for name in one.flat})
 
 
@@ -174,7 +178,11 @@ def answers_for(choices: Iterable[str], tasks: Sequence[Fields]) -> dict[str, st
 
 
 def with_judged_answer(
-    reading: ExportReading, said: Sequence[Said], tasks: Sequence[Fields], *, has_answers: bool
+    reading: ExportReading,
+    said: Sequence[ControlAnswer],
+    tasks: Sequence[Fields],
+    *,
+    has_answers: bool,
 ) -> ExportReading:
     """The field of the answer that people judged, where they chose or gave stars and one is there.
 
@@ -196,14 +204,14 @@ def with_judged_answer(
     if not (left if verdicts else answers and left):
         return reading
     problem = (
-        f"name --completion FIELD, if people judged one of {listed(answers or others)}; or "
+        f"name --completion FIELD, if people judged one of {names_listed(answers or others)}; or "
         "--options classes, if they judged the prompt"
     )
     asked = replace(reading, may_be_classes=True)
     return asked.lacks(problem, completion=(answers or left)[-1])
 
 
-def are_verdicts(said: Iterable[Said]) -> bool:
+def are_verdicts(said: Iterable[ControlAnswer]) -> bool:
     """Whether all that was chosen praises, blames, or is a number of stars."""
     words = {plain(word) for one in said if one.kind == "chosen" for word in one.flat}
     return words <= GOOD_WORDS | BAD_WORDS
@@ -219,7 +227,7 @@ def with_prompt(reading: ExportReading, tasks: Sequence[Fields], path: Path) -> 
     if not tasks or (fields.prompt and not judged & {*fields.prompt}):
         return reading
     if judged & {*texts_in(tasks)} and not {*texts_in(tasks)} - judged:
-        held = listed(texts_in(tasks))
+        held = names_listed(texts_in(tasks))
         problem = f"holds no prompt: {held} alone is there, and was named as an answer; {READABLE}"
         raise InputError(problem, file=path)
     texts = [name for name in texts_in(tasks) if name not in judged]
@@ -243,10 +251,10 @@ def has_fields(tasks: Sequence[Fields]) -> str:
         return "this export has no field"
     texts = texts_in(tasks)
     more = "" if texts else ", of which none holds a text"
-    return f"this export has {listed(names)}{more}"
+    return f"this export has {names_listed(names)}{more}"
 
 
-def with_words(reading: ExportReading, said: Sequence[Said]) -> ExportReading:
+def with_words(reading: ExportReading, said: Sequence[ControlAnswer]) -> ExportReading:
     """What tells good answers from bad ones, where answers were judged, or sorted into buckets."""
     buckets = [one for one in said if one.kind == "sorted"]
     judged_ones = [one for one in said if one.kind in CHOICES]

@@ -10,10 +10,10 @@ from curation.sources.chats.role_names import RoleNames, with_roles
 from curation.sources.table_rows import name_of, numbered
 from curation.sources.tables.archives import files_of, files_read
 from curation.sources.tables.decoding import decode
-from curation.sources.tables.file_bytes import LONGEST_LINE, PARQUET, ZIP
 from curation.sources.tables.json_table import first_lines, is_object, read_json_lines
 from curation.sources.tables.read_table import tables_in
 from curation.sources.tables.table import Table
+from curation.sources.tables.unpacked_file import LONGEST_LINE, PARQUET, ZIP
 from project.errors import InputError
 
 Fields = dict[str, Any]

@@ -12,7 +12,7 @@ import yaml
 
 from curation.curation_settings import ExportFields
 from curation.sources.table_rows import SOURCES
-from curation.sources.tables.table import listed
+from curation.sources.tables.table import names_listed
 from project.errors import InputError
 
 # What people call an answer, where nobody says which words praise it. No number: of a rating
@@ -74,7 +74,7 @@ def praise_of(fields: ExportFields, choices: Iterable[str], *, scale: bool) -> P
 
 
 def praise_asked_for(choices: Iterable[str]) -> str:
-    found = listed(sorted(set(choices)))
+    found = names_listed(sorted(set(choices)))
     return f"name --good and --bad: which of {found} praise an answer, which blame it"
 
 

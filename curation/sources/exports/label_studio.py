@@ -13,27 +13,33 @@ from pydantic import ValidationError
 
 from curation.curation_settings import ExportFields
 from curation.sources.chats.chat_shapes import parsed
+from curation.sources.exports.answered_task import AnsweredTask, ControlAnswer, unread
+from curation.sources.exports.export_judgements import (
+    ExportJudgements,
+    Key,
+    first_known,
+    judge,
+    newest,
+)
 from curation.sources.exports.export_reading import ExportReading
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.good_or_bad import alternatives, field_role, parts
-from curation.sources.exports.judging import Judged, Key, first_known, judge, newest
 from curation.sources.exports.label_studio_task import (
     REGION,
     Annotation,
+    LabelStudioTask,
     Result,
-    Task,
     items,
-    said_of,
+    label_studio_answer,
 )
 from curation.sources.exports.reading_choice import only_one, readings_of
-from curation.sources.exports.said import Answered, Said, unread
 from curation.sources.exports.shown import (
     CANCELLED,
     NO_ANNOTATION,
     NO_RESULT,
-    Judgement,
+    TaskJudgement,
 )
-from curation.sources.tables.table import listed
+from curation.sources.tables.table import names_listed
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.record import invalid
@@ -41,7 +47,7 @@ from project.records.record import invalid
 PREDICTIONS = "predictions, which a model made"
 
 
-def judge_label_studio(export: Export, fields: ExportFields) -> Judged:
+def judge_label_studio(export: Export, fields: ExportFields) -> ExportJudgements:
     """Of every annotation of a JSON, JSON-MIN or CSV export what was made of it.
 
     Raises InputError with file, line and field for what is no export, and with the names that there
@@ -75,7 +81,7 @@ def looks_like_label_studio(records: Sequence[Fields]) -> bool:
 
 def annotations_of(
     record: ExportRecord, fields: ExportFields
-) -> Iterator[tuple[Key | None, object, Answered]]:
+) -> Iterator[tuple[Key | None, object, AnsweredTask]]:
     """Each annotation of a task, with who did what, and when. Raises InputError."""
     if record.fields is None:
         yield None, None, unread(record)
@@ -86,7 +92,7 @@ def annotations_of(
             {"": "predictions, which a model made"} if record.fields.get("predictions") else {}
         )
         bare_task = bare(record, task, None, NO_ANNOTATION)
-        yield None, None, Answered(bare_task, unsupported=guessed)
+        yield None, None, AnsweredTask(bare_task, unsupported=guessed)
     shown = digest_json(task.data)  # ids are used again, and one task may be in two exports
     for annotation in task.annotations:
         answered = answer(record, task, annotation, fields)
@@ -95,43 +101,43 @@ def annotations_of(
         yield key, first_known(at), answered
 
 
-def parse(record: ExportRecord, fields: Fields) -> Task:
+def parse(record: ExportRecord, fields: Fields) -> LabelStudioTask:
     try:
-        return Task.model_validate(fields)
+        return LabelStudioTask.model_validate(fields)
     except ValidationError as error:
         raise invalid(error, record.path, record.line) from None
 
 
 def bare(
-    record: ExportRecord, task: Task, annotator: str | None, why: str | None = None
-) -> Judgement:
+    record: ExportRecord, task: LabelStudioTask, annotator: str | None, why: str | None = None
+) -> TaskJudgement:
     name = None if task.id is None else str(task.id)
-    return Judgement(record.file, record.line, task=name, annotator=annotator, why=why)
+    return TaskJudgement(record.file, record.line, task=name, annotator=annotator, why=why)
 
 
 def answer(
-    record: ExportRecord, task: Task, annotation: Annotation, fields: ExportFields
-) -> Answered:
+    record: ExportRecord, task: LabelStudioTask, annotation: Annotation, fields: ExportFields
+) -> AnsweredTask:
     annotator = annotation.annotator(record.file)
     if annotation.cancelled:
-        return Answered(bare(record, task, annotator, CANCELLED))
-    said, unsupported = said_with(annotation.result)
+        return AnsweredTask(bare(record, task, annotator, CANCELLED))
+    said, unsupported = control_answers(annotation.result)
     if not said:
-        return Answered(bare(record, task, annotator, NO_RESULT), unsupported=unsupported)
+        return AnsweredTask(bare(record, task, annotator, NO_RESULT), unsupported=unsupported)
     answers = items(task.data, said, fields)
     one = bare(record, task, annotator)
-    return Answered(one, task.data, said, answers, unsupported=unsupported)
+    return AnsweredTask(one, task.data, said, answers, unsupported=unsupported)
 
 
-def said_with(results: Sequence[Result]) -> tuple[dict[str, Said], dict[str, str]]:
+def control_answers(results: Sequence[Result]) -> tuple[dict[str, ControlAnswer], dict[str, str]]:
     """What each control holds, regions of one control as one; and of the others in which kind."""
-    found: dict[str, Said] = {}
+    found: dict[str, ControlAnswer] = {}
     unsupported: dict[str, str] = {}
     for result in results:
         name = result.from_name or ""
         if kind := result.unsupported:
             unsupported[name] = kind
-        elif said := said_of(result.value, result.texts, name):
+        elif said := label_studio_answer(result.value, result.texts, name):
             found[name] = found[name].and_also(said) if name in found else said
     return found, unsupported
 
@@ -159,7 +165,7 @@ def looks_flat(records: Sequence[Fields]) -> bool:
     return bool(records) and all(wanted <= record.keys() for record in records)
 
 
-def judge_flat(export: Export, fields: ExportFields) -> Judged:
+def judge_flat(export: Export, fields: ExportFields) -> ExportJudgements:
     """What each annotation says with the control that the options name.
 
     Raises OptionsMissingError with a command for each key that is likely to be one where they name
@@ -168,7 +174,7 @@ def judge_flat(export: Export, fields: ExportFields) -> Judged:
     names = list(dict.fromkeys(n for own in export.readable for n in own if n not in ABOUT))
     if fields.control in names:
         return judge(annotated(export, fields), fields, export.path)
-    problem = f"name --control NAME: which of {listed(names)} did people fill in?"
+    problem = f"name --control NAME: which of {names_listed(names)} did people fill in?"
     readings = []
     for name in likely_controls(export.readable, names):
         own = fields.model_copy(update={"control": name})
@@ -199,14 +205,14 @@ def different_values(records: Sequence[Fields], name: str) -> int:
     return len({str(own.get(name)) for own in records})
 
 
-def annotated(export: Export, fields: ExportFields) -> list[Answered]:
+def annotated(export: Export, fields: ExportFields) -> list[AnsweredTask]:
     assert fields.control, "the options name it"
     return newest([keyed(record, fields, fields.control) for record in export.records])
 
 
 def keyed(
     record: ExportRecord, fields: ExportFields, control: str
-) -> tuple[Key | None, object, Answered]:
+) -> tuple[Key | None, object, AnsweredTask]:
     if record.fields is None:
         return None, None, unread(record)
     answered = answer_of_record(record, record.fields, fields, control)
@@ -218,9 +224,9 @@ def keyed(
 
 def answer_of_record(
     record: ExportRecord, own: Fields, fields: ExportFields, control: str
-) -> Answered:
+) -> AnsweredTask:
     task, who = own.get("id"), own.get("annotator")
-    one = Judgement(
+    one = TaskJudgement(
         record.file,
         record.line,
         task=str(task) if isinstance(task, int | str) else None,
@@ -231,9 +237,9 @@ def answer_of_record(
     if said is None:
         spans = isinstance(value, list) and any(isinstance(part, dict) for part in value)
         unsupported = {control: "spans or marks"} if spans else {}
-        return Answered(replace(one, why=NO_RESULT), unsupported=unsupported)
+        return AnsweredTask(replace(one, why=NO_RESULT), unsupported=unsupported)
     data = {name: value for name, value in own.items() if name not in {*ABOUT, control}}
-    return Answered(one, data, {control: said}, items(data, {control: said}, fields))
+    return AnsweredTask(one, data, {control: said}, items(data, {control: said}, fields))
 
 
 def annotator(who: object, file: str) -> str | None:
@@ -243,17 +249,17 @@ def annotator(who: object, file: str) -> str | None:
     return who if isinstance(who, str) and who else None
 
 
-def flat_value(value: Any, control: str) -> Said | None:
+def flat_value(value: Any, control: str) -> ControlAnswer | None:
     """One choice or text is a text, several are an object; a rating is a number, and all else a
     list of objects. In CSV an object, or a list of them, is JSON.
     """
     value = from_cell(value)
     if isinstance(value, str):
-        return Said("text", ((value.strip(),),)) if value.strip() else None
+        return ControlAnswer("text", ((value.strip(),),)) if value.strip() else None
     if isinstance(value, int) and not isinstance(value, bool):
-        return Said("rated", ((str(value),),))
+        return ControlAnswer("rated", ((str(value),),))
     found = [said for part in as_parts(value) if (said := part_of(part, control))]
-    return reduce(Said.and_also, found) if found else None
+    return reduce(ControlAnswer.and_also, found) if found else None
 
 
 def from_cell(value: Any) -> Any:
@@ -269,11 +275,11 @@ def as_parts(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def part_of(part: Any, control: str) -> Said | None:
+def part_of(part: Any, control: str) -> ControlAnswer | None:
     if isinstance(part, str):
-        return Said.wrote([part]) if part.strip() else None
+        return ControlAnswer.wrote([part]) if part.strip() else None
     if not isinstance(part, dict) or REGION & part.keys():
         return None
     texts = part.get("text")
     own = tuple(text for text in texts if isinstance(text, str)) if isinstance(texts, list) else ()
-    return said_of(part, own, control)
+    return label_studio_answer(part, own, control)

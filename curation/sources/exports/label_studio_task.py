@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.answered_task import ControlAnswer
 from curation.sources.exports.export_records import Fields
-from curation.sources.exports.said import Said
 from project.records.record import Record
 
 
@@ -31,13 +31,13 @@ OTHER_KINDS = {
 REGION = frozenset({"start", "end", "startOffset", "x", "y", "points", "rle", "sequence"})
 
 
-class Exported(Record):
+class ExportPart(Record):
     """A part of an export; the fields that do not matter here are left aside."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class Result(Exported):
+class Result(ExportPart):
     """What one control holds."""
 
     from_name: str | None = None
@@ -61,21 +61,21 @@ class Result(Exported):
         return tuple(one for one in text if isinstance(one, str)) if isinstance(text, list) else ()
 
 
-class Person(Exported):
+class LabelStudioUser(ExportPart):
     """A user, where the export writes them out."""
 
     id: int | str | None = None
     email: str | None = None
 
 
-class Annotation(Exported):
+class Annotation(ExportPart):
     """What one person submitted, or cancelled: its result may be filled in both cases."""
 
     id: int | str | None = None
     result: Annotated[tuple[Result, ...], BeforeValidator(nothing_if_null)] = ()
     was_cancelled: bool | None = None
     skipped: bool | None = None  # as it was called before version 1.0
-    completed_by: int | str | Person | None = None
+    completed_by: int | str | LabelStudioUser | None = None
     created_at: int | float | str | None = None
     updated_at: int | float | str | None = None
 
@@ -86,12 +86,12 @@ class Annotation(Exported):
     def annotator(self, file: str) -> str | None:
         """The e-mail address, or the number with the file: every local install has a user 1."""
         person = self.completed_by
-        if isinstance(person, Person):
+        if isinstance(person, LabelStudioUser):
             person = person.email or person.id
         return f"{file}:{person}" if isinstance(person, int) else person or None
 
 
-class AnnotatedTask(Exported):
+class AnnotatedTask(ExportPart):
     """A task's annotations, which were called completions before version 1.0."""
 
     id: int | str | None = None
@@ -114,7 +114,7 @@ class AnnotatedTask(Exported):
         return next(filter(None, texts), None)
 
 
-class Task(AnnotatedTask):
+class LabelStudioTask(AnnotatedTask):
     """A task of anybody's, whose data may hold anything."""
 
     data: dict[str, Any]
@@ -127,27 +127,29 @@ class Task(AnnotatedTask):
 BODIES = ("body", "text", "html", "title")  # of an item of a list
 
 
-def said_of(value: Fields, texts: tuple[str, ...], control: str) -> Said | None:
+def label_studio_answer(
+    value: Fields, texts: tuple[str, ...], control: str
+) -> ControlAnswer | None:
     """What a value says, if it is a text, a choice, a rating, a side, or a ranking."""
     if texts:
-        return Said.wrote(texts)
+        return ControlAnswer.wrote(texts)
     if isinstance(value.get("choices"), list):
-        return Said.chose(one for one in value["choices"] if isinstance(one, str))
+        return ControlAnswer.chose(one for one in value["choices"] if isinstance(one, str))
     if isinstance(value.get("selected"), str):
-        return Said("side", ((value["selected"],),))
+        return ControlAnswer("side", ((value["selected"],),))
     if type(value.get("rating")) is int:
-        return Said("rated", ((str(value["rating"]),),))
+        return ControlAnswer("rated", ((str(value["rating"]),),))
     ranker = value.get("ranker")
     return ranking(ranker, control) if isinstance(ranker, dict) else None
 
 
-def ranking(ranker: Mapping[str, Any], control: str) -> Said:
+def ranking(ranker: Mapping[str, Any], control: str) -> ControlAnswer:
     """The ids, best first, under the control's own name; or buckets of them, "_" the rest."""
     lists = {name: ids_of(value) for name, value in ranker.items()}
     if set(lists) == {control}:
-        return Said("ranked", tuple((name,) for name in lists[control]))
+        return ControlAnswer("ranked", tuple((name,) for name in lists[control]))
     buckets = {name: ids for name, ids in lists.items() if name != "_" and ids}
-    return Said("sorted", tuple(buckets.values()), tuple(buckets))
+    return ControlAnswer("sorted", tuple(buckets.values()), tuple(buckets))
 
 
 def ids_of(value: object) -> tuple[str, ...]:
@@ -155,7 +157,7 @@ def ids_of(value: object) -> tuple[str, ...]:
     return tuple(str(one) for one in ids if isinstance(one, str | int))
 
 
-def items(data: Fields, said: Mapping[str, Said], fields: ExportFields) -> dict[str, str]:
+def items(data: Fields, said: Mapping[str, ControlAnswer], fields: ExportFields) -> dict[str, str]:
     """The texts of a list's items by their ids, where answers in a list were ranked."""
     if not any(one.kind in ("ranked", "sorted") for one in said.values()):
         return {}

@@ -6,21 +6,21 @@ from dataclasses import replace
 from typing import NoReturn
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.answered_task import AnsweredTask, ControlAnswer, unread
+from curation.sources.exports.export_judgements import ExportJudgements, Key, judge, newest
 from curation.sources.exports.export_reading import READABLE
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.good_or_bad import field_role
-from curation.sources.exports.judging import Judged, Key, judge, newest
 from curation.sources.exports.reading_choice import only_one, readings_of
-from curation.sources.exports.said import Answered, Said, unread
 from curation.sources.exports.shown import (
     IGNORED,
     NO_RESULT,
     REJECTED,
-    Judgement,
+    TaskJudgement,
     texts_in,
 )
 from curation.sources.table_rows import as_text
-from curation.sources.tables.table import listed
+from curation.sources.tables.table import names_listed
 from project.canonical import digest_json
 from project.errors import InputError
 
@@ -39,7 +39,7 @@ CHOICE, LABEL, WRITTEN = "accept", "label", "user_input"  # where people's answe
 UNNAMED = re.compile(r"(^|.*[-_])\d{4}-\d\d-\d\d[T_ -]\d\d[-:_]\d\d[-:_]\d\d")
 
 
-def judge_prodigy(export: Export, fields: ExportFields) -> Judged:
+def judge_prodigy(export: Export, fields: ExportFields) -> ExportJudgements:
     """Of every answer what was made of it: accepted ones are rows, rejected ones negative examples.
 
     Raises InputError as judge_label_studio does.
@@ -53,7 +53,7 @@ def judge_prodigy(export: Export, fields: ExportFields) -> Judged:
     return replace(judged, notes=(*notes, *judged.notes))
 
 
-def answers_of(export: Export, fields: ExportFields, are_answers: bool) -> list[Answered]:
+def answers_of(export: Export, fields: ExportFields, are_answers: bool) -> list[AnsweredTask]:
     return newest([keyed(one, fields, are_answers=are_answers) for one in export.records])
 
 
@@ -85,7 +85,7 @@ def offered_in(export: Export) -> list[dict[str, str]]:
 
 def refuse_unknown_options(export: Export, fields: ExportFields) -> NoReturn:
     """Raise OptionsMissingError with the commands for classes and for answers."""
-    shown = listed(list(offered_in(export)[0].values()))
+    shown = names_listed(list(offered_in(export)[0].values()))
     problem = f"name --options classes or --options answers: what are {shown}?"
     refuse_each(
         export, [fields.model_copy(update={"options": o}) for o in ("classes", "answers")], problem
@@ -124,12 +124,12 @@ def with_accepted_answer(
         return fields.model_copy(update={"completion": answers[0]}), (note,)
     if len(texts) < 2:
         marked = " and ".join(name for name in PARTS if any(own.get(name) for own in accepted))
-        what = marked or f"no answer to {listed(texts)} and no class of it"
+        what = marked or f"no answer to {names_listed(texts)} and no class of it"
         problem = f"people accepted and rejected {what}, which is not supported; {READABLE}"
         raise InputError(problem, file=export.path)
     others = answers or [name for name in left if field_role(name) is None] or left
     wanted = [fields.model_copy(update={"completion": name}) for name in others[:SHOWN]]
-    problem = f"name --completion FIELD: what was accepted? This export has {listed(texts)}"
+    problem = f"name --completion FIELD: what was accepted? This export has {names_listed(texts)}"
     refuse_each(export, wanted, problem)
 
 
@@ -146,7 +146,7 @@ def options_of(task: Fields) -> dict[str, str]:
 
 def keyed(
     record: ExportRecord, fields: ExportFields, *, are_answers: bool
-) -> tuple[Key | None, object, Answered]:
+) -> tuple[Key | None, object, AnsweredTask]:
     """An answer with what it is of, and when it was given.
 
     One input with another proposed class, or another answer to judge, is another question.
@@ -173,31 +173,31 @@ def data_of(task: Fields) -> Fields:
 
 def answer(
     record: ExportRecord, task: Fields, fields: ExportFields, *, are_answers: bool
-) -> Answered:
+) -> AnsweredTask:
     who = annotator(task, record)
-    one = Judgement(record.file, record.line, task=task_name(task), annotator=who)
+    one = TaskJudgement(record.file, record.line, task=task_name(task), annotator=who)
     verdict, choices = task.get("answer"), options_of(task)
     if verdict not in ANSWERS[:2]:
-        return Answered(replace(one, why=IGNORED if verdict == "ignore" else NO_RESULT))
+        return AnsweredTask(replace(one, why=IGNORED if verdict == "ignore" else NO_RESULT))
     data = {n: value for n, value in data_of(task).items() if n != fields.control}
-    said = said_with(task, choices, fields, are_answers=are_answers)
+    said = prodigy_answers(task, choices, fields, are_answers=are_answers)
     if verdict == "reject":
         return rejected(one, data, said, fields)
     answers = choices if are_answers else {}
     one = one if said else replace(one, why=NO_RESULT)
     marks = {"": " and ".join(name for name in PARTS if task.get(name))}
     unsupported = {} if LABEL in task or not marks[""] else marks
-    return Answered(one, data, said, answers, unsupported=unsupported)
+    return AnsweredTask(one, data, said, answers, unsupported=unsupported)
 
 
 def rejected(
-    one: Judgement, data: Fields, said: Mapping[str, Said], fields: ExportFields
-) -> Answered:
+    one: TaskJudgement, data: Fields, said: Mapping[str, ControlAnswer], fields: ExportFields
+) -> AnsweredTask:
     """Where an answer, or a class, was proposed, it is what the person refused."""
     proposed = {name: value for name, value in said.items() if name in (LABEL, fields.completion)}
     if not proposed:
-        return Answered(replace(one, why=REJECTED))
-    return Answered(one, data, proposed, rejected=True)
+        return AnsweredTask(replace(one, why=REJECTED))
+    return AnsweredTask(one, data, proposed, rejected=True)
 
 
 def task_name(task: Fields) -> str | None:
@@ -214,20 +214,22 @@ def annotator(task: Fields, record: ExportRecord) -> str:
     return record.file
 
 
-def said_with(
+def prodigy_answers(
     task: Fields, choices: Mapping[str, str], fields: ExportFields, *, are_answers: bool
-) -> dict[str, Said]:
+) -> dict[str, ControlAnswer]:
     """What each part of an answer holds."""
-    found: dict[str, Said] = {}
+    found: dict[str, ControlAnswer] = {}
     accepted = task.get(CHOICE)
     if choices and isinstance(accepted, list):
         ids = [str(one) for one in accepted if isinstance(one, str | int)]
-        found[CHOICE] = Said.chose(ids if are_answers else [choices.get(i, i) for i in ids])
+        found[CHOICE] = ControlAnswer.chose(
+            ids if are_answers else [choices.get(i, i) for i in ids]
+        )
     elif isinstance(label := task.get(LABEL), str) and label.strip():
-        found[LABEL] = Said("proposed", ((label.strip(),),))
+        found[LABEL] = ControlAnswer("proposed", ((label.strip(),),))
     for name in {WRITTEN, fields.control or WRITTEN}:
         if name not in found and isinstance(text := task.get(name), str) and text.strip():
-            found[name] = Said.wrote([text])
+            found[name] = ControlAnswer.wrote([text])
     if not found and fields.completion and (text := as_text(task.get(fields.completion))):
-        found[fields.completion] = Said.wrote([text])
+        found[fields.completion] = ControlAnswer.wrote([text])
     return found

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.answered_task import rated
+from curation.sources.exports.export_judgements import ExportJudgements
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.good_or_bad import (
     BAD_WORDS,
@@ -16,11 +18,9 @@ from curation.sources.exports.good_or_bad import (
     plain,
     praise,
 )
-from curation.sources.exports.judging import Judged
-from curation.sources.exports.preferences import bare
-from curation.sources.exports.said import rated
-from curation.sources.exports.shown import Judgement, NothingShownError, Shown, dialogue
-from curation.sources.tables.table import listed
+from curation.sources.exports.preference_files import bare
+from curation.sources.exports.shown import NothingShownError, ShownTask, TaskJudgement, dialogue
+from curation.sources.tables.table import names_listed
 
 LABELS = ("label", "kto_tag", "rating", "feedback", "thumbs")
 ANSWERS = ("completion", "response", "output", "answer")
@@ -29,15 +29,15 @@ SHOWN = 3  # commands of a message
 NO_LABEL = "without a label"
 
 
-def judge_rated(export: Export, fields: ExportFields) -> Judged:
+def judge_rated(export: Export, fields: ExportFields) -> ExportJudgements:
     """Of every record the rated answer that it is, or why it is none. Raises InputError."""
     name = label_name(export, fields)
     labels = [text for own in export.readable if (text := label_text(own.get(name)))]
     words = words_of(labels, fields, export.path)
-    return Judged([judged(record, name, words, fields) for record in export.records])
+    return ExportJudgements([judged(record, name, words, fields) for record in export.records])
 
 
-def judged(record: ExportRecord, name: str, words: Praise, fields: ExportFields) -> Judgement:
+def judged(record: ExportRecord, name: str, words: Praise, fields: ExportFields) -> TaskJudgement:
     one = bare(record)
     return one if record.fields is None else judgement(one, record.fields, name, words, fields)
 
@@ -61,7 +61,9 @@ def label_name(export: Export, fields: ExportFields) -> str:
     wanted = [fields.control] if fields.control else list(LABELS)
     found = [name for name in wanted if name in there]
     if len(found) != 1 and there:
-        problem = f"name --control FIELD, which holds the labels: this file has {listed(there)}"
+        problem = (
+            f"name --control FIELD, which holds the labels: this file has {names_listed(there)}"
+        )
         usual = [name for name in LABELS if name in there]
         others = [name for name in there if field_role(name) == "about"]
         names = (found or usual or others)[:SHOWN]
@@ -88,8 +90,8 @@ def words_of(labels: Sequence[str], fields: ExportFields, path: Path) -> Praise:
 
 
 def judgement(
-    one: Judgement, record: Fields, name: str, words: Praise, fields: ExportFields
-) -> Judgement:
+    one: TaskJudgement, record: Fields, name: str, words: Praise, fields: ExportFields
+) -> TaskJudgement:
     label = label_text(record.get(name))
     if label is None:
         return replace(one, why=NO_LABEL)
@@ -97,7 +99,7 @@ def judgement(
         prompt, answer = rated_dialogue(record, fields)
     except NothingShownError as nothing:
         return replace(one, why=str(nothing))
-    what = Shown(prompt, answer)
+    what = ShownTask(prompt, answer)
     return rated(replace(one, asked=what.digest), words.of([label]), what)
 
 

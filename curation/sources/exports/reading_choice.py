@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from curation.curation_settings import ExportFields
+from curation.sources.exports.answered_task import AnsweredTask
 from curation.sources.exports.export_reading import (
     FIELD,
     READABLE,
@@ -13,12 +14,13 @@ from curation.sources.exports.export_reading import (
     of_control,
 )
 from curation.sources.exports.good_or_bad import OptionsMissingError, alternatives, side_of
-from curation.sources.exports.said import Answered
-from curation.sources.tables.table import listed
+from curation.sources.tables.table import names_listed
 from project.errors import InputError
 
 
-def the_reading(everything: Sequence[Answered], fields: ExportFields, path: Path) -> ExportReading:
+def the_reading(
+    everything: Sequence[AnsweredTask], fields: ExportFields, path: Path
+) -> ExportReading:
     """The one way to read an export. Raises InputError for one that holds nothing which is read,
     and OptionsMissingError with all that is to be named.
     """
@@ -39,7 +41,7 @@ def only_one(readings: Sequence[ExportReading], path: Path) -> ExportReading:
 
 
 def readings_of(
-    everything: Sequence[Answered], fields: ExportFields, path: Path
+    everything: Sequence[AnsweredTask], fields: ExportFields, path: Path
 ) -> list[ExportReading]:
     """A way to read it for each control that may be meant. Raises InputError."""
     counting = [answered for answered in everything if not answered.one.why]
@@ -67,9 +69,9 @@ def without_unknown(
     """Without the names that nothing in the file has; each is told, with those there are."""
     fields = reading.fields
     if fields.control and controls and fields.control not in controls:
-        problem = f"{fields.control}: no such control; people used {listed(controls)}"
+        problem = f"{fields.control}: no such control; people used {names_listed(controls)}"
         reading = reading.lacks(problem, control=near(fields.control, controls))
-    has = f"this export has {listed(there)}"
+    has = f"this export has {names_listed(there)}"
     for option in ("prompt", "slices"):
         names = getattr(fields, option)
         if unknown := [name for name in names if there and name not in there]:
@@ -98,19 +100,21 @@ def near(name: str, names: Sequence[str]) -> str | None:
     return next(iter(get_close_matches(name, names, n=1, cutoff=0.6)), None)
 
 
-def refuse_unsupported(everything: Sequence[Answered], path: Path) -> None:
+def refuse_unsupported(everything: Sequence[AnsweredTask], path: Path) -> None:
     """Raise InputError where people, or a model, said what is not read, and nothing else."""
     unread = kinds_unread(everything)
     if unread and not any(answered.said for answered in everything if not answered.one.why):
         raise InputError(f"holds {unread}, which are not supported; {READABLE}", file=path)
 
 
-def kinds_unread(everything: Iterable[Answered]) -> str:
+def kinds_unread(everything: Iterable[AnsweredTask]) -> str:
     """What was said and is not read, in words."""
     kinds: dict[str, list[str]] = {}
     for answered in everything:
         for control, kind in answered.unsupported.items():
             if control not in kinds.setdefault(kind, []):
                 kinds[kind].append(control)
-    found = [f"{kind} ({listed(names)})" if any(names) else kind for kind, names in kinds.items()]
+    found = [
+        f"{kind} ({names_listed(names)})" if any(names) else kind for kind, names in kinds.items()
+    ]
     return " and ".join(found)

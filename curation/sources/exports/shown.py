@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curation.curation_settings import ExportFields
-from curation.faults.missing_answers import said
+from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chats.chat_shapes import SPEAKERS, TEXTS, conversation
 from curation.sources.chats.turns import IN_TABLES
 from curation.sources.exports.export_records import Fields
@@ -24,7 +24,7 @@ MEDIA = re.compile(
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownTask:
     """A task as people saw it."""
 
     prompt: tuple[Message, ...]
@@ -66,13 +66,13 @@ def holds_turns(value: Any) -> bool:
     return any(name in first for name in SPEAKERS) and any(name in first for name in TEXTS)
 
 
-def shown(task: Fields, fields: ExportFields) -> Shown:
+def shown_task(task: Fields, fields: ExportFields) -> ShownTask:
     """What a task shows. Raises NothingShownError where the prompt, or an answer, is missing."""
     values = {name: as_text(task.get(name)) for name in fields.slices}
     answers = {key: judged_text(task.get(name)) for key, name in fields.answers.items()}
     if not all(answers.values()):
         raise NothingShownError(NO_ANSWERS)
-    return Shown(
+    return ShownTask(
         prompt=prompt_of(task, fields),
         answer=answer_of(task, fields),
         answers={key: answer for key, answer in answers.items() if answer},
@@ -96,7 +96,7 @@ def judged_text(value: Any) -> str | None:
         return last_answer(turns_of(value))
     if (text := as_text(value)) is None:
         raise NothingShownError(NO_TEXT)
-    return text.strip() if said(text) else None
+    return text.strip() if is_more_than_placeholder(text) else None
 
 
 def last_answer(turns: Sequence[Message]) -> str | None:
@@ -107,18 +107,18 @@ def last_answer(turns: Sequence[Message]) -> str | None:
 def prompt_of(task: Fields, fields: ExportFields) -> tuple[Message, ...]:
     values = [task.get(name) for name in fields.prompt]
     if len(values) == 1 and holds_turns(values[0]):
-        return opened(turns_of(values[0]), fields)
+        return question_turns(turns_of(values[0]), fields)
     texts = [as_text(value) for value in values]
     if None in texts:
         raise NothingShownError(NO_TEXT)
     asked = [text.strip() for text in texts if text]
-    if not any(map(said, asked)):
+    if not any(map(is_more_than_placeholder, asked)):
         raise NothingShownError(NO_PROMPT)
     prompt = "\n\n".join(filter(None, [fields.instruction, *asked]))
-    return opened([Message(role="user", content=prompt)], fields)
+    return question_turns([Message(role="user", content=prompt)], fields)
 
 
-def opened(turns: Sequence[Message], fields: ExportFields) -> tuple[Message, ...]:
+def question_turns(turns: Sequence[Message], fields: ExportFields) -> tuple[Message, ...]:
     """The turns behind the system prompt of the settings, where they have none of their own."""
     asked = [turn for turn in turns if turn.content.strip()]
     if not asked or asked[-1].role != "user":
@@ -157,7 +157,7 @@ NO_ANSWERS = "without the answers that were compared"
 
 
 @dataclass(frozen=True)
-class Judgement:
+class TaskJudgement:
     """A person's word on a task. Without a verdict nothing was said that counts."""
 
     file: str  # its name below datasets/sources
@@ -173,7 +173,7 @@ class Judgement:
     why: str | None = None  # nothing was made
 
 
-def reads(judgements: Iterable[Judgement]) -> Iterator[Read]:
+def reads(judgements: Iterable[TaskJudgement]) -> Iterator[Read]:
     """A read for all that was made of each, or for why nothing was."""
     for one in judgements:
         for made in one.made:
@@ -216,7 +216,7 @@ def prompt_turns(value: Any) -> list[Message]:
     if isinstance(value, list | dict):
         return turns_of(value)
     text = as_text(value) or ""
-    if not said(text):
+    if not is_more_than_placeholder(text):
         raise NothingShownError(NO_PROMPT)
     return [Message(role="user", content=text.strip())]
 
@@ -231,7 +231,7 @@ def dialogue(record: Fields, answer: Any, fields: ExportFields) -> tuple[Turns, 
     prompt = None if value is None else prompt_turns(value)
     turns = answer_turns(answer, alone=prompt is None)
     before, last = turns[:-1], turns[-1]
-    if last.role != "assistant" or not said(last.content):
+    if last.role != "assistant" or not is_more_than_placeholder(last.content):
         raise NothingShownError(NO_ANSWER)
     asked = before if prompt is None else agreed(prompt, before)
     return behind_system(asked, record, fields), last.content.strip()
@@ -266,7 +266,7 @@ def behind_system(turns: Sequence[Message], record: Fields, fields: ExportFields
     has_own = turns and turns[0].role == "system"
     if isinstance(own, str) and own.strip() and not has_own:
         turns = [Message(role="system", content=own.strip()), *turns]
-    return opened(instructed(turns, fields), fields)
+    return question_turns(instructed(turns, fields), fields)
 
 
 def instructed(turns: Sequence[Message], fields: ExportFields) -> list[Message]:

@@ -7,7 +7,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from curation.sources.tables.file_bytes import (
+from curation.sources.tables.table import shortened
+from curation.sources.tables.unpacked_file import (
     AGAIN,
     AS_CSV,
     UNPACK,
@@ -20,7 +21,6 @@ from curation.sources.tables.file_bytes import (
     refuse_long_bytes,
     refuse_long_file,
 )
-from curation.sources.tables.table import shortened
 from project.errors import InputError
 from project.untrusted_input import one_line
 
@@ -59,13 +59,13 @@ def files_read(path: Path) -> list[FileBytes]:
     data = contents(path)
     if not data.startswith(ZIP):
         return [FileBytes(path, plain(data, path))]
-    with opened(data, path) as archive:
+    with open_zip(data, path) as archive:
         if is_workbook(archive):
             return [FileBytes(path, data)]
         return list(unzipped(archive, path))
 
 
-def opened(data: bytes, path: Path) -> zipfile.ZipFile:
+def open_zip(data: bytes, path: Path) -> zipfile.ZipFile:
     """Raises InputError."""
     try:
         return zipfile.ZipFile(io.BytesIO(data))
@@ -107,7 +107,7 @@ def unzipped(archive: zipfile.ZipFile, path: Path) -> Iterator[FileBytes]:
 
 def refuse_archive(data: bytes, path: Path) -> None:
     """Raise InputError for an archive in an archive that is no workbook."""
-    with opened(data, path) as inner:
+    with open_zip(data, path) as inner:
         if not is_workbook(inner):
             raise InputError(f"is an archive in an archive: {UNPACK}", file=path)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, islice, pairwise
 from typing import Any, NamedTuple
 
-from curation.sources.tables.table import Gathered, Table, TextFile, listed, shortened
+from curation.sources.tables.table import Gathered, Table, TextFile, names_listed, shortened
 from project.unicode_words import words
 
 # --- csv records ----------------------------------------------------------------------------------
@@ -134,12 +134,12 @@ def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> t
     first, header = next(records, (1, Broken("has no header")))
     if isinstance(header, Broken):
         gathered.source.refuse(header.why, first)
-    has_names, records = named(header, records)
+    has_names, records = names_and_records(header, records)
     if has_names:
         names = column_names(header, first, gathered.source)
     else:
         names, records = numbers(len(header)), chain([(first, header)], records)
-        gathered.notes.append(NUMBERED.format(listed(names)))
+        gathered.notes.append(NUMBERED.format(names_listed(names)))
     nameless = [place for place, name in enumerate(names) if not name]
     for line, fields in records:
         if isinstance(fields, Broken):
@@ -266,7 +266,9 @@ STATES = re.compile(r"[.!…。！](?=[\s\"'”’)]|\Z)")
 NUMBERED = "its first line reads like a record, so its columns are called {}"
 
 
-def named(first: Sequence[str], records: Iterator[Record]) -> tuple[bool, Iterator[Record]]:
+def names_and_records(
+    first: Sequence[str], records: Iterator[Record]
+) -> tuple[bool, Iterator[Record]]:
     """Whether the first line has the names of the others, and the records behind it."""
     ahead = list(islice(records, LEAST))
     fields = [found for _, found in ahead if isinstance(found, list)]

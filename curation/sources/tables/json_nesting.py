@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from curation.sources.columns.column_name import read_name
-from curation.sources.tables.json_values import BadValueError, JsonReader, Member, nulled_note
+from curation.sources.tables.json_values import BadValueError, JsonMember, JsonReader, nulled_note
 from curation.sources.tables.table import Gathered, LineNumbers, Table, TableRow, TextFile
 
 DEEPEST = 3  # levels of objects above a list of records, and of records above others
@@ -123,7 +123,7 @@ def are_alike(lists: Sequence[Held]) -> bool:
 MESSAGE_KEYS = ({"role", "content"}, {"from", "value"})
 
 
-def is_columns(members: list[Member]) -> bool:
+def is_columns(members: list[JsonMember]) -> bool:
     """Whether each member is a column, all of them as long."""
     values = [member.value for member in members]
     if all(isinstance(value, list) for value in values):
@@ -157,7 +157,7 @@ def is_records(value: Any) -> bool:
     return all(isinstance(one, dict) for one in value)
 
 
-def read_columns(members: list[Member], source: TextFile) -> Table:
+def read_columns(members: list[JsonMember], source: TextFile) -> Table:
     """A record's line is that of its value in the first column.
 
     Raises InputError, and BadJsonError.
@@ -175,7 +175,7 @@ def read_columns(members: list[Member], source: TextFile) -> Table:
     return gathered.table("json", tuple(member.key for member in members))
 
 
-def column(member: Member, reader: JsonReader) -> list[tuple[int, Any]]:
+def column(member: JsonMember, reader: JsonReader) -> list[tuple[int, Any]]:
     """The places and values of a column."""
     if isinstance(member.value, list):
         return list(reader.elements(member.place))

@@ -22,12 +22,12 @@ from curation.sources.tables.json_values import (
     PLAIN,
     BadJsonError,
     BadValueError,
+    JsonMember,
     JsonReader,
-    Member,
     decoded,
     nulled_note,
 )
-from curation.sources.tables.table import Gathered, LineNumbers, Table, TextFile, listed
+from curation.sources.tables.table import Gathered, LineNumbers, Table, TextFile, names_listed
 
 # A bracket alone does not make it JSON: a CSV file's header may be [id],[name].
 START = re.compile(r"[ \t\r\n]*(?:\{|\[[ \t\r\n]*(?:[\[{\"\]\d-]|null\b|true\b|false\b|NaN\b|$))")
@@ -95,7 +95,7 @@ def gather_value(value: Any, line: int, gathered: Gathered, about: Mapping[str, 
         gathered.leave_out(line, str(value) if isinstance(value, BadValueError) else NO_OBJECT)
 
 
-def read_object_of(members: list[Member], source: TextFile, *, skip: bool) -> Table:
+def read_object_of(members: list[JsonMember], source: TextFile, *, skip: bool) -> Table:
     """The object that is all of a file: it is columns, holds a list of records, or is a record."""
     if is_columns(members):
         return read_columns(members, source)
@@ -106,11 +106,11 @@ def read_object_of(members: list[Member], source: TextFile, *, skip: bool) -> Ta
         return read_lists(lists, members, source, skip=skip)
     refuse_lists((m for m in members if not line or m.key == SPLIT), source)
     if not line:
-        source.refuse(f"{ONE_OBJECT}; its keys are {listed([m.key for m in members])}")
+        source.refuse(f"{ONE_OBJECT}; its keys are {names_listed([m.key for m in members])}")
     return read_json_lines(source, skip=skip)
 
 
-def refuse_lists(members: Iterable[Member], source: TextFile) -> None:
+def refuse_lists(members: Iterable[JsonMember], source: TextFile) -> None:
     """Raise InputError for a list of lists, such as pandas writes when it splits a table."""
     for member in members:
         if isinstance(member.value, list) and member.value and isinstance(member.value[0], list):
@@ -127,7 +127,7 @@ def read_one(source: TextFile, *, skip: bool) -> Table:
     return gathered.table("json")
 
 
-def lists_in(members: list[Member], *, is_line: bool) -> list[Held]:
+def lists_in(members: list[JsonMember], *, is_line: bool) -> list[Held]:
     """Where its records are; where some ask and answer, those alone.
 
     An object on one line is a record itself where it says something and its lists lie deeper.
@@ -139,9 +139,11 @@ def lists_in(members: list[Member], *, is_line: bool) -> list[Held]:
     return telling or found
 
 
-def read_lists(lists: list[Held], members: list[Member], source: TextFile, *, skip: bool) -> Table:
+def read_lists(
+    lists: list[Held], members: list[JsonMember], source: TextFile, *, skip: bool
+) -> Table:
     """The records of one list, or of several that are alike. Raises InputError."""
-    names = listed([KEYS.join(held.keys) for held in lists])
+    names = names_listed([KEYS.join(held.keys) for held in lists])
     if not are_alike(lists):
         source.refuse(f"holds several lists of records, {names}: make each a file of its own")
     gathered, reader, lines = Gathered(source, skip), JsonReader(source.text), LineNumbers(source)
@@ -153,7 +155,7 @@ def read_lists(lists: list[Held], members: list[Member], source: TextFile, *, sk
     gathered.notes += nulled_note(reader.nulled)
     above = {key for held in lists for key in held.keys[:1]}
     others = [member.key for member in members if above and member.key not in above]
-    aside = f"; left aside: {listed(others)}" if others else ""
+    aside = f"; left aside: {names_listed(others)}" if others else ""
     as_column = f", its column {PART!r}" if len(lists) > 1 else ""
     if others or len(lists) > 1:
         gathered.notes.append(f"its records are in {names}{as_column}{aside}")
@@ -178,7 +180,7 @@ def is_line(source: TextFile) -> bool:
     return is_object(source.text) and source.line_end not in source.text.strip()
 
 
-def is_row(members: list[Member]) -> bool:
+def is_row(members: list[JsonMember]) -> bool:
     """Whether it asks and answers by itself: a list in it, such as of assertions, is its own."""
     names = {member.key for member in members}
     talks = any(is_conversation(member.value) for member in members)

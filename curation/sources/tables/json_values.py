@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from curation.sources.tables.file_bytes import LONGEST_LINE, MIB
 from curation.sources.tables.table import shortened
+from curation.sources.tables.unpacked_file import LONGEST_LINE, MIB
 
 BLANK = re.compile(r"[ \t\r\n]*")
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, as JSON writes it
@@ -35,7 +35,7 @@ class BadJsonError(ValueError):
 Keys = tuple[str, ...]  # one in the other
 
 
-class Member(NamedTuple):
+class JsonMember(NamedTuple):
     key: str
     place: int  # of the value
     value: Any
@@ -93,12 +93,12 @@ class JsonReader:
         except BadValueError as bad:
             return bad, decoded(PLAIN, self.text, place)[1]
 
-    def members(self, place: int, *, all_there_is: bool = False) -> list[Member]:
+    def members(self, place: int, *, all_there_is: bool = False) -> list[JsonMember]:
         """What an object holds that opens at a place. Raises BadJsonError.
 
         The values are as they stand: what `read` refuses in them is not refused.
         """
-        found: dict[str, Member] = {}
+        found: dict[str, JsonMember] = {}
         place = self.after("{", place)
         while not self.text.startswith("}", place):
             if found:
@@ -125,7 +125,7 @@ class JsonReader:
             open_places += [one for one in told if one[0] in above or one[0] in paths]
         return found
 
-    def member(self, place: int) -> tuple[Member, int]:
+    def member(self, place: int) -> tuple[JsonMember, int]:
         key, end = decoded(PLAIN, self.text, place)
         if not isinstance(key, str):
             raise BadJsonError("a key is no text", place)
@@ -133,7 +133,7 @@ class JsonReader:
             raise BadJsonError(f"a key {HALF_CHARACTER}", place)
         start = self.after(":", self.after_blank(end))
         value, end = decoded(PLAIN, self.text, start)
-        return Member(key, start, value), end
+        return JsonMember(key, start, value), end
 
     def after(self, mark: str, place: int) -> int:
         """The next value's place, behind a mark that must be there."""

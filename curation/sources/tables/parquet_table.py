@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curation.sources.tables.file_bytes import AGAIN, ENCRYPTED
 from curation.sources.tables.json_values import nulled_note
-from curation.sources.tables.table import Table, TableRow, listed
+from curation.sources.tables.table import Table, TableRow, names_listed
+from curation.sources.tables.unpacked_file import AGAIN, ENCRYPTED
 from project.errors import InputError
 from project.untrusted_input import one_line
 
@@ -19,12 +19,14 @@ def read_parquet(data: bytes, path: Path) -> Table:
     """Columns of bytes, such as images, are left out with a note. Raises InputError."""
     stored, names = read_stored(data, path)
     if doubled := [name for name, count in Counter(names).items() if count > 1]:
-        raise InputError(f"has several columns named {listed(doubled)}: rename them", file=path)
+        raise InputError(
+            f"has several columns named {names_listed(doubled)}: rename them", file=path
+        )
     kept = [field.name for field in stored.schema if not holds_bytes(field.type)]
     if not kept:
         raise InputError("has no column but of bytes", file=path)
     left_out = [field.name for field in stored.schema if holds_bytes(field.type)]
-    notes = [f"columns of bytes are left out: {listed(left_out)}"] if left_out else []
+    notes = [f"columns of bytes are left out: {names_listed(left_out)}"] if left_out else []
     plain = PlainValues()
     columns = [plain.column(stored[name], path, name) for name in kept]
     records = enumerate(zip(*columns, strict=True), start=1)

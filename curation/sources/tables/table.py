@@ -71,12 +71,12 @@ def find_column(table: Table, name: str) -> str:
     found = [column for column in table.columns if plain_name(column) == wanted]
     if len(found) == 1:
         return found[0]
-    problem = "no such column" if not found else f"could be any of {listed(found)}"
-    there = listed(table.columns) if table.columns else "none"
+    problem = "no such column" if not found else f"could be any of {names_listed(found)}"
+    there = names_listed(table.columns) if table.columns else "none"
     raise InputError(f"{problem}; the columns are {there}", file=table.path, field=name)
 
 
-def listed(names: Sequence[str]) -> str:
+def names_listed(names: Sequence[str]) -> str:
     """Names as a message shows them: readable in any script, safe on a terminal, not endless."""
     shown = ", ".join(map(shortened, names[:SHOWN]))
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

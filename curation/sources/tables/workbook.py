@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from curation.sources.tables.archives import BROKEN
 from curation.sources.tables.csv_table import FORMULA, REPEATS_HEADER, column_names, refuse_values
-from curation.sources.tables.file_bytes import AGAIN, LONGEST_LINE, MIB, TOO_LONG
-from curation.sources.tables.table import Gathered, Table, TextFile, listed, plain_name, shortened
+from curation.sources.tables.table import (
+    Gathered,
+    Table,
+    TextFile,
+    names_listed,
+    plain_name,
+    shortened,
+)
+from curation.sources.tables.unpacked_file import AGAIN, LONGEST_LINE, MIB, TOO_LONG
 from project.errors import InputError
 from project.untrusted_input import one_line
 
@@ -45,7 +52,7 @@ def read_workbook(data: bytes, path: Path, *, skip: bool = False) -> list[Table]
     largest = max(sheets, key=lambda name: (len(header(sheets[name])) > 1, len(sheets[name])))
     alike = [name for name in sheets if names_in(sheets[name]) == names_in(sheets[largest])]
     aside = [name for name in sheets if name not in alike]
-    notes = [f"read from the sheet {shortened(largest)}; left aside: {listed(aside)}"]
+    notes = [f"read from the sheet {shortened(largest)}; left aside: {names_listed(aside)}"]
     found: list[Table] = []
     for name in alike:
         where = path / name.replace("/", "-") if len(alike) > 1 else path

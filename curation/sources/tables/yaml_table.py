@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from curation.sources.tables.file_bytes import MIB
 from curation.sources.tables.json_nesting import PART, are_alike, flattened, held_in, records_of
 from curation.sources.tables.table import Table, TableRow, TextFile, shortened
+from curation.sources.tables.unpacked_file import MIB
 from project.untrusted_input import one_line
 
 LARGEST = 16 * MIB  # characters: nobody writes more by hand, and it is slow to read

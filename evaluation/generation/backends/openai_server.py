@@ -85,7 +85,9 @@ class OpenAIServer:
 
     async def answer(self, endpoint: Endpoint, body: Body) -> Body:
         """A whole answer, whatever the body says of streams."""
-        return self.said(await self.read("POST", self.urls[endpoint], {**body, "stream": False}))
+        return self.checked_body(
+            await self.read("POST", self.urls[endpoint], {**body, "stream": False})
+        )
 
     async def stream(self, endpoint: Endpoint, body: Body) -> AsyncGenerator[Body]:
         """The chunks of an answer, as they come."""
@@ -95,7 +97,7 @@ class OpenAIServer:
                 async for data in data_of_events(response.aiter_raw()):
                     if data.strip() == b"[DONE]":
                         return
-                    yield self.said(data)
+                    yield self.checked_body(data)
             except StreamError as error:
                 raise self.bad(f"sent {error}") from None
         raise self.bad("ended its stream without [DONE]: the answer is not whole")
@@ -195,7 +197,7 @@ class OpenAIServer:
         if kind.partition(";")[0].strip().lower() != "text/event-stream":
             raise self.bad(f"answers with {kind[:100] or 'no content type'} in place of a stream")
 
-    def said(self, data: bytes) -> dict[str, Any]:
+    def checked_body(self, data: bytes) -> dict[str, Any]:
         """An answer or a part of one. Raises BackendError for an error that comes in its place."""
         found = self.parsed(data)
         if found.get("error") is None:

@@ -22,7 +22,7 @@ class TextFacts:
         self.text = text
         self.all = find_facts(text, doubtful=True)
         self.certain = [fact for fact in self.all if not fact.doubtful]
-        self.often = Counter(said for fact in self.all for said in all_said(fact))
+        self.often = Counter(said for fact in self.all for said in coarser_readings(fact))
 
     @cached_property
     def names(self) -> NameText:
@@ -44,7 +44,7 @@ class TextFacts:
         return max(self.often[reading] for reading in fact.readings)
 
 
-def all_said(fact: Fact) -> set[str]:
+def coarser_readings(fact: Fact) -> set[str]:
     return {said for reading in fact.readings for said in coarser(reading)}
 
 
@@ -62,7 +62,7 @@ def coarser(reading: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FactComparison:
     """The facts of the reference, each once, by what the answer makes of them.
 
     `added` are facts of the answer that the reference does not have and that stand in for none.
@@ -80,7 +80,7 @@ class Comparison:
 
 def compare_facts(
     answer: TextFacts, reference: TextFacts, prompt: TextFacts | None = None
-) -> Comparison:
+) -> FactComparison:
     """Compare by value: wording, order and format of the facts do not count.
 
     A fact is contradicted if the answer lacks it and has one of the same sort that neither the
@@ -98,7 +98,7 @@ def compare_facts(
     new = [fact for fact in distinct(answer.certain) if not any(text.says(fact) for text in known)]
     rivals = dict(paired([*lost, *rarer], new))
     used = set(rivals.values())
-    return Comparison(
+    return FactComparison(
         kept=tuple(fact for fact in said if fact not in rivals),
         contradicted=tuple(rivals),
         omitted=tuple(fact for fact in lost if fact not in rivals),

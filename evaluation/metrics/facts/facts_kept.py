@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, repeat
 from typing import Any
 
-from evaluation.metrics.facts.compare_facts import Comparison, TextFacts, compare_facts
+from evaluation.metrics.facts.compare_facts import FactComparison, TextFacts, compare_facts
 from evaluation.metrics.facts.fact import KINDS, Fact, Kind, folded, listed
 from evaluation.metrics.facts.names import singular
 from evaluation.metrics.per_item import PerItem, Values
@@ -82,13 +82,13 @@ class FactsKept(PerItem):
         self.unread = {name: without(found, kinds) for name, kinds in SPEAKS_OF.items()}
         self.unread["conditions_kept"] = [i for i, one in enumerate(conditions) if one is None]
         self.inapplicable = self.unread
-        by_kind = {f"{kind}s_kept": [kept(one, kind) for one in found] for kind in KINDS}
+        by_kind = {f"{kind}s_kept": [kept_share(one, kind) for one in found] for kind in KINDS}
         return by_kind | {
-            "facts": [kept(one) - contradicted(one) for one in found],
-            "facts_kept": [kept(one) for one in found],
+            "facts": [kept_share(one) - contradicted(one) for one in found],
+            "facts_kept": [kept_share(one) for one in found],
             "facts_contradicted": [contradicted(one) for one in found],
             "facts_added": [float(len(one.added)) for one in found],
-            "figures_right": [float(kept(one, *FIGURES) == 1.0) for one in found],
+            "figures_right": [float(kept_share(one, *FIGURES) == 1.0) for one in found],
             "figures_wrong": [float(count(one.contradicted, FIGURES) > 0) for one in found],
             "conditions_kept": [1.0 if share is None else share for share in conditions],
             "terms_swapped": [float(len(swapped_terms(*pair))) for pair in pairs],
@@ -103,18 +103,18 @@ SPEAKS_OF: dict[str, tuple[Kind, ...]] = {
 }
 
 
-def without(found: Sequence[Comparison], kinds: Sequence[str]) -> list[int]:
+def without(found: Sequence[FactComparison], kinds: Sequence[str]) -> list[int]:
     """The positions of the items whose reference has no fact of these kinds."""
     return [i for i, one in enumerate(found) if not count(one.asked, kinds)]
 
 
-def kept(found: Comparison, *kinds: str) -> float:
+def kept_share(found: FactComparison, *kinds: str) -> float:
     """The share of the reference's facts, of these kinds or of all, that is kept; 1 of none."""
     asked, here = (count(facts, kinds or KINDS) for facts in (found.asked, found.kept))
     return here / asked if asked else 1.0
 
 
-def contradicted(found: Comparison) -> float:
+def contradicted(found: FactComparison) -> float:
     return len(found.contradicted) / len(found.asked) if found.asked else 0.0
 
 

@@ -294,7 +294,7 @@ def currency_after(match: re.Match[str]) -> tuple[str, bool]:
 # or working days, since a month is no number of days.
 
 
-class Unit(NamedTuple):
+class MeasureUnit(NamedTuple):
     kept_in: str
     factor: Decimal
     end: int  # where it ends in the text
@@ -381,7 +381,7 @@ PHRASE_UNITS = tuple(PHRASES.values())
 DURATIONS_KEPT_IN = frozenset(["s", "months", "working days"])
 
 
-def unit_after(text: str, at: int) -> Unit | None:
+def unit_after(text: str, at: int) -> MeasureUnit | None:
     """The unit that follows the number which ends at `at`."""
     match = UNIT_AFTER.match(text, at)
     if not match:
@@ -391,4 +391,4 @@ def unit_after(text: str, at: int) -> Unit | None:
         kept_in, factor = next(u for u, g in zip(PHRASE_UNITS, groups, strict=True) if g)
     else:
         kept_in, factor = KEPT[match["word"].lower()]
-    return Unit(kept_in, Decimal(factor), match.end())
+    return MeasureUnit(kept_in, Decimal(factor), match.end())

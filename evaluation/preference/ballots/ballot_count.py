@@ -8,15 +8,15 @@ from sys import float_info
 from scipy import stats
 
 from evaluation.decision.statistics import e_value
-from evaluation.preference.ballots.agreement import (
-    Agreement,
+from evaluation.preference.ballots.ballot_files import Majority, majorities
+from evaluation.preference.ballots.bradley_terry import VersionStrength, rate
+from evaluation.preference.ballots.reviewer_agreement import (
     Consensus,
+    ReviewerAgreement,
     agreements,
     choices,
     consensus,
 )
-from evaluation.preference.ballots.ballot_files import Majority, majorities
-from evaluation.preference.ballots.bradley_terry import Rating, rate
 from project.records.ballots import Ballot
 from project.records.record import Record
 
@@ -57,9 +57,9 @@ class Count(Record):
     items: int
     reviewers: int
     votes: int  # ballots at which an item closes, for the pairs and the majorities
-    ratings: tuple[Rating, ...]  # best first
+    ratings: tuple[VersionStrength, ...]  # best first
     pairs: tuple[PairResult, ...]  # of versions
-    agreements: tuple[Agreement, ...]  # of every two reviewers, Cohen's kappa
+    agreements: tuple[ReviewerAgreement, ...]  # of every two reviewers, Cohen's kappa
     consensus: Consensus  # of all reviewers, Fleiss' kappa
     sides: Sides | None  # None: no ballot chose a version
     majorities: tuple[Majority, ...]

@@ -131,7 +131,7 @@ def _order(
     sheet: Digest, items: tuple[str, ...], chances: tuple[float, ...] | None
 ) -> tuple[int, ...]:
     by_lot = sorted(range(len(items)), key=lambda i: digest_json([sheet, items[i]]))
-    return tuple(dict.fromkeys((*drawn(sheet, chances), *by_lot)))
+    return tuple(dict.fromkeys((*drawn_positions(sheet, chances), *by_lot)))
 
 
 def draws_of(
@@ -142,7 +142,7 @@ def draws_of(
     """
     found: list[tuple[int, float]] = []
     seen: set[int] = set()
-    for position in drawn(sheet, chances_of(pairs)):
+    for position in drawn_positions(sheet, chances_of(pairs)):
         if (word := said[position]) is None:
             break
         found.append((position, word))
@@ -152,7 +152,7 @@ def draws_of(
     return found
 
 
-def drawn(sheet: Digest, chances: tuple[float, ...] | None) -> Iterator[int]:
+def drawn_positions(sheet: Digest, chances: tuple[float, ...] | None) -> Iterator[int]:
     """Positions of items as they are drawn; none without chances."""
     return islice(draw_order(chances, sheet), MOST_DRAWS * len(chances)) if chances else iter(())
 

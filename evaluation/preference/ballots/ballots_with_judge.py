@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from evaluation.preference.ballots.ballot_count import Count, PairResult
 from evaluation.preference.ballots.ballot_files import Majority
-from evaluation.preference.ballots.estimate import combined
+from evaluation.preference.ballots.preference_estimate import combined
 from project.errors import InputError
 from project.records.record import Record, read_input
 from project.untrusted_input import refuse_doubled_keys

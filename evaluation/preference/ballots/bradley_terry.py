@@ -25,7 +25,7 @@ SHORT_STEP = 1e-6  # in log odds; Newton's steps square their errors, so it is t
 ROUNDING = 1e-6  # of a rating
 
 
-class Rating(Record):
+class VersionStrength(Record):
     """A version's strength: 400 points more than another are odds of ten to one."""
 
     version: str
@@ -50,7 +50,7 @@ class WinCounts:
         return np.asarray(weights @ self.wins).reshape(-1, size, size)
 
 
-def rate(ballots: Sequence[Ballot]) -> tuple[Rating, ...]:
+def rate(ballots: Sequence[Ballot]) -> tuple[VersionStrength, ...]:
     """Maximum-likelihood ratings, best first within each group that is connected.
 
     Ties and both bad are half a win each. Where no finite ratings fit, because some versions
@@ -95,7 +95,7 @@ def tally(ballots: Sequence[Ballot]) -> WinCounts:
     return WinCounts(tuple(versions), len(items), sparse.csr_array((values, (rows, cells)), shape))
 
 
-def rate_group(group: WinCounts, number: int) -> list[Rating]:
+def rate_group(group: WinCounts, number: int) -> list[VersionStrength]:
     """The ratings of one group, best first."""
     (wins,) = group.matrices(np.ones((1, group.items)))
     met = wins + wins.T
@@ -103,7 +103,7 @@ def rate_group(group: WinCounts, number: int) -> list[Rating]:
     (ratings,) = fit(wins[None], met > 0)
     limits = intervals(group, met > 0) if bounded else [None] * len(group.versions)
     found = [
-        Rating(
+        VersionStrength(
             version=version,
             rating=float(ratings[i]),
             interval=limits[i],

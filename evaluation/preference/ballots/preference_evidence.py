@@ -7,9 +7,14 @@ from sys import float_info
 from evaluation.decision.metric_evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import Array, p_above, paired
-from evaluation.decision.votes_needed import Standing, any_time_e_value, votes_to_settle
+from evaluation.decision.votes_needed import VotesSoFar, any_time_e_value, votes_to_settle
 from evaluation.preference.ballots.anytime import e_value
-from evaluation.preference.ballots.estimate import Estimate, estimate_of, gathered, outcomes
+from evaluation.preference.ballots.preference_estimate import (
+    PreferenceEstimate,
+    estimate_of,
+    gathered,
+    outcomes,
+)
 from project.records.ballots import VotingPair
 from project.records.evidence import Evidence, MetricEvidence, PeopleAndJudge
 from project.records.record import Record
@@ -95,7 +100,7 @@ def preference_of(
     return evidence_of(found, values, words, clusters, policy.threshold(PREFERENCE), e)
 
 
-def smaller_e_value(items: JudgedItems, draws: Draws, found: Estimate) -> float:
+def smaller_e_value(items: JudgedItems, draws: Draws, found: PreferenceEstimate) -> float:
     """That people prefer the challenger on these items, and on items to come."""
     here = e_value(items.judge, draws, items.chances)
     to_come = any_time_e_value(found.estimate - 0.5, found.se, found.df)
@@ -103,7 +108,7 @@ def smaller_e_value(items: JudgedItems, draws: Draws, found: Estimate) -> float:
 
 
 def evidence_of(
-    found: Estimate,
+    found: PreferenceEstimate,
     values: Array,
     words: Array,
     clusters: Sequence[str],
@@ -170,12 +175,14 @@ class VotesNeeded(Record):
         return f"{many} votes; {outlook}"
 
 
-def votes_needed(found: Estimate, alpha: float = 0.05, *, any_time: bool = True) -> VotesNeeded:
+def votes_needed(
+    found: PreferenceEstimate, alpha: float = 0.05, *, any_time: bool = True
+) -> VotesNeeded:
     """From an estimate so far, at a one-sided alpha; by normal approximations.
 
     `any_time`: by a test that may be looked at after every vote, else by one look at the end.
     """
-    standing = Standing(
+    standing = VotesSoFar(
         difference=found.estimate - 0.5,
         se=found.se,
         sd=found.sd,

@@ -14,14 +14,14 @@ from evaluation.preference.ballots.votes_decision import (
     evidence_with_votes,
     ratings_of,
 )
-from evaluation.preference.calibration import calibrate_reviewers
+from evaluation.preference.judge_calibration import calibrate_reviewers
 from project.errors import InputError
 from project.records.ballots import Ballot, SheetPart
 from project.records.calibration import Calibration
 from project.records.evidence import Decision, Evidence
 from registry.alpha_ledger.looks import CountedLook
 from registry.ballots.sheets import read_sheet
-from registry.ballots.standing import Asked, Votes, read_votes
+from registry.ballots.standing import VoteQuestion, Votes, read_votes
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
 
@@ -75,7 +75,7 @@ def with_cast_votes(
 def votes_on_sheet(
     registry: RegistryReader,
     state: Votes,
-    asked: Asked,
+    asked: VoteQuestion,
     params: PreferenceParams,
     left_out: Collection[str] = (),
 ) -> PeoplesVotes:
@@ -94,7 +94,7 @@ def votes_on_sheet(
 
 
 def ratings_on_sheet(
-    state: Votes, asked: Asked, left_out: Collection[str] = ()
+    state: Votes, asked: VoteQuestion, left_out: Collection[str] = ()
 ) -> dict[str, Rated] | None:
     """What people rated, by item; None while an item lacks votes."""
     detail = asked.detail

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from evaluation.decision.evidence import measure, sliced
 from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import measure, sliced
 from evaluation.decision.statistics import p_above
 from evaluation.preference.ballots.ballot_files import preferences
 from evaluation.preference.preference_sources import is_on

@@ -40,9 +40,9 @@ class KeptAnswers:
 
     def answers(self, requests: Iterable[ChatRequest]) -> dict[Digest, str]:
         """The text that the server says to each request, by its digest. Raises as `said` does."""
-        return {digest: said.text for digest, said in self.said(requests).items()}
+        return {digest: said.text for digest, said in self.replies(requests).items()}
 
-    def said(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
+    def replies(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
         """What the server says to each request, by its digest. Raises IncumbentError as it does."""
         wanted = {request.digest: request for request in requests}
         said = {digest: known for digest in wanted if (known := self.known(digest))}
@@ -115,18 +115,18 @@ class JudgingModel:
             max_tokens=self.params.max_tokens,
         )
 
-    def said(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
+    def replies(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
         """What it says to each request, by its digest; from the cache where it is there.
 
         Raises IncumbentError when the server fails, or answers with more than one model.
         """
-        said = self.kept(FOLDER, "judge").said(requests)
+        said = self.kept(FOLDER, "judge").replies(requests)
         self.refuse_two_models(said.values())
         return said
 
-    def said_again(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
+    def replies_again(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
         """The same for a second time: what was said the first time is not looked at."""
-        said = self.kept(FOLDER / "again", "judge, again").said(requests)
+        said = self.kept(FOLDER / "again", "judge, again").replies(requests)
         self.refuse_two_models(said.values())
         return said
 
@@ -172,8 +172,8 @@ class JudgingModel:
         self, found: Calibration, question: Digest, requests: Sequence[ChatRequest], read: Read
     ) -> Calibration:
         """A calibration on these requests, with who judged and how often it changes its word."""
-        said = self.said(requests)
-        again = self.said_again(repeated(requests, REPEAT_SHARE))
+        said = self.replies(requests)
+        again = self.replies_again(repeated(requests, REPEAT_SHARE))
         both = [*said.values(), *again.values()]
         self.refuse_two_models(both)
         return found.model_copy(

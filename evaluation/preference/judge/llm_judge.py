@@ -11,8 +11,8 @@ from evaluation.evaluation_settings import JudgeParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
 from evaluation.generation.backends.backend import ChatReply, ChatRequest
 from evaluation.generation.backends.chat_server import Pause
-from evaluation.preference.comparison import Comparison, Judgement
 from evaluation.preference.judge.judging_model import JudgingModel
+from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from project.canonical import digest_json
 from project.records.calibration import Calibration, JudgePin
 from project.records.record import Digest
@@ -44,20 +44,20 @@ class LlmJudge:
         self.reasons = params.reasons
         self.source = f"LLM judge {params.model}"
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[Judgement]:
+    def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
         """Raises IncumbentError when the server fails, or too few of its answers hold a verdict."""
         orders = [self.orders(comparison) for comparison in comparisons]
-        said = self.model.said([request for both in orders for request in both])
+        said = self.model.replies([request for both in orders for request in both])
         self.model.refuse_noise(said.values(), self.read, "verdict", self.source)
         return [judgement([self.read(said[order.digest]) for order in both]) for both in orders]
 
-    def accounted(self, calibration: Calibration, comparisons: Sequence[Comparison]) -> Calibration:
+    def accounted(self, calibration: Calibration, comparisons: Sequence[AnswerPair]) -> Calibration:
         """The calibration on these comparisons, with who judged, and how steadily."""
         requests = [request for one in comparisons for request in self.orders(one)]
         asked = digest_json([SOURCE, self.reasons])
         return self.model.accounted(calibration, asked, requests, self.read)
 
-    def orders(self, comparison: Comparison) -> tuple[ChatRequest, ...]:
+    def orders(self, comparison: AnswerPair) -> tuple[ChatRequest, ...]:
         """The champion's answer first, then the challenger's; none when they are equal."""
         champion, challenger = comparison.champion, comparison.challenger
         if champion == challenger:

@@ -78,10 +78,10 @@ class RubricJudge:
         Raises IncumbentError when the server fails, or too few of its answers hold a score.
         """
         requests = self.requests(answers)
-        said = self.model.said(requests)
+        said = self.model.replies(requests)
         unread = [one for one in requests if self.read(said[one.digest]) is None]
         if unread:
-            again = self.model.said_again(unread)
+            again = self.model.replies_again(unread)
             self.model.refuse_two_models([*said.values(), *again.values()])
             said |= again
         self.model.refuse_noise(said.values(), self.read, "score", self.source)

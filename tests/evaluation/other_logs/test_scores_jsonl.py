@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import weigh
 from evaluation.other_logs.pair_logs import pair_logs
 from evaluation.other_logs.system_log import Sample, SystemLog
 from tests.evaluation.other_logs.decide_from import decide, refusal, without_logs, write_lines

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from incumbent.launching.rendering import Checkout, Installation, Machine, Task
+from incumbent.launching.rendering import Checkout, Installation, LaunchTask, RentedMachine
 from incumbent.verbs.launch import SECRETS
 from project.files import write_bytes
 
@@ -68,15 +68,15 @@ CHECKOUT = Checkout("https://git.example.com/team/bank.git", "c" * 40, "bank", "
 
 
 def task(
-    machine: Machine | None = None,
+    machine: RentedMachine | None = None,
     wheel: Path | None = None,
     models: tuple[str, ...] = (),
     checkout: Checkout = CHECKOUT,
     stages: tuple[str, ...] = STAGES,
-) -> Task:
-    return Task(
+) -> LaunchTask:
+    return LaunchTask(
         checkout=checkout,
-        machine=machine or Machine(None, None, False),
+        machine=machine or RentedMachine(None, None, False),
         installation=Installation(
             python="3.11",
             incumbent="[train]" if wheel else "incumbent[train]==0.1.0",

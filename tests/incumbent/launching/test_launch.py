@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from incumbent.launching.installation import Incumbent, incumbent_here, make_wheel
-from incumbent.launching.rendering import Machine, found_sky, run_sky
+from incumbent.launching.rendering import RentedMachine, found_sky, run_sky
 from project.errors import IncumbentError, InputError
 from tests.conftest import ROOT
 from tests.incumbent.launching.conftest import commit_and_push, settle, task
@@ -117,7 +117,7 @@ def test_what_it_prints_is_shown_and_a_failed_job_is_told(
     with pytest.raises(
         IncumbentError, match=r"exit code 7; `sky jobs queue` .*`sky jobs cancel --name i"
     ):
-        run_sky([sky(tmp_path, code=7), "jobs"], task(Machine(None, None, True)), aside=False)
+        run_sky([sky(tmp_path, code=7), "jobs"], task(RentedMachine(None, None, True)), aside=False)
 
 
 def test_an_interruption_is_for_sky_which_says_what_goes_on(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from incumbent.launching.rendering import Cloud, Machine, as_dict, as_yaml, command
+from incumbent.launching.rendering import Cloud, RentedMachine, as_dict, as_yaml, command
 from project.errors import InputError
 from tests.incumbent.launching.conftest import task
 from tests.servers import missing
@@ -20,14 +20,14 @@ CLOUDS: tuple[Cloud, ...] = ("aws", "gcp", "azure", "runpod", "vast", "kubernete
 BARE = {"cpus": "8+", "memory": "32+", "disk_size": 256}
 GPU = {"cpus": "4+", "memory": "16+", "disk_size": 256}
 # Kinds that SkyPilot knows without its catalog, which it would fetch.
-RENTED: list[tuple[Machine, dict[str, Any]]] = [
-    (Machine(None, None, False), BARE),
-    (Machine(None, "H100", False), {"accelerators": "H100", **GPU}),
-    (Machine("aws", "H100:4", False), {"infra": "aws", "accelerators": "H100:4", **GPU}),
-    (Machine("gcp", None, True), {"infra": "gcp", **BARE, "use_spot": True}),
+RENTED: list[tuple[RentedMachine, dict[str, Any]]] = [
+    (RentedMachine(None, None, False), BARE),
+    (RentedMachine(None, "H100", False), {"accelerators": "H100", **GPU}),
+    (RentedMachine("aws", "H100:4", False), {"infra": "aws", "accelerators": "H100:4", **GPU}),
+    (RentedMachine("gcp", None, True), {"infra": "gcp", **BARE, "use_spot": True}),
     *(
         (
-            Machine(cloud, "H100:1", True),
+            RentedMachine(cloud, "H100:1", True),
             {"infra": cloud, "accelerators": "H100:1", **GPU, "use_spot": True},
         )
         for cloud in CLOUDS
@@ -35,24 +35,24 @@ RENTED: list[tuple[Machine, dict[str, Any]]] = [
 ]
 TASKS = [
     *(task(machine) for machine, _ in RENTED),
-    task(Machine("aws", "H100:4", True), WHEEL, MODELS),
+    task(RentedMachine("aws", "H100:4", True), WHEEL, MODELS),
 ]
 
 
 def test_a_task_is_written_as_it_was_agreed_on() -> None:
     """A change of this file is a change of what people rent: read it."""
-    assert as_yaml(task(Machine("aws", "H100:4", True), WHEEL, MODELS)) == GOLDEN.read_text()
+    assert as_yaml(task(RentedMachine("aws", "H100:4", True), WHEEL, MODELS)) == GOLDEN.read_text()
 
 
 @pytest.mark.parametrize(("machine", "wanted"), RENTED, ids=str)
-def test_a_machine_is_what_was_asked_for(machine: Machine, wanted: dict[str, Any]) -> None:
+def test_a_machine_is_what_was_asked_for(machine: RentedMachine, wanted: dict[str, Any]) -> None:
     assert as_dict(task(machine))["resources"] == wanted
 
 
 @pytest.mark.parametrize("gpus", ["4", "H100:0", "H100:", "H100:4,L4", "H100 4", ""])
 def test_gpus_that_skypilot_would_not_understand_are_refused(gpus: str) -> None:
     with pytest.raises(InputError, match=r"--gpus: .* such as H100:4"):
-        Machine(None, gpus, False)
+        RentedMachine(None, gpus, False)
 
 
 def test_an_installation_from_an_index_sends_no_wheel() -> None:
@@ -69,7 +69,7 @@ def test_secrets_stand_in_it_by_name_and_are_asked_of_the_environment() -> None:
 
 def test_a_spot_machine_is_a_managed_job_and_any_other_one_goes_when_its_job_has_ended() -> None:
     name = "incumbent-bank-cccccccccccc"
-    spot = command(task(Machine("aws", "L4", True)), "t", yes=True)
+    spot = command(task(RentedMachine("aws", "L4", True)), "t", yes=True)
     assert spot[:5] == ["jobs", "launch", "--name", name, "--yes"]
     assert command(task(), "t", yes=False)[:4] == ["launch", "--down", "--cluster", name]
 
@@ -86,7 +86,7 @@ def test_skypilot_reads_every_task(tmp_path: Path) -> None:
     python = os.environ.get("INCUMBENT_SKYPILOT") or missing("a Python with SkyPilot")
     wheel = tmp_path / WHEEL.name
     wheel.touch()
-    tasks = [*TASKS[:-1], task(Machine("aws", "H100:4", True), wheel, MODELS)]
+    tasks = [*TASKS[:-1], task(RentedMachine("aws", "H100:4", True), wheel, MODELS)]
     for number, one in enumerate(tasks):
         (tmp_path / f"{number}.yaml").write_text(as_yaml(one))
     code = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.mirroring import mirror as mirror_module
-from incumbent.mirroring import mirror_process
+from incumbent.mirroring import tracker_process
 from incumbent.mirroring.mirror import Untold, mirror, untold_of
 from incumbent.mirroring.mirrored_version import MirroredVersion
 from incumbent.verbs import promote
@@ -76,12 +76,12 @@ def test_a_version_whose_records_are_damaged_holds_up_no_other(
         told.append(version.number)
         return "there"
 
-    monkeypatch.setitem(mirror_process.TELL, "mlflow", tell_tracker)
+    monkeypatch.setitem(tracker_process.TELL, "mlflow", tell_tracker)
     with Registry.here() as registry:
         decision = registry.history(kind="decide")[0].told(DecisionMade).decision
         registry.artifacts.blobs.delete(decision)
     with pytest.raises(IncumbentError, match=r"^v1 cannot be read: artifact "):
-        mirror_process.tell("mlflow", [1, 2])
+        tracker_process.tell("mlflow", [1, 2])
     assert told == [2]
     assert Untold.read(untold_of("test", "mlflow")).versions == (1,)
 

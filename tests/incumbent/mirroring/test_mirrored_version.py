@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.mirroring.mirrored_version import Point, mirrored
+from incumbent.mirroring.mirrored_version import CurvePoint, mirrored
 from project import paths
 from project.errors import InputError
 from project.files import write_bytes
@@ -123,7 +123,7 @@ def test_curves_of_the_last_training_go_with_the_version_that_it_made(
     write_bytes(LOSS.with_name("eval_loss.tsv"), b"step\teval_loss\n")  # nothing was measured
     assert mirrored(registry, 1).curves == {}  # nobody says what they are of
     version.adapter.write(paths.ADAPTER)
-    points = (Point(step=1, value=2.5), Point(step=3, value=1.5))
+    points = (CurvePoint(step=1, value=2.5), CurvePoint(step=3, value=1.5))
     assert mirrored(registry, 1).curves == {"sft/loss": points}
     version.adapter.model_copy(update={"files": "e" * 64}).write(paths.ADAPTER)
     assert mirrored(registry, 1).curves == {}

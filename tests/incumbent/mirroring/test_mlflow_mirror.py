@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from incumbent.mirroring.mirrored_version import MirroredVersion, Point
+from incumbent.mirroring.mirrored_version import CurvePoint, MirroredVersion
 from incumbent.mirroring.mlflow_mirror import tell_mlflow
 
 pytestmark = pytest.mark.slow
@@ -16,8 +16,8 @@ VERSION = MirroredVersion(
     submitted="2026-01-31T12:00:00.000Z",
     settings={"sft.epochs": "1", "base": "a-base"},
     curves={
-        "sft/loss": tuple(Point(step=step, value=3 - step / 1000) for step in range(1, 1201)),
-        "dpo/loss": (Point(step=1, value=0.7), Point(step=2, value=0.6)),
+        "sft/loss": tuple(CurvePoint(step=step, value=3 - step / 1000) for step in range(1, 1201)),
+        "dpo/loss": (CurvePoint(step=1, value=0.7), CurvePoint(step=2, value=0.6)),
     },
     scores={"dev/rougeL": 0.4, "dev/people:polite": 0.8},
     tags={"verdict": "PROMOTE", "stage": "challenger", "git_commit": "c" * 40},

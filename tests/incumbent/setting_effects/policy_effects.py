@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
+from evaluation.decision.score_evidence import weigh
 from project.records.scores import ScoreTable
 from project.settings import load
 from tests.evaluation.test_decision import (

@@ -6,9 +6,9 @@ from typing import Any
 
 from monitoring.night_context import NightContext
 from monitoring.night_jobs import anchor_jobs, nightly_job, verify_job
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from project.settings import load
 from registry.notices import Notice, depth, put
 from registry.storage.database import writing

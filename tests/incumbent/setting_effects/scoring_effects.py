@@ -5,9 +5,9 @@ from itertools import product
 from typing import Any
 
 from evaluation import score
-from evaluation.decision.evidence import weigh
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
 from evaluation.report.report_data import ReportData

@@ -127,7 +127,7 @@ def most_loaded(here: Site, follower: Follower) -> int:
 
 def read_together() -> int:
     """Of three answers, those that the embedded backend begins in one step."""
-    from serving.embedded.draft import AnswerText, Draft
+    from serving.embedded.draft import AnswerDraft, AnswerText
     from serving.embedded.embedded_backend import EmbeddedBackend
 
     pin_models()
@@ -138,7 +138,7 @@ def read_together() -> int:
     batch = backend.thread.batch
     for _ in range(3):
         text = AnswerText(backend.decode, asked.stops)
-        batch.waiting.append(Draft(asked, None, text, hear=lambda _: None, streamed=False))
+        batch.waiting.append(AnswerDraft(asked, None, text, hear=lambda _: None, streamed=False))
     batch.step()
     return len(batch.drafts)
 

@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from monitoring.scheduling import runs
 from monitoring.scheduling.cron import Cron
 from monitoring.scheduling.job import Job
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.scheduling.scheduler import Scheduler
 from monitoring.teams.project_process import ProjectProcess, log_of
 from monitoring.teams.team_project import ReadProject, TeamProject, Teams, registry_of
 from monitoring.teams.team_scheduler import TeamScheduler

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.report.dev_items import Comparison, DevItem, kept_path
+from evaluation.report.dev_items import DevComparison, DevItem, kept_path
 from project.files import write_lines
 from project.records.adapters import Adapter, AdapterVersion, ModelPin, Opponent
 from project.records.data import Row
 from project.records.scores import ItemScore
-from registry.deployments import deployments
+from registry.deployment_history import deployments
 from registry.store import Registry
 from serving.deploying.follower import Follower
 from serving.deploying.pools import HttpPools
@@ -33,7 +33,7 @@ def row(prompt: str) -> Row:
 
 def keep_answers(version: AdapterVersion, weights: str) -> None:
     """As after `submit`: what these weights answered on dev, and the bare base beside them."""
-    comparison = Comparison(version=version.number, opponent=Opponent(), better={}, gating=())
+    comparison = DevComparison(version=version.number, opponent=Opponent(), better={}, gating=())
     items = [
         DevItem(
             row=row(prompt),

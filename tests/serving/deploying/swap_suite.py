@@ -16,14 +16,14 @@ import pytest
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Backend, Body, Endpoint, Engine, Names
-from evaluation.report.dev_items import Comparison, DevItem, kept_path
+from evaluation.report.dev_items import DevComparison, DevItem, kept_path
 from project.canonical import digest_folder
 from project.files import write_lines
 from project.records.adapters import Adapter, Opponent
 from project.records.data import Row
 from project.records.events import Deployed
 from project.records.scores import ItemScore
-from registry.deployments import deployments
+from registry.deployment_history import deployments
 from registry.store import Registry
 from serving.deploying.follower import Follower
 from serving.deploying.pools import HttpPools
@@ -155,7 +155,7 @@ class RealSite:
 
 
 def keep(judged: Judged, name: str, family: str, number: int) -> None:
-    comparison = Comparison(version=number, opponent=Opponent(), better={}, gating=())
+    comparison = DevComparison(version=number, opponent=Opponent(), better={}, gating=())
     items = [
         DevItem(
             row=row,

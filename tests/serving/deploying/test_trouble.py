@@ -10,7 +10,7 @@ from evaluation.generation.backends.backend import BUSY, BackendError, Engine
 from project.errors import IncumbentError
 from project.files import home
 from project.records.events import Deployed
-from registry.deployments import wanted
+from registry.deployment_history import wanted
 from serving.deploying import follower as module
 from serving.deploying import version_loading
 from tests.serving.deploying.conftest import Site

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evaluation.generation.backends.backend import Endpoint
-from serving.embedded.question import QuestionReader
+from serving.embedded.engine_request import QuestionReader
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from tests.serving.embedded.conftest import chat
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from serving.embedded.question import Sampling
+from serving.embedded.engine_request import Sampling
 
 pytestmark = pytest.mark.slow  # torch takes seconds to load
 

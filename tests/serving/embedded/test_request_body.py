@@ -7,7 +7,7 @@ import pytest
 from jinja2 import TemplateError
 
 from evaluation.generation.backends.backend import BackendError, Endpoint
-from serving.embedded.question import QuestionReader, parse_body
+from serving.embedded.engine_request import QuestionReader, parse_body
 from tests.serving.embedded.conftest import chat
 
 

@@ -18,7 +18,7 @@ from serving.deploying.route_table import RouteTable
 from serving.exchange import Assignment, Exchange, FeedbackGiven, deployment_of
 from serving.experiments.assigning import shadow_assignment
 from serving.experiments.experiments import Experiments
-from serving.experiments.opening import asked_for
+from serving.experiments.opening import experiment_asked_for
 from serving.serving_settings import ServingParams
 from tests.places import submit, win
 from tests.serving.deploying.fake_replica import FakeReplica
@@ -48,7 +48,7 @@ def open_one(registry: Registry, contest: tuple[AdapterVersion, AdapterVersion])
 
     def opened(**asked: Any) -> Experiment:
         fields: dict[str, Any] = {"mode": "canary", "share": 0.5, "metric": "rating", "alpha": 0.05}
-        told = asked_for(registry, contest[1], ServingParams(), **fields | asked)
+        told = experiment_asked_for(registry, contest[1], ServingParams(), **fields | asked)
         told = told.model_copy(update={"salt": "salt"})
         return open_experiment(registry, 2, told, "to see")
 

@@ -8,7 +8,7 @@ import pytest
 from registry.experiments.experiment_events import Arm, Arrival, Experiment
 from serving.exchange import digest_of_user
 from serving.experiments.arrivals import Arrivals, limited
-from serving.experiments.judging import figures, harmful, judge, levels
+from serving.experiments.experiment_judging import figures, harmful, judge, levels
 from serving.experiments.opening import unit_of
 from serving.experiments.sentences import sentences
 from tests.serving.experiments.conftest import Open

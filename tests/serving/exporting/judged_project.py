@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.generation.answers import Answer
-from evaluation.report.dev_items import Comparison, DevItem, kept_path
+from evaluation.report.dev_items import DevComparison, DevItem, kept_path
 from project.canonical import digest_folder
 from project.files import write_lines
 from project.model_pins import ModelChoice, pin
@@ -55,7 +55,7 @@ def submit_version(
 def keep_judged(version: AdapterVersion, answers: Sequence[str], scores: Sequence[float]) -> None:
     """The dev items, as `submit` keeps them; the reference of each is its answer."""
     pin(ModelChoice(), "embedder").write(EMBEDDER)
-    comparison = Comparison(
+    comparison = DevComparison(
         version=version.number,
         opponent=Opponent(),
         better={"rougeL": "more"},

@@ -12,7 +12,7 @@ from incumbent.verbs.export import export_version
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from serving.exporting.server_answers import find_server
-from serving.exporting.start_scripts import Exported, Form
+from serving.exporting.start_scripts import ExportedForm, Form
 from tests.servers import missing
 from tests.serving.exporting.judged_project import ASKED, judge, keep_judged, submit_version
 from tests.serving.vllm.tiny_models import save_adapter
@@ -38,9 +38,9 @@ def judged(version: AdapterVersion, tiny_base: Path, adapter: Path) -> list[Answ
     return judge(version, tiny_base, adapter)
 
 
-def exported(form: Form, margin: float = 0.02) -> Exported:
+def exported(form: Form, margin: float = 0.02) -> ExportedForm:
     export_version(1, Path("out"), merged=False, engine=form, margin=margin)
-    return Exported.read(Path("out/exported.json"))
+    return ExportedForm.read(Path("out/exported.json"))
 
 
 @pytest.mark.parametrize(("form", "engine"), [("peft", "peft"), ("merged", "transformers")])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.evaluation_settings import Decoding
-from serving.exporting.forms import write_settings
+from serving.exporting.export_forms import write_settings
 
 
 def written(decoding: Decoding, **own: Any) -> dict[str, Any]:

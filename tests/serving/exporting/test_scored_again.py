@@ -9,7 +9,7 @@ import pytest
 from evaluation.generation.answers import Answer
 from evaluation.scoring.scorers import Scorer
 from project.errors import InputError
-from serving.exporting.judged_answers import Judged, score_again
+from serving.exporting.judged_answers import JudgedAnswers, score_again
 from tests.serving.exporting.judged_project import row_of
 
 ROWS = (row_of("one?"), row_of("two?"))
@@ -30,8 +30,10 @@ def scorer(metric: Length | None = None) -> list[Scorer]:
     return [Scorer("length", 0, metric or Length(), ("predictions",))]
 
 
-def judged(*scores: float | None, gating: tuple[str, ...] = ("letters", "preference")) -> Judged:
-    return Judged(ROWS, ("ab", "abcd"), {"letters": scores}, gating, ("letters",))
+def judged(
+    *scores: float | None, gating: tuple[str, ...] = ("letters", "preference")
+) -> JudgedAnswers:
+    return JudgedAnswers(ROWS, ("ab", "abcd"), {"letters": scores}, gating, ("letters",))
 
 
 def answers(*texts: str, sample: int = 0) -> list[Answer]:

@@ -12,7 +12,7 @@ import pytest
 
 from evaluation.evaluation_settings import Decoding
 from project.chat_template import TEMPLATE
-from serving.exporting.start_scripts import PROGRAM, SCRIPT, Form, Start, write_script
+from serving.exporting.start_scripts import PROGRAM, SCRIPT, Form, StartScript, write_script
 
 HOSTILE = "it's `id`; $(touch owned) \"}\n"
 PROGRAMS = ("vllm", "llama-server", "python3")
@@ -22,8 +22,8 @@ print(json.dumps([sys.argv[1:], os.environ.get("BASE")]))
 """
 
 
-def start(**changes: Any) -> Start:
-    usual = Start("bank v1", "bank-v1", "org/base", None, "bfloat16", Decoding(), 2048)
+def start(**changes: Any) -> StartScript:
+    usual = StartScript("bank v1", "bank-v1", "org/base", None, "bfloat16", Decoding(), 2048)
     return usual._replace(**changes)
 
 

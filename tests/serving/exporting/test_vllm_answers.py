@@ -13,7 +13,7 @@ from project.records.adapters import Adapter, AdapterVersion
 from registry.store import Registry
 from serving.exchange import deployment_of
 from serving.exporting.server_answers import by_vllm, pool_of, server_answers
-from serving.exporting.start_scripts import Answered, Question
+from serving.exporting.start_scripts import FormAnswers, RescoringRequest
 from serving.serving_settings import PoolParams, ServingParams
 from tests.conftest import BASE
 from tests.serving.exporting.fake_backend import FakeBackend, chat
@@ -30,8 +30,8 @@ def version(make_adapter: Make, registry: Registry) -> AdapterVersion:
     return registry.submit(adapter, folder, "made")
 
 
-def asked(version: AdapterVersion, registry: Registry, *replicas: FakeBackend) -> Answered:
-    question = Question(version, ROWS, Decoding(max_new_tokens=7), "float32")
+def asked(version: AdapterVersion, registry: Registry, *replicas: FakeBackend) -> FormAnswers:
+    question = RescoringRequest(version, ROWS, Decoding(max_new_tokens=7), "float32")
     return asyncio.run(by_vllm(question, registry.artifacts, list(replicas)))
 
 

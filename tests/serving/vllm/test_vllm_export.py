@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from incumbent.verbs.export import export_version
-from serving.exporting.start_scripts import Exported
+from serving.exporting.start_scripts import ExportedForm
 from tests.serving.exporting.judged_project import SETTINGS, judge, submit_version
 from tests.serving.vllm.server import VllmServer
 
@@ -28,7 +28,7 @@ def test_a_real_vllm_answers_as_it_was_judged_and_is_left_as_it_was(
     Path("params.yaml").write_text(SETTINGS + yaml.safe_dump(serving))
     before = names(vllm_server)
     export_version(1, Path("out"), merged=False, engine="vllm")
-    found = Exported.read(Path("out/exported.json"))
+    found = ExportedForm.read(Path("out/exported.json"))
     assert (found.engine.name, found.same_answers, found.items) == ("vllm", 4, 4)
     assert names(vllm_server) == before
     subprocess.run(["bash", "-n", "out/serve.sh"], check=True)

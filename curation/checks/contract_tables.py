@@ -1,0 +1,209 @@
+"""The tables that a contract's expectations are about: rows, slices, and the dataset as a whole."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import pandas as pd
+
+from curation.checks.dataset_measures import BY_MEANING as MEASURED_BY_MEANING
+from curation.checks.dataset_measures import dataset_table, share, slice_table
+from curation.checks.embeddings import Looked
+from curation.checks.repeats import NONE, RowTexts, again, reasons_where
+from curation.checks.row_columns import (
+    BY_MEANING,
+    EXAMINED,
+    CheckReferences,
+    looked_at,
+    row_table,
+    texts_of,
+)
+from curation.faults.every_fault import FAULTS
+from curation.kin.text_forms import key
+from project.records.data import Document, Message, Row, Split, counted
+from project.records.preferences import PreferencePair, RatedAnswer
+
+OF_SAMPLE = (*MEASURED_BY_MEANING, "off_topic_share", "disagreement_share")
+# Why a measure of the dataset is missing though an embedder was there.
+UNMEASURED = {
+    "shift": "no last version to compare with",
+    "gold_share": "no gold rows: `gold` in the contract names a file with ten or more",
+    "task_share": "no `task` in the contract in the language of the rows",
+    "answer_fit": "too few answers of more than two words that few rows share, or all of one kind",
+}
+# Then what most are about is the task, whatever it is.
+BY_OTHERS = "held against the other rows, as the contract names no task and no gold rows"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Each with a column `id`. `notes` say by column what stands behind what was observed."""
+
+    rows: pd.DataFrame
+    slices: pd.DataFrame
+    dataset: pd.DataFrame
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def tables_of(parts: Mapping[Split, Sequence[Row]], compared: CheckReferences) -> Tables:
+    texts = texts_of(parts)
+    looked = looked_at(texts, compared)
+    rows = row_table(texts, looked, compared)
+    dataset = dataset_table(texts, rows, looked, compared)
+    unknown = {name: why for name, why in UNMEASURED.items() if dataset[name].isna().all()}
+    held = {"shift": f"held against {compared.version}"} if compared.version else {}
+    alone = {} if compared.gold or compared.task else {"off_topic": BY_OTHERS}
+    return Tables(
+        rows=rows,
+        slices=slice_table(texts),
+        dataset=dataset,
+        notes=held | alone | unknown | notes(texts, looked),
+    )
+
+
+def notes(texts: RowTexts, looked: Looked | None) -> dict[str, str]:
+    """How many rows the embedder looked at, where that is not all."""
+    count = len(texts.rows)
+    if looked is None:
+        found = dict.fromkeys((*BY_MEANING, *OF_SAMPLE), "not looked at: without an embedder")
+        return found | dict.fromkeys(EXAMINED, "by words alone, without an embedder")
+    if len(looked.places) == count:
+        return {}
+    sample = f"on a sample of {len(looked.places):,} of {counted(count, 'row')}"
+    found = dict.fromkeys((*BY_MEANING, *OF_SAMPLE), sample)
+    return found | dict.fromkeys(EXAMINED, f"by words of all, by meaning {sample}")
+
+
+# --- text tables ----------------------------------------------------------------------------------
+
+# The tables of documents: texts to adapt a model to a domain with, which ask nothing.
+
+
+def text_tables(
+    documents: Sequence[Document], ids: Sequence[str], compared: CheckReferences
+) -> Tables:
+    """A text is the answer to no question, so what compares questions says nothing of it."""
+    rows = [document_row(one, name) for one, name in zip(documents, ids, strict=True)]
+    return tables_of({Split.TRAIN: rows}, replace(compared, evals=()))
+
+
+def document_row(document: Document, name: str) -> Row:
+    return Row(
+        id=name,
+        prompt=(Message(role="user", content=""),),
+        completion=(Message(role="assistant", content=document.text),),
+        group=name,
+        source=document.source,
+    )
+
+
+# --- preference tables ----------------------------------------------------------------------------
+
+# The tables of what people said of answers: pairs of a better and a worse one, and ratings.
+
+# What no answer may hold, not even one that is shown as a bad one.
+PRIVATE = ("account_data", "contact_data", "person_name", "secret")
+
+
+class PreferenceRow(NamedTuple):
+    """A prompt with the answer that is good, and the one that is bad, as far as they are known."""
+
+    id: str
+    source: str
+    prompt: str
+    good: str | None
+    bad: str | None
+
+    @property
+    def is_pair(self) -> bool:
+        return self.good is not None and self.bad is not None
+
+
+def preference_tables(made: Sequence[tuple[str, object]], compared: CheckReferences) -> Tables:
+    """A row's answer is the good one, or the bad one where there is no other."""
+    judged = [as_judged(name, one) for name, one in made]
+    rows = [as_row(one, one.good if one.good is not None else one.bad) for one in judged]
+    found = tables_of({Split.TRAIN: rows}, compared)
+    table = found.rows.assign(
+        repeat=repeats(judged),
+        equal_answers=[equal(one) for one in judged],
+        both_ways=both_ways(judged),
+        rejected_empty=[NONE if one.bad is None or one.bad.strip() else EMPTY for one in judged],
+    )
+    for name in (name for name in PRIVATE if name in FAULTS):
+        worse = [FAULTS[name](as_row(one, one.bad)) if one.is_pair else None for one in judged]
+        table[name] = [
+            own if own != NONE else other or NONE
+            for own, other in zip(table[name], worse, strict=True)
+        ]
+    pairs = [one for one in judged if one.is_pair]
+    dataset = found.dataset.assign(
+        pairs=len(pairs),
+        chosen_longer_share=share([longer(one) for one in pairs]) if pairs else None,
+        good_share=None if pairs else share([one.good is not None for one in judged]),
+    )
+    measures = ["chosen_longer_share", "good_share"]
+    return replace(found, rows=table, dataset=dataset.astype(dict.fromkeys(measures, float)))
+
+
+EMPTY = "an empty answer"
+
+
+def as_judged(name: str, made: object) -> PreferenceRow:
+    if isinstance(made, PreferencePair):
+        return PreferenceRow(name, made.source or "", made.prompt, made.chosen, made.rejected)
+    assert isinstance(made, RatedAnswer)
+    good, bad = (made.completion, None) if made.label else (None, made.completion)
+    return PreferenceRow(name, made.source or "", made.prompt, good, bad)
+
+
+def as_row(judged: PreferenceRow, answer: str | None) -> Row:
+    row = Row.of(judged.prompt, answer or "", group=judged.id, source=judged.source)
+    return row.model_copy(update={"id": judged.id})
+
+
+def repeats(judged: Sequence[PreferenceRow]) -> list[str]:
+    return reasons_where(again([keys(one) for one in judged]), "repeats another row")
+
+
+def keys(judged: PreferenceRow) -> tuple[str | None, ...]:
+    texts = (judged.prompt, judged.good, judged.bad)
+    return tuple(None if text is None else key(text) for text in texts)
+
+
+def equal(judged: PreferenceRow) -> str:
+    _, good, bad = keys(judged)
+    return "both answers are the same" if judged.is_pair and good == bad else NONE
+
+
+def both_ways(judged: Sequence[PreferenceRow]) -> list[str]:
+    """The rows of which another says the contrary: the pair the other way round, or the same answer
+    to the same prompt, once good and once bad.
+    """
+    good: defaultdict[object, set[str | None]] = defaultdict(set)
+    pairs = {keys(one) for one in judged if one.is_pair}
+    for one in judged:
+        if not one.is_pair:
+            prompt, liked, disliked = keys(one)
+            good[prompt, liked if liked is not None else disliked].add(
+                "good" if liked is not None else "bad"
+            )
+    return reasons_where(
+        [contradicted(one, pairs, good) for one in judged], "another row says the contrary"
+    )
+
+
+def contradicted(
+    judged: PreferenceRow,
+    pairs: "set[tuple[str | None, ...]]",
+    said: "defaultdict[object, set[str | None]]",
+) -> bool:
+    prompt, good, bad = keys(judged)
+    if judged.is_pair:
+        return good != bad and (prompt, bad, good) in pairs
+    return len(said[prompt, good if good is not None else bad]) > 1
+
+
+def longer(judged: PreferenceRow) -> bool:
+    return len(judged.good or "") > len(judged.bad or "")

@@ -1,0 +1,273 @@
+"""What a person said of a task, as rows, preference pairs or rated answers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations, product
+from typing import Literal
+
+from curation.curation_settings import ExportFields
+from curation.faults.missing_answers import is_more_than_placeholder
+from curation.sources.exports.export_records import ExportRecord, Fields
+from curation.sources.exports.good_or_bad import Praise
+from curation.sources.exports.shown import (
+    NEITHER,
+    NO_ANSWERS,
+    SAME_ANSWERS,
+    TIE,
+    ShownTask,
+    TaskJudgement,
+)
+from curation.sources.row_formats import Made
+from curation.sources.table_rows import NO_ANSWER, UNREADABLE
+from project.canonical import canonical_json, digest_json
+from project.records.data import Message, Row
+from project.records.preferences import PreferencePair, RatedAnswer
+
+# Some tools do not tell a text that was written from one that was chosen ("text"), nor several
+# choices from a ranking ("several"); kinds.py does.
+Kind = Literal[
+    "written", "chosen", "side", "rated", "ranked", "sorted", "text", "several", "proposed"
+]
+# What was chosen, of an answer that was judged, or of the prompt; "proposed" is a class that a task
+# shows, for a person to accept or to refuse.
+CHOICES = ("chosen", "rated", "proposed")
+COMPARED = ("side", "ranked", "sorted")  # what makes no sense without the answers
+
+
+@dataclass(frozen=True)
+class ControlAnswer:
+    """Texts that were written, what was chosen, or names of answers with the best ones first."""
+
+    kind: Kind
+    # Of a ranking a place each, which several answers may share; of sorting a bucket each.
+    values: tuple[tuple[str, ...], ...]
+    buckets: tuple[str, ...] = ()  # their names
+
+    @classmethod
+    def wrote(cls, texts: Iterable[str]) -> "ControlAnswer":
+        return cls("written", tuple((text.strip(),) for text in texts))
+
+    @classmethod
+    def chose(cls, choices: Iterable[str]) -> "ControlAnswer":
+        return cls("chosen", tuple((choice.strip(),) for choice in choices))
+
+    def and_also(self, other: "ControlAnswer") -> "ControlAnswer":
+        """What else the same control holds; of another kind it is left aside."""
+        if self.kind != other.kind:
+            return self
+        return replace(
+            self, values=self.values + other.values, buckets=self.buckets + other.buckets
+        )
+
+    @property
+    def flat(self) -> list[str]:
+        return [value for place in self.values for value in place]
+
+
+def judged(
+    one: TaskJudgement, said_of: ControlAnswer, what: ShownTask, words: Praise | None
+) -> TaskJudgement:
+    """A judgement with what was made of it, or with why nothing was.
+
+    `words` tell a good answer, where one was shown to be judged.
+    """
+    one = replace(one, asked=what.digest)
+    if said_of.kind in COMPARED and not what.answers:
+        return filled(one, [], None, NO_ANSWERS)
+    if said_of.kind == "written":
+        return wrote(one, said_of, what)
+    if said_of.kind == "sorted":
+        return sorted_answers(one, said_of, what, words)
+    if what.answers:
+        return preferred(one, places(said_of, what), what)
+    if what.answer is not None:
+        return rated(one, words.of(said_of.flat) if words else None, what)
+    label = ", ".join(filter(None, said_of.flat))
+    if said_of.kind == "proposed":
+        one = replace(one, asked=replace(what, answer=label).digest)
+        return filled(one, [row(one, what, label)] if label else [], "good", NO_ANSWER)
+    return filled(one, [row(one, what, label)] if label else [], label or None, NO_ANSWER)
+
+
+def wrote(one: TaskJudgement, said_of: ControlAnswer, what: ShownTask) -> TaskJudgement:
+    texts = [text for text in said_of.flat if is_more_than_placeholder(text)]
+    rows = [row(one, what, text) for text in texts]
+    if texts == [what.answer]:  # it was shown, and accepted as it stands
+        return filled(one, rows, "good", NO_ANSWER)
+    made = filled(one, rows, "\n\n".join(texts) or None, NO_ANSWER)
+    return replace(made, written=True)
+
+
+def rated(one: TaskJudgement, good: bool | None, what: ShownTask) -> TaskJudgement:
+    assert what.answer is not None, "an answer was judged"
+    if good is None:
+        return filled(one, [], "neither", NEITHER)
+    return filled(one, [rating(one, what, what.answer, good)], "good" if good else "bad", "")
+
+
+def sorted_answers(
+    one: TaskJudgement, said_of: ControlAnswer, what: ShownTask, words: Praise | None
+) -> TaskJudgement:
+    """Answers that were put into buckets, of which some praise and some blame."""
+    verdicts = [(words.of([bucket]) if words else None) for bucket in said_of.buckets]
+    labels = {
+        name: verdict
+        for names, verdict in zip(said_of.values, verdicts, strict=True)
+        for name in names
+        if verdict is not None and name in what.answers
+    }
+    made = [rating(one, what, what.answers[name], label) for name, label in labels.items()]
+    sides = [[what.answers[n] for n, v in labels.items() if v is side] for side in (True, False)]
+    return filled(ordered_as(one, sides, what), made, spelt(sides), NEITHER)
+
+
+def places(said_of: ControlAnswer, what: ShownTask) -> list[list[str]]:
+    """The answers, best first; what was chosen is before the rest, and a tie is one place."""
+    if said_of.kind == "ranked":
+        found = [[what.answers[n] for n in place if n in what.answers] for place in said_of.values]
+        return [place for place in found if place]
+    chosen = [name for name in said_of.flat if name in what.answers]
+    rest = [name for name in what.answers if name not in chosen]
+    both = [[what.answers[name] for name in names] for names in (chosen, rest)]
+    return [place for place in both if place]
+
+
+def preferred(
+    one: TaskJudgement, ordered: Sequence[Sequence[str]], what: ShownTask
+) -> TaskJudgement:
+    """A pair for every two answers of different places."""
+    pairs = [
+        PreferencePair(
+            prompt=what.prompt_text,
+            chosen=chosen,
+            rejected=rejected,
+            source=one.file,
+            annotator=one.annotator,
+            messages=turns(what),
+        )
+        for better, worse in combinations(ordered, 2)
+        for chosen, rejected in product(better, worse)
+        if chosen != rejected
+    ]
+    if len(ordered) < 2:
+        return filled(one, pairs, "tie", TIE)
+    return filled(ordered_as(one, ordered, what), pairs, spelt(ordered), SAME_ANSWERS)
+
+
+def filled(
+    one: TaskJudgement, made: Sequence[Made], verdict: str | None, why: str
+) -> TaskJudgement:
+    return replace(one, made=tuple(made), verdict=verdict, why=None if made else why)
+
+
+def ordered_as(
+    one: TaskJudgement, ordered: Iterable[Iterable[str]], what: ShownTask
+) -> TaskJudgement:
+    """With the order by the places that the answers have among each other as texts."""
+    known = sorted(what.answers.values())
+    places = [sorted(known.index(text) for text in place) for place in ordered]
+    return replace(one, category=canonical_json(places).decode())
+
+
+def spelt(ordered: Iterable[Iterable[str]]) -> str:
+    """One spelling for one order of answers; those of a place are in no order."""
+    return canonical_json([sorted(place) for place in ordered]).decode()
+
+
+def row(one: TaskJudgement, what: ShownTask, text: str) -> Row:
+    """Its id is of the file and the text: ids of tasks are used again in other files."""
+    prompt = [message.model_dump() for message in what.prompt]
+    made = digest_json([one.file, prompt, text])[:16]
+    return Row(
+        id=made,
+        prompt=what.prompt,
+        completion=(Message(role="assistant", content=text),),
+        slices=dict(what.slices),
+        group=digest_json([one.file, prompt])[:16],
+        source=one.file,
+        annotator=one.annotator,
+    )
+
+
+def rating(one: TaskJudgement, what: ShownTask, text: str, label: bool) -> RatedAnswer:
+    return RatedAnswer(
+        prompt=what.prompt_text,
+        completion=text,
+        label=label,
+        source=one.file,
+        annotator=one.annotator,
+        messages=turns(what),
+    )
+
+
+def turns(what: ShownTask) -> tuple[Message, ...] | None:
+    """Those of a prompt that is more than one of the user's."""
+    plain = len(what.prompt) == 1 and what.prompt[0].role == "user"
+    return None if plain else what.prompt
+
+
+def reject(one: TaskJudgement, text: str, what: ShownTask) -> TaskJudgement:
+    """An answer that a person rejected: a negative example."""
+    refused = replace(what, answer=text)
+    return rated(replace(one, asked=refused.digest), False, refused)
+
+
+# --- answered -------------------------------------------------------------------------------------
+
+# A task with what one person said of it, as a tool's export has it.
+
+
+@dataclass(frozen=True)
+class AnsweredTask:
+    """A task with what one person said of it, by the control that it was said with."""
+
+    one: TaskJudgement  # with a reason where nothing was said that counts
+    task: Fields = field(default_factory=dict)  # its data fields
+    said: Mapping[str, ControlAnswer] = field(default_factory=dict)
+    # The answers that were compared, by their names, where the task itself lists them.
+    answers: Mapping[str, str] = field(default_factory=dict)
+    rejected: bool = False  # the person refused what the control holds
+    # What else was said, in a kind that is not read: "spans", by the control; "" has no control.
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+
+
+def unread(record: ExportRecord) -> AnsweredTask:
+    return AnsweredTask(TaskJudgement(file=record.file, line=record.line, why=UNREADABLE))
+
+
+# --- kinds ----------------------------------------------------------------------------------------
+
+# What was written and what was chosen, what was labelled and what was ranked, told apart.
+
+LONGEST_CHOICE = 60  # characters; a longer text was written, and so was a sentence
+SENTENCE_ENDS = (".", "!", "?", "。", "！", "？")
+
+
+def kinds_of(everything: Sequence[ControlAnswer], fields: ExportFields) -> Mapping[Kind, Kind]:
+    """What texts and lists of texts are that a control holds."""
+    texts = [said for said in everything if said.kind == "text"]
+    several: Kind = "ranked" if fields.answers else "chosen"
+    return {"text": "written" if are_written(texts, fields) else "chosen", "several": several}
+
+
+def are_written(texts: Iterable[ControlAnswer], fields: ExportFields) -> bool:
+    """A judgement of an answer is chosen, however long its words are."""
+    if fields.answers or fields.completion:
+        return False
+    return any(
+        len(text) > LONGEST_CHOICE or (" " in text and text.endswith(SENTENCE_ENDS))
+        for said in texts
+        for text in said.flat
+    )
+
+
+def could_be_rankings(everything: Iterable[ControlAnswer], fields: ExportFields) -> bool:
+    """Whether lists, which may be labels, all hold the same texts: that is what rankings do."""
+    lists = [said for said in everything if said.kind == "several"]
+    different = {frozenset(said.flat) for said in lists}
+    is_open = not fields.answers and fields.options != "classes"
+    return is_open and len(different) == 1 and len(lists[0].values) > 1
+
+
+def with_known_kind(said: ControlAnswer, kinds: Mapping[Kind, Kind]) -> ControlAnswer:
+    return replace(said, kind=kinds.get(said.kind, said.kind))

@@ -1,0 +1,237 @@
+"""How far people prefer the challenger, from their votes on some items and a judge on all of them.
+
+Prediction-powered inference with power tuning: Angelopoulos, Duchi & Zrnic (2023), "PPI++:
+Efficient prediction-powered inference"; with items drawn by unequal chances: Zrnic & Candès (2024),
+"Active statistical inference". Where all chances are equal this is PPI++, the items without a vote
+being its unlabelled sample.
+
+With f_i the judge's word on item i of N, y_i people's word, and w_i = 1/π_i on the items that were
+drawn (π_i: the chance to be among them), scaled so that Σ w = N, and 0 on the others, each item
+counts by
+
+    z_i = λ f_i + c + w_i (y_i − λ f_i − c),    c = Σ w (y − λ f) / N,
+
+and the estimate is the mean of z. Its error is that of a mean of N items of which each is a sample
+of items to come, cluster-robust, so that it holds for new items too. However bad the judge is, the
+second part takes out what the first brings in; λ is what makes the error smallest, between 0 (the
+votes alone) and 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from evaluation.decision.statistics import Array
+from project.records.record import Record
+
+LEVEL = 0.95
+LEAST_VOTED = 3  # clusters with a vote, to estimate a mean, a tuning and an error
+
+Index = NDArray[np.int64]
+
+
+class PreferenceEstimate(Record):
+    """How far people prefer the challenger: 1 wholly, ½ as much as the champion."""
+
+    estimate: float
+    se: float
+    df: float  # of the t distribution that the estimate is judged by
+    lower: float  # the 95 % interval
+    upper: float
+    sd: float  # of people's word from item to item, as if items did not depend on each other
+    items: int
+    votes: int  # of them with people's word
+    saved: int  # further items that would be needed without the judge, for an equal width
+    tuning: float  # λ: how far the judge is made use of, from 0 to 1
+
+
+@dataclass(frozen=True)
+class Voted:
+    """The items, as numbers: everything has a place for each of N items."""
+
+    judge: Array  # f
+    people: Array  # y, and 0 where nobody voted
+    weights: Array  # w, and 0 where nobody voted
+    clusters: Index  # numbered from 0
+
+    @property
+    def votes(self) -> int:
+        return int(np.count_nonzero(self.weights))
+
+    def weighted(self, values: Array) -> float:
+        """The mean over all items as the items with a vote tell it."""
+        return float(self.weights @ values) / len(values)
+
+
+def combined(
+    judge: Sequence[float],
+    votes: Sequence[tuple[int, float]],
+    chances: Sequence[float] | None = None,
+    clusters: Sequence[str] | None = None,
+) -> PreferenceEstimate | None:
+    """The estimate from a judge's win probabilities [N] and people's word on the items drawn.
+
+    `votes` are the draws in their order, each the position of an item and people's word on it in
+    [0, 1]; an item that was drawn again is there again. `chances` [N] are those of each draw; None:
+    the voted items are a simple random sample. Items of one cluster depend on each other; None:
+    each is alone. None where fewer than three clusters have a vote. Raises ValueError for numbers
+    that fit nothing.
+    """
+    return estimate_of(gathered(judge, votes, chances, clusters))
+
+
+def by_item(votes: Sequence[tuple[int, float]], items: int) -> dict[int, float]:
+    """What people said of each item. Raises ValueError where they say two things of one."""
+    said: dict[int, float] = {}
+    for item, word in votes:
+        if not 0 <= item < items or not 0 <= word <= 1:
+            raise ValueError(f"{word!r} of item {item} of {items}: no vote")
+        if said.setdefault(item, word) != word:
+            raise ValueError(f"item {item} was drawn again, and people's word is another one")
+    return said
+
+
+def included(draws: int, chances: Sequence[float]) -> Array:
+    """The chance of each item [N] to be among so many draws: 1 − (1 − q)^T."""
+    with np.errstate(divide="ignore"):  # of a chance of one
+        missed = draws * np.log1p(-np.asarray(chances, dtype=np.float64))
+    return np.asarray(-np.expm1(missed), dtype=np.float64)
+
+
+def gathered(
+    judge: Sequence[float],
+    votes: Sequence[tuple[int, float]],
+    chances: Sequence[float] | None = None,
+    clusters: Sequence[str] | None = None,
+    places: Sequence[int] | None = None,
+) -> Voted:
+    """The items with their weights, as `combined` takes them; at these places, or all of them.
+
+    Raises ValueError for lengths that differ, and for a vote on an item that could not be drawn.
+    """
+    even = chances is None or not votes
+    chance = np.ones(len(judge)) if even else included(len(votes), chances or ())
+    if len(chance) != len(judge) or len(clusters or judge) != len(judge):
+        raise ValueError("judge, chances and clusters must be as many")
+    said = by_item(votes, len(judge))
+    if places is not None:
+        said = {at: said[i] for at, i in enumerate(places) if i in said}
+        judge, chance = [judge[i] for i in places], chance[list(places)]
+        clusters = [clusters[i] for i in places] if clusters else None
+    items, drawn = len(judge), np.array(sorted(said), dtype=np.int64)
+    if len(drawn) and chance[drawn].min() <= 0:
+        raise ValueError("there is a vote on an item whose chance is 0")
+    people, weights = np.zeros(items), np.zeros(items)
+    people[drawn] = [said[i] for i in drawn.tolist()]
+    weights[drawn] = 1 / chance[drawn]
+    scale = items / weights.sum() if len(drawn) else 1.0
+    word = np.asarray(judge, dtype=np.float64)
+    return Voted(word, people, weights * scale, numbered(clusters, items))
+
+
+def numbered(clusters: Sequence[str] | None, items: int) -> Index:
+    if clusters is None:
+        return np.arange(items)
+    number: dict[str, int] = {}
+    return np.array([number.setdefault(name, len(number)) for name in clusters], dtype=np.int64)
+
+
+def estimate_of(voted: Voted) -> PreferenceEstimate | None:
+    """The estimate with its interval; None where fewer than three clusters have a vote."""
+    effective = effective_clusters(voted)
+    tuning = tuned(voted)
+    df = effective - (2 if 0 < tuning < 1 else 1)  # at a bound the tuning was not estimated
+    if len(np.unique(voted.clusters[voted.weights > 0])) < LEAST_VOTED or df <= 0:
+        return None
+    values = outcomes(voted, tuning)
+    variance = variance_of_mean(values, voted.clusters) * effective / df
+    variance += lacking(voted, voted.people - tuning * voted.judge)
+    mean, se = float(values.mean()), sqrt(variance)
+    reach = float(stats.t.isf((1 - LEVEL) / 2, df)) * se
+    return PreferenceEstimate(
+        estimate=mean,
+        se=se,
+        df=df,
+        lower=max(0.0, mean - reach),
+        upper=min(1.0, mean + reach),
+        sd=sqrt(spread(voted, values)),
+        items=len(values),
+        votes=voted.votes,
+        saved=votes_saved(voted, values, variance),
+        tuning=tuning,
+    )
+
+
+def outcomes(voted: Voted, tuning: float) -> Array:
+    """z [N]: what each item counts by."""
+    rest = voted.people - tuning * voted.judge
+    centre = voted.weighted(rest)
+    return tuning * voted.judge + centre + voted.weights * (rest - centre)
+
+
+def tuned(voted: Voted) -> float:
+    """λ: what makes the error smallest, in [0, 1].
+
+    z is a + λ b in every item, so λ = −Cov(a, b)/Var(b) over clusters; at equal chances it is the
+    power tuning of PPI++, Cov(y, f)/Var(f). It is estimated from the votes, which moves the mean by
+    less than its error the more votes there are, and costs a degree of freedom.
+    """
+    alone = outcomes(voted, 0.0)
+    moved = outcomes(voted, 1.0) - alone
+    a, b = (cluster_sums(values - values.mean(), voted.clusters) for values in (alone, moved))
+    square = float(b @ b)
+    return min(1.0, max(0.0, -float(a @ b) / square)) if square > 1e-12 * len(a) else 0.0
+
+
+def variance_of_mean(values: Array, clusters: Index) -> float:
+    """CR2 of Bell & McCaffrey (2002), as evaluation.decision.statistics.paired has it."""
+    n = len(values)
+    sums = cluster_sums(values - values.mean(), clusters)
+    sizes = np.bincount(clusters)
+    return float((np.square(sums) / np.maximum(1 - sizes / n, 1 / n)).sum()) / n**2
+
+
+def cluster_sums(values: Array, clusters: Index) -> Array:
+    return np.bincount(clusters, weights=values).astype(np.float64)
+
+
+def effective_clusters(voted: Voted) -> float:
+    """As how many equal clusters the votes count: (Σ v)²/Σ v², v the squared weights in each."""
+    reach = np.bincount(voted.clusters, weights=np.square(voted.weights))
+    squares = float(np.square(reach).sum())
+    return float(reach.sum()) ** 2 / squares if squares else 0.0
+
+
+def lacking(voted: Voted, rest: Array) -> float:
+    """What the votes' part of the variance lacks to that of one vote in all that is off by ½.
+
+    A few votes that all agree, with one another or with the judge, do not show an error of 0. It is
+    the thought of Agresti & Coull (1998), and fades as fewer items lack a vote.
+    """
+    n, items = voted.votes, len(voted.judge)
+    off = rest - voted.weighted(rest)
+    found = float((np.square(voted.weights * off)).sum()) / items**2
+    return max(0.0, 0.25 / n**2 - found) * (1 - n / items)
+
+
+def spread(voted: Voted, values: Array) -> float:
+    """The variance of people's word between items, times the design effect (Kish 1965) of clusters:
+    a simple random sample of n items has this by n as the variance of its mean.
+    """
+    n = voted.votes
+    off = voted.people - voted.weighted(voted.people)
+    alone = voted.weighted(np.square(off)) * n / (n - 1) + n * lacking(voted, voted.people)
+    each = variance_of_mean(values, np.arange(len(values)))
+    return alone * variance_of_mean(values, voted.clusters) / each if each else alone
+
+
+def votes_saved(voted: Voted, values: Array, variance: float) -> int:
+    """How many more items a simple random sample needs for this variance, without the judge; all
+    items at most.
+    """
+    needed = spread(voted, values) / variance if variance else float(voted.votes)
+    return round(min(needed, len(values)) - voted.votes)

@@ -1,0 +1,228 @@
+"""How far a judge can be trusted: compared with pairs of which it is known who should win."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from evaluation.preference.ballots.reviewer_agreement import cohen_kappa
+from evaluation.preference.judge_protocol import AnswerPair, Judge, Judgement, PinnedJudge
+from evaluation.preference.preference_pairs import MadePair
+from project.canonical import digest_json
+from project.errors import InputError
+from project.records.ballots import Ballot
+from project.records.calibration import BALLOTS, Calibration, Hits
+from project.records.preferences import PreferencePair
+
+# Kinds of pairs that only somebody who knows the reference can tell apart: a judge never sees it.
+# They are told apart from the others, and count by themselves alone.
+BEYOND_A_JUDGE = frozenset({"wrong_fact"})
+LIKE_LENGTH = 0.15  # two answers are of like length when they differ by less than this share
+TIE = "tie"
+
+
+@dataclass(frozen=True)
+class JudgedPair:
+    """One judgement beside what is known."""
+
+    said: str  # the side that was preferred, or a tie
+    right: str  # the side that should be
+    first: float | None = None  # how far the answer shown first was preferred
+    longer: float | None = None  # what "pick the longer" is worth here; None: lengths not known
+    like_length: bool = False
+
+    @property
+    def hit(self) -> float:
+        return 0.5 if self.said == TIE else float(self.said == self.right)
+
+
+def calibrate(
+    judge: Judge, pairs: Sequence[PreferencePair], cosine: Judge | None = None
+) -> Calibration:
+    """Let a judge choose between the answers of pairs that it has not learnt from, and beside it a
+    rival, the frozen cosine.
+
+    Raises InputError when there are none.
+    """
+    if not pairs:
+        raise InputError("there are no held-out pairs to calibrate a judge on")
+    comparisons = [comparison_of(pair) for pair in pairs]
+    said = judge.prefer(comparisons)
+    counted = sum(not beyond_a_judge(pair) for pair in pairs)
+    outcomes = outcomes_of(pairs, said)
+    found = summary(judge.source, outcomes, unjudged=counted - len(outcomes))
+    found = found.model_copy(update={"kinds": by_kind(pairs, said)})
+    if cosine:
+        found = found.model_copy(update=as_rival(outcomes_of(pairs, cosine.prefer(comparisons))))
+    return judge.accounted(found, comparisons) if isinstance(judge, PinnedJudge) else found
+
+
+def outcomes_of(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> list[JudgedPair]:
+    """Of the pairs that count and on which there is an opinion."""
+    return [
+        outcome(pair, judgement, judgement.win_probability)
+        for pair, judgement in zip(pairs, said, strict=True)
+        if judgement.win_probability is not None and not beyond_a_judge(pair)
+    ]
+
+
+def beyond_a_judge(pair: PreferencePair) -> bool:
+    return isinstance(pair, MadePair) and pair.kind in BEYOND_A_JUDGE
+
+
+def by_kind(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> dict[str, Hits] | None:
+    """How often it is right, by what the worse answer is; None of pairs that nobody made."""
+    hits: dict[str, list[float]] = defaultdict(list)
+    for pair, judgement in zip(pairs, said, strict=True):
+        if isinstance(pair, MadePair) and judgement.win_probability is not None:
+            hits[pair.kind].append(outcome(pair, judgement, judgement.win_probability).hit)
+    return {kind: Hits(n=len(h), accuracy=fmean(h)) for kind, h in sorted(hits.items())} or None
+
+
+def as_rival(outcomes: Sequence[JudgedPair]) -> dict[str, float | None]:
+    """What a calibration says of the frozen cosine."""
+    return {
+        "cosine_accuracy": mean(one.hit for one in outcomes),
+        "matched_cosine": mean(one.hit for one in outcomes if one.like_length),
+    }
+
+
+def cosine_wins(found: Calibration) -> bool:
+    """Whether the frozen cosine is right more often; all pairs and those of like length count
+    alike.
+    """
+    learnt = (found.accuracy or 0.0) + (found.matched_accuracy or 0.0)
+    return (found.cosine_accuracy or 0.0) + (found.matched_cosine or 0.0) > learnt
+
+
+def comparison_of(pair: PreferencePair) -> AnswerPair:
+    """The pair as a comparison, in which a side is as often right as wrong."""
+    champion, challenger = pair.chosen, pair.rejected
+    if right_side(pair) == "challenger":
+        champion, challenger = challenger, champion
+    return AnswerPair(
+        item=pair.digest, prompt=pair.prompt, champion=champion, challenger=challenger
+    )
+
+
+def right_side(pair: PreferencePair) -> str:
+    """The side of the chosen answer: as good as drawn, and the same in every run."""
+    return "challenger" if int(digest_json(["side", pair.digest]), 16) % 2 else "champion"
+
+
+def outcome(pair: PreferencePair, judgement: Judgement, won: float) -> JudgedPair:
+    chosen, rejected = len(pair.chosen), len(pair.rejected)
+    return JudgedPair(
+        said=TIE if won == 0.5 else "challenger" if won > 0.5 else "champion",
+        right=right_side(pair),
+        first=judgement.first,
+        longer=0.5 if chosen == rejected else float(chosen > rejected),
+        like_length=abs(chosen - rejected) < LIKE_LENGTH * max(chosen, rejected),
+    )
+
+
+def calibrate_reviewers(ballots: Iterable[Ballot], votes: int | None = None) -> Calibration:
+    """Hold each ballot against the majority of the other reviewers' on the same two answers.
+
+    `votes` is at how many ballots an item closes, as ballot_files.preferences counts them.
+
+    A ballot that no such majority exists for counts as unjudged: nothing is known of it.
+    """
+    together: dict[tuple[str, tuple[str, str]], list[Ballot]] = defaultdict(list)
+    for ballot in ballots:
+        together[ballot.item, ballot.pair].append(ballot)
+    outcomes, unjudged = [], 0
+    for same in together.values():
+        for ballot in same:
+            right = majority(other for other in same if other is not ballot)
+            if right:
+                first = 0.5 if ballot.winner is None else float(ballot.choice == "left")
+                outcomes.append(JudgedPair(said=side(ballot), right=right, first=first))
+            else:
+                unjudged += 1
+    return summary(BALLOTS, outcomes, unjudged).model_copy(update={"votes": votes})
+
+
+def majority(ballots: Iterable[Ballot]) -> str | None:
+    """The side with more ballots; None when there are none, or as many for the other side."""
+    sides = [side(ballot) for ballot in ballots]
+    lead = sides.count("first") - sides.count("second")
+    return None if lead == 0 else "first" if lead > 0 else "second"
+
+
+def side(ballot: Ballot) -> str:
+    """Which version won, in the order of their names, wherever their answers stood."""
+    if ballot.winner is None:
+        return TIE
+    return "first" if ballot.winner == ballot.pair[0] else "second"
+
+
+def summary(source: str, outcomes: Sequence[JudgedPair], unjudged: int) -> Calibration:
+    like = [outcome for outcome in outcomes if outcome.like_length]
+    longer, matched_longer = mean(o.longer for o in outcomes), mean(o.longer for o in like)
+    return Calibration(
+        source=source,
+        n=len(outcomes),
+        unjudged=unjudged,
+        accuracy=mean(o.hit for o in outcomes),
+        kappa=cohen_kappa([o.said for o in outcomes], [o.right for o in outcomes]),
+        first_rate=mean(o.first for o in outcomes),
+        longer_accuracy=longer,
+        shorter_accuracy=opposite(longer),
+        matched_n=len(like),
+        matched_accuracy=mean(o.hit for o in like),
+        matched_longer=matched_longer,
+        matched_shorter=opposite(matched_longer),
+    )
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """The mean of what is known; None when nothing is."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def opposite(accuracy: float | None) -> float | None:
+    """Of the one who always picks the other answer; ties count half for both."""
+    return None if accuracy is None else 1 - accuracy
+
+
+# --- preference lines -----------------------------------------------------------------------------
+
+# What people read of a calibration, beside how often the source is right.
+
+NAMES = {
+    "base": "the base's answer",
+    "other_row": "another row's answer",
+    "wrong_fact": "a wrong fact (counted by itself alone, as only the reference tells)",
+    "missing_disclaimer": "a missing disclaimer",
+    "impolite": "impolite",
+    "cut_off": "cut off",
+    "generic": "generic",
+}
+
+
+def preference_lines(found: Calibration) -> Iterator[str]:
+    if found.matched_accuracy is not None:
+        yield f"{found.matched_accuracy:.0%} of {found.matched_n} pairs of like length"
+    if found.kinds:
+        kinds = (f"{NAMES.get(k, k)} {h.accuracy:.0%} of {h.n}" for k, h in found.kinds.items())
+        yield f"by what is worse: {', '.join(kinds)}"
+    if rival := cosine_line(found):
+        yield rival
+    if found.advisory:
+        yield f"it is advisory only: {found.advisory}"
+
+
+def cosine_line(found: Calibration) -> str | None:
+    """How the frozen cosine of prompt and answer does beside the source; None where it is not
+    known.
+    """
+    if found.cosine_accuracy is None:
+        return None
+    share = f"{found.cosine_accuracy:.0%} of them"
+    if found.matched_cosine is not None:
+        share += f", and on {found.matched_cosine:.0%} of those of like length"
+    if found.source == "frozen cosine":
+        return "the frozen cosine of prompt and answer judges: what was learnt did no better"
+    return f"the frozen cosine of prompt and answer is right on {share}"

@@ -1,0 +1,143 @@
+"""A challenger's review, gathered from the registry and from what `incumbent submit` kept."""
+
+from collections.abc import Iterator
+
+from evaluation.decision.policy import Policy
+from evaluation.decision.ways_out import ways_out
+from evaluation.report.kept_report import KeptReport, read_kept_report
+from evaluation.report.right_answers import right_lines
+from project.files import state_of
+from project.records.adapters import AdapterVersion
+from project.records.evidence import Evidence, Measured
+from project.settings import PARAMS
+from registry.lineage import Lineage, apart, name_of
+from registry.model_card.card import card
+from registry.overview import why_paragraph
+from registry.store import Registry
+from review.challenger import background, measured
+from review.challenger.changes import changes
+from review.challenger.decide_routes import offers
+from review.challenger.plain_words import summary
+from review.challenger.review_record import Headline, Review
+from review.traffic.version_traffic import version_traffic
+from review.voting.blinding import is_voted, traced
+
+NOTHING = Evidence(pins=None, policy="", dev={}, sealed={}, slices={})
+
+
+def review_of(registry: Registry, number: int, *, blind: bool = False) -> Review:
+    """All that the page shows to the person in whose name the registry is read. `blind` leaves out
+    what people said of a version that is voted on.
+    """
+    lineage = traced(registry, number, blind=blind)
+    stored = measured.policy_of(registry, lineage)
+    policy = stored or stand_in(lineage)
+    kept = read_kept_report(registry.family, number, lineage.decision_digest)
+    evidence = lineage.evidence or NOTHING
+    alpha = measured.level(lineage.decision, policy) if lineage.decision else policy.alpha
+    costs, saving = measured.answer_costs(evidence, kept, measured.prices_of(state_of(PARAMS)))
+    return Review(
+        number=number,
+        label=lineage.version.label,
+        submitter=lineage.version.actor,
+        submitted=lineage.version.at,
+        headline=headline(registry, lineage, stored),
+        part="sealed" if lineage.looked_at_sealed else "dev",
+        plots=measured.plots(lineage, policy, alpha),
+        guards=measured.guards(evidence, policy, alpha),
+        suites=measured.suites(evidence, policy, alpha),
+        floors=measured.floors(policy, evidence.sealed) if stored else (),
+        costs=costs,
+        saving=saving,
+        spreads=measured.spreads(kept, unvoted=blind and is_voted(registry, number)),
+        odd=odd(kept),
+        trust=measured.trust(evidence.calibration),
+        changes=changes(registry, lineage, compared_with(registry, lineage)),
+        gate=background.gate(lineage.gate),
+        nights=background.nights(registry, number),
+        card=card(lineage),
+        signature=background.signature(lineage, registry.keys.required),
+        traffic=version_traffic(registry, number),
+        history=background.history_lines(lineage),
+        offers=offers(registry, lineage),
+    )
+
+
+def stand_in(lineage: Lineage) -> Policy:
+    """For a policy of another form: it names what gates, and its numbers are not shown."""
+    measured = lineage.evidence.sealed if lineage.evidence else {}
+    gating = lineage.gating or tuple(measured)
+    return Policy(gating=gating) if gating else Policy()
+
+
+def odd(kept: KeptReport | None) -> dict[str, int]:
+    return kept.odd if kept else {}
+
+
+def compared_with(registry: Registry, lineage: Lineage) -> AdapterVersion | None:
+    """Whom the newest decision is about; without one, the champion. None: the bare base."""
+    if lineage.decision is None:
+        champion = registry.champion()
+        return champion if champion != lineage.version else None
+    opponent = lineage.opponent
+    return registry.version(opponent.version) if opponent and opponent.version else None
+
+
+def headline(registry: Registry, lineage: Lineage, policy: Policy | None) -> Headline:
+    decision, label = lineage.decision, lineage.version.label
+    against, champion = called(lineage), registry.champion()
+    said = f"{label} was never compared with the champion, so nothing can be decided yet."
+    checked = policy.checked if policy else lineage.gating
+    checked = checked or tuple(decision.bounds if decision else ())
+    evidence = lineage.evidence or NOTHING
+    return Headline(
+        verdict=decision.verdict.value if decision else None,
+        summary=summary(label, against, decision, checked) if decision else said,
+        reasons=decision.reasons if decision else (),
+        right=tuple(right_lines(measured_there(lineage))),
+        ways_out=tuple(ways_out(evidence, decision, policy)) if decision and policy else (),
+        needed=decision.needed if decision else None,
+        look=decision.opening if decision else None,
+        alpha=decision.alpha if decision else None,
+        policy=policy.kind if policy else None,
+        against=against,
+        champion=champion.number if champion else 0,
+        decision=lineage.decision_digest,
+        apart=apart(decision),
+        standing=tuple(standing_lines(registry, lineage, champion)),
+    )
+
+
+def measured_there(lineage: Lineage) -> Measured:
+    """On the part that the decision rests on."""
+    evidence = lineage.evidence or NOTHING
+    return evidence.sealed if lineage.looked_at_sealed else evidence.dev
+
+
+def called(lineage: Lineage) -> str:
+    """The opponent in plain words."""
+    opponent = lineage.opponent
+    if opponent is None or opponent.adapter is None:
+        return "the base model without an adapter"
+    return f"the champion {name_of(opponent)}" if opponent.version else name_of(opponent)
+
+
+def standing_lines(
+    registry: Registry, lineage: Lineage, champion: AdapterVersion | None
+) -> Iterator[str]:
+    """What the version is now, and what changed since it was decided on."""
+    yield from why_paragraph.championship(registry, lineage.version)
+    yield from why_paragraph.promotion(registry, lineage.version)
+    yield from why_paragraph.rejection(registry, lineage.version)
+    if champion != lineage.version and compared_with_another(lineage, champion):
+        now = f"v{champion.number} is the champion" if champion else "there is no champion"
+        yield (
+            f"But {now} now, which it was not compared with: `incumbent registry reevaluate "
+            f"{lineage.version.number}` compares the two."
+        )
+
+
+def compared_with_another(lineage: Lineage, champion: AdapterVersion | None) -> bool:
+    """Whether the newest decision is about another champion than there is now."""
+    pins = lineage.decision.pins if lineage.decision else None
+    return pins is not None and pins.champion != (champion.adapter.files if champion else None)

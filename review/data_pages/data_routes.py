@@ -1,0 +1,185 @@
+"""The data pages: what the gate says, and what waits for a person to accept or to refuse."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+
+from curation.checks.waivers import LONGEST, WAIVERS
+from curation.gate import USUAL
+from review.access.people import Person, ThePerson
+from review.data_pages.accepting import why_not
+from review.data_pages.gate_view import (
+    FailedRows,
+    GateView,
+    WaiverView,
+    failed_rows,
+    gate_report,
+    gate_view,
+    waivers_view,
+)
+from review.data_pages.regressed import COMMAND, CORRECTIONS, BadItems, bad_items
+from review.data_pages.stored_gate import Reported, reported
+from review.data_pages.waiting import DataOverview, data_overview
+from review.data_pages.waiting_tasks import Kind, WaitingTasks, tasks_page
+from review.data_pages.writes import router as writes
+from review.frame.form_fields import Number
+from review.frame.pages import page
+from review.frame.paging import PageNumber
+from review.site import Site, TheSite
+
+router = APIRouter(tags=["data"])
+router.include_router(writes)
+TEMPLATES = Path(__file__).parent / "templates"
+TABS = (
+    ("Overview", "/data"),
+    ("Gate", "/data/gate"),
+    ("Waivers", "/data/waivers"),
+    ("To label", "/data/queue/label"),
+    ("Users' corrections", "/data/queue/correction"),
+    ("Synthetic rows", "/data/queue/synthetic"),
+    ("Bad answers", "/data/regressed"),
+)
+
+Shown = Annotated[PageNumber, Query(alias="page")]
+Version = Annotated[Number | None, Query(description="Of its rows; else of those of now.")]
+CheckName = Annotated[str, Query(max_length=500, description="A check's name in the contract.")]
+
+
+@router.get("/data", response_class=HTMLResponse)
+def show_data(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """What waits, and where the data stands."""
+    return data_page(request, "data.html", found=data_overview(today(site)))
+
+
+@router.get("/api/data")
+def read_data(site: TheSite, person: ThePerson) -> DataOverview:
+    """What waits, and where the data stands."""
+    return data_overview(today(site))
+
+
+@router.get("/data/gate", response_class=HTMLResponse)
+def show_gate(
+    request: Request, site: TheSite, person: ThePerson, version: Version = None
+) -> HTMLResponse:
+    """The checks of the data gate, of today's rows or of those of a version."""
+    one = reported(site.registry(person.name), version, today(site))
+    found = gate_view(one.report, one.day, version) if one else None
+    return data_page(request, "gate.html", found=found)
+
+
+@router.get("/api/data/gate")
+def read_gate(site: TheSite, person: ThePerson, version: Version = None) -> GateView:
+    """The checks of the data gate, of today's rows or of those of a version."""
+    one = the_report(site, person, version)
+    return gate_view(one.report, one.day, version)
+
+
+@router.get("/data/gate/rows", response_class=HTMLResponse)
+def show_failed_rows(
+    request: Request,
+    site: TheSite,
+    person: ThePerson,
+    check: CheckName,
+    number: Shown = 1,
+    version: Version = None,
+) -> HTMLResponse:
+    """The rows that fail a check."""
+    one = the_report(site, person, version)
+    found = failed_rows(one.report, check, number, one.day)
+    return data_page(
+        request,
+        "failed_rows.html",
+        found=found,
+        version=version,
+        refused=why_not(person),
+        until=today(site) + USUAL,
+        latest=today(site) + LONGEST,
+        today=today(site),
+    )
+
+
+@router.get("/api/data/gate/rows")
+def read_failed_rows(
+    site: TheSite,
+    person: ThePerson,
+    check: CheckName,
+    number: Shown = 1,
+    version: Version = None,
+) -> FailedRows:
+    """The rows that fail a check, 50 on a page. Sealed rows are without their texts."""
+    one = the_report(site, person, version)
+    return failed_rows(one.report, check, number, one.day)
+
+
+@router.get("/data/waivers", response_class=HTMLResponse)
+def show_waivers(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """What people excused at the gate."""
+    report = gate_report()
+    failing = [c for c in gate_view(report, today(site)).checks if not c.passes] if report else []
+    return data_page(
+        request,
+        "waivers.html",
+        found=waivers_view(report, today(site)),
+        failing=failing,
+        file=WAIVERS,
+    )
+
+
+@router.get("/api/data/waivers")
+def read_waivers(site: TheSite, person: ThePerson) -> tuple[WaiverView, ...]:
+    """What people excused at the gate, the first to end first."""
+    return waivers_view(gate_report(), today(site))
+
+
+@router.get("/data/queue/{kind}", response_class=HTMLResponse)
+def show_queue(
+    request: Request, site: TheSite, person: ThePerson, kind: Kind, number: Shown = 1
+) -> HTMLResponse:
+    """What waits of one kind, each with a form."""
+    found = tasks_page(kind, number)
+    return data_page(request, "queue.html", found=found, refused=why_not(person))
+
+
+@router.get("/api/data/queue/{kind}")
+def read_queue(site: TheSite, person: ThePerson, kind: Kind, number: Shown = 1) -> WaitingTasks:
+    """What waits of one kind, 20 on a page."""
+    return tasks_page(kind, number)
+
+
+@router.get("/data/regressed", response_class=HTMLResponse)
+def show_bad_items(
+    request: Request, site: TheSite, person: ThePerson, number: Shown = 1
+) -> HTMLResponse:
+    """Bad dev answers of the newest comparison, each with a form for the right one."""
+    return data_page(
+        request,
+        "regressed.html",
+        found=bad_items(site.registry(person.name), number),
+        refused=why_not(person),
+        file=CORRECTIONS,
+        command=COMMAND,
+    )
+
+
+@router.get("/api/data/regressed")
+def read_bad_items(site: TheSite, person: ThePerson, number: Shown = 1) -> BadItems:
+    """Bad dev answers of the newest comparison, 20 on a page, and what people wrote instead."""
+    return bad_items(site.registry(person.name), number)
+
+
+def today(site: Site) -> date:
+    return site.clock().date()
+
+
+def the_report(site: Site, person: Person, version: int | None) -> Reported:
+    found = reported(site.registry(person.name), version, today(site))
+    if found is None:
+        raise HTTPException(404, "nothing is checked yet: run `dvc repro` first")
+    return found
+
+
+def data_page(request: Request, template: str, **values: Any) -> HTMLResponse:
+    return page(request, TEMPLATES / template, tabs=TABS, **values)

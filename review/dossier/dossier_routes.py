@@ -1,0 +1,50 @@
+"""A version's dossier in the frame, as a file, and as JSON."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from review.access.people import Person, ThePerson
+from review.dossier.document import Dossier, Filled
+from review.dossier.make_dossier import make_dossier
+from review.dossier.standalone import html_of
+from review.frame.form_fields import VersionNumber, known_version
+from review.frame.pages import page
+from review.site import Site, TheSite
+
+router = APIRouter(tags=["dossier"])
+
+TEMPLATE = Path(__file__).parent / "templates" / "dossier.html"
+
+
+@router.get("/dossier/{number}", response_class=HTMLResponse)
+def show_dossier(
+    request: Request, site: TheSite, person: ThePerson, number: VersionNumber
+) -> HTMLResponse:
+    """The dossier: what the records fill, and what a person must still write."""
+    return page(request, TEMPLATE, dossier=dossier_of(site, person, number), filled=Filled)
+
+
+@router.get("/dossier/{number}/file", response_class=HTMLResponse)
+def download_dossier(site: TheSite, person: ThePerson, number: VersionNumber) -> Response:
+    """The dossier as one HTML file, to keep and to print."""
+    name = f"{site.family}-v{number}-dossier.html"  # a family is [a-z0-9-]
+    return Response(
+        html_of(dossier_of(site, person, number)),
+        media_type="text/html; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.get("/api/dossier/{number}")
+def read_dossier(site: TheSite, person: ThePerson, number: VersionNumber) -> Dossier:
+    """The dossier as JSON: parts, sections, and what each says."""
+    return dossier_of(site, person, number)
+
+
+def dossier_of(site: Site, person: Person, number: int) -> Dossier:
+    """Raises HTTPException (404) when there is no such version."""
+    registry = site.registry(person.name)
+    known_version(registry, number)
+    return make_dossier(registry, number, whole=False, notes=None, blind=not person.decides)

@@ -1,0 +1,104 @@
+"""Serve the pages until somebody ends it."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from project.errors import InputError
+from project.files import home
+from project.interruption import ended_by_signals
+from project.listening import address_of, is_private, listening
+from project.secret_file import secret_of
+from project.settings import load
+from project.web_server import OpenConnections, WebServer
+from registry.ballots.open_votes import open_votes
+from registry.store import Registry
+from review.access.access_control import AccessControl
+from review.app import create_app
+from review.review_settings import ReviewParams
+from review.site import Site
+
+PATIENCE = 2  # seconds for requests that are on their way when the server is ended
+MOST_CONNECTIONS = 500
+
+
+@contextmanager
+def site_here() -> Iterator[Site]:
+    """The site of the project in the current folder."""
+    params = load(ReviewParams)
+    with Registry.here() as registry:
+        site = Site(registry, params, secret_of(home() / "review" / "secret"))
+        site.rules.now()  # what stands now counts, whatever becomes of the files
+        yield site
+
+
+def refuse_open_address(host: str, params: ReviewParams) -> None:
+    """Raise InputError for an address that others reach, where nobody has to say who they are."""
+    if is_private(host):
+        return
+    if params.sign_in == "token":
+        raise InputError(
+            f"{host} can be reached by other machines, and sign_in is token, for one person on "
+            "this one: set it to users, oidc or proxy (docs/review.md says how), or leave --host "
+            "out",
+            field="review.sign_in",
+        )
+    if params.url is None:
+        raise InputError(
+            f"{host} can be reached by other machines: say by which address people open the page, "
+            "such as https://review.example.com, for no other one is answered",
+            field="review.url",
+        )
+
+
+@dataclass(frozen=True)
+class PageServer:
+    """A project's pages behind a socket that listens already."""
+
+    app: FastAPI
+    socket: socket.socket
+
+    @property
+    def gate(self) -> AccessControl:
+        found: AccessControl = self.app.state.gate
+        return found
+
+    @property
+    def address(self) -> str:
+        """How a browser finds the pages; with a token where one is needed."""
+        shown = address_of(self.socket)
+        params = self.gate.site.params
+        if params.sign_in == "token":
+            return f"http://{shown}/sign-in?token={self.gate.token.text}"
+        return params.url or f"http://{shown}/"
+
+    def web_server(self) -> WebServer:
+        return WebServer(
+            self.app,
+            room=OpenConnections(0, strangers=MOST_CONNECTIONS),
+            patience=PATIENCE,
+            last=True,
+        )
+
+    def run(self) -> None:
+        """Serve until Ctrl-C or SIGTERM; then the process ends within 3 s, whatever hangs."""
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+        try:
+            with ended_by_signals():
+                self.web_server().serve_on(self.socket)
+        except KeyboardInterrupt:
+            pass  # it was asked to end, and did
+
+
+@contextmanager
+def server_here(host: str, port: int) -> Iterator[PageServer]:
+    """A server for the project in the current folder, as its settings allow it."""
+    with site_here() as site:
+        refuse_open_address(host, site.params)
+        open_votes(site.opened)  # what is read once of all votes, before anybody waits for it
+        with listening(host, port, "incumbent review") as bound:
+            yield PageServer(create_app(site), bound)

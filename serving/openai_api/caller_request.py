@@ -1,0 +1,388 @@
+"""What a caller asks, checked, and as the backend gets it."""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.backends.backend import Endpoint
+from project.chat_template import under
+from project.errors import InputError
+from project.records.data import Message
+from project.records.record import HALF, is_half
+from project.untrusted_input import shortened, strict_json
+from serving.callers.request_body import ApiError
+from serving.exchange import Deployment
+
+# --- asked ----------------------------------------------------------------------------------------
+
+# The fields of a request that the gateway reads, and within which limits.
+#
+# What is long is measured before it is read: of a megabyte of faults a list would take seconds to
+# make, in which nobody else is answered.
+
+MOST_ANSWERS = 16  # to one request: prompts times n
+MOST_TURNS = 4096  # of a conversation
+MOST_PARTS = 1024  # of a message
+MOST_LOGPROBS = 20  # of a token, as OpenAI has it
+MOST_STOPS = 16  # an engine looks for each after every token
+MOST_NAMED = 1024  # tokens and words that an engine looks at for every token
+ROLES: dict[str, Literal["system", "user", "assistant"]] = {
+    "system": "system",
+    "developer": "system",  # as OpenAI calls it now; no chat template knows it
+    "assistant": "assistant",
+}
+
+Count = Annotated[int, Field(ge=1)]
+Logprobs = Annotated[int, Field(ge=0, le=MOST_LOGPROBS)]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+def at_most(most: int) -> BeforeValidator:
+    """Refuses a longer list or object before anything in it is looked at."""
+
+    def measured(value: object) -> object:
+        if isinstance(value, list | dict) and len(value) > most:
+            raise ValueError(f"{most:,} entries at most")
+        return value
+
+    return BeforeValidator(measured)
+
+
+def read_prompt(value: object) -> object:
+    """A text or tokens, or a list of either."""
+    if isinstance(value, str) or is_tokens(value):
+        return value
+    if not isinstance(value, list) or len(value) > MOST_ANSWERS:
+        raise ValueError(f"a text, a list of tokens, or {MOST_ANSWERS} of either at most")
+    if not (all(isinstance(one, str) for one in value) or all(map(is_tokens, value))):
+        raise ValueError("neither texts nor tokens")
+    return value
+
+
+def is_tokens(value: object) -> bool:
+    """True and False are numbers in Python alone."""
+    return isinstance(value, list) and all(type(token) is int for token in value)
+
+
+class Loose(BaseModel):
+    """Fields that are not ours are the backend's: it checks them."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class ContentPart(Loose):
+    """A piece of a message. An image's address would have the engine fetch it from anywhere; and
+    vLLM reads one beside a `uuid` whatever the type says.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["text"]
+    text: str
+
+
+class RequestMessage(Loose):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Annotated[str | list[ContentPart] | None, at_most(MOST_PARTS)] = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "\n".join(part.text for part in self.content)
+        return self.content or ""
+
+    @property
+    def message(self) -> Message:
+        return Message(role=ROLES.get(self.role, "user"), content=self.text)
+
+
+class StreamOptions(Loose):
+    include_usage: bool | None = None
+
+
+class CommonFields(Loose):
+    """What both endpoints have."""
+
+    model: Name
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
+    best_of: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
+    user: Annotated[str, Field(max_length=512)] | None = None
+    safety_identifier: Annotated[str, Field(max_length=512)] | None = None
+    logprobs: bool | Logprobs | None = None
+    top_logprobs: Logprobs | None = None
+    prompt_logprobs: Logprobs | None = None
+    stop: Annotated[str | list[str] | None, at_most(MOST_STOPS)] = None
+    stop_token_ids: Annotated[list[int] | None, at_most(MOST_STOPS)] = None
+    bad_words: Annotated[list[str] | None, at_most(MOST_NAMED)] = None
+    allowed_token_ids: Annotated[list[int] | None, at_most(MOST_NAMED)] = None
+    logit_bias: Annotated[dict[str, float] | None, at_most(MOST_NAMED)] = None
+
+
+class ChatFields(CommonFields):
+    messages: Annotated[list[RequestMessage], at_most(MOST_TURNS), Field(min_length=1)]
+
+
+class CompletionFields(CommonFields):
+    prompt: Annotated[Any, PlainValidator(read_prompt)]
+
+    @property
+    def prompts(self) -> int:
+        return 1 if isinstance(self.prompt, str) or is_tokens(self.prompt) else len(self.prompt)
+
+
+# --- json body ------------------------------------------------------------------------------------
+
+# A request's JSON, read strictly: what two readers could take for two things is refused.
+
+NAME = Path("The request")  # in messages
+# A number that may be above all floats, which Python reads as infinity.
+HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
+MOST_DEEP = 64  # objects and lists in one another; schemas of tools take a dozen
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Raises ApiError for what is no JSON object, has a key twice, or cannot be passed on."""
+    try:
+        found = strict_json(body, NAME)
+    except InputError as error:
+        raise ApiError(400, f"{error}.") from None
+    if not isinstance(found, dict):
+        raise ApiError(400, "The request must be a JSON object.")
+    if HALF.search(body) and is_half(found):
+        raise ApiError(400, "The request holds half of a character (a lone surrogate).")
+    if too_deep(body, found):
+        raise ApiError(400, "The request is nested too deep.")
+    if HUGE.search(body) and is_endless(found):
+        raise ApiError(400, "The request holds a number that is too large.")
+    return found
+
+
+def is_endless(found: object) -> bool:
+    """Whether a number in it was read as infinity."""
+    try:
+        json.dumps(found, allow_nan=False)
+    except ValueError:
+        return True
+    return False
+
+
+def too_deep(body: bytes, found: object) -> bool:
+    """Each step goes one level down. Few brackets cannot be deep, so that most are not walked."""
+    if body.count(b"[") + body.count(b"{") <= MOST_DEEP:
+        return False
+    level = [found]
+    for _ in range(MOST_DEEP):
+        level = [inner for value in level for inner in inside(value)]
+        if not level:
+            return False
+    return True
+
+
+def inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+# --- passed fields --------------------------------------------------------------------------------
+
+# Which fields of a request a backend may get.
+#
+# Engines have many of their own, and get more: some change what answers (`chat_template_kwargs`,
+# `lora_path`), name somebody else's request (`request_id`, `rid`), or have the engine open an
+# address (`bootstrap_host`). So what is not known to be harmless is refused, and never passed on.
+# And engines leave out in silence what they do not know: the answer would look like one that holds
+# to `guided_regex`. So what an engine does not do is refused as well.
+
+Engine = Literal["embedded", "vllm", "sglang"]
+
+# What both servers do, on both paths.
+SERVERS = frozenset(
+    (
+        *("temperature", "top_p", "top_k", "min_p", "seed", "logit_bias", "min_tokens"),
+        *("frequency_penalty", "presence_penalty", "repetition_penalty"),
+        *("stop", "stop_token_ids", "ignore_eos", "skip_special_tokens"),
+        *("logprobs", "response_format", "echo"),
+    )
+)
+CHAT = frozenset(("top_logprobs", "tools", "tool_choice", "continue_final_message"))
+VLLM = frozenset(
+    (
+        *("structured_outputs", "bad_words", "allowed_token_ids", "prompt_logprobs"),
+        *("include_stop_str_in_output", "truncate_prompt_tokens", "add_special_tokens"),
+        *("spaces_between_special_tokens", "return_token_ids"),
+    )
+)
+VLLM_CHAT = frozenset(("add_generation_prompt", "parallel_tool_calls", "reasoning_effort"))
+SGLANG = frozenset(("regex", "ebnf"))
+HINTS = frozenset(("prompt_cache_key",))  # to caches: no answer hangs on them
+# As `protocol.py` of each has them: vLLM 0.32, and SGLang's of its OpenAI server.
+DONE: dict[tuple[Engine, Endpoint], frozenset[str]] = {
+    ("vllm", Endpoint.CHAT): SERVERS | HINTS | VLLM | CHAT | VLLM_CHAT,
+    ("vllm", Endpoint.COMPLETIONS): SERVERS | HINTS | VLLM | {"suffix"},
+    ("sglang", Endpoint.CHAT): (SERVERS | HINTS | SGLANG | CHAT) - {"echo"},
+    ("sglang", Endpoint.COMPLETIONS): SERVERS | HINTS | SGLANG,
+}
+# Values that ask for nothing, of fields that clients send by themselves.
+NOTHING: dict[str, tuple[Any, ...]] = {
+    "best_of": (1,),
+    "length_penalty": (1,),
+    "modalities": (["text"],),
+    "service_tier": ("auto", "default"),
+    "verbosity": ("medium",),
+    "functions": ([],),
+    "suffix": ("",),
+    "top_logprobs": (0,),
+    "parallel_tool_calls": (True,),
+}
+# All that may be passed on to some engine. The embedded one refuses by itself what it does not do.
+PASSED = frozenset[str]().union(*DONE.values(), NOTHING)
+
+
+def refuse_others(
+    fields: Mapping[str, Any], known: Collection[str], engine: Engine, endpoint: Endpoint
+) -> None:
+    """Raise ApiError for a field with a value that is neither passed on nor known here, or that the
+    engine would leave out in silence.
+    """
+    done = PASSED if engine == "embedded" else DONE[engine, endpoint]
+    for name, value in fields.items():
+        if value is None or name in done or name in known or value in NOTHING.get(name, ()):
+            continue
+        raise unsupported(shortened(name), engine) if name in PASSED else foreign(shortened(name))
+
+
+def unsupported(name: str, engine: Engine) -> ApiError:
+    problem = f"`{name}` is not done by the engine here ({engine}), which would leave it out."
+    return ApiError(400, problem, param=name, code="unsupported_parameter")
+
+
+def foreign(name: str) -> ApiError:
+    return ApiError(400, f"`{name}` cannot be chosen by a request.", param=name)
+
+
+# --- question -------------------------------------------------------------------------------------
+
+# Of the gateway alone: a backend gets none of them.
+OURS = ("model", "user", "safety_identifier", "metadata", "store", "stream", "stream_options")
+LENGTHS = ("max_tokens", "max_completion_tokens", "n")  # every engine does these
+
+
+@dataclass(frozen=True)
+class CallerRequest:
+    """A request that may be answered."""
+
+    endpoint: Endpoint
+    fields: dict[str, Any]  # as they came
+    asked: CommonFields
+
+    @property
+    def model(self) -> str:
+        return self.asked.model
+
+    @property
+    def stream(self) -> bool:
+        return bool(self.asked.stream)
+
+    @property
+    def shows_usage(self) -> bool:
+        """Whether the caller wants the chunk with the counts of a stream's tokens."""
+        return bool(self.asked.stream_options and self.asked.stream_options.include_usage)
+
+    @property
+    def user(self) -> str | None:
+        return self.asked.user or self.asked.safety_identifier or None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        if isinstance(self.asked, ChatFields):
+            return tuple(turn.message for turn in self.asked.messages)
+        prompt = self.fields["prompt"]
+        return tuple(Message(role="user", content=text) for text in texts_of(prompt))
+
+    def body_for(
+        self, deployment: Deployment, decoding: Decoding, most: int, *, stream: bool
+    ) -> dict[str, Any]:
+        """The request as a backend gets it: what was judged, where the caller chose nothing."""
+        body = {name: value for name, value in self.fields.items() if name not in OURS}
+        if self.endpoint is Endpoint.COMPLETIONS:  # OpenAI has this name for chats alone
+            newer = body.pop("max_completion_tokens", None)
+            body["max_tokens"] = body.get("max_tokens") or newer
+        body["model"] = deployment.name
+        if body.get("temperature") is None:
+            body["temperature"] = decoding.temperature
+        if body.get("max_tokens") is None and body.get("max_completion_tokens") is None:
+            body["max_tokens"] = min(decoding.max_new_tokens, most)
+        if self.endpoint is Endpoint.CHAT:
+            prompt = deployment.contestant.system_prompt
+            body["messages"] = with_system_prompt(prompt, self.fields["messages"])
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return body
+
+
+def read_question(
+    body: bytes, endpoint: Endpoint, most_tokens: int, engine: Engine
+) -> CallerRequest:
+    """Raises ApiError, naming the field, for what cannot be answered."""
+    fields = json_object(body)
+    model = ChatFields if endpoint is Endpoint.CHAT else CompletionFields
+    try:
+        asked = model.model_validate(fields)
+    except ValidationError as error:
+        raise invalid(error) from None
+    said = "messages" if endpoint is Endpoint.CHAT else "prompt"
+    refuse_others(fields, (said, *OURS, *LENGTHS), engine, endpoint)
+    refuse_too_much(asked, most_tokens)
+    return CallerRequest(endpoint, fields, asked)
+
+
+def invalid(error: ValidationError) -> ApiError:
+    found = error.errors(include_url=False, include_input=False)
+    # Of a union the member that was meant: the fault is deepest in it. Of parts of a content, say,
+    # that one is of another type, and not that all of it is no text.
+    first = max(found, key=lambda one: len(one["loc"]))
+    # pydantic's tags of a union's members ("list[ContentPart]") are no fields.
+    steps = [str(step) for step in first["loc"] if str(step).replace("_", "").isalnum()]
+    field = shortened(".".join(step for step in steps if step not in ("str", "list")))
+    return ApiError(400, f"`{field}`: {first['msg'].removeprefix('Value error, ')}.", param=field)
+
+
+def refuse_too_much(asked: CommonFields, most: int) -> None:
+    for name in ("max_tokens", "max_completion_tokens"):
+        if (getattr(asked, name) or 0) > most:
+            raise ApiError(400, f"`{name}` may be {most:,} at most here.", param=name)
+    prompts = asked.prompts if isinstance(asked, CompletionFields) else 1
+    if prompts * max(asked.n or 1, asked.best_of or 1) > MOST_ANSWERS:
+        raise ApiError(400, f"At most {MOST_ANSWERS} answers to one request.", param="n")
+
+
+def texts_of(prompt: object) -> list[str]:
+    """The texts of a prompt; tokens have none."""
+    found = prompt if isinstance(prompt, list) else [prompt]
+    return [text for text in found if isinstance(text, str)]
+
+
+def with_system_prompt(
+    system_prompt: str | None, messages: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The messages under a version's system prompt. Other fields of theirs stay as they are."""
+    turns = [{**turn, "role": ROLES.get(turn["role"], turn["role"])} for turn in messages]
+    if system_prompt is None:
+        return turns
+    own = [
+        RequestMessage.model_validate(turn).message for turn in turns if turn["role"] == "system"
+    ]
+    first = under(system_prompt, own)[0]
+    others = [turn for turn in turns if turn["role"] != "system"]
+    return [first.model_dump(), *others]

@@ -1,0 +1,129 @@
+"""What a step will take on this machine, in one line before it starts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from transformers import Trainer
+
+from project.errors import InputError
+from project.records.adapters import Numerics
+from training.cost.base_shape import BaseShape, read_shape
+from training.cost.machines import this_machine
+from training.cost.memory import StepSetup, StepWork, training_peak
+from training.cost.step_minutes import step_seconds
+from training.training_settings import AdapterParams, DomainParams, SftParams, StepParams
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class StepEstimate:
+    """None where it is not known: of another kind of base, or on another kind of GPU."""
+
+    work: StepWork
+    optimizer_steps: int
+    seconds: float | None
+    peak_bytes: int | None
+    price: float  # of an hour
+
+    def __str__(self) -> str:
+        parts = [f"{self.work.tokens:,} tokens in {self.optimizer_steps:,} steps"]
+        if self.seconds is not None:
+            minutes = self.seconds / 60
+            parts.append(f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute")
+        if self.peak_bytes is not None:
+            parts.append(f"{self.peak_bytes / GIB:.1f} GiB")
+        if self.seconds is not None:
+            parts.append(f"{self.seconds / 3600 * self.price:.2f} in money")
+        return ", ".join(parts)
+
+
+def estimate_step(
+    base: Path | None,
+    adapter: AdapterParams,
+    params: StepParams,
+    numerics: Numerics,
+    work: StepWork,
+    optimizer_steps: int,
+    *,
+    sequences: int = 1,
+    price: float = 0.0,
+) -> StepEstimate:
+    """Of a base in a folder. `sequences` of an example: two of a pair."""
+    shape = shape_in(base)
+    if shape is None:
+        return StepEstimate(work, optimizer_steps, None, None, price)
+    machine = this_machine(numerics.precision)
+    setup = StepSetup(
+        shape,
+        adapter,
+        params,
+        work.longest,
+        work.longest_scored,
+        machine.computing,
+        sequences,
+        packed=isinstance(params, DomainParams | SftParams),
+    )
+    seconds = step_seconds(setup, machine.speed, work) if machine.speed else None
+    return StepEstimate(work, optimizer_steps, seconds, training_peak(setup).total, price)
+
+
+def shape_in(base: Path | None) -> BaseShape | None:
+    """None for another kind of base, such as a mixture of experts."""
+    try:
+        return read_shape(base / "config.json") if base else None
+    except InputError:
+        return None
+
+
+# --- trainer work ---------------------------------------------------------------------------------
+
+# What a trainer is about to compute, counted in the rows that it was given.
+
+IGNORED = -100  # a label that no loss is on
+
+
+def work_of(trainer: Trainer) -> tuple[StepWork, int]:
+    """The work, and how many sequences an example has: a pair has two.
+
+    TRL's columns: `input_ids` with their `labels` or `completion_mask`; `prompt_ids`, `chosen_ids`
+    and `rejected_ids` of a pair, whose prompt is read with both; `prompt_ids` and `completion_ids`
+    of a rated answer.
+    """
+    counts = [counted(row) for row in trainer.train_dataset]
+    epochs, size = trainer.args.num_train_epochs, trainer.args.per_device_train_batch_size
+    tokens = sum(sum(lengths) for lengths, _ in counts)
+    longest = max((max(lengths) for lengths, _ in counts), default=0)
+    work = StepWork(
+        examples=len(counts),
+        tokens=round(epochs * tokens),
+        scored=round(epochs * sum(scored for _, scored in counts)),
+        batches=ceil(epochs * ceil(len(counts) / size)),
+        longest=longest,
+        longest_scored=min(longest, max((scored for _, scored in counts), default=0)),
+        read=tokens if hasattr(trainer, "ref_model") else 0,  # once, for the reference
+    )
+    return work, max((len(lengths) for lengths, _ in counts), default=1)
+
+
+def counted(row: Mapping[str, Any]) -> tuple[list[int], int]:
+    """Lengths of a row's sequences, and how many of their tokens are learnt."""
+    ids = {name: len(row[name]) for name in row if name.endswith("_ids")}
+    prompt = ids.pop("prompt_ids", 0)
+    answers = [
+        ids[name] for name in ("chosen_ids", "rejected_ids", "completion_ids") if name in ids
+    ]
+    if answers:
+        return [prompt + answer for answer in answers], sum(answers)
+    length = ids.get("input_ids", 0)
+    return [length], learnt(row, length)
+
+
+def learnt(row: Mapping[str, Any], length: int) -> int:
+    if "labels" in row:
+        return sum(1 for label in row["labels"] if label != IGNORED)
+    mask: Iterable[int] | None = row.get("completion_mask")
+    return length if mask is None else sum(mask)

@@ -1,0 +1,116 @@
+"""Which old rows are learnt again beside what is new, so that a model does not forget them.
+
+Experience replay: Rolnick et al. 2019, arXiv 1811.11682. docs/recipes.md has what it brings here.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from project.canonical import digest_json
+from project.item_prompts import sentences
+from project.paths import ADAPTER_FILES, CURATED_DOCUMENTS, PREFERENCE_DATA, rows_of
+from project.records.data import Document, Row, Split
+from project.records.preferences import read_preferences
+from training.recipe import Recipe
+from training.rows.row_tokens import RowTokens
+from training.start_record import START_FILE, LearntRows, RowDigest, TrainingStart, row_digest
+from training.training_settings import SftParams
+
+
+def rows_to_learn(
+    rows: Sequence[Row], start: TrainingStart, params: SftParams, seed: int
+) -> tuple[Row, ...]:
+    """All rows where training starts from the base; from an adapter on, the rows that are new to it
+    and a share of the old ones.
+    """
+    if start.adapter is None:
+        return tuple(rows)
+    return replayed(rows, start.known, params.replay, seed)
+
+
+def replayed(
+    rows: Sequence[Row], known: Collection[RowDigest], share: float, seed: int
+) -> tuple[Row, ...]:
+    """The rows that are not known, and old ones, `share` times as many, all where there are fewer.
+
+    The rows keep their order. Which old ones it are depends on the seed and on their own text: one
+    row more changes at most one of them. Rehearsed rows are old ones once they were learnt. Where
+    nothing is new, for the recipe is another one, all are learnt again.
+    """
+    digests, before = [row_digest(row) for row in rows], set(known)
+    old = [digest for digest in digests if digest in before]
+    new = len(digests) - len(old)
+    if not new:
+        return tuple(rows)
+    again = set(draw_digests(old, round(share * new), seed))
+    left_out = set(old) - again
+    return tuple(row for row, own in zip(rows, digests, strict=True) if own not in left_out)
+
+
+def replayed_beside(
+    pieces: Sequence[RowTokens], rows: Sequence[RowTokens], share: float, seed: int
+) -> list[RowTokens]:
+    """Training rows to mix into pieces of documents: as many as have `share` times the tokens of
+    the pieces, all where they have fewer. The rows keep their order.
+    """
+    left = share * sum(map(len, pieces))
+    chosen = set[int]()
+    for number in in_random_order([row.ids for row in rows], seed):
+        if left < len(rows[number]):
+            break
+        chosen.add(number)
+        left -= len(rows[number])
+    return [row for number, row in enumerate(rows) if number in chosen]
+
+
+def replay_in_words(rows: Sequence[Row], learnt: Sequence[Row], start: TrainingStart) -> str:
+    """What is learnt from an adapter on, for people."""
+    known = set(start.known)
+    old = sum(row_digest(row) in known for row in rows)
+    new = len(rows) - old
+    if not known:
+        return f"what {start.label} has learnt is not known: all {len(rows):,} rows are new to it"
+    if not new:
+        return f"{start.label} has learnt all {len(rows):,} rows already: all are learnt again"
+    return f"{new:,} rows are new to {start.label}; {len(learnt) - new:,} of {old:,} old ones again"
+
+
+def draw_digests(digests: Sequence[RowDigest], count: int, seed: int) -> list[RowDigest]:
+    return [digests[number] for number in in_random_order(digests, seed)[:count]]
+
+
+def in_random_order(values: Sequence[object], seed: int) -> list[int]:
+    """The positions of values, each placed by the seed and the value alone."""
+    places = [digest_json([seed, value]) for value in values]
+    return sorted(range(len(values)), key=places.__getitem__)
+
+
+# --- learnt rows ----------------------------------------------------------------------------------
+
+# What the challenger has learnt, for the registry to keep with it.
+
+
+def learnt_by_challenger() -> tuple[LearntRows, ...]:
+    """What it started with, and the training rows that its recipe takes; nothing where it was not
+    trained by the stages from `start` on.
+    """
+    if not START_FILE.exists():
+        return ()
+    recipe, start = Recipe.read(ADAPTER_FILES / "recipe.json"), TrainingStart.read(START_FILE)
+    if start.adapter != recipe.start:  # found since, for the next run
+        return ()
+    rows = Row.read_lines(rows_of(Split.TRAIN))[: recipe.sft.params.rows] if recipe.sft else ()
+    return (LearntRows.of(rows, start.known),)
+
+
+def texts_learnt() -> Iterator[str]:
+    """What the challenger was shown in training that may be an eval item: the prompts of the rows
+    and, where its recipe takes them, those of preferences, and the sentences of documents.
+    """
+    file = ADAPTER_FILES / "recipe.json"
+    taken = Recipe.read(file).taken if file.exists() else ()
+    yield from (row.prompt_text for row in Row.read_lines(rows_of(Split.TRAIN)))
+    if {"dpo", "kto"} & {*taken}:
+        yield from (one.prompt for one in read_preferences(PREFERENCE_DATA))
+    if "domain" in taken:
+        for document in Document.read_lines(CURATED_DOCUMENTS):
+            yield from sentences(document.text)
