@@ -1,0 +1,43 @@
+"""One name has one meaning: no class and no file of the product is called as another one is."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterable
+
+from tests.project.test_import_graph import modules
+
+# The name that Python gives to the file of a package.
+CONVENTION = {"__init__.py"}
+FILES = [file for file in modules().values() if "migrations" not in file.parts]
+# Names that functions of several modules have, such as `main` of the stages. They become fewer.
+MOST_SHARED = 656
+# Words that any function could be called by.
+EMPTY = {"said", "asked", "told", "found", "door"}
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def repeated(names: Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def defined(*kinds: type[Definition]) -> list[str]:
+    """The names that modules of the product define at their top, one for each definition."""
+    trees = (ast.parse(file.read_text()) for file in FILES)
+    return [node.name for tree in trees for node in tree.body if isinstance(node, kinds)]
+
+
+def test_no_file_is_called_as_another_one() -> None:
+    assert len(FILES) > 100
+    assert repeated(file.name for file in FILES) == CONVENTION
+
+
+def test_no_class_is_called_as_another_one() -> None:
+    assert repeated(defined(ast.ClassDef)) == set()
+
+
+def test_functions_do_not_come_to_share_more_names() -> None:
+    names = defined(ast.FunctionDef, ast.AsyncFunctionDef)
+    shared = repeated(names)
+    assert EMPTY.isdisjoint(names)
+    assert len(shared) <= MOST_SHARED, sorted(shared)
