@@ -113,12 +113,12 @@ class LimitsParams(Settings):
     save_minutes: PositiveFloat = 10  # between checkpoints: what an interruption costs at most
     checkpoints: str | None = None  # a folder or an object store; null: below .incumbent/
     minutes: PositiveFloat | None = None  # of all steps together; then training stops
-    money: PositiveFloat | None = None  # the same, by price
+    max_cost: PositiveFloat | None = None  # of them too, by price
     price: NonNegativeFloat = 0.0  # of an hour of this machine, in any one currency
     watts: PositiveFloat | None = None  # that this machine draws; null: estimated
 
     @model_validator(mode="after")
     def priced(self) -> Self:
-        if self.money is not None and not self.price:
+        if self.max_cost is not None and not self.price:
             raise ValueError("a limit in money needs the price of an hour of this machine: price")
         return self

@@ -242,9 +242,9 @@ def test_energy_is_unknown_where_nvidia_smi_never_answers(tmp_path: Path) -> Non
     [
         ({}, None, "training.limits.minutes"),
         ({"minutes": 10}, 10, "training.limits.minutes"),
-        ({"money": 3, "price": 6}, 30, "training.limits.money"),
-        ({"minutes": 10, "money": 3, "price": 6}, 10, "training.limits.minutes"),
-        ({"minutes": 60, "money": 3, "price": 6}, 30, "training.limits.money"),
+        ({"max_cost": 3, "price": 6}, 30, "training.limits.max_cost"),
+        ({"minutes": 10, "max_cost": 3, "price": 6}, 10, "training.limits.minutes"),
+        ({"minutes": 60, "max_cost": 3, "price": 6}, 30, "training.limits.max_cost"),
     ],
     ids=str,
 )
@@ -256,7 +256,7 @@ def test_the_limit_that_is_reached_first_counts(
 
 
 def test_money_without_a_price_is_bad_input() -> None:
-    Path("params.yaml").write_text("training: {limits: {money: 3}}\n")
+    Path("params.yaml").write_text("training: {limits: {max_cost: 3}}\n")
     said = r"params.yaml:1: training.limits: a limit in money needs the price of an hour"
     with pytest.raises(InputError, match=said):
         load(LimitsParams)

@@ -48,7 +48,7 @@ class Budget:
         by_money = self.minutes_of_money
         by_time = self.limits.minutes
         if by_money is not None and (by_time is None or by_money < by_time):
-            return "training.limits.money"
+            return "training.limits.max_cost"
         return "training.limits.minutes"
 
     @property
@@ -59,12 +59,12 @@ class Budget:
 
     @property
     def minutes_of_money(self) -> float | None:
-        money = self.limits.money
+        money = self.limits.max_cost
         return None if money is None else money / self.limits.price * 60
 
     def __str__(self) -> str:
-        if self.setting == "training.limits.money":
-            return f"{self.limits.money:g} in money"
+        if self.setting == "training.limits.max_cost":
+            return f"{self.limits.max_cost:g} in money"
         return f"{self.limits.minutes:g} min"
 
     def spent(self, earlier: float, here: float) -> bool:

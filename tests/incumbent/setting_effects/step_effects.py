@@ -64,7 +64,7 @@ EFFECTS: dict[str, Any] = {
     "training.limits.minutes": ShownBy(
         f"{TESTS}/test_books.py::test_a_spent_budget_stops_with_a_checkpoint_and_more_of_it_goes_on"
     ),
-    "training.limits.money": ShownBy(
+    "training.limits.max_cost": ShownBy(
         f"{TESTS}/test_books.py::test_the_limit_that_is_reached_first_counts"
     ),
     "training.limits.price": ShownBy(
