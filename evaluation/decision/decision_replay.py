@@ -64,12 +64,12 @@ def check_registry(registry: Registry, anchors: Sequence[FoundAnchor] = ()) -> R
     """
     report = check_anchors(registry, anchors)
     events, versions = events_and_versions(registry)
-    found = list(problems(registry))
-    decided = [] if found else decisions(registry)
-    if not found:
-        found = [*changed_decisions(registry, decided), *forged_signatures(registry)]
+    faults = list(problems(registry))
+    decided = [] if faults else decisions(registry)
+    if not faults:
+        faults = [*changed_decisions(registry, decided), *forged_signatures(registry)]
     return RegistryCheck(
-        problems=(*found, *report.problems),
+        problems=(*faults, *report.problems),
         events=events,
         versions=versions,
         decisions=len(decided),

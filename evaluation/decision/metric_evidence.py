@@ -99,8 +99,8 @@ class Spanned:
         return sure_bounds(worst, self.clusters, low, high, best)
 
     def extreme(self, values: Array) -> Extreme:
-        found = paired(values, self.clusters)
-        return Extreme(diff=found.diff, se=found.se, df=found.df)
+        mean = paired(values, self.clusters)
+        return Extreme(diff=mean.diff, se=mean.se, df=mean.df)
 
 
 def own_ends(metric: str, ends: Ends | None) -> Ends | None:
@@ -179,22 +179,22 @@ def summed_up(
 ) -> MetricEvidence | None:
     if len(set(clusters)) < 2:
         return None
-    found = paired(values, clusters)
+    mean = paired(values, clusters)
     return MetricEvidence(
         better=None if better == "more" else better,
-        n=found.n,
-        clusters=found.clusters,
-        unjudged=(total or found.n) - found.n,
+        n=mean.n,
+        clusters=mean.clusters,
+        unjudged=(total or mean.n) - mean.n,
         champion_mean=sides[0],
         challenger_mean=sides[1],
-        diff=found.diff,
-        sd=found.sd,
-        se=found.se,
-        df=found.df,
+        diff=mean.diff,
+        sd=mean.sd,
+        se=mean.se,
+        df=mean.df,
         wins=int((values > 0).sum()),
         losses=int((values < 0).sum()),
-        p=p_above(found.diff, found.se, found.df, policy.threshold(metric)),
-        bootstrap=found.bootstrap,
+        p=p_above(mean.diff, mean.se, mean.df, policy.threshold(metric)),
+        bootstrap=mean.bootstrap,
     )
 
 

@@ -64,15 +64,15 @@ class Case:
 
     def won(self, metric: str) -> bool:
         """Whether a metric's lower bound, or its e-value, is above what the policy asks."""
-        found = self.evidence.sealed[metric]
+        measured = self.evidence.sealed[metric]
         if self.by_e_value(metric):
-            return e_value_of(found) >= 1 / self.alpha
+            return e_value_of(measured) >= 1 / self.alpha
         return self.known(metric) and self.lower(metric) > self.policy.threshold(metric)
 
     def known(self, metric: str) -> bool:
         """Whether a metric's error can be trusted."""
-        found = self.evidence.sealed[metric]
-        return found.se > 0 and found.df >= LEAST_DF and not unbounded(found)
+        measured = self.evidence.sealed[metric]
+        return measured.se > 0 and measured.df >= LEAST_DF and not unbounded(measured)
 
     def by_e_value(self, metric: str) -> bool:
         return metric == PREFERENCE and self.policy.preference_test == "e-value"
@@ -114,32 +114,32 @@ class MarginCheck:
         )
 
 
-def reach(found: MetricEvidence, alpha: float, *, veto: bool = False) -> tuple[float, float]:
+def reach(measured: MetricEvidence, alpha: float, *, veto: bool = False) -> tuple[float, float]:
     """One-sided (1 − alpha) bounds of a difference, items that are missing at their ends.
 
     They hold for any distribution on the metric's range where that is known, and alpha is small or
     the clusters are many; else they are t's, cluster-robust. Of a slice, a `veto` always asks for
     the former: a few large gains make a mean whose t-interval lies far too low.
     """
-    sure = found.sure
-    if sure and (veto or alpha < FAR_OUT or found.clusters >= MANY_CLUSTERS):
+    sure = measured.sure
+    if sure and (veto or alpha < FAR_OUT or measured.clusters >= MANY_CLUSTERS):
         return sure.at(alpha) or (-inf, inf)
-    worst, best = found.worst or found, found.best or found
+    worst, best = measured.worst or measured, measured.best or measured
     lower, _ = bounds(worst.diff, worst.se, worst.df, alpha)
     _, upper = bounds(best.diff, best.se, best.df, alpha)
     return lower, upper
 
 
-def unbounded(found: MetricEvidence) -> bool:
+def unbounded(measured: MetricEvidence) -> bool:
     """Whether items are missing of which it is not known how bad they may be."""
-    return bool(found.missing) and found.worst is None
+    return bool(measured.missing) and measured.worst is None
 
 
-def p_loss(found: MetricEvidence) -> float:
+def p_loss(measured: MetricEvidence) -> float:
     """One-sided p of the hypothesis that a slice lost nothing, whatever its distribution."""
-    if found.sure:
-        return found.sure.p_below
-    best = found.best or found
+    if measured.sure:
+        return measured.sure.p_below
+    best = measured.best or measured
     return p_below(best.diff, best.se, best.df, 0.0)
 
 
@@ -341,37 +341,37 @@ def unmeasured(case: Case, metric: str) -> str:
     return f"{metric} could not be measured: fewer than two clusters"
 
 
-def undecided(case: Case, metric: str, found: MetricEvidence) -> str:
+def undecided(case: Case, metric: str, measured: MetricEvidence) -> str:
     """Why a gating metric has not won yet."""
     if case.by_e_value(metric):
-        return f"{metric}: {e_value_sentence(found)}, and {1 / case.alpha:.3g} is needed"
-    if found.se == 0:
-        alike = f"{metric} differs by {signed(found.diff)} on every item"
+        return f"{metric}: {e_value_sentence(measured)}, and {1 / case.alpha:.3g} is needed"
+    if measured.se == 0:
+        alike = f"{metric} differs by {signed(measured.diff)} on every item"
         return f"{alike}: a standard error cannot be estimated from that"
     if not case.known(metric):
         return (
-            f"{metric} differs by {signed(found.diff)}, but a few clusters have most of the items: "
-            f"they count as {found.df + 1:.1f} clusters, and {LEAST_DF + 1} are needed"
+            f"{metric} differs by {signed(measured.diff)}, but a few clusters have most of the "
+            f"items: they count as {measured.df + 1:.1f} clusters, and {LEAST_DF + 1} are needed"
         )
     return (
-        f"{metric} differs by {signed(found.diff)}, with a lower bound of "
+        f"{metric} differs by {signed(measured.diff)}, with a lower bound of "
         f"{signed(case.lower(metric))}; that must exceed {signed(case.policy.threshold(metric))}"
     )
 
 
-def e_value_of(found: MetricEvidence) -> float:
+def e_value_of(measured: MetricEvidence) -> float:
     """That the challenger is preferred: by wins and losses, or by people's votes and a judge."""
-    if found.people:
-        return found.people.e_value or 0.0
-    return e_value(*found.independent)
+    if measured.people:
+        return measured.people.e_value or 0.0
+    return e_value(*measured.independent)
 
 
-def e_value_sentence(found: MetricEvidence) -> str:
-    if people := found.people:
-        voted = f"people's votes on {people.votes:,} items, with the judge on all {found.n:,},"
-        return f"{voted} give an e-value of {e_value_of(found):.3g}"
-    wins, losses = found.independent
-    of = "" if found.clusters_won is None else " of whole clusters"
+def e_value_sentence(measured: MetricEvidence) -> str:
+    if people := measured.people:
+        voted = f"people's votes on {people.votes:,} items, with the judge on all {measured.n:,},"
+        return f"{voted} give an e-value of {e_value_of(measured):.3g}"
+    wins, losses = measured.independent
+    of = "" if measured.clusters_won is None else " of whole clusters"
     return f"{wins} wins and {losses} losses{of} give an e-value of {e_value(wins, losses):.3g}"
 
 

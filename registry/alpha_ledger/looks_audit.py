@@ -30,19 +30,19 @@ from registry.storage.tables import aliases, events, looks, metadata
 
 def changed_looks(connection: Connection, history: Collection[Event]) -> Iterator[str]:
     """What is wrong with the rows of the ledger."""
-    told = {event.seq: event for event in history if isinstance(event.detail, LookTaken)}
-    found = {row.event: row._mapping for row in connection.execute(select(looks))}
-    for seq in sorted(told.keys() | found.keys()):
-        if seq not in told:
+    recorded = {event.seq: event for event in history if isinstance(event.detail, LookTaken)}
+    ledger = {row.event: row._mapping for row in connection.execute(select(looks))}
+    for seq in sorted(recorded.keys() | ledger.keys()):
+        if seq not in recorded:
             yield f"the look of event {seq} is in the ledger, but no event records it"
-        elif seq not in found:
-            yield f"{look_named(told[seq])} is in the events, but no longer in the ledger"
+        elif seq not in ledger:
+            yield f"{look_named(recorded[seq])} is in the events, but no longer in the ledger"
         else:
-            for name, value in row_of(told[seq]).items():
-                if found[seq][name] != value:
+            for name, value in row_of(recorded[seq]).items():
+                if ledger[seq][name] != value:
                     yield (
-                        f"{look_named(told[seq])} has {name} {found[seq][name]}, but the events "
-                        f"say {value}"
+                        f"{look_named(recorded[seq])} has {name} {ledger[seq][name]}, but the "
+                        f"events say {value}"
                     )
     for event in history:
         match event.detail:
