@@ -94,7 +94,7 @@ DRIFT = {
 }
 PROJECT = {
     "doctor": "doctor:print_diagnosis*",
-    "settings": "settings:print_settings*",
+    "settings": "print_settings:print_settings*",
     "upgrade": "upgrade:upgrade_project",
     "launch": "launch:launch",
 }
