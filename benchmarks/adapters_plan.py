@@ -57,7 +57,8 @@ CPU_PRICE = 0.05  # US dollars an hour: assumed
 SPEED = GPU.speed("bfloat16")
 assert SPEED is not None and GPU.price is not None
 KV = KV_BYTES * (PROMPT + ANSWER / 2)  # bytes of a sequence, half answered
-STEP = (WEIGHTS * SPEED.weight + SEQUENCES * KV * SPEED.byte) / LORA_REACHES  # seconds, all of them
+# Seconds, all of them: a weight is two bytes, and the cache is read as fast.
+STEP = (WEIGHTS + SEQUENCES * KV / 2) * SPEED.weight / LORA_REACHES
 READ = 2 * WEIGHTS * SPEED.operation / LORA_REACHES  # seconds of a prompt's token
 REQUEST = PROMPT * READ + ANSWER * STEP / SEQUENCES  # seconds of a GPU that is full, on average
 Floats = NDArray[np.float64]
