@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from evaluation.decision.policy import Policy
 from monitoring.night_history import check_job, nightly_of
 from monitoring.scheduling.runs import RunState
-from project.canonical import canonical_json, digest_json
+from project.canonical import canonical_json, digest_json, stamp
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.ballots import VotingPair
 from project.records.data import DatasetVersion, Split
@@ -27,7 +27,6 @@ from project.records.events import (
 from project.records.evidence import Bound, Decision, Evidence, MetricEvidence, Verdict
 from project.records.record import short
 from project.records.scores import ScorePins
-from project.times import stamp
 from registry.state import CHAMPION
 from registry.storage.database import writing
 from registry.storage.event_chain import GENESIS, beside

@@ -37,7 +37,7 @@ from curation.checks.suite_prompts import suite_prompts
 from curation.cleaning.sifting import clean
 from curation.curate import curate
 from curation.curation_settings import CurateParams
-from curation.kin.kinship import family_names
+from curation.kinship import family_names
 from curation.sources.row_formats import read_row, read_rows
 from project.model_pins import ModelChoice, locate
 from project.near_duplicates import near_duplicates, word_sets

@@ -41,13 +41,12 @@ from monitoring.scheduling.retrain_slots import RetrainLimits, retrain_of
 from monitoring.scheduling.runs import Claim, JobRun, RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from project import paths
-from project.canonical import canonical_json
+from project.canonical import canonical_json, moment_of
 from project.files import write_bytes
-from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Verdict
-from project.times import moment_of
+from project.records.preferences import Calibration
 from registry import champion
 from registry.audit import events_and_versions
 from registry.reader import RegistryReader

@@ -30,7 +30,7 @@ from serving.exchange import Assignment, Deployment
 from serving.gateway_server import GatewayServer
 from serving.openai_api.gateway import Gateway
 from serving.serving_settings import ServingParams
-from serving.telemetry.served import log_as_json
+from serving.traffic_log.metrics import log_as_json
 
 BASE = ModelPin(
     model="m", name="base", revision=None, weights="b" * 64, config="c" * 64, chat_template=None

@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.preference import QUESTIONS
-from evaluation.assertions.check import holds
 from evaluation.decision.statistics import bounds, paired
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
@@ -32,6 +31,7 @@ from evaluation.metrics.rouge import Rouge
 from evaluation.metrics.semantic import SemanticSimilarity
 from evaluation.preference.judged_pairs import GoodAnswers, learnable
 from evaluation.preference.worse_answers import sentences
+from evaluation.scoring.assertion_check import holds
 from evaluation.suites.safety import FOLDER, SafetyItem
 from project.canonical import digest_json
 from project.model_pins import ModelChoice, embedded_base, locate, pin
@@ -41,9 +41,8 @@ from project.records.data import Message, Row
 from project.records.preferences import Preference, RatedAnswer, read_items
 from training.base import convert_embedded
 from training.precision import choose_numerics
-from training.steps.dpo_step import dpo_step_data
 from training.steps.earlier import Earlier
-from training.steps.kto_step import kto_step_data
+from training.steps.preference_trainers import dpo_step_data, kto_step_data
 from training.steps.run_step import StepContext, StepData, learn, prepare
 from training.steps.sft_step import train_sft
 from training.training_settings import AdapterParams, DpoParams, KtoParams, SftParams

@@ -19,25 +19,24 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from curation.kin.kinship import family_names
+from curation.kinship import family_names
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer
 from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.metrics.semantic import SemanticSimilarity
 from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
-from evaluation.preference.judge_calibration import calibrate
+from evaluation.preference.judge_calibration import agreement, calibrate, kept_net
 from evaluation.preference.judge_protocol import AnswerPair, Judge
 from evaluation.preference.learnt_reward import OTHERS, train_head
 from evaluation.preference.made_pairs import made_pairs
 from evaluation.preference.reward_model import RewardModel
-from evaluation.preference.tuned_pairs import agreement, kept_net
 from evaluation.preference.worse_answers import changed
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.paths import rows_of
 from project.records.adapters import Contestant, Numerics
-from project.records.calibration import Calibration
 from project.records.data import Message, Row, Split
+from project.records.preferences import Calibration
 from project.records.scores import ItemScore
 from training.precision import choose_numerics
 from training.steps.run_step import StepContext

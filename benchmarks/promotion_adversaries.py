@@ -53,7 +53,7 @@ from project.records import adapters
 from project.records.adapters import Adapter, ModelPin
 from project.records.evidence import Evidence, Verdict
 from project.records.scores import EvalSet, Flags, ScorePins
-from registry.alpha_ledger.look_lines import refuse_unknown
+from registry.alpha_ledger.look_bytes import refuse_unknown
 from registry.alpha_ledger.looks import SealedSet
 from registry.storage.tables import look_bytes, looks
 from registry.store import Registry

@@ -25,7 +25,7 @@ from benchmarks.start_and_replay import (
     train,
 )
 from curation.sources.row_formats import read_rows
-from incumbent.recipes.named_recipes import names, read_recipe
+from incumbent.verbs.recipes import names, read_recipe
 from project.model_pins import embedded_base
 from training.base import convert_embedded
 

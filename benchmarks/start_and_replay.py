@@ -20,13 +20,13 @@ from random import Random
 from statistics import fmean, stdev
 from time import process_time
 
-from curation.kin.kinship import family_names
+from curation.kinship import family_names
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_rows
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.metrics.rouge import Rouge
-from incumbent.recipes.named_recipes import read_recipe
+from incumbent.verbs.recipes import read_recipe
 from project.model_pins import ModelChoice, embedded_base, pin
 from project.records.adapters import Contestant
 from project.records.data import Row

@@ -259,7 +259,7 @@ def trainer_of(
 
 def add_callbacks(trainer: Any, folder: Path) -> None:
     """Those that a stage adds."""
-    from training.watching.learning_curve import LearningCurve, StepsWithLoss
+    from training.kept.learning_curve import LearningCurve, StepsWithLoss
 
     trainer.add_callback(LearningCurve(folder))
     trainer.add_callback(StepsWithLoss("sft"))

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.decision.votes_needed import any_time_e_value
+from evaluation.decision.preference_doubts import any_time_e_value
 from evaluation.preference.ballots.anytime import e_values
-from evaluation.preference.ballots.drawing import draw_chances
+from evaluation.preference.ballots.ballot_files import draw_chances
 from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 
 Array = NDArray[np.float64]

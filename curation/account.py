@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from curation.kin.text_forms import repeat_key
+from curation.text_forms import repeat_key
 from project.files import write_bytes
 from project.paths import ACCOUNT
 from project.records.data import Origin, Row, Split, counted

@@ -34,8 +34,8 @@ from curation.cleaning.sifting import (
 from curation.cleaning.token_lengths import Fitted, TokenLengths, fit
 from curation.curate_others import Others, curate_others, read_others, untaught, with_others
 from curation.curation_settings import CurateParams
-from curation.selection.selected_rows import selected, unselected
-from curation.selection.selection_file import Selection
+from curation.proposals import SYNTHETIC_WAITS, people_first, unaccepted, within_share
+from curation.selected_rows import Selection, selected, unselected
 from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place_batches
 from curation.splitting.eval_sets import (
     Changes,
@@ -48,7 +48,6 @@ from curation.splitting.eval_sets import (
 from curation.splitting.families import Families, cut_from_items, families, filled, leaving
 from curation.splitting.frozen_items import Frozen, FrozenItems, gone_item_lines, hold_frozen_items
 from curation.splitting.lots import largest, split, thinned
-from curation.synthesis.wishes import SYNTHETIC_WAITS, people_first, unaccepted, within_share
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import BaseChoice, context_window, pinned_folder

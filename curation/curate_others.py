@@ -15,10 +15,9 @@ from curation.account import (
     Fate,
 )
 from curation.cleaning.sifting import cleaned, texts_with_an_item
-from project.contacts import Contacts
 from project.item_prompts import asking_an_item, asking_in_a_sentence
 from project.paths import RAW_DOCUMENTS, RAW_PREFERENCES
-from project.personal_data import find_personal_data
+from project.personal_data import Contacts, find_personal_data
 from project.records.data import Document, Message, Origin, Row, Split
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from project.records.record import Record

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from curation.checks.gate_message import failure, wrapped
 from curation.checks.waivers import LONGEST
-from project.dvc import locked_md5
+from project.child_processes import locked_md5
 from project.errors import IncumbentError
 from project.paths import ACCOUNT, CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted

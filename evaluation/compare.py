@@ -13,14 +13,13 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
-from evaluation.preference.tuned_pairs import with_tuned
+from evaluation.preference.judge_calibration import with_tuned
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
 from evaluation.scoring.score_table import read_scores, scored
 from evaluation.suites.suite_tables import read_suite_evidence
 from project.files import write_bytes
 from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT, rows_of
-from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.evidence import (
     Evidence,
@@ -29,6 +28,7 @@ from project.records.evidence import (
     Usage,
     rated_by_people,
 )
+from project.records.preferences import Calibration
 from project.records.scores import ItemScore
 from project.settings import load
 

@@ -12,10 +12,8 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
-from evaluation.preference.ballots.ballot_files import judged_pairs, pairs
-from evaluation.preference.ballots.drawing import draw_chances
-from evaluation.preference.ballots.registry_ballots import with_cast_votes
-from evaluation.preference.ballots.votes_decision import with_votes
+from evaluation.preference.ballots.ballot_files import draw_chances, judged_pairs, pairs
+from evaluation.preference.ballots.registry_ballots import with_cast_votes, with_votes
 from evaluation.score import contestant_names, eval_set_of, read_answers
 from evaluation.score import pins as pins_of
 from evaluation.sealed_look import SealedItems, SealedLook, beside_a_judge, refuse_trained
@@ -26,12 +24,11 @@ from project.records.ballots import SheetPart, VotingPair
 from project.records.data import Row, Split
 from project.records.evidence import Decision, Evidence
 from project.settings import load
-from registry.alpha_ledger.look_bytes import OtherBytesError
-from registry.alpha_ledger.look_lines import note_looks
+from registry.alpha_ledger.look_bytes import OtherBytesError, note_looks
 from registry.alpha_ledger.looks import CountedLook
-from registry.anchoring.anchor_places import keep_anchor
-from registry.anchoring.chain_anchor import Anchor, newest_anchor
+from registry.anchor_places import keep_anchor
 from registry.ballots.sheets import asked_about, open_sheet
+from registry.chain_anchor import Anchor, newest_anchor
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 

@@ -40,8 +40,8 @@ from project.paths import (
     rows_of,
 )
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
-from project.records.calibration import Calibration
 from project.records.data import Row, Split
+from project.records.preferences import Calibration
 from project.records.record import short, write_records
 from project.records.scores import (
     Better,

@@ -46,9 +46,9 @@ from project.meaning_prints import MeaningPrints
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.paths import EMBEDDER, rows_of
 from project.records.adapters import Contestant, ModelPin
-from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.evidence import Evidence
+from project.records.preferences import Calibration
 from project.records.scores import Flags, ItemScore, Labels, ScorePins, ScoreTable
 from project.settings import load
 from registry.alpha_ledger.looks import SealedSet

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from incumbent.command_tree import VerbGroup, add_group, add_verbs
-from project.errors import IncumbentError
-from project.extras import name_missing_extras
+from project.errors import IncumbentError, name_missing_extras
 
 # Each verb with its file in `incumbent/verbs/` and its function there; a star: it needs no project.
 # In daily use are at most twelve:
@@ -26,7 +25,7 @@ JUDGE = {
     "review": "review:review",
     "promote": "promote:promote_version",
     "rollback": "promote:roll_back",
-    "history": "history:print_history",
+    "history": "show:print_history",
 }
 KEEP = {
     "nightly": "nightly:run_night",
@@ -50,29 +49,29 @@ MORE_JUDGES = {
     "suites": "suites:run_suites",
 }
 REGISTRY = {
-    "versions": "versions:print_versions",
+    "versions": "show:print_versions",
     "show": "show:show",
     "why": "why:print_why",
-    "alias": "aliases:point_alias",
+    "alias": "promote:point_alias",
     "reject": "promote:reject_version",
-    "reevaluate": "reevaluate:reevaluate",
+    "reevaluate": "submit:reevaluate",
     "import-adapter": "import_adapter:import_adapter",
     "export": "export:export",
     "reproduce": "reproduce:reproduce_version",
-    "dossier": "dossier:write_version_dossier",
+    "dossier": "export:write_version_dossier",
     "sign": "sign:sign_version",
     "keygen": "sign:generate_keys*",
     "verify": "verify:verify",
     "anchor": "anchor:write_anchor",
     "backup": "backup:back_up",
     "restore": "backup:restore",
-    "delete": "aliases:delete_version",
-    "gc": "aliases:collect_garbage",
-    "adopt-looks": "adopt_looks:adopt",
+    "delete": "promote:delete_version",
+    "gc": "promote:collect_garbage",
+    "adopt-looks": "promote:adopt",
 }
 SEARCH = {
     "tune": "tune:tune",
-    "curve": "curve:curve",
+    "curve": "tune:curve",
     "bases": "bases:bases",
     "select": "select:select",
     "recipes": "recipes:recipes*",

@@ -15,9 +15,15 @@ from project.engine.ray_cluster import cluster_kept
 from project.errors import IncumbentError, InputError
 from project.interruption import ended_by_signals
 from project.progress import StageReport, tell
-from project.project_version import VERSION, pipeline_version, settings_version, upgrade_advice
 from project.records.record import Record, read_input
-from project.settings import PARAMS, parse
+from project.settings import (
+    PARAMS,
+    VERSION,
+    parse,
+    pipeline_version,
+    settings_version,
+    upgrade_advice,
+)
 
 PIPELINE = Path("dvc.yaml")
 COMMAND = "incumbent stage "

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from monitoring.monitoring_settings import TrafficParams
+from project.canonical import moment_of
 from project.item_prompts import prompt_digest
 from project.personal_data import redact
 from project.records.ballots import VotingPair
@@ -14,7 +15,6 @@ from project.records.events import VotesAsked
 from project.records.record import Digest
 from project.records.traffic import Traffic
 from project.settings import load
-from project.times import moment_of
 from registry.ballots.sheets import read_sheet
 from registry.ballots.standing import read_votes
 from registry.reader import RegistryReader

@@ -27,8 +27,8 @@ from project.records.data import Row
 from project.records.drift import Night
 from project.records.preferences import preference
 from project.records.record import Digest, Record
-from registry.artifacts.artifact_store import Artifacts
 from registry.garbage import forget_folders
+from registry.storage.artifact_store import Artifacts
 from registry.storage.database import writing
 from registry.store import Registry
 

@@ -29,6 +29,7 @@ from monitoring.trigger.labels import (
 from monitoring.trigger.retrain import retrain
 from monitoring.trigger.state_machine import DriftStep, Facts, step
 from monitoring.trigger.waiting_corrections import worth_asking
+from project.canonical import moment_of
 from project.errors import IncumbentError
 from project.records.drift import (
     Action,
@@ -41,7 +42,6 @@ from project.records.drift import (
 )
 from project.records.evidence import Verdict
 from project.records.traffic import Traffic
-from project.times import moment_of
 from registry.storage.database import writing
 from registry.store import Registry
 

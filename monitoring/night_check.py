@@ -9,7 +9,7 @@ import numpy as np
 from monitoring.champion_quality import with_quality
 from monitoring.drift.alarm_budget import confirm, night_tests
 from monitoring.drift.reference import Reference
-from monitoring.drift.reference_notes import reference_notes
+from monitoring.drift.reference_rows import reference_notes
 from monitoring.drift.reference_store import References, find_or_freeze
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
@@ -20,8 +20,8 @@ from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
 from monitoring.report.night_page import keep_map
 from monitoring.scheduling.job import refuse_stopped
+from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch
-from monitoring.signals.topics import Topics
 from monitoring.traffic.user_sample import HeavyUsers, UserSample
 from monitoring.traffic.voices import voice_notes
 from monitoring.trigger.drifted_rows import DriftedRows

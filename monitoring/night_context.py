@@ -24,6 +24,7 @@ from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.quarantine import quarantine_folder
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
+from project.canonical import moment_of, stamp
 from project.errors import IncumbentError
 from project.files import home
 from project.model_pins import ModelChoice, pin
@@ -31,7 +32,6 @@ from project.records.adapters import AdapterVersion
 from project.records.record import Record
 from project.records.traffic import Traffic
 from project.settings import load
-from project.times import moment_of, stamp
 from registry.reader import RegistryReader
 from registry.storage.database import reading, writing
 from registry.storage.tables import places

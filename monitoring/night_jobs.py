@@ -9,11 +9,11 @@ from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.retrain_slots import ask_turn
 from monitoring.scheduling.runs import Claim, JobRun
 from monitoring.scheduling.schedule_settings import ScheduleParams
+from project.canonical import stamp
 from project.errors import IncumbentError
 from project.settings import load
-from project.times import stamp
-from registry.anchoring.chain_anchor import newest_anchor
 from registry.audit import problems
+from registry.chain_anchor import newest_anchor
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 

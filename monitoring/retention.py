@@ -21,11 +21,10 @@ from monitoring.scheduling.runs import begun, rewrite_records, runs_of
 from monitoring.trigger.label_checks import SET_ASIDE, read_set_aside
 from monitoring.trigger.labels import LABEL_QUEUE
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
-from project.canonical import canonical_json
+from project.canonical import canonical_json, moment_of
 from project.files import home, write_bytes, write_lines
 from project.records.drift import Night, Topic
 from project.records.record import Digest
-from project.times import moment_of
 from registry.garbage import forget_folders
 from registry.store import Registry
 

@@ -1,15 +1,28 @@
-"""Programs that we start: found without an activated environment, ended with all they started."""
+"""Programs that we start, git and DVC among them: found without an activated environment, ended
+with all they started.
+"""
 
 import os
+import re
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from time import monotonic
 
+import yaml
+
+from project.errors import IncumbentError, InputError, pip_install
 from project.libraries import users_environment
+from project.untrusted_input import one_line, without_credentials
+
+# --- child processes ------------------------------------------------------------------------------
+
+# Programs that we start: found without an activated environment, ended with all they started.
 
 ASKED = 5.0  # seconds that a group has to end by itself after SIGINT, as after Ctrl-C
 GRACE = 30.0  # seconds between SIGTERM and SIGKILL
@@ -54,3 +67,118 @@ def signal_group(
                 reap()
                 os.killpg(pid, 0)  # raises when nobody is left
                 Event().wait(POLL)
+
+
+# --- git ------------------------------------------------------------------------------------------
+
+# Git as a child process that asks nobody for a password, and the author where it knows none.
+
+LONGEST = 60.0  # seconds that git may take, for a remote that does not answer
+SHOWN = 500  # characters of what git said, from its end
+AUTHOR = ("-c", "user.name=incumbent", "-c", "user.email=incumbent@localhost")
+ASKS_NOBODY = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+class GitError(IncumbentError):
+    """Git failed; the message has its words."""
+
+
+def git(
+    *arguments: str,
+    folder: Path | None = None,
+    given: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+    longest: float = LONGEST,
+) -> bytes:
+    """What git prints. Raises GitError where it fails, InputError where it is not installed."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            input=given,
+            capture_output=True,
+            timeout=longest,
+            env={**os.environ, **ASKS_NOBODY, **(variables or {})},
+        )
+    except FileNotFoundError:
+        raise InputError("git is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git {git_verb(arguments)} took more than {longest:g} s") from None
+    if done.returncode:
+        said = one_line(done.stderr.decode(errors="replace"))[-SHOWN:]
+        raise GitError(f"git {git_verb(arguments)}: {said or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def git_verb(arguments: Sequence[str]) -> str:
+    """The verb of a call, whatever settings stand before it."""
+    pairs = zip(("", *arguments), arguments, strict=False)
+    return next((word for before, word in pairs if "-c" not in (before, word)), "")
+
+
+def author(folder: Path | None = None) -> Sequence[str]:
+    """A name for a commit where git knows none; () where it does."""
+    try:
+        git("config", "user.email", folder=folder)
+    except GitError:
+        return AUTHOR
+    return ()
+
+
+# --- dvc ------------------------------------------------------------------------------------------
+
+# DVC as a child process: its words where it fails, without its advice and without secrets.
+
+LACKS = re.compile(r"requires '(dvc-[\w-]+)' to be installed")
+KINDS = ("unexpected error - ", "configuration error - ", "config file error: ")
+
+
+class DvcError(IncumbentError):
+    """DVC failed; the message has its words."""
+
+
+def dvc(*arguments: str, folder: Path | None = None) -> None:
+    """Run DVC in a folder. Raises DvcError where it fails, InputError where it is not installed.
+
+    Not with `--quiet`: that silences what is wrong too.
+    """
+    if find_spec("dvc") is None:
+        raise InputError(f"this needs dvc, which is not installed: {pip_install('train')}")
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise DvcError(complaint_in(done.stderr or done.stdout))
+
+
+def complaint_in(said: str) -> str:
+    """All its errors, on one line."""
+    errors = [one.partition("\n\n")[0] for one in said.split("ERROR: ")[1:]]
+    for kind in KINDS:
+        errors = [one.removeprefix(kind) for one in errors]
+    words = without_credentials("; ".join(map(one_line, errors))) or "DVC failed without a word"
+    lacking = LACKS.search(words)
+    return f"{words}: pip install {lacking[1]}" if lacking else words
+
+
+# --- dvc files ------------------------------------------------------------------------------------
+
+# What DVC keeps on the disk: which data a stage made, and where the cache has it.
+
+
+def locked_md5(lock: Path, stage: str, output: Path) -> str | None:
+    """DVC's checksum of what a stage wrote, as the lock file has it; None where it has none."""
+    stages = yaml.safe_load(lock.read_bytes())["stages"] if lock.exists() else {}
+    outputs = stages.get(stage, {}).get("outs", [])
+    return next((out["md5"] for out in outputs if Path(out["path"]) == output), None)
+
+
+def cached_file(root: Path, md5: str) -> Path:
+    """Where the cache of a DVC project has the bytes of a checksum, if it has them."""
+    return root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]

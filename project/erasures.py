@@ -6,13 +6,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
-from project.canonical import digest_json
+from project.canonical import digest_json, moment
 from project.files import write_bytes
 from project.near_duplicates import word_hashes
 from project.records.data import Document, Row
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.records.record import Digest, Record
-from project.times import moment
 
 ERASED = Path("datasets/erased.jsonl")  # an erasure a line, oldest first; git tracks it
 WHY = "that were erased"  # reads well behind a number

@@ -1,6 +1,16 @@
-"""What goes wrong in words that say where and what to do next, and the exit code that says how."""
+"""What goes wrong in words that say where, what to do next and what to install, and the exit
+code that says how.
+"""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+
+# --- errors ---------------------------------------------------------------------------------------
+
+# What goes wrong in words that say where and what to do next, and the exit code that says how.
 
 
 class IncumbentError(Exception):
@@ -27,3 +37,70 @@ class InputError(IncumbentError):
             place += f":{line}"
         parts = [place, field or "", problem]
         super().__init__(": ".join(part for part in parts if part))
+
+
+# --- extras ---------------------------------------------------------------------------------------
+
+# Which extra of Incumbent brings a library, so that an error can say what to install.
+
+# Of libraries whose module has another name than their distribution.
+DISTRIBUTIONS = {
+    "argon2": "argon2-cffi",
+    "bs4": "beautifulsoup4",
+    "detect_secrets": "bc-detect-secrets",
+    "docx": "python-docx",
+    "markdown_it": "markdown-it-py",
+    "mlflow": "mlflow-skinny",
+    "opentelemetry": "opentelemetry-api",
+    "sklearn": "scikit-learn",
+    "stdnum": "python-stdnum",
+}
+# Such as: psycopg[binary]>=3.2; extra == "postgresql"
+REQUIRED_BY_EXTRA = re.compile(r"([\w.-]++)[^;]*;.*\bextra == ['\"]([\w-]+)['\"]")
+
+
+@contextmanager
+def name_missing_extras() -> Iterator[None]:
+    """Turn a library that is missing into an InputError with the pip command that brings it.
+
+    What no extra brings stays as it is: it is a fault of ours or of the installation.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or (extra := extra_of(error.name)) is None:
+            raise
+        problem = f"this needs {error.name}, which is not installed"
+        raise InputError(f"{problem}: {pip_install(extra)}") from error
+
+
+def pip_install(extra: str) -> str:
+    return f"pip install 'incumbent[{extra}]'"
+
+
+def extra_of(library: str) -> str | None:
+    """The extra that brings a library, by its module or its distribution; None where none does.
+
+    A module inside a library has none: where it is missing, the library itself is there.
+    """
+    return extras().get(normalized(DISTRIBUTIONS.get(library, library)))
+
+
+@cache
+def extras() -> dict[str, str]:
+    """{distribution: the extra that names it}, as Incumbent's own metadata has it."""
+    # Imported here because it takes a while, and a program that lacks nothing never asks.
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        required = requires("incumbent") or ()
+    except PackageNotFoundError:  # run from its source, and not installed
+        return {}
+    found = map(REQUIRED_BY_EXTRA.match, required)
+    brought = {normalized(match[1]): match[2] for match in found if match}
+    return {name: extra for name, extra in brought.items() if name != "incumbent"}
+
+
+def normalized(distribution: str) -> str:
+    """PEP 503, so that lm_eval is lm-eval."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()

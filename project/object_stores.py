@@ -13,8 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from project.errors import IncumbentError, InputError
-from project.extras import pip_install
+from project.errors import IncumbentError, InputError, pip_install
 from project.files import DraftFile, copy_over, make_folder, rename_all, sync, write_bytes
 
 SCHEME = re.compile(r"[a-zA-Z][\w+.-]*://")

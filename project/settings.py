@@ -1,4 +1,6 @@
-"""Settings from params.yaml: a frozen model for each section, unknown keys refused by line."""
+"""Settings from params.yaml: a frozen model for each section, unknown keys refused by line; and
+which version the files are of.
+"""
 
 import itertools
 import json
@@ -10,8 +12,11 @@ import yaml
 from pydantic import ValidationError
 
 from project.errors import InputError
-from project.project_version import KEY, PIPELINE, VERSION, settings_version, upgrade_advice
 from project.records.record import Record, read_input
+
+# --- settings -------------------------------------------------------------------------------------
+
+# Settings from params.yaml: a frozen model for each section, unknown keys refused by line.
 
 PARAMS = Path("params.yaml")
 MOST_NODES, MOST_DEEP = 100_000, 100  # in a file, its aliases written out
@@ -229,3 +234,58 @@ def line_of(node: yaml.Node | None, steps: list[str]) -> tuple[int | None, list[
         if inner or i == len(steps) - 1:
             named.append(step)
     return (node.start_mark.line + 1 if node else None), named
+
+
+# --- project version ------------------------------------------------------------------------------
+
+# Which version a project's files are of: params.yaml says it, and so does dvc.yaml.
+
+VERSION = 2  # what this Incumbent makes, and what it brings an older project to
+FIRST = 1  # of a project that names none
+KEY = "version"  # of params.yaml
+PIPELINE = "dvc.yaml"
+PIPELINE_KEY = "pipeline_version"  # of dvc.yaml, in the list `vars`: DVC allows it nowhere else
+
+
+def settings_version(root: yaml.Node | None, file: Path) -> int:
+    """What params.yaml says. Raises InputError for what is no version, and for a newer one."""
+    return stated(below(root, KEY), KEY, file)
+
+
+def pipeline_version(root: yaml.Node | None, file: Path) -> int:
+    """What dvc.yaml says. Raises InputError for what is no version, and for a newer one."""
+    return stated(variable(root, PIPELINE_KEY), PIPELINE_KEY, file)
+
+
+def variable(root: yaml.Node | None, name: str) -> yaml.Node | None:
+    """The value of one of dvc.yaml's variables."""
+    listed = below(root, "vars")
+    entries = listed.value if isinstance(listed, yaml.SequenceNode) else []
+    return next((found for one in entries if (found := below(one, name))), None)
+
+
+def below(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for key, value in pairs if key.value == name), None)
+
+
+def stated(node: yaml.Node | None, key: str, file: Path) -> int:
+    if node is None:
+        return FIRST
+    line = node.start_mark.line + 1
+    if not (isinstance(node, yaml.ScalarNode) and node.value.isdecimal() and int(node.value)):
+        problem = f"must be a whole number, {VERSION} in a new project"
+        raise InputError(problem, file=file, line=line, field=key)
+    if int(node.value) > VERSION:
+        problem = f"is {node.value}, and this Incumbent knows {VERSION}: "
+        problem += "the project was made by a newer Incumbent: install that one"
+        raise InputError(problem, file=file, line=line, field=key)
+    return int(node.value)
+
+
+def upgrade_advice(version: int) -> str:
+    """What is to be done with an older project."""
+    return (
+        f"this project is of version {version}, made by an older Incumbent: "
+        f"`incumbent project upgrade` brings it to version {VERSION}"
+    )

@@ -10,7 +10,7 @@ from registry.adapter_import.adapter_folder import CONFIG, WEIGHTS
 from registry.adapter_import.lora_config import LoraSettings
 from registry.adapter_import.lora_weights import linear_modules, read_pairs
 from registry.adapter_import.safetensors_header import read_header
-from registry.artifacts.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts
 
 
 def refuse_misfit(version: AdapterVersion, artifacts: Artifacts) -> str | None:

@@ -10,8 +10,8 @@ from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event
 from project.records.record import Digest
 from registry.alpha_ledger.look_bytes import bytes_in_use
-from registry.artifacts.artifact_store import Artifacts
 from registry.reader import parsed
+from registry.storage.artifact_store import Artifacts
 from registry.storage.database import writing
 from registry.storage.tables import events, runs, versions
 from registry.store import Registry

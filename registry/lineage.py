@@ -4,11 +4,10 @@ import json
 from typing import Any
 
 from project.canonical import digest_bytes
-from project.records.adapters import AdapterVersion, Opponent
+from project.records.adapters import AdapterVersion, Opponent, Provenance
 from project.records.data import DatasetVersion, GateReport
 from project.records.events import DecisionMade, Event, Submission
 from project.records.evidence import Decision, Evidence, Measured
-from project.records.provenance import Provenance
 from project.records.record import Digest, Record
 from registry.adapter_import.lora_config import ImportedOrigin
 from registry.reader import RegistryReader

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from pydantic import Field
 from sqlalchemy import Connection, insert, select
 
+from project.canonical import moment_of, stamp
 from project.records.events import DecisionMade, Event, EventKind, Promotion, Rollback
 from project.records.evidence import Verdict
 from project.records.record import LATER, Record
-from project.times import moment_of, stamp
 from project.untrusted_input import one_line
 from registry.storage.tables import outbox
 

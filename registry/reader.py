@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, select, union
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.near_duplicates import WordPrints
-from project.records.adapters import Adapter, AdapterVersion, Opponent
+from project.records.adapters import Adapter, AdapterVersion, Opponent, Provenance
 from project.records.events import (
     DecisionMade,
     Event,
@@ -26,20 +26,18 @@ from project.records.events import (
     Submission,
 )
 from project.records.evidence import Decision
-from project.records.provenance import Provenance
 from project.records.record import Digest, Record
 from project.records.scores import ScorePins
 from project.settings import load
 from registry import tenure
 from registry.alpha_ledger import looks
-from registry.alpha_ledger.look_bytes import LookBytes
-from registry.alpha_ledger.look_lines import lines_of, unknown_looks
+from registry.alpha_ledger.look_bytes import LookBytes, lines_of, unknown_looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
-from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import Blobs
 from registry.registry_settings import RegistryParams, SigningKeys, current_actor
 from registry.roles import NO_LIMITS, Roles
 from registry.state import CHAMPION, State, fold
+from registry.storage.artifact_store import Artifacts
+from registry.storage.blobs import Blobs
 from registry.storage.database import connect
 from registry.storage.event_chain import digest_at, event_of, events_of
 from registry.storage.tables import aliases, events, versions

@@ -13,7 +13,7 @@ from project.records.events import Submission
 from project.records.record import Digest
 from registry.decision_checks import version_or_none
 from registry.reader import RegistryReader
-from registry.signing.signatures import check_signature
+from registry.signatures import check_signature
 from registry.storage.event_chain import events_of
 from registry.storage.tables import versions
 from registry.tenure import last_move

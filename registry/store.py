@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from project.canonical import digest_bytes
+from project.canonical import digest_bytes, stamp
 from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
-from project.records.adapters import Adapter, AdapterVersion
+from project.records.adapters import Adapter, AdapterVersion, Provenance
 from project.records.events import (
     AliasMove,
     AnswerReference,
@@ -31,10 +31,9 @@ from project.records.events import (
     Submission,
 )
 from project.records.evidence import Decision, Evidence
-from project.records.provenance import Provenance
 from project.records.record import Digest, Record
 from project.records.scores import ScorePins
-from project.times import stamp
+from registry import signatures
 from registry.alpha_ledger import looks
 from registry.alpha_ledger.look_bytes import (
     MOST_ATTEMPTS,
@@ -54,7 +53,6 @@ from registry.notices import put_notice
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
 from registry.release import refuse_changed, refuse_moved, release
-from registry.signing import signatures
 from registry.state import CHAMPION
 from registry.storage.database import writing
 from registry.storage.event_chain import append, tip

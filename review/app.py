@@ -10,16 +10,16 @@ from starlette.middleware.gzip import GZipMiddleware
 from review.access.access_control import AccessControl, gate_of
 from review.access.request_checks import AllowedHost, BodySize, RequestRate, SameSite, WhoIsThere
 from review.challenger import challenger_routes as challenger
+from review.challenger import item_routes as items
 from review.data_pages import data_routes as data_pages
 from review.dossier import dossier_routes as dossier
 from review.frame import api_routes as frame
+from review.frame import sign_in_routes as sign_in
 from review.frame.api_routes import SecurityHeaders, api_description
 from review.frame.error_pages import HANDLERS, PROBLEMS, broken
 from review.frame.pages import ASSETS
-from review.home import home_routes as home
-from review.items import item_routes as items
+from review.home import home_page as home
 from review.nights import night_routes as nights
-from review.sign_in import sign_in_routes as sign_in
 from review.site import Site
 from review.versions import version_routes as versions
 from review.versions.verify_routes import LastCheck

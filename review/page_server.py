@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from project.errors import InputError
-from project.files import home
+from project.files import home, secret_of
 from project.interruption import ended_by_signals
 from project.listening import address_of, is_private, listening
-from project.secret_file import secret_of
 from project.settings import load
 from project.web_server import OpenConnections, WebServer
 from registry.ballots.open_votes import open_votes

@@ -26,21 +26,20 @@ from project.settings import PARAMS, load
 from project.untrusted_input import shortened
 from project.web_server import IDLE, STRANGERS, OpenConnections, WebServer
 from registry.store import Registry
-from serving.callers.request_body import ApiError, fault
-from serving.callers.who_asks import KeyFile
 from serving.deploying.follower import Follower
 from serving.deploying.pools import Pools, pools_of
 from serving.deploying.route_table import RouteTable, ServingState
 from serving.experiments.experiments import Experiments
-from serving.openai_api.answering import AnswerEndpoint
+from serving.openai_api.answering import AnswerEndpoint, Shadows
 from serving.openai_api.feedback import FeedbackEndpoint
 from serving.openai_api.gateway import Gateway, nothing_deployed
 from serving.openai_api.model_list import ModelList
 from serving.openai_api.replicas import away
+from serving.openai_api.request_body import ApiError, fault
 from serving.openai_api.request_middleware import RequestMiddleware
-from serving.openai_api.shadows import Shadows
+from serving.openai_api.who_asks import KeyFile
 from serving.serving_settings import ServingParams
-from serving.telemetry.metrics import Metrics, Traces
+from serving.traffic_log.metrics import Metrics, Traces
 from serving.traffic_log.traffic_log import TrafficLog
 
 log = logging.getLogger(__name__)

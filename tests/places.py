@@ -12,7 +12,7 @@ from project.records.data import DatasetVersion, Split
 from project.records.evidence import Evidence, Verdict
 from project.records.record import Digest
 from registry.alpha_ledger.looks import SealedSet
-from registry.artifacts.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts
 from registry.store import Registry
 from tests.conftest import BASE, SEALED, decision_on, evidence_of, keep_decision
 

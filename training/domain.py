@@ -10,7 +10,7 @@ def main() -> None:
     if not params.epochs:
         return leave_out("domain")
     # Imported here because a step that is left out need not wait for torch.
-    from training.steps.domain_step import domain_step_data
     from training.steps.run_step import run_step
+    from training.steps.sft_step import domain_step_data
 
     return run_step("domain", params, domain_step_data)

@@ -10,7 +10,7 @@ def main() -> None:
     if not params.epochs:
         return leave_out("dpo")
     # Imported here because a step that is left out need not wait for torch.
-    from training.steps.dpo_step import gathered_dpo_data
+    from training.steps.preference_trainers import gathered_dpo_data
     from training.steps.run_step import run_step
 
     return run_step("dpo", params, gathered_dpo_data)

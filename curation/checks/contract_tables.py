@@ -20,7 +20,7 @@ from curation.checks.row_columns import (
     texts_of,
 )
 from curation.faults.every_fault import FAULTS
-from curation.kin.text_forms import key
+from curation.text_forms import key
 from project.records.data import Document, Message, Row, Split, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 

@@ -9,7 +9,7 @@ import numpy as np
 from curation.checks.embeddings import Looked, without_common
 from curation.checks.relevance import TeachingTask, off_topics
 from curation.checks.repeats import NONE, RowTexts, class_names, frequent_answers, robust_scores
-from curation.kin.text_forms import told_apart
+from curation.text_forms import told_apart
 from project.records.data import Split
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from curation.checks.suite_prompts import suite_prompts
 from curation.checks.waivers import Waivers, excused_rows, read_waivers
 from curation.curation_settings import ValidateParams
 from curation.faults.every_fault import FAULTS
-from curation.kin.kinship import asking_alike
+from curation.kinship import asking_alike
 from project.errors import InputError
 from project.records.data import Check, Row, Severity, Split
 from project.settings import load, read_settings

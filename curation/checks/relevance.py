@@ -9,7 +9,7 @@ import numpy as np
 
 from curation.checks.embeddings import Looked, unit
 from curation.checks.repeats import NONE, RowTexts, robust_scores
-from curation.kin.kinship import PARTS, asking_alike
+from curation.kinship import PARTS, asking_alike
 from project.records.data import Row, Split
 from project.text_language import language_of
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curation.kin.text_forms import NUMBER, key
+from curation.text_forms import NUMBER, key
 from project.near_duplicates import SIMILARITY, cores_of, linked, near_links, word_sets
 from project.records.data import Row
 from project.unicode_words import folded, words

@@ -29,8 +29,8 @@ from curation.checks.repeats import (
 from curation.faults.every_fault import FAULTS, faults_for, find_all
 from curation.faults.language import answer_language, other_language, prompt_language
 from curation.faults.private_data import Finder, personal_data
-from project.contacts import NO_CONTACTS, Contacts
 from project.engine.embedded_texts import Embed
+from project.personal_data import NO_CONTACTS, Contacts
 from project.records.data import Row, Split
 
 # --- compared -------------------------------------------------------------------------------------

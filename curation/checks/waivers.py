@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ValidationError, model_validator
 
 from project.canonical import digest_folder
-from project.contacts import NO_CONTACTS, Contacts
 from project.errors import InputError
 from project.files import write_bytes
 from project.paths import CURATED, GATE_REPORT
+from project.personal_data import NO_CONTACTS, Contacts
 from project.records.data import Check, GateReport, UnusedWaiver, Waived
 from project.records.record import read_input
 from project.settings import Settings, line_of, parse, read_settings

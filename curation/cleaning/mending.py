@@ -33,8 +33,7 @@ from curation.faults.person_name import names
 from curation.faults.private_data import secrets
 from curation.faults.web_leftovers import speaks_of_it, unmarked, without_leftovers
 from curation.sources.row_formats import Made
-from project.contacts import NO_CONTACTS, Contacts
-from project.personal_data import scan
+from project.personal_data import NO_CONTACTS, Contacts, scan
 from project.records.assertion_kinds import Assertion, Phrases
 from project.records.data import Document, Message, Row, TextChange
 from project.records.preferences import PreferencePair

@@ -28,14 +28,13 @@ from curation.curation_settings import Conflicts, CurateParams, lot
 from curation.faults.chat_markers import chat_markers, echo, loop
 from curation.faults.gibberish import gibberish
 from curation.faults.missing_answers import no_answer, no_prompt, unfilled
+from curation.faults.not_in_source import unseen
 from curation.faults.private_data import Finder
 from curation.faults.structure_faults import not_answered, several_in_one
-from curation.faults.unseen import unseen
-from curation.kin.text_forms import capitals_tell_names, repeat_key, templates
 from curation.many_rows import of_many
-from project.contacts import Contacts
+from curation.text_forms import capitals_tell_names, repeat_key, templates
 from project.near_duplicates import MIN_WORDS, SHARED_LEAST
-from project.personal_data import find_personal_data
+from project.personal_data import Contacts, find_personal_data
 from project.records.data import Message, Row, Split
 from project.unicode_words import folded, words
 

@@ -6,8 +6,14 @@ from functools import cache, lru_cache
 from itertools import chain
 
 from curation.faults.suspect_words import Hints, SuspectWords
-from project.contacts import NO_CONTACTS, Contacts
-from project.personal_data import ACCOUNTS, PersonalDataItem, reaches_somebody, scan
+from project.personal_data import (
+    ACCOUNTS,
+    NO_CONTACTS,
+    Contacts,
+    PersonalDataItem,
+    reaches_somebody,
+    scan,
+)
 from project.records.data import Row
 
 DIGIT = re.compile(r"\d")

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from project.canonical import moment
 from project.erasures import Erased
 from project.files import home, make_folder, write_bytes
 from project.item_prompts import prompt_digest
 from project.paths import rows_of
 from project.records.data import Row, Split
 from project.records.record import LATER, Digest, Record, invalid, read_input
-from project.times import moment
 
 EVAL_SETS = Path("datasets/eval_sets.jsonl")  # a change a line, oldest first; git tracks it
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from curation.account import NEAR_FROZEN
 from curation.checks.relevance import EARLIER, taught_prompts
 from curation.curation_settings import CurateParams
-from curation.kin.kinship import FAMILY_SHARE, LARGEST_FAMILY, families_of_kin, family_names
+from curation.kinship import FAMILY_SHARE, LARGEST_FAMILY, families_of_kin, family_names
 from curation.splitting.lots import draw, side, thinned
 from project.near_duplicates import SIMILARITY
 from project.records.data import Row, Split

@@ -10,9 +10,9 @@ from project.errors import IncumbentError
 from project.records.events import DecisionMade, Event
 from project.records.evidence import Decision, Evidence
 from project.records.record import Record
-from registry.anchoring.chain_anchor import AnchorReport, FoundAnchor, check_anchors
 from registry.audit import events_and_versions, problems
-from registry.signing.signatures import verified
+from registry.chain_anchor import AnchorReport, FoundAnchor, check_anchors
+from registry.signatures import verified
 from registry.store import Registry
 
 

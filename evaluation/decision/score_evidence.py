@@ -13,7 +13,6 @@ from evaluation.decision.metric_evidence import (
 from evaluation.decision.policy import Policy
 from evaluation.scoring.built_in import better_by_ours, per_token_by_ours, ranges_by_ours
 from project.errors import InputError
-from project.records.calibration import Calibration
 from project.records.evidence import (
     Evidence,
     Measured,
@@ -21,6 +20,7 @@ from project.records.evidence import (
     Usage,
     rated_by_people,
 )
+from project.records.preferences import Calibration
 from project.records.scores import Better, Ends, ItemScore, ScoreTable, out_of_range
 
 ALL_ITEMS = "all items"

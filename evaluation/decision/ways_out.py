@@ -13,8 +13,8 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import early_checks, guard_checks, reach
 from evaluation.decision.score_evidence import PREFERENCE
 from evaluation.decision.statistics import bounds, least
-from project.records.calibration import BALLOTS
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, Verdict
+from project.records.preferences import BALLOTS
 from registry.alpha_ledger.spending import Look
 
 MOST = 20_000  # items: what would take more is no advice

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from evaluation.assertions.check import holds, with_schemas
 from evaluation.metrics.per_item import PerItem, Values
+from evaluation.scoring.assertion_check import holds, with_schemas
 from project.errors import InputError
 from project.records.assertion_kinds import Assertion
 

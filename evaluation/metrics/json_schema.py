@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from evaluation.assertions.json_schemas import fields, read_schema, share, valid, validator
 from evaluation.metrics.per_item import PerItem, Values
+from evaluation.scoring.json_schemas import fields, read_schema, share, valid, validator
 
 NO_JSON = "reference is no JSON"
 

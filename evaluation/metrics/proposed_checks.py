@@ -134,7 +134,7 @@ def is_json(text: str) -> bool:
     if text.lstrip()[:1] not in ("{", "["):
         return False
     # Imported here because it comes with an extra, which a reader of reports need not have.
-    from evaluation.assertions.json_schemas import fields
+    from evaluation.scoring.json_schemas import fields
 
     return bool(fields(text))
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from evaluation.other_logs.json_files import parsed, read_json
 from evaluation.other_logs.lm_eval_logs import named_files
 from evaluation.other_logs.system_log import (
     ERROR,
@@ -22,6 +21,8 @@ from evaluation.other_logs.system_log import (
     as_score,
     clustered,
     digest_of,
+    parsed,
+    read_json,
     without_repeats,
 )
 from project.errors import InputError

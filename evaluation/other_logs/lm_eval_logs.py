@@ -10,8 +10,6 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from evaluation.general_ability.public_suites import metric_name
-from evaluation.other_logs.json_files import read_json, read_rows
 from evaluation.other_logs.system_log import (
     REPEATED,
     Sample,
@@ -19,7 +17,10 @@ from evaluation.other_logs.system_log import (
     as_score,
     clustered,
     digest_of,
+    read_json,
+    read_rows,
 )
+from evaluation.scoring.public_suites import metric_name
 from project.errors import InputError
 from project.records.scores import Better
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation.other_logs.json_files import complete, first_line, read_json, read_rows
 from evaluation.other_logs.system_log import (
     ERROR,
     NOT_SCORED,
@@ -12,7 +11,11 @@ from evaluation.other_logs.system_log import (
     SystemLog,
     as_score,
     clustered,
+    complete,
     digest_of,
+    first_line,
+    read_json,
+    read_rows,
     without_repeats,
 )
 from project.errors import InputError

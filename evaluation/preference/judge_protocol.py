@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
-from project.records.calibration import Calibration
+from project.records.preferences import Calibration
 from project.records.record import Record
 
 

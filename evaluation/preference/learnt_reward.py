@@ -34,8 +34,7 @@ from evaluation.preference.reward_model import (
 from project.libraries import mix_precision
 from project.progress import progress
 from project.records.adapters import Precision
-from project.records.calibration import Calibration
-from project.records.preferences import PreferencePair
+from project.records.preferences import Calibration, PreferencePair
 
 # Other rows' answers that each answer is held against in training. With one of each, a head learns
 # which topics were chosen; with many, no topic wins, and what is left is whether an answer fits.

@@ -8,7 +8,7 @@ from evaluation.generation.answers import IN_FILES, KeptBytes
 from evaluation.preference.ballots.ballot_files import answer_digest, preferences, read_ballots
 from evaluation.preference.judge_protocol import AnswerPair, Judge, Judgement
 from project.records.ballots import Ballot
-from project.records.calibration import BALLOTS, Calibration
+from project.records.preferences import BALLOTS, Calibration
 from project.records.record import Digest
 
 

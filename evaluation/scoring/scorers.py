@@ -254,7 +254,7 @@ def refuse_broken_assertions(params: ScoringParams, rows: Iterable[Row], file: P
     if all(choice.metric != "assertions" for choice in params.metrics):
         return
     # Imported here because what checks a schema comes with an extra.
-    from evaluation.assertions.check import holds, with_schemas
+    from evaluation.scoring.assertion_check import holds, with_schemas
 
     for row in rows:
         for at, assertion in enumerate(row.assertions or ()):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
-from evaluation.general_ability.general_items import CORRECT, SUITE, correct, read_suite
 from evaluation.generation.answers import Answer
+from evaluation.suites.general_ability import CORRECT, SUITE, correct, read_suite
 from project.errors import IncumbentError
 from project.records.data import Row
 from project.records.record import Record

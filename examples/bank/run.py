@@ -40,7 +40,7 @@ from examples.bank.rows import Triplet
 from examples.bank.second_round import SecondRound, second_round
 from examples.bank.table import write_results
 from examples.bank.voting import vote_on_dev, vote_on_sheet, vote_on_trial
-from incumbent.recipes.named_recipes import read_recipe
+from incumbent.verbs.recipes import read_recipe
 from project.files import write_bytes
 from project.model_pins import pinned_folder
 from project.paths import ADAPTER_FILES, BASE

@@ -12,10 +12,9 @@ from incumbent.importing.destination import PREFERENCES, ImportChange
 from incumbent.importing.foreign_files import FileRead
 from incumbent.importing.incoming import Incoming
 from incumbent.importing.traffic_feedback import ImportedFeedback, Queues
-from incumbent.init.columns_text import LabelledLines, column_lines, file_lines, some
-from project.contacts import Contacts
+from incumbent.init.own_sources import LabelledLines, column_lines, file_lines, some
 from project.erasures import texts_of
-from project.personal_data import find_personal_data
+from project.personal_data import Contacts, find_personal_data
 from project.progress import progress
 from project.records.data import Row, counted
 from project.records.preferences import PreferencePair, RatedAnswer

@@ -16,9 +16,9 @@ from curation.sources.table_rows import UNREADABLE
 from incumbent.importing.foreign_files import FileRead, holds_corrections, read_files
 from incumbent.importing.import_options import ImportOptions
 from project.canonical import digest_json
-from project.contacts import Contacts
 from project.erasures import WHY, Erased, texts_of
 from project.errors import InputError
+from project.personal_data import Contacts
 from project.progress import progress
 from project.records.data import Document, Row
 

@@ -14,19 +14,25 @@ from curation.collect import collect
 from curation.curate import Curated, Elsewhere, curate, large_group_lines
 from curation.curate_others import Others, curate_others, untaught, with_others
 from curation.curation_settings import CurateParams, FileSource
-from curation.kin.kinship import family_names
-from curation.kin.text_forms import capitals_tell_names, templates
+from curation.kinship import family_names
 from curation.splitting.lots import draw, split
+from curation.text_forms import capitals_tell_names, templates
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
-from incumbent.init.columns_text import some
-from incumbent.init.first_run import LEAST, FirstRunSettings, recipe_of, shares_of
-from incumbent.init.limits import Limits, limits_of, longest_trained
+from incumbent.init.limits import (
+    FEWEST_ROWS,
+    FirstRunSettings,
+    Limits,
+    limits_of,
+    longest_trained,
+    recipe_of,
+    shares_of,
+)
+from incumbent.init.own_sources import some
 from incumbent.init.task_proposal import language_notes
-from project.contacts import Contacts, digits
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
 from project.near_duplicates import SIMILARITY
-from project.personal_data import Kind, find_personal_data
+from project.personal_data import Contacts, Kind, digits, find_personal_data
 from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.settings import read_settings
@@ -155,10 +161,10 @@ def curated_split(
 
 def refuse_few(rows: Sequence[Row], whence: str) -> None:
     """Raise InputError with how many there are, and where the others are."""
-    if len(rows) < LEAST:
+    if len(rows) < FEWEST_ROWS:
         raise InputError(
-            f"{counted(len(rows), 'distinct row')}{whence}: at least {LEAST} are needed to train "
-            "and to compare, and a verdict wants hundreds. Such few are better shown to a model as "
+            f"{counted(len(rows), 'distinct row')}{whence}: at least {FEWEST_ROWS} are needed to "
+            "train and to compare, and a verdict wants hundreds. Such few are better shown to a model as "
             "examples, in its prompt"
         )
 

@@ -9,10 +9,9 @@ from curation.account import total
 from curation.checks.waivers import WAIVERS
 from curation.curate_others import DOCUMENTS, PREFERENCES
 from curation.sources.documents.read_documents import is_document
-from incumbent.init.columns_text import LabelledLines, file_lines, some
 from incumbent.init.findings import Findings
 from incumbent.init.limits import Limits, run_lines, sealed_lines
-from incumbent.init.own_sources import OwnFiles
+from incumbent.init.own_sources import LabelledLines, OwnFiles, file_lines, some
 from project.records.data import Split, counted
 
 MOST_FILES = 10  # named one by one

@@ -1,4 +1,4 @@
-"""How long rows and answers may be, from the lengths that there are."""
+"""Which limits of length and which recipe a first run starts from, by the rows that there are."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,10 @@ from project.records.data import Split, TokenCount
 from project.settings import load
 from training.cost.base_shape import shape_of
 from training.cost.machines import GB, this_machine
+
+# --- limits ---------------------------------------------------------------------------------------
+
+# How long rows and answers may be, from the lengths that there are.
 
 MOST = 0.99  # of the rows are to fit
 STEP = 8  # tokens; limits are multiples of it
@@ -52,8 +56,8 @@ def limits_of(
     rows = percentile([c.prompt + c.completion for c in counts])
     answers = percentile([c.completion for c in counts])
     most = window or ENDLESS
-    new = min(rounded(answers), LONGEST_ANSWER, max(most // 2, 1))
-    length = min(max(rounded(rows), SHORTEST), most)
+    new = min(rounded_tokens(answers), LONGEST_ANSWER, max(most // 2, 1))
+    length = min(max(rounded_tokens(rows), SHORTEST), most)
     if length > most - new:
         length = max(most - new, longest_with_room(counts, length, most - new))
     trained = longest_trained(length)
@@ -88,7 +92,7 @@ def percentile(values: Sequence[int]) -> int:
     return sorted(values)[ceil(MOST * len(values)) - 1]
 
 
-def rounded(tokens: int) -> int:
+def rounded_tokens(tokens: int) -> int:
     return ceil(tokens / STEP) * STEP
 
 
@@ -155,3 +159,77 @@ def about_minutes(minutes: float) -> str:
     if minutes < HOUR:
         return f"about {max(round(minutes), 1)} min"
     return f"about {minutes / HOUR:.1f} h"
+
+
+# --- first run ------------------------------------------------------------------------------------
+
+# Which settings a first run starts from, by how many rows there are, and why.
+
+FEW, SOME, MANY = 100, 400, 1000  # rows
+# Of the eval sets: enough to find what matters, and no more than answering them is worth.
+SEALED_SHARE, MOST_SEALED = 0.2, 300
+DEV_SHARE, MOST_DEV = 0.1, 120
+FEWEST_ROWS = 30  # rows, of which three parts can be made
+SHOTS = 3
+MOST_PAIRS = 240  # training rows that a reward model learns from
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of the groups of near-duplicates."""
+
+    dev: float
+    sealed: float
+
+
+@dataclass(frozen=True)
+class FirstRunSettings:
+    """Settings of a first run; `why` is for the person who starts it."""
+
+    epochs: int
+    batch_size: int
+    reward_rows: int
+    shots: int
+    why: tuple[str, ...]
+
+
+def shares_of(rows: int) -> Shares:
+    """For so many rows that can be trained on or compared by."""
+    return Shares(
+        dev=rounded_share(min(DEV_SHARE, MOST_DEV / rows)),
+        sealed=rounded_share(min(SEALED_SHARE, MOST_SEALED / rows)),
+    )
+
+
+def rounded_share(share: float) -> float:
+    """To two digits that say something, however small it is."""
+    return float(f"{share:.2g}")
+
+
+def recipe_of(trained: int, rows: int, max_length: int, window: int | None) -> FirstRunSettings:
+    """For so many training rows of so many in all, each of at most max_length tokens."""
+    fits = window is None or (SHOTS + 2) * max_length <= window
+    return FirstRunSettings(
+        epochs=epochs_of(trained),
+        batch_size=2,
+        reward_rows=min(MOST_PAIRS, trained),
+        shots=SHOTS if fits else 0,
+        why=tuple(advice(rows, trained)),
+    )
+
+
+def epochs_of(rows: int) -> int:
+    """Few rows are read more often: a run of very few steps learns the format and no more."""
+    return 3 if rows < SOME else 2 if rows < MANY else 1
+
+
+def advice(rows: int, trained: int) -> list[str]:
+    epochs = epochs_of(trained)
+    times = {1: "once", 2: "twice", 3: "three times"}[epochs]
+    found = [f"each of the {trained:,} training rows is read {times} (training.sft.epochs)"]
+    if rows < FEW:
+        found.append(
+            f"{rows} rows are few. Look first at `few-shot`, which is the base with examples in "
+            "its prompt: each run shows it, and fine-tuning may not beat it"
+        )
+    return found

@@ -13,10 +13,9 @@ from curation.curation_settings import Format
 from curation.sources.documents.read_documents import documents_in
 from curation.sources.table_rows import SOURCES
 from curation.sources.tables.archives import files_of
-from project.dvc import dvc
+from project.child_processes import author, dvc
 from project.errors import IncumbentError, InputError
 from project.files import staged_folder
-from project.git import author
 
 
 @contextmanager

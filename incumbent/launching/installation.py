@@ -15,10 +15,10 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from incumbent.current_provenance import installed_packages
 from incumbent.launching.reachable import Places
 from incumbent.launching.rendering import Installation
 from incumbent.mirroring.mirror import MirrorParams
-from incumbent.provenance.current_provenance import installed_packages
 from project.engine.engine_settings import EngineParams
 from project.errors import IncumbentError, InputError
 from project.files import home, rename_all

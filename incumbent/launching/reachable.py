@@ -15,12 +15,19 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from evaluation.evaluation_settings import GenerationParams
+from incumbent.current_provenance import (
+    SHARED,
+    data_remote,
+    excluded,
+    git_remote,
+    head_here,
+    not_for_git,
+    prefix_here,
+)
 from incumbent.launching.rendering import Checkout
-from incumbent.provenance.current_provenance import SHARED, data_remote, git_remote, not_for_git
-from incumbent.provenance.snapshot import excluded, head_here, prefix_here
+from project.child_processes import git
 from project.engine.engine_settings import EngineParams, RayParams
 from project.errors import InputError
-from project.git import git
 from project.model_pins import EMBEDDED, BaseChoice, ModelChoice
 from project.object_stores import without_secrets
 from project.settings import PARAMS, Settings, line_of, load, parse, section_of

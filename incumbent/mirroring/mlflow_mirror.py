@@ -7,7 +7,7 @@ from time import time
 from typing import TYPE_CHECKING, TypeVar
 
 from incumbent.mirroring.mirrored_version import MirroredVersion
-from project.times import moment_of
+from project.canonical import moment_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

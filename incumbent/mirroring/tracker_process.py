@@ -17,8 +17,7 @@ from incumbent.mirroring.mirror import Untold, copy_of, figures_page, lock_of, u
 from incumbent.mirroring.mirrored_version import MirroredVersion, mirrored
 from incumbent.mirroring.mlflow_mirror import tell_mlflow
 from incumbent.mirroring.wandb_mirror import tell_wandb
-from project.errors import IncumbentError
-from project.extras import name_missing_extras
+from project.errors import IncumbentError, name_missing_extras
 from project.untrusted_input import shortened, without_credentials
 from registry.reader import RegistryReader
 

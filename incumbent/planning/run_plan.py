@@ -18,8 +18,7 @@ from incumbent.planning.row_lengths import RowLengths, RunSettings, read_setting
 from incumbent.planning.run_cost import Setup
 from incumbent.planning.sealed_set import sealed_set_lines
 from incumbent.planning.workload import Workload, unknown_work, workload
-from project.errors import InputError
-from project.extras import pip_install
+from project.errors import InputError, pip_install
 from project.model_pins import EMBEDDED
 from project.paths import CHAMPION, RAW
 from project.records.adapters import Opponent

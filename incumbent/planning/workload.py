@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import fmean
 
 from evaluation.evaluation_settings import HELD_OUT_SHARE
-from evaluation.general_ability.general_items import SUITE
 from evaluation.generation.answers import Role
 from evaluation.suites.every_suite import GENERAL, suites_on
+from evaluation.suites.general_ability import SUITE
 from incumbent.planning.row_lengths import (
     AROUND_PROMPT,
     Beside,

@@ -11,14 +11,12 @@ from typing import Any
 
 import yaml
 
-from incumbent.provenance.current_provenance import dvc_root, read_config, remotes_of
-from project.dvc import DvcError, cached_file, dvc, locked_md5
+from incumbent.current_provenance import dvc_root, read_config, remotes_of
+from project.child_processes import DvcError, cached_file, dvc, git, locked_md5
 from project.errors import IncumbentError
 from project.files import home, write_bytes
-from project.git import git
 from project.paths import CODE
-from project.records.adapters import AdapterVersion
-from project.records.provenance import Provenance
+from project.records.adapters import AdapterVersion, Provenance
 from project.settings import PARAMS
 from project.yaml_text import with_value
 from registry.reader import RegistryReader

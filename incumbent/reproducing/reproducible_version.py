@@ -3,12 +3,10 @@
 import json
 from dataclasses import dataclass
 
-from incumbent.provenance.current_provenance import git_remote
-from incumbent.provenance.snapshot import commit_of, tag_names
+from incumbent.current_provenance import commit_of, git_remote, tag_names
+from project.child_processes import GitError, git
 from project.errors import IncumbentError, InputError
-from project.git import GitError, git
-from project.records.adapters import AdapterVersion
-from project.records.provenance import Provenance
+from project.records.adapters import AdapterVersion, Provenance
 from registry.reader import RegistryReader
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from incumbent.code import Code
+from incumbent.current_provenance import installed_packages
 from incumbent.pipeline import needed_for, read_pipeline
-from incumbent.provenance.current_provenance import installed_packages
 from incumbent.reproducing.project_copy import (
     cached,
     code_checksum,

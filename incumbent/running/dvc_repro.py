@@ -20,8 +20,7 @@ from evaluation.suites.every_suite import SUITES
 from incumbent.running.run_screen import DvcOutput, RunScreen
 from incumbent.running.warm_programs import warm_programs
 from project.child_processes import POLL, environment, interrupt_group
-from project.errors import IncumbentError, InputError
-from project.extras import pip_install
+from project.errors import IncumbentError, InputError, pip_install
 from project.files import home
 from project.progress import MARK
 from project.settings import PARAMS, SECTIONS, line_of, load, model_of, parse

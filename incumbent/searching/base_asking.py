@@ -26,10 +26,10 @@ from incumbent.searching.base_ranking import (
     against,
     ranked,
 )
+from incumbent.searching.candidates import gated_dataset
+from incumbent.searching.compare_on_dev import judging
 from incumbent.searching.dev_measure import dev_items
-from incumbent.selecting.candidates import gated_dataset
-from incumbent.selecting.compare_on_dev import judging
-from incumbent.selecting.pace import LOADING, Pace, SftSettings, load_sft_settings, pace
+from incumbent.searching.pace import LOADING, Pace, SftSettings, load_sft_settings, pace
 from project.errors import IncumbentError, InputError
 from project.model_pins import BaseChoice, ModelChoice, pin, pinned_folder
 from project.paths import rows_of

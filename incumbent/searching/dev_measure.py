@@ -7,7 +7,7 @@ from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.systems import respondent
 from evaluation.score import directions
 from evaluation.scoring.scorers import load_scorers, score
-from incumbent.selecting.compare_on_dev import Aside
+from incumbent.searching.compare_on_dev import Aside
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import pinned_folder

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.decision.statistics import Array, bounds, paired
-from incumbent.selecting.against_random import with_draws
+from incumbent.searching.against_random import with_draws
 from project.canonical import digest_json
 from project.chart_marks import Axis, Level, Mark, Panel, padded, polyline
 from project.files import write_bytes

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from incumbent.selecting.pace import SftSettings
+from incumbent.searching.pace import SftSettings
 from project.errors import InputError
 from project.records.scores import Better
 from project.settings import PARAMS, S, Settings

@@ -16,27 +16,24 @@ from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
 from evaluation.score import contestant_names
 from evaluation.sealed_look import SealedItems
+from incumbent.current_provenance import Noted, current_provenance, tag_version
 from incumbent.mirroring.mirror import figures_page
-from incumbent.provenance.current_provenance import Noted, current_provenance, tag_version
-from incumbent.sharing.push_version import push_version
+from incumbent.reproducing.rows_check import push_version
 from monitoring.asked_items import items_asked
 from monitoring.scheduling.anchor_delivery import deliver_anchor
-from project.canonical import digest_folder
+from project.canonical import digest_folder, stamp
 from project.errors import InputError
 from project.files import home, write_bytes
 from project.item_prompts import refuse_told_answers
 from project.near_duplicates import WordPrints
 from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
-from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent
+from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent, Provenance
 from project.records.ballots import SheetPart
 from project.records.data import DatasetVersion, GateReport, Split
 from project.records.evidence import Evidence, Verdict
-from project.records.provenance import Provenance
 from project.settings import load
-from project.times import stamp
-from registry.alpha_ledger.look_lines import refuse_unknown
-from registry.champion import confirmed_opponent
-from registry.once_sealed import refuse_once_sealed
+from registry.alpha_ledger.look_bytes import refuse_unknown
+from registry.champion import confirmed_opponent, refuse_once_sealed
 from registry.store import Registry
 from review.review_settings import ReviewParams
 from training.rows.experience_replay import learnt_by_challenger, texts_learnt

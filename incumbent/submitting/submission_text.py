@@ -20,7 +20,7 @@ from project.records.ballots import SheetPart
 from project.records.data import Row, Split
 from project.records.evidence import Verdict
 from project.settings import load
-from registry.alpha_ledger.look_lines import LOOKS
+from registry.alpha_ledger.look_bytes import LOOKS
 from registry.lineage import apart
 from review.review_settings import ReviewParams
 

@@ -9,7 +9,7 @@ from incumbent.output import console, print_json
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.errors import IncumbentError, InputError
 from project.settings import load
-from registry.anchoring.chain_anchor import newest_anchor
+from registry.chain_anchor import newest_anchor
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 

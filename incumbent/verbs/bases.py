@@ -64,7 +64,7 @@ def bases(
 def say_beginning(candidates: "Sequence[Candidate]", question: "RankingSetup") -> None:
     """To people, before the first long work."""
     from incumbent.searching.base_asking import expected  # as above
-    from incumbent.selecting.pace import minutes_text
+    from incumbent.searching.pace import minutes_text
 
     ways = "bare and few-shot" if question.shots else "bare"
     about = minutes_text(expected(candidates, question))

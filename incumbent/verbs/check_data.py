@@ -9,8 +9,8 @@ import typer
 from rich.text import Text
 
 from curation.sources.columns.choices import NamedColumns
-from incumbent.checking.own_records import HowRead, Kind, OwnRecords, read_own
-from incumbent.init.columns_text import LabelledLines, column_lines, file_lines, show, wrapped
+from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
+from incumbent.init.own_sources import LabelledLines, column_lines, file_lines, show, wrapped
 from incumbent.options import (
     CompletionColumn,
     Encoding,
@@ -106,7 +106,7 @@ def chosen_kinds(own: OwnRecords, files: Sequence[Path], options: CheckOptions) 
 
 def checks_of(own: OwnRecords, options: CheckOptions) -> list[Check]:
     # Imported here because Great Expectations takes seconds, and is in an extra.
-    from incumbent.checking.checking import checked, chosen_contract, held_against, last_version
+    from incumbent.importing.checking import checked, chosen_contract, held_against, last_version
 
     contract = chosen_contract(options.contract, own.kind)
     compared = held_against(

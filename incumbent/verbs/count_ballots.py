@@ -7,13 +7,16 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from evaluation.preference.ballots.ballot_count import Count, PairResult, Sides, count
-from evaluation.preference.ballots.ballot_files import read_ballots
-from evaluation.preference.ballots.ballots_with_judge import (
+from evaluation.preference.ballots.ballot_count import (
+    Count,
+    PairResult,
     PredictionPowered,
+    Sides,
+    count,
     prediction_powered,
     read_judge,
 )
+from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.bradley_terry import VersionStrength
 from evaluation.preference.ballots.reviewer_agreement import Consensus, ReviewerAgreement
 from incumbent.options import Json

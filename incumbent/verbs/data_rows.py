@@ -17,8 +17,7 @@ from incumbent.output import console
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, read_labels
-from project.errors import IncumbentError, InputError
-from project.extras import pip_install
+from project.errors import IncumbentError, InputError, pip_install
 from project.records.data import Split
 from project.records.record import write_records
 from project.settings import load

@@ -10,8 +10,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import PREFERENCE, weigh
-from evaluation.other_logs.log_readers import READERS, Tool, read_log
-from evaluation.other_logs.pair_logs import Pairing, pair_logs
+from evaluation.other_logs.pair_logs import READERS, Pairing, Tool, pair_logs, read_log
 from evaluation.other_logs.same_evaluation import SIDES
 from evaluation.other_logs.system_log import SystemLog
 from evaluation.scoring.built_in import better_by_ours

@@ -4,7 +4,7 @@ from rich.text import Text
 
 from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
-from project.times import readable
+from project.canonical import readable
 from project.untrusted_input import one_line
 from registry.deployment_history import DeploymentFailure, Deployments, Tenure, deployments
 from registry.reader import RegistryReader

@@ -16,8 +16,7 @@ from incumbent.options import Json
 from incumbent.output import print_json, print_table
 from incumbent.pipeline import older_project, project_version
 from incumbent.planning.run_plan import plan_run
-from project.errors import IncumbentError
-from project.extras import name_missing_extras, pip_install
+from project.errors import IncumbentError, name_missing_extras, pip_install
 from project.libraries import describe_threads
 from project.model_pins import BaseChoice, ModelChoice, ModelKind, locate
 from project.settings import load

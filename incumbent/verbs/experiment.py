@@ -8,9 +8,9 @@ from rich.text import Text
 
 from incumbent.options import LARGEST, Json, Reason, VersionNumber
 from incumbent.output import console, print_json, print_table
+from project.canonical import readable
 from project.settings import load
-from project.times import readable
-from registry.experiments.experiment_events import (
+from registry.experiment_events import (
     ArmComparison,
     Experiment,
     ExperimentResult,

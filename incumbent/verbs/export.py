@@ -1,4 +1,6 @@
-"""`registry export`: a version in a folder that other programs load, and its papers."""
+"""`incumbent registry export` and `dossier`: a version in a folder that other programs load, and
+its papers.
+"""
 
 import tempfile
 from pathlib import Path
@@ -8,16 +10,25 @@ import typer
 
 from incumbent.options import VersionNumber
 from incumbent.output import console
+from project.canonical import digest_bytes
 from project.errors import InputError
 from project.files import staged_folder
-from registry.artifacts.artifact_store import Artifacts
 from registry.lineage import Lineage, trace
-from registry.model_card.card import card
+from registry.overview.model_card import card
 from registry.reader import RegistryReader
 from registry.release import release
+from registry.storage.artifact_store import Artifacts
+from registry.store import Registry
+from review.dossier.document import Filled
+from review.dossier.make_dossier import make_dossier
+from review.dossier.standalone import refuse_unwritable, write_dossier
 from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
 from serving.exporting.start_scripts import ExportedForm, Form, table
+
+# --- export ---------------------------------------------------------------------------------------
+
+# `registry export`: a version in a folder that other programs load, and its papers.
 
 CARD = "README.md"
 WORDS: dict[Form | None, str] = {
@@ -205,3 +216,32 @@ def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str)
         lineage.decision.write(draft / "decision.json")
         lineage.evidence.write(draft / "evidence.json")
         (draft / "policy.json").write_bytes(artifacts.get(lineage.decision.policy) + b"\n")
+
+
+# --- dossier --------------------------------------------------------------------------------------
+
+# `registry dossier`: what a model-risk department asks for about a version, in one file.
+
+
+def write_version_dossier(
+    number: VersionNumber,
+    to: Annotated[
+        Path | None, typer.Option(help="FILE.html or FILE.pdf; FAMILY-vN-dossier.html if left out.")
+    ] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="YAML: what people wrote; dossier.yaml if left out.")
+    ] = None,
+) -> None:
+    """Write what a model-risk department asks for about a version (SR 11-7, EU AI Act Annex IV)."""
+    with Registry.here() as registry:
+        to = to or Path(f"{registry.family}-v{number}-dossier.html")
+        refuse_unwritable(to)  # rather now than after all records were checked
+        dossier = make_dossier(registry, number, whole=True, notes=notes)
+    write_dossier(dossier, to)
+    missing = dossier.count(Filled.MISSING) + dossier.count(Filled.PARTLY)
+    console.print(f"the dossier of {dossier.label} is in {to}", soft_wrap=True)
+    console.print(f"SHA-256 {digest_bytes(to.read_bytes())}", soft_wrap=True)
+    console.print(
+        f"{len(dossier.sections)} headings, of which {missing} have a box that a person must fill: "
+        "see docs/dossier.md"
+    )

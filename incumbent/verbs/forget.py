@@ -21,19 +21,18 @@ from incumbent.erasure.data_files import (
     preference_of,
 )
 from incumbent.erasure.erasure_request import ErasureRequest, Meaning, RowFinder
-from incumbent.erasure.out_of_reach import out_of_reach
 from incumbent.erasure.registry_traces import artifacts_of, trained_versions
-from incumbent.erasure.traces import Trail, md5_in_cache, traces, upload_if_remote
+from incumbent.erasure.traces import Trail, md5_in_cache, out_of_reach, traces, upload_if_remote
 from incumbent.options import Json
 from incumbent.output import console, print_json
 from monitoring.traffic.traffic_store import held
+from project.canonical import stamp
 from project.erasures import ERASED, Erasable, Erased, Erasure, append_erasure, text_digest
 from project.errors import InputError
 from project.records.adapters import AdapterVersion
 from project.records.data import Origin, counted
 from project.records.record import Digest
 from project.settings import load
-from project.times import stamp
 from registry.store import Registry
 
 SHOWN = 8

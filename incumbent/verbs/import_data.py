@@ -39,7 +39,7 @@ from incumbent.importing.traffic_feedback import (
     queue_change,
     read_feedback,
 )
-from incumbent.init.columns_text import show
+from incumbent.init.own_sources import show
 from incumbent.options import (
     CompletionColumn,
     Encoding,

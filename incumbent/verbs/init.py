@@ -11,7 +11,6 @@ import typer
 
 from curation.curation_settings import Columns
 from curation.sources.columns.choices import NamedColumns
-from incumbent.init.columns_text import LabelledLines, column_lines, show
 from incumbent.init.findings import find, gate_lines
 from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import (
@@ -22,9 +21,18 @@ from incumbent.init.new_folder import (
     start,
     take_in,
 )
-from incumbent.init.own_sources import FileOptions, OwnFiles, chosen_base, look_at
+from incumbent.init.own_sources import (
+    FileOptions,
+    LabelledLines,
+    OwnFiles,
+    chosen_base,
+    column_lines,
+    look_at,
+    show,
+)
 from incumbent.init.settings_file import Chosen, family_of, write_settings
 from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
+from incumbent.init.usable_registry import SharedPlaces
 from incumbent.options import (
     CompletionColumn,
     Encoding,
@@ -39,7 +47,6 @@ from incumbent.options import (
 )
 from incumbent.output import console
 from incumbent.project_files import FOLDER, SETTINGS, copy_project
-from incumbent.sharing.usable_registry import SharedPlaces
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.libraries import allow_downloads

@@ -21,7 +21,7 @@ from incumbent.launching.rendering import (
 from incumbent.options import Json
 from incumbent.output import console, print_json
 from incumbent.pipeline import read_pipeline
-from project.dvc import dvc
+from project.child_processes import dvc
 from project.errors import InputError
 from project.files import home, write_bytes
 from registry.registry_settings import current_actor

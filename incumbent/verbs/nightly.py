@@ -20,10 +20,10 @@ from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.service import tell_own_progress, terminable
+from project.canonical import readable
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
 from project.settings import load
-from project.times import readable
 from registry.store import Registry
 from review.review_settings import ReviewParams
 

@@ -1,19 +1,42 @@
-"""`search recipes`: the named recipes, what one says, and one put into params.yaml."""
+"""`incumbent recipes`: the named recipes, what one says, and one put into params.yaml."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import unified_diff
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.text import Text
 
+import training
 from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
-from incumbent.recipes.named_recipes import file_of, names, read_recipe, refuse_wrong, with_recipe
 from project.errors import InputError
 from project.files import write_bytes
 from project.records.record import read_input
-from project.settings import PARAMS
+from project.settings import (
+    PARAMS,
+    SECTIONS,
+    Settings,
+    Values,
+    load,
+    model_of,
+    parse,
+    read_settings,
+)
+from project.yaml_text import with_value, written
+from training.training_settings import (
+    AdapterParams,
+    DomainParams,
+    DpoParams,
+    KtoParams,
+    SftParams,
+)
+
+# --- recipes --------------------------------------------------------------------------------------
+
+# `search recipes`: the named recipes, what one says, and one put into params.yaml.
 
 COLOURS = {"+": "green", "-": "red", "@": "dim"}
 
@@ -79,3 +102,155 @@ def write_recipe(name: str) -> None:
 def difference(old: str, new: str) -> Iterator[str]:
     before, after = old.splitlines(), new.splitlines()
     return unified_diff(before, after, str(PARAMS), str(PARAMS), lineterm="", n=1)
+
+
+# --- named recipes --------------------------------------------------------------------------------
+
+# The named recipes: files of training/recipes/, each a description and settings of training.
+
+FOLDER = Path(str(training.__file__)).parent / "recipes"
+# What a recipe leaves as the project has it, for it is about its data and its machine.
+OF_THE_PROJECT = frozenset(
+    {
+        "adapter.start",
+        "adapter.seed",
+        "adapter.dequantize_once",
+        "sft.rows",
+        "sft.evaluations",
+        "adapter.gradient_checkpointing",
+    }
+)
+
+
+class Training(Settings):
+    """What a recipe says of the section `training` of params.yaml."""
+
+    adapter: AdapterParams
+    domain: DomainParams
+    sft: SftParams
+    dpo: DpoParams
+    kto: KtoParams
+
+
+class NamedRecipe(Settings):
+    description: str  # in one line: what it does, and for whom
+    training: Training
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Every key that decides what is learnt, with its value here or its default."""
+        every = flat(self.training.model_dump(mode="json"))
+        return {name: value for name, value in every.items() if name not in OF_THE_PROJECT}
+
+    @property
+    def named_keys(self) -> dict[str, Any]:
+        """The keys that the recipe's file names."""
+        return flat(self.training.model_dump(mode="json", exclude_unset=True))
+
+
+def flat(steps: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Such as {"sft.epochs": 1}."""
+    return {
+        f"{step}.{key}": value
+        for step, keys in steps.items()
+        for key, value in (keys or {}).items()
+    }
+
+
+def names() -> list[str]:
+    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+
+
+def file_of(name: str) -> Path:
+    """Raises InputError for a name that no recipe has."""
+    if name not in names():
+        raise InputError(f"there is no recipe {name!r}; there are {', '.join(names())}")
+    return FOLDER / f"{name}.yaml"
+
+
+def read_recipe(name: str) -> NamedRecipe:
+    """Raises InputError for a name that no recipe has."""
+    return read_settings(NamedRecipe, file_of(name))
+
+
+# --- put in ---------------------------------------------------------------------------------------
+
+# A recipe put into params.yaml, with all else in it as it was.
+
+STEPS = [name for name in SECTIONS if name.startswith("training.")]
+
+
+def with_recipe(text: str, recipe: NamedRecipe) -> str:
+    """The text of a params.yaml with a recipe in it. Keys that the recipe does not name get their
+    defaults where the file has them; what is about the project's own data and machine stays.
+
+    Raises InputError where the file is so written that a program cannot edit it.
+    """
+    said = (sections(text).get("training") or {}).items()
+    steps = {step: keys for step, keys in said if f"training.{step}" in STEPS}
+    changed = changes(flat(steps), recipe)
+    try:
+        new = with_values(text, changed)
+        if sections(new) == expected(text, changed):
+            return new
+    except yaml.YAMLError:  # what an anchor of the file names is gone
+        pass
+    told = ", ".join(f"training.{name}: {written(value)}" for name, value in changed.items())
+    raise InputError(f"cannot be edited by a program: put in by hand {told}", file=PARAMS)
+
+
+def changes(there: dict[str, Any], recipe: NamedRecipe) -> dict[str, Any]:
+    """The keys that are to have another value than the file gives them."""
+    wanted = {
+        name: value
+        for name, value in recipe.values.items()
+        if name in there or name in recipe.named_keys
+    }
+    wanted |= {name: value for name, value in recipe.named_keys.items() if name in OF_THE_PROJECT}
+    return {
+        name: value
+        for name, value in wanted.items()
+        if name not in there or not same(there[name], value)
+    }
+
+
+def with_values(text: str, changed: dict[str, Any]) -> str:
+    for name, value in changed.items():
+        text = with_value(text, ["training", *name.split(".")], value)
+    return text
+
+
+def refuse_wrong(path: Path = PARAMS) -> None:
+    """Raise InputError for settings of training that are wrong before anything is put in."""
+    parse(path)
+    for section in STEPS:
+        load(model_of(section), path)
+
+
+def expected(text: str, changed: dict[str, Any]) -> dict[str, Any]:
+    """What the file is to say then."""
+    said = sections(text)
+    if changed:
+        said["training"] = dict(said.get("training") or {})
+    for name, value in changed.items():
+        step, _, key = name.partition(".")
+        said["training"][step] = (said["training"].get(step) or {}) | {key: value}
+    return said
+
+
+def same(old: Any, new: Any) -> bool:
+    """Whether two values are one setting: 1 and 1.0, or a number that YAML took for a text."""
+    alike = type(old) is type(new) and old == new
+    return alike or as_number(old) == as_number(new) is not None
+
+
+def as_number(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def sections(text: str) -> dict[str, Any]:
+    found: Any = yaml.load(text, Values)
+    return dict(found or {})

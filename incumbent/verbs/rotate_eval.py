@@ -22,11 +22,11 @@ from evaluation.decision.policy import Policy
 from incumbent.options import Reason
 from incumbent.output import console
 from incumbent.planning.sealed_set import refuse_powerless
+from project.canonical import stamp
 from project.errors import InputError
 from project.paths import rows_of
 from project.records.data import Row, Split, counted
 from project.settings import load
-from project.times import stamp
 from registry.store import Registry
 
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.selection.selection_file import FOLDER, Selection
+from curation.selected_rows import FOLDER, Selection
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table
-from incumbent.selecting.against_random import AgainstRandom, sentences
-from incumbent.selecting.candidates import Candidates, read_candidates
-from incumbent.selecting.pace import estimate
+from incumbent.searching.against_random import AgainstRandom, sentences
+from incumbent.searching.candidates import Candidates, read_candidates
+from incumbent.searching.pace import estimate
 from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.records.data import Row, counted
@@ -46,7 +46,7 @@ def select(
     say_estimate(candidates, rows, len(draws))
     with ended_by_signals():
         # Imported here because the estimate comes first, and these bring libraries of seconds.
-        from incumbent.selecting.rank_rows import rank
+        from incumbent.searching.rank_rows import rank
 
         selection, path = rank(candidates, rows), FOLDER / f"best-{rows}.jsonl"
         selection.save(path)
@@ -66,7 +66,7 @@ def compared_with_random(
     candidates: Candidates, selection: Selection, seeds: Sequence[int]
 ) -> AgainstRandom:
     # Imported here for the same reason.
-    from incumbent.selecting.compare_on_dev import compare
+    from incumbent.searching.compare_on_dev import compare
 
     return compare(candidates, selection, seeds)
 

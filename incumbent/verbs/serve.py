@@ -59,7 +59,7 @@ def serve(
         add_key(new_caller)
         return
     from serving.gateway_server import Access, server_here  # brings what is in the serve extra
-    from serving.telemetry.served import log_as_json
+    from serving.traffic_log.metrics import log_as_json
 
     log_as_json()
     progress = GatewayPrinter()
@@ -95,7 +95,7 @@ def example(address: str, family: str, *, keyed: bool) -> str:
 
 def add_key(caller: str) -> None:
     """Make a key, keep its hash in the file of serving.keys, and print it this once."""
-    from serving.callers.who_asks import add_key as add
+    from serving.openai_api.who_asks import add_key as add
 
     path = load(ServingParams).keys
     if path is None:

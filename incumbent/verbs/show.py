@@ -1,23 +1,32 @@
-"""`registry show`: the chain from an adapter to its rows, and all that was done about it."""
+"""`incumbent registry show` and `versions`, `incumbent history`: versions, and the chain from an
+adapter to its rows.
+"""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from incumbent.options import Json, VersionNumber
+from incumbent.options import LARGEST, Json, VersionNumber, version_option
 from incumbent.output import coloured, console, print_json, print_table
+from project.canonical import stamp
+from project.errors import InputError
 from project.records.events import Event, Signing
 from project.records.evidence import Decision
-from project.records.record import Record
+from project.records.record import Record, short
 from project.untrusted_input import one_line
-from registry.experiments.experiment_events import experiments
+from registry.experiment_events import experiments
 from registry.lineage import Lineage, apart, name_of, trace
-from registry.model_card.card import card
-from registry.overview.version_search import version_fields
+from registry.overview.model_card import card
+from registry.overview.version_search import VersionFilter, VersionStanding, search, version_fields
 from registry.reader import RegistryReader
 from registry.state import CHAMPION
 from training.kept.books import books_of
+
+# --- show -----------------------------------------------------------------------------------------
+
+# `registry show`: the chain from an adapter to its rows, and all that was done about it.
 
 Fact = tuple[str, str | Text]
 SHOWN = 200  # characters of a system prompt
@@ -164,3 +173,97 @@ def signature_facts(lineage: Lineage) -> list[Fact]:
 
 def newest(lineage: Lineage, kind: str) -> Event | None:
     return next((event for event in reversed(lineage.history) if event.kind == kind), None)
+
+
+# --- versions -------------------------------------------------------------------------------------
+
+# `registry versions`: what was submitted, and what came of it.
+
+
+def print_versions(
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many, the newest ones.")] = 50,
+    before: Annotated[
+        int | None, version_option("Only versions below this number: an earlier page.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the family's versions, with their verdicts, the oldest first."""
+    with RegistryReader.here() as registry:
+        chosen = VersionFilter(deleted=False, before=before)
+        standings = search(registry, chosen, limit=limit).versions[::-1]
+    if as_json:
+        print_json([version_fields(s.version, s.verdict, s.champion) for s in standings])
+    elif not standings:
+        console.print("no versions: run `dvc repro`, then `incumbent submit`")
+    else:
+        columns = (">version", "verdict", "", "adapter", "dataset", "submitted", "by")
+        print_table(columns, map(line, standings))
+        oldest = standings[0].version.number
+        if len(standings) == limit and oldest > 1:
+            console.print(f"earlier ones: --before {oldest}")
+
+
+def line(standing: VersionStanding) -> tuple[str | Text, ...]:
+    version = standing.version
+    return (
+        f"v{version.number}",
+        coloured(standing.verdict.value) if standing.verdict else "undecided",
+        "champion" if standing.champion else "",
+        short(version.adapter.files),
+        short(version.adapter.dataset),
+        version.at[:16].replace("T", " "),
+        version.actor,
+    )
+
+
+# --- history --------------------------------------------------------------------------------------
+
+# `history`: the family's events, one a line, or who held which alias at a moment.
+
+
+def print_history(
+    at: Annotated[
+        str | None, typer.Option(help="A date or time: which version each alias named then.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Everything that happened to the family, oldest first.
+
+    Raises InputError for a moment that is no date or time of ISO 8601."""
+    if at is not None:
+        print_aliases(moment(at), as_json)
+        return
+    with RegistryReader.here() as registry:
+        events = registry.history()
+    if as_json:
+        print_json([event.model_dump(mode="json") for event in events])
+    elif not events:
+        console.print("nothing happened yet: run `dvc repro`, then `incumbent submit`")
+    for event in [] if as_json else events:
+        console.print(str(event), soft_wrap=True)
+
+
+def print_aliases(at: str, as_json: bool) -> None:
+    with RegistryReader.here() as registry:
+        held = {name: registry.version(n) for name, n in registry.state(at).aliases.items()}
+    if as_json:
+        print_json({name: version.model_dump(mode="json") for name, version in held.items()})
+    elif not held:
+        console.print(f"at {at} no alias named a version")
+    else:
+        rows = ((name, v.label, v.adapter.files) for name, v in held.items())
+        print_table(("alias", "version", "adapter"), rows)
+
+
+def moment(text: str) -> str:
+    """A date or time as events have it, in UTC; a date alone means its end."""
+    try:
+        parsed = datetime.fromisoformat(text.upper())
+        if "T" not in text.upper() and " " not in text:
+            parsed = parsed.replace(hour=23, minute=59, second=59, microsecond=999_000)
+        parsed = parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(
+            f"{text!r} is no date or time such as 2026-01-31T12:00Z", field="--at"
+        ) from None
+    return stamp(parsed)

@@ -8,7 +8,7 @@ import typer
 from incumbent.options import Reason, VersionNumber
 from incumbent.output import console
 from project.errors import InputError
-from registry.signing.signatures import make_keys
+from registry.signatures import make_keys
 from registry.store import Registry
 
 

@@ -14,9 +14,9 @@ from monitoring.night_history import night_of, nightly_of
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.runs import runs_of
 from monitoring.teams.family_overview import FamilyLine, Overview, family_overview
+from project.canonical import readable
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
-from project.times import readable
 from project.untrusted_input import one_line
 from registry.deployment_history import Tenure, deployed
 from registry.reader import RegistryReader

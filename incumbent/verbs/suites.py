@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.general_ability.public_suites import Suites, SuiteSample, ask, paired
 from evaluation.generation.contestants import both_contestants
 from evaluation.generation.systems import check_out_adapter
+from evaluation.scoring.public_suites import Suites, SuiteSample, ask, paired
 from incumbent.options import LARGEST
 from incumbent.output import console, print_table
 from project.errors import InputError

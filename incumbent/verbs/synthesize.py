@@ -9,12 +9,16 @@ import typer
 
 from curation.checks.waivers import read_waivers
 from curation.curation_settings import CurateParams
-from curation.synthesis.proposals import Sifted, proposal, sifted
-from curation.synthesis.wishes import Kinds, seeds, wishes
+from curation.proposals import Kinds, Sifted, proposal, seeds, sifted, wishes
+from incumbent.importing.writers import (
+    Writer,
+    refuse_unreviewed,
+    rows_beside,
+    write_review,
+    writer_of,
+)
 from incumbent.options import LARGEST, saying_what_stays
 from incumbent.output import console
-from incumbent.synthesizing.review_files import refuse_unreviewed, rows_beside, write_review
-from incumbent.synthesizing.writers import Writer, writer_of
 from monitoring.trigger.labels import LABELLED
 from project.errors import InputError
 from project.interruption import ended_by_signals

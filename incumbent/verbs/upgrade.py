@@ -10,17 +10,22 @@ from rich.text import Text
 
 from incumbent.output import console
 from incumbent.pipeline import project_version
-from incumbent.upgrading.every_step import steps_from
-from incumbent.upgrading.project_files_text import read_project, uncommitted, write
-from incumbent.upgrading.step import EDITED, ByHand, ProjectFiles, UpgradeStep
-from incumbent.upgrading.step_text import (
+from incumbent.upgrade_steps import (
+    EDITED,
+    ByHand,
+    ProjectFiles,
+    UpgradeStep,
     by_hand_lines,
     file_change_lines,
     next_step_lines,
+    read_project,
     step_lines,
+    steps_from,
+    uncommitted,
+    write,
 )
 from project.errors import IncumbentError, InputError
-from project.project_version import VERSION
+from project.settings import VERSION
 
 
 @dataclass

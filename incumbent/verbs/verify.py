@@ -11,7 +11,7 @@ import typer
 from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, version_number, version_numbers
 from incumbent.output import console, print_json, print_table
-from incumbent.sharing.rows_check import (
+from incumbent.reproducing.rows_check import (
     Remote,
     RowsLocation,
     VersionRows,
@@ -20,8 +20,8 @@ from incumbent.sharing.rows_check import (
 )
 from project.errors import InputError
 from project.records.data import Split
-from registry.anchoring.anchor_places import read_anchors
-from registry.anchoring.chain_anchor import AnchorReport
+from registry.anchor_places import read_anchors
+from registry.chain_anchor import AnchorReport
 from registry.reader import RegistryReader
 from registry.store import Registry
 

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from curation.checks.waivers import WAIVERS, Excuse, add_contacts, excuse, problem
 from incumbent.output import console
-from project.contacts import Contacts
 from project.errors import InputError
+from project.personal_data import Contacts
 from project.records.data import counted
 from registry.registry_settings import current_actor
 

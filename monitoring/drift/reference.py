@@ -11,8 +11,8 @@ from monitoring.drift.season import ALWAYS, Season, days_of
 from monitoring.drift.user_days import NOBODY, Arrays, UserDays, from_bytes, numbered, to_bytes
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals import SIGNALS, Kinds
+from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch, Ints, Signal, Times
-from monitoring.signals.topics import Topics
 from monitoring.signals.vocabulary import topic_words, words_of
 
 SPOKEN = 3  # users have a word at least that names a topic

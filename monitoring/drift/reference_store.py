@@ -28,8 +28,7 @@ from monitoring.features.signal_inputs import AnswerJudge, times_of, trained_jud
 from monitoring.features.watched_text import SharedText
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
-from monitoring.signals.outcomes import OUTCOMES
-from monitoring.signals.ratings import Ratings
+from monitoring.signals.answer_signals import OUTCOMES, Ratings
 from monitoring.signals.signal import Batch, Signal
 from monitoring.traffic.voices import asked_text, voices_of
 from project.files import home, write_bytes
@@ -38,7 +37,7 @@ from project.records.drift import Night
 from project.records.events import Event, PromptReference, ReferenceKind
 from project.records.record import Digest
 from project.records.traffic import Traffic
-from registry.artifacts.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts
 
 PROMPTS: ReferenceKind = "watch"
 ANSWERS: ReferenceKind = "watch-answers"

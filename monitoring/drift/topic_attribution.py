@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from monitoring.drift.effect_size import like_weights
 from monitoring.drift.reference import Reference
+from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch, Floats, Ints, Times
-from monitoring.signals.topics import Topics
 from monitoring.signals.vocabulary import (
     Vocabulary,
     beginning,

@@ -18,7 +18,7 @@ from project.model_pins import absent, pinned_folder
 from project.records.adapters import AdapterVersion, Numerics, Precision
 from project.records.data import Message, Row
 from project.records.record import Record
-from registry.artifacts.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts
 from training.precision import choose_numerics
 
 READ = 2_000  # characters of a part: longer ones would need more memory than they tell

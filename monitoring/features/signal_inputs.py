@@ -18,11 +18,11 @@ from monitoring.signals.signal import Batch, Floats, Ints, Times
 from monitoring.traffic.voices import asked_text
 from project.paths import CALIBRATION, REWARD
 from project.records.adapters import AdapterVersion
-from project.records.calibration import Calibration
 from project.records.data import Row
+from project.records.preferences import Calibration
 from project.records.record import short
 from project.records.traffic import Traffic
-from registry.artifacts.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts
 
 if TYPE_CHECKING:
     from evaluation.preference.reward_model import RewardModel

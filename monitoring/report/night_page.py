@@ -28,8 +28,8 @@ from monitoring.report.night_text import (
     strongest,
     watched,
 )
+from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch, Floats
-from monitoring.signals.topics import Topics
 from monitoring.signals.vocabulary import beginning
 from project.files import home, write_bytes
 from project.html import render

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from sqlalchemy import Engine, delete, insert, select
 
+from project.canonical import moment_of
 from project.records.record import LATER, Record
-from project.times import moment_of
 from project.untrusted_input import one_line
 from registry.storage.database import reading, writing
 from registry.storage.tables import heartbeats

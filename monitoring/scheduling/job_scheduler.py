@@ -32,8 +32,8 @@ from monitoring.scheduling.job import (
 )
 from monitoring.scheduling.runs import Claim, LostLeaseError, renew
 from monitoring.scheduling.schedule_settings import ScheduleParams
+from project.canonical import stamp
 from project.errors import IncumbentError
-from project.times import stamp
 from registry.storage.database import writing
 
 LONGEST_PAUSE = 30.0  # seconds between two tries to write to a database that is away

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, insert, select, update
 
+from project.canonical import moment_of, stamp
 from project.records.record import Record
-from project.times import moment_of, stamp
 from registry.notices import HELD, Notice
 from registry.storage.database import erasing, reading, writing
 from registry.storage.tables import deliveries, outbox

@@ -22,8 +22,8 @@ from monitoring.scheduling.runs import (
     run_of,
     run_on,
 )
+from project.canonical import moment_of, readable, stamp
 from project.records.record import Record
-from project.times import moment_of, readable, stamp
 from registry.storage.database import reading, writing
 from registry.storage.tables import runs as table
 

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Engine, Row, func, insert, select, update
 
+from project.canonical import moment_of, stamp
 from project.errors import IncumbentError
 from project.records.record import Record
-from project.times import moment_of, stamp
 from registry.storage.database import erasing, reading, writing
 from registry.storage.tables import RunState as RunState  # others know it from here
 from registry.storage.tables import runs

@@ -20,8 +20,8 @@ from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.outbox import revive
 from monitoring.scheduling.schedule_settings import ScheduleParams, address_of
 from monitoring.scheduling.webhook import secret_here
+from project.canonical import stamp
 from project.errors import IncumbentError
-from project.times import stamp
 
 TICK = timedelta(seconds=20)  # between two looks at what is due, and two signs of life
 

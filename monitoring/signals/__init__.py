@@ -1,16 +1,22 @@
 """The signals: each one a file, and a line here."""
 
-from monitoring.signals.judged import JudgedReward
-from monitoring.signals.novelty import Novelty
-from monitoring.signals.outcomes import Escalated, Satisfaction, Unresolved
-from monitoring.signals.prompt_embeddings import PromptEmbeddings
-from monitoring.signals.prompt_length import PromptLength
-from monitoring.signals.prompt_perplexity import PromptPerplexity
-from monitoring.signals.ratings import Ratings
-from monitoring.signals.response import Response
-from monitoring.signals.script import Script
+from monitoring.signals.answer_signals import (
+    Escalated,
+    JudgedReward,
+    Ratings,
+    Response,
+    Satisfaction,
+    Unresolved,
+)
+from monitoring.signals.prompt_signals import (
+    Novelty,
+    PromptEmbeddings,
+    PromptLength,
+    PromptPerplexity,
+    Script,
+    Topics,
+)
 from monitoring.signals.signal import Signal
-from monitoring.signals.topics import Topics
 from monitoring.signals.vocabulary import Vocabulary
 
 Kinds = tuple[type[Signal], ...]

@@ -19,9 +19,9 @@ from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, is_wait
 from monitoring.scheduling.runs import claimable, run_on
 from monitoring.teams.project_process import ProjectProcess
 from monitoring.teams.team_project import ReadProject, Teams, read_project
+from project.canonical import stamp
 from project.errors import IncumbentError, InputError
 from project.records.record import Record
-from project.times import stamp
 
 # Before work is tried again that a process left undone, as where its machine must not do it.
 PAUSE = timedelta(minutes=5)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 
-from project.times import moment
+from project.canonical import moment
 
 # --- values ---------------------------------------------------------------------------------------
 

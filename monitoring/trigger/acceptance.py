@@ -18,12 +18,12 @@ from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.label_checks import refusals, set_aside
 from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, Label, labelled_row
+from project.canonical import stamp
 from project.erasures import WHY, Erased
 from project.files import write_lines
 from project.records.data import Row
 from project.records.preferences import RatedAnswer, read_preferences
 from project.records.record import Record, write_records
-from project.times import stamp
 from registry.reader import RegistryReader
 
 T = TypeVar("T")

@@ -17,18 +17,17 @@ from monitoring.features.signal_inputs import ratings_of, watched_prompts
 from monitoring.night_context import USERS_A_NIGHT, NightContext
 from monitoring.night_history import check_job
 from monitoring.scheduling.runs import runs_between
-from monitoring.signals.prompt_perplexity import PromptPerplexity
-from monitoring.signals.ratings import Ratings
+from monitoring.signals.answer_signals import Ratings
+from monitoring.signals.prompt_signals import PromptPerplexity, Topics
 from monitoring.signals.signal import Batch, Floats, distance
-from monitoring.signals.topics import Topics
 from monitoring.trigger.acceptance import accepted_rows
 from monitoring.trigger.labels import LABELLED, corrected, pseudonym_of
+from project.canonical import moment_of
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.drift import Action, Night, RetrainOutcome
 from project.records.preferences import RatedAnswer, read_preferences
 from project.records.traffic import Traffic
-from project.times import moment_of
 from registry.store import Registry
 
 T = TypeVar("T")

@@ -22,13 +22,12 @@ from monitoring.trigger.labels import (
     pseudonym,
     task_of,
 )
-from project.canonical import canonical_json
+from project.canonical import canonical_json, moment_of
 from project.errors import InputError
 from project.files import write_bytes
 from project.records.data import Row
 from project.records.record import invalid, read_input
 from project.records.traffic import Traffic
-from project.times import moment_of
 
 NAME = "user-corrections.json"  # beside the queue of the nights
 NOTHING = canonical_json([]) + b"\n"

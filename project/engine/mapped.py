@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from project.engine.engine_settings import RayParams
-from project.extras import name_missing_extras
+from project.errors import name_missing_extras
 
 T = TypeVar("T")
 R = TypeVar("R")  # of an item

@@ -15,8 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from project.engine.engine_settings import Kept, RayParams, kept_in_block
-from project.errors import IncumbentError, InputError
-from project.extras import name_missing_extras
+from project.errors import IncumbentError, InputError, name_missing_extras
 from project.libraries import cores, threads
 from project.settings import PARAMS
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from project.canonical import moment
 from project.records.record import LATER, Digest, Record
-from project.times import moment
 
 Choice = Literal["left", "right", "tie", "both_bad"]
 SheetPart = Literal["dev", "sealed"]

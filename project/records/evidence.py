@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from project.records.calibration import BALLOTS, Calibration
+from project.records.preferences import BALLOTS, Calibration
 from project.records.record import LATER, Digest, Record, short
 from project.records.scores import Better, ScorePins
 

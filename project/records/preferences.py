@@ -1,6 +1,7 @@
-"""What people said of answers: of two which is better, or of one whether it is good."""
+"""What people said of answers, and how far a source of preference can be trusted."""
 
 from collections.abc import Iterator
+from math import sqrt
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeVar, get_args
 
@@ -9,7 +10,11 @@ from pydantic import Field
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.data import Message
-from project.records.record import LATER, Record, read_input, read_object
+from project.records.record import LATER, Digest, Record, read_input, read_object, short
+
+# --- preferences ----------------------------------------------------------------------------------
+
+# What people said of answers: of two which is better, or of one whether it is good.
 
 # How it is known which answer is good: people voted, a person corrected an answer, a file says it
 # of two answers or of one, or a judge that is a model chose.
@@ -111,3 +116,167 @@ def read_items(folder: Path, kind: type[ItemT]) -> Iterator[tuple[ItemT, FileLin
                     problem = f"{item.id!r} is at {first} already"
                     raise InputError(problem, file=path, line=number, field="id")
                 yield item, place
+
+
+# --- calibration ----------------------------------------------------------------------------------
+
+# How far a source of preference can be trusted, and how far a judge's rubrics.
+
+# --- judges ---------------------------------------------------------------------------------------
+
+# What a language model as a judge is pinned by.
+
+
+class JudgePin(Record):
+    """All that makes it this judge. Not where it is asked, how patiently, and with whose key."""
+
+    model: str  # as it is asked for
+    served: str | None  # the model that the server says it answered with; None: it says none
+    question: Digest  # of the template, and of what is filled in for every item alike
+    temperature: float | None
+    max_tokens: int | None
+
+    def __str__(self) -> str:
+        served = f", served as {self.served}" if self.served not in (None, self.model) else ""
+        return f"{self.model}{served}, question {short(self.question)}"
+
+
+# --- calibration ----------------------------------------------------------------------------------
+
+BALLOTS = "ballots"  # the source of preference that people are
+LEAST_TUNED, TUNED_NEEDED = 20, 0.7  # dev items, and the share of them that a judge must see
+LARGE_WOBBLE = 0.1  # the share of changed verdicts from which on a judge is called unsteady
+
+
+class Hits(Record):
+    """Of so many pairs, the share on which a judge is right."""
+
+    n: int
+    accuracy: float
+
+
+class Calibration(Record):
+    """How well a source of preference agrees with pairs that it was not trained on.
+
+    Ties count half in every accuracy. What could not be measured is None: so are the lengths for
+    ballots, whose reviewers are compared with one another.
+    """
+
+    source: str
+    n: int = Field(ge=0)  # pairs judged
+    unjudged: int = Field(ge=0)
+    accuracy: float | None  # None: no pair was judged
+    kappa: float | None  # Cohen's, with a tie as a label of its own
+    first_rate: float | None  # how often the answer shown first was preferred, a tie counting half
+    longer_accuracy: float | None  # what "pick the longer" reaches on the same pairs
+    shorter_accuracy: float | None
+    matched_n: int = Field(ge=0)  # judged pairs of nearly equal length
+    matched_accuracy: float | None
+    matched_longer: float | None
+    matched_shorter: float | None
+    # Of ballots, at how many an item closes. None: it never does, as every ballot counts.
+    votes: Annotated[int | None, LATER] = None
+    # Of a language model: which one it is, how it was served, and of how many questions that it was
+    # asked twice the verdict changed.
+    judge: Annotated[JudgePin | None, LATER] = None
+    fingerprints: Annotated[tuple[str, ...] | None, LATER] = None
+    wobble: Annotated[float | None, LATER] = None
+    wobble_n: Annotated[int | None, LATER] = None
+    # Of what a judge rates each answer alone in: right is whoever rates the better answer higher.
+    rubrics: Annotated[dict[str, "Calibration"] | None, LATER] = None
+    # A rival that was taught nothing but knows content: whichever answer lies nearer to its prompt,
+    # by the embedder's cosine. On all pairs, and on those of like length.
+    cosine_accuracy: Annotated[float | None, LATER] = None
+    matched_cosine: Annotated[float | None, LATER] = None
+    # True: people vote beside it on the sealed items, where its faults cost votes and no more.
+    people: Annotated[bool | None, LATER] = None
+    # By what the worse answer of a pair is: another row's, one with a wrong fact, …
+    kinds: Annotated[dict[str, Hits] | None, LATER] = None
+    # Dev items on which one of two tuned adapters clearly keeps more of the reference, which the
+    # judge does not see: how often it takes that one's side, as the mean of where the challenger
+    # leads and where the champion does. None: one of the two is not tuned, or leads on too few.
+    tuned: Annotated[Hits | None, LATER] = None
+
+    @property
+    def judges(self) -> tuple[JudgePin, ...]:
+        """The language models that were calibrated: for the preference, then for each rubric."""
+        rubrics = [one.judge for _, one in sorted((self.rubrics or {}).items())]
+        return tuple(pin for pin in (self.judge, *rubrics) if pin)
+
+    @property
+    def unsteady(self) -> str | None:
+        """What a judge's change of mind means where it is large; None where it is not."""
+        if self.wobble is None or self.wobble <= LARGE_WOBBLE:
+            return None
+        return (
+            f"{self.source} changed its verdict on {self.wobble:.0%} of {self.wobble_n} questions "
+            "that it was asked twice: so much of what it says is noise, which hides differences; "
+            "set its temperature to 0, or take a steadier model"
+        )
+
+    @property
+    def advisory(self) -> str | None:
+        """Why no promotion may rest on the source; None when it beats length and chance."""
+        if self.accuracy is None:
+            return f"no held-out pair tells how good {self.source} is"
+        if self.longer_accuracy is None:
+            return self.beaten_by_chance(self.accuracy, self.n, "held-out pairs")
+        if self.matched_accuracy is None:
+            return f"no held-out pair of like length tells what {self.source} goes by"
+        return (
+            self.beaten_by_length
+            or self.beaten_by_chance(self.matched_accuracy, self.matched_n, "pairs of like length")
+            or self.blind_to_tuned
+        )
+
+    @property
+    def blind_to_tuned(self) -> str | None:
+        """What says that it cannot tell two tuned adapters apart, where enough items show it."""
+        if self.tuned is None or self.tuned.n < LEAST_TUNED or self.tuned.accuracy >= TUNED_NEEDED:
+            return None
+        return (
+            f"on {self.tuned.n} dev items one of the two tuned adapters clearly keeps more of the "
+            f"reference, and {self.source} takes its side on {self.tuned.accuracy:.0%} of "
+            f"them, both adapters counting alike; {TUNED_NEEDED:.0%} are needed"
+        )
+
+    @property
+    def beaten_by_length(self) -> str | None:
+        for pairs, accuracy, longer, shorter in (
+            ("held-out pairs", self.accuracy, self.longer_accuracy, self.shorter_accuracy),
+            (
+                "those of like length",
+                self.matched_accuracy,
+                self.matched_longer,
+                self.matched_shorter,
+            ),
+        ):
+            for name, rival in (("longer", longer), ("shorter", shorter)):
+                if accuracy is not None and rival is not None and accuracy <= rival:
+                    return (
+                        f"{self.source} is right on {accuracy:.0%} of the {pairs}, picking the "
+                        f"{name} answer on {rival:.0%}"
+                    )
+        return None
+
+    def beaten_by_chance(self, p: float, n: int, pairs: str) -> str | None:
+        """By Wilson's (1927) one-sided 95 % lower bound of an accuracy p on n pairs."""
+        lower = wilson_lower(p, n)
+        if lower > 0.5:
+            return None
+        return (
+            f"{self.source} is right on {p:.0%} of {n} {pairs}, where a coin may be as good: 95 % "
+            f"sure is only {lower:.0%}"
+        )
+
+    def __str__(self) -> str:
+        if self.accuracy is None:
+            return f"{self.source}: not calibrated"
+        return f"{self.source}: {self.accuracy:.0%} of {self.n} held-out pairs"
+
+
+def wilson_lower(p: float, n: int) -> float:
+    """Wilson's (1927) one-sided 95 % lower bound of a share p of n."""
+    z = 1.6448536269514722  # the 95 % point of the normal distribution
+    centre, spread = p + z**2 / (2 * n), z * sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
+    return (centre - spread) / (1 + z**2 / n)

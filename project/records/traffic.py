@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from project.canonical import moment
 from project.records.data import Message
 from project.records.record import LATER, Record
-from project.times import moment
 
 
 class Feedback(Record):

@@ -13,7 +13,7 @@ from project.records.events import Event, LookAdopted, LookTaken, Promotion, Sub
 from project.records.record import Digest
 from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.spending import ChampionLooks, Look, next_look
-from registry.artifacts.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts
 from registry.storage.event_chain import event_of
 from registry.storage.tables import events, looks
 from registry.tenure import last_rotation, promotions_of, standing_promotions

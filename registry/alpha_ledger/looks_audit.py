@@ -22,8 +22,8 @@ from registry.alpha_ledger.looks import (
     sets_since_rotation,
 )
 from registry.alpha_ledger.spending import next_look
-from registry.artifacts.artifact_store import Artifacts
 from registry.state import CHAMPION
+from registry.storage.artifact_store import Artifacts
 from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events, looks, metadata
 

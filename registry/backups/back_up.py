@@ -10,15 +10,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from project.canonical import stamp
 from project.errors import IncumbentError
 from project.records.events import Event, RowErasure
 from project.records.record import Digest
-from project.times import stamp
-from registry.artifacts.artifact_store import (
-    Artifacts,
-    DamagedArtifactError,
-    MissingArtifactError,
-)
 from registry.backups.archive import lines_of, summaries
 from registry.backups.archive_places import ArchiveDraft, archive_draft
 from registry.backups.restore import byte_progress
@@ -33,6 +28,11 @@ from registry.backups.tar_members import (
 )
 from registry.garbage import needed_artifacts
 from registry.reader import RegistryReader, parsed
+from registry.storage.artifact_store import (
+    Artifacts,
+    DamagedArtifactError,
+    MissingArtifactError,
+)
 from registry.storage.database import reading, revision, snapshot
 from registry.storage.event_chain import tip
 from registry.storage.tables import events, metadata

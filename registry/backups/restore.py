@@ -23,14 +23,14 @@ from sqlalchemy import (
     update,
 )
 
+from project.canonical import stamp
 from project.errors import IncumbentError, InputError
 from project.progress import progress
 from project.records.record import Digest
-from project.times import stamp
-from registry.artifacts.artifact_store import Artifacts
 from registry.backups.archive import Archive, open_archive, row_batches
 from registry.backups.tar_members import Manifest, artifact_member, table_member
 from registry.notices import HELD
+from registry.storage.artifact_store import Artifacts
 from registry.storage.database import HEAD, reading, upgrade, writing
 from registry.storage.event_chain import tip
 from registry.storage.tables import RunState, deliveries, heartbeats, metadata, outbox, runs

@@ -13,10 +13,9 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field
 
-from project.canonical import CHUNK, digest_bytes
+from project.canonical import CHUNK, digest_bytes, moment
 from project.errors import IncumbentError, InputError
 from project.records.record import Digest, Record, read_object
-from project.times import moment
 from project.untrusted_input import quoted
 from registry.backups.archive_places import ArchiveDraft, ArchiveFile
 

@@ -10,13 +10,11 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy import Connection
 
-from project.canonical import digest_json
+from project.canonical import digest_json, moment_of
 from project.errors import IncumbentError, InputError
 from project.records.ballots import Choice, Rubric, VotingPair
 from project.records.events import BallotCast, BallotWithdrawn, Event, ItemShown
 from project.records.record import Digest, Record
-from project.times import moment_of
-from registry.artifacts.artifact_store import Artifacts
 from registry.ballots.sheets import Sheet, read_sheet, refuse_submitter, refuse_unasked
 from registry.ballots.standing import (
     Key,
@@ -29,6 +27,7 @@ from registry.ballots.standing import (
 )
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
+from registry.storage.artifact_store import Artifacts
 from registry.storage.database import writing
 from registry.store import Registry
 

@@ -12,11 +12,11 @@ from project.errors import IncumbentError, InputError
 from project.records.ballots import SheetPart, VotingPair
 from project.records.events import Event, VotesAsked
 from project.records.record import Digest, short
-from registry.artifacts.artifact_store import Artifacts
 from registry.ballots.standing import Key, VoteQuestion, Votes, refuse_settled, votes_on
 from registry.decision_checks import plain, same_person
 from registry.reader import RegistryReader
 from registry.roles import Roles
+from registry.storage.artifact_store import Artifacts
 from registry.storage.database import writing
 from registry.store import Registry
 

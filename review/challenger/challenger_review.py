@@ -1,26 +1,35 @@
-"""A challenger's review, gathered from the registry and from what `incumbent submit` kept."""
+"""A challenger's review, with the look that is open on it."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.ways_out import ways_out
 from evaluation.report.kept_report import KeptReport, read_kept_report
 from evaluation.report.right_answers import right_lines
+from project.errors import IncumbentError
 from project.files import state_of
 from project.records.adapters import AdapterVersion
 from project.records.evidence import Evidence, Measured
 from project.settings import PARAMS
+from registry.ballots.open_votes import open_of
+from registry.ballots.standing import read_votes
 from registry.lineage import Lineage, apart, name_of
-from registry.model_card.card import card
 from registry.overview import why_paragraph
+from registry.overview.model_card import card
+from registry.reader import RegistryReader
 from registry.store import Registry
 from review.challenger import background, measured
 from review.challenger.changes import changes
 from review.challenger.decide_routes import offers
-from review.challenger.plain_words import summary
+from review.challenger.measured import summary
 from review.challenger.review_record import Headline, Review
-from review.traffic.version_traffic import version_traffic
-from review.voting.blinding import is_voted, traced
+from review.data_pages.version_traffic import version_traffic
+from review.voting.blinding import awaited, is_voted, traced
+
+# --- challenger review ----------------------------------------------------------------------------
+
+# A challenger's review, gathered from the registry and from what `incumbent submit` kept.
 
 NOTHING = Evidence(pins=None, policy="", dev={}, sealed={}, slices={})
 
@@ -141,3 +150,19 @@ def compared_with_another(lineage: Lineage, champion: AdapterVersion | None) -> 
     """Whether the newest decision is about another champion than there is now."""
     pins = lineage.decision.pins if lineage.decision else None
     return pins is not None and pins.champion != (champion.adapter.files if champion else None)
+
+
+# --- open look ------------------------------------------------------------------------------------
+
+# Whether more votes can still change a decision: the look that it was made at stays open.
+
+
+def open_items(registry: RegistryReader, number: int) -> int | None:
+    """How many items of the open look lack votes that would count; None: no look is open."""
+    try:
+        awaited(registry, number)
+    except IncumbentError:
+        return None
+    votes = read_votes(registry, number)
+    found = votes.once("open", partial(open_of, number, votes, votes.sheet()))
+    return found.items - found.closed

@@ -13,9 +13,8 @@ from registry.roles import EVERYBODY
 from registry.store import Registry
 from review.access.people import Person, ThePerson
 from review.challenger import decide_routes, rows_routes
-from review.challenger.challenger_review import review_of
+from review.challenger.challenger_review import open_items, review_of
 from review.challenger.decide_routes import as_typed
-from review.challenger.open_look import open_items
 from review.challenger.review_record import Review
 from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page

@@ -4,8 +4,8 @@ from typing import Literal
 
 from project.records.field_change import FieldChange
 from project.records.record import Digest, Record
+from review.data_pages.version_traffic import VersionTraffic
 from review.frame.event_words import VersionDifference
-from review.traffic.version_traffic import VersionTraffic
 
 Tone = Literal["good", "warn", "bad", "soft"]  # how the page colours it
 Action = Literal["approve", "reject", "votes", "rollback"]

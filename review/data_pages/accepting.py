@@ -5,13 +5,13 @@ from threading import Lock
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import Acceptance, accept, accepted_rows
 from monitoring.trigger.labels import Label, label_of_task
+from project.canonical import stamp
 from project.errors import InputError
 from project.settings import load
-from project.times import stamp
 from registry.reader import RegistryReader
 from registry.roles import Duty
 from review.access.people import Person
-from review.data_pages.waiting_tasks import TaskRefusal, find, queue_files, refuse
+from review.data_pages.waiting import TaskRefusal, find, queue_files, refuse
 from review.frame.form_fields import given_reason, written
 
 # Between what was accepted and what is accepted now nobody else accepts anything on a page.

@@ -22,8 +22,7 @@ from review.data_pages.gate_view import (
 )
 from review.data_pages.regressed import COMMAND, CORRECTIONS, BadItems, bad_items
 from review.data_pages.stored_gate import Reported, reported
-from review.data_pages.waiting import DataOverview, data_overview
-from review.data_pages.waiting_tasks import Kind, WaitingTasks, tasks_page
+from review.data_pages.waiting import DataOverview, Kind, WaitingTasks, data_overview, tasks_page
 from review.data_pages.writes import router as writes
 from review.frame.form_fields import Number
 from review.frame.pages import page

@@ -12,7 +12,7 @@ from project.errors import InputError
 from review.access.people import ThePerson
 from review.data_pages.accepting import accept_task, refuse_task, require
 from review.data_pages.regressed import correct
-from review.data_pages.waiting_tasks import Kind
+from review.data_pages.waiting import Kind
 from review.frame.form_fields import Reason
 from review.site import TheSite
 

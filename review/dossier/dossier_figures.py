@@ -9,21 +9,21 @@ from typing import Any, NamedTuple
 
 from evaluation.decision.power import chance, detectable, percent
 from monitoring.report.night_text import VERDICTS
-from project.records.calibration import Calibration
+from project.records.adapters import Provenance
 from project.records.data import Check, DatasetVersion
 from project.records.drift import DriftVerdict, Night
 from project.records.events import BallotCast, Event, Promotion, VotesAsked
 from project.records.evidence import Measured, MetricEvidence
 from project.records.field_change import FieldChange, adapter_facts, differing
-from project.records.provenance import Provenance
+from project.records.preferences import Calibration
 from project.settings import Settings, load
-from registry.experiments.experiment_events import ArmComparison
+from registry.experiment_events import ArmComparison
 from registry.lineage import Lineage
-from registry.model_card.card import line, ordered, parts
+from registry.overview.model_card import line, ordered, parts
+from review.data_pages.version_traffic import ExperimentEnd, Finding, VersionTraffic
 from review.dossier.document import DossierBlock, ScoreInterval
 from review.dossier.version_records import VersionRecords
 from review.frame import event_words
-from review.traffic.version_traffic import ExperimentEnd, Finding, VersionTraffic
 
 SCORES = ("Metric", ">Opponent", ">This version", ">Difference", ">90 % interval", ">Items")
 SHOWN: dict[Finding, str] = {"worse": "worse", "better": "better", "not shown": "nothing"}

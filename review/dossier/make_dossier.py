@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.decision.decision_replay import remake
+from project.canonical import stamp
 from project.errors import IncumbentError
 from project.records.evidence import Evidence
-from project.times import stamp
 from registry.audit import events_and_versions, problems
 from registry.reader import RegistryReader
 from registry.release import refuse_changed

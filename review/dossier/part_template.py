@@ -18,7 +18,7 @@ from project.records.field_change import readable_value
 from project.records.record import Record
 from project.settings import load
 from registry.lineage import apart, name_of
-from registry.model_card.card import licence, limitations
+from registry.overview.model_card import licence, limitations
 from registry.registry_settings import RegistryParams
 from review.dossier import dossier_figures
 from review.dossier.document import DossierBlock, DossierPart

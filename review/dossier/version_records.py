@@ -10,12 +10,12 @@ from monitoring.night_history import nights_before
 from project.errors import IncumbentError
 from project.records.drift import Night
 from project.records.events import BallotCast, BallotWithdrawn, Event
-from registry.experiments.experiment_events import experiments
+from registry.experiment_events import experiments
 from registry.lineage import Lineage, trace
 from registry.overview.version_search import VersionFilter, VersionStanding, search
 from registry.reader import RegistryReader
 from registry.store import Registry
-from review.traffic.version_traffic import ExperimentView, VersionTraffic, version_traffic, view
+from review.data_pages.version_traffic import ExperimentView, VersionTraffic, version_traffic, view
 from review.voting.blinding import traced
 
 INVENTORY = 50  # versions

@@ -13,10 +13,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from project.canonical import digest_bytes
+from project.canonical import digest_bytes, readable
 from project.html import SHARED
 from project.records.data import counted
-from project.times import readable
 from review.access.people import Person
 from review.site import Site
 

@@ -1,27 +1,38 @@
-"""All that the home page says, gathered in a few queries."""
+"""The first page: what waits for a person, and how the champion does."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
 
 from monitoring.duties import Duty, family_duties, ranked
 from monitoring.night_history import KeptNight, last_nights
+from monitoring.teams.family_overview import Overview, family_overview
 from project.records.record import Record
 from registry.ballots.open_votes import open_votes
 from registry.overview.version_search import counts
 from registry.reader import RegistryReader
 from registry.storage.database import reading
-from review.access.people import Person
-from review.data_pages.waiting import waiting
-from review.home import tasks
-from review.home.quality_chart import ChampionCard, QualityHistory, champion_card, quality
-from review.home.tasks import REVIEWS, SHOWN, LastNight, SchedulerLine, night_line, schedulers
-from review.traffic.version_traffic import (
+from review.access.people import Person, ThePerson
+from review.data_pages.version_traffic import (
     ChampionTraffic,
     ExperimentView,
     champion_traffic,
     running,
 )
+from review.data_pages.waiting import waiting
+from review.frame.pages import page
+from review.home import tasks
+from review.home.quality_chart import ChampionCard, QualityHistory, champion_card, panels, quality
+from review.home.tasks import REVIEWS, SHOWN, LastNight, SchedulerLine, night_line, schedulers
+from review.site import TheSite
 from review.voting.blinding import is_voted
+
+# --- home page ------------------------------------------------------------------------------------
+
+# All that the home page says, gathered in a few queries.
 
 
 class HomePage(Record):
@@ -85,3 +96,57 @@ def tasks_of(
     if person.may("promote"):
         yield from tasks.data(waiting(now.date()))
     yield from tasks.dev_votes(reader, asked)
+
+
+# --- home routes ----------------------------------------------------------------------------------
+
+# The home page, and the same as JSON.
+
+TEMPLATE = Path(__file__).parent / "templates" / "home.html"
+FAMILIES = TEMPLATE.with_name("families.html")
+
+router = APIRouter(tags=["home"])
+
+
+@router.get("/", response_class=HTMLResponse)
+def show_home(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """Where the project stands."""
+    shown = read_home(site, person)
+    return page(request, TEMPLATE, home=shown, panels=panels(shown.quality))
+
+
+@router.get("/families", response_class=HTMLResponse)
+def show_families(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
+    """How all families of the registry stand."""
+    return page(request, FAMILIES, overview=read_families(site, person), own=site.family)
+
+
+@router.get("/api/families")
+def read_families(site: TheSite, person: ThePerson) -> Overview:
+    """How all families of the registry stand, those first that need a person."""
+    return families_page(site.registry(person.name), site.clock(), person)
+
+
+@router.get("/api/home")
+def read_home(site: TheSite, person: ThePerson) -> HomePage:
+    """Where the project stands: champion, what waits for you, quality over time, nights."""
+    return home_page(site.registry(person.name), site.clock(), person)
+
+
+# --- families page --------------------------------------------------------------------------------
+
+# All families of the registry, for whoever looks after more than one.
+
+
+def families_page(reader: RegistryReader, now: datetime, person: Person) -> Overview:
+    """How they stand. Words that may quote another family's rows or users are for those alone who
+    administer. Raises IncumbentError for a record that was changed.
+    """
+    overview = family_overview(reader, now)
+    if person.may("administer"):
+        return overview
+    lines = (
+        line if line.family == reader.family else line.without_details()
+        for line in overview.families
+    )
+    return overview.model_copy(update={"families": tuple(lines), "schedulers": ()})

@@ -10,18 +10,18 @@ from monitoring.night_history import KeptNight
 from monitoring.report.night_text import VERDICTS, done, duty, reading_text, strongest
 from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.runs import RunState
+from project.canonical import readable
 from project.records.data import counted
 from project.records.drift import DriftState, DriftVerdict
 from project.records.events import VotesAsked
 from project.records.record import Record
-from project.times import readable
 from registry.ballots.open_votes import OpenVotes
 from registry.ballots.sheets import is_submitter, may_see_more
 from registry.ballots.standing import Votes, missing, read_votes
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
+from review.data_pages.version_traffic import ChampionTraffic
 from review.data_pages.waiting import Waiting
-from review.traffic.version_traffic import ChampionTraffic
 
 # --- schedulers -----------------------------------------------------------------------------------
 

@@ -24,12 +24,14 @@ from monitoring.trigger.labels import LABEL_QUEUE
 from project.records.drift import DriftState, Night, Topic
 from review.frame.pages import environment, page
 from review.nights import delivery_routes
-from review.nights.night_facts import TopicRows, facts_of, rows_on
 from review.nights.stored_nights import (
     NightLine,
+    TopicRows,
+    facts_of,
     lines_between,
     newest_lines,
     nights_up_to,
+    rows_on,
     year_of,
     years_of,
 )

@@ -8,9 +8,9 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from evaluation.decision.decision_replay import RegistryCheck, check_registry
+from project.canonical import stamp
 from project.errors import IncumbentError
 from project.records.record import Record
-from project.times import stamp
 from registry.store import Registry
 from review.access.people import ThePerson
 from review.frame.pages import page

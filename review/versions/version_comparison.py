@@ -5,11 +5,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from project.canonical import readable
 from project.records.evidence import Decision, Measured
 from project.records.field_change import FieldChange, adapter_facts, side_by_side
 from project.records.record import Record
 from project.records.scores import ScorePins
-from project.times import readable
 from registry.lineage import Lineage, name_of
 from registry.overview.version_search import VersionStanding, standing_of_version
 from registry.reader import RegistryReader

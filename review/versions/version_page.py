@@ -13,15 +13,15 @@ from project.records.record import Digest, Record
 from registry.adapter_import.lora_config import ImportedOrigin
 from registry.event_list import EventFilter, count_events
 from registry.lineage import SINGLE_VOTES, Lineage, name_of
-from registry.model_card.card import ScoreLine, tables
 from registry.overview import why_paragraph
+from registry.overview.model_card import ScoreLine, tables
 from registry.overview.version_search import VersionStanding, standing_of_version
 from registry.reader import RegistryReader
-from registry.signing.signatures import Statement
+from registry.signatures import Statement
 from registry.storage.database import reading
 from registry.store import Registry
+from review.data_pages.version_traffic import VersionTraffic, version_traffic
 from review.frame.event_words import event_words
-from review.traffic.version_traffic import VersionTraffic, version_traffic
 from review.versions.parameters import UNBLINDING
 from review.voting import blinding
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from registry.model_card.card import card
+from registry.overview.model_card import card
 from registry.overview.version_search import VersionStanding, search
 from registry.reader import RegistryReader
 from review.access.people import Person, ThePerson

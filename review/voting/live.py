@@ -9,9 +9,8 @@ from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.ballot_files import chances_of, draws_of
 from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 from evaluation.preference.ballots.preference_evidence import VotesNeeded, votes_needed
-from evaluation.preference.ballots.registry_ballots import votes_on_sheet
+from evaluation.preference.ballots.registry_ballots import PeoplesVotes, votes_on_sheet
 from evaluation.preference.ballots.reviewer_agreement import choices, consensus
-from evaluation.preference.ballots.votes_decision import PeoplesVotes
 from project.canonical import digest_file
 from project.records.ballots import Ballot, SheetPart
 from project.records.data import counted

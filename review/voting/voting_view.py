@@ -10,10 +10,9 @@ from statistics import median
 from evaluation.preference.ballots.ballot_files import asking_order
 from evaluation.report.report_data import Words
 from evaluation.report.report_page import marked
-from project.canonical import digest_json
+from project.canonical import digest_json, moment_of
 from project.records.ballots import Ballot, SheetPart, VotingPair
 from project.records.events import Event, ItemShown
-from project.times import moment_of
 from registry.ballots.casting import as_shown, last_ballot, show, stands_counted
 from registry.ballots.sheets import Sheet, further_items, most_items, read_sheet
 from registry.ballots.standing import (

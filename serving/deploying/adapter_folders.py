@@ -4,7 +4,7 @@ from pathlib import Path
 
 from project.files import home
 from project.records.record import Digest
-from registry.artifacts.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts
 
 
 def check_out(artifacts: Artifacts, files: Digest) -> Path:

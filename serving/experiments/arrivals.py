@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from registry.experiments.experiment_events import Arrival, Observation
+from registry.experiment_events import Arrival, Observation
 from serving.experiments.arm_differences import Array, Counts, Flags
 from serving.experiments.opening import CALLER
 

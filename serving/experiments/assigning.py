@@ -3,7 +3,7 @@
 import re
 
 from project.canonical import digest_json
-from registry.experiments.experiment_events import Experiment
+from registry.experiment_events import Experiment
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Assignment, Deployment
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from evaluation.decision.betting import log_capital_above, log_capital_of, smallest
-from registry.experiments.experiment_events import (
+from registry.experiment_events import (
     ArmComparison,
     Arms,
     Experiment,

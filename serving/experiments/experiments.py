@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 
 from project.errors import IncumbentError
-from registry.experiments.experiment_events import (
+from registry.experiment_events import (
     Experiment,
     Observation,
     end_experiment,

@@ -12,7 +12,7 @@ from project.records.adapters import AdapterVersion
 from project.records.events import ExperimentOpened
 from project.records.record import Digest, short
 from project.records.traffic import Outcome
-from registry.experiments.experiment_events import Experiment, Observation
+from registry.experiment_events import Experiment, Observation
 from registry.reader import RegistryReader
 from serving.exchange import AnswerRef, Exchange, FeedbackGiven, UserDigest
 from serving.serving_settings import ServingParams

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from project.canonical import readable
 from project.records.events import Event, ExperimentEnded
-from project.times import readable
 from project.untrusted_input import one_line
-from registry.experiments.experiment_events import (
+from registry.experiment_events import (
     ArmComparison,
     Experiment,
     ExperimentResult,

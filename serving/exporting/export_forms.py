@@ -15,9 +15,9 @@ from project.model_pins import absent, context_window, folder_here, pinned_folde
 from project.records.adapters import AdapterVersion, ModelPin, Precision
 from project.records.events import Signing
 from project.records.record import Digest
-from registry.artifacts.artifact_store import Artifacts
 from registry.reader import RegistryReader
-from registry.signing.signatures import SIGNATURE, STATEMENT
+from registry.signatures import SIGNATURE, STATEMENT
+from registry.storage.artifact_store import Artifacts
 from serving.exporting.start_scripts import Form, StartScript, write_script
 
 WEIGHTS = ("*.safetensors", "*.gguf")

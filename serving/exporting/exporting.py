@@ -10,7 +10,7 @@ from evaluation.scoring.scorers import Scorer
 from project.records.adapters import AdapterVersion, Precision
 from project.settings import load
 from registry.lineage import Lineage
-from registry.model_card.card import render_markdown
+from registry.overview.model_card import render_markdown
 from registry.reader import RegistryReader
 from serving.exporting.export_forms import (
     base_of,
@@ -106,8 +106,7 @@ def answers_of_adapter(registry: RegistryReader, planned: Plan, draft: Path) -> 
 
 def write_gguf_file(registry: RegistryReader, planned: Plan, draft: Path) -> FormAnswers:
     # Imported here because other forms do without gguf and transformers.
-    from serving.exporting.gguf.gguf_file import write_gguf
-    from serving.exporting.gguf.prompt_lengths import longest_prompt
+    from serving.exporting.gguf_file import longest_prompt, write_gguf
 
     with merged_aside(registry.artifacts, planned.version) as merged:
         write_gguf(merged, draft / MODEL, planned.version.label)

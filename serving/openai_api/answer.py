@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evaluation.generation.backends.backend import Body, whole_characters
-from project.times import stamp
+from project.canonical import stamp
 from serving.exchange import Assignment, Deployment, Exchange
 from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.gateway import Gateway
 from serving.openai_api.replicas import NoReplicaError, chunks
-from serving.telemetry.served import Served
+from serving.traffic_log.metrics import Served
 
 # --- heard answer ---------------------------------------------------------------------------------
 

@@ -18,9 +18,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from evaluation.generation.backends.backend import Endpoint
-from project.files import home
-from project.secret_file import secret_of
-from project.times import moment_of, stamp
+from project.canonical import moment_of, stamp
+from project.files import home, secret_of
 from serving.exchange import AnswerRef, Arm, Assignment, digest_of_user
 
 KINDS = {Endpoint.CHAT: "chatcmpl", Endpoint.COMPLETIONS: "cmpl"}

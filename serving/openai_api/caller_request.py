@@ -16,8 +16,8 @@ from project.errors import InputError
 from project.records.data import Message
 from project.records.record import HALF, is_half
 from project.untrusted_input import shortened, strict_json
-from serving.callers.request_body import ApiError
 from serving.exchange import Deployment
+from serving.openai_api.request_body import ApiError
 
 # --- asked ----------------------------------------------------------------------------------------
 

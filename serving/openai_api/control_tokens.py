@@ -17,7 +17,7 @@ from typing import Any
 from project.chat_template import TEMPLATE
 from project.model_pins import folder_here
 from project.records.adapters import ModelPin
-from serving.callers.request_body import ApiError
+from serving.openai_api.request_body import ApiError
 
 # What the tokens of known families look like, where the base's tokenizer is not on this machine.
 SHAPES = re.compile(

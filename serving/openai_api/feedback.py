@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from project.canonical import stamp
 from project.records.traffic import Outcome
-from project.times import stamp
-from serving.callers.request_body import BODY_BYTES, ApiError, after, read_body
 from serving.exchange import AnswerRef, FeedbackGiven
 from serving.openai_api.answer_ids import NotTheirsError
 from serving.openai_api.caller_request import invalid, json_object
 from serving.openai_api.gateway import FEEDBACK_A_MINUTE, Gateway
+from serving.openai_api.request_body import BODY_BYTES, ApiError, after, read_body
 from serving.openai_api.request_middleware import send_json
 
 AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]

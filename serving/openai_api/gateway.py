@@ -13,14 +13,13 @@ from evaluation.evaluation_settings import Decoding
 from project.rate_limit import Buckets
 from project.records.record import Record
 from project.untrusted_input import shortened
-from serving.callers.request_body import ApiError, after
-from serving.callers.waiting_line import WaitingLine
-from serving.callers.who_asks import KeyFile
 from serving.deploying.route_table import RouteTable
 from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven, Observer
 from serving.openai_api.answer_ids import AnswerIds
+from serving.openai_api.request_body import ApiError, WaitingLine, after
+from serving.openai_api.who_asks import KeyFile
 from serving.serving_settings import ServingParams
-from serving.telemetry.metrics import Metrics, Traces
+from serving.traffic_log.metrics import Metrics, Traces
 
 log = logging.getLogger(__name__)
 # Of one caller: a tenth of the requests that it may ask, for each may hold a long correction.

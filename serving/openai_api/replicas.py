@@ -14,12 +14,12 @@ from evaluation.generation.backends.backend import (
     Endpoint,
 )
 from project.untrusted_input import shortened
-from serving.callers.request_body import ApiError, after
 from serving.exchange import Deployment
 from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.control_tokens import refuse_control_tokens
 from serving.openai_api.gateway import SOON, Gateway
-from serving.telemetry.served import Served
+from serving.openai_api.request_body import ApiError, after
+from serving.traffic_log.metrics import Served
 
 log = logging.getLogger(__name__)
 # A request that brings an engine down must not go round and bring all of them down.

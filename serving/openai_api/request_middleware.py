@@ -11,10 +11,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evaluation.generation.backends.backend import BackendError
-from serving.callers.request_body import ApiError, ClientGoneError, after, fault
-from serving.callers.who_asks import caller_of, is_from_here
 from serving.openai_api.gateway import Gateway
-from serving.telemetry.served import Served, log_request
+from serving.openai_api.request_body import ApiError, ClientGoneError, after, fault
+from serving.openai_api.who_asks import caller_of, is_from_here
+from serving.traffic_log.metrics import Served, log_request
 
 log = logging.getLogger(__name__)
 OPEN = ("/healthz", "/readyz")  # for load balancers, which have no key

@@ -24,9 +24,9 @@ from curation.curation_settings import CollectParams, FileSource, Format
 from curation.sources.documents.passages import LONGEST
 from curation.sources.format_guess import guess_format
 from curation.sources.source_file import READERS
-from project.contacts import NO_CONTACTS, Contacts
 from project.errors import InputError
 from project.paths import RAW, RAW_DOCUMENTS, RAW_PREFERENCES
+from project.personal_data import NO_CONTACTS, Contacts
 from project.records.data import Document, Origin, Row, Split
 from project.records.preferences import PreferencePair, RatedAnswer, read_preferences
 from project.settings import load

@@ -8,7 +8,7 @@ import pytest
 from curation.cleaning.sifting import clean, corrected, unrepeated
 from curation.curate import curate, large_group_lines
 from curation.curation_settings import CurateParams, lot
-from curation.kin.kinship import family_names
+from curation.kinship import family_names
 from curation.splitting.eval_sets import Rotation
 from curation.splitting.lots import draw, side, split, thinned
 from project.records.data import Message, Row, Split

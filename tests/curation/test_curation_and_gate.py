@@ -21,14 +21,14 @@ from curation.checks.row_columns import CheckReferences
 from curation.checks.suite_prompts import suite_prompts
 from curation.cleaning.sifting import clean, faulty, with_personal_data
 from curation.curate import Curated
-from curation.kin.kinship import asking_alike
-from curation.kin.text_forms import capitals_tell_names as capitals
-from curation.kin.text_forms import other_names, template
+from curation.kinship import asking_alike
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_row
+from curation.text_forms import capitals_tell_names as capitals
+from curation.text_forms import other_names, template
 from examples.bank.rows import rows as bank_triplets
 from incumbent.init.findings import curated_split
-from project.contacts import NO_CONTACTS
+from project.personal_data import NO_CONTACTS
 from project.records.data import Origin, Row, Severity, Split
 from project.settings import read_settings
 from project.unicode_words import words

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from curation.account import NEAR_FROZEN, REPEATED, SPARE
 from curation.curate import Curated, curate
 from curation.curation_settings import CurateParams
-from curation.kin.kinship import family_names
+from curation.kinship import family_names
 from curation.splitting.eval_sets import Changes, Extension, Freeze, Rotation, frozen_items
 from project.records.data import Message, Row, Split
 

@@ -14,9 +14,9 @@ from curation.checks.contract_tables import tables_of
 from curation.checks.row_columns import ALONE
 from curation.faults.private_data import personal_data
 from curation.validate import main as validate
-from project.contacts import NO_CONTACTS
 from project.errors import InputError
 from project.paths import GATE_REPORT, TOKENS
+from project.personal_data import NO_CONTACTS
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, TokenCount
 from project.records.record import write_records
 from project.settings import read_settings

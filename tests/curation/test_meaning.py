@@ -15,8 +15,8 @@ from curation.checks.embeddings import RowEmbedder
 from curation.checks.meaning import SAME_QUESTION
 from curation.checks.repeats import NONE
 from curation.checks.row_columns import CheckReferences, feature_table
-from curation.kin.text_forms import told_apart
 from curation.sources.python_api import read_package
+from curation.text_forms import told_apart
 from project.model_pins import ModelChoice, locate
 from project.records.data import Row, Split
 from tests.bank_files import Bank

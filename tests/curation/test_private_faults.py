@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from curation.faults.every_fault import FAULTS, faults_for
 from curation.faults.person_name import names, person_name
 from curation.faults.private_data import account_data, contact_data, secret
-from project.contacts import Contacts
+from project.personal_data import Contacts
 from project.records.data import Row
 
 HOSTILE = [

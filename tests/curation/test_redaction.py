@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.cleaning.mending import redacted, redacted_text
-from project.contacts import Contacts
+from project.personal_data import Contacts
 from project.records.data import Document, Row
 from project.records.preferences import PreferencePair, RatedAnswer
 

@@ -9,9 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.selection.row_quality import AnswerLoss, qualities, taken_in_order
-from curation.selection.selected_rows import NOT_SELECTED, UNRANKED, selected, unselected
-from curation.selection.selection_file import RankedRow, RowQuality, Selection, SelectionHead
+from curation.row_quality import AnswerLoss, qualities, taken_in_order
+from curation.selected_rows import (
+    NOT_SELECTED,
+    UNRANKED,
+    RankedRow,
+    RowQuality,
+    Selection,
+    SelectionHead,
+    selected,
+    unselected,
+)
 from project.errors import InputError
 from project.records.data import Row
 from tests.conftest import NUMERICS

@@ -17,8 +17,8 @@ from curation.checks.repeats import (
     odd_lengths,
     repeats,
 )
-from curation.kin.kinship import long_part_containment
-from curation.kin.text_forms import key, told_apart
+from curation.kinship import long_part_containment
+from curation.text_forms import key, told_apart
 from project.records.data import Message, Row, Split
 from tests.curation.test_gate import made_words
 

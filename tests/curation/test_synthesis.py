@@ -7,35 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.synthesis.proposals import (
+from curation.proposals import (
     COPIED,
     LONG_WINDED,
     LOST,
     NEAR_ITEM,
     PERSONAL,
     REPEATED,
+    UNACCEPTED,
     UNREADABLE,
+    Kind,
     Proposal,
     QuestionAnswer,
     Sifted,
+    Wish,
     fixed,
     pair_in,
+    people_first,
     proposal,
+    seeds,
     sifted,
     text_in,
-)
-from curation.synthesis.wishes import (
-    UNACCEPTED,
-    Kind,
-    Wish,
-    people_first,
-    seeds,
     unaccepted,
     wishes,
     within_share,
 )
-from project.contacts import NO_CONTACTS
 from project.errors import InputError
+from project.personal_data import NO_CONTACTS
 from project.records.data import Message, Row
 
 CARD = Row.of(

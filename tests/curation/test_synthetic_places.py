@@ -2,9 +2,9 @@
 
 from curation.curate import Curated, curate, seen_items
 from curation.curation_settings import CurateParams
+from curation.proposals import SYNTHETIC_WAITS, UNACCEPTED
 from curation.splitting.accepted_rows import SEEN
 from curation.splitting.eval_sets import Extension
-from curation.synthesis.wishes import SYNTHETIC_WAITS, UNACCEPTED
 from project.records.data import Row, Split
 from tests.curation.test_accepted_rows import BASE, PARAMS, extension, ids, labelled
 from tests.curation.test_selection import selection

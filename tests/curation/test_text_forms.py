@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.kin.text_forms import capitals_tell_names, template
+from curation.text_forms import capitals_tell_names, template
 
 OF_ONE = [
     ("My balance is 53,784. Which rate do I get?", "My balance is 53,559. Which rate do I get?"),

@@ -22,9 +22,9 @@ from curation.checks.waivers import (
     with_waivers,
 )
 from incumbent.verbs.waive import allow, waive
-from project.contacts import Contacts
 from project.errors import IncumbentError, InputError
 from project.paths import TOKENS
+from project.personal_data import Contacts
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.record import write_records
 from project.yaml_text import with_item

@@ -7,14 +7,14 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from evaluation.assertions import json_schemas
-from evaluation.assertions.check import holds
-from evaluation.assertions.json_schemas import matches
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer
 from evaluation.score import directions, eval_set_of
+from evaluation.scoring import json_schemas
+from evaluation.scoring.assertion_check import holds
 from evaluation.scoring.built_in import named_files
+from evaluation.scoring.json_schemas import matches
 from evaluation.scoring.scorers import Scores, load_scorers, refuse_broken_assertions, score
 from project.errors import InputError
 from project.records.assertion_kinds import Assertion, Dialect, Matches

@@ -14,8 +14,7 @@ from evaluation.preference.judge_calibration import (
 from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from project.errors import InputError
 from project.records.ballots import Ballot
-from project.records.calibration import Calibration
-from project.records.preferences import PreferencePair
+from project.records.preferences import Calibration, PreferencePair
 
 
 class Opinion:

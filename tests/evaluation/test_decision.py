@@ -10,8 +10,8 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
 from evaluation.decision.score_evidence import weigh
 from project.errors import InputError
-from project.records.calibration import Calibration
 from project.records.evidence import Verdict
+from project.records.preferences import Calibration
 from project.records.scores import Better, ItemScore, ScoreTable
 from registry.alpha_ledger.spending import alpha_at
 from tests.conftest import evidence_of, printed_in_other_processes

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.general_ability.general_items import CORRECT, GeneralItem, correct, read_suite
+from evaluation.suites.general_ability import CORRECT, GeneralItem, correct, read_suite
 from project.errors import InputError
 from tests.conftest import ROOT
 

@@ -16,8 +16,7 @@ from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from project import paths
 from project.errors import IncumbentError
 from project.records.adapters import Contestant, Opponent
-from project.records.calibration import Calibration, JudgePin
-from project.records.preferences import PreferencePair
+from project.records.preferences import Calibration, JudgePin, PreferencePair
 from tests.conftest import BASE
 from tests.incumbent.setting_effects.scoring_effects import lay_out_contestants
 from tests.judge_server import Asked, Behaviour, Reply, judge_server

@@ -20,8 +20,8 @@ from project.files import home
 from project.records.preferences import PreferencePair
 from project.settings import load
 from registry.alpha_ledger.look_bytes import LookBytes
-from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import Blobs
+from registry.storage.artifact_store import Artifacts
+from registry.storage.blobs import Blobs
 from registry.storage.database import connect
 from tests.judge_server import FENCED, Asked, Behaviour, Reply, judge_server
 

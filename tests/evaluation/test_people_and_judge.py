@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.decision.votes_needed import (
+from evaluation.decision.preference_doubts import (
     VotesSoFar,
     any_time_e_value,
     t_test,
@@ -20,7 +20,7 @@ from evaluation.preference.ballots.anytime import (
     e_value,
     e_values,
 )
-from evaluation.preference.ballots.drawing import draw_chances, draw_order
+from evaluation.preference.ballots.ballot_files import draw_chances, draw_order
 from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 from evaluation.preference.ballots.preference_evidence import votes_needed
 

@@ -9,7 +9,7 @@ import pytest
 from evaluation.decision.policy import Policy, refuse_unread_votes
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import PreferenceParams
-from evaluation.preference.ballots.drawing import draw_chances, draw_order
+from evaluation.preference.ballots.ballot_files import draw_chances, draw_order
 from evaluation.preference.ballots.preference_evidence import (
     with_people_and_judge,
     without_preference,
@@ -17,8 +17,8 @@ from evaluation.preference.ballots.preference_evidence import (
 from project.canonical import digest_bytes
 from project.errors import InputError
 from project.records.ballots import VotingPair
-from project.records.calibration import Calibration
 from project.records.evidence import Evidence, MetricEvidence, Verdict
+from project.records.preferences import Calibration
 from project.settings import load
 
 ITEMS = 400

@@ -46,9 +46,9 @@ from project.errors import InputError
 from project.item_prompts import prompt_digest
 from project.paths import CALIBRATION, PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
 from project.records.ballots import Ballot, VotingPair
-from project.records.calibration import Calibration
 from project.records.data import Message, Row, Split
 from project.records.preferences import (
+    Calibration,
     Preference,
     PreferencePair,
     RatedAnswer,

@@ -12,8 +12,8 @@ from evaluation.decision.preference_doubts import (
     vote_wins,
 )
 from evaluation.decision.statistics import e_value
-from project.records.calibration import Calibration, Hits, wilson_lower
 from project.records.evidence import Evidence
+from project.records.preferences import Calibration, Hits, wilson_lower
 from project.records.scores import ItemScore, ScoreTable
 from tests.evaluation.test_calibration import GOOD
 

@@ -5,7 +5,7 @@ from typing import Any
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import weigh
 from evaluation.preference.judge_calibration import preference_lines
-from project.records.calibration import Calibration, Hits
+from project.records.preferences import Calibration, Hits
 from tests.evaluation.test_calibration import GOOD
 from tests.evaluation.test_decision import BETTER, table
 from tests.evaluation.test_report import page

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evaluation.general_ability.public_suites import (
+from evaluation.scoring.public_suites import (
     Suites,
     SuiteSample,
     ask,

@@ -10,17 +10,18 @@ from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.ballot_files import (
     asking_order,
+    draw_chances,
+    draw_order,
     draws_of,
     judged_pairs,
     read_ballots,
 )
-from evaluation.preference.ballots.drawing import draw_chances, draw_order
 from evaluation.preference.ballots.registry_ballots import (
     decided_with_votes,
     votes_on_sheet,
     with_cast_votes,
+    with_votes,
 )
-from evaluation.preference.ballots.votes_decision import with_votes
 from evaluation.preference.judge_protocol import AnswerPair
 from evaluation.preference.preference_sources import Ballots
 from project.errors import InputError

@@ -14,9 +14,9 @@ from evaluation.report.report_page import histogram, report
 from evaluation.report.right_answers import Cost, costs, saving
 from project.paths import rows_of
 from project.records.adapters import Opponent
-from project.records.calibration import JudgePin
 from project.records.data import Row, Split
 from project.records.evidence import Evidence, Usage
+from project.records.preferences import JudgePin
 from project.records.record import write_records
 from project.records.scores import Flags, ItemScore, ScoreTable
 from tests.evaluation.test_decision import BETTER, EQUAL, calibration, general, table

@@ -24,9 +24,8 @@ from project.errors import InputError
 from project.files import home
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.paths import BASE, CALIBRATION, NUMERICS, REWARD, rows_of
-from project.records.calibration import Calibration
 from project.records.data import Row, Split
-from project.records.preferences import PreferencePair
+from project.records.preferences import Calibration, PreferencePair
 from project.records.record import write_records
 from project.settings import PARAMS, load
 from tests.incumbent.setting_effects.scoring_effects import lay_out_contestants

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from curation.kin.kinship import family_names
+from curation.kinship import family_names
 from evaluation.preference.judge_calibration import calibrate, cosine_wins
 from evaluation.preference.judge_protocol import AnswerPair
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, locate
-from project.records.calibration import Calibration
 from project.records.data import Row
+from project.records.preferences import Calibration
 from tests.evaluation.test_calibration import GOOD
 
 QUESTIONS = Path(__file__).parent / "service_questions.csv"  # of four made-up services

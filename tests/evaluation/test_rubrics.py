@@ -24,9 +24,9 @@ from evaluation.preference.judge.rubrics import (
 from evaluation.preference.worse_answers import WORSE
 from evaluation.score import score_both
 from project.errors import IncumbentError, InputError
-from project.records.calibration import Calibration
 from project.records.data import Row
 from project.records.evidence import Verdict
+from project.records.preferences import Calibration
 from project.records.scores import Flags, ItemScore, ScoreTable
 from project.settings import load
 from tests.judge_server import Asked, Behaviour, Reply, judge_server

@@ -17,7 +17,7 @@ from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import ALL_ITEMS, weigh
 from evaluation.decision.suite_guards import refuse_unmeasured_suites, weigh_suite
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
-from evaluation.report.suite_lines import smallest_loss, suite_lines
+from evaluation.report.report_page import smallest_loss, suite_lines
 from evaluation.sealed_look import with_dev
 from evaluation.suites.every_suite import GENERAL, SUITES, suites_on
 from evaluation.suites.suite import score_sides

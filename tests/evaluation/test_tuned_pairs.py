@@ -6,9 +6,9 @@ from itertools import product
 import pytest
 
 from evaluation.generation.answers import Answer
-from evaluation.preference.tuned_pairs import agreement, lead, with_tuned
-from project.records.calibration import Calibration, Hits
+from evaluation.preference.judge_calibration import agreement, lead, with_tuned
 from project.records.data import Row
+from project.records.preferences import Calibration, Hits
 from project.records.scores import ItemScore, ScoreTable
 from tests.conftest import evidence_of
 from tests.evaluation.test_calibration import GOOD

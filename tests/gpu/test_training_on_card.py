@@ -56,7 +56,7 @@ def test_a_resumed_run_has_the_bytes_of_an_uninterrupted_one(
     from tests.gpu.on_card import SFT, ground_on, prepared
     from tests.training.test_checkpoints import LimitsParams, broken_off, kept_run
     from training.kept.training_state import write_weights
-    from training.model.determinism import deterministic
+    from training.model.kernels import deterministic
 
     ground = ground_on(card, base)
     with deterministic():

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from project.project_version import KEY, VERSION
+from project.settings import KEY, VERSION
 from tests.conftest import ROOT, caps
 from tests.incumbent.short_suites import shorten_suites
 
@@ -144,7 +144,7 @@ def lay_out(base: Path, registry: dict[str, Any]) -> None:
 
 def main() -> None:
     from incumbent.pipeline import read_pipeline
-    from project.dvc import dvc
+    from project.child_processes import dvc
 
     for stage in read_pipeline():
         assert stage.module is not None

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from incumbent.provenance.current_provenance import current_provenance, tag_version
+from incumbent.current_provenance import current_provenance, tag_version
 from project import paths
+from project.child_processes import AUTHOR, git
 from project.files import write_bytes
-from project.git import AUTHOR, git
 from project.records.adapters import Adapter, AdapterVersion
 from registry.store import Registry
 from tests.conftest import ROOT

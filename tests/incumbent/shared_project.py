@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 
 from curation.gate import dvc_revision
-from incumbent.provenance.current_provenance import current_provenance, tag_version
+from incumbent.current_provenance import current_provenance, tag_version
 from project.canonical import digest_folder
-from project.dvc import dvc
+from project.child_processes import dvc
 from project.files import write_bytes
 from project.paths import CURATED
 from project.records.adapters import AdapterVersion

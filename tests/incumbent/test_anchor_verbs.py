@@ -9,7 +9,7 @@ from sqlalchemy import text
 from incumbent.verbs.anchor import write_anchor
 from incumbent.verbs.verify import verify_registry
 from project.errors import IncumbentError, InputError
-from registry.anchoring.anchor_places import read_anchors
+from registry.anchor_places import read_anchors
 from registry.store import Registry
 from tests.monitoring.test_notice_delivery import SECRET, receiver
 from tests.places import submit

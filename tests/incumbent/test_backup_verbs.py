@@ -142,7 +142,7 @@ def test_secrets_of_an_address_are_not_shown() -> None:
 SLOW = """
 import os, signal, sys
 from incumbent.cli import main
-from registry.artifacts.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts
 
 def stopped(*_):
     os.kill(os.getpid(), signal.{signal})

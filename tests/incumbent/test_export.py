@@ -16,7 +16,7 @@ from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import DatasetVersion
 from project.records.evidence import Decision, Evidence, Verdict
 from registry.lineage import trace
-from registry.signing.signatures import make_keys
+from registry.signatures import make_keys
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
 

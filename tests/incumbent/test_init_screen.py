@@ -10,11 +10,17 @@ from curation.curation_settings import Columns, FileSource
 from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.tables.read_table import read_table
-from incumbent.init import columns_text
-from incumbent.init.columns_text import LabelledLines, column_lines, padded, show
+from incumbent.init import own_sources
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import finding_lines, own_file_lines
-from incumbent.init.own_sources import FileOptions, look_at
+from incumbent.init.own_sources import (
+    FileOptions,
+    LabelledLines,
+    column_lines,
+    look_at,
+    padded,
+    show,
+)
 from incumbent.init.task_proposal import is_english, language_notes
 from incumbent.project_files import copy_project
 from incumbent.verbs import init
@@ -106,7 +112,7 @@ LONG = LabelledLines(
 
 def shown(monkeypatch: pytest.MonkeyPatch, **console: object) -> list[str]:
     made = Console(**console, color_system=None, record=True)  # type: ignore[arg-type]
-    monkeypatch.setattr(columns_text, "console", made)
+    monkeypatch.setattr(own_sources, "console", made)
     show([LONG, LabelledLines("empty", [])])
     return made.export_text().splitlines()
 

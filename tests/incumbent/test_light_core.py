@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from incumbent.cli import app
 from incumbent.code import PACKAGES
 from incumbent.pipeline import read_pipeline
-from project.extras import extra_of, name_missing_extras, normalized
+from project.errors import extra_of, name_missing_extras, normalized
 from tests.conftest import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -32,7 +32,7 @@ HIDE = """
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError
 from incumbent.pipeline import read_pipeline
-from project.extras import extra_of
+from project.errors import extra_of
 
 class Hidden:
     @staticmethod

@@ -9,8 +9,7 @@ import pytest
 from curation.curation_settings import CollectParams, Columns, CurateParams, FileSource
 from incumbent.init import limits
 from incumbent.init.findings import Findings, find
-from incumbent.init.first_run import recipe_of, shares_of
-from incumbent.init.limits import limits_of, longest_trained
+from incumbent.init.limits import limits_of, longest_trained, recipe_of, shares_of
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.project_files import copy_project
 from project.errors import InputError

@@ -14,7 +14,7 @@ from evaluation import Policy, decide, read_score_table
 from evaluation.decision.statistics import paired
 from evaluation.preference.ballots.bradley_terry import rate
 from incumbent.cli import app
-from incumbent.verbs.history import moment
+from incumbent.verbs.show import moment
 from project.errors import IncumbentError, InputError
 from project.records.ballots import Ballot
 from project.records.evidence import Verdict

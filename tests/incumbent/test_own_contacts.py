@@ -1,7 +1,7 @@
 """What many answers name is the organisation's own; what one names is a person's."""
 
 from incumbent.init.findings import own_contacts
-from project.contacts import Contacts
+from project.personal_data import Contacts
 from project.records.data import Row
 
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from incumbent.cli import app
-from incumbent.previewing.preview_text import shown_tokens
+from incumbent.verbs.preview_data import shown_tokens
 from project.errors import InputError
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from training.rows.row_tokens import RowTokens

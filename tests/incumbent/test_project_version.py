@@ -8,12 +8,12 @@ import yaml
 
 from incumbent.project_files import project_files
 from project.canonical import canonical_json
-from project.project_version import VERSION, pipeline_version, settings_version
+from project.settings import VERSION, pipeline_version, settings_version
 from tests.conftest import ROOT
 from tests.projects.settings_keys import FILE, every_key
 
 KEPT = FILE.with_name(f"pipeline-{VERSION}.yaml")
-RAISE = f"raise VERSION of project/project_version.py to {VERSION + 1}: CONTRIBUTING.md says how"
+RAISE = f"raise VERSION of project/settings.py to {VERSION + 1}: CONTRIBUTING.md says how"
 
 
 def stages(text: str) -> dict[str, Any]:

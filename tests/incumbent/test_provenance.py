@@ -5,21 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.provenance import snapshot as snapshots
-from incumbent.provenance.current_provenance import (
+from incumbent import current_provenance as snapshots
+from incumbent.current_provenance import (
+    Snapshot,
+    commit_of,
     current_provenance,
     data_remote,
     git_remote,
+    keep_tag,
+    snapshot,
     tag_version,
     without_secrets,
 )
-from incumbent.provenance.snapshot import Snapshot, commit_of, keep_tag, snapshot
-from project.git import AUTHOR, GitError, git
-from project.records.adapters import AdapterVersion
-from project.records.provenance import Provenance
+from project.child_processes import AUTHOR, GitError, git
+from project.records.adapters import AdapterVersion, Provenance
 from registry.audit import problems
 from registry.lineage import trace
-from registry.model_card.card import card
+from registry.overview.model_card import card
 from registry.store import Registry
 from tests.places import DATASET
 from tests.places import made as made_adapter

@@ -19,7 +19,7 @@ from project.records.data import DatasetVersion
 from project.records.events import Deployed, ExperimentOpened
 from project.records.evidence import Verdict
 from registry.deployment_history import record_deployment
-from registry.experiments.experiment_events import open_experiment
+from registry.experiment_events import open_experiment
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
 from tests.incumbent.setting_effects.cost_report_effects import champion_here

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.sharing.push_version import push_version
+from incumbent.reproducing.rows_check import push_version
 from tests.incumbent.shared_project import FAMILY, REMOTE, git, lay_out, submit
 
 TAG = "refs/tags/incumbent/bank/v1"

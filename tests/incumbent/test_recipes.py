@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from incumbent.cli import app
-from incumbent.recipes.named_recipes import OF_THE_PROJECT, flat, names, read_recipe, with_recipe
+from incumbent.verbs.recipes import OF_THE_PROJECT, flat, names, read_recipe, with_recipe
 from project.errors import InputError
 from project.settings import load, model_of
 from project.yaml_text import with_value

@@ -14,7 +14,7 @@ import yaml
 from safetensors.numpy import load_file, save_file
 
 from incumbent.code import Code
-from incumbent.provenance.snapshot import keep_tag
+from incumbent.current_provenance import keep_tag
 from incumbent.reproducing.project_copy import (
     copy_project,
     fetch_sources,
@@ -36,12 +36,11 @@ from incumbent.reproducing.training_differences import (
 from incumbent.verbs.reproduce import print_reproduction, working_folder
 from project import paths
 from project.canonical import digest_file, digest_folder
+from project.child_processes import AUTHOR, git
 from project.errors import IncumbentError, InputError
 from project.files import home
-from project.git import AUTHOR, git
-from project.records.adapters import Adapter
+from project.records.adapters import Adapter, Provenance
 from project.records.evidence import MetricEvidence
-from project.records.provenance import Provenance
 from registry.lineage import RECIPE
 from registry.reader import RegistryReader
 from registry.store import Registry

@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 from curation.curate import main
 from curation.splitting.eval_sets import EVAL_SETS, Rotation, freeze, frozen_items, read_changes
 from incumbent.cli import app
+from project.canonical import stamp
 from project.paths import CURATED, ORIGINS, RAW, rows_of
 from project.records.data import Origin, Row, Split
 from project.records.record import write_records
-from project.times import stamp
 from registry.store import Registry
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import yaml
 
-from curation.selection.selection_file import Selection
+from curation.selected_rows import Selection
 from evaluation.decision.statistics import bounds, paired
 from evaluation.scoring.scorers import Scores
 from incumbent.cli import main
-from incumbent.selecting.against_random import AgainstRandom, against_random, sentences, with_draws
-from incumbent.selecting.candidates import draw_rows, read_candidates
+from incumbent.searching.against_random import AgainstRandom, against_random, sentences, with_draws
+from incumbent.searching.candidates import draw_rows, read_candidates
 from project import paths
 from project.canonical import digest_folder
 from project.errors import InputError

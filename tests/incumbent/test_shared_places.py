@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.sharing.usable_registry import SharedPlaces
-from project.dvc import complaint_in
+from incumbent.init.usable_registry import SharedPlaces
+from project.child_processes import complaint_in
 from project.errors import InputError
 from registry.registry_settings import RegistryParams
 from tests.incumbent.tiny_project import called

@@ -13,7 +13,7 @@ from incumbent.code import Code, Imports, changed_files, code_of, stages
 from project.canonical import digest_file
 from project.errors import InputError
 from project.paths import CODE
-from project.project_version import VERSION
+from project.settings import VERSION
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("warm")

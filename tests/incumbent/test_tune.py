@@ -11,6 +11,8 @@ import pytest
 import yaml
 from optuna.distributions import FloatDistribution, IntDistribution
 
+from incumbent.searching.compare_on_dev import full_gpu_told
+from incumbent.searching.pace import SftSettings
 from incumbent.searching.search_result import (
     SearchResult,
     gain_of_best,
@@ -31,8 +33,6 @@ from incumbent.searching.search_settings import (
     with_values,
 )
 from incumbent.searching.trial_loop import Search, distribution, one_at_a_time
-from incumbent.selecting.compare_on_dev import full_gpu_told
-from incumbent.selecting.pace import SftSettings
 from incumbent.verbs.tune import print_found, until
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from incumbent import upgrade_steps
 from incumbent.pipeline import project_version
-from incumbent.upgrading import every_step
-from incumbent.upgrading.step import ByHand, Change, ProjectFiles, UpgradeStep, checked
-from project.project_version import VERSION
-from project.settings import PARAMS
+from incumbent.upgrade_steps import ByHand, Change, ProjectFiles, UpgradeStep, checked
+from project.settings import PARAMS, VERSION
 from project.yaml_text import with_value
 from tests.conftest import ROOT
 from tests.incumbent.test_project_files import files_in
@@ -66,7 +65,7 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A committed project that says no version, so it is of the first, in the current folder."""
-    monkeypatch.setattr(every_step, "STEPS", STEPS)
+    monkeypatch.setattr(upgrade_steps, "STEPS", STEPS)
     params = (ROOT / "params.yaml").read_text().replace("model: embedded", "model: built-in", 1)
     PARAMS.write_text(re.sub(r"version: \d.*\n\n", "", params))
     pipeline = (ROOT / "dvc.yaml").read_text()
@@ -246,11 +245,11 @@ def test_what_is_no_project_is_told_in_a_line(
 def test_the_version_stands_in_both_files_once(variables: str) -> None:
     params, dvc = "# ours\nbase: {}\n", f"# ours\n{variables}stages:\n  a:\n    cmd: b\n"
     before = ProjectFiles({"params.yaml": params, "dvc.yaml": dvc}, frozenset())
-    change = every_step.write_version(before)
+    change = upgrade_steps.write_version(before)
     assert change["params.yaml"].decode().startswith(f"# ours\nversion: {VERSION} #")
     listed = yaml.safe_load(change["dvc.yaml"])["vars"]
     assert [one for one in listed if one != "shared.yaml"] == [{"pipeline_version": VERSION}]
-    assert every_step.write_version(before.changed(change)) == {}
+    assert upgrade_steps.write_version(before.changed(change)) == {}
 
 
 @pytest.mark.parametrize("verb", [("run",), ("plan",), ("stage", "collect")], ids=lambda v: v[-1])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.sharing.rows_check import RowsLocation, StoredRows, check_rows, where
-from project.dvc import DvcError, dvc
+from incumbent.reproducing.rows_check import RowsLocation, StoredRows, check_rows, where
+from project.child_processes import DvcError, dvc
 from project.errors import InputError
 from project.records.data import DatasetVersion
 from project.records.events import RowErasure

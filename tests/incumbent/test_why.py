@@ -8,7 +8,7 @@ import pytest
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.events import ExperimentOpened
 from project.records.evidence import Decision, Verdict
-from registry.experiments.experiment_events import (
+from registry.experiment_events import (
     Arms,
     ExperimentHealth,
     ExperimentResult,

@@ -9,7 +9,7 @@ from monitoring.night_jobs import anchor_jobs
 from monitoring.scheduling.job import Job
 from monitoring.scheduling.runs import RunState, runs_of
 from monitoring.scheduling.schedule_settings import ScheduleParams
-from registry.anchoring.anchor_places import read_anchors
+from registry.anchor_places import read_anchors
 from registry.store import Registry
 from tests.places import submit
 from tests.scheduling import Clock, days, scheduler_of

@@ -31,8 +31,8 @@ from project.errors import IncumbentError
 from project.records.data import Row, Split
 from project.records.drift import Night
 from project.records.record import Digest, write_records
-from registry.artifacts.artifact_store import Artifacts
 from registry.garbage import collect
+from registry.storage.artifact_store import Artifacts
 from registry.store import Registry
 from tests.quick_nights import Make, opened, run, site_of
 

@@ -9,9 +9,9 @@ from monitoring.drift.alarm_budget import pooled
 from monitoring.drift.day_noise import MOST_DRAWN, Prior, contrasts, k_of, noise_between, noise_of
 from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
-from monitoring.signals.ratings import Ratings
+from monitoring.signals.answer_signals import Ratings
+from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Ints
-from monitoring.signals.topics import Topics
 from project.records.drift import DriftVerdict, SignalReading
 
 RATINGS, TOPICS = Ratings(np.zeros(1, np.float32)), 20

@@ -17,7 +17,7 @@ from monitoring.drift.signal_tests import SignalTest, overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
-from monitoring.signals.ratings import Ratings
+from monitoring.signals.answer_signals import Ratings
 from monitoring.signals.signal import Batch, Floats, Ints
 from project.records.drift import DriftVerdict
 

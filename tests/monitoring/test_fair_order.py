@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.scheduling.retrain_slots import WEEK, Retrains, quota_refusal
-from project.times import stamp
+from project.canonical import stamp
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -39,10 +39,10 @@ from project.files import home
 from project.model_pins import ModelChoice, locate, pin
 from project.paths import CALIBRATION, REWARD
 from project.records.adapters import Adapter
-from project.records.calibration import Calibration
 from project.records.data import Row, Split
 from project.records.drift import Action, DriftState, DriftVerdict, Night
 from project.records.events import PromptReference
+from project.records.preferences import Calibration
 from project.records.traffic import Feedback, Traffic
 from registry.garbage import collect
 from registry.store import Registry

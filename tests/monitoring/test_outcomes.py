@@ -16,15 +16,15 @@ from monitoring.features.signal_inputs import batch_of, rated_so_far, times_of
 from monitoring.monitoring_settings import DriftParams
 from monitoring.report.night_text import day_text
 from monitoring.signals import ANSWER_SIGNALS
-from monitoring.signals.outcomes import Escalated, Satisfaction, Unresolved
+from monitoring.signals.answer_signals import Escalated, Satisfaction, Unresolved
 from monitoring.signals.signal import Batch
 from monitoring.traffic.user_sample import Tally
 from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion
 from project.records.drift import DriftVerdict, SignalReading
 from project.records.traffic import Feedback, Outcome, Traffic
-from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import Blobs
+from registry.storage.artifact_store import Artifacts
+from registry.storage.blobs import Blobs
 from tests.conftest import BASE
 from tests.quick_nights import Make, WordEmbeddings, day, opened, site_of
 

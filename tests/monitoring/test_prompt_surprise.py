@@ -20,8 +20,8 @@ from monitoring.retention import forget_dated_files
 from project.canonical import digest_bytes
 from project.files import home
 from project.settings import PARAMS
-from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import Blobs
+from registry.storage.artifact_store import Artifacts
+from registry.storage.blobs import Blobs
 from tests.incumbent.setting_effects.nights import MACHINE
 from tests.monitoring.test_outcomes import CHAMPION
 from training.precision import choose_numerics, fingerprint

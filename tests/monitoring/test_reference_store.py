@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from monitoring.drift.reference import Reference
-from monitoring.drift.reference_notes import lacking_days
-from monitoring.drift.reference_rows import began, is_due
+from monitoring.drift.reference_rows import began, is_due, lacking_days
 from monitoring.drift.reference_store import PROMPTS, find_reference
 from monitoring.drift.season import Season
 from monitoring.night_context import NightContext

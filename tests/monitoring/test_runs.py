@@ -21,8 +21,8 @@ from monitoring.scheduling.runs import (
     renew,
     settled,
 )
+from project.canonical import stamp
 from project.errors import IncumbentError
-from project.times import stamp
 from registry.storage.database import connect, writing
 
 pytest_plugins = ["tests.servers"]

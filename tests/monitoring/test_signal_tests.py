@@ -9,8 +9,8 @@ from monitoring.drift.alarm_budget import pooled
 from monitoring.drift.signal_tests import SignalTest, signal_tests
 from monitoring.drift.user_days import UserDays
 from monitoring.signals import signal as signals
-from monitoring.signals.novelty import Novelty
-from monitoring.signals.ratings import Ratings
+from monitoring.signals.answer_signals import Ratings
+from monitoring.signals.prompt_signals import Novelty
 from monitoring.signals.signal import Floats, Signal, nearest
 from project.records.drift import DriftVerdict
 

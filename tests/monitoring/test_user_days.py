@@ -8,7 +8,7 @@ from monitoring.drift.reference import Reference
 from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams
-from monitoring.signals.ratings import Ratings
+from monitoring.signals.answer_signals import Ratings
 from monitoring.signals.signal import Batch, Ints
 from project.records.drift import DriftVerdict
 

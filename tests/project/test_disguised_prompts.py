@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from curation.kin.kinship import asking_alike, family_names
+from curation.kinship import asking_alike, family_names
 from project.item_prompts import asking_an_item
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.records.data import Row

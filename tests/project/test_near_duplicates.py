@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.kin.kinship import family_names
+from curation.kinship import family_names
 from project.near_duplicates import (
     MOST_WORDS,
     WordPrints,

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from project.contacts import NO_CONTACTS, Contacts
-from project.personal_data import Kind, PersonalDataItem, find_personal_data, redact
+from project.personal_data import (
+    NO_CONTACTS,
+    Contacts,
+    Kind,
+    PersonalDataItem,
+    find_personal_data,
+    redact,
+)
 
 PERSONAL = {
     "[email]": [

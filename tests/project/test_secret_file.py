@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from project.errors import InputError
-from project.secret_file import LENGTH, secret_of
+from project.files import LENGTH, secret_of
 
 FILE = Path("state/secret")
 

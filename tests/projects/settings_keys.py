@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from project.project_version import VERSION
-from project.settings import SECTIONS, model_of
+from project.settings import SECTIONS, VERSION, model_of
 
 FILE = Path(__file__).with_name(f"settings-{VERSION}.txt")
 

@@ -25,7 +25,7 @@ from monitoring.scheduling.runs import claim, fail, finish
 from monitoring.signals.signal import Batch
 from project.canonical import digest_folder
 from project.near_duplicates import WordPrints
-from project.records.adapters import AdapterVersion, Contestant
+from project.records.adapters import AdapterVersion, Contestant, Provenance
 from project.records.drift import (
     Action,
     DriftState,
@@ -37,12 +37,11 @@ from project.records.drift import (
 )
 from project.records.events import BallotCast, LookAdopted, ReferenceKind, Restored
 from project.records.evidence import Decision, Evidence, Verdict
-from project.records.provenance import Provenance
 from project.records.scores import EvalSet, ItemScore, ScorePins, ScoreTable
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.ballots.casting import Vote, cast, show, withdraw
 from registry.ballots.sheets import open_sheet
-from registry.signing.signatures import make_keys
+from registry.signatures import make_keys
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import BASE, NUMERICS
@@ -119,7 +118,7 @@ def submitted(registry: Registry, name: str, folder: Path) -> AdapterVersion:
             head="2" * 40,
             changed=("params.yaml",),
             folder=".",
-            remote="https://example.org/project.git",
+            remote="https://example.org/project.child_processes",
             rows="3" * 32,
             data_remote="s3://bucket/rows",
             packages={"torch": "2.13.0"},

@@ -10,11 +10,11 @@ from sqlalchemy import delete, select, update
 
 from project.errors import IncumbentError, InputError
 from project.records.events import Event
-from registry.anchoring.anchor_places import keep_anchor, read_anchors
-from registry.anchoring.chain_anchor import Anchor, AnchorReport, check_anchors, newest_anchor
+from registry.anchor_places import keep_anchor, read_anchors
 from registry.audit import problems
+from registry.chain_anchor import Anchor, AnchorReport, check_anchors, newest_anchor
 from registry.registry_settings import SigningKeys
-from registry.signing.signatures import make_keys
+from registry.signatures import make_keys
 from registry.storage.database import writing
 from registry.storage.event_chain import GENESIS
 from registry.storage.tables import events, versions

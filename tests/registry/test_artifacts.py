@@ -10,8 +10,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.records.record import Digest
-from registry.artifacts.artifact_store import Artifacts
-from registry.artifacts.blobs import Blobs
+from registry.storage.artifact_store import Artifacts
+from registry.storage.blobs import Blobs
 from tests.places import blob_file
 
 

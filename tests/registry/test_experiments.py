@@ -8,7 +8,7 @@ import pytest
 from project.errors import IncumbentError, InputError
 from project.records.events import ExperimentOpened
 from registry.audit import problems
-from registry.experiments.experiment_events import (
+from registry.experiment_events import (
     Arms,
     Experiment,
     ExperimentHealth,

@@ -19,9 +19,9 @@ from sqlalchemy import text
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event, Promotion
-from registry.artifacts.blobs import Blobs
 from registry.audit import problems
 from registry.garbage import collect
+from registry.storage.blobs import Blobs
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import ROOT

@@ -9,7 +9,7 @@ import pytest
 
 from project.errors import InputError
 from project.records.adapters import Adapter
-from registry.alpha_ledger.look_lines import LOOKS, note_looks, refuse_unknown
+from registry.alpha_ledger.look_bytes import LOOKS, note_looks, refuse_unknown
 from registry.audit import problems
 from registry.store import Registry
 from tests.conftest import SEALED, evidence_of

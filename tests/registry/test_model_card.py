@@ -13,13 +13,13 @@ from markdown_it import MarkdownIt
 from evaluation.decision.policy import Policy
 from project.canonical import digest_folder
 from project.records.adapters import Adapter, AdapterVersion, Contestant
-from project.records.calibration import Calibration
 from project.records.data import Check, DatasetVersion, GateReport, Severity, Split, Waived
 from project.records.evidence import Evidence, MetricEvidence, SuiteEvidence, Verdict
+from project.records.preferences import Calibration
 from project.records.record import Record
 from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.lineage import trace
-from registry.model_card.card import card, code, licence, text
+from registry.overview.model_card import card, code, licence, text
 from registry.store import Registry
 from tests.conftest import BASE, decision_on, evidence_of, keep_decision
 

@@ -6,7 +6,7 @@ from project.errors import InputError
 from project.paths import rows_of
 from project.records.data import Row, Split
 from project.records.record import write_records
-from registry.once_sealed import refuse_once_sealed
+from registry.champion import refuse_once_sealed
 from registry.store import Registry
 from tests.conftest import evidence_of, sealed_set
 from tests.registry.test_store import Make, submit

@@ -15,7 +15,7 @@ from project.records.events import Signing
 from project.records.evidence import Verdict
 from project.settings import load
 from registry.registry_settings import RegistryParams, SigningKeys
-from registry.signing.signatures import Statement, check_signature, make_keys, sign
+from registry.signatures import Statement, check_signature, make_keys, sign
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
 

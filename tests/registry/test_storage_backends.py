@@ -10,10 +10,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from project.errors import IncumbentError, InputError
-from registry.artifacts.blobs import Blobs
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage import database
+from registry.storage.blobs import Blobs
 from registry.storage.database import connect, writing
 from registry.storage.tables import metadata
 from tests.places import Place, submit, ticking, win

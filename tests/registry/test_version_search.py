@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from incumbent.verbs.versions import print_versions
+from incumbent.verbs.show import print_versions
 from project.errors import IncumbentError
 from project.records.evidence import Verdict
 from registry.overview.version_search import VersionFilter, VersionStanding, search

@@ -2,7 +2,7 @@
 
 from project.records.events import Deployed, DeploymentFailed, ExperimentOpened
 from registry.deployment_history import record_deployment, record_failure
-from registry.experiments.experiment_events import (
+from registry.experiment_events import (
     ArmComparison,
     Arms,
     Experiment,

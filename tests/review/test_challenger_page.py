@@ -22,7 +22,7 @@ from project.records.scores import Flags
 from registry.storage.database import writing
 from registry.store import Registry
 from review.challenger.challenger_review import review_of
-from review.challenger.plain_words import joined_by_and, summary
+from review.challenger.measured import joined_by_and, summary
 from review.challenger.review_record import Changes
 from tests.conftest import BASE, SEALED
 from tests.evaluation.test_decision import (

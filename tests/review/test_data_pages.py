@@ -24,8 +24,15 @@ from project.settings import PARAMS
 from registry.store import Registry
 from review.data_pages.gate_view import PRIVATE
 from review.data_pages.regressed import CORRECTIONS
-from review.data_pages.waiting import Waiting, waiting
-from review.data_pages.waiting_tasks import QUEUE, REFUSED, Kind, TaskRefusal, waiting_tasks
+from review.data_pages.waiting import (
+    QUEUE,
+    REFUSED,
+    Kind,
+    TaskRefusal,
+    Waiting,
+    waiting,
+    waiting_tasks,
+)
 from tests.conftest import BASE
 from tests.monitoring.test_labels import asked, written
 from tests.places import DATASET, submit

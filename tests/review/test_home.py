@@ -16,8 +16,7 @@ from registry.overview.waiting_reviews import waiting_reviews
 from registry.roles import Roles
 from registry.storage.database import writing
 from registry.store import Registry
-from review.data_pages.waiting import Waiting
-from review.data_pages.waiting_tasks import QUEUE
+from review.data_pages.waiting import QUEUE, Waiting
 from review.home.quality_chart import panels, quality
 from review.home.tasks import data
 from tests.conftest import decision_on, keep_decision

@@ -26,8 +26,8 @@ from project.records.record import write_records
 from project.records.scores import Directions, Flags, ItemScore
 from project.settings import PARAMS
 from registry.store import Registry
-from review.items.item_list import ItemList, ItemQuery, item_list
-from review.items.item_page import item_view, marked_answers, near_rows
+from review.challenger.item_list import ItemList, ItemQuery, item_list
+from review.challenger.item_page import item_view, marked_answers, near_rows
 from tests.places import submit
 from tests.review.conftest import Browser
 

@@ -15,7 +15,6 @@ from project.records.traffic import Traffic
 from project.settings import PARAMS
 from registry.storage.database import writing
 from registry.store import Registry
-from review.nights.night_facts import rows_on
 from review.nights.stored_nights import (
     CELL,
     GAP,
@@ -24,6 +23,7 @@ from review.nights.stored_nights import (
     NightLine,
     NightStatus,
     lines_between,
+    rows_on,
     year_of,
 )
 from tests.monitoring.test_night_report import ALARM, HOSTILE, NEW, TALLY, Outline, night

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.decision.rule import rule
-from evaluation.preference.ballots.ballot_files import judged_pairs
-from evaluation.preference.ballots.drawing import draw_chances
+from evaluation.preference.ballots.ballot_files import draw_chances, judged_pairs
 from project.errors import IncumbentError
 from project.records.evidence import Verdict
 from project.records.record import short, write_records

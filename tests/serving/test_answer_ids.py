@@ -13,12 +13,12 @@ from project.errors import InputError
 from project.files import home
 from project.rate_limit import Buckets
 from project.settings import PARAMS
-from serving.callers.who_asks import KeyFile, add_key
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Arm, Assignment, digest_of_user
 from serving.gateway_server import create_app, service_here
 from serving.openai_api.answer_ids import AnswerIds, NotTheirsError
 from serving.openai_api.gateway import Gateway
+from serving.openai_api.who_asks import KeyFile, add_key
 from tests.serving.conftest import (
     ADDRESS,
     AWAY,

@@ -17,7 +17,7 @@ from evaluation.generation.backends.backend import Body
 from project.web_server import HEADER_BYTES, GuardedConnection
 from serving.gateway_server import running
 from serving.openai_api.gateway import Gateway
-from serving.telemetry.served import RequestLogFormatter
+from serving.traffic_log.metrics import RequestLogFormatter
 from tests.serving.conftest import (
     FAMILY,
     Listener,
@@ -92,7 +92,7 @@ def test_a_smuggled_second_request_is_not_read(
 def test_a_body_that_never_comes_whole_is_given_up(
     live: str, monkeypatch: pytest.MonkeyPatch, backend: NamingBackend
 ) -> None:
-    monkeypatch.setattr("serving.callers.request_body.read_body.__defaults__", (0.05,))
+    monkeypatch.setattr("serving.openai_api.request_body.read_body.__defaults__", (0.05,))
     with connected(live) as wire:
         wire.sendall(raw(b"{", "Content-Length: 100"))
         answer = b"".join(iter(lambda: received(wire), b""))

@@ -11,11 +11,10 @@ from typer.testing import CliRunner
 from incumbent.cli import app as command
 from project.errors import InputError
 from project.settings import PARAMS
-from serving.callers.request_body import ApiError
-from serving.callers.waiting_line import WaitingLine
-from serving.callers.who_asks import LOOK_SECONDS, KeyFile, add_key
 from serving.gateway_server import Access, create_app, refuse_keyless_address
 from serving.openai_api.gateway import Gateway
+from serving.openai_api.request_body import ApiError, WaitingLine
+from serving.openai_api.who_asks import LOOK_SECONDS, KeyFile, add_key
 from serving.serving_settings import ServingParams
 from tests.serving.conftest import ADDRESS, Listener, MakeGateway, asking, for_ever
 

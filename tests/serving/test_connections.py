@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from project.web_server import HEADER_BYTES, GuardedConnection
-from serving.callers.who_asks import KeyFile, add_key
 from serving.gateway_server import running
 from serving.openai_api.gateway import Gateway
+from serving.openai_api.who_asks import KeyFile, add_key
 from tests.serving.conftest import MakeGateway, asking
 
 KEYS = Path("keys.yaml")

@@ -12,7 +12,7 @@ import pytest
 from incumbent.verbs.experiment import start
 from project.records.adapters import Adapter
 from project.settings import PARAMS
-from registry.experiments.experiment_events import Experiment, experiments
+from registry.experiment_events import Experiment, experiments
 from registry.store import Registry
 from serving.gateway_server import running, service_here
 from tests.evaluation.engine_server import EngineServer, engine_server

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BUSY, BackendError
 from serving.openai_api.gateway import Gateway
-from serving.telemetry.served import RequestLogFormatter
+from serving.traffic_log.metrics import RequestLogFormatter
 from tests.serving.conftest import NamingBackend, asking
 
 CHAT = "/v1/chat/completions"

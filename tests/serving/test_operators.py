@@ -6,10 +6,10 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from serving.callers.who_asks import KeyFile, add_key
 from serving.deploying.route_table import ReplicaState, RouteProblem, ServingState
 from serving.gateway_server import create_app
 from serving.openai_api.gateway import Gateway
+from serving.openai_api.who_asks import KeyFile, add_key
 from tests.serving.conftest import ADDRESS, deployment
 
 KEYS = Path("keys.yaml")

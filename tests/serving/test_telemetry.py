@@ -20,8 +20,7 @@ from evaluation.generation.backends.backend import BackendError
 from serving.deploying.route_table import ReplicaState, RouteTable, ServingState
 from serving.gateway_server import create_app, watch_deploying
 from serving.openai_api.gateway import Gateway
-from serving.telemetry.metrics import Metrics, Traces
-from serving.telemetry.served import RequestLogFormatter
+from serving.traffic_log.metrics import Metrics, RequestLogFormatter, Traces
 from tests.conftest import ROOT
 from tests.serving.conftest import ADDRESS, AWAY, MakeGateway, NamingBackend, asking, deployment
 
@@ -160,7 +159,7 @@ def test_spans_reach_the_collector_that_the_environment_names(
 
 def test_without_an_exporter_nothing_of_opentelemetry_is_loaded() -> None:
     code = (
-        "import sys; from serving.telemetry.metrics import Traces; Traces.from_environment(); "
+        "import sys; from serving.traffic_log.metrics import Traces; Traces.from_environment(); "
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
     shown = subprocess.run(

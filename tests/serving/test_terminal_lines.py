@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from serving.telemetry.served import Served, TerminalLines, log_request
+from serving.traffic_log.metrics import Served, TerminalLines, log_request
 
 CHAT = "/v1/chat/completions"
 

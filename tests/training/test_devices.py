@@ -16,8 +16,7 @@ from tests.training.test_packing import CONFIGS, ROWS
 from training.model.fused_lora import fuse_lora
 from training.model.row_attention import attending_within_rows
 from training.rows.packed_rows import pack
-from training.steps.completion_loss import add_completion_loss
-from training.steps.packed_trainer import PackedTrainer, packed_loss
+from training.steps.packed_trainer import PackedTrainer, add_completion_loss, packed_loss
 
 LLAMA, WINDOWED = CONFIGS["Llama"], CONFIGS["Mistral, in a window"]
 

@@ -12,7 +12,7 @@ FOLDER = Path("curve")
 
 
 def curve() -> Any:
-    from training.watching.learning_curve import LearningCurve
+    from training.kept.learning_curve import LearningCurve
 
     return LearningCurve(FOLDER)
 

@@ -21,8 +21,7 @@ from training.model.fused_lora import FusedLinear, LoraProduct, fuse_lora, keep_
 from training.model.row_attention import SHORT, attending_within_rows
 from training.rows.packed_rows import pack
 from training.rows.row_tokens import RowTokens
-from training.steps.completion_loss import CompletionLoss, add_completion_loss
-from training.steps.packed_trainer import packed_loss
+from training.steps.packed_trainer import CompletionLoss, add_completion_loss, packed_loss
 
 VOCABULARY = 100
 SHAPE = {
@@ -259,7 +258,7 @@ def test_dropout_is_off_where_a_model_is_measured() -> None:
 def test_the_loss_is_the_sum_of_cross_entropies_with_its_gradient(
     chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.steps.completion_loss.CHUNK_BYTES", chunk)
+    monkeypatch.setattr("training.steps.packed_trainer.CHUNK_BYTES", chunk)
     torch.manual_seed(0)
     states, weight = torch.randn(7, 16, requires_grad=True), torch.randn(VOCABULARY, 16)
     bias, targets = torch.randn(VOCABULARY), torch.randint(VOCABULARY, (7,))

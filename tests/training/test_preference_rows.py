@@ -15,8 +15,7 @@ from training.rows.preference_rows import (
     pair_examples,
     rated_examples,
 )
-from training.steps.dpo_step import dpo_step_data
-from training.steps.kto_step import kto_step_data
+from training.steps.preference_trainers import dpo_step_data, kto_step_data
 from training.training_settings import DpoParams, KtoParams
 
 ROWS = [Row.of(f"Question {i}?", f"Answer {i}.", group=str(i), source="s") for i in range(20)]

@@ -47,7 +47,7 @@ def test_a_model_that_is_dealt_out_learns_as_a_whole_one(
 
     from tests.training.test_checkpoints import packing
     from training.processes.accelerate_config import sharding_environment
-    from training.processes.whole_weights import whole, whole_weights
+    from training.processes.batch_shares import whole, whole_weights
     from training.steps.packed_trainer import packed_loss
 
     for name, value in sharding_environment("fsdp", "").items():

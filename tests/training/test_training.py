@@ -28,6 +28,7 @@ from project.records.data import DatasetVersion, Document, Row, Split
 from project.records.record import write_records
 from tests.conftest import BASE, NUMERICS, ROOT, caps
 from training import train
+from training.kept.learning_curve import LearningCurve
 from training.model.base_model import load_base
 from training.model.lora import add_adapter
 from training.model.usable_base import refuse_quantized
@@ -36,7 +37,6 @@ from training.steps.earlier import Earlier
 from training.steps.run_step import StepContext, learn, model_of, prepare, trained_with
 from training.steps.sft_step import sft_step_data, sft_trainer
 from training.training_settings import AdapterParams, SftParams
-from training.watching.learning_curve import LearningCurve
 
 pytestmark = pytest.mark.slow
 

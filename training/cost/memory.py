@@ -78,7 +78,7 @@ LORA_LAYERS = 7  # products of a layer, each with a LoRA
 TILE_TOKENS, TILE_WORDS = 4096, 32_768
 TILE_COPIES = 10  # in float32, that torch makes of a tile where it has no Triton; measured
 # Our own trainer makes those of learnt tokens alone, so many bytes of float32 at once: CHUNK_BYTES
-# of training.steps.completion_loss, which would bring torch.
+# of training.steps.packed_trainer, which would bring torch.
 CHUNK_BYTES = 1 << 27
 CHECKED_ROWS = 3  # ROWS of training.steps.packed_trainer
 CHECK_COPIES = 6  # in float32, of a tile of their logits, of which nothing goes back; measured

@@ -24,12 +24,12 @@ from project.records.record import Digest
 from training.cost.memory import StepWork
 from training.cost.step_estimate import StepEstimate, estimate_step, work_of
 from training.kept.checkpoints import Checkpoints
+from training.kept.keep_best import StopOnBrokenLoss
 from training.kept.running_book import RunningBook
 from training.kept.training_state import Remembering, TrainingState, progress_of
 from training.processes.group import agreed, is_first, is_sharded, world
 from training.recipe import Recipe, StepName
 from training.training_settings import LimitsParams
-from training.watching.keep_best import StopOnBrokenLoss
 
 # --- budget ---------------------------------------------------------------------------------------
 

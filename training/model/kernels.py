@@ -1,13 +1,22 @@
-"""Which kernels a base is trained with: of attention, and those of Liger. Chosen by the card."""
+"""Which kernels a base is trained with, chosen by the card, and the same bytes from the same
+training.
+"""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from project.errors import InputError
-from project.extras import pip_install
+import torch
+
+from project.errors import InputError, pip_install
 from project.gpu import AMPERE, Card
 from project.records.adapters import Precision
 from project.settings import PARAMS, line_of, parse
 from training.training_settings import Attention
+
+# --- kernels --------------------------------------------------------------------------------------
+
+# Which kernels a base is trained with: of attention, and those of Liger. Chosen by the card.
 
 FLASH = "flash_attention_2"
 
@@ -69,3 +78,34 @@ def wrong(name: str, problem: str) -> InputError:
     field = f"training.adapter.{name}"
     line, _ = line_of(parse(PARAMS), field.split(".")) if PARAMS.exists() else (None, [])
     return InputError(problem, file=PARAMS, line=line, field=field)
+
+
+# --- determinism ----------------------------------------------------------------------------------
+
+# The same bytes from the same training, on a GPU too, where the order of sums is left to chance.
+#
+# A processor needs none of this. cuBLAS is told beforehand, by a variable of project/libraries.py.
+
+REFUSED = "does not have a deterministic implementation"  # in what torch says of an operation
+
+
+@contextmanager
+def deterministic(on: bool = True) -> Iterator[None]:
+    """Let torch take kernels that compute the same again; off: whichever are fastest.
+
+    Inside, an operation without such a kernel raises a RuntimeError with REFUSED in it.
+    """
+    before, settings = torch.are_deterministic_algorithms_enabled(), memory_settings()
+    filling = settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(on)
+    settings.fill_uninitialized_memory = False  # which finds faults, and takes time
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        settings.fill_uninitialized_memory = filling
+
+
+def memory_settings() -> Any:
+    """Torch's types lack them."""
+    return torch.utils.deterministic

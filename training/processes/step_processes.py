@@ -4,8 +4,7 @@ import os
 from importlib.util import find_spec
 
 from project.engine.engine_settings import EngineParams, RayParams
-from project.errors import InputError
-from project.extras import pip_install
+from project.errors import InputError, pip_install
 from project.settings import PARAMS, load, section_of
 from training.precision import measure_machine
 from training.processes.accelerate_config import SHARED, DistributedParams, refuse_uneven

@@ -16,7 +16,7 @@ from transformers import Trainer
 
 from project.errors import IncumbentError
 from training.kept.training_state import random_state, set_random_state
-from training.model.determinism import REFUSED, deterministic
+from training.model.kernels import REFUSED, deterministic
 
 
 def try_on_card(trainer: Trainer, least: int = 1) -> bool:

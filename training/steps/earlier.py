@@ -8,9 +8,9 @@ from project.errors import IncumbentError
 from project.files import staged_folder
 from project.paths import step_of
 from project.records.record import Digest
+from training.kept.curve_files import fill_up_curves
 from training.recipe import STEPS, Recipe, StepName, StepRecord
 from training.start_record import START_ADAPTER, START_FILE, TrainingStart
-from training.watching.curve_files import fill_up_curves
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,35 @@
-"""Trainers of DPO and KTO for an adapter that goes on: its reference is the model as it comes."""
+"""Steps of preference optimisation, DPO and KTO, for an adapter that goes on."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from datasets import Dataset
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, Trainer
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
 from project.errors import InputError
-from project.paths import PREFERENCE_DATA
+from project.paths import PREFERENCE_DATA, rows_of
 from project.records.adapters import Precision
+from project.records.data import Row, Split
+from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.rows.preference_rows import (
     PairExample,
     RatedExample,
     balanced,
     fitting,
     mixed,
+    pair_examples,
+    rated_examples,
 )
 from training.steps.arguments import one_device, step_arguments
+from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import AdapterParams, DpoParams, KtoParams
+
+# --- preference trainers --------------------------------------------------------------------------
+
+# Trainers of DPO and KTO for an adapter that goes on: its reference is the model as it comes.
 
 T = TypeVar("T", DPOTrainer, KTOTrainer)
 
@@ -122,3 +132,70 @@ def ready(
     model.delete_adapter(REFERENCE)
     model.set_adapter("default")
     return trainer
+
+
+# --- dpo step -------------------------------------------------------------------------------------
+
+# Direct preference optimisation on pairs of a better and a worse answer.
+
+
+def gathered_dpo_data(params: DpoParams, ground: StepContext) -> StepData:
+    """From what stage `preference_data` gathered. Raises InputError where that is no pair."""
+    return dpo_step_data(read_preferences(PREFERENCE_DATA), params)
+
+
+def dpo_step_data(given: tuple[Preference, ...], params: DpoParams) -> StepData:
+    """Of any preferences; rated answers alone are left aside."""
+    pairs = [one for one in given if isinstance(one, PreferencePair)]
+    if not pairs:
+        raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
+    data = digest_of(pairs)
+    return StepData("dpo", params, data, partial(dpo_trainer_of, pairs, params))
+
+
+def dpo_trainer_of(
+    pairs: list[PreferencePair],
+    params: DpoParams,
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    ground: StepContext,
+) -> Trainer:
+    examples = pair_examples(pairs, ground.base.system_prompt)
+    precision = ground.numerics.precision
+    return dpo_trainer(examples, params, model, tokenizer, precision, ground.adapter)
+
+
+# --- kto step -------------------------------------------------------------------------------------
+
+# Kahneman-Tversky optimisation on answers that are good or bad, one at a time.
+
+
+def gathered_kto_data(params: KtoParams, ground: StepContext) -> StepData:
+    """From what stage `preference_data` gathered, and from training rows as good answers. Raises
+    InputError where no answer is bad.
+    """
+    rows = Row.read_lines(rows_of(Split.TRAIN))
+    return kto_step_data(read_preferences(PREFERENCE_DATA), rows, params)
+
+
+def kto_step_data(
+    given: tuple[Preference, ...], rows: tuple[Row, ...], params: KtoParams
+) -> StepData:
+    """Of any preferences and rows."""
+    if all(not isinstance(one, PreferencePair) and one.label for one in given):
+        raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
+    data = digest_of([*given, *rows])
+    return StepData("kto", params, data, partial(kto_trainer_of, given, rows, params))
+
+
+def kto_trainer_of(
+    given: tuple[Preference, ...],
+    rows: tuple[Row, ...],
+    params: KtoParams,
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    ground: StepContext,
+) -> Trainer:
+    precision, adapter = ground.numerics.precision, ground.adapter
+    examples = rated_examples(given, rows, ground.base.system_prompt, adapter.seed)
+    return kto_trainer(examples, params, model, tokenizer, precision, adapter)

@@ -22,22 +22,21 @@ from project.paths import BASE, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.record import Digest, Record
 from project.settings import load
+from training.kept.curve_files import fill_up_curves
+from training.kept.keep_best import KeepBest
 from training.kept.kept_run import KeptRun
+from training.kept.learning_curve import LearningCurve, StepsWithLoss
 from training.model.base_model import load_base
-from training.model.determinism import deterministic
-from training.model.kernels import FLASH
+from training.model.kernels import FLASH, deterministic
 from training.model.lora import add_adapter, go_on_from
 from training.precision import choose_numerics
+from training.processes.batch_shares import whole_weights
 from training.processes.group import is_first, is_sharded, world
 from training.processes.step_processes import start_elsewhere
-from training.processes.whole_weights import whole_weights
 from training.recipe import STEP, STEPS, Recipe, StepName, StepRecord
 from training.steps.card_trial import try_on_card
 from training.steps.earlier import FRESH, Earlier, newest_before
 from training.training_settings import AdapterParams, LimitsParams, StepParams
-from training.watching.curve_files import fill_up_curves
-from training.watching.keep_best import KeepBest
-from training.watching.learning_curve import LearningCurve, StepsWithLoss
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ evaluation.decision.betting on a mean, BETS of what can be risked.
 
 It is a statement about these N items. What people would say of further items, of which these are
 a sample, it does not bound: with a vote on every item it is sure of their mean. So the gate takes
-the smaller of two e-values, of this one and of evaluation.decision.votes_needed's, which is about
-items to come; where either null hypothesis holds, the smaller one is under an e-value of it.
+the smaller of two e-values, of this one and of evaluation.decision.preference_doubts's, which is
+about items to come; where either null hypothesis holds, the smaller one is under an e-value of it.
 """
 
 from collections.abc import Sequence

@@ -14,8 +14,8 @@ from evaluation.generation.backends.openai_server import key_in
 from project.errors import IncumbentError
 from project.files import home
 from project.progress import progress
-from project.records.calibration import Calibration, JudgePin
 from project.records.data import Message
+from project.records.preferences import Calibration, JudgePin
 from project.records.record import Digest
 from project.settings import PARAMS
 

@@ -14,7 +14,7 @@ from evaluation.generation.backends.chat_server import Pause
 from evaluation.preference.judge.judging_model import JudgingModel
 from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from project.canonical import digest_json
-from project.records.calibration import Calibration, JudgePin
+from project.records.preferences import Calibration, JudgePin
 from project.records.record import Digest
 
 SOURCE = (Path(__file__).parent / "templates" / "judge.txt").read_text(encoding="utf-8")

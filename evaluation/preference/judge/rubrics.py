@@ -18,9 +18,8 @@ from evaluation.preference.worse_answers import WORSE
 from evaluation.scoring.scorers import Scorer
 from project.canonical import digest_json
 from project.errors import InputError
-from project.records.calibration import Calibration
 from project.records.data import Row
-from project.records.preferences import PreferencePair, by_judge, read_preferences
+from project.records.preferences import Calibration, PreferencePair, by_judge, read_preferences
 from project.settings import PARAMS
 
 SOURCE = (Path(__file__).parent / "templates" / "rubric.txt").read_text(encoding="utf-8")

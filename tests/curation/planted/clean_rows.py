@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from curation.kin.kinship import family_names
+from curation.kinship import family_names
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_rows
 from project.records.data import Row

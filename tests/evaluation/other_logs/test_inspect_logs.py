@@ -12,8 +12,7 @@ import pytest
 
 from evaluation.other_logs import inspect_logs
 from evaluation.other_logs.inspect_logs import read_file
-from project.errors import InputError
-from project.extras import name_missing_extras
+from project.errors import InputError, name_missing_extras
 from tests.evaluation.other_logs.decide_from import LOGS, decide, refusal, without_logs
 
 CHAMPION, CHALLENGER = LOGS / "champion.eval", LOGS / "challenger.eval"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evaluation.other_logs.json_files import read_rows
+from evaluation.other_logs.system_log import read_rows
 from tests.evaluation.other_logs.decide_from import (
     LOGS,
     decide,

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from incumbent.mirroring.mirror import MirrorParams
-from incumbent.recipes.named_recipes import read_recipe, with_recipe
+from incumbent.verbs.recipes import read_recipe, with_recipe
 from project.errors import InputError
 from project.settings import load
 from tests.conftest import ROOT

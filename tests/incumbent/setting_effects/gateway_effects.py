@@ -7,10 +7,10 @@ from starlette.testclient import TestClient
 
 from evaluation.evaluation_settings import Decoding
 from project.settings import load
-from serving.callers.who_asks import KeyFile, add_key
 from serving.deploying.route_table import RouteTable
 from serving.gateway_server import create_app
 from serving.openai_api.gateway import Gateway
+from serving.openai_api.who_asks import KeyFile, add_key
 from serving.serving_settings import ServingParams
 from tests.incumbent.setting_effects.effect import Effect, Output, ShownBy
 from tests.serving.conftest import ADDRESS, Assigner, NamingBackend, asking, deployment, for_ever

@@ -9,8 +9,7 @@ import pytest
 
 from evaluation.preference.preference_pairs import PREFERENCES
 from project import paths
-from project.records.calibration import Calibration
-from project.records.preferences import PreferencePair, read_preferences
+from project.records.preferences import Calibration, PreferencePair, read_preferences
 from project.records.record import write_records
 from tests.incumbent.setting_effects.effect import Effect, write
 from tests.incumbent.setting_effects.scoring_effects import GENERAL

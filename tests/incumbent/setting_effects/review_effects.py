@@ -8,11 +8,10 @@ from fastapi.testclient import TestClient
 from evaluation.generation.answers import Answer, Role, answers_of
 from evaluation.look_decision import open_dev
 from project import paths
-from project.files import home
+from project.files import home, secret_of
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
 from project.records.record import write_records
-from project.secret_file import secret_of
 from project.settings import load
 from registry.ballots.sheets import asked_about
 from registry.store import Registry

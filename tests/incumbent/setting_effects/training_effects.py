@@ -13,9 +13,8 @@ from project import paths
 from project.canonical import digest_file, digest_folder
 from project.files import home
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
-from project.records.calibration import Calibration
 from project.records.data import DatasetVersion, Document, Row, Split, TokenCount
-from project.records.preferences import PreferencePair
+from project.records.preferences import Calibration, PreferencePair
 from project.records.record import write_records
 from project.settings import load
 from tests.conftest import NUMERICS

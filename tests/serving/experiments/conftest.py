@@ -12,7 +12,7 @@ import pytest
 from project.records.adapters import AdapterVersion
 from project.records.data import Message
 from project.records.traffic import Outcome
-from registry.experiments.experiment_events import Experiment, open_experiment
+from registry.experiment_events import Experiment, open_experiment
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Assignment, Exchange, FeedbackGiven, deployment_of

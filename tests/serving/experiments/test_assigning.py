@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.experiments.experiment_events import Experiment
+from registry.experiment_events import Experiment
 from serving.deploying.route_table import RouteTable
 from serving.experiments.assigning import assign, chance, shadow_assignment
 from tests.serving.experiments.conftest import Open

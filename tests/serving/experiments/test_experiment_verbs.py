@@ -11,7 +11,7 @@ from incumbent.cli import app
 from incumbent.verbs.experiment import start
 from incumbent.verbs.show import print_version
 from project.errors import InputError
-from registry.experiments.experiment_events import Observation, put_observations, running_experiment
+from registry.experiment_events import Observation, put_observations, running_experiment
 from registry.store import Registry
 from tests.places import submit, win
 

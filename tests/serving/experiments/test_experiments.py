@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from project.errors import IncumbentError
-from registry.experiments.experiment_events import (
+from registry.experiment_events import (
     Experiment,
     ExperimentResult,
     Observation,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from registry.experiments.experiment_events import Arm, Arrival, Experiment
+from registry.experiment_events import Arm, Arrival, Experiment
 from serving.exchange import digest_of_user
 from serving.experiments.arrivals import Arrivals, limited
 from serving.experiments.experiment_judging import figures, harmful, judge, levels

@@ -5,7 +5,7 @@ from unittest.mock import patch
 import pytest
 
 from project.errors import IncumbentError
-from registry.experiments.experiment_events import read_observations
+from registry.experiment_events import read_observations
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.experiments import experiments as module

@@ -12,7 +12,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from project.chat_template import with_system_prompt
 from project.errors import InputError
-from serving.exporting.gguf.gguf_file import (
+from serving.exporting.gguf_file import (
     pack,
     rope_factors,
     with_plain_brackets,

@@ -68,7 +68,7 @@ def test_where_it_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"no llama-server on PATH.*pip install xllamacpp"):
         find_server()
     monkeypatch.setattr(server_answers, "find_spec", lambda _: True)
-    assert find_server()[1:] == ["-m", "serving.exporting.xllamacpp_server"]
+    assert find_server()[1:] == ["-m", "serving.exporting.server_answers"]
     found = program("#!/bin/sh\n")
     assert find_server() == [found]
     monkeypatch.setenv("LLAMA_SERVER", "/nowhere/llama-server")

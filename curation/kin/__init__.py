@@ -1,1 +1,0 @@
-"""Which rows ask the same, and in which words."""

@@ -1,0 +1,312 @@
+"""Which rows are kin: who has learnt one knows what the other asks, or what it answers.
+
+Splitting deals kin to one part. Curation's last look at the parts and the gate's leak checks ask
+one function, so that the gate refuses nothing that curation dealt.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.text_forms import capitals_tell_names, other_names, spellings, templates, unspaced
+from project.near_duplicates import (
+    MIN_WORDS,
+    SIMILARITY,
+    cores_of,
+    linked,
+    near_duplicates,
+    near_links,
+    to_first,
+    word_hash,
+    word_sets,
+)
+from project.records.data import Row
+from project.set_similarity import Places, chosen, similar_pairs
+from project.unicode_words import folded, words
+
+Positions = NDArray[np.int64]
+
+# How much alike two prompts are, the weakest reason first.
+NEARLY, NAMES = "in nearly the same words", "in one form with other names"
+PARTS, FIGURES, SAME = "in long parts", "in the same words but for figures", "in the same words"
+
+# A family may have this share of the rows, and at least so many; a larger one is cut.
+FAMILY_SHARE, LARGEST_FAMILY = 0.02, 20
+STRICTER = (0.95, 0.9, 0.85)  # similarities, beside the wanted one: the nearest are joined first
+
+
+def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, int], str]:
+    """The places of our prompts, each with that of another one that it asks the same as, and how
+    much alike: the strongest reason, the weakest pairs first.
+    """
+    if not own or not others:
+        return {}
+    found: dict[tuple[int, int], str] = {}
+    near = near_duplicates(word_sets(own), word_sets(others))
+    every, count = [*own, *others], len(own)
+    masked, spelt = both_templates(every), spellings(every)
+    kinds: tuple[tuple[str, Iterable[tuple[int, int]]], ...] = (
+        (NEARLY, zip(*(places.tolist() for places in near.coords), strict=True)),
+        (NAMES, equal(masked[0][:count], masked[0][count:])),
+        (PARTS, long_part_containment(own, others)),
+        (FIGURES, equal(masked[1][:count], masked[1][count:])),
+        (SAME, equal(spelt[:count], spelt[count:])),
+        (SAME, equal(list(map(unspaced, own)), list(map(unspaced, others)))),
+    )
+    for how, pairs in kinds:
+        for pair in pairs:
+            found.pop(pair, None)
+            found[pair] = how
+    return found
+
+
+def both_templates(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """With names masked, where capital letters tell them, and with figures alone: where very many
+    texts are of one template but for names, they still are of several.
+    """
+    return templates(texts, names=capitals_tell_names(texts)), templates(texts, names=False)
+
+
+def forms(texts: Sequence[str]) -> tuple[list[str], ...]:
+    """All by which texts are the same for another reason than their words; empty ones are not."""
+    return list(map(unspaced, texts)), spellings(texts), *both_templates(texts)
+
+
+def equal(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The places of ours and of the others that are the same, empty ones aside."""
+    there: dict[str, list[int]] = {}
+    for j, text in enumerate(others):
+        there.setdefault(text, []).append(j)
+    there.pop("", None)
+    return ((i, j) for i, text in enumerate(own) for j in there.get(text, ()))
+
+
+def family_names(
+    rows: Sequence[Row], similarity: float = SIMILARITY, among: Sequence[Row] = ()
+) -> list[str]:
+    """The names alone, as families_of_kin has them."""
+    return families_of_kin(rows, similarity, among).names
+
+
+class KinFamilies(NamedTuple):
+    names: list[str]  # of each row
+    cut: list[bool]  # whether a row's family is a part of a larger one
+
+
+class KinTexts(NamedTuple):
+    """What makes a row kin of others."""
+
+    group: str
+    prompt: str
+    answer: str
+
+
+class Kin(NamedTuple):
+    """Rows as kinship is told by, each in its place."""
+
+    whole: list[Places]  # links that are never cut
+    prompts: list[tuple[int, ...]]  # the words that tell
+    answers: list[tuple[int, ...]]
+    parts: Places  # which prompts hold long parts of others
+
+
+def families_of_kin(
+    rows: Sequence[Row],
+    similarity: float = SIMILARITY,
+    among: Sequence[Row] = (),
+    joining_none: Collection[str] = (),
+) -> KinFamilies:
+    """The family of each row: rows of one group, and kin, are of one family.
+
+    Prompts make kin as in asking_alike, and answers where they are in nearly the same words; those
+    of fewer than four words ("yes", a class name) say too little. Kin of kin are of one family, as
+    long as it stays small: a large one is cut where its links are weakest, but never between rows
+    of one group, or rows that ask the same but for figures and names. Words that many of the rows
+    `among` which these stand share tell nothing. A family is called after its alphabetically first
+    group. The order of the rows makes no difference. Rows whose ids are `joining_none` are kin of
+    none, and count where it matters how many rows have a word.
+    """
+    order = sorted(range(len(rows)), key=lambda i: (rows[i].group, rows[i].id))
+    alone = frozenset(k for k, i in enumerate(order) if rows[i].id in joining_none)
+    sorted_rows = tuple(kin_texts(rows[i]) for i in order)
+    found = families_in_order(sorted_rows, similarity, tuple(map(kin_texts, among)), alone)
+    back = np.argsort(np.array(order, dtype=np.int64)).tolist()
+    return KinFamilies([found.names[k] for k in back], [found.cut[k] for k in back])
+
+
+@lru_cache(maxsize=2)  # where a set is frozen, or a seed is sought, the same rows come again
+def families_in_order(
+    rows: tuple[KinTexts, ...],
+    similarity: float,
+    among: tuple[KinTexts, ...],
+    alone: frozenset[int],
+) -> KinFamilies:
+    """Of rows in the order of their groups, where those at places `alone` are kin of none."""
+    kin = kin_of(rows, among, alone)
+    near = [near_links(kin.prompts, similarity), [kin.parts], near_links(kin.answers, similarity)]
+    family = np.array(linked(len(rows), chain(kin.whole, *near)), dtype=np.int64)
+    most = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))
+    within = np.bincount(family, minlength=1)[family] > most
+    if within.any():
+        links = strongest_first(np.flatnonzero(within), kin, similarity)
+        pieces = joined_within(linked(len(rows), kin.whole), links, most)
+        family[within] = len(rows) + pieces[within]
+    called: dict[int, str] = {}
+    for label, row in zip(family.tolist(), rows, strict=True):
+        called.setdefault(label, row.group)
+    return KinFamilies([called[label] for label in family.tolist()], within.tolist())
+
+
+def kin_texts(row: Row) -> KinTexts:
+    return KinTexts(row.group, row.prompt_text, row.completion_text)
+
+
+def kin_of(rows: Sequence[KinTexts], among: Sequence[KinTexts], alone: Collection[int]) -> Kin:
+    asked = [row.prompt for row in rows]
+    prompts = word_cores(asked, [row.prompt for row in among])
+    answers = [
+        words if len(words) >= MIN_WORDS else ()
+        for words in word_cores([row.answer for row in rows], [row.answer for row in among])
+    ]
+    for i in alone:
+        prompts[i] = answers[i] = ()
+    shared = ([text or i for i, text in enumerate(several)] for several in forms(asked))
+    alike: tuple[Sequence[object], ...] = ([row.group for row in rows], *shared)
+    whole = [to_first([i if i in alone else own for i, own in enumerate(owns)]) for owns in alike]
+    parts = places_of(long_part_containment(asked, asked))
+    of_alone = np.isin(parts[0], list(alone)) | np.isin(parts[1], list(alone))
+    return Kin(whole, prompts, answers, chosen(parts, ~of_alone))
+
+
+def word_cores(texts: Sequence[str], among: Sequence[str]) -> list[tuple[int, ...]]:
+    return cores_of(word_sets(texts), word_sets(among))
+
+
+def places_of(pairs: Sequence[tuple[int, int]]) -> Places:
+    both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def strongest_first(members: Positions, kin: Kin, similarity: float) -> Iterator[Places]:
+    """All links between the members: near prompts, the nearest first, long parts, near answers."""
+    levels = [*(level for level in STRICTER if level > similarity), similarity]
+    for level in levels:
+        yield near_pairs(members, kin.prompts, level)
+    yield chosen(kin.parts, np.isin(kin.parts[0], members))  # then the other one is, too
+    for level in levels:
+        yield near_pairs(members, kin.answers, level)
+
+
+def near_pairs(members: Positions, cores: Sequence[tuple[int, ...]], similarity: float) -> Places:
+    """The members of which a text has nearly the words of another one's, each pair once."""
+    own = [cores[i] for i in members.tolist()]
+    found = list(similar_pairs(own, own, similarity))
+    rows, columns = (np.concatenate(side) for side in zip(*found, strict=True))
+    once = rows < columns
+    return members[rows[once]], members[columns[once]]
+
+
+def joined_within(pieces: Sequence[int], links: Iterable[Places], most: float) -> Positions:
+    """The pieces joined by links, each where what it makes has no more than `most` rows."""
+    sizes = Counter(pieces)
+    into = dict(zip(pieces, pieces, strict=True))
+
+    def end(piece: int) -> int:
+        while into[piece] != piece:
+            into[piece] = piece = into[into[piece]]
+        return piece
+
+    for rows, columns in links:
+        for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
+            one, other = end(pieces[i]), end(pieces[j])
+            if one != other and sizes[one] + sizes[other] <= most:
+                into[other] = one
+                sizes[one] += sizes[other]
+    return np.array([end(piece) for piece in pieces], dtype=np.int64)
+
+
+# --- long parts -----------------------------------------------------------------------------------
+
+# Which texts hold most of another text's sequences of words.
+
+N = 5  # words of a sequence
+MOST = 0.7  # of a text's sequences: so many in another text are no chance
+# A sequence that stands in more texts than this, and in this share of them, is a template.
+OFTEN, OWN_OFTEN, OFTEN_SHARE = 3, 20, 0.01
+BLOCK = 50_000  # texts whose sequences are in memory at once
+FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+def long_part_containment(own: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
+    """The places of our texts, each with the place of another one of whose sequences of N words it
+    holds most. Not where both name things of their own: signatures of functions share parameters.
+    """
+    grams, owners = telling(*sequences(others), max(OFTEN, OFTEN_SHARE * len(others)))
+    totals = np.bincount(owners, minlength=len(others))
+    order = np.argsort(grams, kind="stable")
+    grams, owners = grams[order], owners[order]
+    return [
+        (start + place, other)
+        for start in range(0, len(own), BLOCK)
+        for place, other in containment(own[start : start + BLOCK], grams, owners, totals)
+        if own[start + place] is not others[other]
+        and not other_names(own[start + place], others[other])
+    ]
+
+
+def containment(
+    own: Sequence[str],
+    grams: NDArray[np.uint64],
+    owners: NDArray[np.int64],
+    totals: NDArray[np.int64],
+) -> list[tuple[int, int]]:
+    """The places of ours with the places of the others that each holds."""
+    ours, places = sequences(own)
+    there = np.isin(ours, grams)
+    ours, places = telling(ours[there], places[there], max(OWN_OFTEN, OFTEN_SHARE * len(own)))
+    first = np.searchsorted(grams, ours, side="left")
+    counts = np.searchsorted(grams, ours, side="right") - first
+    which = (
+        np.repeat(first, counts)
+        + np.arange(counts.sum())
+        - np.repeat(np.cumsum(counts) - counts, counts)
+    )
+    pairs = np.repeat(places, counts) * len(totals) + owners[which]
+    pair, shared = np.unique(pairs, return_counts=True)
+    enough = shared >= MOST * totals[pair % max(len(totals), 1)]
+    return [divmod(one, len(totals)) for one in pair[enough].tolist()]
+
+
+def telling(
+    grams: NDArray[np.uint64], owners: NDArray[np.int64], most: float
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """The sequences of texts without those that more than so many of them have."""
+    _, inverse, often = np.unique(grams, return_inverse=True, return_counts=True)
+    rare = often[inverse] <= most
+    return grams[rare], owners[rare]
+
+
+def sequences(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """A hash of each sequence of N words, each once for a text, and the text's place."""
+    hashed = [[word_hash(word) for word in words(folded(text))] for text in texts]
+    flat = np.fromiter(chain.from_iterable(hashed), np.uint64)
+    owner = np.repeat(np.arange(len(texts)), [len(one) for one in hashed])
+    if len(flat) < N:
+        return flat[:0], owner[:0]
+    ends = len(flat) - N + 1
+    rolled = sum(powered(flat[k : k + ends], k) for k in range(N))
+    inside = owner[:ends] == owner[N - 1 :]
+    grams, owners = np.asarray(rolled)[inside], owner[:ends][inside]
+    _, first = np.unique(grams + powered(owners.astype(np.uint64), N), return_index=True)
+    return grams[first], owners[first]
+
+
+def powered(values: NDArray[np.uint64], power: int) -> NDArray[np.uint64]:
+    """Times a power of an odd number, modulo 2**64, so that order counts."""
+    factor = pow(int(FACTOR), power + 1, 1 << 64)
+    return values * np.uint64(factor)

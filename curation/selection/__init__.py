@@ -1,1 +1,0 @@
-"""Which training rows are worth most: ranked by quality and coverage, and a selection applied."""

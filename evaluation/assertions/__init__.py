@@ -1,1 +1,0 @@
-"""What a program can tell of an answer: whether assertions hold for it."""

@@ -1,1 +1,0 @@
-"""Whether fine-tuning made a model forget what it could do before."""

@@ -1,1 +1,0 @@
-"""Files of anybody's, held against a contract without a project."""

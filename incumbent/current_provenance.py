@@ -1,0 +1,331 @@
+"""The provenance of a version that is submitted now: its project as a commit, exactly as it lies
+there. A git that fails makes no submission fail.
+"""
+
+import os
+import platform
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from configparser import ConfigParser, Error
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from curation.gate import dvc_revision
+from monitoring.monitoring_settings import TrafficParams
+from monitoring.trigger.labels import LABEL_QUEUE
+from project.child_processes import GitError, author, git
+from project.errors import IncumbentError
+from project.files import home
+from project.libraries import threads
+from project.object_stores import SCHEME, without_secrets
+from project.paths import step_of
+from project.records.adapters import AdapterVersion, Provenance
+from project.records.record import Record
+from project.settings import load
+from training.recipe import STEPS, StepName, StepRecord
+
+# --- current provenance ---------------------------------------------------------------------------
+
+# The provenance of a version that is submitted now. A git that fails makes no submission fail.
+
+SHOWN = 5  # names of files
+MESSAGE = "A project as its challenger was submitted"
+
+
+class Noted(NamedTuple):
+    """A provenance, and why there is none or no tag that keeps its commit."""
+
+    provenance: Provenance | None
+    problem: str | None = None
+
+
+def current_provenance() -> Noted:
+    """Of the project in the current folder; outside of git there is none to tell of."""
+    try:
+        made = snapshot(MESSAGE, not_for_git())
+    except (IncumbentError, OSError) as error:
+        return Noted(None, f"its commit is not recorded, so it cannot be reproduced: {error}")
+    if made is None:
+        return Noted(None)
+    provenance = Provenance(
+        **made.model_dump(exclude={"left"}),
+        remote=git_remote(),
+        rows=dvc_revision(),
+        data_remote=data_remote(),
+        packages=installed_packages(),
+        threads=threads(),
+        processes=max(filter(None, map(processes_of, STEPS)), default=None),
+    )
+    return Noted(provenance, not_given(made.left) if made.left else None)
+
+
+def not_given(left: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, left[:SHOWN]))
+    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+    return (
+        f"its commit is without {shown}{more}, which git does not know:"
+        " where the version needs them, `git add` them and commit before the next one"
+    )
+
+
+def processes_of(step: StepName) -> int | None:
+    """How many trained a step together; None where one did, or none."""
+    record = step_of(step) / "step.json"
+    return StepRecord.read(record).processes if record.is_file() else None
+
+
+def not_for_git() -> tuple[Path, ...]:
+    """State, and what users wrote, which is deleted in time: git would keep it."""
+    traffic = Path(load(TrafficParams).folder)  # of a URL, a folder that is not there
+    return home(), traffic, LABEL_QUEUE.parent
+
+
+def tag_version(version: AdapterVersion, commit: str) -> str | None:
+    """Tag its commit, and say what a person should know: another name than expected, or a failure.
+
+    The same version again is no second tag; one that a crash left out is made.
+    """
+    names = tag_names(version.family, version.number, commit)
+    try:
+        name = keep_tag(version.family, version.number, commit)
+    except (GitError, OSError) as error:
+        return f"no tag keeps its commit {commit[:12]}, which git will delete in time: {error}"
+    if name != names[0]:
+        return f"its tag is {name}: {names[0]} names another commit, of another registry's version"
+    return None
+
+
+# --- packages -------------------------------------------------------------------------------------
+
+# The versions of the packages that decide an adapter's bytes, as they are installed now.
+
+NAMES = (
+    "incumbent",
+    "accelerate",
+    "bitsandbytes",
+    "datasets",
+    "numpy",
+    "peft",
+    "safetensors",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "trl",
+)
+
+
+def installed_packages() -> dict[str, str]:
+    """Python's own version among them; what is not installed is left out."""
+    found = {"python": platform.python_version()}
+    for name in NAMES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+# Where a project's history and its rows are kept elsewhere, as its own files say; no secrets.
+
+HERE = Path()
+SHARED = ("config",)  # of DVC's settings, what a clone has
+OURS = (*SHARED, "config.local")  # the one that git does not have wins
+REMOTE = re.compile(r"""'?remote "(.*)"'?""")  # the name of a section
+
+
+def git_remote(folder: Path = HERE) -> str | None:
+    """The URL of origin."""
+    try:
+        url = git("config", "remote.origin.url", folder=folder).decode().strip()
+    except GitError:
+        return None
+    return without_secrets(url) or None
+
+
+def data_remote(folder: Path = HERE, files: Iterable[str] = OURS) -> str | None:
+    """The URL of DVC's default remote; of one on this machine, its whole path."""
+    root = dvc_root(folder)
+    config = read_config(root, files) if root else None
+    if root is None or config is None:
+        return None
+    url = remotes_of(config, root).get(config.get("core", "remote", fallback=""))
+    return url and without_secrets(url)
+
+
+def dvc_root(folder: Path) -> Path | None:
+    """The folder that `.dvc` lies in: this one, or one above it."""
+    here = folder.resolve()
+    return next((one for one in (here, *here.parents) if (one / ".dvc").is_dir()), None)
+
+
+def read_config(root: Path, files: Iterable[str] = OURS) -> ConfigParser | None:
+    """DVC's settings of a project, later files before earlier ones. None: they are damaged, which
+    DVC says better.
+    """
+    config = ConfigParser(interpolation=None, strict=False)
+    try:
+        config.read([root / ".dvc" / name for name in files])
+    except (Error, UnicodeDecodeError):
+        return None
+    return config
+
+
+def remotes_of(config: ConfigParser, root: Path) -> dict[str, str]:
+    """The address of each remote by its name; secrets may be in it."""
+    sections = {REMOTE.fullmatch(name): config[name] for name in config.sections()}
+    return {
+        match[1]: url if SCHEME.match(url) else str((root / ".dvc" / url).resolve())
+        for match, keys in sections.items()
+        if match and (url := keys.get("url"))
+    }
+
+
+# --- snapshot -------------------------------------------------------------------------------------
+
+# The project as a commit, exactly as it lies there; no branch, index or file is touched.
+#
+# As DVC makes its experiments: an index of its own, and HEAD as the parent. Ignored files stay out,
+# and so do other repositories in it, and new files that are no part of every project: a note or a
+# file of secrets is not for git.
+
+ABSENT = "fatal: not a git repository"
+LONGEST = 600.0  # seconds: a large file is hashed once
+LARGEST = 100 << 20  # bytes of a file that git is given unasked
+# Where new files are the project's own.
+OWN_FILES = ("params.yaml", "dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore")
+OWN_FOLDERS = ("datasets", ".dvc")
+
+
+class Snapshot(Record):
+    commit: str
+    head: str | None  # None: there was no commit yet
+    changed: tuple[str, ...]  # paths below the project's folder
+    folder: str  # the project's, in the repository
+    left: tuple[str, ...] = ()  # new files that git was not given
+
+
+def snapshot(message: str, left_out: Iterable[Path] = ()) -> Snapshot | None:
+    """Of the current folder: HEAD itself where nothing differs from it; None outside of git.
+
+    Nothing new below the folders `left_out` is taken up. Raises GitError where git fails, or would
+    be given a file that is too large for it.
+    """
+    if (prefix := prefix_here()) is None:
+        return None
+    head = head_here()
+    tree, left = tree_here(head, (".", *excluded(left_out)))
+    before = f"{head}^{{tree}}" if head else git("mktree").decode().strip()
+    diff = git("diff-tree", "-r", "-z", "--name-only", "--relative", before, tree)
+    changed = tuple(path.decode(errors="replace") for path in diff.split(b"\0") if path)
+    commit = head if head and not changed else commit_of_tree(tree, head, message)
+    return Snapshot(commit=commit, head=head, changed=changed, folder=prefix or ".", left=left)
+
+
+def tree_here(head: str | None, wanted: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The tree of HEAD, with what is wanted of this folder as it is now; and the new files that are
+    left out, for they are none of the project's own, and nobody added them to the index.
+
+    Not by `git add`, which refuses to leave out a folder that is ignored already.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        call = partial(git, variables={"GIT_INDEX_FILE": f"{aside}/index"}, longest=LONGEST)
+        call("read-tree", head or "--empty")
+        known = call("ls-files", "--cached", "-z", "--", *wanted)
+        new = call("ls-files", "--others", "--exclude-standard", "-z", "--", *wanted)
+        added = set(git("ls-files", "--cached", "-z", "--", *wanted).split(b"\0"))
+        found = [name for name in new.split(b"\0") if name and not name.endswith(b"/")]
+        names = [name for name in found if name in added or is_own(os.fsdecode(name))]
+        refuse_large_files(map(Path, map(os.fsdecode, names)))
+        given = known + b"\0".join([*names, b""])
+        call("update-index", "--add", "--remove", "--replace", "-z", "--stdin", given=given)
+        left = sorted(set(found) - set(names))
+        return call("write-tree").decode().strip(), tuple(map(os.fsdecode, left))
+
+
+def is_own(name: str) -> bool:
+    path = Path(name)
+    return name in OWN_FILES or path.suffix == ".dvc" or path.parts[0] in OWN_FOLDERS
+
+
+def commit_of_tree(tree: str, head: str | None, message: str) -> str:
+    parents = ("-p", head) if head else ()
+    return git(*author(), "commit-tree", tree, *parents, "-m", message).decode().strip()
+
+
+def excluded(folders: Iterable[Path]) -> Sequence[str]:
+    """Git's way to say what is left out, of the folders that lie in this one."""
+    here = Path.cwd()
+    inside = [one.resolve() for one in folders if one.resolve().is_relative_to(here)]
+    names = [one.relative_to(here).as_posix() for one in inside if one != here]
+    return [f":(exclude,literal){name}" for name in names]
+
+
+def prefix_here() -> str | None:
+    """This folder's path in its repository, "" for its root; None: there is no repository."""
+    try:
+        return git("rev-parse", "--show-prefix").decode().removesuffix("\n").rstrip("/")
+    except GitError as error:
+        if ABSENT in str(error):
+            return None
+        raise
+
+
+def head_here() -> str | None:
+    try:
+        return git("rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
+    except GitError:  # a repository without commits
+        return None
+
+
+def refuse_large_files(files: Iterable[Path]) -> None:
+    """Git would keep them for good, and hosts of repositories refuse them."""
+    for file in files:
+        if (size := file.lstat().st_size) > LARGEST:
+            raise GitError(
+                f"{file} has {size >> 20} MiB, and git neither tracks nor ignores it: `dvc add` it,"
+                " or put it into .gitignore"
+            )
+
+
+# --- version tags ---------------------------------------------------------------------------------
+
+# The tag of a version: it keeps the commit alive, and `dvc gc --all-tags` keeps the rows.
+
+DIGITS = 12  # of a commit, in a name that another commit's tag would have taken
+
+
+def tag_names(family: str, number: int, commit: str) -> tuple[str, str]:
+    """The name of a version's tag, and the one that it has where the first is taken: by a version
+    of that number of another registry, which used this repository before.
+    """
+    name = f"incumbent/{family}/v{number}"
+    return name, f"{name}-{commit[:DIGITS]}"
+
+
+def keep_tag(family: str, number: int, commit: str) -> str:
+    """Tag a version's commit where it has no tag yet, and return the tag's name.
+
+    A tag that is there is never moved. Raises GitError where git fails.
+    """
+    for name in tag_names(family, number, commit):
+        known = commit_of(name)
+        if known is None:
+            # The empty value says that there must be no such tag: a second process makes none.
+            git("update-ref", f"refs/tags/{name}", commit, "")
+        if known in (None, commit):
+            return name
+    raise GitError(f"the tag {name} is there, and names another commit: delete or rename it")
+
+
+def commit_of(tag: str) -> str | None:
+    """The commit that a tag names, if there is such a tag here."""
+    try:
+        words = ("rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}")
+        return git(*words).decode().strip()
+    except GitError:
+        return None

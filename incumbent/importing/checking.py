@@ -1,0 +1,154 @@
+"""A file's records, its contract and what it is held against, made into checks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.checks.contract import Contract, check
+from curation.checks.contract_tables import Tables, preference_tables, tables_of, text_tables
+from curation.checks.embeddings import embedder_if_packaged
+from curation.checks.row_columns import CheckReferences
+from curation.checks.suite_prompts import suite_prompts
+from curation.curation_settings import CurateParams
+from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
+from incumbent.project_files import FOLDER, project_files
+from project.errors import IncumbentError
+from project.records.data import Check, Document, Row, Severity, Split, counted
+from project.settings import PARAMS, load, read_settings
+from registry.reader import RegistryReader
+from review.challenger.changes import cached_file, dataset_of
+
+READ = "every record gives a row"
+
+
+def checked(own: OwnRecords, contract: Contract, compared: CheckReferences) -> list[Check]:
+    """The contract's checks, after the one that all records were read."""
+    return [read_check(own), *check(tables(own, compared), contract)]
+
+
+def tables(own: OwnRecords, compared: CheckReferences) -> Tables:
+    kind = own.kind
+    if kind == "preference":
+        return preference_tables(list(zip(own.ids, own.made, strict=True)), compared)
+    if kind == "texts":
+        return text_tables(
+            [one for one in own.made if isinstance(one, Document)], own.ids, compared
+        )
+    rows = [
+        row.model_copy(update={"id": name})
+        for name, row in zip(own.ids, own.made, strict=True)
+        if isinstance(row, Row)
+    ]
+    return tables_of({Split.TRAIN: rows}, compared)
+
+
+def read_check(own: OwnRecords) -> Check:
+    """Records of which nothing was made are named by their lines: they have no ids."""
+    whys = list(dict.fromkeys(one.why for one in own.lost))
+    told = f": {'; '.join(whys[:3])}" if whys else ""
+    total = len(own.made) + len(own.lost)
+    return Check(
+        name=READ,
+        severity=Severity.WARNING,
+        passed=not own.lost,
+        limit="none left out",
+        observed=f"{len(own.lost)} of {counted(total, 'record')} left out{told}",
+        failing_rows=tuple(one.line for one in own.lost),
+    )
+
+
+def held_against(
+    contract: Contract,
+    evals: Sequence[Path],
+    against: Sequence[Path],
+    encoding: str | None,
+    *,
+    embeddings: bool,
+) -> CheckReferences:
+    return CheckReferences(
+        evals=[prompt_of(one) for one in read_all(evals, encoding)],
+        suites=suite_prompts(FOLDER / "datasets"),
+        task=contract.task,
+        gold=gold_pairs(contract, encoding),
+        reference=[text_of(one) for one in read_all(against or references(contract), encoding)],
+        embed=embedder_if_packaged() if embeddings else None,
+    )
+
+
+def gold_pairs(contract: Contract, encoding: str | None) -> list[tuple[str, str]]:
+    rows = read_all([contract.gold] if contract.gold else [], encoding)
+    return [(row.prompt_text, row.completion_text) for row in rows if isinstance(row, Row)]
+
+
+def references(contract: Contract) -> list[Path]:
+    return [contract.reference] if contract.reference else []
+
+
+def read_all(paths: Sequence[Path], encoding: str | None) -> Sequence[object]:
+    return read_own(paths, HowRead(encoding=encoding)).made if paths else ()
+
+
+def prompt_of(made: object) -> str:
+    return made.prompt_text if isinstance(made, Row) else str(getattr(made, "prompt", ""))
+
+
+def text_of(made: object) -> str:
+    """All words of a record, as drift is told by them."""
+    if isinstance(made, Row):
+        return f"{made.prompt_text}\n{made.completion_text}"
+    names = ("prompt", "chosen", "completion", "text")
+    return "\n".join(str(getattr(made, name)) for name in names if hasattr(made, name))
+
+
+# --- contract choice ------------------------------------------------------------------------------
+
+# Which contract a file is held against, without a project.
+
+# About the parts and settings of a project, which a file by itself does not have.
+OF_PROJECTS = frozenset(
+    {"split", "splits_of_group", "splits_of_prompt", "too_long", "conflict_refused"}
+)
+
+
+def chosen_contract(file: Path | None, kind: Kind) -> Contract:
+    """The contract of a file, or the one that new projects begin with; without the checks that
+    are about a project. Raises InputError naming file, line and field.
+    """
+    own = file or project_files()[f"datasets/contracts/{kind}.yaml"]
+    contract = read_settings(Contract, own)
+    checks = [one for one in contract.checks if one.arguments.get("column") not in OF_PROJECTS]
+    return contract.model_copy(update={"checks": tuple(checks)})
+
+
+# --- last version ---------------------------------------------------------------------------------
+
+# The rows of the last submitted version, which a file is held against in a project.
+
+
+@dataclass(frozen=True)
+class LastVersion:
+    """Its training rows as texts, without those that are but rehearsed, and its name."""
+
+    label: str
+    texts: tuple[str, ...]
+
+
+def last_version() -> LastVersion | None:
+    """None outside of a project, before a first version, and where its rows are not in DVC's cache
+    on this machine.
+    """
+    if not PARAMS.exists():
+        return None
+    try:
+        with RegistryReader.here() as registry:
+            for version in registry.newest():
+                dataset = dataset_of(registry, version.adapter.dataset)
+                kept = cached_file(dataset.dvc_revision or "") if dataset else None
+                if kept and kept.exists():
+                    aside = load(CurateParams).train_only
+                    rows = [row for row in Row.read_lines(kept) if row.source not in aside]
+                    texts = (f"{row.prompt_text}\n{row.completion_text}" for row in rows)
+                    return LastVersion(version.label, tuple(texts))
+    except IncumbentError:  # a file is checked wherever it is: what is wrong here is told elsewhere
+        return None
+    return None

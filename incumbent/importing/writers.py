@@ -1,0 +1,185 @@
+"""Who writes synthetic rows, and the files in which they wait for a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from curation.proposals import Proposal
+from evaluation.evaluation_settings import Decoding, JudgeParams, PreferenceParams, server_url
+from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation.answers import Respondent
+from evaluation.generation.backends.backend import ChatRequest
+from evaluation.generation.systems import from_registry
+from monitoring.trigger.labels import prediction
+from project.canonical import canonical_json
+from project.errors import InputError
+from project.files import write_bytes, write_lines
+from project.model_pins import bare_base
+from project.paths import BASE
+from project.records.adapters import Contestant, ModelPin
+from project.records.data import Message, Row
+from project.settings import load
+from registry.champion import based_here
+from registry.reader import RegistryReader
+
+# --- writers --------------------------------------------------------------------------------------
+
+# Who writes: the base, the champion, or a model behind any OpenAI-compatible server.
+
+LONGEST = 200  # tokens of a reply
+TEMPERATURE = 0.7  # of a server: what is asked for is variety
+SECTION = "--with"  # in place of a section of params.yaml, in errors
+
+
+class Writer(Protocol):
+    @property
+    def name(self) -> str:
+        """The mark of what it writes."""
+
+    def replies(self, questions: Sequence[str]) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class LocalWriter:
+    """The base, bare or with the champion's adapter on it; greedy, and kept as answers are."""
+
+    name: str
+    system: Respondent
+
+    def replies(self, questions: Sequence[str]) -> list[str]:
+        distinct = list(dict.fromkeys(questions))
+        rows = [Row.of(question, "-", group="", source="synthesis") for question in distinct]
+        found = self.system.answers(rows, "writing")
+        said = {q: answer.text for q, answer in zip(distinct, found, strict=True)}
+        return [said[question] for question in questions]
+
+
+@dataclass(frozen=True)
+class ServerWriter:
+    name: str
+    params: JudgeParams
+
+    def replies(self, questions: Sequence[str]) -> list[str]:
+        """Raises IncumbentError when the server fails; what it said is kept."""
+        # Imported here because it needs an extra, and the base does not.
+        from evaluation.preference.judge.judging_model import KeptAnswers
+
+        asked = [self.request(question) for question in questions]
+        kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION)
+        said = kept.answers(asked)
+        return [said[request.digest] for request in asked]
+
+    def request(self, question: str) -> ChatRequest:
+        return ChatRequest(
+            model=self.params.model,
+            messages=(Message(role="user", content=question),),
+            temperature=self.params.temperature,
+            max_tokens=self.params.max_tokens,
+        )
+
+
+def writer_of(who: str, model: str | None, key_variable: str | None) -> Writer:
+    """`who` is base, champion or a URL. Raises InputError for what is none of them."""
+    if who in ("base", "champion"):
+        if model or key_variable:
+            raise InputError("is for a server alone", field="--model or --key-variable")
+        return local_writer(champion=who == "champion")
+    return server_writer(who, model, key_variable)
+
+
+def local_writer(*, champion: bool) -> LocalWriter:
+    if not BASE.exists():
+        raise InputError("is not there: run `dvc repro` first", file=BASE)
+    base = bare_base()
+    name, contestant = champion_here(base.base) if champion else (base.base.name, base)
+    decoding = Decoding(max_new_tokens=LONGEST)
+    return LocalWriter(name, from_registry(contestant, decoding, answering_numerics()))
+
+
+def champion_here(project: ModelPin) -> tuple[str, Contestant]:
+    """Its label, and what answers. Raises InputError where there is none, IncumbentError where its
+    base is not here.
+    """
+    with RegistryReader.here() as registry:
+        version = registry.champion()
+    if version is None:
+        raise InputError("there is no champion yet: use --with base")
+    return version.label, based_here(version.adapter.contestant, project, version.label)
+
+
+def server_writer(who: str, model: str | None, key_variable: str | None) -> ServerWriter:
+    """As the project's judge is asked, where that is the same server."""
+    try:
+        url = server_url(who)
+    except ValueError as error:
+        raise InputError(f"is base, champion or a URL, which {error}", field=SECTION) from None
+    known = load(PreferenceParams).judge
+    same = known.model_dump() if known and known.url == url else {}
+    if not model and not same:
+        raise InputError("name the model that the server is to use", field="--model")
+    own = {"url": url, "temperature": TEMPERATURE, "max_tokens": LONGEST}
+    given = {"model": model, "key_variable": key_variable}
+    own |= {name: value for name, value in given.items() if value}
+    try:
+        params = JudgeParams.model_validate({**same, **own})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][-1]).replace("_", "-")
+        raise InputError(first["msg"], field=f"--{option}") from None
+    return ServerWriter(params.model, params)
+
+
+# --- review files ---------------------------------------------------------------------------------
+
+# The files in which synthetic rows wait for a person: for Label Studio, and as JSON Lines.
+
+REVIEW = Path("datasets/queue/synthetic.json")
+
+
+def rows_beside(path: Path) -> Path:
+    """Where the JSON Lines of a review file lie."""
+    return path.with_suffix(".jsonl")
+
+
+def refuse_unreviewed(path: Path) -> None:
+    """Raise InputError where a file may still wait for its review, or has the lines' own name."""
+    if path.suffix != ".json":
+        raise InputError("must be named .json: the rows go beside it, as .jsonl", file=path)
+    for file in (path, rows_beside(path)):
+        if file.exists():
+            problem = "is there already, and may wait for its review: move it, or use --to"
+            raise InputError(problem, file=file)
+
+
+def write_review(proposals: Sequence[Proposal], path: Path) -> None:
+    """Write both files, each whole or not at all. The model's text is a draft, and no label."""
+    rows = [canonical_json(row_with_seed(one)) for one in proposals]
+    write_lines(rows_beside(path), rows)
+    write_bytes(path, canonical_json([task(one) for one in proposals]) + b"\n")
+
+
+def row_with_seed(one: Proposal) -> dict[str, Any]:
+    """A row as `data labels` reads it; `about` is for people, and left aside there."""
+    seed = one.wish.seed
+    texts = {"prompt": seed.prompt_text, "completion": seed.completion_text}
+    about = {"kind": one.wish.kind, "seed": seed.id, **texts}
+    return {**one.row.model_dump(mode="json"), "about": about}
+
+
+def task(one: Proposal) -> dict[str, Any]:
+    """As the labelling queue has it, so that one labelling config is for both."""
+    row, seed = one.row, one.wish.seed
+    data: dict[str, Any] = {
+        "id": row.id,
+        "prompt": row.prompt_text,
+        "response": f"made of: {seed.prompt_text}\n\n{seed.completion_text}",
+        "synthetic": row.synthetic,
+        "kind": one.wish.kind,
+    }
+    if len(row.prompt) > 1:
+        data["messages"] = [message.model_dump() for message in row.prompt]
+    draft = prediction(row.completion_text, str(row.synthetic))
+    return {"data": data, "meta": {"seed": seed.id}, "predictions": [draft]}

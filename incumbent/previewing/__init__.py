@@ -1,1 +1,0 @@
-"""What `incumbent data preview` shows: texts as the tokens that training makes of them."""

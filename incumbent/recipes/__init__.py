@@ -1,1 +1,0 @@
-"""Named recipes: what there is, and how one gets into params.yaml."""

@@ -1,0 +1,197 @@
+"""Adapters on selected and on random rows, trained aside and compared on dev."""
+
+import gc
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import clear_frames
+
+from curation.selected_rows import Selection
+from evaluation.decision.policy import Policy
+from evaluation.evaluation_settings import Decoding, ScoringParams
+from evaluation.generation.answers import Answer, versions
+from evaluation.generation.systems import respondent
+from evaluation.score import directions
+from evaluation.scoring.scorers import load_scorers, score
+from incumbent.searching.against_random import AgainstRandom, against_random
+from incumbent.searching.candidates import Candidates, draw_rows
+from incumbent.searching.pace import SftSettings, load_sft_settings
+from project.canonical import digest_bytes, digest_folder, digest_json
+from project.errors import IncumbentError, InputError
+from project.files import home, staged_folder
+from project.model_pins import bare_base, pinned_folder
+from project.paths import EMBEDDER, NUMERICS, rows_of, step_of
+from project.records.adapters import Contestant, ModelPin, Numerics
+from project.records.data import Row, Split
+from project.records.evidence import by_people
+from project.records.scores import Better
+from project.settings import PARAMS, load
+from training.start_record import START_FILE
+from training.steps.earlier import Earlier, newest_before
+from training.training_settings import AdapterParams, DomainParams
+
+# --- trained adapter ------------------------------------------------------------------------------
+
+# An adapter trained aside, by the project's recipe: not in outputs/, and no version of it.
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What adapters that are trained aside stand on."""
+
+    base: Contestant  # without an adapter
+    numerics: Numerics
+    earlier: Earlier  # the adapter that they go on from
+
+
+def aside_here(*, from_champion: bool) -> Aside:
+    """As the project has it: on what step `domain` left, if anything.
+
+    `from_champion`: also on the champion's adapter, where training starts from it. What is to tell
+    how much rows teach must not start with an adapter that has learnt them.
+    """
+    earlier = earlier_here()
+    if earlier.start and not from_champion:
+        earlier = Earlier()
+    return Aside(bare_base(), Numerics.read(NUMERICS), earlier)
+
+
+def earlier_here() -> Earlier:
+    """Raises InputError where the pipeline has not made yet what training goes on from."""
+    starts = load(AdapterParams).start == "champion" or load(DomainParams).epochs
+    there = START_FILE.exists() and (step_of("domain") / "step.json").exists()
+    if starts and not there:
+        raise InputError(
+            "training goes on from an adapter that is not there: run `dvc repro domain` first",
+            file=step_of("domain") / "step.json",
+        )
+    return newest_before("sft") if there else Earlier()
+
+
+def train_aside(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Path:
+    """The folder of an adapter that learnt all these rows, under the base's system prompt; one that
+    is there is not made again.
+    """
+    settings = as_needed(settings)
+    folder = adapter_folder(rows, aside, settings)
+    if not folder.exists():
+        with staged_folder(folder) as draft:
+            train(rows, aside, settings, draft)
+    return folder
+
+
+def as_needed(settings: SftSettings) -> SftSettings:
+    """Without a limit of rows, and without measurements on dev that nothing hangs on."""
+    settings = settings.on_all_rows()
+    if settings.sft.patience is not None:
+        return settings
+    return SftSettings(settings.adapter, settings.sft.model_copy(update={"evaluations": 0}))
+
+
+def adapter_folder(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Path:
+    earlier = aside.earlier.folder
+    key = digest_json(
+        [
+            aside.base.digest,
+            aside.numerics.digest,
+            settings.adapter.digest,
+            settings.sft.digest,
+            earlier and digest_folder(earlier),
+            digest_bytes(b"\n".join(row.canonical() for row in rows)),
+            versions(),
+        ]
+    )
+    return home() / "selection" / "adapters" / key[:32]
+
+
+def train(rows: Sequence[Row], aside: Aside, settings: SftSettings, folder: Path) -> None:
+    """Raises IncumbentError where training fails, or the GPU has no memory for it."""
+    # Imported here because it takes seconds, and whoever finds the adapter trained need not wait.
+    from training.steps.run_step import StepContext
+    from training.steps.sft_step import train_sft
+
+    ground = StepContext(aside.base, aside.numerics, settings.adapter, aside.earlier)
+    dev = Row.read_lines(rows_of(Split.DEV)) if settings.sft.evaluations else ()
+    try:
+        with full_gpu_told():
+            train_sft(rows, dev, ground, settings.sft, folder)
+    finally:
+        gc.collect()  # a trainer is full of circles, and the next one wants its memory
+
+
+@contextmanager
+def full_gpu_told() -> Iterator[None]:
+    """Raise IncumbentError where a GPU's memory is full: with other settings it may not be."""
+    import torch  # as above
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        clear_frames(error.__traceback__)  # they hold the model and the trainer
+        first = str(error).partition("\n")[0]
+        raise IncumbentError(f"the GPU has no memory for it: {first}") from None
+
+
+# --- compare on dev -------------------------------------------------------------------------------
+
+
+def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) -> AgainstRandom:
+    """Train, answer and score each side, all by the project's settings; what is made is kept.
+
+    Raises InputError where dev cannot tell anything.
+    """
+    items, policy = Row.read_lines(rows_of(Split.DEV)), load(Policy)
+    scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
+    better = directions(scorers)
+    judged_by = judging(policy, better, items)
+    by_id = {row.id: row for row in candidates.rows}
+    best = [by_id[name] for name in selection.chosen]
+    sides = {"the selected rows": best}
+    sides |= {f"random draw {seed}": draw_rows(candidates.rows, len(best), seed) for seed in seeds}
+    aside, settings = aside_here(from_champion=False), load_sft_settings()
+    answers = [
+        answered(name, [*candidates.kept, *own], items, aside, settings)
+        for name, own in sides.items()
+    ]
+    scores = [score(scorers, items, given) for given in answers]
+    return AgainstRandom(
+        selection=selection.digest,
+        rows=len(best),
+        kept=len(candidates.kept),
+        items=len(items),
+        clusters=len({row.group for row in items}),
+        level=round(1 - 2 * policy.alpha, 6),
+        seeds=tuple(seeds),
+        judged_by=judged_by,
+        metrics=against_random(items, scores[0], scores[1:], better, policy.alpha),
+    )
+
+
+def judging(policy: Policy, better: Mapping[str, Better], items: Sequence[Row]) -> tuple[str, ...]:
+    """The gating metrics that scorers give. Raises InputError where these, or dev, say nothing.
+
+    A preference is no part of it, as its source was calibrated for other answers than these; nor is
+    what people rate.
+    """
+    if len({row.group for row in items}) < 2:
+        raise InputError(
+            "has too few items to compare on: use --no-compare", file=rows_of(Split.DEV)
+        )
+    named = tuple(name for name in policy.gating if not by_people(name))
+    if not named or not all(better.get(name, "neither") != "neither" for name in named):
+        problem = "names no metric, beside preference, that a scorer gives: use --no-compare"
+        raise InputError(problem, file=PARAMS, field="evaluation.policy.gating")
+    return named
+
+
+def answered(
+    name: str, rows: Sequence[Row], items: Sequence[Row], aside: Aside, settings: SftSettings
+) -> list[Answer]:
+    """What an adapter that learnt these rows, and all of them, answers to dev."""
+    print(f"training an adapter on {name}", file=sys.stderr)
+    folder = train_aside(rows, aside, settings)
+    trained = aside.base.model_copy(update={"adapter": digest_folder(folder)})
+    system = respondent(trained, folder, load(Decoding), aside.numerics)
+    return system.answers(items, f"{name}, dev")

@@ -1,0 +1,179 @@
+"""Roughly how long adapters that are trained aside will take, before they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from evaluation.evaluation_settings import Decoding
+from incumbent.planning.run_cost import answer_seconds
+from incumbent.planning.workload import AnsweringWork, length, mean, sft
+from incumbent.searching.candidates import Candidates
+from project.errors import InputError
+from project.model_pins import BaseChoice
+from project.paths import NUMERICS, TOKENS, rows_of
+from project.records.adapters import Numerics
+from project.records.data import Row, Split, TokenCount
+from project.settings import PARAMS, load
+from training.cost.base_shape import BaseShape, shape_of
+from training.cost.machines import Computing, Speed, this_machine
+from training.cost.memory import StepSetup, StepWork
+from training.cost.step_minutes import step_seconds
+from training.training_settings import AdapterParams, SftParams
+
+# --- estimate -------------------------------------------------------------------------------------
+
+# How many minutes a selection and its comparison will take, before they begin.
+
+NO_PROMPT = 10  # tokens that a chat template puts before an answer to an empty question
+
+
+@dataclass(frozen=True)
+class SelectionMinutes:
+    """Minutes on an idle machine, where nothing was read or trained before."""
+
+    reading: float
+    adapter: float  # trained, and its answers to dev
+
+    def summary(self, adapters: int) -> str:
+        both = f" and {adapters} adapters of {self.adapter:.0f} min" if adapters else ""
+        total = self.reading + adapters * self.adapter
+        what = f"{self.reading:.0f} min of reading{both}"
+        return f"about {total:.0f} min on an idle machine: {what}; less for what is known already"
+
+
+def estimate(candidates: Candidates, count: int) -> SelectionMinutes | None:
+    """None where it is not known how fast this machine is."""
+    found = pace(Numerics.read(NUMERICS))
+    if found is None:
+        return None
+    learnt = [*candidates.kept, *spread(candidates, count)]
+    learning = found.learning(learnt, load_sft_settings())
+    answering = found.answering(Row.read_lines(rows_of(Split.DEV)))
+    return SelectionMinutes(
+        reading=found.reading_tokens(twice_read(candidates)),
+        adapter=learning + answering + LOADING,
+    )
+
+
+def spread(candidates: Candidates, count: int) -> list[Row]:
+    """So many of the rows, evenly taken by their lengths."""
+    counts = candidates.counts
+    ordered = sorted(candidates.rows, key=lambda row: length(counts[row.id]))
+    return [ordered[i * len(ordered) // count] for i in range(count)]
+
+
+def twice_read(candidates: Candidates) -> int:
+    """Tokens of each row with its prompt, and of its answer again without."""
+    counts = [candidates.counts[row.id] for row in candidates.rows]
+    return sum(length(count) + count.completion + NO_PROMPT for count in counts)
+
+
+# --- sft settings ---------------------------------------------------------------------------------
+
+# The settings of an adapter that learns training rows in one step, `sft`.
+
+
+@dataclass(frozen=True)
+class SftSettings:
+    adapter: AdapterParams
+    sft: SftParams
+
+    def on_all_rows(self) -> Self:
+        """The same, whatever limit of rows the project has."""
+        return replace(self, sft=self.sft.model_copy(update={"rows": None}))
+
+    def seeded(self, more: int) -> Self:
+        """The same with another seed of training."""
+        seed = self.adapter.seed + more
+        return replace(self, adapter=self.adapter.model_copy(update={"seed": seed}))
+
+
+def load_sft_settings() -> SftSettings:
+    """The project's. Raises InputError where it leaves the step `sft` out."""
+    settings = SftSettings(adapter=load(AdapterParams), sft=load(SftParams))
+    if not settings.sft.epochs:
+        problem = "is 0, so there is no step `sft` to train: give it a number above 0"
+        raise InputError(problem, file=PARAMS, field="training.sft.epochs")
+    return settings
+
+
+# --- pace -----------------------------------------------------------------------------------------
+
+LOADING = 0.25  # minutes of an adapter in which programs and models are loaded
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine trains and answers with a base; all in minutes."""
+
+    shape: BaseShape
+    on: Computing
+    speed: Speed
+    counts: dict[str, TokenCount]  # of rows, as stage `curate` counted
+
+    def learning(self, rows: Sequence[Row], settings: SftSettings) -> float:
+        work = self.work(rows, settings)
+        return step_seconds(self.setup(settings, work), self.speed, work) / 60
+
+    def reading(self, rows: Sequence[Row]) -> float:
+        """Of prompts and references."""
+        return self.reading_tokens(sum(map(length, self.known(rows))))
+
+    def reading_tokens(self, tokens: float) -> float:
+        return tokens * 2 * self.shape.weights * self.speed.operation / 60
+
+    def answering(self, rows: Sequence[Row], decoding: Decoding | None = None) -> float:
+        """With answers as long as references, whose likelihood is asked for too."""
+        asked, counts = decoding or load(Decoding), self.known(rows)
+        answers = AnsweringWork(
+            system="",
+            rows="",
+            count=len(counts),
+            alike=0.0,
+            prompt=mean(count.prompt for count in counts),
+            answer=mean(min(count.completion, asked.max_new_tokens) for count in counts),
+            reference=mean(count.completion for count in counts),
+            adapter=True,
+        )
+        r = load(AdapterParams).r
+        return answer_seconds(self.shape, self.speed, answers, asked.batch_size, r) / 60
+
+    def work(self, rows: Sequence[Row], settings: SftSettings) -> StepWork:
+        return sft(self.known(rows), settings.sft)
+
+    def setup(self, settings: SftSettings, work: StepWork) -> StepSetup:
+        return StepSetup(
+            shape=self.shape,
+            adapter=settings.adapter,
+            params=settings.sft,
+            longest=work.longest,
+            longest_scored=work.longest_scored,
+            on=self.on,
+        )
+
+    def known(self, rows: Sequence[Row]) -> list[TokenCount]:
+        return [self.counts[row.id] for row in rows if row.id in self.counts]
+
+
+def pace(numerics: Numerics, choice: BaseChoice | None = None) -> Pace | None:
+    """With the project's base, or another; None where the base or this machine is of a kind that
+    nothing is known of.
+    """
+    machine = this_machine(numerics.precision)
+    try:
+        shape = shape_of(choice or load(BaseChoice))
+    except InputError:
+        return None
+    if machine.speed is None:
+        return None
+    counts = {count.row: count for count in TokenCount.read_lines(TOKENS)}
+    return Pace(shape, machine.computing, machine.speed, counts)
+
+
+def minutes_text(minutes: float | None) -> str:
+    """An estimate in words."""
+    if minutes is None:
+        return "no estimate for this base on this machine"
+    if minutes >= 120:
+        return f"about {minutes / 60:.0f} h on an idle machine"
+    return f"about {max(1, round(minutes))} min on an idle machine"

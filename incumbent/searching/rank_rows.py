@@ -1,0 +1,136 @@
+"""The ranking of training rows: what the base and the embedder say of each, and what follows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curation.faults.every_fault import FAULTS
+from curation.row_quality import AnswerLoss, qualities, taken_in_order
+from curation.selected_rows import RankedRow, RowQuality, Selection, SelectionHead
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answers import versions
+from incumbent.searching.candidates import Candidates
+from monitoring.features.embedding_cache import Embeddings
+from project.canonical import digest_json
+from project.files import home
+from project.model_pins import bare_base, pinned_folder
+from project.paths import EMBEDDER, NUMERICS
+from project.progress import progress
+from project.records.adapters import Contestant, ModelPin, Numerics
+from project.records.data import Message, Row
+from project.records.record import Digest, Record
+
+if TYPE_CHECKING:
+    from evaluation.generation.answering_model import AnsweringModel
+
+
+def rank(candidates: Candidates, count: int) -> Selection:
+    """The best `count` rows in their order, with the quality of all. Only reads the data."""
+    base, embedder = bare_base(), ModelPin.read(EMBEDDER)
+    numerics, rows = Numerics.read(NUMERICS), candidates.rows
+    losses = BaseReader(base, numerics).losses(rows)
+    found = qualities(rows, losses, candidates.answer_tokens(), FAULTS)
+    vectors = Embeddings(embedder, home() / "embeddings.db").encode([text(row) for row in rows])
+    order = taken_in_order([quality.value for quality in found], vectors, count)
+    head = SelectionHead(
+        selected=len(order),
+        ranked=len(rows),
+        dataset=candidates.dataset.digest,
+        base=base.base.digest,
+        embedder=embedder.digest,
+        numerics=numerics,
+    )
+    return Selection(head=head, rows=tuple(ranked(rows, found, order)))
+
+
+def text(row: Row) -> str:
+    return f"{row.prompt_text}\n{row.completion_text}"
+
+
+def ranked(
+    rows: Sequence[Row], found: Sequence[RowQuality], order: Sequence[int]
+) -> list[RankedRow]:
+    """The selected rows, the best first, then the others in the order of the data."""
+    taken = set(order)
+    others = [i for i in range(len(rows)) if i not in taken]
+    ranks = {i: rank for rank, i in enumerate(order, start=1)}
+    return [
+        RankedRow(
+            id=rows[i].id,
+            rank=ranks.get(i),
+            quality=round(found[i].value, 4),
+            parts=found[i],
+        )
+        for i in (*order, *others)
+    ]
+
+
+# --- answer losses --------------------------------------------------------------------------------
+
+# How hard each row's answer is for the base, with its prompt and without: read once, then kept.
+
+TOGETHER = 128  # rows that are read, and kept, together: what an interruption can lose
+# In place of a prompt: a chat template has no answer without a question.
+NO_PROMPT = (Message(role="user", content=""),)
+
+
+class KeptLosses(Record):
+    """Of rows that were read together; None where the base cannot read a row."""
+
+    with_prompt: tuple[float | None, ...]
+    alone: tuple[float | None, ...]
+
+
+class BaseReader:
+    """The bare base; it is loaded when a first row is not known."""
+
+    def __init__(self, base: Contestant, numerics: Numerics) -> None:
+        self.base = base
+        self.numerics = numerics
+        self.loaded: AnsweringModel | None = None
+
+    def losses(self, rows: Sequence[Row]) -> list[AnswerLoss]:
+        """Of each row, in their order."""
+        longest_first = sorted(rows, key=lambda row: (-length(row), row.id))
+        found: dict[str, AnswerLoss] = {}
+        with progress("reading", len(rows), "rows") as bar:
+            for start in range(0, len(rows), TOGETHER):
+                some = longest_first[start : start + TOGETHER]
+                kept = self.known_or_read(some)
+                pairs = zip(some, kept.with_prompt, kept.alone, strict=True)
+                found |= {row.id: AnswerLoss(a, b) for row, a, b in pairs}
+                bar.advance(len(some))
+        return [found[row.id] for row in rows]
+
+    def known_or_read(self, rows: Sequence[Row]) -> KeptLosses:
+        path = self.place(rows)
+        if not path.exists():
+            bare = [row.model_copy(update={"prompt": NO_PROMPT}) for row in rows]
+            self.loaded = self.loaded or self.load()
+            with_prompt, alone = (self.loaded.reference_logprobs(some) for some in (rows, bare))
+            KeptLosses(with_prompt=negated(with_prompt), alone=negated(alone)).write(path)
+        return KeptLosses.read(path)
+
+    def load(self) -> "AnsweringModel":
+        # Imported here so that whoever finds all rows known does not wait for torch.
+        from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
+
+        refuse_other_machine(self.numerics)
+        folder, prompt = pinned_folder(self.base.base, "base"), self.base.system_prompt
+        decoding = Decoding(max_new_tokens=1)
+        return AnsweringModel(folder, None, decoding, self.numerics.precision, prompt)
+
+    def place(self, rows: Sequence[Row]) -> Path:
+        return home() / "losses" / f"{self.key(rows)}.json"
+
+    def key(self, rows: Sequence[Row]) -> Digest:
+        texts = [row.model_dump(mode="json", include={"prompt", "completion"}) for row in rows]
+        return digest_json([self.base.digest, self.numerics.digest, versions(), texts])
+
+
+def length(row: Row) -> int:
+    return len(row.prompt_text) + len(row.completion_text)
+
+
+def negated(logprobs: Sequence[float | None]) -> tuple[float | None, ...]:
+    return tuple(None if value is None else -value for value in logprobs)

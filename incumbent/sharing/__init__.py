@@ -1,1 +1,0 @@
-"""What a team shares of a project: DVC's remote, the registry, and the rows of every version."""

@@ -1,1 +1,0 @@
-"""Who writes synthetic rows for `data synthesize`, and the files in which they wait for people."""

@@ -1,0 +1,194 @@
+"""Signals of answers: what they are, what a judge and users think of them, what became of the
+cases.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from monitoring.signals.prompt_signals import principal
+from monitoring.signals.signal import (
+    NEIGHBOURS,
+    Batch,
+    Direction,
+    Floats,
+    nearest,
+    one_column,
+    usual_value,
+)
+
+# --- judged ---------------------------------------------------------------------------------------
+
+# What a judge thinks of the answers.
+
+
+@dataclass(frozen=True)
+class JudgedReward:
+    """The rewards of the reward model, turned round: up means that the answers are worse.
+
+    Rewards of answers to one prompt compare them; of answers to different prompts they say less, so
+    that strange prompts may move them too.
+    """
+
+    usual: Floats  # [1], the reference's mean reward, for reports
+
+    name: ClassVar[str] = "judge"
+    direction: ClassVar[Direction] = "up"
+    weight: ClassVar[int] = 2
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        usual = usual_value(index.scores)
+        return None if usual is None else cls(usual)
+
+    def columns(self, batch: Batch) -> Floats:
+        return -one_column(batch.scores, len(batch))
+
+
+# --- ratings --------------------------------------------------------------------------------------
+
+# What users think of the answers.
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """The ratings, turned round: up means that users are less pleased."""
+
+    usual: Floats  # [1], the reference's mean rating, for reports
+
+    name: ClassVar[str] = "feedback"
+    direction: ClassVar[Direction] = "up"
+    weight: ClassVar[int] = 2
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        usual = usual_value(index.ratings)
+        return None if usual is None else cls(usual)
+
+    def columns(self, batch: Batch) -> Floats:
+        return -one_column(batch.ratings, len(batch))
+
+
+# --- outcomes -------------------------------------------------------------------------------------
+
+# What became of the users' cases: passed on to a person, solved or not, and how satisfied.
+
+
+@dataclass(frozen=True)
+class Escalated:
+    """Whether a case was passed on to a person: up means that more of them were."""
+
+    usual: Floats  # [1], the reference's share of cases, for reports
+
+    name: ClassVar[str] = "escalated"
+    direction: ClassVar[Direction] = "up"
+    weight: ClassVar[int] = 1
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        usual = usual_value(index.escalated)
+        return None if usual is None else cls(usual)
+
+    def columns(self, batch: Batch) -> Floats:
+        return one_column(batch.escalated, len(batch))
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """Whether a case ended without a solution: up means that more of them did."""
+
+    usual: Floats  # [1], the reference's share of cases that were solved, for reports
+
+    name: ClassVar[str] = "unresolved"
+    direction: ClassVar[Direction] = "up"
+    weight: ClassVar[int] = 1
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        usual = usual_value(index.resolved)
+        return None if usual is None else cls(usual)
+
+    def columns(self, batch: Batch) -> Floats:
+        return 1 - one_column(batch.resolved, len(batch))
+
+
+@dataclass(frozen=True)
+class Satisfaction:
+    """How satisfied users were, turned round: up means that they are less so."""
+
+    usual: Floats  # [1], the reference's mean, for reports
+
+    name: ClassVar[str] = "satisfaction"
+    direction: ClassVar[Direction] = "up"
+    weight: ClassVar[int] = 1
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        usual = usual_value(index.satisfaction)
+        return None if usual is None else cls(usual)
+
+    def columns(self, batch: Batch) -> Floats:
+        return -one_column(batch.satisfaction, len(batch))
+
+
+OUTCOMES = (Escalated, Unresolved, Satisfaction)
+
+
+# --- response -------------------------------------------------------------------------------------
+
+# What the champion answers, given what it was asked.
+
+DIRECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Response:
+    """How an answer differs, in meaning and length, from those to the 5 nearest prompts.
+
+    Given the prompt: when users ask for something else, the answers change with it, and that alone
+    is no drift of the answers.
+    """
+
+    index: Floats  # the reference's prompts [m, d]
+    answers: Floats  # their answers: embedding and log length [m, d + 1]
+    directions: Floats  # [d + 1, 8] of what differs
+
+    name: ClassVar[str] = "response"
+    direction: ClassVar[Direction] = "any"
+    weight: ClassVar[int] = 2
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        if index.vectors is None or index.response_vectors is None:
+            return None
+        answered = np.isfinite(index.response_vectors).all(axis=1)
+        if answered.sum() <= NEIGHBOURS:
+            return None
+        index = index.taken(np.asarray(answered))
+        assert index.vectors is not None
+        answers = described(index)
+        near, _ = nearest(index.vectors, index.vectors, NEIGHBOURS, without_itself=True)
+        directions = principal(answers - answers[near].mean(1), DIRECTIONS)
+        return cls(index.vectors, answers, directions) if directions.size else None
+
+    def columns(self, batch: Batch) -> Floats:
+        assert batch.vectors is not None
+        if batch.response_vectors is None:
+            return np.full((len(batch), self.directions.shape[1]), np.nan, np.float32)
+        near, _ = nearest(batch.vectors, self.index, NEIGHBOURS)
+        along: Floats = (described(batch) - self.answers[near].mean(1)) @ self.directions
+        return along
+
+
+def described(batch: Batch) -> Floats:
+    """Each answer's embedding and the logarithm of its length in words [n, d + 1]."""
+    assert batch.responses is not None and batch.response_vectors is not None
+    length = np.log1p([len(text.split()) for text in batch.responses]).astype(np.float32)
+    return np.column_stack([batch.response_vectors, length])

@@ -1,1 +1,0 @@
-"""Anchors: the newest event of the chain, written down outside of the registry's database."""

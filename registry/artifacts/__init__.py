@@ -1,1 +1,0 @@
-"""Files by the digest of their bytes."""

@@ -1,1 +1,0 @@
-"""Experiments on traffic: opened by people, judged by what users made of the answers."""

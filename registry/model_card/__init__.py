@@ -1,1 +1,0 @@
-"""A version's model card."""

@@ -1,1 +1,0 @@
-"""Signatures of versions, and the keys that make them."""

@@ -1,0 +1,162 @@
+"""The artifact store: every file under the digest of its bytes, hashed again at each reading."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from project.canonical import canonical_json, digest_bytes, digest_folder
+from project.errors import IncumbentError, InputError
+from project.files import make_folder, staged_folder
+from project.records.record import Digest, Record, short
+from registry.storage.blobs import Blobs
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+
+class MissingArtifactError(IncumbentError):
+    """An artifact is not in the store."""
+
+
+class DamagedArtifactError(IncumbentError):
+    """An artifact's bytes are no longer those that it is named after."""
+
+
+class Artifacts:
+    """Blobs by digest. A stored folder is a blob too: the map from file names to digests."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+
+    def put(self, data: bytes) -> Digest:
+        """Store bytes; storing them again heals a copy that was damaged."""
+        digest = digest_bytes(data)
+        if self.blobs.read(digest) != data:
+            self.blobs.write(digest, data)
+        return digest
+
+    def put_record(self, record: Record) -> Digest:
+        return self.put(record.canonical())
+
+    def put_folder(self, folder: Path, digest: Digest) -> None:
+        """Store every file below a folder, in bounded memory, unless all are there and whole.
+
+        Raises InputError when the folder's digest_folder is another one.
+        """
+        try:
+            found = digest_folder(folder) if self.holds(digest) else self.take_folder(folder)
+        except OSError as error:
+            raise InputError(error.strerror or "cannot be read", file=error.filename) from None
+        if found != digest:
+            problem = f"holds adapter {short(found)}, its record says {short(digest)}"
+            raise InputError(f"{problem}: run `dvc repro`", file=folder)
+
+    def take_folder(self, folder: Path) -> Digest:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        for path in files:
+            path.open("rb").close()  # what cannot be read is no fault of the store
+        names = [path.relative_to(folder).as_posix() for path in files]
+        stored = self.blobs.take(files)
+        return self.put(canonical_json(dict(zip(names, stored, strict=True))))
+
+    def get(self, digest: Digest) -> bytes:
+        """Read a blob. Raises IncumbentError when it is missing or its bytes have changed."""
+        data = self.there(digest, self.blobs.read(digest))
+        self.refuse_damaged(digest, digest_bytes(data))
+        return data
+
+    def pieces(self, digest: Digest) -> Iterator[bytes]:
+        """The same in bounded memory; that the bytes have changed is known after the last one."""
+        sha = hashlib.sha256()
+        for piece in self.there(digest, self.blobs.pieces(digest)):
+            sha.update(piece)
+            yield piece
+        self.refuse_damaged(digest, sha.hexdigest())
+
+    def get_record(self, model: type[R], digest: Digest) -> R:
+        return model.parse(self.get(digest), Path(self.blobs.location, digest))
+
+    def manifest(self, digest: Digest) -> dict[str, Digest]:
+        """The files of a stored folder, by their names in it."""
+        files: dict[str, Digest] = json.loads(self.get(digest))
+        return files
+
+    def all_of(self, digest: Digest) -> tuple[Digest, ...]:
+        """A stored folder and its files: an event that names them all keeps them from deletion."""
+        return (digest, *sorted(self.manifest(digest).values()))
+
+    def incomplete(self, digest: Digest) -> bool:
+        """Whether something of a stored folder is not there."""
+        if not self.blobs.exists(digest):
+            return True
+        return not all(self.blobs.exists(blob) for blob in self.manifest(digest).values())
+
+    def verify_folder(self, digest: Digest) -> None:
+        """Hash a stored folder's files again. Raises IncumbentError at the first bad one."""
+        for blob in self.manifest(digest).values():
+            for _ in self.pieces(blob):
+                pass
+
+    def holds(self, digest: Digest) -> bool:
+        """Whether all of a stored folder is there and whole."""
+        try:
+            self.verify_folder(digest)
+        except IncumbentError:
+            return False
+        return True
+
+    def check_out(self, digest: Digest, target: Path) -> Path:
+        """Copy a stored folder to target, unless it stands there whole already.
+
+        Several processes may do so at once: a whole folder is never taken away from who reads it.
+        """
+        if stands(target, digest):
+            return target
+        make_folder(target.parent)
+        with TemporaryDirectory(prefix=".draft-", dir=target.parent) as place:
+            made = Path(place, target.name)
+            with staged_folder(made) as draft:
+                self.copy(digest, draft)
+            if target.exists() and not stands(target, digest):
+                rmtree(target)
+            with suppress(OSError):  # another process was quicker
+                made.rename(target)
+        return target
+
+    def copy(self, digest: Digest, folder: Path) -> None:
+        """Write a stored folder's files into a folder."""
+        for name, blob in self.manifest(digest).items():
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise IncumbentError(f"artifact {short(digest)} names a file outside its folder")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            with (folder / name).open("wb") as stream:
+                stream.writelines(self.pieces(blob))
+
+    def digests(self) -> Iterator[Digest]:
+        """The digest of everything that is stored."""
+        return self.blobs.names()
+
+    # --- one level down -------------------------------------------------------------------------
+
+    def there(self, digest: Digest, found: T | None) -> T:
+        if found is None:
+            place = self.blobs.location
+            raise MissingArtifactError(f"artifact {short(digest)} is missing from {place}")
+        return found
+
+    def refuse_damaged(self, digest: Digest, found: Digest) -> None:
+        if found != digest:
+            raise DamagedArtifactError(
+                f"artifact {short(digest)} in {self.blobs.location} is damaged: its bytes no "
+                "longer have its digest; restore it from a backup"
+            )
+
+
+def stands(folder: Path, digest: Digest) -> bool:
+    """Whether a folder is there, every byte of it as its digest says."""
+    return folder.is_dir() and digest_folder(folder) == digest

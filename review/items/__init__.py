@@ -1,1 +1,0 @@
-"""All dev items by version: what each answered, and what is near it in the training rows."""

@@ -1,1 +1,0 @@
-"""The pages by which people sign in and out."""

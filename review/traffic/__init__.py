@@ -1,1 +1,0 @@
-"""What gateways and users said of versions: where the traffic goes, and experiments on it."""

@@ -1,1 +1,0 @@
-"""A merged model as one GGUF file, for llama.cpp and what is built on it."""

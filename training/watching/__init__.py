@@ -1,1 +1,0 @@
-"""What is watched while a step trains: its curve, its progress, and when it has to stop."""
