@@ -58,17 +58,17 @@ def conditions(
     if chosen.version is not None:
         found.append(events.c.number == chosen.version)
     if chosen.actor:
-        found.append(told(connection, "actor") == chosen.actor)
+        found.append(event_field(connection, "actor") == chosen.actor)
     if chosen.since:
-        found.append(told(connection, "at") >= chosen.since)
+        found.append(event_field(connection, "at") >= chosen.since)
     if chosen.until:
-        found.append(told(connection, "at") <= chosen.until)
+        found.append(event_field(connection, "at") <= chosen.until)
     if chosen.text:
         found.append(events.c.record.icontains(as_stored(chosen.text), autoescape=True))
     return found
 
 
-def told(connection: Connection, field: str) -> ColumnElement[str]:
+def event_field(connection: Connection, field: str) -> ColumnElement[str]:
     """A field that stands in an event's record alone."""
     text: ColumnElement[Any] = events.c.record
     # SQLite would make a number of a text that is cast to JSON; PostgreSQL needs the cast.

@@ -1,6 +1,4 @@
-"""Whether an assertion holds for an answer, and the texts that an answer has, as a reader sees
-them.
-"""
+"""Whether an assertion holds for an answer."""
 
 import ast
 import json
@@ -8,14 +6,14 @@ import logging
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import regex
 from jsonschema.protocols import Validator
 
 from evaluation.scoring.json_schemas import matches, read_schema, strict_json, valid, validator
+from evaluation.scoring.phrases import there
 from project.errors import InputError
 from project.records.assertion_kinds import (
     Assertion,
@@ -25,16 +23,11 @@ from project.records.assertion_kinds import (
     Length,
     Matches,
     Parses,
-    Phrases,
     Spoken,
     Where,
 )
 from project.text_language import language_of
-from project.unicode_words import UNSPACED, plain, words
-
-# --- check ----------------------------------------------------------------------------------------
-
-# Whether an assertion holds for an answer.
+from project.unicode_words import words
 
 
 def holds(assertion: Assertion, answer: str) -> bool | None:
@@ -166,37 +159,3 @@ def is_sql(text: str, dialect: str | None = None) -> bool:
     return all(isinstance(one, (*kinds, *around)) for one in found) and any(
         isinstance(one, kinds) for one in found
     )
-
-
-# --- phrases --------------------------------------------------------------------------------------
-
-# Texts that an answer has or has not, as a reader sees them.
-
-QUOTES = str.maketrans("’‘‚´`“”„«»‐‑‒–—−", "'" * 5 + '"' * 5 + "-" * 6)
-# What belongs to a word. In scripts without spaces any character may begin one.
-OF_A_WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{UNSPACED}]]"
-STARTS_INSIDE = regex.compile(OF_A_WORD, regex.V1)
-ENDS_INSIDE = regex.compile(rf"{OF_A_WORD}\Z", regex.V1)
-
-
-def there(phrases: Phrases, answer: str) -> list[bool]:
-    """Of each text whether it is in an answer."""
-    text = seen(answer, phrases.cased)
-    return [
-        searched(seen(phrase, phrases.cased), phrases.whole_words).search(text) is not None
-        for phrase in phrases.texts
-    ]
-
-
-def seen(text: str, cased: bool) -> str:
-    """A text with one kind of blank, quotation mark and dash, and without case."""
-    one_kind = " ".join(plain(text).translate(QUOTES).split())
-    return one_kind if cased else one_kind.casefold()
-
-
-@cache
-def searched(phrase: str, whole_words: bool) -> Any:
-    """What finds a phrase; as whole words, no letter or digit goes on where the phrase ends."""
-    before = rf"(?<!{OF_A_WORD})" if whole_words and STARTS_INSIDE.match(phrase) else ""
-    behind = rf"(?!{OF_A_WORD})" if whole_words and ENDS_INSIDE.search(phrase) else ""
-    return regex.compile(f"{before}{regex.escape(phrase)}{behind}", regex.V1)

@@ -164,8 +164,8 @@ def refuse_few(rows: Sequence[Row], whence: str) -> None:
     if len(rows) < FEWEST_ROWS:
         raise InputError(
             f"{counted(len(rows), 'distinct row')}{whence}: at least {FEWEST_ROWS} are needed to "
-            "train and to compare, and a verdict wants hundreds. Such few are better shown to a model as "
-            "examples, in its prompt"
+            "train and to compare, and a verdict wants hundreds. Such few are better shown to a "
+            "model as examples, in its prompt"
         )
 
 
