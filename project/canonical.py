@@ -12,8 +12,6 @@ from typing import Any
 
 # --- canonical ------------------------------------------------------------------------------------
 
-# One spelling for every value, so that equal values have equal bytes and equal digests.
-
 CHUNK = 1 << 20
 
 

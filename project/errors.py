@@ -10,8 +10,6 @@ from pathlib import Path
 
 # --- errors ---------------------------------------------------------------------------------------
 
-# What goes wrong in words that say where and what to do next, and the exit code that says how.
-
 
 class IncumbentError(Exception):
     """The work failed: exit code 1."""

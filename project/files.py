@@ -16,8 +16,6 @@ from project.errors import InputError
 
 # --- files ----------------------------------------------------------------------------------------
 
-# Files that are whole or absent: written under a temporary name, synced, then renamed.
-
 FileState = tuple[tuple[str | int, ...], ...]
 
 

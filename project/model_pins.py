@@ -18,10 +18,6 @@ from project.records.adapters import Contestant, ModelPin, Precision
 from project.records.record import LATER
 from project.settings import Settings, load
 
-# --- model pins -----------------------------------------------------------------------------------
-
-# Where a base model or an embedder lies on this machine, and which weights it has.
-
 # --- hub models -----------------------------------------------------------------------------------
 
 # Models of the Hugging Face Hub, at one commit each, in the Hub's own cache on this machine.

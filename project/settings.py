@@ -16,8 +16,6 @@ from project.records.record import Record, read_input
 
 # --- settings -------------------------------------------------------------------------------------
 
-# Settings from params.yaml: a frozen model for each section, unknown keys refused by line.
-
 PARAMS = Path("params.yaml")
 MOST_NODES, MOST_DEEP = 100_000, 100  # in a file, its aliases written out
 

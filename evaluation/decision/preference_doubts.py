@@ -17,8 +17,6 @@ from registry.alpha_ledger.spending import alpha_at
 
 # --- preference doubts ----------------------------------------------------------------------------
 
-# Why the preference cannot carry a promotion, and what would help: votes, a judge, more pairs.
-
 LIKELY_WINS = (
     0.7  # the share of votes that a good challenger is assumed to win, where none is known
 )

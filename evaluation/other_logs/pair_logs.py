@@ -45,8 +45,6 @@ from project.untrusted_input import one_line, quoted
 
 # --- pair logs ------------------------------------------------------------------------------------
 
-# Two systems' logs as one score table, with an account of every item that is not in it.
-
 
 @dataclass(frozen=True)
 class Pairing:
@@ -209,10 +207,6 @@ def notes_of_logs(logs: tuple[SystemLog, SystemLog]) -> Iterator[str]:
     yield from (f"{SIDES[1]}, {note}" for note in theirs if note not in ours)
 
 
-# --- log readers ----------------------------------------------------------------------------------
-
-# The tools whose logs can be read, and by which of them a file is.
-
 # --- scores jsonl ---------------------------------------------------------------------------------
 
 # One system's scores as JSON Lines that any program can write: an item a line.
@@ -292,6 +286,8 @@ def metrics_of(
 
 
 # --- log readers ----------------------------------------------------------------------------------
+
+# The tools whose logs can be read, and by which of them a file is.
 
 Tool = Literal["lm-eval", "inspect", "promptfoo", "jsonl"]
 READERS: dict[Tool, Callable[[Path], SystemLog]] = {

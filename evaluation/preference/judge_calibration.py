@@ -20,8 +20,6 @@ from project.records.scores import ItemScore, ScoreTable
 
 # --- judge calibration ----------------------------------------------------------------------------
 
-# How far a judge can be trusted: compared with pairs of which it is known who should win.
-
 # Kinds of pairs that only somebody who knows the reference can tell apart: a judge never sees it.
 # They are told apart from the others, and count by themselves alone.
 BEYOND_A_JUDGE = frozenset({"wrong_fact"})

@@ -23,8 +23,6 @@ from project.unicode_words import UNSPACED
 
 # --- report page ----------------------------------------------------------------------------------
 
-# The comparison as a page: the verdict on top, then what it rests on.
-
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
 Scored = tuple[Sequence[ItemScore], Flags]
 SHOWN = 12  # examples at each end: the most improved and the most regressed

@@ -208,10 +208,6 @@ def refuse_no_model(folder: Path) -> None:
             )
 
 
-# --- columns text ---------------------------------------------------------------------------------
-
-# How files and their columns were read, in words; light, for it stands before anything heavy.
-
 # --- screen ---------------------------------------------------------------------------------------
 
 # What `init` says: paragraphs beside their labels, wrapped in a terminal and whole in a pipe.
@@ -259,6 +255,8 @@ def padded(text: str, width: int) -> str:
 
 
 # --- columns text ---------------------------------------------------------------------------------
+
+# How files and their columns were read, in words; light, for it stands before anything heavy.
 
 MOST_NAMED = 5  # values of a slice, names of columns, contacts
 WIDEST_NAME = 30  # columns of a terminal, for a name

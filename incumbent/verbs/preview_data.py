@@ -23,10 +23,6 @@ from training.model.usable_base import end_tokens
 from training.rows.row_tokens import RowTokens, document_tokens, row_tokens
 from training.training_settings import DomainParams
 
-# --- preview text ---------------------------------------------------------------------------------
-
-# A preview for people: a text with a margin that says what is learnt, or its tokens as a table.
-
 # --- shown tokens ---------------------------------------------------------------------------------
 
 # A row or a document as its tokens: the text of each, what is learnt, where it ends and is cut.
@@ -101,6 +97,8 @@ def shown_tokens(
 
 
 # --- preview text ---------------------------------------------------------------------------------
+
+# A preview for people: a text with a margin that says what is learnt, or its tokens as a table.
 
 MARGIN = {False: "masked │ ", True: "learnt │ "}
 REST = "       │ "  # of a line that goes on
@@ -182,8 +180,6 @@ def spelled(text: str) -> str:
 
 
 # --- preview data ---------------------------------------------------------------------------------
-
-# `data preview`: a row or a document as the model sees it, token by token.
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,6 @@ from training.training_settings import (
 
 # --- recipes --------------------------------------------------------------------------------------
 
-# `search recipes`: the named recipes, what one says, and one put into params.yaml.
-
 COLOURS = {"+": "green", "-": "red", "@": "dim"}
 
 

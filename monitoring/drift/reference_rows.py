@@ -25,8 +25,6 @@ from project.records.traffic import Traffic
 
 # --- reference rows -------------------------------------------------------------------------------
 
-# Which rows a champion's references are made of.
-
 WEEK = 7  # days of its answers make a reference of a champion
 MONTH = 4 * WEEK  # so many days back at the most: each weekday as often
 

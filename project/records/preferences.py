@@ -118,10 +118,6 @@ def read_items(folder: Path, kind: type[ItemT]) -> Iterator[tuple[ItemT, FileLin
                 yield item, place
 
 
-# --- calibration ----------------------------------------------------------------------------------
-
-# How far a source of preference can be trusted, and how far a judge's rubrics.
-
 # --- judges ---------------------------------------------------------------------------------------
 
 # What a language model as a judge is pinned by.
@@ -142,6 +138,8 @@ class JudgePin(Record):
 
 
 # --- calibration ----------------------------------------------------------------------------------
+
+# How far a source of preference can be trusted, and how far a judge's rubrics.
 
 BALLOTS = "ballots"  # the source of preference that people are
 LEAST_TUNED, TUNED_NEEDED = 20, 0.7  # dev items, and the share of them that a judge must see

@@ -20,12 +20,6 @@ from project.errors import IncumbentError, InputError
 from project.progress import progress
 from project.records.data import Row
 
-# --- gguf file ------------------------------------------------------------------------------------
-
-# A merged model's folder as one GGUF file.
-#
-# Llamas are written here. For others llama.cpp's own converter is asked, where it is found.
-
 # --- llama tokenizer ------------------------------------------------------------------------------
 
 # A byte-level BPE tokenizer and its chat template, as llama.cpp wants them in a GGUF file.
@@ -256,6 +250,10 @@ def read_weights(folder: Path) -> Iterator[tuple[str, Array]]:
 
 
 # --- gguf file ------------------------------------------------------------------------------------
+
+# A merged model's folder as one GGUF file.
+#
+# Llamas are written here. For others llama.cpp's own converter is asked, where it is found.
 
 CONVERTER = "convert_hf_to_gguf.py"
 

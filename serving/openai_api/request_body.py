@@ -11,10 +11,6 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import Receive
 
-# --- request body ---------------------------------------------------------------------------------
-
-# A request's body, read up to a limit of bytes and of time before anything looks at it.
-
 # --- api error ------------------------------------------------------------------------------------
 
 # What a caller is told when there is no answer, in the shape of OpenAI's API.
@@ -65,6 +61,8 @@ def after(seconds: float) -> dict[str, str]:
 
 
 # --- request body ---------------------------------------------------------------------------------
+
+# A request's body, read up to a limit of bytes and of time before anything looks at it.
 
 SECONDS = 30.0  # who sends a byte now and then would hold a connection for ever
 

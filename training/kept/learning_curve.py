@@ -16,8 +16,6 @@ from project.progress import progress
 
 # --- learning curve -------------------------------------------------------------------------------
 
-# What a training run shows while it goes on, and what `dvc plots` draws of it.
-
 MEASURED = "eval_loss"  # on what is held out, a token
 DRAWN = ("loss", MEASURED, "learning_rate", "grad_norm")
 MOST_LOSS = 700.0  # beyond that its exponential is no number

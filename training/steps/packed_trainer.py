@@ -25,8 +25,6 @@ from training.rows.row_tokens import IGNORED, RowTokens
 
 # --- packed trainer -------------------------------------------------------------------------------
 
-# TRL's trainer on packed rows: as exact as with padding, and faster.
-
 Batch = dict[str, Any]
 PACKED = "packed_rows"  # a batch's key, and the argument by which attention gets it
 ROWS = 3  # that the two losses are compared on

@@ -13,8 +13,6 @@ from project.untrusted_input import shortened
 
 # --- adapter server -------------------------------------------------------------------------------
 
-# Servers that load adapters while they run.
-
 NOT_FOUND = 404
 LONGEST_PATH = 4096  # characters of a base's name, which may be a path
 NO_SUCH_PATH = "Not Found"  # how FastAPI says it, on which both vLLM and SGLang stand

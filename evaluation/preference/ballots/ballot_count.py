@@ -29,8 +29,6 @@ from project.untrusted_input import refuse_doubled_keys
 
 # --- ballot count ---------------------------------------------------------------------------------
 
-# All that a set of ballots says: ratings, pairs of versions, agreement, favoured sides.
-
 LEVEL = 0.95
 
 
@@ -150,10 +148,6 @@ def sides(ballots: Iterable[Ballot], rank: Mapping[str, int]) -> Sides | None:
     )
 
 
-# --- ballots with judge ---------------------------------------------------------------------------
-
-# Anybody's ballots beside anybody's judge: each pair of versions by both.
-
 # --- judge file -----------------------------------------------------------------------------------
 
 # A judge's word as a file of anybody's: how likely the left answer is preferred, item by item.
@@ -224,6 +218,9 @@ def words_by_pair(lines: Iterable[JudgeLine]) -> dict[Pair, dict[str, float]]:
 
 
 # --- ballots with judge ---------------------------------------------------------------------------
+
+
+# Anybody's ballots beside anybody's judge: each pair of versions by both.
 
 
 class PredictionPowered(Record):

@@ -35,10 +35,6 @@ from registry.ballots.standing import StandingBallot, VoteQuestion, Votes, read_
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
 
-# --- votes decision -------------------------------------------------------------------------------
-
-# The evidence of an open look with the votes of today: theirs alone is another one.
-
 # --- people ratings -------------------------------------------------------------------------------
 
 # What people rated both answers in, such as politeness, as a metric that a policy may gate on.
@@ -111,6 +107,8 @@ def at_least(found: MetricEvidence, se: float, threshold: float) -> MetricEviden
 
 
 # --- votes decision -------------------------------------------------------------------------------
+
+# The evidence of an open look with the votes of today: theirs alone is another one.
 
 UNRATED = (0.0, 0.0)  # stands where nothing was said, and is not read
 
