@@ -4,7 +4,7 @@ import re
 import unicodedata
 from importlib import import_module
 
-# What people put between groups of digits, as `plain_characters` shows it.
+# What people put between groups of digits, after `plain` below.
 GAP = r"(?: ?[./-] ?| {1,2})"
 # A text is from anybody: patterns are read in time linear in its length.
 IBAN = re.compile(

@@ -1,1 +1,1 @@
-"""From answers to score tables."""
+"""From answers to score tables: scorers, assertions, public suites."""

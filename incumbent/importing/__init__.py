@@ -1,1 +1,1 @@
-"""Foreign files, brought into a project: read, made canonical, written whole or not at all."""
+"""Foreign files, brought into a project: checked, made canonical, written whole or not at all."""

@@ -42,7 +42,7 @@ class Telling:
         with self.log.open("ab") as output:
             self.begin = output.tell()
             self.process = subprocess.Popen(
-                # -P: a user's own mlflow.py or wandb/ is no library
+                # -P: a user's own mlflow.py or wandb/ does not hide the library
                 [sys.executable, "-P", "-m", PROCESS, tracker, *map(str, versions)],
                 cwd=project(),
                 env=environment(),

@@ -1,1 +1,1 @@
-"""The pipeline as it runs: DVC as a child process, and the screen that shows its stages."""
+"""The pipeline as it runs: DVC as a child process, its screen, and programs kept warm for it."""

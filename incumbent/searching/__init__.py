@@ -1,1 +1,1 @@
-"""What `tune`, `curve` and `bases` measure on dev: settings, numbers of labels, and base models."""
+"""What `incumbent search` measures on dev: settings, numbers of labels, chosen rows, and bases."""

@@ -1,1 +1,1 @@
-"""One file a verb of the command."""
+"""A file for each verb of the command, or for a few verbs about one thing."""

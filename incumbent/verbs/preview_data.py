@@ -1,4 +1,4 @@
-"""`incumbent data preview`: a row or a document as the model sees it, token by token."""
+"""`data preview`: a row or a document as the model sees it, token by token."""
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""`incumbent recipes`: the named recipes, what one says, and one put into params.yaml."""
+"""`search recipes`: the named recipes, what one says, and one put into params.yaml."""
 
 from collections.abc import Iterator, Mapping
 from difflib import unified_diff

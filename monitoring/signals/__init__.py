@@ -1,4 +1,4 @@
-"""The signals: each one a file, and a line here."""
+"""The signals of prompts and of answers: each is a class, and a line here."""
 
 from monitoring.signals.answer_signals import (
     Escalated,

@@ -1,1 +1,1 @@
-"""Many versions at once, in few queries: what pages and lists show of a family."""
+"""What pages and lists show of a family, in few queries; and a version's model card."""

@@ -1,1 +1,1 @@
-"""The database: its tables, its migrations and the chain of events."""
+"""The database with its tables, migrations and chain of events, and the store of artifacts."""

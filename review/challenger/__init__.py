@@ -1,1 +1,1 @@
-"""The page of one challenger: why the verdict is what it is, and a person's decision on it."""
+"""One challenger: why the verdict is what it is, item by item too, and a person's decision."""

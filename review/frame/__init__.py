@@ -1,1 +1,1 @@
-"""What every page has: its frame, its looks, its errors, and what a browser is told of it."""
+"""What every page has: frame, looks, errors, forms, the sign-in, and what a browser is told."""

@@ -111,7 +111,7 @@ def without_extras(code: str, *arguments: str) -> subprocess.CompletedProcess[st
         ("psycopg", "postgresql"),
         ("lm_eval", "lm-eval"),
         ("mlflow", "mlflow"),  # whose light client is mlflow-skinny
-        ("OpenSSL", None),  # registry.signing reports that itself
+        ("OpenSSL", None),  # registry.signatures reports that itself
         ("yaml", None),
         ("torch.nn", None),
         ("incumbent", None),  # though an extra may include another
