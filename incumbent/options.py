@@ -68,9 +68,11 @@ SliceColumns = Annotated[
 GroupColumn = Annotated[
     str | None, typer.Option(help="A column: rows with the same value are never split apart.")
 ]
-Encoding = Annotated[str | None, typer.Option(help="Of the files, where their bytes do not tell.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="The encoding of the files, if their bytes do not tell it.")
+]
 SkipUnreadable = Annotated[
-    bool, typer.Option("--skip-unreadable", help="Leave out and count what is no record.")
+    bool, typer.Option("--skip-unreadable", help="Leave out what is no record, and count it.")
 ]
 
 

@@ -45,18 +45,20 @@ def check(
         typer.Argument(help="Anybody's rows, preferences or texts; several are one dataset."),
     ],
     contract: Annotated[
-        Path | None, typer.Option(help="As YAML; the one of a new project if left out.")
+        Path | None, typer.Option(help="The contract, as YAML; if left out, that of a new project.")
     ] = None,
     eval_: Annotated[
         list[Path] | None, typer.Option("--eval", help="Items that no row may ask.")
     ] = None,
     against: Annotated[
         list[Path] | None,
-        typer.Option(help="The last version's rows; in a project, of the last submitted one."),
+        typer.Option(
+            help="The rows of the last version; in a project, those of the last submitted one."
+        ),
     ] = None,
     kind: Annotated[
         Kind | None,
-        typer.Option(help="Which of what the files hold is checked; all if left out."),
+        typer.Option(help="Check only this kind of record; if left out, every kind."),
     ] = None,
     prompt: PromptColumns = None,
     completion: CompletionColumn = None,
@@ -64,7 +66,10 @@ def check(
     encoding: Encoding = None,
     skip_unreadable: SkipUnreadable = False,
     no_embeddings: Annotated[
-        bool, typer.Option("--no-embeddings", help="By words alone: quick, and needs no model.")
+        bool,
+        typer.Option(
+            "--no-embeddings", help="Compare rows by their words alone: quick, and needs no model."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

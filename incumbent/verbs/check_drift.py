@@ -47,7 +47,7 @@ def check_drift(
     alpha: Annotated[
         float, typer.Option(help="The chance of a false alarm, over all signals.")
     ] = 0.01,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the resampling.")] = 0,
     as_json: Json = False,
     exit_verdict: Annotated[
         bool,

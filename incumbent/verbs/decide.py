@@ -76,11 +76,15 @@ def decide(
     ] = None,
     allow_missing: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="The share of items that may be missing; else 0.02."),
+        typer.Option(
+            min=0, max=1, help="The share of items that may be missing; if left out, 0.02."
+        ),
     ] = None,
-    write: Annotated[Path | None, typer.Option(help="Keep the logs' score table there.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="A file to keep the logs' score table in.")
+    ] = None,
     policy: Annotated[
-        Path | None, typer.Option(help="A policy as YAML; `strict` if left out.")
+        Path | None, typer.Option(help="A policy as YAML; if left out, `strict`.")
     ] = None,
     look: Annotated[
         int,

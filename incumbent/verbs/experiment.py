@@ -25,7 +25,9 @@ from serving.experiments.opening import Metric, Mode, experiment_asked_for
 from serving.experiments.sentences import current_result, figures_now, points, sentences, verdict_of
 from serving.serving_settings import ServingParams
 
-ExperimentNumber = Annotated[int, typer.Argument(min=1, max=LARGEST, help="As `list` has it.")]
+ExperimentNumber = Annotated[
+    int, typer.Argument(min=1, max=LARGEST, help="The experiment's number, as `list` shows it.")
+]
 STYLES = {"harm": "bold red", "better": "bold green"}
 
 
@@ -39,7 +41,7 @@ def start(
         ),
     ] = "canary",
     share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Of users; of requests in a shadow.")
+        float, typer.Option(min=0.0, max=1.0, help="The share of users; in a shadow, of requests.")
     ] = 0.1,
     metric: Annotated[
         Metric, typer.Option(help="What users' feedback or outcomes must not get worse in.")

@@ -47,20 +47,23 @@ def export(
         str, typer.Option(help="A folder that is new or empty; or hf://ORG/NAME[@BRANCH].")
     ],
     merged: Annotated[
-        bool, typer.Option("--merged", help="The base with the adapter merged into it.")
+        bool, typer.Option("--merged", help="Write the base with the adapter merged into it.")
     ] = False,
     for_: Annotated[
         Form | None,
         typer.Option("--for", help="The engine's form, scored again on dev before it is written."),
     ] = None,
     margin: Annotated[
-        float, typer.Option(min=0.0, help="By which a score may differ from the judged one.")
+        float,
+        typer.Option(min=0.0, help="How far a score may be from the one that it was judged by."),
     ] = 0.02,
     public: Annotated[
-        bool, typer.Option("--public", help="On the Hub: for everybody to read, not private.")
+        bool,
+        typer.Option("--public", help="On the Hub: everybody can read it; else it is private."),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="On the Hub: over what is no version of this family.")
+        bool,
+        typer.Option("--force", help="On the Hub: overwrite what is no version of this family."),
     ] = False,
 ) -> None:
     """Write a version to a folder or the Hugging Face Hub, with its card and evidence."""

@@ -67,13 +67,17 @@ class ErasureScope:
 
 
 def forget(
-    ids: Annotated[list[str] | None, typer.Option("--id", help="A row's id; several.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="A row's id; can be given several times.")
+    ] = None,
     match: Annotated[
         list[str] | None,
-        typer.Option(help="A name, an address or a number, in whatever stands in a record."),
+        typer.Option(help="A name, an address or a number that stands anywhere in a record."),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; it is kept in the history.")] = None,
-    erase: Annotated[bool, typer.Option("--yes", "-y", help="Erase them; else list them.")] = False,
+    erase: Annotated[
+        bool, typer.Option("--yes", "-y", help="Erase them; without it, they are only listed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Erase a person's rows: from sources, caches, queues, traffic, and what was made of them.

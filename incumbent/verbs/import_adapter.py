@@ -24,7 +24,8 @@ def import_adapter(
     folder: Annotated[Path, typer.Argument(help="A LoRA adapter's folder, made by anybody.")],
     reason: Reason,
     base: Annotated[
-        str | None, typer.Option(help="What it stands on, where that is not the project's base.")
+        str | None,
+        typer.Option(help="The base that it was made for, if that is not the project's."),
     ] = None,
     revision: Annotated[str | None, typer.Option(help="The commit of a base on the Hub.")] = None,
     as_json: Json = False,

@@ -86,7 +86,8 @@ def import_files(
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--as", help="What it is called here; as the first file, if not.")
+        str | None,
+        typer.Option("--as", help="Its name in the project; if left out, that of the first file."),
     ] = None,
     prompt: PromptColumns = None,
     completion: CompletionColumn = None,
@@ -96,36 +97,38 @@ def import_files(
         list[str] | None,
         typer.Option(
             metavar="NAME=ROLE",
-            help="Of conversations: who speaks by a name, such as LLM=assistant.",
+            help="For conversations: the role that a name stands for, such as LLM=assistant.",
         ),
     ] = None,
     tools: Annotated[
         Literal["refuse", "text"],
-        typer.Option(help="Of conversations: leave out those that call tools, or learn them."),
+        typer.Option(help="For conversations that call tools: leave them out, or learn them."),
     ] = "refuse",
     instruction: Instruction = None,
     system: SystemPrompt = None,
     slice_: SliceColumns = None,
     group: GroupColumn = None,
     control: Annotated[
-        str | None, typer.Option(help="Of an export: the control, or question, that people used.")
+        str | None, typer.Option(help="For an export: the control, or question, that people used.")
     ] = None,
     answer: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CHOICE=FIELD",
-            help="Of an export: the field with the answer that a choice stands for.",
+            help="For an export: the field with the answer that a choice stands for.",
         ),
     ] = None,
     good: Annotated[
-        list[str] | None, typer.Option(help="Of an export: a choice that praises an answer.")
+        list[str] | None,
+        typer.Option(help="For an export: a choice that says that an answer is good."),
     ] = None,
     bad: Annotated[
-        list[str] | None, typer.Option(help="Of an export: a choice that blames it.")
+        list[str] | None,
+        typer.Option(help="For an export: a choice that says that an answer is bad."),
     ] = None,
     options: Annotated[
         Literal["classes", "answers"] | None,
-        typer.Option(help="Of an export: what people chose from."),
+        typer.Option(help="For an export: what people chose from."),
     ] = None,
     encoding: Encoding = None,
     skip_unreadable: SkipUnreadable = False,
@@ -133,7 +136,8 @@ def import_files(
         bool, typer.Option("--redact", help="Put labels in place of personal data first.")
     ] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Put it in place of an earlier import of this name.")
+        bool,
+        typer.Option("--replace", help="Put it in the place of an earlier import of this name."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would bring, and write nothing.")

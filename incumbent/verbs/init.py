@@ -74,10 +74,14 @@ def init(
     slice_: SliceColumns = None,
     group: GroupColumn = None,
     base: Annotated[str, typer.Option(help="embedded, a path, or a Hub id.")] = "embedded",
-    revision: Annotated[str | None, typer.Option(help="Of a base from the Hub: a commit.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="For a base from the Hub: its commit.")
+    ] = None,
     encoding: Encoding = None,
     skip_unreadable: SkipUnreadable = False,
-    sample: Annotated[bool, typer.Option("--sample", help="The sample task instead.")] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Make a project of the sample task.")
+    ] = False,
     remote: Annotated[
         str | None, typer.Option(help="DVC's remote, for rows and versions: a folder or a URL.")
     ] = None,

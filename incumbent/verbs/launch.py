@@ -55,20 +55,25 @@ IDLE = (
 def launch(
     cloud: Annotated[
         Literal["aws", "gcp", "azure", "runpod", "vast", "kubernetes"] | None,
-        typer.Option(help="The cheapest that SkyPilot has access to, if left out."),
+        typer.Option(help="The cloud; if left out, the cheapest that SkyPilot has access to."),
     ] = None,
     gpus: Annotated[
         str | None,
-        typer.Option(metavar="KIND:COUNT", help="Such as H100:4; a machine without, if left out."),
+        typer.Option(
+            metavar="KIND:COUNT",
+            help="The GPUs, such as H100:4; if left out, a machine without one.",
+        ),
     ] = None,
     spot: Annotated[
         bool,
-        typer.Option("--spot", help="A machine that may be lost; another one goes on for it."),
+        typer.Option(
+            "--spot", help="Rent a machine that may be taken away; another one then goes on."
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the task as YAML, and rent nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rent unasked.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Rent without asking.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run the newest commit on a rented machine of any cloud, into the same registry.

@@ -33,7 +33,9 @@ log = logging.getLogger(__name__)
 def run_night(
     date: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The day whose traffic is looked at; yesterday."),
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The day whose traffic is looked at; if left out, yesterday."
+        ),
     ] = None,
     traffic_is_here: Annotated[
         bool,

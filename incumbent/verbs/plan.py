@@ -42,11 +42,17 @@ def print_plan(
     ] = None,
     price: Annotated[
         list[str] | None,
-        typer.Option(metavar="MACHINE=PRICE", help="Of an hour, such as L4=0.8; again for others."),
+        typer.Option(
+            metavar="MACHINE=PRICE",
+            help="Its price an hour, such as L4=0.8; can be given several times.",
+        ),
     ] = None,
     gpus: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[:COUNT]", help="On these alone, such as H100:4; again: others."),
+        typer.Option(
+            metavar="NAME[:COUNT]",
+            help="Plan for these GPUs alone, such as H100:4; can be given several times.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -232,10 +232,12 @@ class PreviewBase:
 
 def preview(
     file: Annotated[
-        Path | None, typer.Argument(help="Anybody's rows or texts; the curated ones if left out.")
+        Path | None, typer.Argument(help="Anybody's rows or texts; if left out, the curated ones.")
     ] = None,
     row: Annotated[str | None, typer.Option(help="A row's id.")] = None,
-    rows: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many, from the first on.")] = 1,
+    rows: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="How many rows, from the first on.")
+    ] = 1,
     document: Annotated[
         bool, typer.Option("--document", help="Documents, which step domain learns from.")
     ] = False,

@@ -25,7 +25,10 @@ def promote_version(
     number: VersionNumber,
     reason: Annotated[str | None, typer.Option(help="Why; it is kept in the history.")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Without a verdict; needs a reason, marked for ever.")
+        bool,
+        typer.Option(
+            "--force", help="Promote without a verdict; needs a reason, and stays marked for ever."
+        ),
     ] = False,
 ) -> None:
     """Make a version the champion, if its decision says PROMOTE."""
@@ -94,7 +97,9 @@ def delete_version(number: VersionNumber, reason: Reason) -> None:
 
 
 def collect_garbage(
-    delete: Annotated[bool, typer.Option("--delete", help="Delete them; else list them.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete them; without it, they are only listed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Find artifacts that no version and no event names any more."""

@@ -28,7 +28,8 @@ COLUMNS = ("metric", ">original", ">reproduced", ">difference", ">95 % interval"
 def reproduce_version(
     number: VersionNumber,
     keep: Annotated[
-        Path | None, typer.Option(help="A new folder to do it in, and to keep; else it goes.")
+        Path | None,
+        typer.Option(help="A new folder to work in, which is kept; if left out, none is kept."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -17,10 +17,12 @@ from review.review_settings import ReviewParams
 
 
 def review(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
-    host: Annotated[str, typer.Option(help="Another one than this machine needs users.")] = (
-        "127.0.0.1"
-    ),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 8765,
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; any beyond this machine needs users.")
+    ] = ("127.0.0.1"),
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address, and open no browser.")
     ] = False,

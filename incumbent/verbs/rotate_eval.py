@@ -33,7 +33,8 @@ from registry.store import Registry
 def change_eval(
     reason: Reason,
     part: Annotated[
-        Literal["sealed", "dev"], typer.Option(help="Whose items leave, for rows never used.")
+        Literal["sealed", "dev"],
+        typer.Option(help="The eval set whose items leave, for rows that were never used."),
     ] = "sealed",
     grow: Annotated[
         bool, typer.Option("--grow", help="No item leaves: rows that wait come in beside them.")

@@ -20,7 +20,7 @@ from registry.store import Registry
 def scheduler(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Only say whether one lives on this machine.")
+        bool, typer.Option("--check", help="Only say whether a scheduler lives on this machine.")
     ] = False,
     teams: Annotated[
         Path | None,
@@ -28,10 +28,13 @@ def scheduler(
     ] = None,
     at_once: Annotated[
         int | None,
-        typer.Option(min=1, help="Retrains at once, of all families in the registry."),
+        typer.Option(
+            min=1, help="How many retrains may run at once, of all families in the registry."
+        ),
     ] = None,
     quota: Annotated[
-        int | None, typer.Option(min=0, help="Retrains of this family in 7 days.")
+        int | None,
+        typer.Option(min=0, help="How many retrains of this family may start in 7 days."),
     ] = None,
 ) -> None:
     """Run every night at its time, catch up on missed ones; anchor and verify the registry."""

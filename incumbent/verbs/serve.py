@@ -28,15 +28,17 @@ class GatewayPrinter:
 
 
 def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
-    host: Annotated[str, typer.Option(help="Another one than this machine needs keys.")] = (
-        "127.0.0.1"
-    ),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 8080,
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; any beyond this machine needs keys.")
+    ] = ("127.0.0.1"),
     without_keys: Annotated[
         bool,
         typer.Option(
             "--without-keys",
-            help="Answer whoever connects from this machine, people behind a proxy on it too.",
+            help="Answer whoever connects from this machine, through a proxy on it too.",
         ),
     ] = False,
     open_metrics: Annotated[

@@ -35,7 +35,8 @@ def run_suites(
         int | None, typer.Option(min=1, max=LARGEST, help="Items of each task at most.")
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Such as acc; the first that all tasks have if left out.")
+        str | None,
+        typer.Option(help="The metric, such as acc; if left out, the first that all tasks have."),
     ] = None,
 ) -> None:
     """Run public suites on champion and challenger; needs the lm-eval extra."""

@@ -35,15 +35,17 @@ def synthesize(
     with_: Annotated[
         str, typer.Option("--with", help="base, champion, or an OpenAI-compatible URL with /v1.")
     ],
-    model: Annotated[str | None, typer.Option(help="Of a server: the model's name.")] = None,
+    model: Annotated[str | None, typer.Option(help="For a server: the model's name.")] = None,
     key_variable: Annotated[
-        str | None, typer.Option(help="Of a server: the environment variable with its key.")
+        str | None, typer.Option(help="For a server: the environment variable that holds its key.")
     ] = None,
     kind: Annotated[
         Kinds,
         typer.Option(help="Prompts in other words, new pairs of prompt and answer, or both."),
     ] = "both",
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice of rows to begin with.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="The seed by which the first rows are chosen.")
+    ] = 0,
     to: Annotated[Path, typer.Option(help="The review file; a .jsonl goes beside it.")] = REVIEW,
 ) -> None:
     """Let a model write rows from training rows, for people to accept or not.

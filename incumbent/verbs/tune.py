@@ -40,7 +40,7 @@ def tune(
         typer.Option(min=1, max=LARGEST, help="Adapters in all; search.trials if left out."),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="After these no further trial begins.")
+        float | None, typer.Option(min=0, help="Minutes after which no further trial begins.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -115,7 +115,7 @@ def print_found(found: "SearchResult", page: Path, *, as_json: bool) -> None:
 @saying_what_stays(GO_ON)
 def curve(
     shares: Annotated[
-        str, typer.Option(help="Of the training rows, with commas between.")
+        str, typer.Option(help="Shares of the training rows, separated by commas.")
     ] = "1/8,1/4,1/2,1",
     seeds: Annotated[
         int, typer.Option(min=1, max=LARGEST, help="How often each share is drawn.")

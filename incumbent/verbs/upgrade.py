@@ -48,7 +48,9 @@ def upgrade_project(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take every step unasked.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Take every step without asking.")
+    ] = False,
 ) -> None:
     """Bring a project that an older Incumbent made to this one, step by step.
 

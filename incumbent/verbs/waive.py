@@ -18,16 +18,21 @@ from registry.registry_settings import current_actor
 def waive_check(
     check: Annotated[str, typer.Argument(help="The check's name, as the gate tells it.")],
     until: Annotated[
-        datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day, at most a year ahead.")
+        datetime,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="The last day on which they are excused, at most a year ahead.",
+        ),
     ],
     reason: Annotated[str, typer.Option(help="Why they may stay as they are.")],
     rows: Annotated[
-        str | None, typer.Option(help="Ids with commas between; those that fail now if left out.")
+        str | None,
+        typer.Option(help="Ids of rows, separated by commas; if left out, those that fail now."),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Every row, and those to come; or the whole check.")
+        bool, typer.Option("--all", help="Excuse every row, and those to come; or the whole check.")
     ] = False,
-    by: Annotated[str | None, typer.Option(help="Who says so; you if left out.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who says so; if left out, you.")] = None,
 ) -> None:
     """Excuse rows from a check until a day, by name and with a reason."""
     waive(check, rows=rows, every=every, until=until.date(), reason=reason, by=by)
@@ -56,10 +61,13 @@ def waive(
 
 
 def allow_contacts(
-    phone: Annotated[list[str] | None, typer.Option(help="Compared by its digits.")] = None,
-    email: Annotated[list[str] | None, typer.Option(help="An address.")] = None,
+    phone: Annotated[
+        list[str] | None, typer.Option(help="A phone number; only its digits are compared.")
+    ] = None,
+    email: Annotated[list[str] | None, typer.Option(help="A mail address.")] = None,
     domain: Annotated[
-        list[str] | None, typer.Option(help="All addresses there, and below it.")
+        list[str] | None,
+        typer.Option(help="A domain: all its mail addresses, and those of domains below it."),
     ] = None,
 ) -> None:
     """Name your organisation's own contacts: the gate takes them for no personal data."""
