@@ -43,7 +43,7 @@ def main() -> None:
     contract = read_settings(Contract, params.contract)
     waivers = read_waivers()
     refuse_unknown_checks(waivers, [one.name for one in contract.checks])
-    parts = read_parts()
+    parts = {part: Row.read_lines(rows_of(part)) for part in Split}
     tables = tables_of(parts, check_references(parts, contract, params, waivers))
     report = reported(tables, contract, waivers)
     page = render(
@@ -127,7 +127,3 @@ def reported(tables: Tables, contract: Contract, waivers: Waivers) -> GateReport
         unused=unused(found, waivers.waivers) or None,
         left_out=left_out_by(REFUSED) or None,
     )
-
-
-def read_parts() -> dict[Split, tuple[Row, ...]]:
-    return {part: Row.read_lines(rows_of(part)) for part in Split}

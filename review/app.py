@@ -1,4 +1,4 @@
-"""The application: the routes of all areas behind one door."""
+"""The application: the routes of all areas behind one access control."""
 
 from functools import partial
 

@@ -1,1 +1,1 @@
-"""The champion behind an OpenAI-compatible door: hot swaps, experiments, the traffic log."""
+"""The champion behind OpenAI's API: hot swaps, experiments, the traffic log."""

@@ -307,7 +307,7 @@ def no_route(request: Request, error: HTTPException) -> str:
 
 
 def broken(_: Request, __: Exception) -> Response:
-    """Of what the door does not serve: the paths of load balancers."""
+    """Answer a failure at a path beside OpenAI's API, such as those of load balancers."""
     return JSONResponse(fault().body, fault().status)
 
 

@@ -225,11 +225,11 @@ def accepted_of(rows: Iterable[Row], params: CurateParams, but: Collection[str] 
 
 def refused_alone(rows: Sequence[Row], lengths: TokenLengths, limit: int) -> dict[str, str]:
     """Of accepted rows, by id, why the gate would refuse one for what it says."""
-    door = row_gate() if rows else None
-    if door is None:
+    gate = row_gate() if rows else None
+    if gate is None:
         return {}
     long = [c.row for c in lengths.count(rows) if c.prompt + c.completion > limit]
-    return door.alone(rows, too_long=long)
+    return gate.alone(rows, too_long=long)
 
 
 def refused_beside(
@@ -240,17 +240,17 @@ def refused_beside(
     """
     every = [row for rows in parts.values() for row in rows]
     accepted = {row.id for row in accepted_of(every, params, fixed)}
-    door = row_gate() if accepted else None
-    if door is None:
+    gate = row_gate() if accepted else None
+    if gate is None:
         return {}
     together = conflicting(every) if params.conflicts == "refuse" else []
-    return door.beside(parts, accepted, {row.id for same in together for row in same})
+    return gate.beside(parts, accepted, {row.id for same in together for row in same})
 
 
 def excused_leaks(rows: Iterable[Row], waivers: Waivers) -> frozenset[str]:
     """The ids of rows that a person lets stay though they ask what an item or a suite asks."""
-    door = row_gate() if waivers.waivers else None
-    names = door.names("leak", "contaminated") if door else ()
+    gate = row_gate() if waivers.waivers else None
+    names = gate.names("leak", "contaminated") if gate else ()
     own = [waiver for waiver in waivers.waivers if waiver.check in names]
     return frozenset(row.id for row in rows if any(one.excuses(row.id) for one in own))
 

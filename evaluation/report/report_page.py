@@ -89,6 +89,7 @@ def report(
     slices = evidence.slices if looked else {}
     names = sorted(measured, key=lambda name: (name not in policy.checked, name))
     found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
+    references = [example.row.completion_text for example in material.examples]
     ordered = sorted(material.examples, key=lambda example: (example.gain, example.row.id))
     return render(
         TEMPLATE,
@@ -97,7 +98,7 @@ def report(
         policy=policy,
         opponent=material.opponent,
         qualifies=not unqualified(evidence, policy),
-        right=[*right_lines(measured), *unchecked(measured, references_of(material))],
+        right=[*right_lines(measured), *unchecked(measured, references)],
         ways_out=list(ways_out(evidence, decision, policy)),
         alpha=alpha,
         part=part,
@@ -118,10 +119,6 @@ def report(
         regressed=shown([example for example in ordered if example.gain < 0]),
         improved=shown([example for example in reversed(ordered) if example.gain > 0]),
     )
-
-
-def references_of(material: ReportData) -> list[str]:
-    return [example.row.completion_text for example in material.examples]
 
 
 def items_shown(decision: Decision, material: ReportData, sealed: Scored | None) -> Scored:

@@ -22,7 +22,7 @@ from project.personal_data import Contacts
 from project.progress import progress
 from project.records.data import Document, Row
 
-# --- door redaction -------------------------------------------------------------------------------
+# --- redaction of what comes in -------------------------------------------------------------------
 
 # Personal data, taken out of what comes in before any of it reaches the project's folder.
 

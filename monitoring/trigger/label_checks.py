@@ -63,12 +63,12 @@ def by_the_gate(rows: Sequence[Row]) -> dict[str, str]:
     # Imported here because it takes seconds.
     from curation.checks.refused_rows import RowGate
 
-    door = RowGate.here()
-    if door is None:
+    gate = RowGate.here()
+    if gate is None:
         return {}
     unheard, long = too_long([*map(clean, rows)])
     left = [clean(row) for row in rows if row.id not in unheard]
-    return dict.fromkeys(unheard, UNHEARD) | door.alone(left, item_prompts(), long)
+    return dict.fromkeys(unheard, UNHEARD) | gate.alone(left, item_prompts(), long)
 
 
 def item_prompts() -> list[str]:

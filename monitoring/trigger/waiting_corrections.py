@@ -110,7 +110,7 @@ def corrected_on(traffic: TrafficStore, day: date, any_own: bool) -> Iterator[Tr
                     yield row
 
 
-# --- queue door -----------------------------------------------------------------------------------
+# --- rows to ask about ----------------------------------------------------------------------------
 
 # Which rows of traffic people are asked about: what could never be accepted is none of them.
 

@@ -69,7 +69,8 @@ def search(
     """Two queries. Raises IncumbentError for a version or a decision that was changed."""
     where = conditions(reader.family, chosen)
     with reading(reader.engine) as connection:
-        total = connection.execute(version_count(where)).scalar_one()
+        counted = select(func.count()).select_from(versions).where(*where)
+        total = connection.execute(counted).scalar_one()
         rows = connection.execute(standings(where).limit(limit).offset(skip)).all()
     return FoundVersions(total=total, versions=tuple(map(standing_of, rows)))
 
@@ -145,10 +146,6 @@ def standings(where: list[ColumnElement[bool]]) -> Select[Any]:
         .where(*where)
         .order_by(versions.c.number.desc())
     )
-
-
-def version_count(where: list[ColumnElement[bool]]) -> Select[int]:
-    return select(func.count()).select_from(versions).where(*where)
 
 
 def conditions(family: str, chosen: VersionFilter) -> list[ColumnElement[bool]]:

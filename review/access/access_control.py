@@ -1,4 +1,4 @@
-"""What the door of the page knows: how people sign in, who is signed in, and how often they ask."""
+"""What the page knows of whoever opens it: how people sign in, who did, and how often they ask."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ ATTEMPTS_OF_ADDRESS = 30  # to sign in from one address, which may be the proxy 
 
 @dataclass(frozen=True)
 class AccessControl:
-    """One server's door. All that it must remember over a restart is in signed cookies."""
+    """Who gets into one server. All that it must remember over a restart is in signed cookies."""
 
     site: Site
     sessions: Sessions
@@ -53,7 +53,7 @@ class AccessControl:
 
 
 def gate_of(site: Site) -> AccessControl:
-    """The door that a project's settings ask for."""
+    """What a project's settings ask of whoever opens the page."""
     params = site.params
     folder = home() / "review"
     return AccessControl(

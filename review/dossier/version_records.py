@@ -52,7 +52,11 @@ def read_records(
         before=opponent_of(registry, lineage),
         policy=policy_of(registry, lineage),
         tenure=registry.tenure(number),
-        nights=[n for n in nights_of(registry) if n.champion == number],
+        nights=[
+            n
+            for n in nights_before(registry.engine, registry.family, date.max)
+            if n.champion == number
+        ],
         traffic=version_traffic(registry, number),
         experiments_beside=experiments_beside(registry, number),
         ballots=None if blind else standing_ballots(registry, number),
@@ -75,10 +79,6 @@ def policy_of(reader: RegistryReader, lineage: Lineage) -> Mapping[str, Any]:
         return {}
     found: Mapping[str, Any] = json.loads(reader.artifacts.get(lineage.decision.policy))
     return found
-
-
-def nights_of(reader: RegistryReader) -> Sequence[Night]:
-    return nights_before(reader.engine, reader.family, date.max)
 
 
 def experiments_beside(reader: RegistryReader, number: int) -> list[ExperimentView]:

@@ -1,1 +1,1 @@
-"""The door: OpenAI's API, and what the gateway does with a request."""
+"""OpenAI's API, and what the gateway does with a request."""

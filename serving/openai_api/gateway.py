@@ -1,4 +1,4 @@
-"""What the door works with: the route, who may ask, and who hears of what was answered."""
+"""What the gateway works with: the route, who may ask, and who hears of what was answered."""
 
 import logging
 import re
@@ -50,7 +50,7 @@ class Assigner(Protocol):
 
 @dataclass
 class Gateway:
-    """One process's door to one family. Everything in it belongs to one event loop."""
+    """One process that answers for one family. Everything in it belongs to one event loop."""
 
     family: str
     params: ServingParams
