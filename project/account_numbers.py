@@ -1,4 +1,4 @@
-"""Numbers that are certain by their check digits: IBANs, payment cards, national ids."""
+"""Numbers of persons and accounts: IBANs, payment cards and ids by check digits; phone numbers."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Whether rows are about the task: by gold rows, by the words that tell it, or by the others."""
+"""Whether rows are about the task, by gold rows, words or the others; and which teach an exam."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence

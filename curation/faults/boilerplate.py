@@ -1,4 +1,4 @@
-"""How chatbots talk: their first words, and what they say of themselves."""
+"""How chatbots talk: their first words, what they say of themselves, and how they refuse."""
 
 import re
 

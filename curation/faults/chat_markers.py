@@ -1,4 +1,4 @@
-"""Marks of a chat template, or of who speaks, inside a text."""
+"""What a chat leaves in a text: marks of a template or a speaker, an echo of the prompt, a loop."""
 
 import re
 from collections import Counter

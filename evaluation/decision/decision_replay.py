@@ -1,4 +1,4 @@
-"""A stored decision made again, by the rule that made it."""
+"""A stored decision made again by the rule that made it, and so all decisions of a registry."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a comparison says first: how many answers are right, in whatever they can be right in."""
+"""What a comparison says first: how many answers are right, and what an answer costs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A sentence that says what rows are to teach, proposed from what most of them ask."""
+"""What rows are to teach, in a sentence made of what most ask; and whether they are in English."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

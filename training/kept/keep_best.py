@@ -1,4 +1,4 @@
-"""Early stopping: the adapter with the lowest loss on dev is kept, and put back at the end."""
+"""Early stopping: the adapter with the lowest loss on dev is kept. A broken loss ends the run."""
 
 from collections.abc import Mapping
 from math import isfinite

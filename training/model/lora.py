@@ -1,4 +1,4 @@
-"""The LoRA adapter that goes on a base."""
+"""The LoRA adapter that goes on a base: fresh, from an earlier adapter, or merged into the base."""
 
 import json
 from pathlib import Path

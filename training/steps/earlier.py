@@ -1,4 +1,4 @@
-"""What a step goes on from: the newest adapter before it."""
+"""What a step goes on from: the newest adapter before it; and a step that the recipe leaves out."""
 
 from dataclasses import dataclass
 from pathlib import Path

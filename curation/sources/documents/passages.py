@@ -1,4 +1,4 @@
-"""A document cut into passages, none longer than training reads well."""
+"""A document, read from its bytes and cut into passages, none longer than training reads well."""
 
 import re
 from collections.abc import Iterable, Iterator
