@@ -1,4 +1,4 @@
-"""Whether rows are about the task, by gold rows, words or the others; and which teach an exam."""
+"""Whether rows are about the task, by gold rows, words or the others; which teach eval items."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -127,7 +127,7 @@ def of_one_language(words: str, texts: RowTexts) -> bool:
 
 # --- leaks ----------------------------------------------------------------------------------------
 
-# Rows that teach what an examination asks: the eval sets' items, or the suites'.
+# Rows that teach the answers to eval items, or to what the suites ask.
 
 REWORDED = "in other words"
 EARLIER = "in an earlier turn"

@@ -46,7 +46,7 @@ def count_ballots(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Who agrees and which version people prefer, from anybody's ballots; needs no project.
+    """Say which version people prefer and who agrees, by anybody's ballots; needs no project.
 
     Raises InputError naming file, line and field, and for an even number of votes.
 

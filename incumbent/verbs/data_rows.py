@@ -29,7 +29,7 @@ def export_bad_answers(
     to: Annotated[Path, typer.Option(help="A folder for corrections.jsonl and negatives.jsonl.")],
     worst: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many dev items.")] = 150,
 ) -> None:
-    """The dev answers that are worst or got worse, to correct and to learn from.
+    """Write the dev answers that are worst or got worse, to correct and to learn from.
 
     Raises InputError when a file is there already: somebody may have corrected it.
     """

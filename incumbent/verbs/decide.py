@@ -103,7 +103,7 @@ def decide(
     as_json: Json = False,
     exit_verdict: ExitVerdict = False,
 ) -> None:
-    """A verdict from anybody's score table, or from two logs of another evaluation tool."""
+    """Give a verdict on anybody's score table, or on two logs of another evaluation tool."""
     terms = Terms(policy, look, general, reference, as_json=as_json)
     options = LogOptions(
         tool=from_,

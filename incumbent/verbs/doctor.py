@@ -47,7 +47,7 @@ class Finding:
 
 
 def print_diagnosis(as_json: Json = False) -> None:
-    """What this machine can do, and what it lacks.
+    """Say what this machine can do, and what it lacks.
 
     Exits with 1 when something that a run needs is missing.
     """

@@ -56,7 +56,7 @@ def print_plan(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a run will take, here and on common machines: memory, minutes, tokens, money."""
+    """Say what a run will take, here and on common machines: memory, minutes, tokens, money."""
     plan = plan_run(base, read_prices(price or ()), gpus=read_gpus(gpus or ()))
     if as_json:
         print_json(plan_json(plan))

@@ -247,7 +247,7 @@ def preview(
     messages: MessagesColumn = None,
     as_json: Json = False,
 ) -> None:
-    """A row as the model sees it: its tokens, which of them are learnt, where it ends.
+    """Show a row as the model sees it: its tokens, which of them are learnt, where it ends.
 
     Raises InputError for a row that training cannot learn from.
     """

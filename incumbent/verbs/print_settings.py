@@ -26,7 +26,7 @@ def print_settings(
         ),
     ] = None,
 ) -> None:
-    """Every key of params.yaml, with its default and what it is for."""
+    """Print every key of params.yaml, with its default and what it is for."""
     if section is None:
         told = ((name, (model_of(name).__doc__ or "").splitlines()[0]) for name in SECTIONS)
         print_table(("section", "what it sets"), told)

@@ -119,7 +119,7 @@ def collect_garbage(
 
 
 def adopt(reason: Reason) -> None:
-    """Count looks at this project's sealed items that another registry took, or a lost state."""
+    """Count looks at this project's sealed items that another registry took, or a lost one."""
     with Registry.here() as registry:
         found = registry.looks_elsewhere()
         registry.adopt_looks(found, reason)

@@ -54,7 +54,7 @@ def recipes(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Named recipes of training: which there are, what one says, one into params.yaml."""
+    """List the named recipes of training, show one, or put it into params.yaml."""
     if name is None:
         if write:
             raise InputError("say which recipe to write: `incumbent search recipes` lists them")

@@ -227,9 +227,10 @@ def print_history(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Everything that happened to the family, oldest first.
+    """List everything that happened to the family, the oldest first.
 
-    Raises InputError for a moment that is no date or time of ISO 8601."""
+    Raises InputError for a moment that is no date or time of ISO 8601.
+    """
     if at is not None:
         print_aliases(moment(at), as_json)
         return

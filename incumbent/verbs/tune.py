@@ -128,7 +128,7 @@ def curve(
     ] = 250,
     as_json: Json = False,
 ) -> None:
-    """Scores on dev at several numbers of labels, and what more labels are worth.
+    """Measure on dev what several numbers of labels reach, and what more labels are worth.
 
     Raises InputError for shares that are none, and where there are too few rows or items.
     """
