@@ -117,7 +117,7 @@ def read_source(source: Source) -> Iterator[Read]:
 
 
 def collected_line(collected: Collected) -> str:
-    """In one line: how many of each, and why some records gave none."""
+    """One line: how many there are of each, and why some records gave none."""
     records = len({(origin.file, origin.line) for origin in collected.origins})
     lost = Counter(origin.why for origin in collected.origins if origin.why)
     made = [origin.row for origin in collected.origins if origin.row]

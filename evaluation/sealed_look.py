@@ -253,7 +253,7 @@ def people() -> Judge:
 
 
 def nobody_yet() -> Calibration:
-    """Of people of whom nobody has voted."""
+    """The calibration of people of whom nobody has voted."""
     return calibrate_reviewers((), load(PreferenceParams).votes or UNTIL_COUNTED)
 
 

@@ -43,7 +43,7 @@ class Noted(NamedTuple):
 
 
 def current_provenance() -> Noted:
-    """Of the project in the current folder; outside of git there is none to tell of."""
+    """The provenance of the project in the current folder; outside of git there is none."""
     try:
         made = snapshot(MESSAGE, not_for_git())
     except (IncumbentError, OSError) as error:

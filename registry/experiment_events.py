@@ -95,7 +95,7 @@ class Experiment(Record):
 
     @property
     def number(self) -> int:
-        """Of the event that opened it."""
+        """The number of the event that opened it."""
         return self.opened.seq
 
     @property
@@ -285,7 +285,7 @@ class Observation(Record):
 
     @property
     def key(self) -> Key:
-        """Of which the first one counts."""
+        """By which observations are the same: the first one counts."""
         return (self.experiment, self.unit, self.metric, self.arm)
 
 

@@ -37,7 +37,7 @@ class Lineage(Record):
 
     @property
     def decision_digest(self) -> Digest | None:
-        """Of the newest decision, as it was stored."""
+        """The digest of the newest decision, as it was stored."""
         made = [e.detail.decision for e in self.history if isinstance(e.detail, DecisionMade)]
         return made[-1] if made else None
 

@@ -90,7 +90,7 @@ def as_before(registry: RegistryReader, champion: AdapterVersion) -> Chosen:
 
 
 def rows_digest(registry: RegistryReader, version: AdapterVersion) -> Digest | None:
-    """Of the curated rows that a version was trained on; None of a third-party adapter."""
+    """The digest of the rows that a version was trained on; None of a third-party adapter."""
     dataset: dict[str, Any] = json.loads(registry.artifacts.get(version.adapter.dataset))
     return dataset.get("rows")
 

@@ -39,5 +39,5 @@ class TrainingStart(Record):
 
 
 def row_digest(row: Row) -> RowDigest:
-    """Of prompt and answer: with a better answer it is a new row, whatever its id."""
+    """A digest of prompt and answer: with a better answer it is a new row, whatever its id."""
     return digest_json(row.texts)[:16]

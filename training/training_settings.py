@@ -56,7 +56,7 @@ class StepParams(Settings):
 
 
 class MeasuredParams(StepParams):
-    """Of a step that measures its loss on what is held out."""
+    """Settings of a step that measures its loss on what is held out."""
 
     # How often, while it trains, and at its beginning; 0: never.
     evaluations: NonNegativeInt = 4

@@ -68,7 +68,7 @@ def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
 
 
 def mean_cosine(vectors: "NDArray[np.float32]") -> float:
-    """Of two different ones of the unit vectors."""
+    """The mean cosine of two different ones of the unit vectors."""
     count = len(vectors)
     return float((np.linalg.norm(vectors.mean(axis=0)) ** 2 * count - 1) / max(count - 1, 1))
 

@@ -17,7 +17,7 @@ TRANSLATION = re.compile(
 
 
 def prompt_language(row: Row) -> str | None:
-    """Of what a user wrote: the system prompt is the same in all rows."""
+    """The language of what a user wrote: the system prompt is the same in all rows."""
     asked = "\n".join([message.content for message in row.prompt if message.role == "user"])
     return language_of(asked)
 

@@ -51,7 +51,7 @@ class Answer(Record):
 
 
 def versions() -> tuple[str, ...]:
-    """Of the libraries that make answers; a reader of answers need not have them."""
+    """The versions of the libraries that make answers; a reader of answers need not have them."""
     return tuple(f"{name} {version(name)}" for name in LIBRARIES)
 
 

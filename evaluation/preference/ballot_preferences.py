@@ -158,7 +158,7 @@ class PreferenceCounts(Record):
         )
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """The counts in lines for people."""
         if not self.origins:
             yield "nothing for DPO or KTO to learn from"
         for origin, counts in self.origins.items():

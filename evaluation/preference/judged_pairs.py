@@ -33,7 +33,7 @@ JUDGES_DIFFER = "pairs by a judge of which a judge said the opposite too"
 
 @dataclass(frozen=True)
 class TwoAnswers:
-    """To a training row."""
+    """Two answers to a training row."""
 
     row: Row
     one: str

@@ -107,7 +107,7 @@ def measured(version: int | None) -> DevItems:
 
 
 def first_answers(side: Role) -> dict[str, str]:
-    """By item, of several answers the first one."""
+    """The first answer to each item."""
     return {a.item: a.text for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
 
 

@@ -236,7 +236,7 @@ class SuiteLine:
 
 
 def suite_lines(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[SuiteLine]]:
-    """Of each suite, all items first."""
+    """Lines of each suite, all items first."""
     return {
         suite: lines_of(found, (policy.suites or {}).get(suite, {}), alpha)
         for suite, found in (evidence.suites or {}).items()

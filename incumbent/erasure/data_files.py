@@ -106,7 +106,7 @@ def record_of(line: bytes) -> Any:
 
 
 def cut_json(data: bytes, path: Path, meant: Meant) -> Found:
-    """Of the lists of objects in it. Raises ValueError where there is none."""
+    """Cut the lists of objects in it. Raises ValueError where there is none."""
     value = json.loads(data)
     gone = list[Any]()
     for records in holders(value):

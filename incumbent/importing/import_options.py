@@ -47,7 +47,7 @@ class ImportOptions(NamedColumns):
 
     @property
     def export(self) -> ExportFields:
-        """Of exports of annotation tools."""
+        """The options for exports of annotation tools."""
         given = {name: getattr(self, name) for name in ExportFields.model_fields}
         return ExportFields(**given | {"slices": self.slices or ()})
 

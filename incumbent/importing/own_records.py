@@ -59,7 +59,7 @@ class OwnRecords:
 
     @property
     def kind(self) -> Kind:
-        """Of its first record."""
+        """The kind of its first record."""
         return kind_of(self.made[0])
 
     def by_kind(self) -> "list[OwnRecords]":

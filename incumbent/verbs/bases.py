@@ -62,7 +62,7 @@ def bases(
 
 
 def say_beginning(candidates: "Sequence[Candidate]", question: "RankingSetup") -> None:
-    """To people, before the first long work."""
+    """Tell people how long it will take, before the first long work."""
     from incumbent.searching.base_asking import expected  # as above
     from incumbent.searching.pace import minutes_text
 

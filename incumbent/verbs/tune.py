@@ -72,7 +72,7 @@ def tune(
 
 
 def say_beginning(tuning: "Tuning", *, done: int) -> None:
-    """To people, before the first long work."""
+    """Tell people how long it will take, before the first long work."""
     from incumbent.searching.pace import minutes_text  # as above
 
     left = tuning.params.trials - done
@@ -146,7 +146,7 @@ def curve(
 
 
 def say_curve_begins(labels: "CurveData") -> None:
-    """To people, before the first long work."""
+    """Tell people how long it will take, before the first long work."""
     from incumbent.searching.pace import minutes_text  # as above
 
     adapters = counted(len(labels.draws) * len(labels.shares), "adapter")

@@ -31,7 +31,7 @@ class ArchiveDraft:
             self.stream.close()
 
     def publish(self) -> None:
-        """From now on it is there; nobody sees it before."""
+        """Make the archive visible: from now on it is there, and nobody sees it before."""
         self.refuse_taken()  # others had hours to put one there
         with self.place.errors(self.problem):
             self.stream.commit()

@@ -95,7 +95,7 @@ class Blobs:
         yield from self.sizes()
 
     def sizes(self) -> dict[Digest, int]:
-        """In bytes, of all that is stored."""
+        """The sizes of all that is stored, in bytes."""
         with self.errors("listed"):
             sizes = {path: (path.rpartition("/")[2], n) for path, n in self.store.sizes().items()}
         blobs = {name: n for path, (name, n) in sizes.items() if path == blob_path(name)}

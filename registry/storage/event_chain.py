@@ -22,7 +22,7 @@ def tip(connection: Connection) -> tuple[int, Digest]:
 
 
 def digest_at(connection: Connection, seq: int) -> Digest | None:
-    """Of the event with that number; None: there is none."""
+    """The digest of the event with that number; None: there is none."""
     return connection.execute(select(events.c.digest).where(events.c.seq == seq)).scalar()
 
 

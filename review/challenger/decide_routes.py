@@ -228,7 +228,7 @@ def ask_for_votes(
 
 @router.get("/rollback", response_class=HTMLResponse)
 def show_rollback(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
-    """From whom to whom a rollback goes."""
+    """Show from whom to whom a rollback goes."""
     registry = site.registry(person.name)
     return page(
         request,

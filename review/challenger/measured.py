@@ -284,7 +284,7 @@ def summary(label: str, against: str, decision: Decision, checked: Sequence[str]
 
 
 def unqualified(label: str, against: str, decision: Decision, checked: Sequence[str]) -> str:
-    """In which metrics it fell short on dev, by the rule's own reasons."""
+    """A sentence on the metrics in which it fell short on dev, by the rule's own reasons."""
     of = {
         metric: [why for why in decision.reasons if f": {metric} " in why or f" {metric}: " in why]
         for metric in checked

@@ -18,7 +18,7 @@ class ScoreInterval(Record):
 
     @classmethod
     def of(cls, label: str, found: MetricEvidence) -> "ScoreInterval":
-        """With the central 90 % interval of the cluster bootstrap."""
+        """A difference with the central 90 % interval of the cluster bootstrap."""
         lower, upper = found.bootstrap
         return cls(label=label, lower=lower, diff=found.diff, upper=upper)
 

@@ -227,7 +227,7 @@ def vote_row(who: str, votes: list[BallotCast], names: set[str]) -> tuple[str, .
 
 
 def approval_text(records: VersionRecords) -> str:
-    """In a sentence, who approved the version, or that nobody has."""
+    """A sentence on who approved the version, or that nobody has."""
     gained, lost = records.tenure
     if gained is None:
         return "It was never promoted."
@@ -245,7 +245,7 @@ def approved(gained: Event) -> str:
 
 
 def traffic_text(records: VersionRecords) -> str:
-    """In a sentence, whether users get its answers now."""
+    """A sentence on whether users get its answers now."""
     found = records.traffic
     if found is None:
         return "No gateway has told of this family: no version is known to have answered users."

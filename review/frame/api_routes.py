@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/healthz")
 def healthz() -> PlainTextResponse:
-    """For whoever watches the server; it tells nothing of the project."""
+    """Tell whoever watches the server that it lives; it tells nothing of the project."""
     return PlainTextResponse("ok\n")
 
 

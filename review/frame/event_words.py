@@ -98,7 +98,7 @@ class VersionDifference(Record):
 
 
 def central(found: MetricEvidence) -> VersionDifference:
-    """With the 90 % interval of the cluster bootstrap."""
+    """A difference with the 90 % interval of the cluster bootstrap."""
     lower, upper = found.bootstrap
     return VersionDifference(
         diff=found.diff, lower=lower, upper=upper, n=found.n, better=found.better

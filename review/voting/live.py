@@ -70,7 +70,7 @@ def reviewer(
 
 
 def self_agreement(votes: Votes, sheet: Digest) -> float | None:
-    """Of all reviewers together."""
+    """How often all reviewers together agree with themselves."""
     together = [same for steady in same_again(votes, sheet).values() for same in steady]
     return fmean(together) if together else None
 
@@ -197,7 +197,7 @@ def further(asked: VoteQuestion, needed: VotesNeeded | None) -> int | None:
 def sentence(
     asked: VoteQuestion, state: Votes, people: PeoplesVotes, needed: VotesNeeded | None
 ) -> str:
-    """For people: how many items have their votes, and how many more settle it."""
+    """A sentence on how many items have their votes, and how many more settle it."""
     cast = len(people.ballots)
     if not cast:
         return "No votes so far."

@@ -154,7 +154,7 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
 
 
 def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> VotesReport:
-    """With who voted and what they wrote."""
+    """The report with who voted and what they wrote."""
     votes = read_votes(registry, found.version)
     return found.model_copy(
         update={

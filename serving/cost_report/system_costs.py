@@ -43,7 +43,7 @@ class Mean(Record):
 
 
 class SystemDifference(Record):
-    """To the adapter on the same items; above 0 the system is better than the adapter."""
+    """A system's difference to the adapter on the same items; above 0 the system is better."""
 
     diff: float
     low: float
@@ -185,7 +185,7 @@ def difference(
     better: Better,
     alpha: float,
 ) -> SystemDifference | None:
-    """On the items that both were measured on."""
+    """The difference on the items that both were measured on."""
     sign = -1 if better == "less" else 1
     apart = [
         None if a is None or b is None else sign * (a - b)

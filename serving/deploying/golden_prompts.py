@@ -65,14 +65,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DevAnswers:
-    """By the items' ids: what was asked, and the version's first answer."""
+    """What was asked, and the version's first answer, by the items' ids."""
 
     rows: Mapping[str, Row]
     texts: Mapping[str, str]
 
 
 def dev_answers(family: str, version: int) -> DevAnswers | None:
-    """From the version's own dev items, or from those of a version that was compared with it."""
+    """The version's answers, out of its own dev items or those of a version compared with it."""
     try:
         if kept_path(family, version).is_file():
             return answers_in(family, version, own=True)

@@ -295,7 +295,7 @@ class QuestionReader:
 
 
 def text_length(value: Any) -> int:
-    """Of all texts in a request, in characters."""
+    """The length of all texts in a request, in characters."""
     if isinstance(value, str):
         return len(value)
     inner = value.values() if isinstance(value, Mapping) else value

@@ -90,7 +90,7 @@ def shadowed(champion: Deployment, challenger: Deployment, number: int) -> Assig
 
 
 def shadow_assignment(assignment: Assignment) -> Assignment | None:
-    """Of the answer beside the champion's; None: there is none."""
+    """The assignment of the answer beside the champion's; None: there is none."""
     if assignment.shadow is None:
         return None
     return Assignment(deployment=assignment.shadow, experiment=assignment.experiment, arm="shadow")

@@ -74,7 +74,7 @@ def won(metric: ArmComparison | None) -> bool:
 
 
 def harmful(result: ExperimentResult) -> tuple[ArmComparison, ...]:
-    """In what the challenger is worse."""
+    """The comparisons in which the challenger is worse."""
     return tuple(one for one in result.comparisons if one.harm >= one.harm_needed)
 
 

@@ -135,7 +135,7 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def settings(decoding: Decoding) -> dict[str, Any]:
-    """In the words of transformers' GenerationConfig."""
+    """The settings in the words of transformers' GenerationConfig."""
     limit = {"max_new_tokens": decoding.max_new_tokens}
     if not decoding.temperature:
         return {"do_sample": False} | limit

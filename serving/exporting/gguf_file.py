@@ -318,7 +318,7 @@ def convert(converter: Path, merged: Path, target: Path, packing: Packing) -> No
 
 
 def longest_prompt(model: Path, rows: Sequence[Row]) -> int:
-    """In tokens."""
+    """How long the longest prompt is, in tokens."""
     tokenizer = AutoTokenizer.from_pretrained(model)
     lengths = [
         len(

@@ -58,7 +58,7 @@ class HeardAnswer:
 
 
 def count(value: object) -> int | None:
-    """Of tokens, as a backend says it: it may say anything."""
+    """A count of tokens, as a backend says it: it may say anything."""
     return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else None
 
 
@@ -74,7 +74,7 @@ ADAPTER = "x-incumbent-adapter"  # the header that names what answered
 
 @dataclass
 class GatewayAnswer:
-    """To a question that was assigned to a version."""
+    """An answer to a question that was assigned to a version."""
 
     gateway: Gateway
     question: CallerRequest

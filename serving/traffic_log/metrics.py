@@ -83,7 +83,7 @@ class RequestLogFormatter(logging.Formatter):
 
 
 class TerminalLines(RequestLogFormatter):
-    """For a person who watches: a request as a short line, all else as it is."""
+    """Log lines for a person who watches: a request as a short line, all else as it is."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, FIELDS, None)
@@ -140,7 +140,7 @@ NOBODY = "none"  # the label of a request that no version answered
 
 
 class Metrics:
-    """Of one gateway. Labels hold callers and versions only, never what a request says."""
+    """One gateway's numbers. Labels hold callers and versions only, never what a request says."""
 
     def __init__(self, family: str, table: RouteTable) -> None:
         self.registry = own = CollectorRegistry()

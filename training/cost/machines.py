@@ -28,7 +28,7 @@ LARGE, UNPACKING, CALL_HERE = 1.1, 0.6e-9, 0.0012
 
 @dataclass(frozen=True)
 class Computing:
-    """In a precision, with so much memory."""
+    """What computes: in a precision, with so much memory."""
 
     precision: Precision
     memory: int  # bytes
@@ -36,13 +36,13 @@ class Computing:
 
     @property
     def bytes(self) -> int:
-        """Of a number."""
+        """How many bytes a number takes."""
         return BYTES[self.precision]
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Of a device, in seconds."""
+    """How fast a device computes, in seconds."""
 
     operation: float  # a floating-point operation of a large product, as in training
     small: float  # the same of a small one, as in answering
@@ -69,7 +69,7 @@ class KnownMachine:
     price: float | None = None
 
     def computing(self, wanted: str) -> Computing:
-        """In the precision that base.precision wants, or in the one that `auto` takes there."""
+        """What computes there, in the wanted precision, or in the one that `auto` takes."""
         precision: Any = self.precision if wanted == "auto" else wanted
         return Computing(precision, self.gigabytes * GB, gpu=self.gpu)
 
@@ -131,7 +131,7 @@ def this_machine(wanted: str) -> ThisMachine:
 
 
 def processor_speed(machine: Machine, precision: Precision, at_work: float) -> Speed | None:
-    """Of a processor of which so many cores work for us."""
+    """The speed of a processor of which so many cores work for us."""
     timed = machine.seconds.get(precision)
     if timed is None:
         return None

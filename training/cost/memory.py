@@ -109,7 +109,7 @@ class Peak:
 
 
 def training_peak(setup: StepSetup) -> Peak:
-    """Of a step of the optimiser on the longest batch, all of whose rows are as long as that."""
+    """The peak of an optimiser's step on the longest batch, all of whose rows are that long."""
     logits = logits_of(setup)
     return Peak(
         weights=trained_weights(setup),
@@ -195,7 +195,7 @@ AT_ONCE = 2  # layers that are there whole: the one at work, and the next one, g
 
 
 def peak_on_each(setup: StepSetup, layout: Layout, count: int) -> Peak:
-    """Of a step on so many GPUs, each with a batch of its own."""
+    """The peak of a step on each of so many GPUs, each with a batch of its own."""
     whole = training_peak(setup)
     if layout == "ddp" or count == 1:
         return whole

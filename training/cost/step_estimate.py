@@ -52,7 +52,7 @@ def estimate_step(
     sequences: int = 1,
     price: float = 0.0,
 ) -> StepEstimate:
-    """Of a base in a folder. `sequences` of an example: two of a pair."""
+    """Estimate a step on a base in a folder. `sequences` of an example: a pair has two."""
     shape = shape_in(base)
     if shape is None:
         return StepEstimate(work, optimizer_steps, None, None, price)

@@ -37,7 +37,7 @@ def step_seconds(setup: StepSetup, speed: Speed, work: StepWork) -> float:
 
 
 def share_of_each(work: StepWork, count: int) -> StepWork:
-    """Of so many GPUs: batches are dealt out, and all wait for the GPU that has most."""
+    """Each GPU's share: batches are dealt out, and all wait for the GPU that has most."""
     batches = ceil(work.batches / count)
     share = batches / max(1, work.batches)
     return replace(

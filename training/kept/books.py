@@ -69,14 +69,14 @@ class TrainingBook(Record):
 
     @property
     def energy(self) -> str:
-        """In words, with its source."""
+        """The energy in words, with its source."""
         if self.energy_source == UNKNOWN:
             return f"energy {UNKNOWN}"
         return f"about {self.watt_hours:.2g} Wh ({self.energy_source})"
 
     @property
     def interruptions(self) -> str:
-        """In words; nothing where there was none."""
+        """The interruptions in words; nothing where there was none."""
         if self.processes == 1:
             return ""
         times = self.processes - 1
@@ -111,7 +111,7 @@ def recipes_of(recipe: Recipe) -> Iterator[Recipe]:
 
 
 def books_of(recipe: Digest) -> tuple[TrainingBook, ...]:
-    """Of all steps that made an adapter, in order, as far as they were trained here."""
+    """The books of all steps that made an adapter, in order, as far as they were trained here."""
     last = read_book(recipe)
     found = (read_book(one) for one in (last.earlier if last else ()))
     return (*(book for book in found if book), *([last] if last else ()))

@@ -192,7 +192,7 @@ class Keeper(TrainerCallback):
 
 
 class BudgetSpentError(Exception):
-    """At a step of the optimiser, of so many."""
+    """The budget is spent, at a step of the optimiser of so many."""
 
     def __init__(self, step: int, steps: int) -> None:
         super().__init__(f"at step {step} of {steps}")

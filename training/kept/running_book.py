@@ -127,13 +127,13 @@ class RunningBook:
 
     @property
     def earlier_minutes(self) -> float:
-        """Of the steps before this one, as far as they were trained here."""
+        """Minutes of the steps before this one, as far as they were trained here."""
         found = (self.readable(recipe) for recipe in self.before.earlier)
         return sum(book.minutes for book in found if book)
 
 
 def peak_bytes() -> int:
-    """Of this process: of the GPU's memory where there is one."""
+    """This process's peak of memory: of the GPU's where there is one."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_reserved())
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -31,7 +31,7 @@ class Remembering(Protocol):
 
 
 class TrainingState:
-    """Of one trainer, at the beginning of a step of the optimiser."""
+    """The state of one trainer at the beginning of an optimiser's step."""
 
     def __init__(self, trainer: Trainer, more: Mapping[str, Remembering]) -> None:
         self.trainer = trainer

@@ -74,7 +74,7 @@ def liger_kinds() -> Collection[str] | None:
 
 
 def wrong(name: str, problem: str) -> InputError:
-    """Of a setting, with its line where params.yaml has one."""
+    """The error of a setting, with its line where params.yaml has one."""
     field = f"training.adapter.{name}"
     line, _ = line_of(parse(PARAMS), field.split(".")) if PARAMS.exists() else (None, [])
     return InputError(problem, file=PARAMS, line=line, field=field)

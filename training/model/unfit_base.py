@@ -20,7 +20,7 @@ from training.training_settings import AdapterParams
 
 @dataclass(frozen=True)
 class BaseLayers:
-    """Of a causal LM; counts are of numbers, wherever they are stored."""
+    """The layers of a causal LM; counts are of numbers, wherever they are stored."""
 
     linear: dict[str, int]  # weights of each linear layer that can get a LoRA, by its whole name
     experts: int  # weights of a mixture's experts, which are no linear layers
@@ -148,6 +148,6 @@ def lighter(layers: BaseLayers, params: AdapterParams, width: int, memory: int) 
 
 
 def wrong_setting(problem: str, field: str) -> InputError:
-    """With its line, where params.yaml has one."""
+    """The error of a setting, with its line where params.yaml has one."""
     line, _ = line_of(parse(PARAMS), field.split(".")) if PARAMS.exists() else (None, [])
     return InputError(problem, file=PARAMS, line=line, field=field)

@@ -60,7 +60,7 @@ KINDS = {"ddp": "MULTI_GPU", "fsdp": "FSDP", "zero3": "DEEPSPEED"}
 
 
 def accelerate_config(sharding: Sharding, processes: int, deepspeed_file: str) -> dict[str, Any]:
-    """For `accelerate launch --config_file`. `deepspeed_file` holds `deepspeed_config()`."""
+    """What `accelerate launch --config_file` reads; `deepspeed_file` holds `deepspeed_config()`."""
     config: dict[str, Any] = {
         "compute_environment": "LOCAL_MACHINE",
         "distributed_type": KINDS[sharding],

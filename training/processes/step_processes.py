@@ -49,7 +49,7 @@ def start_elsewhere(step: StepName, params: StepParams) -> bool:
 
 
 def who_trains() -> str:
-    """In words, by the settings and this machine."""
+    """Who would train, in words, by the settings and this machine."""
     distributed, engine = load(DistributedParams), load(EngineParams)
     if engine.name == "ray":
         return "workers of a Ray cluster, as many as ray.workers says or it has room for"

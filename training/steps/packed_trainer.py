@@ -150,7 +150,7 @@ class PackedTrainer(SharedBatches, SFTTrainer):
         return metrics
 
     def _prepare_input(self, data: Any) -> Any:
-        """On the trainer's device; packed rows too, which the Trainer does not know."""
+        """Put data on the trainer's device; packed rows too, which the Trainer does not know."""
         if isinstance(data, PackedRows):
             return data.to(self.args.device)
         return super()._prepare_input(data)
@@ -212,7 +212,7 @@ def loss_of(trainer: PackedTrainer, rows: Sequence[RowTokens], *, packs: bool) -
 
 
 def dataset_of(examples: Sequence[RowTokens]) -> Dataset:
-    """In TRL's columns."""
+    """The examples in TRL's columns."""
     ids, labels = [one.ids for one in examples], [one.labels for one in examples]
     return Dataset.from_dict({"input_ids": ids, "labels": labels})
 

@@ -140,12 +140,12 @@ def ready(
 
 
 def gathered_dpo_data(params: DpoParams, ground: StepContext) -> StepData:
-    """From what stage `preference_data` gathered. Raises InputError where that is no pair."""
+    """The pairs that stage `preference_data` gathered. Raises InputError where none is a pair."""
     return dpo_step_data(read_preferences(PREFERENCE_DATA), params)
 
 
 def dpo_step_data(given: tuple[Preference, ...], params: DpoParams) -> StepData:
-    """Of any preferences; rated answers alone are left aside."""
+    """The data of any preferences; rated answers alone are left aside."""
     pairs = [one for one in given if isinstance(one, PreferencePair)]
     if not pairs:
         raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
@@ -181,7 +181,7 @@ def gathered_kto_data(params: KtoParams, ground: StepContext) -> StepData:
 def kto_step_data(
     given: tuple[Preference, ...], rows: tuple[Row, ...], params: KtoParams
 ) -> StepData:
-    """Of any preferences and rows."""
+    """The data of any preferences and rows."""
     if all(not isinstance(one, PreferencePair) and one.label for one in given):
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
     data = digest_of([*given, *rows])

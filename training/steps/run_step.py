@@ -180,7 +180,7 @@ def loss_at_end(trainer: Trainer) -> float:
 
 
 def digest_of(records: Iterable[Record]) -> Digest:
-    """Of records in this order."""
+    """A digest of records in this order."""
     return digest_bytes(b"\n".join(record.canonical() for record in records))
 
 

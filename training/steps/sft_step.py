@@ -28,7 +28,7 @@ from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams, SftPara
 
 
 def curated_rows_data(params: SftParams, ground: StepContext) -> StepData:
-    """From the curated rows."""
+    """The data of the curated rows."""
     rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
     start = TrainingStart.read(START_FILE)
     learnt = rows_to_learn(rows, start, params, ground.adapter.seed)
@@ -39,7 +39,7 @@ def curated_rows_data(params: SftParams, ground: StepContext) -> StepData:
 
 
 def sft_step_data(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) -> StepData:
-    """Of any rows; the loss on dev is measured where there are rows of it."""
+    """The data of any rows; the loss on dev is measured where there are rows of it."""
     trainer = partial(sft_trainer, rows, dev, params)
     # With patience dev decides too where training ends.
     data = digest_of([*rows, *dev] if params.patience else rows)
@@ -81,7 +81,7 @@ def train_sft(
 
 
 def domain_step_data(params: DomainParams, ground: StepContext) -> StepData:
-    """From the curated documents, and the training rows that are replayed beside them."""
+    """The data of the curated documents, and of the training rows that are replayed beside them."""
     documents = Document.read_lines(CURATED_DOCUMENTS)
     if not documents:
         raise InputError(
@@ -102,7 +102,7 @@ def domain_trainer(
     tokenizer: PreTrainedTokenizerBase,
     ground: StepContext,
 ) -> Trainer:
-    """Of pieces of documents; it measures itself on those that are held out."""
+    """The trainer on pieces of documents; it measures itself on those that are held out."""
     learnt, held_out = held_out_of(documents, DOCUMENTS_HELD_OUT)
     pieces = document_pieces(learnt, tokenizer, params.window)
     prompt = ground.base.system_prompt

@@ -75,7 +75,7 @@ def passes_over(tables: Sequence[Table], read: Columns) -> bool:
 
 
 def guess_plain(tables: Sequence[Table], given: NamedColumns) -> Guess:
-    """Of columns as they are. Raises InputError."""
+    """Guess columns as they are. Raises InputError."""
     given = by_own_names(tables, given)
     columns = profiles(tables)
     made = made_of_others(columns)
