@@ -234,6 +234,12 @@ def line_of(node: yaml.Node | None, steps: list[str]) -> tuple[int | None, list[
     return (node.start_mark.line + 1 if node else None), named
 
 
+def setting_error(problem: str, *steps: str) -> InputError:
+    """The error of a setting, with its line where params.yaml has one."""
+    line, _ = line_of(parse(PARAMS), list(steps)) if PARAMS.exists() else (None, [])
+    return InputError(problem, file=PARAMS, line=line, field=".".join(steps))
+
+
 # --- project version ------------------------------------------------------------------------------
 
 # Which version a project's files are of: params.yaml says it, and so does dvc.yaml.

@@ -10,14 +10,13 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 from project.canonical import digest_json
-from project.errors import InputError
 from project.files import home
 from project.gpu import card_here
 from project.libraries import processor_kind
 from project.model_pins import BaseChoice
 from project.records.adapters import Numerics, Precision
 from project.records.record import Record
-from project.settings import PARAMS, line_of, load, parse
+from project.settings import load, setting_error
 
 if TYPE_CHECKING:
     import torch
@@ -50,9 +49,8 @@ def numerics(wanted: str, machine: Machine) -> Numerics:
     """The setting's precision, or the machine's fastest. Raises InputError where it has none."""
     precision = machine.fastest if wanted == "auto" else wanted
     if precision == "float16" and not machine.gpu:
-        line, _ = line_of(parse(PARAMS), ["base", "precision"]) if PARAMS.exists() else (None, [])
         problem = "float16 needs a GPU: choose auto, bfloat16 or float32"
-        raise InputError(problem, file=PARAMS, line=line, field="base.precision")
+        raise setting_error(problem, "base", "precision")
     return Numerics.model_validate({"precision": precision, "processor": machine.processor})
 
 

@@ -23,7 +23,7 @@ from project.records.adapters import AdapterVersion, ModelPin
 from project.records.data import DatasetVersion
 from project.records.events import RowErasure, Submission
 from project.records.record import Digest
-from project.settings import PARAMS, line_of, load, parse
+from project.settings import load, setting_error
 from registry.reader import RegistryReader
 from registry.release import release
 from training.start_record import START_ADAPTER, START_FILE, LearntRows, RowDigest, TrainingStart
@@ -159,6 +159,5 @@ def as_json_text(value: Any) -> str:
 
 
 def misfit(field: str, problem: str) -> InputError:
-    line, _ = line_of(parse(PARAMS), field.split("."))
     problem += ", or set training.adapter.start to base"
-    return InputError(problem, file=PARAMS, line=line, field=field)
+    return setting_error(problem, *field.split("."))

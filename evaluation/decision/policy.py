@@ -17,7 +17,7 @@ from project.records.ballots import RESPECTS
 from project.records.evidence import PEOPLE, PREFERENCE, by_people, rated_by_people
 from project.records.record import LATER
 from project.records.scores import Better, Ends
-from project.settings import PARAMS, Settings, line_of, parse
+from project.settings import Settings, setting_error
 
 Probability = float
 RATINGS = tuple(PEOPLE + respect for respect in RESPECTS)  # that a policy may gate on
@@ -168,6 +168,4 @@ def refuse_unread_votes(policy: Policy, params: PreferenceParams) -> None:
 
 
 def misfit(problem: str, field: str) -> InputError:
-    steps = ["evaluation", "policy", field]
-    line, _ = line_of(parse(PARAMS), steps) if PARAMS.exists() else (None, steps)
-    return InputError(problem, file=PARAMS, line=line, field=".".join(steps))
+    return setting_error(problem, "evaluation", "policy", field)

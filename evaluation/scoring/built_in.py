@@ -21,7 +21,7 @@ from project.canonical import canonical_json
 from project.errors import InputError
 from project.records.data import Row
 from project.records.scores import Better, Ends
-from project.settings import PARAMS, line_of, parse
+from project.settings import setting_error
 
 if TYPE_CHECKING:
     from evaluation.generation.answers import Answer
@@ -131,9 +131,7 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 def misfit(at: int, problem: str, *steps: str) -> InputError:
     """An error in the scorer at a position of evaluation.scoring.metrics, with its line."""
-    path = ["evaluation", "scoring", "metrics", str(at), *steps]
-    line, _ = line_of(parse(PARAMS), path) if PARAMS.exists() else (None, [])
-    return InputError(problem, file=PARAMS, line=line, field=".".join(path))
+    return setting_error(problem, "evaluation", "scoring", "metrics", str(at), *steps)
 
 
 def class_of(choice: MetricChoice, at: int) -> type[Any]:

@@ -13,7 +13,7 @@ from curation.sources.chats.role_names import with_roles
 from curation.sources.chats.transcripts import transcripts_in
 from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess
-from curation.sources.documents.read_documents import is_document
+from curation.sources.documents.read_documents import documents_in
 from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
 from curation.sources.exports.export_records import Fields, read_export
 from curation.sources.exports.shown import TaskJudgement
@@ -160,10 +160,6 @@ def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path,
     return FileRead(
         path, form, list(found.reads), found.judgements, notes=found.notes, unread=unread
     )
-
-
-def documents_in(path: Path) -> list[Path]:
-    return [file for file in files_in(path) if file == path or is_document(file)]
 
 
 # Which files of a folder a format reads.

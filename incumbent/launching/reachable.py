@@ -30,7 +30,7 @@ from project.engine.engine_settings import EngineParams, RayParams
 from project.errors import InputError
 from project.model_pins import EMBEDDED, BaseChoice, ModelChoice
 from project.object_stores import without_secrets
-from project.settings import PARAMS, Settings, line_of, load, parse, section_of
+from project.settings import Settings, load, section_of, setting_error
 from registry.registry_settings import RegistryParams
 from training.training_settings import LimitsParams
 
@@ -254,6 +254,4 @@ def here_alone(address: str) -> bool:
 
 
 def out_of_reach(section: type[Settings], key: str, problem: str) -> InputError:
-    path = [*section_of(section).split("."), key]
-    line, _ = line_of(parse(PARAMS), path)
-    return InputError(problem, file=PARAMS, line=line, field=".".join(path))
+    return setting_error(problem, *section_of(section).split("."), key)

@@ -23,7 +23,7 @@ from project.child_processes import POLL, environment, interrupt_group
 from project.errors import IncumbentError, InputError, pip_install
 from project.files import home
 from project.progress import MARK
-from project.settings import PARAMS, SECTIONS, line_of, load, model_of, parse
+from project.settings import SECTIONS, load, model_of, setting_error
 
 # A return at the end of what was read may be the first half of an end of line.
 LINE_END = re.compile(rb"(\r\n|\n|\r(?=.))", re.DOTALL)
@@ -327,6 +327,4 @@ def metrics_of(choice: MetricChoice, at: int) -> Iterator[str]:
 
 
 def misfit(problem: str, *steps: str) -> InputError:
-    path = ["evaluation", "policy", *steps]
-    line, _ = line_of(parse(PARAMS), path)
-    return InputError(problem, file=PARAMS, line=line, field=".".join(path))
+    return setting_error(problem, "evaluation", "policy", *steps)

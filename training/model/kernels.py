@@ -11,7 +11,7 @@ import torch
 from project.errors import InputError, pip_install
 from project.gpu import AMPERE, Card
 from project.records.adapters import Precision
-from project.settings import PARAMS, line_of, parse
+from project.settings import setting_error
 from training.training_settings import Attention
 
 # --- kernels --------------------------------------------------------------------------------------
@@ -74,10 +74,7 @@ def liger_kinds() -> Collection[str] | None:
 
 
 def wrong(name: str, problem: str) -> InputError:
-    """The error of a setting, with its line where params.yaml has one."""
-    field = f"training.adapter.{name}"
-    line, _ = line_of(parse(PARAMS), field.split(".")) if PARAMS.exists() else (None, [])
-    return InputError(problem, file=PARAMS, line=line, field=field)
+    return setting_error(problem, "training", "adapter", name)
 
 
 # --- determinism ----------------------------------------------------------------------------------

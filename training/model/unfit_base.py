@@ -9,7 +9,7 @@ from transformers.pytorch_utils import Conv1D
 
 from project.errors import InputError
 from project.records.adapters import Quantization
-from project.settings import PARAMS, line_of, parse
+from project.settings import setting_error
 from training.cost.memory import QUANTIZED
 from training.training_settings import AdapterParams
 
@@ -148,6 +148,4 @@ def lighter(layers: BaseLayers, params: AdapterParams, width: int, memory: int) 
 
 
 def wrong_setting(problem: str, field: str) -> InputError:
-    """The error of a setting, with its line where params.yaml has one."""
-    line, _ = line_of(parse(PARAMS), field.split(".")) if PARAMS.exists() else (None, [])
-    return InputError(problem, file=PARAMS, line=line, field=field)
+    return setting_error(problem, *field.split("."))
