@@ -162,7 +162,7 @@ def test_a_refusal_says_what_it_takes_and_what_would_do() -> None:
     said = str(refused.value)
     assert said.startswith("--gpus: 8B does not train on one L4: it takes ")
     assert "of 24 GB on each" in said
-    assert "it would with training.sft.gradient_checkpointing: true, or on " in said
+    assert "it would with training.adapter.gradient_checkpointing: true, or on " in said
     on_gpus(wanted("8B", gradient_checkpointing=True), group("L4"), {})
 
 
