@@ -12,8 +12,8 @@ from evaluation.generation.answers import Respondent, Role, answers_of
 from evaluation.generation.contestants import both_contestants, record_engine, recorded_numerics
 from evaluation.generation.systems import from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
+from project.bare_base import bare_base
 from project.files import staged_folder
-from project.model_pins import bare_base
 from project.paths import (
     ADAPTER_FILES,
     ANSWERS,

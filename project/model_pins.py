@@ -13,10 +13,9 @@ from project.canonical import digest_bytes, digest_files
 from project.chat_template import TEMPLATE, read_template, with_template
 from project.errors import IncumbentError, InputError
 from project.files import home
-from project.paths import BASE
-from project.records.adapters import Contestant, ModelPin, Precision
+from project.records.adapters import ModelPin, Precision
 from project.records.record import LATER
-from project.settings import Settings, load
+from project.settings import Settings
 
 # --- hub models -----------------------------------------------------------------------------------
 
@@ -313,14 +312,3 @@ def chat_template_digest(folder: Path) -> str | None:
     config = folder / "tokenizer_config.json"
     text = json.loads(config.read_bytes()).get("chat_template") if config.is_file() else None
     return digest_bytes(str(text).encode()) if text else None
-
-
-# --- bare base ------------------------------------------------------------------------------------
-
-# The project's base without an adapter: whom a challenger has to beat while there is no champion.
-#
-# Under the project's system prompt, so that what an adapter wins is not the prompt's.
-
-
-def bare_base() -> Contestant:
-    return Contestant(base=ModelPin.read(BASE), system_prompt=load(BaseChoice).system_prompt)

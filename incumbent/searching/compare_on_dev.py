@@ -18,10 +18,11 @@ from evaluation.scoring.scorers import load_scorers, score
 from incumbent.searching.against_random import AgainstRandom, against_random
 from incumbent.searching.candidates import Candidates, draw_rows
 from incumbent.searching.pace import SftSettings, load_sft_settings
+from project.bare_base import bare_base
 from project.canonical import digest_bytes, digest_folder, digest_json
 from project.errors import IncumbentError, InputError
 from project.files import home, staged_folder
-from project.model_pins import bare_base, pinned_folder
+from project.model_pins import pinned_folder
 from project.paths import EMBEDDER, NUMERICS, rows_of, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row, Split

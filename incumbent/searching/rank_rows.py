@@ -11,9 +11,10 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import versions
 from incumbent.searching.candidates import Candidates
 from monitoring.features.embedding_cache import Embeddings
+from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.files import home
-from project.model_pins import bare_base, pinned_folder
+from project.model_pins import pinned_folder
 from project.paths import EMBEDDER, NUMERICS
 from project.progress import progress
 from project.records.adapters import Contestant, ModelPin, Numerics

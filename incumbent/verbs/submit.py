@@ -35,7 +35,8 @@ def submit_challenger(
 ) -> None:
     """Register the pipeline's challenger and decide on its evidence."""
     code = submit_and_tell(promote=promote, reason=reason, as_json=as_json)
-    raise typer.Exit(code if exit_verdict else 0)
+    if exit_verdict:
+        raise typer.Exit(code)
 
 
 # --- reevaluate -----------------------------------------------------------------------------------
@@ -77,7 +78,8 @@ def reevaluate(
             raise IncumbentError(f"{stage.name} failed: see its message above")
     with contextlib.chdir(folder):
         code = submit_and_tell(promote=promote, reason=reason, as_json=as_json)
-    raise typer.Exit(code if exit_verdict else 0)
+    if exit_verdict:
+        raise typer.Exit(code)
 
 
 def stages_to_run(pipeline: Sequence[Stage]) -> list[Stage]:

@@ -129,7 +129,7 @@ def test_what_is_no_archive_leaves_the_registry_empty(
     move_away(project)
     assert run("registry", "restore", name) == 2
     said = capsys.readouterr().err
-    assert without_secrets(name) in said and NO_ARCHIVE[name] in said and "ann" not in said
+    assert without_secrets(name) in said and NO_ARCHIVE[name] in said and "ann:" not in said
     with Registry.here() as registry:
         assert registry.history() == []
 

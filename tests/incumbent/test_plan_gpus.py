@@ -31,7 +31,8 @@ KINDS = {gpu.name: gpu for gpu in GPUS}
 
 def wanted(size: str, precision: Precision | None = None, rows: int = 1200, **sft: Any) -> Setup:
     base = BaseChoice(model=size, precision=precision or "auto")
-    settings = RunSettings(base=base, sft=SftParams(**sft))
+    adapter = AdapterParams(gradient_checkpointing=sft.pop("gradient_checkpointing", False))
+    settings = RunSettings(base=base, adapter=adapter, sft=SftParams(**sft))
     return Setup(SIZES[size], settings, work(rows), KINDS["L4"].computing("auto"))
 
 

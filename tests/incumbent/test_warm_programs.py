@@ -103,10 +103,16 @@ def waiting(program: Path, *caught: signal.Signals) -> subprocess.Popen[bytes]:
     started = subprocess.Popen(
         [program, "-m", "waits", *(str(int(number)) for number in caught)],
         env=users_environment(),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heeded,
     )
     until(lambda: Path("waits").exists() and bool(Path("waits").read_text()))
     return started
+
+
+def heeded() -> None:
+    """Whoever started these tests may have told them to ignore some, such as `nohup` SIGHUP."""
+    for number in PASSED_ON:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def until(holds: object) -> None:

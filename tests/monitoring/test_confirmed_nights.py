@@ -17,7 +17,7 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.drifted_rows import accepted_since, last_read
-from monitoring.trigger.labels import LABELLED, Label, label_of
+from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, Label, label_of
 from monitoring.trigger.retrain import RetrainResult
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Verdict
@@ -127,7 +127,7 @@ def test_a_night_that_dies_between_two_steps_labels_nothing_before_its_verdict_i
         dying.setattr(night, step, died(getattr(night, step), before))
         context.traffic.append([written.get(row.id, row) for row in odd(4)])
         again(context, 4)
-    done = LABELLED.exists(), len(read_changes()), context.trigger.queue.exists()
+    done = LABELLED.exists(), len(read_changes()), LABEL_QUEUE.exists()
     assert done == ((False, 0, False) if left == "nothing" else (True, 1, True))
     again(context, 4)
     (change,) = read_changes().values()
@@ -135,7 +135,7 @@ def test_a_night_that_dies_between_two_steps_labels_nothing_before_its_verdict_i
     (kept,) = nights_before(context.registry.engine, "bank", day(5))[1:]
     assert (kept.action, kept.to_label, len(change.rows)) == (Action.RETRAIN, None, 4)
     told = [reason for reason in kept.reasons if reason.startswith("what to label is in")]
-    assert len(told) == 1 and context.trigger.queue.exists()
+    assert len(told) == 1 and LABEL_QUEUE.exists()
 
 
 def replace_answer(row: Traffic) -> Traffic:

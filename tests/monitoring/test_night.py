@@ -152,7 +152,7 @@ def test_a_correction_waits_for_a_person_after_a_quiet_night_too(context: NightC
     said = Feedback(rating=-1, correction="as it should be")
     night = run(context, 3, [rows[0].model_copy(update={"feedback": said}), *rows[1:]])
     assert (night.verdict, night.action) == (DriftVerdict.NO_DRIFT, Action.NONE)
-    (task,) = json.loads(Path("user-corrections.json").read_bytes())
+    (task,) = json.loads(LABEL_QUEUE.with_name("user-corrections.json").read_bytes())
     assert task["data"]["prompt"] == rows[0].prompt_text
 
 

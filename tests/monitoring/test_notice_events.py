@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from monitoring.night import notices
 from monitoring.scheduling import notice_delivery, outbox
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
+from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.scheduling.service import serve
 from monitoring.scheduling.webhook import (
@@ -23,7 +24,7 @@ from monitoring.scheduling.webhook import (
 from project.errors import IncumbentError, InputError
 from project.records.drift import Action, DriftVerdict, RetrainOutcome
 from project.records.events import EventKind
-from registry.notices import Notice, NoticeState, SentNotice, depth, newest_notices
+from registry.notices import Notice
 from registry.registry_settings import RegistryParams
 from registry.storage.database import connect, writing
 from registry.store import Registry

@@ -1,11 +1,13 @@
 """Whether notices reached people is shown to whoever may administer, and can be tried again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from monitoring.scheduling.notice_delivery import NoticeParams, deliver
+from monitoring.scheduling.notice_delivery import ATTEMPTS, NoticeParams, deliver
 from monitoring.scheduling.outbox import depth
 from registry.notices import Notice, put
 from registry.storage.database import writing
@@ -16,16 +18,19 @@ from tests.review.conftest import Browser, Browsers
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def tell(registry: Registry, count: int = 1, text: str = "it drifts") -> None:
+def tell(registry: Registry, number: int = 1, text: str = "it drifts") -> None:
     with writing(registry.engine) as connection:
-        for i in range(count):
+        for i in range(number):
             put(connection, Notice(key=f"n{i}", kind="drift", text=text, path="/nights"), NOW)
 
 
 def give_up(registry: Registry) -> None:
-    params = NoticeParams(command=("false",), attempts=1)
+    """Tried as often as it is, each time when it is due."""
+    params = NoticeParams(command=("false",))
+    days = count()
     while depth(registry.engine)[0]:
-        deliver(registry.engine, params, lambda: NOW)
+        at = NOW + timedelta(days=next(days))
+        deliver(registry.engine, params, partial(datetime.fromtimestamp, at.timestamp(), UTC))
 
 
 def test_each_try_is_shown_with_what_came_of_it(registry: Registry, client: Browser) -> None:
@@ -36,7 +41,7 @@ def test_each_try_is_shown_with_what_came_of_it(registry: Registry, client: Brow
     assert "false ended with 1: no word" in html
     assert "given up" in html
     (sent,) = client.get("/api/deliveries").json()["notices"]
-    assert (sent["state"], len(sent["tries"])) == ("given up", 1)
+    assert (sent["state"], len(sent["tries"])) == ("given up", ATTEMPTS)
 
 
 def test_one_that_was_given_up_can_be_tried_again_alone_or_with_all(
