@@ -106,9 +106,9 @@ def test_files_are_adopted_under_their_names(store: FileStore) -> None:
     assert store.sizes() == {"x/a": 1, "x/b": 1}
 
 
+# fsspec's store in memory shows a draft at once.
+@pytest.mark.parametrize("store", ["folder", "file", "s3"], indirect=True)
 def test_a_draft_is_there_when_it_is_committed_and_leaves_nothing_before(store: FileStore) -> None:
-    if store.location.startswith("memory://"):
-        pytest.skip("fsspec's store in memory shows a draft at once")
     for kept in (False, True):
         draft = store.draft("x/archive")
         draft.write(b"whole")
