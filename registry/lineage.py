@@ -41,6 +41,10 @@ class Lineage(Record):
         made = [e.detail.decision for e in self.history if isinstance(e.detail, DecisionMade)]
         return made[-1] if made else None
 
+    def newest(self, kind: str) -> Event | None:
+        """The newest event of a kind in its history."""
+        return next((event for event in reversed(self.history) if event.kind == kind), None)
+
     @property
     def looked_at_sealed(self) -> bool:
         """Whether the sealed eval set was looked at: else nothing of it may be shown."""

@@ -11,7 +11,6 @@ from curation.proposals import Proposal
 from evaluation.evaluation_settings import Decoding, JudgeParams, PreferenceParams, server_url
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
-from evaluation.generation.backends.backend import ChatRequest
 from evaluation.generation.systems import from_registry
 from monitoring.trigger.labels import prediction
 from project.bare_base import bare_base
@@ -20,7 +19,7 @@ from project.errors import InputError
 from project.files import write_bytes, write_lines
 from project.paths import BASE
 from project.records.adapters import Contestant, ModelPin
-from project.records.data import Message, Row
+from project.records.data import Row
 from project.settings import load
 from registry.champion import based_here
 from registry.reader import RegistryReader
@@ -65,20 +64,12 @@ class ServerWriter:
     def replies(self, questions: Sequence[str]) -> list[str]:
         """Raises IncumbentError when the server fails; what it said is kept."""
         # Imported here because it needs an extra, and the base does not.
-        from evaluation.preference.judge.judging_model import KeptAnswers
+        from evaluation.preference.judge.judging_model import JudgingModel, KeptAnswers
 
-        asked = [self.request(question) for question in questions]
+        asked = [JudgingModel(self.params).request(question) for question in questions]
         kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION)
         said = kept.answers(asked)
         return [said[request.digest] for request in asked]
-
-    def request(self, question: str) -> ChatRequest:
-        return ChatRequest(
-            model=self.params.model,
-            messages=(Message(role="user", content=question),),
-            temperature=self.params.temperature,
-            max_tokens=self.params.max_tokens,
-        )
 
 
 def writer_of(who: str, model: str | None, key_variable: str | None) -> Writer:

@@ -12,7 +12,7 @@ from incumbent.options import LARGEST, Json, VersionNumber, version_option
 from incumbent.output import coloured, console, print_json, print_table
 from project.canonical import stamp
 from project.errors import InputError
-from project.records.events import Event, Signing
+from project.records.events import Signing
 from project.records.evidence import Decision
 from project.records.record import Record, short
 from project.untrusted_input import one_line
@@ -76,7 +76,7 @@ def dumped(lineage: Lineage) -> dict[str, Any]:
         return record.model_dump(mode="json") if record else None
 
     verdict = lineage.decision.verdict if lineage.decision else None
-    signed = newest(lineage, "sign")
+    signed = lineage.newest("sign")
     return version_fields(lineage.version, verdict, CHAMPION in lineage.aliases) | {
         "deleted": lineage.deleted,
         "aliases": lineage.aliases,
@@ -165,14 +165,10 @@ def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
 
 
 def signature_facts(lineage: Lineage) -> list[Fact]:
-    signed = newest(lineage, "sign")
+    signed = lineage.newest("sign")
     if signed is None:
         return [("signature", "none")]
     return [("signature", f"by {signed.actor}, {signed.at}"), ("key", signed.told(Signing).key)]
-
-
-def newest(lineage: Lineage, kind: str) -> Event | None:
-    return next((event for event in reversed(lineage.history) if event.kind == kind), None)
 
 
 # --- versions -------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from monitoring.night_history import REMEMBERED, night_of, nightly_of
 from monitoring.scheduling.runs import runs_of
 from project.records.data import GateReport
-from project.records.events import Event, Signing
+from project.records.events import Signing
 from project.untrusted_input import one_line
 from registry.lineage import Lineage
 from registry.overview.why_paragraph import day
@@ -45,15 +45,11 @@ def nights(reader: RegistryReader, number: int) -> tuple[NightBefore, ...]:
 
 def signature(lineage: Lineage, required: bool) -> str:
     """Who signed it last, in a sentence."""
-    signed = newest(lineage, "sign")
+    signed = lineage.newest("sign")
     if signed is None:
         return "Nobody signed it, and it must be signed." if required else "Nobody signed it."
     key = signed.told(Signing).key[:12]
     return f"Signed by {signed.actor} on {day(signed)} with key {key}; checked on promotion."
-
-
-def newest(lineage: Lineage, kind: str) -> Event | None:
-    return next((event for event in reversed(lineage.history) if event.kind == kind), None)
 
 
 def history_lines(lineage: Lineage) -> tuple[HistoryLine, ...]:
