@@ -12,7 +12,7 @@ from curation.checks.repeats import NONE
 from curation.checks.row_columns import TOLD
 from project.personal_data import redact
 from project.records.data import Check, GateReport
-from project.untrusted_input import one_line
+from project.untrusted_input import shortened
 
 SHOWN = 5  # rows
 CHARS = 160  # of a text
@@ -71,5 +71,4 @@ def example(row: Mapping[Hashable, Any], column: str | None) -> FailingExample:
 
 def excerpt(text: str) -> str:
     """The first words on one line, with labels in place of what could be somebody's data."""
-    line = one_line(redact(text))
-    return line if len(line) <= CHARS else f"{line[:CHARS]}…"
+    return shortened(redact(text), CHARS)

@@ -73,6 +73,13 @@ class Scorer:
     def ranges(self) -> dict[str, Ends]:
         return ranges_by(self.metric)
 
+    def can_read(self, answers: Sequence[Answer]) -> bool:
+        """Whether they have what it asks for: some chat templates, and most servers, do not tell
+        how likely a reference is.
+        """
+        asks = "reference_logprobs" in self.columns
+        return not asks or all(answer.reference_logprob is not None for answer in answers)
+
     def misfit(self, problem: str) -> InputError:
         return misfit(self.at, f"{self.name} {problem}")
 

@@ -11,7 +11,7 @@ from typing import Self
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Decoding, MetricChoice, Prices, ScoringParams
 from evaluation.generate import prompted
-from evaluation.generation.answers import Answer, Model, Respondent
+from evaluation.generation.answers import Model, Respondent
 from evaluation.generation.systems import respondent
 from evaluation.report.right_answers import money
 from evaluation.score import directions
@@ -181,7 +181,7 @@ def way(
     system: Respondent, label: str, rows: Sequence[Row], question: RankingSetup
 ) -> tuple[BaseScores, Values]:
     answers = system.answers(rows, label)
-    scorers = [one for one in question.scorers if reads(one, answers)]
+    scorers = [one for one in question.scorers if one.can_read(answers)]
     scores = score(scorers, question.items, answers)
     values = {name: scores.values[name] for name in question.better if name in scores.values}
     taken = system.seconds(rows)
@@ -199,12 +199,6 @@ def way(
         money=money(used, seconds, load(Prices)),
     )
     return asked, values
-
-
-def reads(scorer: Scorer, answers: Sequence[Answer]) -> bool:
-    """Whether it has what it asks for: some chat templates do not let references be read."""
-    asks = "reference_logprobs" in scorer.columns
-    return not asks or all(answer.reference_logprob is not None for answer in answers)
 
 
 def with_differences(

@@ -25,7 +25,7 @@ def by_people(metric: str) -> bool:
 class PeopleAndJudge(Record):
     """What a preference rests on that comes from people's votes on some items and a judge on all.
 
-    evaluation.preference.people_and_judge says how they are put together.
+    evaluation.preference.ballots.preference_evidence says how they are put together.
     """
 
     votes: int  # items with people's word, as far as they were drawn

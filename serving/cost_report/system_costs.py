@@ -118,19 +118,13 @@ def values_of(
     better: Mapping[str, Better],
 ) -> Values:
     """Of several answers to an item the mean. A scorer that lacks what it reads is left out."""
-    drawn = score_samples([one for one in scorers if reads(one, answers)], items, answers)
+    drawn = score_samples([one for one in scorers if one.can_read(answers)], items, answers)
     found: dict[str, list[float | None]] = {}
     for name in (name for name in better if name in drawn[0].values):
         unread = {i for scores in drawn for i in scores.unread.get(name, ())}
         means = np.mean([scores.values[name] for scores in drawn], axis=0).tolist()
         found[name] = [None if i in unread else mean for i, mean in enumerate(means)]
     return found
-
-
-def reads(scorer: Scorer, answers: Sequence[Answer]) -> bool:
-    """Whether it has what it asks for: most servers do not tell how likely a reference is."""
-    asks = "reference_logprobs" in scorer.columns
-    return not asks or all(answer.reference_logprob is not None for answer in answers)
 
 
 def judging(policy: Policy, names: Sequence[str]) -> tuple[str, ...]:

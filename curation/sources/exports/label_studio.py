@@ -44,8 +44,6 @@ from project.canonical import digest_json
 from project.errors import InputError
 from project.records.record import invalid
 
-PREDICTIONS = "predictions, which a model made"
-
 
 def judge_label_studio(export: Export, fields: ExportFields) -> ExportJudgements:
     """Of every annotation of a JSON, JSON-MIN or CSV export what was made of it.

@@ -39,7 +39,7 @@ class KeptAnswers:
     store: KeptBytes = IN_FILES
 
     def answers(self, requests: Iterable[ChatRequest]) -> dict[Digest, str]:
-        """The text that the server says to each request, by its digest. Raises as `said` does."""
+        """The text of each answer, by its request's digest. Raises as `replies` does."""
         return {digest: said.text for digest, said in self.replies(requests).items()}
 
     def replies(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
