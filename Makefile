@@ -15,7 +15,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 SPHINX := sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --write-all --quiet --conf-dir docs .
 
-.PHONY: run serve demo bank bank-brief docs docs-links test test-fast lint install constraints clean
+.PHONY: run serve demo bank bank-brief docs docs-links test tests test-fast lint install constraints clean
 
 run: install
 	incumbent run
@@ -42,7 +42,9 @@ docs: install
 docs-links: install
 	$(SPHINX) --builder linkcheck docs/_build/links
 
-test: lint
+test: lint tests
+
+tests: install
 	$(PYTEST)
 
 test-fast: install

@@ -36,6 +36,14 @@ PYTHON = """#!/bin/sh
 case "$1" in -m|-P) exec "$(dirname "$0")/.python" "$@";; esac
 exec {python} "$@"
 """
+# Those that take minutes, by themselves or because they wait for programs. They are begun first.
+LONGEST = (
+    "tests/incumbent/on_ray",
+    "tests/incumbent/test_pipeline.py",
+    "tests/monitoring/test_hostile_month.py",
+    "tests/incumbent/test_own_project.py",
+    "tests/documentation/test_tutorial.py",
+)
 WARM = pytest.StashKey[Path]()
 BASE = ModelPin(
     model="m", name="a-base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
@@ -98,9 +106,15 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first, so that none is begun when the other processes have ended."""
+    """The longest first, then files with slow tests, so that none is begun when the other processes
+    have ended.
+    """
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+
+    def order(item: pytest.Item) -> tuple[bool, int]:
+        return not item.nodeid.startswith(LONGEST), -slow[item.path]
+
+    items.sort(key=order)
 
 
 @pytest.fixture(scope="session", autouse=True)

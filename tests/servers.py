@@ -12,12 +12,15 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import NoReturn
 
 import pytest
 
 from tests.databases import copy_of
 
+SECONDS = 1200  # that CI may take to make an environment
 NUMBERS = count(1)  # so that every test has a database and a bucket of its own
 
 
@@ -25,6 +28,17 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is not installed, and CI has to test with it")
     pytest.skip(f"{what} is not installed")
+
+
+def python_of(name: str) -> str:
+    """The Python that has a library of the name, in an environment of its own: `$INCUMBENT_` and
+    the name say which. It is waited for while CI makes it beside the tests.
+    """
+    python = os.environ.get(f"INCUMBENT_{name.upper()}") or missing(name)
+    until = monotonic() + SECONDS
+    while (Path(python).parents[1] / "being-made").exists() and monotonic() < until:
+        Event().wait(1)
+    return python
 
 
 def run(*command: str, user: str | None) -> None:

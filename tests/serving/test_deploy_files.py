@@ -17,7 +17,7 @@ import yaml
 from incumbent.cli import app
 from serving.serving_settings import ServingParams
 from tests.conftest import ROOT
-from tests.servers import missing
+from tests.servers import missing, python_of
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
@@ -78,7 +78,7 @@ def test_kubernetes_takes_every_manifest() -> None:
 @pytest.mark.slow
 def test_skypilot_takes_its_file() -> None:
     """SkyPilot wants an older click than we do, so it has an environment of its own."""
-    python = os.environ.get("INCUMBENT_SKYPILOT") or missing("a Python with SkyPilot")
+    python = python_of("skypilot")
     code = "import sky, sys; assert sky.Task.from_yaml(sys.argv[1]).service.readiness_path"
     subprocess.run([python, "-c", code, SKYPILOT], check=True)
 

@@ -11,7 +11,7 @@ import yaml
 from incumbent.launching.rendering import Cloud, RentedMachine, as_dict, as_yaml, command
 from project.errors import InputError
 from tests.incumbent.launching.conftest import task
-from tests.servers import missing
+from tests.servers import python_of
 
 GOLDEN = Path(__file__).with_name("on_a_spot_machine.yaml")
 WHEEL = Path("/here/incumbent-0.1.0-py3-none-any.whl")
@@ -83,7 +83,7 @@ def test_bash_reads_the_scripts(script: str) -> None:
 @pytest.mark.slow
 def test_skypilot_reads_every_task(tmp_path: Path) -> None:
     """By its own parser, in an environment of its own."""
-    python = os.environ.get("INCUMBENT_SKYPILOT") or missing("a Python with SkyPilot")
+    python = python_of("skypilot")
     wheel = tmp_path / WHEEL.name
     wheel.touch()
     tasks = [*TASKS[:-1], task(RentedMachine("aws", "H100:4", True), wheel, MODELS)]

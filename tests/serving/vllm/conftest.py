@@ -4,23 +4,14 @@
 fail where $CI is set.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.servers import missing
+from tests.servers import python_of
 from tests.serving.vllm.server import VllmServer
 from tests.serving.vllm.tiny_models import save_adapter, save_base
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One server for all of them, also where several processes run the tests (--dist loadgroup)."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(pytest.mark.xdist_group("vllm"))
 
 
 @pytest.fixture(scope="package")
@@ -41,10 +32,7 @@ def adapters(base: Path) -> dict[str, Path]:
 @pytest.fixture(scope="package")
 def vllm_server(base: Path) -> Iterator[VllmServer]:
     """A running server; a test that kills it has to restart it."""
-    python = os.environ.get("INCUMBENT_VLLM")
-    if not python:
-        missing("vLLM")
-    server = VllmServer(Path(python), base, base.parent / "vllm.log")
+    server = VllmServer(Path(python_of("vllm")), base, base.parent / "vllm.log")
     server.start()
     yield server
     server.kill()

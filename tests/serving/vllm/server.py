@@ -14,7 +14,7 @@ import httpx2
 import psutil
 
 from evaluation.generation.backends.own_vllm import free_port
-from tests.servers import missing
+from tests.servers import python_of
 
 SECONDS = 480  # that a start may take on a busy machine
 ENVIRONMENT = {
@@ -43,7 +43,7 @@ OPTIONS = (
 
 def vllm_python(folder: Path) -> Path:
     """For `evaluation.generation.vllm_python`: vLLM's Python, with the variables from above."""
-    real = os.environ.get("INCUMBENT_VLLM") or missing("vLLM")
+    real = python_of("vllm")
     program = folder / "vllm-python"
     settings = "".join(f"export {name}={value}\n" for name, value in ENVIRONMENT.items())
     program.write_text(f'#!/bin/sh\n{settings}exec {real} "$@"\n')
