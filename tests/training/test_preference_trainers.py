@@ -1,7 +1,8 @@
 """DPO and KTO go on from an adapter: what their reference is, what they learn, what is saved."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ pytestmark = pytest.mark.slow
 
 ADAPTER = AdapterParams(r=4, quantization="none")
 DPO = DpoParams(epochs=3, learning_rate=5e-3, batch_size=4)
+SHORT = DPO.model_copy(update={"epochs": 1})
 KTO = KtoParams(epochs=3, learning_rate=5e-3, batch_size=4)
+WEIGHTS = "adapter_model.safetensors"
 
 
 def asked(text: str) -> tuple[Message, ...]:
@@ -80,28 +83,45 @@ def weights(model: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("quantization", ["none", "nf4"])
+class Run:
+    """A trainer that has trained, its model, and all weights of before."""
+
+    def __init__(self, make: Any, base: Path) -> None:
+        self.model = going_on(base)
+        self.base = {n: w.clone() for n, w in self.model.named_parameters() if "lora" not in n}
+        self.trainer = make(self.model, base)
+        self.before = weights(self.model)
+        self.trainer.train()
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_base: Path) -> Callable[[Any], Run]:
+    """A run of DPO and one of KTO, made once each, for those who only look at them."""
+    return cache(lambda make: Run(make, tiny_base))
+
+
 def test_the_first_loss_of_dpo_is_ln_2_as_its_reference_is_the_model_as_it_comes(
-    tiny_base: Path, quantization: Any
+    tiny_base: Path, runs: Callable[[Any], Run]
 ) -> None:
-    adapter = ADAPTER.model_copy(update={"quantization": quantization})
-    trainer = dpo(going_on(tiny_base, adapter), tiny_base)
-    trainer.train()
-    assert logged(trainer, "loss")[0] == pytest.approx(math.log(2), abs=1e-4)
+    quantized = ADAPTER.model_copy(update={"quantization": "nf4"})
+    in_four_bits = dpo(going_on(tiny_base, quantized), tiny_base, params=SHORT)
+    fresh = dpo(going_on(tiny_base, learnt=False), tiny_base, params=SHORT)
+    for trainer in (in_four_bits, fresh):
+        trainer.train()
+    for trainer in (runs(dpo).trainer, in_four_bits, fresh):
+        assert logged(trainer, "loss")[0] == pytest.approx(math.log(2), abs=1e-4)
 
 
-def test_dpo_widens_the_margin_of_the_better_answers(tiny_base: Path) -> None:
-    trainer = dpo(going_on(tiny_base), tiny_base)
-    trainer.train()
+def test_dpo_widens_the_margin_of_the_better_answers(runs: Callable[[Any], Run]) -> None:
+    trainer = runs(dpo).trainer
     margins = logged(trainer, "rewards/margins")
     assert margins[0] == pytest.approx(0, abs=1e-3)
     assert margins[-1] > 0.1
     assert logged(trainer, "rewards/accuracies")[-1] == 1
 
 
-def test_kto_lifts_good_answers_over_bad_ones(tiny_base: Path) -> None:
-    trainer = kto(going_on(tiny_base), tiny_base)
-    trainer.train()
+def test_kto_lifts_good_answers_over_bad_ones(runs: Callable[[Any], Run]) -> None:
+    trainer = runs(kto).trainer
     assert logged(trainer, "loss")[0] == pytest.approx(0.5, abs=1e-3)
     assert logged(trainer, "rewards/margins")[-1] > 0.1
 
@@ -123,38 +143,29 @@ def test_the_references_log_probabilities_are_those_of_the_model_as_it_comes(
 
 @pytest.mark.parametrize("make", [dpo, kto])
 def test_one_adapter_is_left_and_saved_and_it_alone_was_trained(
-    tiny_base: Path, tmp_path: Path, make: Any
+    make: Any, tmp_path: Path, runs: Callable[[Any], Run]
 ) -> None:
     from safetensors.torch import load_file
 
-    model = going_on(tiny_base)
-    base = {name: w.clone() for name, w in model.named_parameters() if "lora" not in name}
-    trainer = make(model, tiny_base)
-    before = weights(model)
-    trainer.train()
-    assert list(model.peft_config) == [*model.active_adapters] == ["default"]
-    moved = weights(model)
-    assert before.keys() == moved.keys()
-    assert any(not before[name].equal(moved[name]) for name in moved)
-    assert all(w.equal(base[name]) for name, w in model.named_parameters() if name in base)
-    model.save_pretrained(tmp_path / "saved")
-    assert not (tmp_path / "saved" / "ref").exists()
-    assert not [
-        name
-        for name in load_file(tmp_path / "saved" / "adapter_model.safetensors")
-        if "ref" in name
-    ]
+    run = runs(make)
+    assert list(run.model.peft_config) == [*run.model.active_adapters] == ["default"]
+    moved = weights(run.model)
+    assert run.before.keys() == moved.keys()
+    assert any(not run.before[name].equal(moved[name]) for name in moved)
+    now = dict(run.model.named_parameters())
+    assert all(weight.equal(now[name]) for name, weight in run.base.items())
+    run.model.save_pretrained(tmp_path)
+    assert not (tmp_path / "ref").exists()
+    assert not [name for name in load_file(tmp_path / WEIGHTS) if "ref" in name]
 
 
 @pytest.mark.parametrize("make", [dpo, kto])
-def test_equal_inputs_give_equal_bytes(tiny_base: Path, tmp_path: Path, make: Any) -> None:
-    for name in ("one", "other"):
-        model = going_on(tiny_base)
-        make(model, tiny_base).train()
-        model.save_pretrained(tmp_path / name)
-    one, other = (
-        (tmp_path / n / "adapter_model.safetensors").read_bytes() for n in ("one", "other")
-    )
+def test_equal_inputs_give_equal_bytes(
+    make: Any, tiny_base: Path, tmp_path: Path, runs: Callable[[Any], Run]
+) -> None:
+    for name, run in (("one", runs(make)), ("other", Run(make, tiny_base))):
+        run.model.save_pretrained(tmp_path / name)
+    one, other = ((tmp_path / name / WEIGHTS).read_bytes() for name in ("one", "other"))
     assert one == other
 
 
@@ -189,9 +200,3 @@ def test_what_is_longer_than_the_base_reads_is_left_out_and_said(
     trainer = dpo(going_on(tiny_base), tiny_base, [*PAIRS, long])
     assert len(trainer.train_dataset) == len(PAIRS)
     assert "1 of 9 left out: longer than the base reads, 2048 tokens" in capsys.readouterr().out
-
-
-def test_with_a_fresh_adapter_the_reference_is_the_bare_base(tiny_base: Path) -> None:
-    trainer = dpo(going_on(tiny_base, learnt=False), tiny_base)
-    trainer.train()
-    assert logged(trainer, "loss")[0] == pytest.approx(math.log(2), abs=1e-4)
