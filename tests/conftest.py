@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -135,9 +136,19 @@ def isolate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a registry in which nothing happened: to copy it takes a tenth of the time."""
+    folder = tmp_path_factory.mktemp("registries") / "empty"
+    with Registry(folder, "test"):
+        pass
+    return folder
+
+
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
+def registry(tmp_path: Path, empty_registry: Path) -> Iterator[Registry]:
     """A registry whose clock ticks once a second from the first of January 2026."""
+    shutil.copytree(empty_registry, tmp_path / "registry")
     ticks = iter(range(10_000))
     start = datetime(2026, 1, 1, tzinfo=UTC)
 
