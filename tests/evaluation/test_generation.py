@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from math import sqrt
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -98,8 +99,31 @@ def by_item(answers: Iterator[Answer]) -> dict[str, Answer]:
     return {answer.item: answer for answer in answers}
 
 
-def test_every_answer_is_what_the_row_would_get_alone(model: AnsweringModel) -> None:
-    found = by_item(model.answer(ROWS))
+class Answered(NamedTuple):
+    """All rows' answers, made once, and how many rows each step of the model computed for them."""
+
+    answers: dict[str, Answer]
+    steps: list[int]
+
+
+@pytest.fixture(scope="module")
+def answered(model: AnsweringModel) -> Answered:
+    steps = []
+
+    def note(_: torch.nn.Module, __: tuple[object, ...], given: dict[str, torch.Tensor]) -> None:
+        rows, width = given["input_ids"].shape
+        steps.append(rows if width == 1 else 0)
+
+    hook = model.reader.model.register_forward_pre_hook(note, with_kwargs=True)
+    answers = by_item(model.answer(ROWS))
+    hook.remove()
+    return Answered(answers, steps)
+
+
+def test_every_answer_is_what_the_row_would_get_alone(
+    model: AnsweringModel, answered: Answered
+) -> None:
+    found = answered.answers
     for row in ROWS:
         tokens = alone(model, row)
         text = model.tokenizer.decode(tokens, skip_special_tokens=True).strip()
@@ -147,8 +171,8 @@ def test_next_to_no_temperature_is_greedy(model: AnsweringModel) -> None:
     assert by_item(cold) == by_item(greedy)
 
 
-def test_an_answer_ends_at_any_end_token_or_at_the_limit(model: AnsweringModel) -> None:
-    answers = by_item(model.answer(ROWS)).values()
+def test_an_answer_ends_at_any_end_token_or_at_the_limit(answered: Answered) -> None:
+    answers = answered.answers.values()
     assert {answer.text.count(".") for answer in answers} == {0, 1}
     for answer in answers:
         assert answer.text.endswith(".") or "." not in answer.text
@@ -156,17 +180,9 @@ def test_an_answer_ends_at_any_end_token_or_at_the_limit(model: AnsweringModel) 
     assert len({answer.tokens for answer in answers}) > 4
 
 
-def test_little_is_computed_for_rows_that_have_ended(model: AnsweringModel) -> None:
-    steps = []
-
-    def note(_: torch.nn.Module, __: tuple[object, ...], given: dict[str, torch.Tensor]) -> None:
-        rows, width = given["input_ids"].shape
-        steps.append(rows if width == 1 else 0)
-
-    hook = model.reader.model.register_forward_pre_hook(note, with_kwargs=True)
-    lengths = [answer.tokens for answer in by_item(model.answer(ROWS)).values()]
-    hook.remove()
-    assert sum(steps) < 1.2 * (sum(lengths) - len(lengths))  # the first tokens cost no step
+def test_little_is_computed_for_rows_that_have_ended(answered: Answered) -> None:
+    lengths = [answer.tokens for answer in answered.answers.values()]
+    assert sum(answered.steps) < 1.2 * (sum(lengths) - len(lengths))  # the first cost no step
 
 
 def test_a_prompt_that_others_begin_with_too_is_read_once(model: AnsweringModel) -> None:
@@ -285,13 +301,10 @@ def test_an_interrupted_run_gives_the_bytes_of_one_that_was_not(
     system = System(base="b", adapter="a", decoding="d", numerics=NUMERICS, code="c")
     decoding = Decoding(max_new_tokens=8, batch_size=2)
 
-    def load() -> AnsweringModel:
-        return AnsweringModel(with_two_ends, adapter, decoding, "float32")
-
-    once = load()
+    once = AnsweringModel(with_two_ends, adapter, decoding, "float32")
     with pytest.raises(KeyboardInterrupt):
         Respondent(system, 2, lambda: Interrupted(once, after=10)).answers(ROWS, "interrupted")
     resumed = Respondent(system, 2, lambda: Interrupted(once, after=4)).answers(ROWS, "resumed")
     monkeypatch.setenv("INCUMBENT_HOME", str(tmp_path / "another"))
-    whole = Respondent(system, 2, load).answers(ROWS[::-1], "whole")
+    whole = Respondent(system, 2, lambda: once).answers(ROWS[::-1], "whole")
     assert [answer.canonical() for answer in whole[::-1]] == [a.canonical() for a in resumed]

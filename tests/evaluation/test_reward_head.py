@@ -72,7 +72,7 @@ def test_a_head_knows_content_beats_length_and_is_the_same_again(tmp_path: Path)
     assert found.matched_accuracy >= (found.matched_cosine or 1) and not cosine_wins(found)
     assert found.advisory is None
     for name in ("some", "same"):
-        train_head(pairs[:500], vectors, 0, tmp_path / name)
+        train_head(pairs[:100], vectors, 0, tmp_path / name)
     assert digest_folder(tmp_path / "some") == digest_folder(tmp_path / "same")
 
 
