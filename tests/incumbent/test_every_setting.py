@@ -126,6 +126,7 @@ def words(word_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = lay_out_tiny(training_effects.TEXTS, tmp_path_factory.mktemp("tiny"))
+    training_effects.import_libraries()
     gc.freeze()  # a trainer collects garbage when it ends, among all that libraries hold
     yield folder
     gc.unfreeze()

@@ -36,6 +36,14 @@ PAIRS = [
 DATASET = DatasetVersion(rows="1" * 64, splits={}, sources=(), contract="2" * 64)
 
 
+def import_libraries() -> None:
+    """All that the effects here would import when they are first shown."""
+    from evaluation import generate, reward
+    from training import domain, dpo, kto, sft, start, train
+
+    assert all((generate, reward, domain, dpo, kto, sft, start, train))
+
+
 def pin_models() -> None:
     """What the stages before training leave."""
     from training import base
