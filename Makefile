@@ -15,7 +15,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 SPHINX := sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --write-all --quiet --conf-dir docs .
 
-.PHONY: run serve demo bank bank-brief docs docs-links test tests test-fast lint install constraints clean
+.PHONY: run serve demo bank bank-brief docs docs-links test tests collect test-fast lint install constraints clean
 
 run: install
 	incumbent run
@@ -46,6 +46,10 @@ test: lint tests
 
 tests: install
 	$(PYTEST)
+
+# Compiles once what each of the test processes would else compile for itself.
+collect: install
+	pytest --collect-only --quiet > /dev/null
 
 test-fast: install
 	$(PYTEST) -m "not slow"
