@@ -296,12 +296,12 @@ class Interrupted:
 
 
 def test_an_interrupted_run_gives_the_bytes_of_one_that_was_not(
-    with_two_ends: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = System(base="b", adapter="a", decoding="d", numerics=NUMERICS, code="c")
     decoding = Decoding(max_new_tokens=8, batch_size=2)
 
-    once = AnsweringModel(with_two_ends, adapter, decoding, "float32")
+    once = AnsweringModel(tiny_base, None, decoding, "float32")
     with pytest.raises(KeyboardInterrupt):
         Respondent(system, 2, lambda: Interrupted(once, after=10)).answers(ROWS, "interrupted")
     resumed = Respondent(system, 2, lambda: Interrupted(once, after=4)).answers(ROWS, "resumed")
