@@ -1,6 +1,10 @@
-"""`incumbent nightly` that fails says what a person does, not what the scheduler would do."""
+"""`incumbent nightly` prints its night; one that fails says what a person does, not what the
+scheduler would do.
+"""
 
+from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -13,7 +17,9 @@ from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import Claim
 from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.errors import IncumbentError
+from project.records.adapters import Adapter
 from registry.store import Registry
+from tests.incumbent.tiny_project import run
 
 DAY = date(2025, 12, 31)
 COMMAND = f"`incumbent nightly --date {DAY}` tries again"
@@ -55,3 +61,16 @@ def test_a_fault_of_the_program_is_logged_whole(
     assert "not done: ValueError: odd" in failing(registry, ValueError("odd"))
     assert "Traceback" in caplog.text
     assert "again in" not in caplog.text
+
+
+def test_a_night_is_printed_and_the_same_date_again_is_the_same_night(
+    make_adapter: Callable[[str], tuple[Adapter, Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").write_text("registry: {family: bank}\n")
+    with Registry.here() as opened:
+        number = opened.submit(*make_adapter("one"), "made").number
+        opened.promote(number, "the first", force=True)
+    (night, _), (again, _) = (run(capsys, "nightly", "--date", str(DAY)) for _ in range(2))
+    assert (night["champion"], night["date"]) == (number, str(DAY))
+    assert (night["verdict"], night["rows"]) == ("insufficient", 0)
+    assert again == night
