@@ -199,16 +199,16 @@ def test_the_lineage_names_the_version_that_training_started_from(make_adapter: 
 
 @pytest.mark.slow
 def test_exports_load_in_peft_and_transformers_and_answer_alike(
-    base_model: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
     from peft import LoraConfig, PeftModel, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    base = pin(ModelChoice(model=str(base_model)), "base")
+    base = pin(ModelChoice(model=str(tiny_base)), "base")
     folder = Path("adapter")
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.bfloat16)
     config = LoraConfig(task_type="CAUSAL_LM", r=8, lora_alpha=16, init_lora_weights=False)
     get_peft_model(model, config).save_pretrained(folder)
     (folder / "README.md").unlink()
@@ -224,7 +224,7 @@ def test_exports_load_in_peft_and_transformers_and_answer_alike(
 
     tokenizer = AutoTokenizer.from_pretrained("whole")
     asked = tokenizer("The capital of France is", return_tensors="pt")
-    bare = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
+    bare = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
     merged = AutoModelForCausalLM.from_pretrained("whole")
     assert merged.dtype == torch.bfloat16
     assert {path.suffix for path in Path("whole").iterdir()} <= {
@@ -241,4 +241,4 @@ def test_exports_load_in_peft_and_transformers_and_answer_alike(
     moved = (both - alone).norm()
     assert (whole - both).norm() < 0.05 * moved
     size = Path("whole/model.safetensors").stat().st_size
-    assert size < 1.1 * (base_model / "model.safetensors").stat().st_size
+    assert size < 1.1 * (tiny_base / "model.safetensors").stat().st_size

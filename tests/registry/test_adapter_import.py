@@ -249,7 +249,7 @@ def test_weights_are_stored_as_they_came_and_the_config_is_written_anew(base: Mo
     assert (kept / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()
     config = json.loads((kept / CONFIG).read_bytes())
     assert (kept / CONFIG).read_bytes() == canonical_json(config)
-    assert config["base_model_name_or_path"] == base.name
+    assert config["tiny_base_name_or_path"] == base.name
     assert config["target_modules"] == sorted(sound_config()["target_modules"])
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (RANK, 2 * RANK, 0.05)
 
@@ -276,7 +276,7 @@ def test_an_adapter_may_bring_a_system_prompt_and_stand_on_another_base(
     assert version.adapter.system_prompt == "You answer for a bank.\n"
     assert (stored() / SYSTEM_PROMPT).read_text() == "You answer for a bank.\n"  # it is signed too
     config = json.loads((Path("stored-1") / CONFIG).read_bytes())
-    assert config["base_model_name_or_path"] == str(other)
+    assert config["tiny_base_name_or_path"] == str(other)
 
 
 def test_a_system_prompt_from_elsewhere_is_shown_on_one_line_and_cut(
@@ -314,7 +314,7 @@ def first_layer_alone(folder: Path) -> None:
         set_config(target_modules="all-linear"),
         set_config(init_lora_weights="gaussian", loftq_config={}, megatron_core="m", revision="r"),
         set_config(use_rslora=True, lora_alpha=0.5),
-        set_config(base_model_name_or_path=None),
+        set_config(tiny_base_name_or_path=None),
         set_tensors(a=bf16(np.ones((RANK, 8))), b=np.ones((8, RANK), "<f2")),
         first_layer_alone,
     ],
@@ -386,7 +386,7 @@ def test_every_setting_of_the_installed_peft_is_either_taken_or_refused_or_ignor
 
 @pytest.mark.slow
 def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
-    base_model: Path,
+    tiny_base: Path,
 ) -> None:
     import torch
     from peft import PeftModel, get_peft_model
@@ -399,11 +399,11 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
     from training.training_settings import AdapterParams
 
     Path("params.yaml").write_text("registry:\n  family: test\n")
-    pinned = pin(ModelChoice(model=str(base_model)), "base")
+    pinned = pin(ModelChoice(model=str(tiny_base)), "base")
     pinned.write(Path("outputs/base.json"))
     params = AdapterParams(r=4)
     torch.manual_seed(0)
-    base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
+    base = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
     model = get_peft_model(base, lora_config(params, layers_of(base)))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
@@ -416,7 +416,7 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
     with torch.inference_mode():
         expected = model(input_ids=ids).logits
     take_in(Path("adapter"))
-    fresh = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
+    fresh = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
     loaded = PeftModel.from_pretrained(fresh, stored()).eval()
     with torch.inference_mode():
         assert torch.equal(loaded(input_ids=ids).logits, expected)
