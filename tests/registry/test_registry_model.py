@@ -371,7 +371,7 @@ def test_two_clients_of_sqlite_see_what_a_model_says(
 def test_two_clients_of_sqlite_see_what_a_model_says_for_long(
     fresh_folder: Callable[[], Path], tmp_path: Path
 ) -> None:
-    explore(lambda: Place(fresh_folder()), tmp_path, examples=30, steps=50)
+    explore(lambda: Place(fresh_folder()), tmp_path, examples=10, steps=50)
 
 
 @pytest.mark.slow
@@ -382,4 +382,4 @@ def test_two_clients_of_postgresql_see_what_a_model_says(postgresql: str, tmp_pa
     def new_place() -> Place:
         return Place(tmp_path / f"registry-{next(numbers)}", copy_of(postgresql))
 
-    explore(new_place, tmp_path, examples=20, steps=30)
+    explore(new_place, tmp_path, examples=8, steps=25)
