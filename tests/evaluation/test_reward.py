@@ -22,7 +22,7 @@ from evaluation.preference.preference_sources import judge_of
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home
-from project.model_pins import ModelChoice, embedded_base, locate, pin
+from project.model_pins import ModelChoice, locate, pin
 from project.paths import BASE, CALIBRATION, NUMERICS, REWARD, rows_of
 from project.records.data import Row, Split
 from project.records.preferences import Calibration, PreferencePair
@@ -142,11 +142,9 @@ def test_ballots_need_no_model(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.fixture
-def project(base_model: Path) -> None:
+def project(tiny_base: Path) -> None:
     """Pinned models and rows of which every second one is an eval item."""
-    embedded_base().parent.mkdir(parents=True)
-    embedded_base().symlink_to(base_model)
-    pin(ModelChoice(), "base").write(BASE)
+    pin(ModelChoice(model=str(tiny_base)), "base").write(BASE)
     pin(ModelChoice(), "embedder").write(BASE.with_name("embedder.json"))
     numerics("float32", measure_machine()).write(NUMERICS)
     made = rows(24)
