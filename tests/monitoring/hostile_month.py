@@ -103,6 +103,7 @@ class Month:
         self.learnt = False
         self.rejected: list[int] = []
         self.refused: list[str] = []  # why a machine did not do a night
+        self.asked: dict[str, bytes] = {}  # the eval sets of the first champion
 
     @property
     def sites(self) -> tuple[Site, Site]:
@@ -152,6 +153,7 @@ class Month:
             text=True,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        self.asked = {part: curated(self.first, part) for part in ("dev", "sealed")}
         for site in self.sites:
             site.start(now + timedelta(hours=1))
         assert self.first.command(now + timedelta(hours=2), "promote", "1") == 0
@@ -247,6 +249,10 @@ class Month:
             f"{' '.join(drifted)}\n      {' | '.join((*night.reasons, *night.notes))}",
             flush=True,
         )
+
+
+def curated(site: Site, part: str) -> bytes:
+    return (site.folder / f"datasets/curated/{part}.jsonl").read_bytes()
 
 
 def confirmed(task: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from project.records.data import Row
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from registry.audit import problems
 from tests.monitoring import hostile_traffic as world
-from tests.monitoring.hostile_month import Month
+from tests.monitoring.hostile_month import Month, curated
 from tests.monitoring.hostile_project import FAMILY
 from tests.monitoring.hostile_traffic import START, day
 
@@ -116,6 +116,16 @@ def test_the_machine_that_takes_over_retrains_on_what_was_accepted_on_the_other(
         {row.id for row in Row.read_lines(site.folder / LABELLED)} for site in month.sites
     )
     assert first and first < second
+
+
+def test_what_was_accepted_is_learnt_and_asked_and_what_was_asked_before_stays(
+    month: Month,
+) -> None:
+    for site in month.sites:
+        for part in ("train", "dev", "sealed"):
+            assert b'"source":"labelled.jsonl"' in curated(site, part)
+        for part, rows in month.asked.items():
+            assert curated(site, part).startswith(rows)
 
 
 def test_nights_are_quiet_once_the_drift_is_repaired(nights: dict[int, Night]) -> None:
