@@ -27,9 +27,6 @@ exclude_patterns = [".*", "docs/_build", "outputs"]
 extensions = [
     "myst_parser",
     "sphinx_copybutton",
-    "docs.extension.settings_reference",
-    "docs.extension.commands_reference",
-    "docs.extension.api_reference",
     "docs.extension.code_links",
     "docs.extension.pictures_shown",
 ]

@@ -21,7 +21,7 @@ def test_every_how_to_is_run_by_a_test() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["ballots", "gpu", "label-studio"])
+@pytest.mark.parametrize("page", ["ballots", "hardware", "label-studio"])
 def test_it_works_as_it_stands(page: str, warm_bin: Path, tmp_path: Path) -> None:
     walk(HOW_TO / f"{page}.md", tmp_path / "reader", warm_bin)
 

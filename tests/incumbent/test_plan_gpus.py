@@ -123,7 +123,7 @@ def test_published_runs_are_near_as_many_as_the_documentation_says() -> None:
     time = [seconds(run) / run.seconds - 1 for run in held_out]
     near = [sum(abs(error) <= NEAR for error in errors) for errors in (memory, time)]
     said = f"{near[0]} of {len(memory)} for memory and {near[1]} of {len(time)} for time"
-    assert said in (ROOT / "docs" / "sizing.md").read_text()
+    assert said in (ROOT / "docs" / "explain" / "scale.md").read_text()
     assert near[0] >= 6
     assert near[1] >= 6
 
