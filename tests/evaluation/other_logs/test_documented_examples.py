@@ -1,4 +1,4 @@
-"""The examples in docs/other-evaluations.md print what the page says."""
+"""The examples in docs/start/decide.md print what the page says."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ from incumbent.cli import app
 from tests.conftest import ROOT
 from tests.evaluation.other_logs.decide_from import LOGS
 
-PAGE = (ROOT / "docs" / "other-evaluations.md").read_text()
+PAGE = (ROOT / "docs/start/decide.md").read_text()
 EXAMPLES = re.findall(r"^\$ incumbent (decide .*)\n((?:(?!```).*\n)+)```", PAGE, re.MULTILINE)
 
 
