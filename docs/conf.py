@@ -42,5 +42,7 @@ html_title = "Incumbent"
 html_static_path = ["style"]
 html_extra_path = ["front"]  # what leads from the site's root to docs/index.html
 html_css_files = ["incumbent.css"]
+html_js_files = ["reachable.js"]
+html_show_search_summary = False  # it is fetched, which browsers refuse to a page that is a file
 html_copy_source = False
 html_show_copyright = False

@@ -36,8 +36,8 @@ class CodeLinks(SphinxPostTransform):
 def place_of(code: str) -> tuple[str, str] | None:
     """The page and the anchor of what the code names: a key, or the verb of a command."""
     words = code.split()
-    if len(words) == 1:
-        return (SETTINGS, code) if code in every_key() else None
+    if len(words) == 1:  # a section alone, such as `review`, may be a verb or a folder too
+        return (SETTINGS, code) if "." in code and code in every_key() else None
     names = (" ".join(words[:count]) for count in (4, 3, 2))
     return next(((COMMANDS, verb_anchor(name)) for name in names if name in verbs()), None)
 
