@@ -4,6 +4,7 @@ import re
 import tempfile
 import webbrowser
 from collections.abc import Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -39,17 +40,26 @@ def open_docs(
     It is one page, so that the browser's own search finds a word wherever it is.
     """
     place = place_of(page) if page else ""
-    file = (users_cache() or Path(tempfile.mkdtemp())) / "docs.html"
-    write_bytes(file, whole_page().encode())
-    address = file.resolve().as_uri() + (f"#{place}" if place else "")
+    address = put(whole_page().encode()).as_uri() + (f"#{place}" if place else "")
     typer.echo(address)
     if not only_print and not webbrowser.open(address):
         typer.echo("no browser could be opened: open this address in one", err=True)
 
 
+def put(page: bytes) -> Path:
+    """Where the page is, for a browser: in the user's cache, or for once where none can be kept."""
+    if cache := users_cache():
+        with suppress(OSError):
+            write_bytes(cache / "docs.html", page)
+            return (cache / "docs.html").resolve()
+    file = Path(tempfile.mkdtemp()) / "docs.html"
+    file.write_bytes(page)
+    return file
+
+
 def place_of(asked: str) -> str:
     """The name of the page that is meant. Raises InputError where none is, or several are."""
-    names = [name for _, listed in parts() for name in listed]
+    names = ["index", *(name for _, listed in parts() for name in listed)]
     wanted = asked.removeprefix("docs/").removesuffix(".md")
     found = [name for name in names if wanted in (name, PurePosixPath(name).name)]
     if len(found) == 1:

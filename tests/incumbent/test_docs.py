@@ -44,6 +44,18 @@ def test_a_page_is_found_by_any_of_its_names(page: str) -> None:
     assert "<h1>How drift is told from chance</h1>" in Path(unquote(address.path)).read_text()
 
 
+def test_it_opens_where_no_cache_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    done = CliRunner().invoke(app, ["docs"])
+    assert opened == [done.stdout.strip()]
+    assert "<h1>Incumbent</h1>" in Path(unquote(urlsplit(opened[0]).path)).read_text()
+
+
 @pytest.mark.parametrize(("page", "hint"), [("drft", "did you mean drift"), ("x/y", "there are")])
 def test_a_page_that_is_not_there_is_told_the_nearest(page: str, hint: str) -> None:
     done = CliRunner().invoke(app, ["docs", page])
