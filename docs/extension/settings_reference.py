@@ -14,6 +14,8 @@ def setting_lines() -> Iterator[str]:
     known: set[str] = set()
     for section in SECTIONS:
         first, *inner = parts_of_section(section)
+        if "." in section:  # which a heading's own anchor has not
+            yield from (f'<a id="{section}"></a>', "")
         yield from (f"## `{section}`", "", first.about, "")
         yield from (*table(HEAD, [row_of(first, key, known) for key in first.keys]), "")
         for part in inner:
