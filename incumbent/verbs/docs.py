@@ -75,7 +75,8 @@ def whole_page() -> str:
     bodies = [("index", shown("index"))]
     bodies += [(name, shown(name)) for _, pages in listed for name, _ in pages]
     template = Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
-    return template.render(parts=listed, pages=bodies, version=version("incumbent"))
+    page: str = template.render(parts=listed, pages=bodies, version=version("incumbent"))
+    return page
 
 
 def parts() -> Iterator[tuple[str, list[str]]]:
