@@ -24,7 +24,7 @@ from project.kept_folders import users_cache
 # A wheel carries the pages; in the repository these are links to docs/.
 PAGES = Path(__file__).parents[1] / "pages"
 TEMPLATE = Path(__file__).with_name("templates") / "docs.html"
-TOCTREE = re.compile(r"^```\{toctree\}\n:caption: (.+?)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+TOCTREE = re.compile(r"^```\{toctree\}\n:caption: (.+)\n((?:[^`\n].*\n|\n)*+)```\n", re.MULTILINE)
 
 
 def open_docs(
