@@ -7,8 +7,8 @@ case in a fresh process, which times the machine first, as `plan` does. Seconds 
 the first, or of all answers with their references; memory is the peak of the resident set. On a
 machine that does other work too, --processor-time (one thread) is the steadier clock.
 
-docs/sizing.md has what was measured. Seconds are least where batches are small, and most where rows
-are short: they begin alike, and what they share is computed once.
+docs/explain/scale.md has what was measured. Seconds are least where batches are small, and most
+where rows are short: they begin alike, and what they share is computed once.
 """
 
 import argparse

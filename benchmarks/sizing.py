@@ -5,7 +5,7 @@
 Nothing is trained here: each run below was measured by who published it, and read there. Three
 shares were fitted on the runs marked "fit", and the others only check them; --fit does it again.
 Where other trainers keep other things than ours, a run says so (`Trainer`), and nothing else is
-told case by case. docs/sizing.md has the table that this prints, and why it misses.
+told case by case. docs/explain/scale.md has the table that this prints, and why it misses.
 """
 
 import argparse

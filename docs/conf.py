@@ -27,9 +27,6 @@ exclude_patterns = [".*", "docs/_build", "outputs"]
 extensions = [
     "myst_parser",
     "sphinx_copybutton",
-    "docs.extension.settings_reference",
-    "docs.extension.commands_reference",
-    "docs.extension.api_reference",
     "docs.extension.code_links",
     "docs.extension.pictures_shown",
 ]
@@ -45,5 +42,7 @@ html_title = "Incumbent"
 html_static_path = ["style"]
 html_extra_path = ["front"]  # what leads from the site's root to docs/index.html
 html_css_files = ["incumbent.css"]
+html_js_files = ["reachable.js"]
+html_show_search_summary = False  # it is fetched, which browsers refuse to a page that is a file
 html_copy_source = False
 html_show_copyright = False

@@ -97,6 +97,8 @@ PROJECT = {
     "upgrade": "upgrade:upgrade_project",
     "launch": "launch:launch",
 }
+# Out of sight, for the help names it in its last line.
+LOOK_UP = {"docs": "docs:open_docs*"}
 # Not for people: DVC calls it, and a changed command would make every stage of every project stale.
 PIPELINE = {"stage": "stage:stage"}
 
@@ -106,10 +108,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="An adapter holds the seat only while it wins.",
+    epilog="`incumbent docs` opens the documentation, without a network.",
 )
 add_verbs(app, MAKE, "Make a challenger")
 add_verbs(app, JUDGE, "Judge it")
 add_verbs(app, KEEP, "Keep the champion good")
+add_verbs(app, LOOK_UP, hidden=True)
 add_verbs(app, PIPELINE, hidden=True)
 
 MORE = "More verbs, by subject"

@@ -1,7 +1,7 @@
 """The retention: after `monitoring.traffic.keep_days` no word of a user is left in what was made.
 
 What a person accepted is no longer traffic: it stays, and `incumbent data forget` takes it out.
-docs/erasure.md has the table of places.
+docs/how-to/keep.md says what goes and what stays.
 """
 
 import re

@@ -66,7 +66,7 @@ def missing_template(base: Path) -> InputError:
     return InputError(
         "has no chat template, by which it reads a question: choose a base that was tuned to "
         f"answer, such as one that is called Instruct, or set {FIELD} to a file with a template "
-        "(docs/bases.md has one for any base)",
+        "(docs/how-to/base-models.md has one for any base)",
         file=base,
         field="base.model",
     )

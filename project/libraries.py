@@ -126,7 +126,7 @@ def allow_downloads() -> None:
 # The processor: its kind, and the threads and memory that torch gets.
 #
 # Settled once, before torch is imported, for training, answers, reward and embedding alike. What
-# was measured is in docs/precision.md. A user's own environment variables win.
+# was measured is in docs/how-to/hardware.md. A user's own environment variables win.
 
 # Variables by which a machine passes for one with an older processor.
 CAPS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Cosines of all-MiniLM-L6-v2, each side less its own mean. `python -m benchmarks.reworded_sets`
-# measures what they find: docs/security.md has the figures.
+# measures what they find: docs/explain/security.md has the figures.
 NEAR, NEARER = 0.55, 0.1  # and so much more than to the neighbour in the other's own set
 LEAST_TEXTS = 30  # of a set: fewer have no mean to speak of
 STEPS = 127  # of a part of a vector, from 0 to 1: one byte with its sign

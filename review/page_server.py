@@ -42,8 +42,8 @@ def refuse_open_address(host: str, params: ReviewParams) -> None:
     if params.sign_in == "token":
         raise InputError(
             f"{host} can be reached by other machines, and sign_in is token, for one person on "
-            "this one: set it to users, oidc or proxy (docs/review.md says how), or leave --host "
-            "out",
+            "this one: set it to users, oidc or proxy (docs/how-to/people-and-judges.md says how), "
+            "or leave --host out",
             field="review.sign_in",
         )
     if params.url is None:

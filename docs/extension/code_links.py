@@ -2,32 +2,28 @@
 `incumbent registry show 3` to the verb. The Markdown needs no markup for that.
 """
 
+from functools import cache
+
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from docs.extension.commands_reference import commands, verb_anchor
+from docs.extension.setting_keys import every_key
+
+SETTINGS, COMMANDS = "docs/reference/settings", "docs/reference/commands"
+
 
 class CodeLinks(SphinxPostTransform):
-    """Done once all pages are read, for only then every name is known."""
+    """Done once all pages are read."""
 
     default_priority = 100
 
     def run(self) -> None:
         for literal in list(self.document.findall(nodes.literal)):
-            found = self.place_of(literal.astext())
+            found = place_of(literal.astext())
             if found and not within(literal, nodes.reference, nodes.title, nodes.rubric):
                 self.link(literal, *found)
-
-    def place_of(self, code: str) -> tuple[str, str] | None:
-        """The page and the anchor of what the code names: a key, or the verb of a command."""
-        known = self.env.domains.standard_domain.objects
-        words = code.split()
-        if len(words) == 1:
-            return known.get(("setting", code))
-        if words and words[0] == "incumbent":
-            names = (" ".join(words[:count]) for count in (4, 3, 2))
-            return next(filter(None, (known.get(("command", name)) for name in names)), None)
-        return None
 
     def link(self, literal: nodes.literal, page: str, anchor: str) -> None:
         builder = self.app.builder
@@ -35,6 +31,20 @@ class CodeLinks(SphinxPostTransform):
         target = nodes.reference("", "", internal=True, refuri=f"{address}#{anchor}")
         literal.replace_self(target)
         target += literal
+
+
+def place_of(code: str) -> tuple[str, str] | None:
+    """The page and the anchor of what the code names: a key, or the verb of a command."""
+    words = code.split()
+    if len(words) == 1:  # a section alone, such as `review`, may be a verb or a folder too
+        return (SETTINGS, code) if "." in code and code in every_key() else None
+    names = (" ".join(words[:count]) for count in (4, 3, 2))
+    return next(((COMMANDS, verb_anchor(name)) for name in names if name in verbs()), None)
+
+
+@cache
+def verbs() -> frozenset[str]:
+    return frozenset(name for name, _ in commands())
 
 
 def within(node: nodes.Node, *kinds: type[nodes.Node]) -> bool:

@@ -1,14 +1,10 @@
-"""The directive `commands-reference`: all that `incumbent --help` shows, verb by verb."""
+"""The generated part of docs/reference/commands.md: all that `incumbent --help` shows, by verb."""
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from docutils import nodes
-from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
-
-from docs.extension.tables import Line, own_link, section, table
+from docs.extension.tables import anchored, table
 from incumbent.cli import app as incumbent
 from incumbent.command_tree import every_verb
 from incumbent.options import LARGEST
@@ -24,39 +20,25 @@ KINDS = {
 HEAD = ("argument or option", "value", "default", "what it is for")
 
 
-class CommandsReference(SphinxDirective):
+def verb_lines() -> Iterator[str]:
     """A section for each verb."""
-
-    has_content: ClassVar[bool] = False
-
-    def run(self) -> list[nodes.Node]:
-        return [self.section_of(name, command) for name, command in commands()]
-
-    def section_of(self, name: str, command: Any) -> nodes.section:
-        anchor = name.replace(" ", "-")
-        domain = self.env.domains.standard_domain
-        domain.note_object("command", name, anchor, location=self.get_location())
+    for name, command in commands():
         shown = [one for one in command.params if not one.hidden]
-        usage = usage_of(name, shown)
-        own = section(name, anchor, self.paragraph(command.help or ""))
-        own += nodes.literal_block(usage, usage, language="text")
+        yield from (f"### `{name}`", "", command.help or "", "")
+        yield from ("```text", usage_of(name, shown), "```", "")
         if shown:
-            own += table(HEAD, [self.line_of(anchor, one) for one in shown])
-        return own
+            yield from (*table(HEAD, [row_of(verb_anchor(name), one) for one in shown]), "")
 
-    def line_of(self, verb: str, parameter: Any) -> Line:
-        anchor = (
-            f"{verb}{parameter.opts[0]}" if is_option(parameter) else f"{verb}.{parameter.name}"
-        )
-        name = [own_link(label(parameter), anchor)]
-        value = [nodes.Text(value_of(parameter))]
-        return Line((name, value, default_of(parameter), self.inline(parameter.help or "")), anchor)
 
-    def paragraph(self, text: str) -> nodes.paragraph:
-        return nodes.paragraph("", "", *self.inline(text))
+def verb_anchor(name: str) -> str:
+    """As a heading has it: `incumbent registry show` is at incumbent-registry-show."""
+    return name.replace(" ", "-")
 
-    def inline(self, text: str) -> list[nodes.Node]:
-        return self.parse_inline(text, lineno=self.lineno)[0]
+
+def row_of(verb: str, parameter: Any) -> tuple[str, str, str, str]:
+    anchor = f"{verb}{parameter.opts[0]}" if is_option(parameter) else f"{verb}.{parameter.name}"
+    name = anchored(label(parameter), anchor)
+    return name, value_of(parameter), default_of(parameter), parameter.help or ""
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -100,14 +82,9 @@ def value_of(parameter: Any) -> str:
     return " ".join([kind, *limits, *several])
 
 
-def default_of(parameter: Any) -> list[nodes.Node]:
+def default_of(parameter: Any) -> str:
     if parameter.required:
-        return [nodes.Text("required")]
+        return "required"
     if parameter.default in (None, False):
-        return []
-    return [nodes.literal("", json.dumps(parameter.default, ensure_ascii=False, default=str))]
-
-
-def setup(app: Sphinx) -> None:
-    app.add_crossref_type("command", "command")
-    app.add_directive("commands-reference", CommandsReference)
+        return ""
+    return f"`{json.dumps(parameter.default, ensure_ascii=False, default=str)}`"

@@ -6,6 +6,7 @@ import json
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from inspect import cleandoc
 from typing import Any
 
@@ -120,6 +121,7 @@ def lines_of(node: ast.stmt) -> range:
     return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
+@cache
 def every_key() -> frozenset[str]:
     """The whole names of all keys, and of the sections and parts that hold them."""
     found = [part for section in SECTIONS for part in parts_of_section(section)]

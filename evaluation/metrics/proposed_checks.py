@@ -82,7 +82,7 @@ def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
         return Checks(
             answers="the answers hold no figures, names, classes or JSON",
             held="nothing checks what is right, but for assertions, where you can say what an "
-            "answer must have (docs/assertions.md)",
+            "answer must have (docs/explain/facts-and-assertions.md)",
         )
     guards, floors, held = dict[str, float](), dict[str, float](), "they are scored by `facts`"
     if with_facts * sealed >= LEAST_NAMED:

@@ -57,7 +57,8 @@ def unchecked(measured: Measured, references: Sequence[str]) -> Iterator[str]:
     if missing := [name for name in names if LOOKS[name] not in measured]:
         yield (
             f"not checked: {checks.answers}; add {' and '.join(missing)} to "
-            "evaluation.scoring.metrics, and guards to evaluation.policy (docs/facts.md)"
+            "evaluation.scoring.metrics, and guards to evaluation.policy "
+            "(docs/explain/facts-and-assertions.md)"
         )
 
 

@@ -20,7 +20,7 @@ from project.unicode_words import words
 
 # Whether an answer refuses a request, goes along with it, or does neither, told by its words.
 #
-# A good estimate and no proof: docs/safety.md says how often it is right, and on what.
+# A good estimate and no proof: docs/explain/facts-and-assertions.md says how often it is right.
 
 Reaction = Literal["refuses", "complies", "neither"]
 

@@ -3,7 +3,7 @@
 Each step is a command that a user would type; between them the simulated reviewers vote. A step
 that is done is not done again: its result lies in `results/` of the project's folder, and what the
 pipeline made is DVC's. To measure and to submit are two steps, as a promotion changes what would be
-measured. docs/bank.md tells the story, and says what the brief is and what it claims.
+measured. docs/explain/bank.md tells the story, and says what the brief is and what it claims.
 """
 
 import json

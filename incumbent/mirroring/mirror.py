@@ -121,5 +121,5 @@ Tracker = Literal["mlflow", "wandb"]
 class MirrorParams(Settings):
     """Which trackers show what became of training; nothing depends on them."""
 
-    # Each is set up by its own variables, such as MLFLOW_TRACKING_URI: docs/trackers.md.
+    # Each is set up by its own variables, such as MLFLOW_TRACKING_URI: docs/how-to/team.md.
     report_to: tuple[Tracker, ...] = ()

@@ -1,4 +1,4 @@
-"""How long a run takes on a device, roughly, and how much memory at its peak: docs/sizing.md."""
+"""How long a run takes on a device, and its memory at the peak, roughly: docs/explain/scale.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -107,6 +107,6 @@ def accept_labels(
         console.print(f"{taken}; what a model wrote goes to training alone", soft_wrap=True)
         console.print(
             f"they are in {LABELLED} now, which goes into git and DVC with the project and stays "
-            "in their history: the retention of traffic does not reach it (docs/erasure.md)",
+            "in their history: the retention of traffic does not reach it (docs/how-to/keep.md)",
             soft_wrap=True,
         )

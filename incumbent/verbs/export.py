@@ -246,5 +246,5 @@ def write_version_dossier(
     console.print(f"SHA-256 {digest_bytes(to.read_bytes())}", soft_wrap=True)
     console.print(
         f"{len(dossier.sections)} headings, of which {missing} have a box that a person must fill: "
-        "see docs/dossier.md"
+        "see docs/how-to/export.md"
     )

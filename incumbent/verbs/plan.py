@@ -175,7 +175,10 @@ def notes_of(found: OnKnownMachine) -> Iterator[str]:
     gpus, steps, layout = found.group.count, found.setup.settings, found.setup.layout
     yield LAYOUTS[layout]
     if not found.answers:
-        yield "answering does not fit, and is not counted; a server can answer: docs/backends.md"
+        yield (
+            "answering does not fit, and is not counted; a server can answer: "
+            "docs/how-to/backends-and-experiments.md"
+        )
     yield f"set training.distributed: {{launcher: torchrun, processes: {gpus}, sharding: {layout}}}"
     sizes = {name: steps.step(name).batch_size for name in steps.taken if name in SHARED}
     if uneven := [f"training.{n}.batch_size: {b}" for n, b in sizes.items() if b % gpus]:

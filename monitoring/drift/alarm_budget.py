@@ -3,7 +3,7 @@
 Each test of a signal over a window of nights, on each night, has a level, and the levels of a year
 sum to the budget. A test's p-value is valid on every night by itself, so the expected number of
 false alarms is at most the sum of the levels, however the nights depend on one another: and they
-do, since they share one reference and their windows overlap. docs/drift.md has the proof.
+do, since they share one reference and their windows overlap. docs/explain/drift.md has the proof.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -144,7 +144,7 @@ def public(number: str) -> bool:
 # A webhook's signature, by which its reader knows that a notice is ours, whole, and from now.
 #
 # The headers are those of Standard Webhooks (https://www.standardwebhooks.com), whose libraries
-# check them; docs/webhooks.md shows how to do it in ten lines.
+# check them; docs/how-to/team.md shows how to do it in ten lines.
 
 SECRET = "INCUMBENT_WEBHOOK_SECRET"
 PREFIX = "whsec_"  # of a secret in base64

@@ -1,4 +1,4 @@
-"""The examples of docs/files.md are read by the code that reads such files."""
+"""The examples of docs/reference/files.md are read by the code that reads such files."""
 
 import re
 
@@ -12,7 +12,7 @@ from project.records.scores import ItemScore
 from project.records.traffic import Traffic
 from tests.conftest import ROOT
 
-LINES = re.findall(r"^\{.*\}$", (ROOT / "docs/files.md").read_text(), re.MULTILINE)
+LINES = re.findall(r"^\{.*\}$", (ROOT / "docs/reference/files.md").read_text(), re.MULTILINE)
 RECORDS = (Row, PreferencePair, RatedAnswer, ItemScore, Ballot, Traffic)
 
 

@@ -13,16 +13,16 @@ HOW_TO = ROOT / "docs/how-to"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["air-gapped", "own-model"])
+@pytest.mark.parametrize("page", ["air-gapped", "base-models"])
 def test_it_works_as_it_stands(page: str, warm_bin: Path, tmp_path: Path) -> None:
     walk(HOW_TO / f"{page}.md", tmp_path / "reader", warm_bin)
 
 
 @pytest.mark.slow
-def test_a_language_model_judges(warm_bin: Path, tmp_path: Path) -> None:
+def test_people_and_a_language_model_judge(warm_bin: Path, tmp_path: Path) -> None:
     with judge_server(likes_words_of_the_request, models=["a-judge"]) as server:
         variables = {"JUDGE_URL": server.url, "JUDGE_MODEL": "a-judge", "JUDGE_KEY": "a-key"}
-        walk(HOW_TO / "judge.md", tmp_path / "reader", warm_bin, variables)
+        walk(HOW_TO / "people-and-judges.md", tmp_path / "reader", warm_bin, variables)
     assert {asked.authorization for asked in server.asked} == {"Bearer a-key"}
 
 

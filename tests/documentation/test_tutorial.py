@@ -10,4 +10,4 @@ from tests.documentation.walk import walk
 
 @pytest.mark.slow
 def test_it_works_as_it_stands(warm_bin: Path, tmp_path: Path) -> None:
-    walk(ROOT / "docs/tutorial.md", tmp_path / "reader", warm_bin)
+    walk(ROOT / "docs/start/tutorial.md", tmp_path / "reader", warm_bin)

@@ -413,7 +413,7 @@ def test_redaction_reaches_what_is_looked_for() -> None:
 
 
 def test_the_settings_of_the_documentation_can_be_loaded() -> None:
-    page = (ROOT / "docs" / "assertions.md").read_text()
+    page = (ROOT / "docs" / "explain" / "facts-and-assertions.md").read_text()
     Path("params.yaml").write_text(page.split("```yaml\n")[1].partition("```")[0])
     made = load_scorers(load(ScoringParams), Path("no-embedder"))
     names = {name for scorer in made for name in scorer.better}
@@ -424,6 +424,6 @@ def test_the_settings_of_the_documentation_can_be_loaded() -> None:
 def test_the_row_of_the_documentation_can_be_read() -> None:
     from curation.sources.row_formats import read_row
 
-    page = (ROOT / "docs" / "assertions.md").read_text()
+    page = (ROOT / "docs" / "explain" / "facts-and-assertions.md").read_text()
     line = page.split("```json\n")[1].partition("```")[0]
     assert read_row(line.encode(), Path("rows.jsonl"), 1).assertions

@@ -1,4 +1,4 @@
-"""What anybody with a card can run, in some minutes: `pytest -m gpu`. docs/gpu.md says how.
+"""What anybody with a card can run, in some minutes: `pytest -m gpu` (docs/how-to/hardware.md).
 
 Where no card is, the tests are skipped and say so. What loads torch is imported where it is used.
 """
@@ -15,7 +15,7 @@ from training.precision import GPUS
 def card() -> Card:
     """The one that the tests compute on."""
     if not any(found for pattern in GPUS for found in Path("/dev").glob(pattern)):
-        pytest.skip("there is no GPU here: docs/gpu.md says what was never run on one")
+        pytest.skip("there is no GPU here: docs/how-to/hardware.md says what was never run on one")
     import torch
 
     found = card_here(torch)

@@ -127,7 +127,7 @@ def test_vllm_answers_as_transformers_does(
 ) -> None:
     python = vllm_python()
     if python is None:
-        pytest.skip("no vLLM is installed: docs/backends.md says how")
+        pytest.skip("no vLLM is installed: docs/how-to/backends-and-experiments.md says how")
     from tests.gpu.on_card import ROWS
     from tests.serving.vllm.server import VllmServer
 

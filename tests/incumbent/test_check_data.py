@@ -48,7 +48,7 @@ def test_good_rows_end_with_zero_and_are_counted() -> None:
 
 
 def test_a_file_of_the_one_row_that_the_documentation_shows_is_read() -> None:
-    page = (ROOT / "docs" / "assertions.md").read_text()
+    page = (ROOT / "docs" / "explain" / "facts-and-assertions.md").read_text()
     Path("one.jsonl").write_text(page.split("```json\n")[1].partition("```")[0])
     assert told("one.jsonl", code=1)["rows"] == 1  # too few for any contract
 

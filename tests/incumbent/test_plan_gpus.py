@@ -123,7 +123,7 @@ def test_published_runs_are_near_as_many_as_the_documentation_says() -> None:
     time = [seconds(run) / run.seconds - 1 for run in held_out]
     near = [sum(abs(error) <= NEAR for error in errors) for errors in (memory, time)]
     said = f"{near[0]} of {len(memory)} for memory and {near[1]} of {len(time)} for time"
-    assert said in (ROOT / "docs" / "sizing.md").read_text()
+    assert said in (ROOT / "docs" / "explain" / "scale.md").read_text()
     assert near[0] >= 6
     assert near[1] >= 6
 
@@ -232,7 +232,8 @@ GOLDEN = (
     "\n"
     "4 × A100-40\n"
     "  a share of the base on each, a layer gathered at a time (FSDP-QLoRA)\n"
-    "  answering does not fit, and is not counted; a server can answer: docs/backends.md\n"
+    "  answering does not fit, and is not counted; a server can answer: "
+    "docs/how-to/backends-and-experiments.md\n"
     "  set training.distributed: {launcher: torchrun, processes: 4, sharding: fsdp}\n"
     "\n"
     "assumed\n"

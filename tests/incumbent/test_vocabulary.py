@@ -25,7 +25,7 @@ PACKAGES = [
 ]
 # What must stay as it was written: stored names, applied migrations.
 FROZEN = ("project/records/events.py", "registry/storage/")
-PAGES = ("README.md", "docs/*.md", "deploy/*.md", "datasets/*/*.md", "[!.]*/**/templates/*.*")
+PAGES = ("README.md", "docs/**/*.md", "deploy/*.md", "datasets/*/*.md", "[!.]*/**/templates/*.*")
 
 
 def helps() -> Iterator[tuple[str, str]]:

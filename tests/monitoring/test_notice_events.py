@@ -118,8 +118,8 @@ def test_the_settings_name_what_people_hear_of_and_nothing_is_told_by_default() 
 
 
 def check(headers: dict[str, str], body: bytes, secret: str, tolerance: float = 300) -> bool:
-    """What docs/webhooks.md tells a reader to do, as it stands there."""
-    page = (ROOT / "docs" / "webhooks.md").read_text()
+    """What docs/how-to/team.md tells a reader to do, as it stands there."""
+    page = (ROOT / "docs/how-to/team.md").read_text()
     told: dict[str, Any] = {}
     exec(page.partition("```python\n")[2].partition("```")[0], told)
     return bool(told["verify"](headers, body, secret, tolerance))

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 MOST_SETTINGS = 200
 MOST_NAMES = 257  # whole names, each step's batch_size and what is in lists among them
-PAGE = ROOT / "docs" / "settings.md"
+PAGE = ROOT / "docs" / "reference" / "settings.md"
 
 
 def declared(model: type[Settings]) -> Iterator[tuple[type[Settings], str]]:

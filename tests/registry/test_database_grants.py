@@ -1,4 +1,4 @@
-"""The grants of docs/security.md let each role do its work, and nothing that is not its own."""
+"""The grants of docs/explain/security.md let each role do its own work, and nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ pytest_plugins = ["tests.servers"]
 def granted(postgresql: str, tmp_path: Path) -> Iterator[Place]:
     """A registry with the three roles, which may log in."""
     [grants] = re.findall(
-        r"```sql\n(.*?)```", (ROOT / "docs" / "security.md").read_text(), re.DOTALL
+        r"```sql\n(.*?)```", (ROOT / "docs" / "explain" / "security.md").read_text(), re.DOTALL
     )
     engine = connect(postgresql)
     with engine.begin() as connection:

@@ -74,7 +74,9 @@ def test_liger_is_refused_without_a_gpu_without_itself_and_for_models_it_does_no
     ],
 )
 def test_the_documentation_says_of_each_card_what_is_chosen(name: str, one: Card) -> None:
-    row = re.search(rf"^\| {name} \| (.*) \|$", (ROOT / "docs/gpu.md").read_text(), re.MULTILINE)
+    row = re.search(
+        rf"^\| {name} \| (.*) \|$", (ROOT / "docs/how-to/hardware.md").read_text(), re.MULTILINE
+    )
     assert row
     capability, precision, attention = row[1].split(" | ")
     flash = attention_kernel("auto", one, one.fastest, installed=True) == FLASH

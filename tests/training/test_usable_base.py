@@ -55,7 +55,7 @@ def test_without_a_chat_template_one_is_asked_for(plain: Path) -> None:
     with pytest.raises(InputError, match=r"plain: base\.model: has no chat template") as refused:
         prepare(choice(plain))
     assert "set base.chat_template to a file" in str(refused.value)
-    assert "docs/bases.md" in str(refused.value)
+    assert "docs/how-to/base-models.md" in str(refused.value)
 
 
 def test_code_that_comes_with_a_base_is_never_run(plain: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_template_that_does_not_work_is_refused(template: str, problem: str, p
 
 def test_the_templates_of_the_documentation_work(plain: Path) -> None:
     any_base, chatml = re.findall(
-        r"```jinja\n(.*?)```", (ROOT / "docs/bases.md").read_text(), re.DOTALL
+        r"```jinja\n(.*?)```", (ROOT / "docs/how-to/base-models.md").read_text(), re.DOTALL
     )
     prepare(choice(plain, chatml))
     for name, made in ARCHITECTURES.items():

@@ -1,7 +1,7 @@
 """How much memory training takes at its peak, in parts, in bytes.
 
-docs/sizing.md has each term with its source, and its error: benchmarks/plan.py measures it beside
-real runs on a processor, benchmarks/sizing.py beside published runs on GPUs.
+docs/explain/scale.md has each term with its source, and its error: benchmarks/plan.py measures it
+beside real runs on a processor, benchmarks/sizing.py beside published runs on GPUs.
 """
 
 from dataclasses import dataclass, fields, replace

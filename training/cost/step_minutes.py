@@ -1,7 +1,7 @@
 """How long a step of training takes, roughly, from how fast a device computes.
 
 Three terms: products, a call of each layer, and NF4 weights that are turned back. What reads and
-writes beside them, and what GPUs send one another, made no estimate better: docs/sizing.md.
+writes beside them, and what GPUs send one another, made no estimate better: docs/explain/scale.md.
 """
 
 from dataclasses import replace

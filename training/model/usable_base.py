@@ -92,7 +92,10 @@ def refuse_template(folder: Path, file: Path) -> None:
         raise InputError(f"cannot be filled in: {error}", file=file, field=FIELD) from None
     ends = tokenizer.convert_ids_to_tokens(end_tokens(folder) or [tokenizer.eos_token_id])
     if not whole.startswith(prompt) or QUESTION not in prompt:
-        problem = "does not put an answer behind what it makes of the question (docs/bases.md)"
+        problem = (
+            "does not put an answer behind what it makes of the question "
+            "(docs/how-to/base-models.md)"
+        )
     elif not any(end in whole[len(prompt) :].partition(ANSWER)[2] for end in ends):
         problem = (
             f"does not end an answer with {' or '.join(ends)}, where this base stops: put "

@@ -1,6 +1,7 @@
 """Which old rows are learnt again beside what is new, so that a model does not forget them.
 
-Experience replay: Rolnick et al. 2019, arXiv 1811.11682. docs/recipes.md has what it brings here.
+Experience replay: Rolnick et al. 2019, arXiv 1811.11682. docs/how-to/improve.md has
+what it brings here.
 """
 
 from collections.abc import Collection, Iterator, Sequence

@@ -94,7 +94,7 @@ def kto_trainer(
 
 WHERE_FROM = (
     "they come from ballots, corrections, and files of pairs and of bad answers "
-    "(docs/negative-examples.md says how)"
+    "(docs/how-to/improve.md says how)"
 )
 NO_PAIRS = f"holds no pair that DPO can learn from: {WHERE_FROM}; or set training.dpo.epochs to 0"
 ONE_SIDE = (

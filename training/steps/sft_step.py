@@ -85,8 +85,8 @@ def domain_step_data(params: DomainParams, ground: StepContext) -> StepData:
     documents = Document.read_lines(CURATED_DOCUMENTS)
     if not documents:
         raise InputError(
-            "has no documents to adapt to: name some in curation.collect.sources (docs/curation.md "
-            "says how), or set training.domain.epochs to 0",
+            "has no documents to adapt to: name some in curation.collect.sources "
+            "(docs/start/your-data.md says how), or set training.domain.epochs to 0",
             file=CURATED_DOCUMENTS,
         )
     rows = Row.read_lines(rows_of(Split.TRAIN)) if params.replay else ()

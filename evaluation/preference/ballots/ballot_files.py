@@ -224,7 +224,7 @@ def answer_digest(text: str) -> Digest:
 # unsure.
 
 # How much variance is left on an item of which a judge is sure, because it may be wrong. At 0.2 a
-# judge that is wrong throughout costs about 1 to 3 % of the votes (docs/votes.md).
+# judge that is wrong throughout costs about 1 to 3 % of the votes (docs/explain/judging.md).
 DOUBT = 0.2
 DIGITS = 53  # bits of a draw, as many as a float holds
 

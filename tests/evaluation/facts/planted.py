@@ -2,8 +2,8 @@
 
 Written by hand in the words of banks, insurers, shops, towns and software documentation, in two
 halves. The rules were tuned on one. Keep it so: count what they miss of the other, and don't read
-it. docs/facts.md says how far that was kept. A third set, "fresh", is by a writer who had seen
-neither the rules nor these texts.
+it. docs/explain/facts-and-assertions.md says how far that was kept. A third set, "fresh", is by a
+writer who had seen neither the rules nor these texts.
 """
 
 import json
