@@ -397,7 +397,9 @@ class Registry(RegistryReader):
         version = self.version(number)
         with writing(self.engine) as connection:
             if self.alias_on(connection, CHAMPION) == number:
-                raise InputError(f"{version.label} is the champion: {way_out(number)}")
+                raise InputError(
+                    f"{version.label} is the champion: {way_out(number, self.before_champion())}"
+                )
             if self.newest_on(connection, "reject", number) is None:
                 self._append(connection, number, Rejection(), reason)
         return version
@@ -488,7 +490,11 @@ class Registry(RegistryReader):
                 aliases.c.family == self.family, aliases.c.number == number
             )
             if name := connection.execute(query).scalar():
-                first = way_out(number) if name == CHAMPION else "move the alias first"
+                first = (
+                    way_out(number, self.before_champion())
+                    if name == CHAMPION
+                    else "move the alias first"
+                )
                 raise InputError(f"{version.label} is the {name}: {first}")
             if reference(connection, self.family) == number:
                 raise InputError(
@@ -567,18 +573,23 @@ class Registry(RegistryReader):
         return self._append(connection, number, detail, reason)
 
 
-def way_out(champion: int) -> str:
+def way_out(champion: int, before: int | None) -> str:
     """How a version stops being the champion."""
+    back = f"`incumbent rollback` puts v{before} in its place, " if before else ""
+    puts = "" if before else " puts"
     return (
-        "`incumbent rollback` puts the one before it in its place, `incumbent registry withdraw "
-        f"{champion} --reason …` the bare base"
+        f"{back}`incumbent registry withdraw {champion} --reason …`{puts} the bare base"
+        f"{'' if before else ' in its place'}"
     )
 
 
 def nowhere_to_go(family: str, champion: int | None) -> str:
     """Why there is no rollback, and what there is instead."""
     if champion is None:
-        return f"{family} has no champion: `incumbent rollback --to N` names one that was it"
+        return (
+            f"{family} has no earlier champion to go back to by itself: `incumbent rollback --to "
+            "N` names one that was champion"
+        )
     return (
         f"{family} has no earlier champion to roll back to: `incumbent registry withdraw "
         f"{champion} --reason …` leaves the bare base in its place"

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from shlex import quote
 from statistics import fmean
 from typing import Annotated, Any, Self
@@ -21,7 +20,7 @@ from pydantic import (
 from incumbent.searching.pace import SftSettings
 from project.errors import InputError
 from project.records.scores import Better
-from project.settings import PARAMS, S, Settings
+from project.settings import PARAMS, S, Settings, meant
 from training.steps.earlier import Earlier
 from training.training_settings import AdapterParams, SftParams
 
@@ -44,9 +43,7 @@ def known_key(key: str) -> str:
     if key in known:
         return key
     alike = [one for one in known if one.partition(".")[2] == key]
-    alike = alike or get_close_matches(key, known, n=1, cutoff=0.5)
-    meant = f"; did you mean {alike[0]}?" if alike else f"; there are {', '.join(known)}"
-    raise ValueError(f"{key} is no key of training that can be tried{meant}")
+    raise ValueError(f"{key} is no key of training that can be tried{meant(key, alike or known)}")
 
 
 class Span(Settings):

@@ -68,7 +68,8 @@ def withdraw_champion(number: VersionNumber, reason: Reason) -> None:
         version = registry.withdraw(number, reason)
     console.print(
         f"{version.label} is no longer the champion: the bare base is in its place, and gateways "
-        f"answer for no champion. `incumbent rollback --to {number}` brings it back",
+        f"refuse requests until a version is promoted. `incumbent rollback --to {number}` brings "
+        "it back",
         soft_wrap=True,
     )
     mirror(number)

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -246,6 +247,7 @@ NOTHING: dict[str, tuple[Any, ...]] = {
     "parallel_tool_calls": (True,),
 }
 # All that may be passed on to some engine. The embedded one refuses by itself what it does not do.
+LONGEST_NAME = 60  # characters of a name that another is looked for
 PASSED = frozenset[str]().union(*DONE.values(), NOTHING)
 
 
@@ -259,7 +261,9 @@ def refuse_others(
     for name, value in fields.items():
         if value is None or name in done or name in known or value in NOTHING.get(name, ()):
             continue
-        raise unsupported(shortened(name), engine) if name in PASSED else foreign(shortened(name))
+        if name in PASSED:
+            raise unsupported(shortened(name), engine)
+        raise foreign(name, [*known, *done])
 
 
 def unsupported(name: str, engine: Engine) -> ApiError:
@@ -267,8 +271,11 @@ def unsupported(name: str, engine: Engine) -> ApiError:
     return ApiError(400, problem, param=name, code="unsupported_parameter")
 
 
-def foreign(name: str) -> ApiError:
-    return ApiError(400, f"`{name}` cannot be chosen by a request.", param=name)
+def foreign(name: str, known: Sequence[str]) -> ApiError:
+    alike = get_close_matches(name[:LONGEST_NAME], known, n=1)
+    hint = f" Did you mean `{alike[0]}`?" if alike else ""
+    short = shortened(name)
+    return ApiError(400, f"`{short}` cannot be chosen by a request.{hint}", param=short)
 
 
 # --- question -------------------------------------------------------------------------------------

@@ -10,6 +10,12 @@ from project.progress import MARK, Report, StageReport, progress, read_report, t
 from tests.conftest import ROOT
 
 
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+
+@pytest.mark.usefixtures("terminal")
 def test_by_itself_it_is_a_bar_with_its_note(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("champion, dev", 2, "answers") as bar:
         bar.advance()
@@ -21,6 +27,22 @@ def test_by_itself_it_is_a_bar_with_its_note(capsys: pytest.CaptureFixture[str])
     assert shown.out == ""
 
 
+def test_in_a_log_there_is_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("champion, dev", 2, "answers") as bar:
+        bar.advance(2)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("terminal")
+def test_work_that_fails_takes_its_bar_along(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError), progress("champion, dev", 2, "answers") as bar:
+        bar.advance()
+        raise ValueError
+    *_, last = capsys.readouterr().err.rstrip("\r").split("\r")
+    assert last.strip() == ""
+
+
+@pytest.mark.usefixtures("terminal")
 def test_where_nothing_is_to_be_done_there_is_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("embed", 0, "texts"):
         pass
@@ -99,6 +121,7 @@ def test_the_bars_of_libraries_are_silent_and_ours_are_not() -> None:
         "import training\n"
         "from tqdm.auto import tqdm\n"
         "from project.progress import progress\n"
+        "import sys; sys.stderr.isatty = lambda: True\n"
         "for _ in tqdm(range(3), desc='Loading weights'): pass\n"
         "with progress('ours', 3, 'steps') as bar: bar.advance(3)\n"
     )

@@ -102,7 +102,7 @@ def test_a_withdrawal_asks_for_the_duty_and_the_eyes_that_a_promotion_does(
         registry.withdraw(1, "mine")
     registry.actor = "bob"
     assert registry.withdraw(1, "it invents fees").number == 1
-    with pytest.raises(InputError, match="no champion: `incumbent rollback --to N`"):
+    with pytest.raises(InputError, match="by itself: `incumbent rollback --to N`"):
         registry.rollback("which one?")
 
 
