@@ -27,6 +27,7 @@ from project.paths import step_of
 from project.records.adapters import AdapterVersion, Provenance
 from project.records.record import Record
 from project.settings import load
+from registry.registry_settings import RegistryParams
 from training.recipe import STEPS, StepName, StepRecord
 
 # --- current provenance ---------------------------------------------------------------------------
@@ -47,7 +48,8 @@ class Noted(NamedTuple):
 def current_provenance() -> Noted:
     """The provenance of the project in the current folder; outside of git there is none."""
     try:
-        made = snapshot(MESSAGE, not_for_git())
+        everything = load(RegistryParams).commit_untracked
+        made = snapshot(MESSAGE, not_for_git(), everything=everything)
     except (IncumbentError, OSError) as error:
         return Noted(None, f"its commit is not recorded, so it cannot be reproduced: {error}")
     if made is None:
@@ -75,7 +77,8 @@ def not_given(made: "Snapshot") -> str:
         more = f" and {len(made.left) - SHOWN} more" if len(made.left) > SHOWN else ""
         parts.append(
             f"its commit is without {shown}{more}, which git does not know:"
-            " where the version needs them, `git add` them and commit before the next one"
+            " where the version needs them, `git add` them and commit before the next one,"
+            " or set registry.commit_untracked"
         )
     return ". ".join(parts)
 
@@ -229,16 +232,19 @@ class Snapshot(Record):
     secret: tuple[tuple[str, str], ...] = ()  # the same, for they look like a secret; and why
 
 
-def snapshot(message: str, left_out: Iterable[Path] = ()) -> Snapshot | None:
+def snapshot(
+    message: str, left_out: Iterable[Path] = (), *, everything: bool = False
+) -> Snapshot | None:
     """Of the current folder: HEAD itself where nothing differs from it; None outside of git.
 
-    Nothing new below the folders `left_out` is taken up. Raises GitError where git fails, or would
-    be given a file that is too large for it, or a known one that looks like a secret now.
+    With `everything`, new files that are none of the project's own come in too; nothing new below
+    the folders `left_out` does. Raises GitError where git fails, or would be given a file that is
+    too large for it, or a known one that looks like a secret now.
     """
     if (prefix := prefix_here()) is None:
         return None
     head = head_here()
-    tree, left, secret = tree_here(head, (".", *excluded(left_out)))
+    tree, left, secret = tree_here(head, (".", *excluded(left_out)), everything=everything)
     before = f"{head}^{{tree}}" if head else git("mktree").decode().strip()
     diff = git("diff-tree", "-r", "-z", "--name-only", "--relative", before, tree)
     changed = tuple(path.decode(errors="replace") for path in diff.split(b"\0") if path)
@@ -254,7 +260,7 @@ def snapshot(message: str, left_out: Iterable[Path] = ()) -> Snapshot | None:
 
 
 def tree_here(
-    head: str | None, wanted: Sequence[str]
+    head: str | None, wanted: Sequence[str], *, everything: bool
 ) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]:
     """The tree of HEAD, with what is wanted of this folder as it is now; the new files that are
     left out, for they are none of the project's own, and nobody added them to the index; and those
@@ -272,7 +278,7 @@ def tree_here(
         if head:
             words = ("--name-only", "-z", "--relative", "--no-renames", "--diff-filter=MT")
             refuse_known_secrets(git("diff-index", *words, head, "--", *wanted))
-        own = [name for name in found if name in added or is_own(os.fsdecode(name))]
+        own = [name for name in found if everything or name in added or is_own(os.fsdecode(name))]
         refuse_large_files(map(Path, map(os.fsdecode, own)))
         secret = {name: why for name in found if (why := secret_of(name, name in own))}
         names = [name for name in own if name not in secret]

@@ -32,6 +32,9 @@ class RegistryParams(Settings):
     # Whether a version that is submitted is sent to where others fetch it: its rows, and what
     # stages made of them, to DVC's default remote; its tag, with its project, to git's origin.
     push_versions: bool = False
+    # Whether a version's commit takes in every new file that git does not ignore, and not only the
+    # project's own. What looks like a secret stays out of it either way.
+    commit_untracked: bool = False
     # YAML: {submit, vote, promote, delete, administer: [names]}, or the word everybody. A duty that
     # the file leaves out is nobody's; null, no file: everybody has all of them.
     roles: Path | None = None

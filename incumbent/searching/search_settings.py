@@ -10,7 +10,6 @@ import yaml
 from pydantic import (
     AfterValidator,
     Field,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -86,7 +85,6 @@ class SearchParams(Settings):
     # What is made better on dev: loss, a token of the references, which needs no answers; or a
     # metric of the project's scorers, such as rougeL.
     metric: str = Field(default="loss", min_length=1)
-    seed: NonNegativeInt = 0  # of what is tried
     # The keys of training.adapter and training.sft that are tried, and their values.
     ranges: Annotated[dict[Key, Range], Field(min_length=1)] = DEFAULT_RANGES
 

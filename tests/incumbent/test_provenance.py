@@ -231,6 +231,18 @@ def test_a_known_file_that_has_become_a_secret_makes_no_commit(project: Path) ->
     assert problem and "'params.yaml' looks like a secret (it holds a password in an ad" in problem
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_new_files_come_into_a_commit_where_that_is_set(project: Path, wanted: bool) -> None:
+    Path("params.yaml").write_text(f"registry: {{commit_untracked: {str(wanted).lower()}}}")
+    for name in (".env", "notes.txt"):
+        Path(name).write_text("a note")
+    found, problem = current_provenance()
+    assert found is not None and problem is not None
+    assert found.changed == (("notes.txt", "params.yaml") if wanted else ("params.yaml",))
+    assert ("or set registry.commit_untracked" in problem) != wanted
+    assert "'.env' (by its name)" in problem
+
+
 def test_a_file_that_is_too_large_for_git_is_named(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
