@@ -152,7 +152,7 @@ def keys_below(model: type[BaseModel], steps: Iterable[str | int]) -> set[str]:
     """
     models = {model}
     for step in steps:
-        fields = [m.model_fields[step] for m in models if step in m.model_fields]  # type: ignore[index]
+        fields = [m.model_fields[step] for m in models if step in m.model_fields]
         models = {found for field in fields for found in models_in(field.annotation)} or models
     return {name for one in models for name in one.model_fields}
 

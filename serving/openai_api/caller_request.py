@@ -354,7 +354,8 @@ def read_question(
     return CallerRequest(endpoint, fields, asked)
 
 
-def invalid(error: ValidationError) -> ApiError:
+def invalid(error: ValidationError, known: Sequence[str] = ()) -> ApiError:
+    """`known` are the fields that there are, where others are refused."""
     found = error.errors(include_url=False, include_input=False)
     # Of a union the member that was meant: the fault is deepest in it. Of parts of a content, say,
     # that one is of another type, and not that all of it is no text.
@@ -362,6 +363,10 @@ def invalid(error: ValidationError) -> ApiError:
     # pydantic's tags of a union's members ("list[ContentPart]") are no fields.
     steps = [str(step) for step in first["loc"] if str(step).replace("_", "").isalnum()]
     field = shortened(".".join(step for step in steps if step not in ("str", "list")))
+    if first["type"] == "extra_forbidden":
+        alike = get_close_matches(field, known, n=1)
+        hint = f"; did you mean `{alike[0]}`?" if alike else "."
+        return ApiError(400, f"`{field}`: there is no such field{hint}", param=field)
     return ApiError(400, f"`{field}`: {first['msg'].removeprefix('Value error, ')}.", param=field)
 
 
