@@ -575,12 +575,10 @@ class Registry(RegistryReader):
 
 def way_out(champion: int, before: int | None) -> str:
     """How a version stops being the champion."""
-    back = f"`incumbent rollback` puts v{before} in its place, " if before else ""
-    puts = "" if before else " puts"
-    return (
-        f"{back}`incumbent registry withdraw {champion} --reason …`{puts} the bare base"
-        f"{'' if before else ' in its place'}"
-    )
+    withdraw = f"`incumbent registry withdraw {champion} --reason …`"
+    if before:
+        return f"`incumbent rollback` puts v{before} in its place, {withdraw} the bare base"
+    return f"{withdraw} puts the bare base in its place"
 
 
 def nowhere_to_go(family: str, champion: int | None) -> str:
