@@ -6,6 +6,7 @@ which are marked and no more than a share of all. Nothing asks what an eval item
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from evaluation.evaluation_settings import PreferenceDataParams
 from evaluation.preference.ballot_preferences import (
@@ -25,18 +26,23 @@ from evaluation.preference.judged_pairs import (
     undisputed,
 )
 from evaluation.preference.preference_pairs import preference_files
-from project.item_prompts import bare
+from project.errors import InputError
+from project.item_prompts import bare, lone_question
 from project.paths import PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
 from project.records.data import Row, Split
 from project.records.preferences import Preference, PreferencePair, by_judge, read_preferences
 from project.records.record import write_records
-from project.settings import load
+from project.settings import PARAMS, load, meant
+
+SOURCES = Path("datasets/sources")
 
 
 def main() -> None:
     params, lost = load(PreferenceDataParams), Counter[str]()
     rows, items = Row.read_lines(rows_of(Split.TRAIN)), items_here()
-    said = taught([*ballot_preferences(BALLOTS, rows, items, lost), *in_files()], items, lost)
+    refuse_unknown_sources(params.corrections, rows)
+    given = under_row_prompts([*ballot_preferences(BALLOTS, rows, items, lost), *in_files()], rows)
+    said = taught(given, items, lost)
     people = [one for one in said if not by_judge(one)]
     agreed = undisputed(people, lost)
     learnt = learnable(agreed, GoodAnswers(rows, agreed, params.corrections), lost)
@@ -48,6 +54,36 @@ def main() -> None:
     counts.write(PREFERENCE_COUNTS)
     for line in counts.lines():
         print(line)
+
+
+def refuse_unknown_sources(named: Iterable[str], rows: Iterable[Row]) -> None:
+    """Raise InputError for a source of corrections that is neither a file nor in any row."""
+    there = {path.name for path in SOURCES.rglob("*")} | {row.source for row in rows}
+    usual = PreferenceDataParams().corrections  # there once somebody accepts the first label
+    for name in named:
+        if name not in there and name not in usual:
+            known = sorted(one for one in there if one.endswith(".jsonl")) or list(usual)
+            raise InputError(
+                f"there is no source {name} in {SOURCES}{meant(name, known)}",
+                file=PARAMS,
+                field="evaluation.preference_data.corrections",
+            )
+
+
+def under_row_prompts(given: Sequence[Preference], rows: Sequence[Row]) -> list[Preference]:
+    """What says a training row's question alone, with the row's system prompt before it, where one
+    row asks that question. What asks as no row does stays as it is.
+    """
+    whole, alone = {bare(row.prompt_text) for row in rows}, dict[str, set[str]]()
+    for row in rows:
+        if question := lone_question(row):
+            alone.setdefault(bare(question), set()).add(row.prompt_text)
+    found = []
+    for one in given:
+        prompts = alone.get(bare(one.prompt), set()) if bare(one.prompt) not in whole else set()
+        prompt = next(iter(prompts)) if len(prompts) == 1 else one.prompt
+        found.append(one.model_copy(update={"prompt": prompt}))
+    return found
 
 
 def in_files() -> list[Preference]:

@@ -53,6 +53,7 @@ REGISTRY = {
     "show": "show:show",
     "why": "why:print_why",
     "alias": "promote:point_alias",
+    "withdraw": "promote:withdraw_champion",
     "reject": "promote:reject_version",
     "reevaluate": "submit:reevaluate",
     "import-adapter": "import_adapter:import_adapter",

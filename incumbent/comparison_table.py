@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from rich.text import Text
 
+from evaluation.decision.metric_evidence import shown_bounds
+from evaluation.scoring.built_in import ranges_by_ours
 from incumbent.output import coloured, console, print_table
 from project.records.evidence import Bound, Decision, Measured, MetricEvidence
 
@@ -56,10 +58,16 @@ def cells(
         number(found.champion_mean),
         number(found.challenger_mean),
         f"{found.diff:+.3f}",
-        f"{bound.lower:+.3f} … {bound.upper:+.3f}" if bound else "",
+        interval(metric, bound) if bound else "",
         str(found.n),
         bound_text(bound, margin) if bound and found.better != "neither" else "",
     )
+
+
+def interval(metric: str, bound: Bound) -> str:
+    ends = ranges_by_ours().get(metric)
+    lower, upper = shown_bounds(metric, (bound.lower, bound.upper), ends)
+    return f"{lower:+.3f} … {upper:+.3f}"
 
 
 def number(mean: float | None) -> str:

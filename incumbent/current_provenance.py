@@ -8,11 +8,13 @@ import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from configparser import ConfigParser, Error
+from fnmatch import fnmatch
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from curation.faults.private_data import file_secret
 from curation.gate import dvc_revision
 from monitoring.monitoring_settings import TrafficParams
 from monitoring.trigger.labels import LABEL_QUEUE
@@ -25,6 +27,7 @@ from project.paths import step_of
 from project.records.adapters import AdapterVersion, Provenance
 from project.records.record import Record
 from project.settings import load
+from registry.registry_settings import RegistryParams
 from training.recipe import STEPS, StepName, StepRecord
 
 # --- current provenance ---------------------------------------------------------------------------
@@ -45,13 +48,14 @@ class Noted(NamedTuple):
 def current_provenance() -> Noted:
     """The provenance of the project in the current folder; outside of git there is none."""
     try:
-        made = snapshot(MESSAGE, not_for_git())
+        everything = load(RegistryParams).commit_untracked
+        made = snapshot(MESSAGE, not_for_git(), everything=everything)
     except (IncumbentError, OSError) as error:
         return Noted(None, f"its commit is not recorded, so it cannot be reproduced: {error}")
     if made is None:
         return Noted(None)
     provenance = Provenance(
-        **made.model_dump(exclude={"left"}),
+        **made.model_dump(exclude={"left", "secret"}),
         remote=git_remote(),
         rows=dvc_revision(),
         data_remote=data_remote(),
@@ -59,16 +63,24 @@ def current_provenance() -> Noted:
         threads=threads(),
         processes=max(filter(None, map(processes_of, STEPS)), default=None),
     )
-    return Noted(provenance, not_given(made.left) if made.left else None)
+    return Noted(provenance, not_given(made) if made.left or made.secret else None)
 
 
-def not_given(left: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, left[:SHOWN]))
-    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-    return (
-        f"its commit is without {shown}{more}, which git does not know:"
-        " where the version needs them, `git add` them and commit before the next one"
-    )
+def not_given(made: "Snapshot") -> str:
+    """One line; no secret is hidden behind a number of others."""
+    parts = []
+    if made.secret:
+        named = "; ".join(f"{name!r} ({why})" for name, why in made.secret)
+        parts.append(f"its commit is without what looks like a secret: {named}")
+    if made.left:
+        shown = ", ".join(map(repr, made.left[:SHOWN]))
+        more = f" and {len(made.left) - SHOWN} more" if len(made.left) > SHOWN else ""
+        parts.append(
+            f"its commit is without {shown}{more}, which git does not know:"
+            " where the version needs them, `git add` them and commit before the next one,"
+            " or set registry.commit_untracked"
+        )
+    return ". ".join(parts)
 
 
 def processes_of(step: StepName) -> int | None:
@@ -190,8 +202,9 @@ def remotes_of(config: ConfigParser, root: Path) -> dict[str, str]:
 # The project as a commit, exactly as it lies there; no branch, index or file is touched.
 #
 # As DVC makes its experiments: an index of its own, and HEAD as the parent. Ignored files stay out,
-# and so do other repositories in it, and new files that are no part of every project: a note or a
-# file of secrets is not for git.
+# and so do other repositories in it, and new files that are no part of every project: a note is not
+# for git. A new file that looks like a secret stays out wherever it lies, and whether or not
+# somebody added it; where a known file has become one, there is no commit.
 
 ABSENT = "fatal: not a git repository"
 LONGEST = 600.0  # seconds: a large file is hashed once
@@ -199,6 +212,15 @@ LARGEST = 100 << 20  # bytes of a file that git is given unasked
 # Where new files are the project's own.
 OWN_FILES = ("params.yaml", "dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore")
 OWN_FOLDERS = ("datasets", ".dvc")
+# Names of files whose very purpose is a secret.
+SECRET_NAMES = (
+    *(".env", "*.env", ".env.*", ".netrc", ".pypirc", ".npmrc", ".htpasswd", ".git-credentials"),
+    *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.jks"),
+    *("credentials", "credentials.json", "credentials.y*ml", "secrets.json", "secrets.y*ml"),
+    *("secrets.toml", "service-account*.json"),
+)
+NO_SECRET_NAMES = ("*.example", "*.sample", "*.template", "*.dist")
+READ = 4 << 20  # bytes of a file that are looked through
 
 
 class Snapshot(Record):
@@ -207,28 +229,42 @@ class Snapshot(Record):
     changed: tuple[str, ...]  # paths below the project's folder
     folder: str  # the project's, in the repository
     left: tuple[str, ...] = ()  # new files that git was not given
+    secret: tuple[tuple[str, str], ...] = ()  # the same, for they look like a secret; and why
 
 
-def snapshot(message: str, left_out: Iterable[Path] = ()) -> Snapshot | None:
+def snapshot(
+    message: str, left_out: Iterable[Path] = (), *, everything: bool = False
+) -> Snapshot | None:
     """Of the current folder: HEAD itself where nothing differs from it; None outside of git.
 
-    Nothing new below the folders `left_out` is taken up. Raises GitError where git fails, or would
-    be given a file that is too large for it.
+    With `everything`, new files that are none of the project's own come in too; nothing new below
+    the folders `left_out` does. Raises GitError where git fails, or would be given a file that is
+    too large for it, or a known one that looks like a secret now.
     """
     if (prefix := prefix_here()) is None:
         return None
     head = head_here()
-    tree, left = tree_here(head, (".", *excluded(left_out)))
+    tree, left, secret = tree_here(head, (".", *excluded(left_out)), everything=everything)
     before = f"{head}^{{tree}}" if head else git("mktree").decode().strip()
     diff = git("diff-tree", "-r", "-z", "--name-only", "--relative", before, tree)
     changed = tuple(path.decode(errors="replace") for path in diff.split(b"\0") if path)
     commit = head if head and not changed else commit_of_tree(tree, head, message)
-    return Snapshot(commit=commit, head=head, changed=changed, folder=prefix or ".", left=left)
+    return Snapshot(
+        commit=commit,
+        head=head,
+        changed=changed,
+        folder=prefix or ".",
+        left=left,
+        secret=secret,
+    )
 
 
-def tree_here(head: str | None, wanted: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The tree of HEAD, with what is wanted of this folder as it is now; and the new files that are
-    left out, for they are none of the project's own, and nobody added them to the index.
+def tree_here(
+    head: str | None, wanted: Sequence[str], *, everything: bool
+) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The tree of HEAD, with what is wanted of this folder as it is now; the new files that are
+    left out, for they are none of the project's own, and nobody added them to the index; and those
+    that look like a secret, each with why.
 
     Not by `git add`, which refuses to leave out a folder that is ignored already.
     """
@@ -239,12 +275,44 @@ def tree_here(head: str | None, wanted: Sequence[str]) -> tuple[str, tuple[str, 
         new = call("ls-files", "--others", "--exclude-standard", "-z", "--", *wanted)
         added = set(git("ls-files", "--cached", "-z", "--", *wanted).split(b"\0"))
         found = [name for name in new.split(b"\0") if name and not name.endswith(b"/")]
-        names = [name for name in found if name in added or is_own(os.fsdecode(name))]
-        refuse_large_files(map(Path, map(os.fsdecode, names)))
+        if head:
+            words = ("--name-only", "-z", "--relative", "--no-renames", "--diff-filter=MT")
+            refuse_known_secrets(git("diff-index", *words, head, "--", *wanted))
+        own = [name for name in found if everything or name in added or is_own(os.fsdecode(name))]
+        refuse_large_files(map(Path, map(os.fsdecode, own)))
+        secret = {name: why for name in found if (why := secret_of(name, name in own))}
+        names = [name for name in own if name not in secret]
         given = known + b"\0".join([*names, b""])
         call("update-index", "--add", "--remove", "--replace", "-z", "--stdin", given=given)
-        left = sorted(set(found) - set(names))
-        return call("write-tree").decode().strip(), tuple(map(os.fsdecode, left))
+        left = sorted(set(found) - set(names) - secret.keys())
+        return (
+            call("write-tree").decode().strip(),
+            tuple(map(os.fsdecode, left)),
+            tuple((os.fsdecode(name), why) for name, why in sorted(secret.items())),
+        )
+
+
+def secret_of(name: bytes, read: bool) -> str | None:
+    """Why a file must never be in a commit, by its name, and where it is read by what it holds."""
+    path = Path(os.fsdecode(name))
+    kept = (fnmatch(path.name.lower(), pattern) for pattern in NO_SECRET_NAMES)
+    if any(fnmatch(path.name.lower(), pattern) for pattern in SECRET_NAMES) and not any(kept):
+        return "by its name"
+    if not read or path.is_symlink() or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        kind = file_secret(file.read(READ).decode(errors="replace"))
+    return f"it holds a {kind}" if kind else None
+
+
+def refuse_known_secrets(changed: bytes) -> None:
+    """Raise GitError where a file that git knows, and that was changed, looks like a secret."""
+    for name in filter(None, changed.split(b"\0")):
+        if why := secret_of(name, read=True):
+            raise GitError(
+                f"{os.fsdecode(name)!r} looks like a secret ({why}): take it out, or name a "
+                "variable of the environment in its place"
+            )
 
 
 def is_own(name: str) -> bool:

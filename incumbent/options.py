@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import typer
@@ -16,6 +17,19 @@ def version_number(text: str) -> int:
     if digits.isascii() and digits.isdigit() and 1 <= (number := int(digits)) <= LARGEST:
         return number
     raise typer.BadParameter(f"{text!r} is no version such as 3 or v3")
+
+
+def calendar_day(text: str) -> date:
+    """A day as people type it."""
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day such as 2026-11-30") from None
+
+
+def day_option(help_: str) -> Any:
+    """An option that takes a day."""
+    return typer.Option(parser=calendar_day, metavar="YYYY-MM-DD", help=help_)
 
 
 def version_numbers(incomplete: str) -> list[str]:

@@ -1,10 +1,11 @@
 """How commands print: JSON for programs, tables for people."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +19,32 @@ EXIT_CODES = {
 }
 STYLES = {0: "bold green", 10: "bold yellow", 11: "bold red"}
 
-console = Console(highlight=False, markup=False)  # texts of users stay as they are
+PIPED = 100_000  # columns
+
+
+class WholeLineConsole(Console):
+    """As wide as the terminal. In a pipe no line is broken, so that digests and paths stay whole
+    for programs that look for them; $COLUMNS wins.
+    """
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        if self.is_terminal or "COLUMNS" in os.environ:
+            return super().size
+        return ConsoleDimensions(PIPED, 25)
+
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
+
+
+# Texts of users stay as they are.
+console = WholeLineConsole(highlight=False, markup=False)
+
+
+def screen_width() -> int:
+    """The columns of what is laid out by the letter; 80 in a pipe."""
+    return 80 if console.width == PIPED else console.width
 
 
 def print_json(value: Any) -> None:

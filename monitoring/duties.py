@@ -75,7 +75,7 @@ def family_duties(
         yield Duty(
             kind="drift",
             text=f"Drift is confirmed, in the night of {night.date} too",
-            detail="; ".join(why_and_what(night)),
+            detail=" ".join(map(as_sentence, why_and_what(night))),
             link=f"/nights/{night.date}",
             action="See why",
         )
@@ -97,6 +97,10 @@ def is_for_a_person(night: Night) -> bool:
     """Drift that has lasted, but for one that a retrain was the answer to."""
     failed = night.outcome is RetrainOutcome.FAILED
     return night.state in PRESSING and (night.action is not Action.RETRAIN or failed)
+
+
+def as_sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
 def why_and_what(night: Night) -> list[str]:

@@ -27,12 +27,20 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 def asking_an_item(prompts: Sequence[str], items: Iterable[Row]) -> set[int]:
     """The positions of the prompts that are near-duplicates of an item's, or the same text but for
-    letter case and white space.
+    letter case and white space; of an item under a system prompt, of its question alone too.
     """
-    asked = [row.prompt_text for row in items]
+    every = list(items)
+    asked = [row.prompt_text for row in every] + list(filter(None, map(lone_question, every)))
     known = {bare(text) for text in asked}
     same = {i for i, prompt in enumerate(prompts) if bare(prompt) in known}
     return same.union(near_duplicates_among(WordPrints.of(prompts), WordPrints.of(asked)))
+
+
+def lone_question(row: Row) -> str | None:
+    """What a row asks under a system prompt of its own, where that is one question."""
+    first, *others = row.prompt
+    alone = first.role == "system" and [turn.role for turn in others] == ["user"]
+    return others[0].content if alone else None
 
 
 def sentences(document: str) -> list[str]:

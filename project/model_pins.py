@@ -166,12 +166,12 @@ def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
     else:
         folder = locate(ModelChoice(model=pin.model, revision=pin.revision), kind)
     if not folder.is_dir():
-        raise IncumbentError(f"{pin.name} is not in {folder}: run `dvc repro` to put it there")
+        raise IncumbentError(f"{pin.name} is not in {folder}: run `dvc repro base` to put it there")
     folder = templated(folder, pin.own_template)
     if (weights_digest(folder), config_digest(folder)) != (pin.weights, pin.config):
         raise IncumbentError(
             f"the files of {pin.name} in {folder} changed since they were pinned: "
-            "run `dvc repro` to pin them anew"
+            "run `dvc repro base` to pin them anew"
         )
     return folder
 

@@ -118,7 +118,9 @@ def to_parent() -> Iterator[Watch]:
 
 @contextmanager
 def drawn_bar(report: Report, leave: bool) -> Iterator[Watch]:
-    """A bar on stderr, where there is anything to do."""
+    """A bar on stderr, where there is anything to do and a terminal: in a log it is but noise. Work
+    that fails takes its bar along, so that the error stands alone.
+    """
     # Imported here so that a command that shows no bar need not wait for it.
     from tqdm import tqdm
 
@@ -129,16 +131,15 @@ def drawn_bar(report: Report, leave: bool) -> Iterator[Watch]:
         unit=f" {report.unit}",
         leave=leave,
         dynamic_ncols=True,
-        disable=not report.total,
+        disable=not report.total or not sys.stderr.isatty(),
     ) as bar:
 
         def watch(report: Report) -> None:
             bar.set_postfix_str(report.note, refresh=False)
             bar.update(report.done - bar.n)
 
-        yield watch
-
-
-def bars_for_people() -> AbstractContextManager[None]:
-    """Bars are for a terminal: in a log they are but noise."""
-    return nullcontext() if sys.stderr.isatty() else watched(lambda _: None)
+        try:
+            yield watch
+        except BaseException:
+            bar.leave = False
+            raise

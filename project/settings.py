@@ -4,12 +4,14 @@ which version the files are of.
 
 import itertools
 import json
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from project.errors import InputError
 from project.records.record import Record, read_input
@@ -138,7 +140,34 @@ def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = 
         line, inner = line_of(node, [str(part) for part in first["loc"]])
         field = f"{prefix}{'.'.join(inner)}".rstrip(".")
         problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
+        if first["type"] == "extra_forbidden":
+            *above, name = first["loc"]
+            problem = f"no such setting{meant(str(name), sorted(keys_below(model, above)))}"
         raise InputError(problem, file=path, line=line, field=field) from None
+
+
+def keys_below(model: type[BaseModel], steps: Iterable[str | int]) -> set[str]:
+    """The names of the fields that a model has below some steps, such as keys, numbers in a list
+    and the tags of a union.
+    """
+    models = {model}
+    for step in steps:
+        fields = [m.model_fields[step] for m in models if step in m.model_fields]
+        models = {found for field in fields for found in models_in(field.annotation)} or models
+    return {name for one in models for name in one.model_fields}
+
+
+def models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models_in(part)
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """What somebody meant who typed a name that there is not, else all that there are."""
+    alike = get_close_matches(name, known, n=1)
+    return f"; did you mean {alike[0]}?" if alike else f"; there are {', '.join(known)}"
 
 
 def refuse_unknown(node: yaml.Node | None, prefix: str, path: Path) -> None:
@@ -153,7 +182,7 @@ def refuse_unknown(node: yaml.Node | None, prefix: str, path: Path) -> None:
         known += model_of(prefix.rstrip(".")).model_fields
     for name, _ in node.value if node else ():
         if name.value not in known and f"{prefix}{name.value}" != KEY:
-            problem = f"no such section; there are {', '.join(known)}"
+            problem = f"no such section{meant(str(name.value), known)}"
             line = name.start_mark.line + 1
             raise InputError(problem, file=path, line=line, field=f"{prefix}{name.value}")
 

@@ -100,10 +100,14 @@ def refuse_late(
 
 
 def refuse_one_person(
-    registry: RegistryReader, connection: Connection, version: AdapterVersion, by: str
+    registry: RegistryReader,
+    connection: Connection,
+    version: AdapterVersion,
+    by: str,
+    act: str = "promote",
 ) -> None:
     """Raise IncumbentError where four eyes are asked for, and one person, or a program that follows
-    the verdict, would promote what nobody else looked at.
+    the verdict, would promote what nobody else looked at. A withdrawal asks for the same.
     """
     if not registry.four_eyes:
         return
@@ -113,7 +117,7 @@ def refuse_one_person(
     submitted = registry.newest_on(connection, "submit", version.number)
     if submitted is None or same_person(submitted.actor, registry.actor):
         raise IncumbentError(
-            f"{registry.actor} submitted {version.label} and may not promote it too: {asked}"
+            f"{registry.actor} submitted {version.label} and may not {act} it too: {asked}"
         )
 
 
@@ -144,8 +148,8 @@ def winning(
         raise IncumbentError(f"{version.label} was rejected by {rejected.actor}: {rejected.reason}")
     if registry.fallen_on(connection, version.number):
         raise IncumbentError(
-            f"{version.label} was rolled back; what was measured on the same items does not "
-            f"bring it back, `incumbent rollback --to {version.number}` does"
+            f"{version.label} was rolled back or withdrawn; what was measured on the same items "
+            f"does not bring it back, `incumbent rollback --to {version.number}` does"
         )
     decision = registry.artifacts.get_record(Decision, made.decision)
     refuse_unfit(version, decision, registry.version(champion) if champion else None)

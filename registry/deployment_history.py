@@ -24,6 +24,7 @@ from registry.reader import RegistryReader
 from registry.state import CHAMPION
 from registry.storage.database import reading, writing
 from registry.store import Registry
+from registry.tenure import MOVES
 
 # Events about a version after which what failed before is tried at once, and told again.
 NEWS: tuple[EventKind, ...] = (
@@ -32,6 +33,7 @@ NEWS: tuple[EventKind, ...] = (
     "decide",
     "promote",
     "rollback",
+    "withdraw",
     "deploy",
     "experiment",
 )
@@ -110,16 +112,19 @@ def usable(registry: RegistryReader, number: int | None) -> AdapterVersion | Non
 
 def was_rolled_back(connection: Connection, registry: RegistryReader, number: int) -> bool:
     """Whether the newest word on a version as champion is that people went back from it."""
-    chosen = EventFilter(kinds=("promote", "rollback"), version=number)
+    chosen = EventFilter(kinds=MOVES, version=number)
     found = newest_events(connection, registry.family, chosen, limit=1)
+    if found and found[0].kind == "withdraw":
+        return True
     back = newest_events(connection, registry.family, EventFilter(kinds=("rollback",)))
     since = found[0].seq if found else 0
     return any(e.seq > since and e.told(Rollback).displaced == number for e in back)
 
 
 def newest_deployment(connection: Connection, family: str) -> Event | None:
-    found = newest_events(connection, family, EventFilter(kinds=("deploy",)), limit=1)
-    return found[0] if found else None
+    """The newest move of the traffic; None after a withdrawal, which ends every deployment."""
+    found = newest_events(connection, family, EventFilter(kinds=("deploy", "withdraw")), limit=1)
+    return found[0] if found and found[0].kind == "deploy" else None
 
 
 def newest_news(connection: Connection, version: AdapterVersion) -> int:
@@ -145,10 +150,16 @@ def deployed(registry: RegistryReader) -> Tenure | None:
 
 
 def deployments(registry: RegistryReader) -> Deployments:
-    moves = registry.history(kind="deploy")
+    about = EventFilter(kinds=("deploy", "withdraw"))
+    with reading(registry.engine) as connection:
+        moves = newest_events(connection, registry.family, about)[::-1]
     ends: list[str | None] = [move.at for move in moves[1:]]
     return Deployments(
-        tenures=tuple(map(tenure_of, moves, [*ends, None])),
+        tenures=tuple(
+            tenure_of(move, until)
+            for move, until in zip(moves, [*ends, None], strict=False)
+            if move.kind == "deploy"
+        ),
         failures=tuple(map(failure_of, registry.history(kind="deploy-failed"))),
     )
 

@@ -10,7 +10,14 @@ from pydantic import Field
 from sqlalchemy import Connection, insert, select
 
 from project.canonical import moment_of, stamp
-from project.records.events import DecisionMade, Event, EventKind, Promotion, Rollback
+from project.records.events import (
+    DecisionMade,
+    Event,
+    EventKind,
+    Promotion,
+    Rollback,
+    Withdrawal,
+)
 from project.records.evidence import Verdict
 from project.records.record import LATER, Record
 from project.untrusted_input import one_line
@@ -96,6 +103,8 @@ def sentence(event: Event) -> str:
             return f"{event.actor} promoted {label} over {named(displaced)}{how}"
         case Rollback(displaced=displaced):
             return f"{event.actor} rolled {named(displaced)} back to {label}"
+        case Withdrawal():
+            return f"{event.actor} withdrew {label}: the bare base is in its place"
         case DecisionMade(verdict=verdict):
             return f"the decision on {label} is {verdict.value}"
     return f"{event.actor} {DONE.get(event.kind, f'wrote {event.kind} about')} {label}"

@@ -32,11 +32,15 @@ class RegistryParams(Settings):
     # Whether a version that is submitted is sent to where others fetch it: its rows, and what
     # stages made of them, to DVC's default remote; its tag, with its project, to git's origin.
     push_versions: bool = False
+    # Whether a version's commit takes in every new file that git does not ignore, and not only the
+    # project's own. What looks like a secret stays out of it either way.
+    commit_untracked: bool = False
     # YAML: {submit, vote, promote, delete, administer: [names]}, or the word everybody. A duty that
     # the file leaves out is nobody's; null, no file: everybody has all of them.
     roles: Path | None = None
-    # Nobody promotes what the same person submitted, and no program promotes anything. A rollback
-    # needs one person: it is for emergencies, and goes to what was champion before.
+    # Nobody promotes what the same person submitted, and no program promotes anything. Nor
+    # does that person withdraw it. A rollback needs one person: it is for emergencies, and goes to
+    # what was champion before.
     four_eyes: bool = False
     public_keys: tuple[Path, ...] = ()  # that signatures are checked with, if any
     require_signature: bool = False  # refuse to promote, export or deploy what nobody signed

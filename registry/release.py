@@ -59,7 +59,7 @@ def stored_digest(connection: Connection, version: AdapterVersion) -> Digest:
 def refuse_moved(connection: Connection, family: str, champion: int | None) -> None:
     """Raise IncumbentError unless the events too say that this version is the champion."""
     moved = last_move(connection, family)
-    recorded = moved.version if moved else None
+    recorded = moved.version if moved and moved.kind != "withdraw" else None
     if recorded != champion:
         raise IncumbentError(
             f"the alias says that {version_or_none(champion)} is champion, the events say "

@@ -11,6 +11,7 @@ from project.records.events import (
     Rejection,
     Rollback,
     Submission,
+    Withdrawal,
 )
 
 CHAMPION = "champion"
@@ -36,6 +37,8 @@ class State:
                     self.forced.add(event.version)
             case Rollback():
                 self.aliases[CHAMPION] = event.version
+            case Withdrawal():
+                self.aliases.pop(CHAMPION, None)
             case AliasMove(name=name, removed=0):
                 self.aliases[name] = event.version
             case AliasMove(name=name):

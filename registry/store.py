@@ -29,6 +29,7 @@ from project.records.events import (
     RowErasure,
     Signing,
     Submission,
+    Withdrawal,
 )
 from project.records.evidence import Decision, Evidence
 from project.records.record import Digest, Record
@@ -359,7 +360,7 @@ class Registry(RegistryReader):
             promotion = won.told(Promotion) if won else None
             target = to or (promotion.displaced if promotion else None)
             if target is None:
-                raise InputError(f"{self.family} has no earlier champion to roll back to")
+                raise InputError(nowhere_to_go(self.family, champion))
             version = self.version(target)
             if self.newest_on(connection, "promote", version.number) is None:
                 raise InputError(f"{version.label} never was champion")
@@ -369,13 +370,36 @@ class Registry(RegistryReader):
                 self._append(connection, version.number, Rollback(displaced=champion), reason)
         return version
 
+    def withdraw(self, number: int, reason: str) -> AdapterVersion:
+        """Take the champion out: the bare base is in its place, until a version beats it.
+
+        A rollback to it brings it back. Raises InputError where the version is not the champion,
+        IncumbentError where four eyes are asked for and whoever submitted it would withdraw it.
+        """
+        self.roles.require("promote", self.actor)
+        version = self.version(number)
+        with writing(self.engine) as connection:
+            champion = self.alias_on(connection, CHAMPION)
+            refuse_moved(connection, self.family, champion)
+            if champion != number:
+                now = f"v{champion} is" if champion else "there is none"
+                raise InputError(
+                    f"{version.label} is not the champion ({now}): nothing to withdraw"
+                )
+            refuse_one_person(self, connection, version, "person", "withdraw")
+            self._move(connection, CHAMPION, None)
+            self._append(connection, number, Withdrawal(), reason)
+        return version
+
     def reject(self, number: int, reason: str) -> AdapterVersion:
         """A person's no: the version cannot be promoted any more, but by force."""
         self.roles.require("promote", self.actor)
         version = self.version(number)
         with writing(self.engine) as connection:
             if self.alias_on(connection, CHAMPION) == number:
-                raise InputError(f"{version.label} is the champion: roll it back instead")
+                raise InputError(
+                    f"{version.label} is the champion: {way_out(number, self.before_champion())}"
+                )
             if self.newest_on(connection, "reject", number) is None:
                 self._append(connection, number, Rejection(), reason)
         return version
@@ -390,7 +414,10 @@ class Registry(RegistryReader):
         if not re.match(NAME, name):
             raise InputError(f"an alias is [a-z0-9-], at most 63 characters, and {name!r} is none")
         if name == CHAMPION:
-            raise InputError("`incumbent promote` and `rollback` alone change the champion")
+            raise InputError(
+                "only `incumbent promote`, `incumbent rollback` and `incumbent registry withdraw` "
+                "change the champion"
+            )
         with writing(self.engine) as connection:
             if number is not None:
                 self._refuse_deleted(self.version(number))
@@ -463,7 +490,12 @@ class Registry(RegistryReader):
                 aliases.c.family == self.family, aliases.c.number == number
             )
             if name := connection.execute(query).scalar():
-                raise InputError(f"{version.label} is the {name}: move the alias first")
+                first = (
+                    way_out(number, self.before_champion())
+                    if name == CHAMPION
+                    else "move the alias first"
+                )
+                raise InputError(f"{version.label} is the {name}: {first}")
             if reference(connection, self.family) == number:
                 raise InputError(
                     f"{version.label} is the regression baseline: promotions are compared with it, "
@@ -539,3 +571,24 @@ class Registry(RegistryReader):
         and what the transaction sees, before they add an event to it.
         """
         return self._append(connection, number, detail, reason)
+
+
+def way_out(champion: int, before: int | None) -> str:
+    """How a version stops being the champion."""
+    withdraw = f"`incumbent registry withdraw {champion} --reason …`"
+    if before:
+        return f"`incumbent rollback` puts v{before} in its place, {withdraw} the bare base"
+    return f"{withdraw} puts the bare base in its place"
+
+
+def nowhere_to_go(family: str, champion: int | None) -> str:
+    """Why there is no rollback, and what there is instead."""
+    if champion is None:
+        return (
+            f"{family} has no earlier champion to go back to by itself: `incumbent rollback --to "
+            "N` names one that was champion"
+        )
+    return (
+        f"{family} has no earlier champion to roll back to: `incumbent registry withdraw "
+        f"{champion} --reason …` leaves the bare base in its place"
+    )

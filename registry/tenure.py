@@ -9,19 +9,22 @@ from registry.state import CHAMPION
 from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events
 
-MOVES: tuple[EventKind, ...] = ("promote", "rollback")
+GAINS: tuple[EventKind, ...] = ("promote", "rollback")
+MOVES: tuple[EventKind, ...] = (*GAINS, "withdraw")
 
 Where = ColumnElement[bool]
 
 
-def last_move(connection: Connection, family: str, *where: Where) -> Event | None:
-    """The newest event that made a version champion. Raises IncumbentError if it was changed."""
-    newest = [first(connection, family, kind, *where, newest=True) for kind in MOVES]
+def last_move(
+    connection: Connection, family: str, *where: Where, kinds: tuple[EventKind, ...] = MOVES
+) -> Event | None:
+    """The newest event that changed who is champion. Raises IncumbentError if it was changed."""
+    newest = [first(connection, family, kind, *where, newest=True) for kind in kinds]
     return max(filter(None, newest), key=lambda event: event.seq, default=None)
 
 
 def move_after(connection: Connection, family: str, seq: int) -> Event | None:
-    """The event that made the next version champion."""
+    """The next event that changed who is champion."""
     later = events.c.seq > seq
     oldest = [first(connection, family, kind, later, newest=False) for kind in MOVES]
     return min(filter(None, oldest), key=lambda event: event.seq, default=None)
@@ -31,12 +34,15 @@ def tenure(
     connection: Connection, family: str, number: int, *where: Where
 ) -> tuple[Event | None, Event | None]:
     """The events by which a version last became champion, and ceased to be it."""
-    gained = last_move(connection, family, events.c.number == number, *where)
+    own = events.c.number == number
+    gained = last_move(connection, family, own, *where, kinds=GAINS)
     return gained, move_after(connection, family, gained.seq) if gained else None
 
 
 def fallen(connection: Connection, family: str, number: int) -> Event | None:
-    """The newest promotion of a version, where it no longer stands: it was rolled back."""
+    """The newest promotion of a version, where it no longer stands: it was rolled back or
+    withdrawn.
+    """
     won = first(connection, family, "promote", events.c.number == number, newest=True)
     if won is None or won.seq in {e.seq for e in promotions_of(connection, family, won.seq)}:
         return None
@@ -81,12 +87,14 @@ def reference(connection: Connection, family: str, until: int | None = None) -> 
     """The regression baseline, from which the budget counts, before event until.
 
     It is the last champion that a person approved, by promoting it by hand or by rolling back to
-    it; else the first champion.
+    it; else the first champion. After a withdrawal there is none.
     """
     earlier = [] if until is None else [events.c.seq < until]
     move = last_move(connection, family, *earlier)
-    if move is None or move.kind == "rollback":
-        return move.version if move else None
+    if move is None or move.kind == "withdraw":
+        return None
+    if move.kind == "rollback":
+        return move.version
     return move.told(Promotion).counts_from
 
 

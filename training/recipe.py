@@ -75,6 +75,9 @@ class StepRecord(Record):
     # The loss on what was held out, a token, before, after; None: nothing was.
     loss_before: Annotated[float | None, LATER] = None
     loss_after: Annotated[float | None, LATER] = None
+    # Where nothing was: the loss that the first step and the last one were taken by.
+    loss_of_first_step: Annotated[float | None, LATER] = None
+    loss_of_last_step: Annotated[float | None, LATER] = None
     # That trained it together, where there were several: the order of their sums is another.
     processes: Annotated[int | None, LATER] = None
 
@@ -82,7 +85,15 @@ class StepRecord(Record):
         if self.adapter is None:
             return f"{self.step}: left out"
         if self.loss_before is None or self.loss_after is None:
-            return f"{self.step}: no loss was measured"
+            return f"{self.step}: {self.loss_by_the_way}"
         fell = f"{self.loss_before:.3f}, then {self.loss_after:.3f}"
         then = f"{exp(self.loss_before):.1f}, then {exp(self.loss_after):.1f}"
         return f"{self.step}: loss a token on what it did not learn {fell} (perplexity {then})"
+
+    @property
+    def loss_by_the_way(self) -> str:
+        """What is known of the loss where nothing was held out."""
+        first, last = self.loss_of_first_step, self.loss_of_last_step
+        if first is None or last is None:
+            return "no loss was measured"
+        return f"loss {first:.3f} at its first step, {last:.3f} at its last; nothing was held out"

@@ -143,6 +143,22 @@ def secrets(text: str) -> Iterator[tuple[str, int, int]]:
         yield from ((kind, a, b) for a, b in found if not is_stand_in(text[a:b]))
 
 
+def file_secret(text: str) -> str | None:
+    """The kind of secret that a file holds for certain, whatever its words are about; the guesses
+    that rows are asked for are not made.
+    """
+    certain = (
+        ("private key", PRIVATE_KEY),
+        ("key or token", TOKEN),
+        ("password in an address", IN_URL),
+    )
+    for kind, pattern in certain:
+        for found, _, _ in spans(kind, pattern, text):
+            return found
+    named = spans("key or token", NAMED_KEY, text) if KEY_HINTS.found_in(text) else ()
+    return next((kind for kind, a, b in named if is_random(text[a:b])), None)
+
+
 def is_key_like(word: str) -> bool:
     return len(word) >= LONG and bool(DIGIT.search(word) and KEY_LIKE.search(word))
 

@@ -7,7 +7,7 @@ as the challenger's worst below, as its best above. So leaving an item out never
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from statistics import fmean
 from typing import Any
 
@@ -116,6 +116,16 @@ def reach_of(metric: str, ends: Ends | None) -> Ends | None:
         return HALVES
     own = own_ends(metric, ends)
     return own and (own[0] - own[1], own[1] - own[0])
+
+
+def shown_bounds(
+    metric: str, bounds: tuple[float, float], ends: Ends | None
+) -> tuple[float, float]:
+    """Bounds as people are shown them: within what a difference can be, as a t-interval of few
+    items is not. The rule keeps its own.
+    """
+    least, most = reach_of(metric, ends) or (-inf, inf)
+    return max(bounds[0], least), min(bounds[1], most)
 
 
 def own_mean(lines: Sequence[ItemScore], metric: str, missing: float) -> float:

@@ -33,9 +33,18 @@ class DecidingItems:
 
 
 def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator[str]:
-    """Each in a sentence, what helps most first; nothing for a promotion."""
+    """Each in a sentence, what helps most first; nothing for a promotion, and else one at least."""
     if decision.verdict is Verdict.PROMOTE:
         return
+    told = list(what_was_measured(evidence, decision, policy))
+    yield from told or [
+        "what the reasons name, mended in params.yaml or in the rows; then `incumbent run` again. "
+        "Of what was measured nothing else stands in the way"
+    ]
+
+
+def what_was_measured(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator[str]:
+    """What the figures of the evidence ask for."""
     part = DecidingItems("dev", "curation.curate.dev_share", policy.qualify, policy.qualify)
     measured = evidence.dev
     if decision.opening is not None:

@@ -132,6 +132,9 @@ def jsonl(folder: Path) -> list[Path]:
 # How many preferences each source gave, and what was left out.
 
 
+NO_GOOD_ANSWER = "no training row asks this, so that DPO has no good answer to hold them against"
+
+
 class OfOrigin(Record):
     pairs: int  # from which DPO learns, and KTO each answer
     rated: int  # answers without another one to hold against, from which KTO alone learns
@@ -163,7 +166,8 @@ class PreferenceCounts(Record):
             yield "nothing for DPO or KTO to learn from"
         for origin, counts in self.origins.items():
             pairs, rated = counted(counts.pairs, "pair"), counted(counts.rated, "rated answer")
-            yield f"{origin}: {pairs}, {rated} alone"
+            why = f" ({NO_GOOD_ANSWER})" if counts.rated and origin != "good answer" else ""
+            yield f"{origin}: {pairs}, {rated} alone{why}"
         for source, count in self.sources.items():
             yield f"from {source}: {count}"
         for why, count in self.left_out.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import regex
 
-from evaluation.decision.metric_evidence import differences
+from evaluation.decision.metric_evidence import differences, shown_bounds
 from evaluation.decision.policy import Policy, SuiteGuard
 from evaluation.decision.policy_checks import reach, unqualified
 from evaluation.decision.power import USUAL, detectable
@@ -16,6 +16,7 @@ from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
 from evaluation.report.report_data import AnswerExample, ReportData, Words, differing
 from evaluation.report.right_answers import costs, right_lines, saving, unchecked
+from evaluation.scoring.built_in import ranges_by_ours
 from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, SuiteEvidence
 from project.records.scores import Flags, ItemScore
@@ -136,20 +137,24 @@ def forest(
     metric: str, whole: Measured, slices: Mapping[str, Measured], alpha: float, *, judged: bool
 ) -> Forest:
     parts = {metric: whole} | dict(slices)
-    lines = [line(label, m[metric], alpha, judged) for label, m in parts.items() if metric in m]
+    lines = [
+        line(label, metric, m[metric], alpha, judged) for label, m in parts.items() if metric in m
+    ]
     ends = [abs(value) for one in lines for value in (one.lower, one.upper)]
     return Forest(metric=metric, lines=lines, end=max(ends) or 1.0)
 
 
-def line(label: str, found: MetricEvidence, alpha: float, judged: bool = True) -> ForestLine:
-    lower, upper = reach(found, alpha)
+def line(
+    label: str, metric: str, found: MetricEvidence, alpha: float, judged: bool = True
+) -> ForestLine:
+    lower, upper = shown_bounds(metric, reach(found, alpha), ranges_by_ours().get(metric))
     return ForestLine(label=label, found=found, lower=lower, upper=upper, judged=judged)
 
 
 def others(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[ForestLine]]:
     """The comparisons beside the main one, by what they are; the few-shot one is on dev."""
     general = [
-        line(f"{name}, {metric}", found, alpha)
+        line(f"{name}, {metric}", metric, found, alpha)
         for name in sorted(evidence.general, key=lambda name: (name != ALL_ITEMS, name))
         for metric, found in evidence.general[name].items()
     ]
@@ -158,7 +163,7 @@ def others(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[F
         ("Against the regression baseline", evidence.reference),
         ("Against the base with a few-shot prompt", evidence.few_shot),
     ):
-        found[title] = [line(m, measured[m], alpha) for m in policy.gating if m in measured]
+        found[title] = [line(m, m, measured[m], alpha) for m in policy.gating if m in measured]
     return {title: lines for title, lines in found.items() if lines}
 
 
@@ -250,7 +255,7 @@ def lines_of(
         SuiteLine(
             part=part,
             metric=metric,
-            champion=against(measured[metric], alpha),
+            champion=against(metric, measured[metric], alpha),
             base=against_base(found.base, part, metric, alpha),
             guard=None if position else guards.get(metric),
             smallest=smallest_loss(measured[metric].n, alpha),
@@ -264,11 +269,12 @@ def against_base(
     base: Mapping[str, Measured] | None, part: str, metric: str, alpha: float
 ) -> BoundedDifference | None:
     measured = (base or {}).get(part, {})
-    return against(measured[metric], alpha) if metric in measured else None
+    return against(metric, measured[metric], alpha) if metric in measured else None
 
 
-def against(found: MetricEvidence, alpha: float) -> BoundedDifference:
-    lower, upper = reach(found, alpha)
+def against(metric: str, found: MetricEvidence, alpha: float) -> BoundedDifference:
+    """Of a suite, whose metrics are shares where they are none of our scorers'."""
+    lower, upper = shown_bounds(metric, reach(found, alpha), ranges_by_ours().get(metric, (0, 1)))
     return BoundedDifference(found=found, lower=lower, upper=upper)
 
 

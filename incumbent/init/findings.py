@@ -127,6 +127,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
             *language_notes(kept, base),
             *large_group_lines(made, params.train_only),
             *template_notes(made, fitted.rows),
+            *system_notes(kept),
             *unasked(parts),
         ),
         checks=proposed_checks([row.completion_text for row in kept], len(parts[Split.SEALED])),
@@ -290,6 +291,16 @@ def unasked(parts: Mapping[Split, Sequence[Row]]) -> Iterator[str]:
         rows = [row for row in parts[Split.TRAIN] if row.slices.get(name) not in asked]
         if missing := sorted({row.slices[name] for row in rows if name in row.slices}):
             yield f"the sealed set asks nothing of {name} {some(missing)}: too few rows"
+
+
+def system_notes(rows: Sequence[Row]) -> Iterator[str]:
+    """That users do not send the system prompt which every row has."""
+    texts = {row.prompt[0].content if row.prompt[0].role == "system" else None for row in rows}
+    if len(texts) == 1 and None not in texts:
+        yield (
+            "all rows have one system prompt, and your users' requests do not: name it in "
+            "base.system_prompt, and not in the source, so that the gateway puts it before each"
+        )
 
 
 def template_notes(made: Curated, raw: Sequence[Row]) -> Iterator[str]:

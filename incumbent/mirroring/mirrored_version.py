@@ -121,7 +121,8 @@ def stage_of(registry: RegistryReader, lineage: Lineage) -> str:
     if "reject" in kinds:
         return "rejected"
     if registry.rolled_back(number):
-        return "rolled back"
+        _, lost = registry.tenure(number)
+        return "withdrawn" if lost and lost.kind == "withdraw" else "rolled back"
     return "former champion" if kinds & {"promote", "rollback"} else "challenger"
 
 

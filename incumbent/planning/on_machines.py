@@ -67,8 +67,12 @@ class OnKnownMachine(OnMachine):
     listed: bool  # whether that is a list's and not the user's
 
 
-def on_this_machine(setup: Setup, machine: ThisMachine) -> OnMachine:
+def on_this_machine(setup: Setup, machine: ThisMachine, times: float = 1.0) -> OnMachine:
+    """`times` as long as its speed says, as earlier steps here took."""
     minutes = run_minutes(setup, machine.speed)
+    if minutes:
+        steps = {name: times * each for name, each in minutes.steps.items()}
+        minutes = replace(minutes, steps=steps, answer=times * minutes.answer)
     money = money_here(minutes, setup.settings, setup.work)
     peaks = training_peak(setup), answering_peak(setup)
     return OnMachine(machine.name, setup, *peaks, minutes, money)

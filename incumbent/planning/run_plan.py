@@ -25,7 +25,10 @@ from project.records.adapters import Opponent
 from project.settings import PARAMS
 from training.cost.base_shape import SIZES, BaseShape, shape_of
 from training.cost.machines import GPUS, ThisMachine, this_machine
+from training.kept.books import off_by
 from training.processes.step_processes import ALONE, who_trains
+
+TOLD = 1.5  # times as long, or as short: what is less is not worth a word
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,10 @@ def plan_run(
     if shape:
         on = machine.computing if machine else GPUS[0].computing(settings.base.precision)
         setup = Setup(shape, settings, work or unknown_work(settings), on)
-        here = on_this_machine(setup, machine) if machine else None
+        times = off_by() if PARAMS.exists() else 1.0
+        here = on_this_machine(setup, machine, times) if machine else None
+        if here and not 1 / TOLD < times < TOLD:
+            assumed.append(f"the last steps here took {times:.1f} times as long as was reckoned")
     if here and PARAMS.exists() and (taken := who_trains()) != ALONE:
         assumed.append(f"{ALONE} trains: with these settings it is {taken}")
     return RunPlan(

@@ -1,5 +1,6 @@
 """`dvc repro` as a child process: its output goes to a log, what it says to the screen."""
 
+import hashlib
 import os
 import re
 import secrets
@@ -19,13 +20,24 @@ from evaluation.scoring.built_in import SCORERS, better_by, our_class
 from evaluation.suites.every_suite import SUITES
 from incumbent.running.run_screen import DvcOutput, RunScreen
 from incumbent.running.warm_programs import warm_programs
-from project.child_processes import POLL, environment, interrupt_group
+from project.child_processes import (
+    POLL,
+    GitError,
+    environment,
+    git,
+    interrupt_group,
+    locked_md5,
+)
 from project.errors import IncumbentError, InputError, pip_install
 from project.files import home
+from project.paths import NUMERICS
 from project.progress import MARK
+from project.records.record import Record
 from project.settings import SECTIONS, load, model_of, setting_error
+from training.precision import choose_numerics
 
 # A return at the end of what was read may be the first half of an end of line.
+LOCK = Path("dvc.lock")
 LINE_END = re.compile(rb"(\r\n|\n|\r(?=.))", re.DOTALL)
 
 
@@ -110,6 +122,35 @@ def lines(process: subprocess.Popen[bytes], screen: RunScreen) -> Iterator[tuple
         screen.tick()
     if rest:
         yield rest, b"\n"
+
+
+# --- own lock -------------------------------------------------------------------------------------
+
+# Whether the sample's dvc.lock is of another kind of machine than this one, where no answer and no
+# adapter has its bytes.
+
+
+def keep_lock_apart() -> None:
+    """Let git not see this clone's changes of dvc.lock, and say so, where it was locked on another
+    kind of machine; else, and outside of git, do nothing.
+    """
+    own, locked = choose_numerics(), locked_md5(LOCK, "base", NUMERICS)
+    if locked in (None, md5_of_record(own)):
+        return
+    try:
+        git("update-index", "--skip-worktree", str(LOCK))
+    except GitError:  # no repository, or dvc.lock is not in it
+        return
+    print(
+        f"{LOCK} was locked on another kind of machine than this one ({own}): every model answers "
+        "anew here, and git does not see what becomes of the lock (`git update-index "
+        f"--no-skip-worktree {LOCK}` shows it)"
+    )
+
+
+def md5_of_record(record: Record) -> str:
+    """As DVC has it of the file that `record.write` makes."""
+    return hashlib.md5(record.canonical() + b"\n", usedforsecurity=False).hexdigest()
 
 
 # --- failed run -----------------------------------------------------------------------------------

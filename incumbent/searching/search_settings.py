@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from shlex import quote
 from statistics import fmean
 from typing import Annotated, Any, Self
@@ -11,7 +10,6 @@ import yaml
 from pydantic import (
     AfterValidator,
     Field,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -21,7 +19,7 @@ from pydantic import (
 from incumbent.searching.pace import SftSettings
 from project.errors import InputError
 from project.records.scores import Better
-from project.settings import PARAMS, S, Settings
+from project.settings import PARAMS, S, Settings, meant
 from training.steps.earlier import Earlier
 from training.training_settings import AdapterParams, SftParams
 
@@ -44,9 +42,7 @@ def known_key(key: str) -> str:
     if key in known:
         return key
     alike = [one for one in known if one.partition(".")[2] == key]
-    alike = alike or get_close_matches(key, known, n=1, cutoff=0.5)
-    meant = f"; did you mean {alike[0]}?" if alike else f"; there are {', '.join(known)}"
-    raise ValueError(f"{key} is no key of training that can be tried{meant}")
+    raise ValueError(f"{key} is no key of training that can be tried{meant(key, alike or known)}")
 
 
 class Span(Settings):
@@ -89,7 +85,6 @@ class SearchParams(Settings):
     # What is made better on dev: loss, a token of the references, which needs no answers; or a
     # metric of the project's scorers, such as rougeL.
     metric: str = Field(default="loss", min_length=1)
-    seed: NonNegativeInt = 0  # of what is tried
     # The keys of training.adapter and training.sft that are tried, and their values.
     ranges: Annotated[dict[Key, Range], Field(min_length=1)] = DEFAULT_RANGES
 

@@ -1,6 +1,6 @@
 """Trials one after another, kept by Optuna: a search that was killed goes on where it was.
 
-What is tried next is a function of the search's seed and of the trials before, and of nothing else:
+What is tried next is a function of the trials before it, and of nothing else:
 each trial gets a sampler of its own (TPE: Bergstra et al. 2011, NeurIPS 24; Watanabe 2023, arXiv
 2304.11127), so a search that was interrupted tries what an uninterrupted one does.
 """
@@ -41,17 +41,16 @@ KILLS = 2  # of one trial, after which it has failed: maybe there is no memory f
 # The values that are tried, and what each dev item gets from the adapter that they make.
 Objective = Callable[[Mapping[str, Any]], tuple[float, ...]]
 
+SEED = 0  # of what is tried: for another search there are other ranges, or more trials
+
 
 class Search:
     """The trials of one search, in a journal that Optuna's own tools read too."""
 
-    def __init__(
-        self, folder: Path, ranges: Mapping[str, Range], better: Better, *, seed: int = 0
-    ) -> None:
+    def __init__(self, folder: Path, ranges: Mapping[str, Range], better: Better) -> None:
         make_folder(folder)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.ranges = {key: distribution(values) for key, values in ranges.items()}
-        self.seed = seed
         self.study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
             study_name=NAME,
@@ -88,11 +87,11 @@ class Search:
 
     def spread(self, number: int) -> dict[str, Any] | None:
         """The values of one of the first trials, which lie evenly in all ranges, as a Sobol
-        sequence does (Owen 1998: scrambled by the seed).
+        sequence does (Owen 1998: scrambled by SEED).
         """
         if number >= STARTUP:
             return None
-        points = qmc.Sobol(len(self.ranges), rng=self.seed).random(STARTUP)[number].tolist()
+        points = qmc.Sobol(len(self.ranges), rng=SEED).random(STARTUP)[number].tolist()
         return {key: at(u, one) for u, (key, one) in zip(points, self.ranges.items(), strict=True)}
 
     def enqueue(self, values: Mapping[str, Any]) -> None:
@@ -101,7 +100,7 @@ class Search:
             self.study.enqueue_trial(dict(values))
 
     def sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        seed = int(digest_json(["trial", self.seed, number])[:8], 16)
+        seed = int(digest_json(["trial", SEED, number])[:8], 16)
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=False)
 
     def run_trial(

@@ -90,7 +90,9 @@ def print_outcome(outcome: SubmissionOutcome, policy: Policy) -> None:
         console.print(f"{version.label} is the champion already; nothing changed")
     elif outcome.fallen:
         console.print(
-            f"it was rolled back: incumbent rollback --to {version.number} brings it back"
+            f"it was rolled back or withdrawn: incumbent rollback --to {version.number} brings it "
+            "back",
+            soft_wrap=True,
         )
     elif outcome.promoted:
         console.print(f"{version.label} is the champion now")

@@ -30,6 +30,12 @@ def print_deployments(as_json: Json = False) -> None:
             f"the champion is v{champion.number}, and its traffic has not moved to it: "
             f"`incumbent gateway deploy {champion.number}` says why"
         )
+    elif found.tenures and found.tenures[-1].until is None:
+        console.print(
+            "each gateway that runs sends the champion's requests to "
+            f"v{found.tenures[-1].version}; whether one runs, its address /readyz says",
+            soft_wrap=True,
+        )
 
 
 def lines(found: Deployments) -> list[tuple[str, Line]]:
@@ -43,9 +49,9 @@ def answered_line(tenure: Tenure) -> Line:
     share = f"{float(told.agreement):.2f}" if told.agreement else "unknown"
     return (
         f"v{tenure.version}",
-        "answered" if tenure.until else Text("answers", "bold green"),
+        "answered" if tenure.until else Text("deployed", "bold green"),
         minute(tenure.since),
-        minute(tenure.until) if tenure.until else "now",
+        minute(tenure.until) if tenure.until else "–",
         share,
         one_line(", ".join(told.replicas)),
     )

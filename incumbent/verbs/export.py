@@ -234,11 +234,17 @@ def write_version_dossier(
     notes: Annotated[
         Path | None, typer.Option(help="YAML: what people wrote; dossier.yaml if left out.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there already.")
+    ] = False,
 ) -> None:
     """Write what a model-risk department asks for about a version (SR 11-7, EU AI Act Annex IV)."""
     with Registry.here() as registry:
         to = to or Path(f"{registry.family}-v{number}-dossier.html")
         refuse_unwritable(to)  # rather now than after all records were checked
+        if to.exists() and not force:
+            problem = "is there already, and somebody may have signed it: --force replaces it"
+            raise InputError(problem, file=to)
         dossier = make_dossier(registry, number, whole=True, notes=notes)
     write_dossier(dossier, to)
     missing = dossier.count(Filled.MISSING) + dossier.count(Filled.PARTLY)

@@ -55,7 +55,6 @@ from incumbent.options import (
     saying_what_stays,
 )
 from incumbent.output import print_json
-from project.progress import bars_for_people
 from project.settings import load
 
 
@@ -179,7 +178,7 @@ def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> No
     """
     load(CollectParams)  # what is wrong with it is told first
     to = destination(doing.name, files)
-    with bars_for_people(), whole_commands(files, asked, doing):
+    with whole_commands(files, asked, doing):
         formats = formats_of(files, asked)
         if TRAFFIC in formats.values():
             queue_feedback(read_feedback(formats, asked), Queues(to.name), doing)

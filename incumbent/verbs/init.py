@@ -51,7 +51,6 @@ from project.errors import InputError
 from project.interruption import ended_by_signals
 from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
-from project.progress import bars_for_people
 from project.records.data import Row, Split
 from project.settings import load
 from registry.registry_settings import RegistryParams
@@ -174,8 +173,7 @@ def make(
     with new_folder(target):
         copy_project(Path(), sample=False)
         sources = files.sources(take_in(list(there), there), options)
-        with bars_for_people():
-            found = find(sources, base, prepare(base))
+        found = find(sources, base, prepare(base))
         chosen = Chosen(
             family=family_of(target),
             base=base,

@@ -1,12 +1,12 @@
 """`nightly`: one night."""
 
 import logging
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 import typer
 
-from incumbent.options import Json
+from incumbent.options import Json, day_option
 from incumbent.output import console, print_json
 from monitoring.night import why_again
 from monitoring.night_context import NightContext, believe, move_traffic
@@ -32,10 +32,7 @@ log = logging.getLogger(__name__)
 
 def run_night(
     date: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="The day whose traffic is looked at; if left out, yesterday."
-        ),
+        date | None, day_option("The day whose traffic is looked at; if left out, yesterday.")
     ] = None,
     traffic_is_here: Annotated[
         bool,
@@ -62,7 +59,7 @@ def run_night(
     tell_own_progress()
     schedule = load(ScheduleParams)
     with Registry.here() as registry:
-        day = date.date() if date else registry.clock().date() - timedelta(days=1)
+        day = date or registry.clock().date() - timedelta(days=1)
         if day >= registry.clock().date():
             raise InputError(f"{day} is not over yet (in UTC): a night looks at a whole day")
         context = NightContext.here(registry)

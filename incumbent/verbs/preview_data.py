@@ -12,7 +12,7 @@ from rich.text import Text
 from curation.sources.columns.choices import NamedColumns
 from incumbent.importing.own_records import HowRead, OwnRecords, read_own
 from incumbent.options import LARGEST, CompletionColumn, Json, MessagesColumn, PromptColumns
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, screen_width
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
 from project.errors import InputError
 from project.model_pins import BaseChoice, locate
@@ -148,7 +148,7 @@ def margined(preview: Preview) -> Iterator[Text]:
             yield Text(f"─────── {cut}", "yellow")
             kind = None
         for part in parts_of(one):
-            if line and line.cell_len + len(DOT) + part.cell_len > console.width:
+            if line and line.cell_len + len(DOT) + part.cell_len > screen_width():
                 yield line
                 line = Text()
             if not line:
@@ -168,7 +168,7 @@ def margined(preview: Preview) -> Iterator[Text]:
 def parts_of(one: ShownToken) -> Iterator[Text]:
     """A token, in pieces that end where its lines do, none wider than the screen."""
     for piece in one.text.splitlines(keepends=True) or [""]:
-        for part in chop_cells(spelled(piece), console.width - len(REST)) or [""]:
+        for part in chop_cells(spelled(piece), screen_width() - len(REST)) or [""]:
             yield Text(part)
 
 

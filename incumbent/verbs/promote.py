@@ -1,5 +1,5 @@
-"""`incumbent promote`, `rollback`, and in `registry` reject, alias, delete, gc and adopt-looks:
-what a person's hand changes.
+"""`incumbent promote`, `rollback`, and in `registry` withdraw, reject, alias, delete, gc and
+adopt-looks: what a person's hand changes.
 """
 
 from typing import Annotated
@@ -18,7 +18,7 @@ from registry.store import Registry
 
 # --- promote --------------------------------------------------------------------------------------
 
-# `promote`, `rollback`, `reject`: who is champion, by a person's hand.
+# `promote`, `rollback`, `withdraw`, `reject`: who is champion, by a person's hand.
 
 
 def promote_version(
@@ -60,6 +60,19 @@ def roll_back(
     if note:
         console.print(note, soft_wrap=True)
     mirror(version.number, expected)
+
+
+def withdraw_champion(number: VersionNumber, reason: Reason) -> None:
+    """Take the champion out: the bare base is in its place until a version beats it."""
+    with Registry.here() as registry:
+        version = registry.withdraw(number, reason)
+    console.print(
+        f"{version.label} is no longer the champion: the bare base is in its place, and gateways "
+        f"refuse requests until a version is promoted. `incumbent rollback --to {number}` brings "
+        "it back",
+        soft_wrap=True,
+    )
+    mirror(number)
 
 
 def reject_version(number: VersionNumber, reason: Reason) -> None:

@@ -67,7 +67,7 @@ def print_status(as_json: bool) -> None:
         console.print(f"project   {told}", soft_wrap=True)
     console.print(f"family    {registry.family}")
     console.print(
-        f"champion  {champion or 'none yet: a challenger has to beat the bare base model'}",
+        f"champion  {champion or 'none: a challenger has to beat the bare base model'}",
         soft_wrap=True,
     )
     if champion or answering:
@@ -107,7 +107,7 @@ def deployed_line(champion: AdapterVersion | None, answering: Tenure | None) -> 
         return "nothing yet: `incumbent serve` deploys the champion"
     line = f"v{answering.version} since {readable(answering.since)}"
     if champion is None or champion.number == answering.version:
-        return line
+        return f"{line}, to each gateway that runs"
     return f"{line}, and not the champion: `incumbent gateway deploy {champion.number}` says why"
 
 

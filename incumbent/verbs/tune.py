@@ -59,7 +59,7 @@ def tune(
     tuning = Tuning.here(params)
     page = tuning.folder / PAGE
     with one_at_a_time(tuning.folder), ended_by_signals():
-        search = Search(tuning.folder, params.settled, tuning.better, seed=params.seed)
+        search = Search(tuning.folder, params.settled, tuning.better)
         say_beginning(tuning, done=len(search.trials()))
         own = tuning.own if search.holds(tuning.own) else None
         more = until(params.minutes)

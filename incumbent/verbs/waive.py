@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from curation.checks.waivers import WAIVERS, Excuse, add_contacts, excuse, problem
+from incumbent.options import day_option
 from incumbent.output import console
 from project.errors import InputError
 from project.personal_data import Contacts
@@ -18,11 +19,7 @@ from registry.registry_settings import current_actor
 def waive_check(
     check: Annotated[str, typer.Argument(help="The check's name, as the gate tells it.")],
     until: Annotated[
-        datetime,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            help="The last day on which they are excused, at most a year ahead.",
-        ),
+        date, day_option("The last day on which they are excused, at most a year ahead.")
     ],
     reason: Annotated[str, typer.Option(help="Why they may stay as they are.")],
     rows: Annotated[
@@ -35,7 +32,7 @@ def waive_check(
     by: Annotated[str | None, typer.Option(help="Who says so; if left out, you.")] = None,
 ) -> None:
     """Excuse rows from a check until a day, by name and with a reason."""
-    waive(check, rows=rows, every=every, until=until.date(), reason=reason, by=by)
+    waive(check, rows=rows, every=every, until=until, reason=reason, by=by)
 
 
 def waive(

@@ -95,8 +95,14 @@ def duty(night: Night) -> str:
     return {
         DriftVerdict.DRIFT: "Nothing yet: drift must last before something is done about it.",
         DriftVerdict.NO_DRIFT: "Nothing.",
-        DriftVerdict.INSUFFICIENT: "Nothing: there was too little traffic to tell.",
+        DriftVerdict.INSUFFICIENT: too_little(night),
     }[night.verdict]
+
+
+def too_little(night: Night) -> str:
+    most = max((reading.n for reading in night.readings), default=0)
+    seen = f": {counted(most, 'user')} in its longest window" if most else ""
+    return f"Nothing: there was too little traffic to tell{seen}."
 
 
 def strongest(readings: Iterable[SignalReading]) -> list[SignalReading]:

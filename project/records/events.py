@@ -27,6 +27,7 @@ EventKind = Literal[
     "decide",
     "promote",
     "rollback",
+    "withdraw",
     "reject",
     "alias",
     "delete",
@@ -181,6 +182,12 @@ class Promotion(Detail):
 class Rollback(Detail):
     kind = "rollback"
     displaced: Displaced
+
+
+class Withdrawal(Detail):
+    """A person took the champion out: the bare base is in its place."""
+
+    kind = "withdraw"
 
 
 class Rejection(Detail):
@@ -374,6 +381,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         DecisionMade,
         Promotion,
         Rollback,
+        Withdrawal,
         Rejection,
         AliasMove,
         Deletion,

@@ -8,7 +8,14 @@ from sqlalchemy import Connection, Row, create_engine, delete, insert, select
 
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
-from project.records.events import DecisionMade, Event, LookTaken, Promotion, Rollback
+from project.records.events import (
+    DecisionMade,
+    Event,
+    LookTaken,
+    Promotion,
+    Rollback,
+    Withdrawal,
+)
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Digest, short
 from registry.alpha_ledger.look_bytes import bound_bytes
@@ -26,6 +33,7 @@ from registry.state import CHAMPION
 from registry.storage.artifact_store import Artifacts
 from registry.storage.event_chain import event_of
 from registry.storage.tables import aliases, events, looks, metadata
+from registry.tenure import MOVES
 
 
 def changed_looks(connection: Connection, history: Collection[Event]) -> Iterator[str]:
@@ -149,7 +157,7 @@ def fits(look: Event, made: DecisionMade, decision: Decision) -> bool:
 # Every look counted again from the events alone, in a ledger that is made for it.
 
 # What the count of looks depends on.
-COUNTED = ("open", "promote", "rollback", "rotate", "adopt")
+COUNTED = ("open", *MOVES, "rotate", "adopt")
 
 
 def miscounted_looks(rows: Iterable[Row[Any]]) -> Iterator[str]:
@@ -177,10 +185,11 @@ def counted_again(scratch: Connection, row: Row[Any]) -> Iterator[str]:
         if problem := miscounted(scratch, event, event.detail):
             yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
         record_look(scratch, event)
-    elif isinstance(event.detail, Promotion | Rollback):
+    elif isinstance(event.detail, Promotion | Rollback | Withdrawal):
         own = {"family": event.family, "name": CHAMPION}
         scratch.execute(delete(aliases).filter_by(**own))
-        scratch.execute(insert(aliases).values(**own, number=event.version))
+        if not isinstance(event.detail, Withdrawal):
+            scratch.execute(insert(aliases).values(**own, number=event.version))
     scratch.execute(insert(events).values(**row._mapping))
 
 

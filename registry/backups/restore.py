@@ -47,9 +47,9 @@ def restore(registry: Registry, place: str) -> Manifest:
     a registry that has rows, and for an archive of a newer Incumbent.
     """
     registry.roles.require("administer", registry.actor)
-    with reading(registry.engine) as connection:
-        refuse_used(connection)
     with open_archive(place) as archive:
+        with reading(registry.engine) as connection:
+            refuse_used(connection)
         put_artifacts(archive, registry.artifacts)
         with writing(registry.engine) as connection:
             refuse_used(connection)  # somebody may have been quicker

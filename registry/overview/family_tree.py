@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select
 
-from project.records.events import Event, Promotion, Rollback
+from project.records.events import Event, Promotion, Rollback, Withdrawal
 from project.records.record import Digest, Record
 from registry.event_list import EventFilter, count_events, newest_events
 from registry.overview.version_search import VersionFilter, VersionStanding, search
@@ -21,7 +21,7 @@ class FamilyMember(Record):
 
 
 class FamilyTree(Record):
-    """The newest versions, the newest first, and all promotions and rollbacks, oldest first."""
+    """The newest versions, the newest first, and all changes of the champion, oldest first."""
 
     total: int  # versions, with those that are left out
     members: tuple[FamilyMember, ...]
@@ -60,7 +60,7 @@ def numbers_of(connection: Connection, family: str, adapters: list[Digest]) -> d
 
 
 def newest_moves(connection: Connection, family: str, limit: int | None = None) -> list[Event]:
-    """The promotions and rollbacks, the newest first."""
+    """The promotions, rollbacks and withdrawals, the newest first."""
     return newest_events(connection, family, EventFilter(kinds=MOVES), limit=limit)
 
 
@@ -73,4 +73,6 @@ def displaced_by(move: Event) -> int | None:
     match move.detail:
         case Promotion(displaced=number) | Rollback(displaced=number):
             return number
+        case Withdrawal():
+            return move.version
     return None

@@ -20,7 +20,6 @@ from registry.lineage import Lineage, apart, name_of
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 PREFERENCE = "preference"
-HUB_LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")  # what the Hub takes for an identifier
 
 
 class ScoreLine(Record):
@@ -45,7 +44,7 @@ def card(
     one: vllm, peft, merged or gguf; `repository` is the Hub's name for where it lies, if it does.
     """
     base = lineage.version.adapter.base
-    stated, place = licence(base), repository or "path/to/this/folder"
+    place = repository or "path/to/this/folder"
     library = "gguf" if form == "gguf" else "transformers" if merged else "peft"
     return render_markdown(
         TEMPLATE,
@@ -65,9 +64,9 @@ def card(
         tables=tables(lineage),
         limitations=list(limitations(lineage)),
         checks=checks(lineage),
-        licence=stated,
+        licence=licence(base),
         pins=pins(lineage),
-        front_matter=Markup(front_matter(lineage, stated, library)),
+        front_matter=Markup(front_matter(lineage, library)),
     )
 
 
@@ -86,8 +85,10 @@ def alias_sentence(lineage: Lineage) -> str:
 # --- front matter -------------------------------------------------------------------------------
 
 
-def front_matter(lineage: Lineage, stated: str | None, library: str) -> str:
-    """The YAML that the Hub reads: https://huggingface.co/docs/hub/model-cards."""
+def front_matter(lineage: Lineage, library: str) -> str:
+    """The YAML that the Hub reads: https://huggingface.co/docs/hub/model-cards. It names no licence
+    of the adapter: that is for its owner to choose.
+    """
     base = lineage.version.adapter.base
     fields: dict[str, Any] = {
         "library_name": library,
@@ -97,11 +98,6 @@ def front_matter(lineage: Lineage, stated: str | None, library: str) -> str:
     if hub_name := on_the_hub(base):
         fields["base_model"] = one_line(hub_name)
         fields["base_model_relation"] = "finetune" if library != "peft" else "adapter"
-    if stated and HUB_LICENCE.fullmatch(stated):
-        fields["license"] = stated
-    elif stated:
-        name = re.sub(r"[^a-z0-9.]+", "-", stated.lower()).strip("-")
-        fields |= {"license": "other", "license_name": name}
     if found := list(results(lineage)):
         fields["model-index"] = [{"name": lineage.version.label, "results": found}]
     width = 1 << 20  # a value is one line: none can end the front matter

@@ -35,6 +35,11 @@ def championship(registry: RegistryReader, version: AdapterVersion) -> Iterator[
             f"{version.label} was champion until {lost.actor} rolled it back to v{lost.version} "
             f"on {day(lost)}: {cited(lost.reason)}"
         )
+    elif lost.kind == "withdraw":
+        yield (
+            f"{version.label} was champion until {lost.actor} withdrew it on {day(lost)}, with the "
+            f"bare base in its place: {cited(lost.reason)}"
+        )
     else:
         yield f"{version.label} was champion until v{lost.version} replaced it on {day(lost)}."
     if deleted := registry.newest_event(version.number, "delete"):

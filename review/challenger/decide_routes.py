@@ -22,6 +22,7 @@ from registry.roles import Duty
 from registry.state import CHAMPION
 from registry.storage.database import reading
 from registry.store import Registry
+from registry.tenure import GAINS, MOVES
 from review.access.people import ThePerson, is_name
 from review.challenger.review_record import Action, Offer
 from review.frame.form_fields import LARGEST, Reason, VersionNumber, given_reason
@@ -54,7 +55,8 @@ def doubts(registry: Registry, lineage: Lineage, action: Action) -> Iterator[str
     """Everything that speaks against it, the plainest first."""
     champion = CHAMPION in lineage.aliases
     if action == "rollback":
-        yield from doubts_on_rollback(registry, champion, lineage)
+        if not champion:
+            yield f"{lineage.version.label} is not the champion."
     elif champion:
         yield f"{lineage.version.label} is the champion."
     elif lineage.deleted:
@@ -69,13 +71,6 @@ def doubts(registry: Registry, lineage: Lineage, action: Action) -> Iterator[str
             refuse_unapprovable(registry, lineage)
     except IncumbentError as error:
         yield f"{error}."
-
-
-def doubts_on_rollback(registry: Registry, champion: bool, lineage: Lineage) -> Iterator[str]:
-    if not champion:
-        yield f"{lineage.version.label} is not the champion."
-    elif registry.before_champion() is None:
-        yield "There is no earlier champion."
 
 
 def refuse_unapprovable(registry: Registry, lineage: Lineage) -> None:
@@ -106,17 +101,15 @@ def earlier_champions(reader: RegistryReader) -> list[AdapterVersion]:
 
 
 def moves_since(reader: RegistryReader, champion: int) -> list[Event]:
-    """The promotions and rollbacks since a version last became champion; 0: all of them. None where
-    it is champion still.
+    """The changes of the champion since a version last became it; 0: all of them. None where it is
+    champion still.
     """
     now = reader.champion()
     if (now.number if now else 0) == champion:
         return []
-    moves = sorted(
-        (*reader.history(kind="promote"), *reader.history(kind="rollback")),
-        key=lambda event: event.seq,
-    )
-    since = max((event.seq for event in moves if event.version == champion), default=0)
+    moves = [event for event in reader.history() if event.kind in MOVES]
+    gained = (e.seq for e in moves if e.version == champion and e.kind in GAINS)
+    since = max(gained, default=0)
     return [event for event in moves if event.seq > since][-SHOWN:]
 
 
@@ -246,14 +239,20 @@ def roll_back(
     site: TheSite,
     person: ThePerson,
     champion: Champion,
-    to: Annotated[int, Form(ge=1, le=LARGEST)],
+    to: Annotated[int, Form(ge=0, le=LARGEST)],
     reason: Reason = "",
 ) -> Response:
-    """Make an earlier champion champion again, in the place of the one that the page showed."""
+    """Make an earlier champion champion again, or with 0 leave the bare base, in the place of the
+    champion that the page showed.
+    """
     registry = site.registry(person.name)
 
     def go_back() -> str:
-        why, target = given_reason(reason), registry.version(to)
+        why = given_reason(reason)
+        if not to:
+            registry.withdraw(champion, why)
+            return f"/review/{champion}"
+        target = registry.version(to)
         unchecked = None if registry.deleted(to) else refuse_misfit(target, registry.artifacts)
         registry.rollback(why, to, expected=champion)
         return f"/review/{to}{'?told=unchecked' if unchecked else ''}"

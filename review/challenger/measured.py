@@ -278,7 +278,7 @@ def summary(label: str, against: str, decision: Decision, checked: Sequence[str]
         case Verdict.PROMOTE:
             return promoted(label, against, bounds)
         case Verdict.REJECT:
-            return rejected(label, against, bounds)
+            return rejected(label, against, bounds, decision.reasons[0])
         case Verdict.HOLD:
             return held(label, against, bounds, decision.needed)
 
@@ -309,10 +309,10 @@ def promoted(label: str, against: str, bounds: Mapping[str, Bound]) -> str:
     return f"{sentence}. Nothing that the policy guards is clearly worse."
 
 
-def rejected(label: str, against: str, bounds: Mapping[str, Bound]) -> str:
+def rejected(label: str, against: str, bounds: Mapping[str, Bound], reason: str) -> str:
     if worse := [metric for metric, found in bounds.items() if found.upper < 0]:
         return f"{label} is clearly worse than {against} in {words(worse)}."
-    return f"{label} is not good enough: something that the policy guards is clearly lost."
+    return f"{label} is not good enough: {reason}."
 
 
 def held(label: str, against: str, bounds: Mapping[str, Bound], needed: int | None) -> str:

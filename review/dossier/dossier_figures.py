@@ -245,14 +245,16 @@ def approved(gained: Event) -> str:
 
 
 def traffic_text(records: VersionRecords) -> str:
-    """A sentence on whether users get its answers now."""
+    """A sentence on whether gateways that run send users to it: none tells when it ends."""
     found = records.traffic
     if found is None:
         return "No gateway has told of this family: no version is known to have answered users."
     if found.answers and found.champion:
-        return "It answers the champion's requests."
+        return "Each gateway that runs sends the champion's requests to it."
     if found.answers:
-        return "It still answers the champion's requests, and is not the champion any more."
+        return (
+            "Gateways sent the champion's requests to it last, and it is not the champion any more."
+        )
     if found.champion:
         return "It is the champion, and the traffic has not moved to it."
     if found.deployments:

@@ -27,7 +27,8 @@ from review.dossier.version_records import VersionRecords
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_NIGHTS = 30  # with an alarm
 SIGN_OFFS = (
-    *("submit", "sign", "decide", "promote", "rollback", "reject", "delete", "alias"),
+    *("submit", "sign", "decide", "promote", "rollback", "withdraw", "reject"),
+    *("delete", "alias"),
     *("experiment", "experiment-end"),
 )
 

@@ -23,6 +23,7 @@ WORDS: dict[EventKind, str] = {
     "decide": "kept a decision",
     "promote": "promoted it",
     "rollback": "rolled back to it",
+    "withdraw": "withdrew it: the bare base is in its place",
     "reject": "rejected it",
     "alias": "moved an alias",
     "delete": "deleted it",

@@ -7,7 +7,7 @@ from typing import Literal
 from project.chart_marks import Axis, Level, Mark, Panel
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
-from project.records.events import Event, Promotion
+from project.records.events import Event, Promotion, Withdrawal
 from project.records.evidence import Evidence, Measured
 from project.records.record import Digest, Record
 from registry.overview.family_tree import displaced_by, move_count, newest_moves
@@ -19,13 +19,14 @@ from review.frame.event_words import VersionDifference, central
 
 # Who is champion, since when, and who made it that.
 
-How = Literal["person", "policy", "force", "rollback"]
+How = Literal["person", "policy", "force", "rollback", "withdraw"]
 # In words, after "by NAME".
 HOW: dict[How, str] = {
     "person": "who looked at it",
     "policy": "as the policy says, without a person's approval",
     "force": "by force, without a verdict",
     "rollback": "by a rollback",
+    "withdraw": "by a withdrawal",
 }
 
 
@@ -63,7 +64,7 @@ def champion_card(reader: RegistryReader) -> ChampionCard | None:
 
 
 def how_moved(move: Event) -> How:
-    """By what kind of act a version became champion."""
+    """By what kind of act a version became champion, or ceased to be it."""
     match move.detail:
         case Promotion(forced=1):
             return "force"
@@ -71,6 +72,8 @@ def how_moved(move: Event) -> How:
             return "policy"
         case Promotion():
             return "person"
+        case Withdrawal():
+            return "withdraw"
     return "rollback"
 
 
@@ -78,13 +81,13 @@ def how_moved(move: Event) -> How:
 
 # Quality over time: what each promotion was better by, with its interval.
 
-SHOWN = 20  # promotions and rollbacks
+SHOWN = 20  # promotions, rollbacks and withdrawals
 
 
 class ChampionChange(Record):
     """One change of the champion, and what was measured for it."""
 
-    version: int
+    version: int | None  # None: the bare base
     displaced: int | None
     at: str
     by: str
@@ -122,7 +125,7 @@ def step(reader: RegistryReader, move: Event) -> ChampionChange:
         except IncumbentError as error:
             problem = str(error)
     return ChampionChange(
-        version=move.version,
+        version=None if move.kind == "withdraw" else move.version,
         displaced=displaced_by(move),
         at=move.at,
         by=move.actor,
@@ -185,10 +188,10 @@ def mark(metric: str, step: ChampionChange, x: float, up: Axis) -> Mark:
         x=x,
         y=up.at(found.diff if found else 0),
         label=title(metric, step),
-        shape="cross" if step.how == "rollback" else "dot" if found else "ring",
+        shape="cross" if step.how in ("rollback", "withdraw") else "dot" if found else "ring",
         tone=tone(metric, step),
         reach=(up.at(found.upper), up.at(found.lower)) if found else None,
-        name=f"v{step.version}",
+        name=f"v{step.version}" if step.version else "base",
     )
 
 
@@ -212,6 +215,8 @@ def title(metric: str, step: ChampionChange) -> str:
     day, found = step.at[:10], step.differences.get(metric)
     if step.how == "rollback":
         return f"{day}: rolled back to v{step.version}"
+    if step.how == "withdraw":
+        return f"{day}: v{step.displaced} withdrawn"
     if found is None:
         return f"{day}: v{step.version} promoted, {metric} not measured"
     return f"{day}: v{step.version} {found.diff:+.3f} ({found.lower:+.3f} to {found.upper:+.3f})"

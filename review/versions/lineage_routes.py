@@ -29,8 +29,8 @@ class ChampionMove(Record):
 
     seq: int
     at: str
-    kind: str  # promote, rollback
-    champion: int
+    kind: str  # promote, rollback, withdraw
+    champion: int | None  # None: the bare base
     displaced: int | None  # None: the bare base
 
 
@@ -61,7 +61,7 @@ def moves(tree: FamilyTree) -> list[ChampionMove]:
             seq=move.seq,
             at=move.at,
             kind=move.kind,
-            champion=move.version,
+            champion=None if move.kind == "withdraw" else move.version,
             displaced=displaced_by(move),
         )
         for move in tree.moves

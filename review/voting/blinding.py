@@ -130,7 +130,9 @@ def awaited(registry: RegistryReader, number: int) -> DecisionMade:
         refuse_settled(registry, connection, number)
     made, asked = registry.decision_made(number), read_votes(registry, number).newest("sealed")
     if registry.rolled_back(number):
-        raise IncumbentError(f"version {number} was rolled back: votes do not bring it back")
+        raise IncumbentError(
+            f"version {number} was rolled back or withdrawn: votes do not bring it back"
+        )
     if made is None or asked is None or made.look is None or asked.detail.look != made.look:
         raise IncumbentError(f"no look at sealed items is open for votes on version {number}")
     return made

@@ -98,7 +98,7 @@ REPEATS = 0.05
 CHOICES = (
     ("left", "Left is better", "1"),
     ("right", "Right is better", "2"),
-    ("tie", "Both are as good", "3"),
+    ("tie", "Both are equally good", "3"),
     ("both_bad", "Both are bad", "4"),
 )
 

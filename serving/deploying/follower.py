@@ -121,6 +121,9 @@ class Follower:
         Raises IncumbentError where it was never read, or a deployment cannot be recorded.
         """
         found = await self.look_up()
+        if found.champion is None and self.table.champion is not None:
+            self.tell(f"{self.table.champion.name} was withdrawn: nothing answers any more")
+            self.table.withdraw()
         await self.watch.look(self.pools.all(), self.lasting(found))
         for version in found.versions:
             if await self.loader.bring(self.bringing(version, found)):

@@ -86,6 +86,10 @@ class RouteTable:
             self.previous = self.champion
         self.champion = deployment
 
+    def withdraw(self) -> None:
+        """Nobody is champion any more: no new request goes anywhere, running ones end."""
+        self.champion = self.previous = None
+
     def lost(self, replica: str, name: str | None = None) -> None:
         """A replica does not answer, or lacks an adapter: no request goes there until the follower
         has repaired it.
@@ -130,7 +134,7 @@ class RouteProblem(Record):
 
 class ServingState(Record):
     family: str
-    champion: int | None  # of the registry; None: no version was promoted yet
+    champion: int | None  # of the registry; None: none was promoted, or it was withdrawn
     deployed: Deployment | None  # where this gateway's traffic for the champion goes
     adapter: Digest | None  # that answers
     previous: Deployment | None  # held for a rollback
@@ -161,7 +165,7 @@ class ServingState(Record):
 
     def __str__(self) -> str:
         if self.champion is None:
-            return f"{self.family}: no champion yet, so nothing is deployed"
+            return f"{self.family}: no champion, so nothing answers"
         answers = self.deployed.label if self.deployed else "nothing"
         if not self.differs:
             return f"{self.family}: the champion, {answers}, answers"

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -246,6 +247,7 @@ NOTHING: dict[str, tuple[Any, ...]] = {
     "parallel_tool_calls": (True,),
 }
 # All that may be passed on to some engine. The embedded one refuses by itself what it does not do.
+LONGEST_NAME = 60  # characters of a name that another is looked for
 PASSED = frozenset[str]().union(*DONE.values(), NOTHING)
 
 
@@ -259,7 +261,9 @@ def refuse_others(
     for name, value in fields.items():
         if value is None or name in done or name in known or value in NOTHING.get(name, ()):
             continue
-        raise unsupported(shortened(name), engine) if name in PASSED else foreign(shortened(name))
+        if name in PASSED:
+            raise unsupported(shortened(name), engine)
+        raise foreign(name, [*known, *done])
 
 
 def unsupported(name: str, engine: Engine) -> ApiError:
@@ -267,8 +271,11 @@ def unsupported(name: str, engine: Engine) -> ApiError:
     return ApiError(400, problem, param=name, code="unsupported_parameter")
 
 
-def foreign(name: str) -> ApiError:
-    return ApiError(400, f"`{name}` cannot be chosen by a request.", param=name)
+def foreign(name: str, known: Sequence[str]) -> ApiError:
+    alike = get_close_matches(name[:LONGEST_NAME], known, n=1)
+    hint = f" Did you mean `{alike[0]}`?" if alike else ""
+    short = shortened(name)
+    return ApiError(400, f"`{short}` cannot be chosen by a request.{hint}", param=short)
 
 
 # --- question -------------------------------------------------------------------------------------
@@ -347,7 +354,8 @@ def read_question(
     return CallerRequest(endpoint, fields, asked)
 
 
-def invalid(error: ValidationError) -> ApiError:
+def invalid(error: ValidationError, known: Sequence[str] = ()) -> ApiError:
+    """`known` are the fields that there are, where others are refused."""
     found = error.errors(include_url=False, include_input=False)
     # Of a union the member that was meant: the fault is deepest in it. Of parts of a content, say,
     # that one is of another type, and not that all of it is no text.
@@ -355,6 +363,10 @@ def invalid(error: ValidationError) -> ApiError:
     # pydantic's tags of a union's members ("list[ContentPart]") are no fields.
     steps = [str(step) for step in first["loc"] if str(step).replace("_", "").isalnum()]
     field = shortened(".".join(step for step in steps if step not in ("str", "list")))
+    if first["type"] == "extra_forbidden":
+        alike = get_close_matches(field, known, n=1)
+        hint = f"; did you mean `{alike[0]}`?" if alike else "."
+        return ApiError(400, f"`{field}`: there is no such field{hint}", param=field)
     return ApiError(400, f"`{field}`: {first['msg'].removeprefix('Value error, ')}.", param=field)
 
 

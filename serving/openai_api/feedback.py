@@ -73,7 +73,7 @@ def read_feedback(body: bytes) -> Given:
     try:
         given = Given.model_validate(json_object(body))
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, list(Given.model_fields)) from None
     says = (given.rating, given.correction, given.outcome and given.outcome.model_dump())
     if not any(part is not None for part in says) or given.outcome == Outcome():
         raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")

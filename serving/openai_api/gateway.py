@@ -152,8 +152,8 @@ def not_found(model: str) -> ApiError:
 
 def nothing_deployed(family: str) -> ApiError:
     problem = (
-        f"No champion of family {family} is deployed yet: GET /v1/incumbent/serving says how far "
-        "it is."
+        f"No champion of family {family} answers: none is deployed yet, or it was withdrawn. "
+        "GET /v1/incumbent/serving says how far it is."
     )
     return ApiError(503, problem, code="no_champion", headers=after(SOON))
 

@@ -242,7 +242,7 @@ def test_a_row_that_nobody_accepted_is_named_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("first", "[labelled.jsonl]", "Extra inputs are not permitted"),
+        ("first", "[labelled.jsonl]", "no such setting; there are accepted,"),
         ("accepted_share", 1, "less than 1"),
         ("train_only", "[labelled.jsonl]", "is in accepted and in train_only"),
     ],

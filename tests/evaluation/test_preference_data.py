@@ -43,7 +43,7 @@ from evaluation.preference.judged_pairs import (
 from evaluation.preference.preference_pairs import PREFERENCES, given_preferences
 from project.canonical import digest_json
 from project.errors import InputError
-from project.item_prompts import prompt_digest
+from project.item_prompts import bare, prompt_digest
 from project.paths import CALIBRATION, PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
 from project.records.ballots import Ballot, VotingPair
 from project.records.data import Message, Row, Split
@@ -152,6 +152,49 @@ def test_a_pair_is_learnt_as_it_is() -> None:
 def test_a_bad_answer_is_paired_with_the_training_rows() -> None:
     found = learnt(rated("what is  the FEE?", "No fee, guaranteed!"))
     assert said(found) == [("negative example", "Ten euros a month.", "No fee, guaranteed!")]
+
+
+@pytest.mark.parametrize(
+    ("others", "prompt"),
+    [
+        ((), "You work for a bank.\nWhat does a transfer cost?"),
+        (("You work for a shop.",), "What does a transfer cost?"),  # which one is meant?
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_a_bad_answer_is_matched_by_the_question_where_the_row_has_a_system_prompt(
+    others: tuple[str, ...], prompt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [under_system(one) for one in ("You work for a bank.", *others)]
+    write_records(rows_of(Split.TRAIN), [FEE, CARD, *asked])
+    (found,) = gathered(rated("what does a  transfer cost?", "Nothing, ever!"))
+    assert found.prompt == prompt or bare(found.prompt) == bare(prompt)
+    assert isinstance(found, PreferencePair) != bool(others)
+    assert ("no training row asks this" in capsys.readouterr().out) == bool(others)
+    assert (found.messages == asked[0].prompt) != bool(others)
+
+
+def under_system(prompt: str) -> Row:
+    row = Row.of("What does a transfer cost?", "One euro.", group=prompt, source="faq.csv")
+    return row.model_copy(update={"prompt": (Message(role="system", content=prompt), *row.prompt)})
+
+
+@pytest.mark.usefixtures("project")
+def test_a_bad_answer_to_an_items_question_under_a_system_prompt_is_not_learnt_from() -> None:
+    write_records(rows_of(Split.DEV), [DEV, under_system("You work for a bank.")])
+    assert gathered(rated("What does a transfer cost?", "Nothing!")) == ()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_source_of_corrections_that_there_is_not_is_refused() -> None:
+    Path("params.yaml").write_text("evaluation: {preference_data: {corrections: [round3.jsonl]}}")
+    Path("datasets/sources").mkdir(parents=True)
+    Path("datasets/sources/round2.jsonl").write_text("")
+    said = (
+        r"params.yaml: evaluation.preference_data.corrections: there is no source round3.jsonl in"
+    )
+    with pytest.raises(InputError, match=rf"{said} .*; did you mean round2.jsonl\?"):
+        gathered()
 
 
 def test_a_bad_answer_without_a_good_one_is_left_for_kto() -> None:

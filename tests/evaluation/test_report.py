@@ -10,12 +10,13 @@ from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
 from evaluation.report.report_data import AnswerExample, ReportData, differing, read_examples
-from evaluation.report.report_page import histogram, report
+from evaluation.report.report_page import histogram, line, report
 from evaluation.report.right_answers import Cost, costs, saving
+from incumbent.comparison_table import cells
 from project.paths import rows_of
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
-from project.records.evidence import Evidence, Usage
+from project.records.evidence import Bound, Evidence, MetricEvidence, Usage
 from project.records.preferences import JudgePin
 from project.records.record import write_records
 from project.records.scores import Flags, ItemScore, ScoreTable
@@ -187,3 +188,33 @@ def test_how_far_answers_spread_is_said_of_gating_metrics_that_spread(
     assert "Each item was answered 4 times and counts by" in shown
     assert ("the difference spreads by 0.250 in" in shown) is told
     assert ("more items all of it" in shown) is told
+
+
+FEW_ITEMS = MetricEvidence(
+    n=2,
+    clusters=2,
+    unjudged=0,
+    champion_mean=0.5,
+    challenger_mean=0.0,
+    diff=-0.5,
+    sd=1.17,
+    se=0.827,
+    df=1.0,
+    wins=0,
+    losses=1,
+    p=0.7,
+    bootstrap=(-1.0, 0.0),
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown"),
+    [("refusal", "-1.000 … +1.000"), ("preference", "-0.500 … +0.500"), ("length", "-5.7")],
+)
+def test_an_interval_of_a_share_stays_within_what_a_share_can_differ_by(
+    metric: str, shown: str
+) -> None:
+    *_, cell, _, _ = cells(metric, FEW_ITEMS, Bound(lower=-5.72, upper=4.72, won=False))
+    assert str(cell).startswith(shown)
+    found = line("all items", metric, FEW_ITEMS, alpha=0.05)
+    assert f"{found.lower:+.3f} … {found.upper:+.3f}".startswith(shown[:4])

@@ -78,6 +78,11 @@ def test_a_guard_of_which_too_few_items_speak_asks_for_more_of_them() -> None:
     assert way.endswith("in semantic (-0.010 on 60)")
 
 
+def test_a_verdict_that_no_figure_turns_says_what_to_do_all_the_same() -> None:
+    (way,) = told(BETTER | {"preference": 0.0}, look=1, calibration=calibration(source="ballots"))
+    assert way.startswith("what the reasons name, mended in params.yaml or in the rows; then `inc")
+
+
 def test_slices_that_lost_or_lack_items_are_named() -> None:
     parts = joined(
         table(BETTER, n=160, slices=("topic=cards",)),

@@ -96,8 +96,8 @@ WRONG = [
     (("registry", "backup", "--to", "params.yaml/x"), 1, "params.yaml/x could not be written"),
     (("registry", "backup", "--to", "pigeon://x"), 2, "cannot open pigeon://x: "),
     (("registry", "backup", "--to", "http://127.0.0.1:9/x"), 2, "is of a kind that cannot do so"),
-    (("registry", "restore", "params.yaml"), 1, "is in use: its table deliveries has rows"),
-    (("registry", "restore", "nothing.tar"), 1, "is in use: its table deliveries has rows"),
+    (("registry", "restore", "params.yaml"), 2, "is no archive of `incumbent registry backup`"),
+    (("registry", "restore", "nothing.tar"), 2, "nothing.tar: No such file or directory"),
 ]
 
 

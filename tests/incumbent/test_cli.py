@@ -117,8 +117,9 @@ def test_show_tells_a_versions_story(
         (
             ("registry", "alias", "champion", "--to", "1"),
             2,
-            "`incumbent promote` and `rollback` alone",
+            "only `incumbent promote`, `incumbent rollback` and",
         ),
+        (("nightly", "--date", "yesterday"), 2, "for '--date': 'yesterday' is no day such as 2026"),
         (("registry", "alias", "../x", "--to", "1"), 2, "an alias is [a-z0-9-]"),
         (("registry", "reject", "1"), 2, "Missing option '--reason'"),
     ],

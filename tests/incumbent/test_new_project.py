@@ -8,13 +8,13 @@ import pytest
 
 from curation.curation_settings import CollectParams, Columns, CurateParams, FileSource
 from incumbent.init import limits
-from incumbent.init.findings import Findings, find
+from incumbent.init.findings import Findings, find, system_notes
 from incumbent.init.limits import limits_of, longest_trained, recipe_of, shares_of
 from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.project_files import copy_project
 from project.errors import InputError
 from project.model_pins import BaseChoice
-from project.records.data import Split, TokenCount
+from project.records.data import Message, Row, Split, TokenCount
 from project.settings import load
 from tests.bank_files import write_csv
 
@@ -162,3 +162,18 @@ def test_odd_names_read_back_as_they_are(word_base: Path, tmp_path: Path) -> Non
     assert load(CollectParams).sources[0] == odd
     assert load(BaseChoice).model == base.model
     assert "ünï" in Path("params.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("systems", "noted"),
+    [(["a bank", "a bank"], 1), (["a bank", "a shop"], 0), (["a bank", None], 0), ([None], 0)],
+)
+def test_a_system_prompt_of_all_rows_is_one_that_users_do_not_send(
+    systems: list[str | None], noted: int
+) -> None:
+    rows = []
+    for number, system in enumerate(systems):
+        row = Row.of(f"question {number}", "an answer", group=str(number), source="s")
+        own = [Message(role="system", content=system)] if system else []
+        rows.append(row.model_copy(update={"prompt": (*own, *row.prompt)}))
+    assert len(list(system_notes(rows))) == noted

@@ -49,6 +49,7 @@ from training.cost.machines import (
 )
 from training.cost.memory import DEQUANTIZED_SHARE, Peak, StepWork, trained_weights
 from training.cost.step_minutes import step_seconds
+from training.kept.books import TrainingBook, write_book
 from training.precision import Machine, fingerprint
 
 GB = 10**9
@@ -335,6 +336,20 @@ def test_parts_add_up_and_money_is_by_the_hour() -> None:
     taken = here["minutes"]
     assert taken["train"] + taken["answer"] + taken["other"] == pytest.approx(taken["total"])
     assert here["money"] == pytest.approx(taken["total"] / 60 * 6)
+
+
+@pytest.mark.usefixtures("project")
+def test_minutes_are_reckoned_by_what_earlier_steps_here_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.cost.machines.cores_now", lambda: 1.0)
+    before = planned()["here"]["minutes"]
+    book = TrainingBook(step="sft", recipe="a" * 64, seconds=400.0, estimated_seconds=100.0)
+    write_book(book.model_copy(update={"finished": True}))
+    after = planned()
+    for part, times in (("train", 4), ("answer", 4), ("other", 1)):
+        assert after["here"]["minutes"][part] == pytest.approx(times * before[part])
+    assert after["assumed"] == ["the last steps here took 4.0 times as long as was reckoned"]
 
 
 @pytest.mark.usefixtures("project")

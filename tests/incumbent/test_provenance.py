@@ -186,8 +186,61 @@ def test_secrets_and_notes_that_git_does_not_know_come_into_no_commit(project: P
         Path(name).write_text("sk-123")
     found, problem = current_provenance()
     assert found is not None and found.changed == ("params.yaml",)
-    assert problem is not None and "without '.env', 'logs/run.log', 'notes.txt'" in problem
+    assert problem is not None and "without 'logs/run.log', 'notes.txt'," in problem
+    assert problem.startswith(
+        "its commit is without what looks like a secret: '.env' (by its name)"
+    )
     assert "sk-123" not in said("log", "-p", "--all", "--", ".env", "notes.txt")
+
+
+SECRET = "h5Tz9qLmW2xR"
+LIKE_SECRETS = [
+    ("datasets/.env", "a", "by its name"),
+    ("datasets/prod.env", "a", "by its name"),
+    ("datasets/id_ed25519", "a", "by its name"),
+    (".dvc/config", f"url = s3://key:{SECRET}@host/bucket", "it holds a password in an address"),
+    ("datasets/notes.md", f"the key: sk-{SECRET}{SECRET}", "it holds a key or token"),
+    ("datasets/a.pem", "-----BEGIN EC PRIVATE KEY-----", "it holds a private key"),
+]
+NO_SECRETS = [
+    ("datasets/.env.example", "a"),
+    ("datasets/faq.csv", "How do I set a password?,Under Settings."),
+    ("datasets/rows.jsonl", '{"url": "https://bank.example/help"}'),
+]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("added", [False, True], ids=["new", "added"])
+def test_what_looks_like_a_secret_comes_into_no_commit(project: Path, added: bool) -> None:
+    for name, text, *_ in (*LIKE_SECRETS, *NO_SECRETS):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text)
+        if added:
+            said("add", "--force", name)
+    made = taken()
+    assert made.secret == tuple(sorted((name, why) for name, _, why in LIKE_SECRETS))
+    assert made.changed == tuple(sorted(name for name, _ in NO_SECRETS))
+
+
+@pytest.mark.attack
+def test_a_known_file_that_has_become_a_secret_makes_no_commit(project: Path) -> None:
+    settings = f"registry: {{database: 'postgresql://ann:{SECRET}@host/db'}}"
+    Path("params.yaml").write_text(settings)
+    found, problem = current_provenance()
+    assert found is None
+    assert problem and "'params.yaml' looks like a secret (it holds a password in an ad" in problem
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_new_files_come_into_a_commit_where_that_is_set(project: Path, wanted: bool) -> None:
+    Path("params.yaml").write_text(f"registry: {{commit_untracked: {str(wanted).lower()}}}")
+    for name in (".env", "notes.txt"):
+        Path(name).write_text("a note")
+    found, problem = current_provenance()
+    assert found is not None and problem is not None
+    assert found.changed == (("notes.txt", "params.yaml") if wanted else ("params.yaml",))
+    assert ("or set registry.commit_untracked" in problem) != wanted
+    assert "'.env' (by its name)" in problem
 
 
 def test_a_file_that_is_too_large_for_git_is_named(

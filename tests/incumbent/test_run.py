@@ -1,6 +1,7 @@
 """`incumbent run` on small projects of real DVC, whose stages are programs of a line or two."""
 
 import fcntl
+import hashlib
 import json
 import os
 import pty
@@ -13,7 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from incumbent.running.dvc_repro import keep_lock_apart, md5_of_record
 from project import child_processes, libraries
+from project.child_processes import AUTHOR, git
+from training.precision import choose_numerics
 
 COMMAND = str(Path(sys.executable).with_name("incumbent"))
 LOG = Path("home/logs/run.log")
@@ -262,6 +266,35 @@ def test_what_a_late_stage_would_refuse_is_told_before_training(
     assert "params.yaml:1: evaluation." in failed.stderr
     assert complaint in failed.stderr
     assert not LOG.exists()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_lock_of_another_kind_of_machine_is_changed_where_git_does_not_see_it(
+    isolate: Path, capsys: pytest.CaptureFixture[str], *, own: bool
+) -> None:
+    Path("params.yaml").write_text("")
+    md5 = md5_of_record(choose_numerics()) if own else "0" * 32
+    lock = {"stages": {"base": {"outs": [{"path": "outputs/numerics.json", "md5": md5}]}}}
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    keep_lock_apart()  # outside of git there is nothing to keep clean
+    assert capsys.readouterr().out == ""
+    git("init", "-q")
+    git("add", "dvc.lock")
+    git(*AUTHOR, "commit", "-qm", "a lock")
+    keep_lock_apart()
+    Path("dvc.lock").write_text("another run")
+    seen = git("status", "--porcelain", "--untracked-files=no").decode().split()
+    told = capsys.readouterr().out
+    assert (seen, told.count("\n")) == ((["M", "dvc.lock"], 0) if own else ([], 1))
+    assert ("was locked on another kind of machine than this one" in told) != own
+
+
+def test_a_lock_that_dvc_wrote_has_the_md5_that_is_compared(isolate: Path) -> None:
+    Path("params.yaml").write_text("")
+    own = choose_numerics()
+    own.write(Path("numerics.json"))
+    written = hashlib.md5(Path("numerics.json").read_bytes(), usedforsecurity=False).hexdigest()
+    assert md5_of_record(own) == written
 
 
 def test_programs_of_ours_are_found_and_what_we_settle_stays_ours(

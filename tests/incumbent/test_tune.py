@@ -55,9 +55,9 @@ def objective(values: Mapping[str, Any]) -> tuple[float, ...]:
     return (loss, loss + 0.5, loss + 1)
 
 
-def search(folder: str = "search", seed: int = 0, **fields: Any) -> Search:
+def search(folder: str = "search", **fields: Any) -> Search:
     settings = SearchParams.model_validate({"ranges": RANGES, **fields})
-    return Search(Path(folder), settings.settled, "less", seed=seed)
+    return Search(Path(folder), settings.settled, "less")
 
 
 def tried(one: Search) -> list[tuple[dict[str, Any], float | None]]:
@@ -197,11 +197,6 @@ def test_a_search_that_was_interrupted_tries_what_an_uninterrupted_one_does() ->
     for count in (1, 10, 12):
         list(search(parts).run(objective, count, first=FIRST))
     assert tried(search(parts)) == tried(whole)
-
-
-def test_another_seed_tries_other_values() -> None:
-    one, other = search("one"), search("other", seed=1)
-    assert [t.values for t in one.run(objective, 2)] != [t.values for t in other.run(objective, 2)]
 
 
 def test_a_finished_search_tries_nothing_again() -> None:

@@ -5,7 +5,6 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, time
 from pathlib import Path
 
 import pytest
@@ -197,11 +196,10 @@ def test_a_night_by_hand_is_refused_and_goes_on_after_the_word_that_traffic_move
     """Of the project in this folder, whose traffic folder is another one."""
     Path("datasets/traffic").mkdir(parents=True)
     Path("params.yaml").write_text("registry: {family: bank}\n")
-    date = datetime.combine(day(4), time())
     with pytest.raises(WrongMachineError, match="datasets/traffic on this machine has no mark"):
-        run_night(date)
+        run_night(day(4))
     without = shutil.ignore_patterns(MARK, str(day(4)))
     shutil.copytree("traffic", "datasets/traffic", ignore=without, dirs_exist_ok=True)
-    run_night(date, traffic_is_here=True)
+    run_night(day(4), traffic_is_here=True)
     night = check_of(context.registry.engine, "bank", day(4))
     assert night is not None and night.verdict is DriftVerdict.INSUFFICIENT

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from io import StringIO
 
 import pytest
 
@@ -10,21 +11,50 @@ from project.progress import MARK, Report, StageReport, progress, read_report, t
 from tests.conftest import ROOT
 
 
-def test_by_itself_it_is_a_bar_with_its_note(capsys: pytest.CaptureFixture[str]) -> None:
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def in_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """No fixture: pytest puts a stderr of its own in place before the test itself."""
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    return shown
+
+
+def test_by_itself_it_is_a_bar_with_its_note(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = in_terminal(monkeypatch)
     with progress("champion, dev", 2, "answers") as bar:
         bar.advance()
         bar.advance(note="120 tokens/s")
-    shown = capsys.readouterr()
-    assert "champion, dev: 100%" in shown.err
-    assert "2/2" in shown.err
-    assert "120 tokens/s" in shown.err
-    assert shown.out == ""
+    *_, last = terminal.getvalue().split("\r")
+    assert "champion, dev: 100%" in last and "2/2" in last and "120 tokens/s" in last
+    assert capsys.readouterr().out == ""
 
 
-def test_where_nothing_is_to_be_done_there_is_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_log_there_is_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("champion, dev", 2, "answers") as bar:
+        bar.advance(2)
+    assert capsys.readouterr().err == ""
+
+
+def test_work_that_fails_takes_its_bar_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = in_terminal(monkeypatch)
+    with pytest.raises(ValueError), progress("champion, dev", 2, "answers") as bar:
+        bar.advance()
+        raise ValueError
+    *_, bar_before, blank, end = terminal.getvalue().split("\r")
+    assert ("champion, dev" in bar_before, blank.strip(), end) == (True, "", "")
+
+
+def test_where_nothing_is_to_be_done_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = in_terminal(monkeypatch)
     with progress("embed", 0, "texts"):
         pass
-    assert capsys.readouterr().err == ""
+    assert terminal.getvalue() == ""
 
 
 def test_nor_is_anybody_told_of_it() -> None:
@@ -99,6 +129,7 @@ def test_the_bars_of_libraries_are_silent_and_ours_are_not() -> None:
         "import training\n"
         "from tqdm.auto import tqdm\n"
         "from project.progress import progress\n"
+        "import sys; sys.stderr.isatty = lambda: True\n"
         "for _ in tqdm(range(3), desc='Loading weights'): pass\n"
         "with progress('ours', 3, 'steps') as bar: bar.advance(3)\n"
     )

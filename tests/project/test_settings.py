@@ -42,12 +42,24 @@ def test_a_wrong_value_is_named_with_its_line() -> None:
 
 
 def test_an_unknown_key_is_refused_with_its_line() -> None:
-    with pytest.raises(InputError, match=r"^params\.yaml:6: evaluation\.policy\.alpah: Extra"):
+    with pytest.raises(
+        InputError,
+        match=r"^params\.yaml:6: evaluation\.policy\.alpah: no such setting; did you mean alpha\?$",
+    ):
         load(Policy)
 
 
 def test_a_value_deep_in_a_list_is_named_with_its_line() -> None:
     with pytest.raises(InputError, match=r"^params\.yaml:11: .*sources\.0\.packages: "):
+        load(CollectParams)
+
+
+def test_an_unknown_key_deep_in_a_list_is_named_with_what_was_meant() -> None:
+    source = "{kind: file, path: datasets/sources/a.csv, columns: {promt: [Question]}}"
+    Path("params.yaml").write_text(f"curation: {{collect: {{sources: [{source}]}}}}\n")
+    with pytest.raises(
+        InputError, match=r"columns\.promt: no such setting; did you mean prompt\?$"
+    ):
         load(CollectParams)
 
 
@@ -60,10 +72,18 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("trainign:\n  r: 8\n", r"^params\.yaml:1: trainign: no such section; there are base, "),
+        (
+            "trainign:\n  r: 8\n",
+            r"^params\.yaml:1: trainign: no such section; did you mean training\?$",
+        ),
+        ("zzz: {}\n", r"^params\.yaml:1: zzz: no such section; there are base, embedder, "),
+        (
+            "evaluation: {policy: {zzz: 1}}\n",
+            r"^params\.yaml:1: evaluation\.policy\.zzz: no such setting; there are alpha, ",
+        ),
         (
             "evaluation:\n  polcy: {}\n",
-            r"^params\.yaml:2: evaluation\.polcy: no such section; .*policy",
+            r"^params\.yaml:2: evaluation\.polcy: no such section; did you mean policy\?$",
         ),
         ("evaluation: strict\n", r"^params\.yaml:1: must hold sections"),
         ("hello\n", r"^params\.yaml:1: must hold sections"),

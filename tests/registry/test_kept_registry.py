@@ -38,6 +38,8 @@ RELEASE = "0.1.0"
 # reads it otherwise is wrong.
 DIGEST = "071a9124b05daa549aa7da321c30a51881d0bed3c121359112a1d0af2fc30b7c"
 
+LATER_KINDS = {"withdraw"}  # of events, which code has learnt since
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -59,7 +61,7 @@ def test_no_byte_of_it_has_changed() -> None:
 
 
 def test_it_has_an_event_of_every_kind_and_a_row_in_every_table(registry: Registry) -> None:
-    assert {event.kind for event in registry.history()} == set(DETAILS)
+    assert {event.kind for event in registry.history()} == set(DETAILS) - LATER_KINDS
     with registry.engine.connect() as connection:
         rows = {t.name: connection.execute(select(t)).first() for t in metadata.sorted_tables}
     assert all(rows.values()), rows

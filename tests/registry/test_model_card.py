@@ -228,6 +228,7 @@ def test_the_hub_reads_the_front_matter(registry: Registry, make_adapter: Make) 
     assert data.base_model == "a-base"
     assert data.tags == ["incumbent", "lora"]
     assert data.model_name == "test v1"
+    assert data.license is None  # that is for its owner to choose
     scores = {(r.dataset_name, r.metric_type): r.metric_value for r in data.eval_results}
     assert scores == {
         ("test: Sealed eval set", "rougeL"): 0.38,

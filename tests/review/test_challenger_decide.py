@@ -246,7 +246,23 @@ def test_a_rollback_goes_only_to_what_was_champion(
 ) -> None:
     answer = client.send_form("/rollback", champion=1, to=2, reason="let me")
     assert (answer.status_code, "never was champion" in answer.text) == (400, True)
-    assert "no earlier champion" in client.get("/rollback").text
+
+
+def test_a_first_champion_is_withdrawn_where_others_are_rolled_back(
+    client: Browser, registry: Registry, challenger: AdapterVersion
+) -> None:
+    assert "/rollback" in client.get("/review/1").text
+    assert '<option value="0">the bare base' in client.get("/rollback").text
+    late = client.send_form("/rollback", champion=2, to=0, reason="it invents fees")
+    assert (late.status_code, champion(registry)) == (400, 1)
+    answer = client.send_form("/rollback", champion=1, to=0, reason="it invents fees")
+    assert answer.headers["location"] == "/review/1"
+    assert champion(registry) == 0
+    assert "There is no champion now" in client.get("/rollback").text
+    assert "withdrawn" in client.get("/").text
+    for page in ("/review/1", "/versions/1", "/lineage", "/history", "/verify"):
+        assert client.get(page).status_code == 200
+    assert client.get("/api/lineage").json()["moves"][-1]["champion"] is None
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "1e3", str(2**31), "9" * 400, "%00", "x"])

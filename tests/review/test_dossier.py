@@ -374,6 +374,17 @@ def test_the_verb_writes_a_file_and_says_what_is_missing() -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_a_file_that_is_there_is_replaced_only_where_that_is_said() -> None:
+    Path("signed.html").write_text("signed")
+    words = ["registry", "dossier", "1", "--to", "signed.html"]
+    refused = CliRunner().invoke(command, words)
+    assert "is there already" in str(refused.exception)
+    assert Path("signed.html").read_text() == "signed"
+    assert CliRunner().invoke(command, [*words, "--force"]).exit_code == 0
+    assert "Dossier of test v1" in Path("signed.html").read_text()
+
+
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("args", [("2",), ("1", "--to", "x.txt"), ("1", "--notes", "none.yaml")])
 def test_bad_usage_ends_with_2_and_no_file(
     args: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -101,11 +101,11 @@ def test_whether_users_get_its_answers_is_told_in_a_sentence(
     told = {number: dict(of(served, number).summary.facts)["traffic"] for number in (1, 2, 3)}
     assert told == {
         1: "It does not answer the champion's requests any more.",
-        2: "It answers the champion's requests.",
+        2: "Each gateway that runs sends the champion's requests to it.",
         3: "It never answered the champion's requests.",
     }
     win(served, "d", tmp_path)
-    assert "still answers" in monitored(served, 2, ANSWERED).text[0]
+    assert "to it last, and it is not" in monitored(served, 2, ANSWERED).text[0]
     assert "the traffic has not moved to it" in monitored(served, 4, ANSWERED).text[0]
 
 

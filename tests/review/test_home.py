@@ -193,6 +193,8 @@ def test_confirmed_drift_and_failed_nights_need_a_person(
     keep(registry, day, night(day, DriftVerdict.DRIFT, DriftState.CONFIRMED))
     page = client.get("/").text
     assert "Drift is confirmed" in page
+    (told,) = (t["detail"] for t in client.get("/api/home").json()["tasks"] if t["kind"] == "drift")
+    assert told.endswith(".") and "; " not in told
     assert "The night of 2026-01-01 was given up" in page
     assert 'href="/nights/2026-01-02"' in page
     assert SCRIPT not in page

@@ -321,6 +321,12 @@ def test_feedback_that_says_nothing_is_refused(client: TestClient, said: dict[st
     assert client.post("/v1/feedback", json={"id": "a", **said}).status_code == 400
 
 
+def test_a_slip_in_a_field_of_feedback_is_answered_with_what_was_meant(client: TestClient) -> None:
+    answer = client.post("/v1/feedback", json={"id": "a", "ratting": 1})
+    said = "`ratting`: there is no such field; did you mean `rating`?"
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, said)
+
+
 def test_models_lists_what_answers(client: TestClient) -> None:
     listed = client.get("/v1/models").json()["data"]
     assert [one["id"] for one in listed] == ["bank", "bank@champion", "bank@v7"]

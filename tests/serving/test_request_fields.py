@@ -38,6 +38,21 @@ def test_a_field_that_is_not_known_to_be_harmless_reaches_no_backend(
     assert not backend.asked
 
 
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("max_token", "`max_token` cannot be chosen by a request. Did you mean `max_tokens`?"),
+        ("temprature", "`temprature` cannot be chosen by a request. Did you mean `temperature`?"),
+        ("zzz", "`zzz` cannot be chosen by a request."),
+    ],
+)
+def test_a_slip_in_a_fields_name_is_answered_with_what_was_meant(
+    client: TestClient, field: str, said: str
+) -> None:
+    answer = client.post(CHAT, json=asking() | {field: 1})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, said)
+
+
 VLLM = {"backend": "vllm", "pools": [{"base": "b", "replicas": ["http://127.0.0.1:9/v1"]}]}
 SGLANG = VLLM | {"backend": "sglang"}
 

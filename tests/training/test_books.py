@@ -16,6 +16,7 @@ from training.kept.books import (
     TrainingBook,
     book_of,
     books_of,
+    off_by,
     read_book,
     recipes_of,
     write_book,
@@ -26,6 +27,14 @@ from training.training_settings import DomainParams, DpoParams, LimitsParams
 DOMAIN, DPO = DomainParams(epochs=1), DpoParams(epochs=1)
 THREE = recipe_of(domain=DOMAIN, sft=SFT, dpo=DPO)
 RECIPE = recipe_of(domain=DOMAIN, sft=SFT)
+WORK = StepWork(
+    examples=10,
+    tokens=600,
+    scored=100,
+    batches=10,
+    longest=60,
+    longest_scored=10,
+)
 
 
 class Clock:
@@ -36,6 +45,28 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.mark.parametrize(
+    ("steps", "times"),
+    [
+        ([], 1.0),
+        ([(300, 100, {}), (60, 20, {})], 3.0),
+        ([(300, 100, {"processes": 2}), (300, 100, {"finished": False})], 1.0),
+        ([(50, 100, {}), (1e9, 1, {"finished": False})], 0.5),
+        ([(1e9, 1, {})], 10.0),
+        ([(300, None, {})], 1.0),
+    ],
+)
+def test_the_next_step_is_reckoned_by_what_the_last_ones_took(
+    steps: list[tuple[float, float | None, dict[str, Any]]], times: float
+) -> None:
+    for number, (seconds, reckoned, more) in enumerate(steps):
+        fields = {"finished": True, "seconds": seconds, "estimated_seconds": reckoned} | more
+        write_book(TrainingBook(step="sft", recipe=f"{number}" * 64, **fields))
+    assert off_by() == pytest.approx(times)
+    estimate = StepEstimate(WORK, 10, 120.0, None, 6.0, times=off_by())
+    assert f"about {2 * times:.0f} min" in str(estimate)
 
 
 # --- the books -----------------------------------------------------------------------------------

@@ -45,3 +45,10 @@ def test_a_step_tells_the_loss_before_and_after() -> None:
     taken = StepRecord(step="sft", adapter="a" * 64, loss_before=3.0, loss_after=2.0)
     fell = "loss a token on what it did not learn 3.000, then 2.000"
     assert str(taken) == f"sft: {fell} (perplexity 20.1, then 7.4)"
+
+
+def test_a_step_that_held_nothing_out_tells_the_losses_that_it_was_taken_by() -> None:
+    taken = StepRecord(step="dpo", loss_of_first_step=0.693, loss_of_last_step=0.41)
+    taken = taken.model_copy(update={"adapter": "a" * 64})
+    said = "dpo: loss 0.693 at its first step, 0.410 at its last; nothing was held out"
+    assert str(taken) == said

@@ -28,16 +28,22 @@ class StepEstimate:
     seconds: float | None
     peak_bytes: int | None
     price: float  # of an hour
+    times: float = 1.0  # as long as that took earlier steps here: books.off_by
+
+    @property
+    def expected(self) -> float | None:
+        """Seconds, as earlier steps here tell."""
+        return None if self.seconds is None else self.seconds * self.times
 
     def __str__(self) -> str:
         parts = [f"{self.work.tokens:,} tokens in {self.optimizer_steps:,} steps"]
-        if self.seconds is not None:
-            minutes = self.seconds / 60
+        if self.expected is not None:
+            minutes = self.expected / 60
             parts.append(f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute")
         if self.peak_bytes is not None:
             parts.append(f"{self.peak_bytes / GIB:.1f} GiB")
-        if self.seconds is not None:
-            parts.append(f"{self.seconds / 3600 * self.price:.2f} in money")
+        if self.expected is not None:
+            parts.append(f"{self.expected / 3600 * self.price:.2f} in money")
         return ", ".join(parts)
 
 

@@ -20,6 +20,8 @@ from training.recipe import STEPS, Recipe, StepName
 
 GIB = 2**30
 JOULES_A_WATT_HOUR = 3600
+NEWEST = 5  # steps by which the next one is reckoned
+MOST_TIMES = 10.0  # beyond which a step tells nothing of the next one
 
 
 class TrainingBook(Record):
@@ -101,6 +103,18 @@ def read_book(recipe: Digest) -> TrainingBook | None:
 
 def write_book(book: TrainingBook) -> None:
     book.write(book_of(book.recipe))
+
+
+def off_by() -> float:
+    """How many times as long as was reckoned the newest steps took here, those aside that were
+    interrupted: all of them together. 1 where none was trained.
+    """
+    paths = sorted((home() / "training").glob("*.json"), key=lambda p: p.stat().st_mtime)
+    books = [TrainingBook.read(path) for path in reversed(paths)]
+    known = [b for b in books if b.finished and b.processes == 1 and b.estimated_seconds][:NEWEST]
+    reckoned = sum(book.estimated_seconds or 0.0 for book in known)
+    times = sum(book.seconds for book in known) / reckoned if reckoned else 1.0
+    return min(max(times, 1 / MOST_TIMES), MOST_TIMES)
 
 
 def recipes_of(recipe: Recipe) -> Iterator[Recipe]:

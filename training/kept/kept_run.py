@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import ceil
 from pathlib import Path
@@ -23,6 +23,7 @@ from project.paths import CODE
 from project.records.record import Digest
 from training.cost.memory import StepWork
 from training.cost.step_estimate import StepEstimate, estimate_step, work_of
+from training.kept.books import off_by
 from training.kept.checkpoints import Checkpoints
 from training.kept.keep_best import StopOnBrokenLoss
 from training.kept.running_book import RunningBook
@@ -281,7 +282,7 @@ class KeptRun:
     def estimate(self, trainer: Trainer) -> StepEstimate:
         counted, sequences = work_of(trainer)
         self.work = self.work or counted
-        return estimate_step(
+        estimate = estimate_step(
             folder_here(self.recipe.base),
             self.recipe.adapter,
             getattr(self.recipe, self.step).params,
@@ -291,11 +292,12 @@ class KeptRun:
             sequences=sequences,
             price=self.limits.price,
         )
+        return replace(estimate, times=off_by())
 
     def warning(self, estimate: StepEstimate) -> str | None:
-        if estimate.seconds is None:
+        if estimate.expected is None:
             return None
-        return self.budget.too_little(self.earlier, estimate.seconds / 60)
+        return self.budget.too_little(self.earlier, estimate.expected / 60)
 
     def opened(self, state: TrainingState) -> Path | None:
         """The checkpoint to go on from, opened; None: there is none."""

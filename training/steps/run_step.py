@@ -156,6 +156,7 @@ def learn(
     if all(torch.equal(weights[name], learnt[name]) for name in weights):
         raise IncumbentError("training changed nothing: no LoRA weight is trainable or moved")
     after = loss_at_end(trainer) if measured else None
+    by_the_way = [] if measured else losses_of_steps(trainer)
     with saving(folder):
         save_adapter(run.model, run.recipe, folder, learnt if is_sharded() else None)
     return StepRecord(
@@ -166,6 +167,8 @@ def learn(
         optimizer_steps=trainer.state.global_step,
         loss_before=before,
         loss_after=after,
+        loss_of_first_step=by_the_way[0] if by_the_way else None,
+        loss_of_last_step=by_the_way[-1] if by_the_way else None,
         processes=world() if world() > 1 else None,
     )
 
@@ -177,6 +180,10 @@ def loss_at_end(trainer: Trainer) -> float:
     if kept or not logs or logs[-1]["step"] != trainer.state.global_step:
         return float(trainer.evaluate()["eval_loss"])
     return float(logs[-1]["eval_loss"])
+
+
+def losses_of_steps(trainer: Trainer) -> list[float]:
+    return [float(log["loss"]) for log in trainer.state.log_history if "loss" in log]
 
 
 def digest_of(records: Iterable[Record]) -> Digest:

@@ -63,6 +63,9 @@ REGISTRY: dict[str, Effect | ShownBy] = {
     "push_versions": ShownBy(
         "tests/incumbent/test_push_version.py::test_nothing_is_sent_unless_the_settings_ask_for_it"
     ),
+    "commit_untracked": ShownBy(
+        "tests/incumbent/test_provenance.py::test_new_files_come_into_a_commit_where_that_is_set"
+    ),
     "roles": Effect((None, "roles.yaml"), permitted),
     "public_keys": ShownBy(
         "tests/registry/test_signing.py::test_signing_by_hand_needs_a_key_by_option_or_environment"

@@ -96,7 +96,7 @@ def test_deployments_say_who_answered_from_when_until_when(
     here.follow()
     print_deployments(as_json=False)
     shown = " ".join(capsys.readouterr().out.split())
-    assert "v1 answers" in shown and "http://one" in shown
+    assert "v1 deployed" in shown and "http://one" in shown
     assert "failed" in shown and "golden on http://one" in shown
     assert "the champion is v2" in shown
     print_deployments(as_json=True)

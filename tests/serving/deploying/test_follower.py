@@ -9,6 +9,7 @@ from evaluation.generation.backends.backend import UNREACHABLE, BackendError, En
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
 from project.records.events import Deployed, ExperimentEnded, ExperimentOpened
+from registry.deployment_history import deployments
 from registry.storage.database import writing
 from serving.deploying.route_table import RouteTable
 from tests.serving.deploying.conftest import Site
@@ -20,7 +21,7 @@ def test_without_a_champion_nothing_is_deployed(site: Site) -> None:
     site.follow()
     assert site.table.champion is None
     assert not site.follower.state().ready
-    assert str(site.follower.state()) == "test: no champion yet, so nothing is deployed"
+    assert str(site.follower.state()) == "test: no champion, so nothing answers"
 
 
 def test_a_promotion_reaches_every_replica_before_the_traffic_moves(site: Site) -> None:
@@ -59,6 +60,20 @@ def test_the_previous_version_stays_loaded_and_a_rollback_needs_no_load(site: Si
     assert [replica.calls["load"] for replica in site.replicas] == loads
     assert site.moves() == [two, one]
     assert site.table.previous is None  # nobody goes back to what was rolled back
+
+
+def test_after_a_withdrawal_nothing_answers_until_the_version_is_brought_back(site: Site) -> None:
+    number = site.promote("ant")
+    site.follow()
+    site.registry.withdraw(number, "it invents fees")
+    site.follow()
+    assert site.deployed is None and site.table.champion is None
+    assert not site.follower.state().ready
+    (tenure,) = deployments(site.registry).tenures
+    assert tenure.until == site.registry.history(kind="withdraw")[0].at
+    site.registry.rollback("it was the prompt", to=number)
+    site.follow()
+    assert site.deployed == number and site.moves() == [number, number]
 
 
 def test_a_replica_that_is_away_does_not_hinder_the_others(site: Site) -> None:
