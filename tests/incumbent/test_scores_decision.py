@@ -128,6 +128,21 @@ def test_another_program_stays_as_it_is(tmp_path: Path) -> None:
     assert heavy & set(after) == set()
 
 
+def test_a_folder_that_hides_our_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "__init__.py").touch()
+    done = subprocess.run(
+        # -S: an editable installation would find the rest of ours
+        [sys.executable, "-S", "-c", "import incumbent; incumbent.decide"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": ":".join([str(ROOT), *filter(None, sys.path)])},
+    )
+    told = f"ImportError: {tmp_path}/evaluation hides Incumbent's package 'evaluation': run from"
+    assert told in done.stderr
+
+
 # --- the fixture ----------------------------------------------------------------------------------
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
