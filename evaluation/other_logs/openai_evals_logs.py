@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -54,17 +53,10 @@ def is_openai_evals(value: Any) -> bool:
     return isinstance(spec, dict) and "completion_fns" in spec
 
 
-@dataclass
-class RecordedSample:
-    """The data of a sample's events, by their type."""
-
-    events: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
-
-
-def read_events(path: Path) -> tuple[Mapping[str, Any], bool, dict[str, RecordedSample]]:
+def read_events(path: Path) -> tuple[Mapping[str, Any], bool, dict[str, EventsByKind]]:
     """The run's spec, whether it came to its end, and its samples. Raises InputError."""
     spec: Mapping[str, Any] | None = None
-    ended, samples = False, dict[str, RecordedSample]()
+    ended, samples = False, dict[str, dict[str, list[Mapping[str, Any]]]]()
     for number, row in read_rows(path):
         if is_openai_evals(row):
             if spec is not None:
@@ -77,23 +69,22 @@ def read_events(path: Path) -> tuple[Mapping[str, Any], bool, dict[str, Recorded
             problem = "is no event of OpenAI evals, which has both"
             raise InputError(problem, file=path, line=number, field="sample_id, data")
         else:
-            sample = samples.setdefault(str(row["sample_id"]), RecordedSample())
-            sample.events.setdefault(str(row["type"]), []).append(row["data"])
+            events = samples.setdefault(str(row["sample_id"]), {})
+            events.setdefault(str(row["type"]), []).append(row["data"])
     if spec is None:
         raise InputError("has no line with the run's spec: it is no log of OpenAI evals", file=path)
-    return spec, ended, samples
+    return spec, ended, dict(samples)
 
 
-def sample_of(name: str, task: str, sample: RecordedSample) -> Sample:
-    metrics, repeated = metrics_of(sample.events)
-    asked = asked_of(sample.events)
+def sample_of(name: str, task: str, events: EventsByKind) -> Sample:
+    metrics, repeated = metrics_of(events)
     if repeated:
         lost = REPEATED
     elif not metrics:
-        lost = ERROR if "error" in sample.events else NOT_SCORED
+        lost = ERROR if "error" in events else NOT_SCORED
     else:
         lost = None
-    return Sample(item=name, task=task, asked=asked, metrics=metrics, lost=lost)
+    return Sample(name, task, asked=asked_of(events), metrics=metrics, lost=lost)
 
 
 def metrics_of(events: EventsByKind) -> tuple[dict[str, float | None], bool]:
