@@ -61,7 +61,8 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
     chosen = choose_columns(list(rows[0][1]), path, options)
     answers = [row[chosen.answer] for _, row in rows]
     references = [row[chosen.expected] for _, row in rows]
-    scores, missing = score_texts(answers, references, options.metrics)
+    similar = "semantic" in options.metrics or not (options.metrics or are_short(references))
+    scores, missing = score_texts(answers, references, similar=similar)
     lost = [
         None if reference.strip() else f"{NOT_SCORED}: nothing is expected"
         for reference in references
@@ -83,7 +84,7 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
         system=chosen.system or path.stem,
         samples=clustered(without_repeats(samples), "question"),
         notes={TASK: notes},
-        deciding=deciding(references, scores),
+        deciding=("exact_match",) if are_short(references) else ("rougeL", "semantic"),
         advice="" if chosen.item else "name the column that tells an item by --column item=NAME",
     )
 
@@ -138,16 +139,16 @@ def asked_of(row: Mapping[str, str], chosen: AnswerColumns) -> dict[str, str]:
 
 
 def score_texts(
-    answers: Sequence[str], references: Sequence[str], wanted: Sequence[str]
+    answers: Sequence[str], references: Sequence[str], *, similar: bool
 ) -> tuple[dict[str, list[float]], list[str]]:
-    """{metric: [n]}, and what could not be measured."""
+    """{metric: [n]}, and what could not be measured; similarity, which takes seconds, if asked."""
     # Imported here because the stemmer takes a moment, and other logs are read without it.
     from evaluation.scoring.text_overlap import rouge, same_text
 
     pairs = zip(answers, references, strict=True)
     scores = {"exact_match": [float(same_text(answer, reference)) for answer, reference in pairs]}
     scores |= rouge(answers, references, ["rougeL"])
-    if wanted and "semantic" not in wanted:
+    if not similar:
         return scores, []
     if any(find_spec(library) is None for library in SEMANTIC):
         return scores, [f"semantic is not measured: {pip_install('train,embedded')}"]
@@ -166,9 +167,6 @@ def similarity(answers: Sequence[str], references: Sequence[str]) -> list[float]
     return [min(1.0, max(0.0, cosine)) for cosine in cosines]
 
 
-def deciding(references: Sequence[str], scores: Mapping[str, object]) -> tuple[str, ...]:
-    """Equal texts where references are short, such as labels; else all other metrics."""
-    short = sum(len(reference.split()) <= SHORT for reference in references)
-    if 2 * short > len(references):
-        return ("exact_match",)
-    return tuple(metric for metric in scores if metric != "exact_match")
+def are_short(references: Sequence[str]) -> bool:
+    """Whether most are so short, such as labels, that an answer is right or wrong."""
+    return 2 * sum(len(reference.split()) <= SHORT for reference in references) > len(references)
