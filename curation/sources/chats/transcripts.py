@@ -144,13 +144,8 @@ def is_transcript(file: Path, encoding: str | None = None) -> bool:
     InputError.
     """
     found = conversations(transcript_lines(read_text_of(file, encoding)))
-    return bool(found) and all(
-        MARK.match(first_spoken_text(one)) and is_whole(one) for one in found
-    )
-
-
-def first_spoken_text(lines: Sequence[Line]) -> str:
-    return next(line.text for line in lines if line.text.strip())
+    begins = [next(line.text for line in one if line.text.strip()) for one in found]
+    return bool(found) and all(map(MARK.match, begins)) and all(map(is_whole, found))
 
 
 def transcripts_in(path: Path) -> list[Path]:

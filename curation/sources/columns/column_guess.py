@@ -215,14 +215,10 @@ def taken_columns(
     shared = {plain_name(name) for name in found}
     for table in tables:
         for name in table.columns:
-            lacking = [t for t in tables if plain_name(name) not in plain_names(t)]
+            lacking = [t for t in tables if plain_name(name) not in map(plain_name, t.columns)]
             if lacking and plain_name(name) not in shared:
                 found[name] = Taken(None, one_line(f"{lacking[0].path.name} lacks it"))
     return found
-
-
-def plain_names(table: Table) -> set[str]:
-    return {plain_name(name) for name in table.columns}
 
 
 # --- header line ----------------------------------------------------------------------------------

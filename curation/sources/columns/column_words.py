@@ -170,7 +170,7 @@ def slice_columns(columns: Sequence[ColumnProfile]) -> tuple[list[str], list[str
     """Slices that are taken and those that could be; those whose name says so come first."""
     order = (*CLASSES, None)
     could = [c for c in columns if could_be_slice(c)]
-    could.sort(key=lambda c: (order.index(c.role if says_class(c) else None), -evenness(c)))
+    could.sort(key=lambda c: (order.index(c.role if c.role in CLASSES else None), -evenness(c)))
     taken = [c.name for c in could if is_fit(c)][:MOST_SLICES]
     return taken, [c.name for c in could if c.name not in taken]
 
@@ -181,10 +181,6 @@ def could_be_slice(column: ColumnProfile) -> bool:
     if column.kind in ("numbers", "letters"):
         return column.distinct <= FEW and column.role in ("label", "kind", "score", None)
     return column.kind in ("texts", "true or false") and column.role in (*CLASSES, "body", None)
-
-
-def says_class(column: ColumnProfile) -> bool:
-    return column.role in CLASSES
 
 
 def is_fit(column: ColumnProfile) -> bool:

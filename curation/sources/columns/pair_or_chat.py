@@ -28,7 +28,8 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     better = find_preferences(own, given)
     if better.unsure and not is_called_chat(chat, columns):
         return FittingColumns((*better.choices, *pair.choices, *chat.choices), better.unsure)
-    if chat.choices and pair.sure and not names_class(pair.sure, columns):
+    classes = [c.name for c in columns if c.role == "label"]
+    if chat.choices and pair.sure and pair.sure.completion not in classes:
         by_name = {c.name: c for c in columns}
         answer = by_name[pair.sure.completion or ""]
         if all(repeats(by_name[one.messages or ""], answer) for one in chat.choices):
@@ -73,10 +74,6 @@ def find_preferences(columns: Sequence[ColumnProfile], given: NamedColumns) -> F
 def is_called_chat(chat: FittingColumns, columns: Sequence[ColumnProfile]) -> bool:
     names = {c.name for c in columns if c.role == "chat"}
     return chat.sure is not None and chat.sure.messages in names
-
-
-def names_class(pair: ColumnChoice, columns: Sequence[ColumnProfile]) -> bool:
-    return any(c.name == pair.completion and c.role == "label" for c in columns)
 
 
 def repeats(chat: ColumnProfile, answer: ColumnProfile) -> bool:

@@ -46,13 +46,9 @@ def looks_like_rated(records: Sequence[Fields]) -> bool:
     """Whether each record has an answer, and each label says good or bad."""
     names = (*ANSWERS, "messages", "conversations")
     answered = all(any(name in record for name in names) for record in records)
-    found = [first_label(record) for record in records]
-    labels = {plain(label) for label in found if label}
+    told = ([label_text(record.get(name)) for name in LABELS] for record in records)
+    labels = {plain(label) for own in told if (label := next(filter(None, own), None))}
     return answered and bool(labels) and labels <= GOOD_WORDS | BAD_WORDS | SIGNS
-
-
-def first_label(record: Fields) -> str | None:
-    return next((text for name in LABELS if (text := label_text(record.get(name)))), None)
 
 
 def label_name(export: Export, fields: ExportFields) -> str:
