@@ -316,7 +316,7 @@ def test_an_export_that_does_not_say_what_people_filled_in_is_refused_with_what_
 ) -> None:
     path = Path("export.json").absolute()
     path.write_text(text)
-    with pytest.raises(InputError, match=r"JSON-MIN or CSV .* export as JSON .*--format table"):
+    with pytest.raises(InputError, match=r"(?s)JSON-MIN or CSV .* export as JSON .*--format table"):
         reads(TOOL, path)
 
 

@@ -5,6 +5,7 @@ in the export. So the fields have to be named, wherever more than one can be mea
 """
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 
 from pydantic import ValidationError
 
@@ -37,8 +38,9 @@ from project.records.record import invalid
 
 FLAT = (
     "is a JSON-MIN or CSV export, which lacks what people filled in and what was cancelled: export "
-    "as JSON (in Label Studio: Export, JSON), or have it read as a table: --format table --prompt "
-    "FIELD --completion FIELD"
+    "as JSON (in Label Studio: Export, JSON). Where one of its columns is the answer, it can be "
+    "imported as a table:\n"
+    "  incumbent data import {} --format table --prompt FIELD --completion FIELD"
 )
 
 
@@ -64,7 +66,7 @@ def refuse_flat(export: Export) -> None:
     """Raise InputError for a file of JSON-MIN or CSV."""
     for record in export.records:
         if record.fields and looks_flat([record.fields]):
-            raise InputError(FLAT, file=record.path)
+            raise InputError(FLAT.format(quote(str(record.path))), file=record.path)
 
 
 def looks_like_label_studio(records: Sequence[Fields]) -> bool:
