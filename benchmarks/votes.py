@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.frame import arguments
 from evaluation.decision.preference_doubts import any_time_e_value
-from evaluation.preference.ballots.anytime import e_values
+from evaluation.preference.ballots.anytime import differences, log_capital
 from evaluation.preference.ballots.ballot_files import draw_chances
 from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 
@@ -208,8 +208,8 @@ def claimed(rng: Rng, world: World) -> tuple[bool, bool]:
     chances = draw_chances(judge.tolist())
     order = np.searchsorted(np.cumsum(chances), rng.random(LOOKS))
     said = [(int(i), float(people[i])) for i in np.minimum(order, ITEMS - 1)]
-    bets = np.array(e_values(judge.tolist(), said, chances))
-    there = np.flatnonzero(bets >= ENOUGH)
+    bets = log_capital(differences(judge.tolist(), said, chances), 0.5)
+    there = np.flatnonzero(bets >= np.log(ENOUGH))
     both = any(e_to_come(judge, said[: at + 1], chances) >= ENOUGH for at in there)
     return both, len(there) > 0
 
