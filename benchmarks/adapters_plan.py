@@ -10,7 +10,6 @@ memory, or to be loaded. For each hour the fewest replicas are looked for whose 
 waiting is short enough, in 5 simulated minutes. Every number below says where it is from.
 """
 
-import argparse
 import heapq
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Sequence
@@ -20,6 +19,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.frame import arguments
 from training.cost.machines import GB, GPUS
 
 # --- what is assumed ------------------------------------------------------------------------------
@@ -205,12 +205,7 @@ def retrain_hours() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--requests", type=int, default=10_000_000)
-    parser.add_argument("--adapters", type=int, default=1_000)
-    parser.add_argument("--wait", type=float, default=0.5, help="seconds, 95 of 100 requests")
-    parser.add_argument("--slots", type=int, default=SLOTS, help="adapters on a GPU")
-    given = parser.parse_args()
+    given = arguments(__doc__, requests=10_000_000, adapters=1000, wait=0.5, slots=SLOTS)
     shares, rates = popularity(given.adapters), hourly(given.requests)
     print("| hour | requests a second | replicas | median wait | 95 % | 99 % |")
     print("| --- | --- | --- | --- | --- | --- |")

@@ -8,7 +8,6 @@ stand those that `incumbent registry verify` needs for the restored registry, an
 it is installed, would make of the archive.
 """
 
-import argparse
 import os
 import resource
 import shutil
@@ -20,10 +19,15 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.busy_registry import DATASET
-from benchmarks.registry_cost import FAMILY, decide, made
+from benchmarks.busy_registry import BASE, DATASET, FAMILY
+from benchmarks.frame import arguments
 from project.canonical import digest_folder
+from project.files import sync
+from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion
+from project.records.evidence import Decision, Evidence, Verdict
+from project.records.scores import EvalSet, ScorePins
+from registry.alpha_ledger.looks import SealedSet
 from registry.audit import problems
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
@@ -31,16 +35,14 @@ from registry.store import Registry
 
 SMALL = 200_000  # bytes of an adapter
 PIECE = 16 << 20
+PROMPTS = tuple(f"what does word{i} of page{i} in book{i} say" for i in range(120))
+SEALED = SealedSet(EvalSet(items=PROMPTS), WordPrints.of(PROMPTS))
 
 Measured = tuple[float, float, float]  # seconds, of the processor too, and the peak in MiB
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--versions", type=int, default=1000)
-    parser.add_argument("--large-gb", type=float, default=2.0)
-    parser.add_argument("--folder", type=Path)
-    options = parser.parse_args()
+    options = arguments(__doc__, versions=1000, large_gb=2.0, folder=Path)
     print(f"{'':34}{'seconds':>9}{'processor':>11}{'peak MiB':>10}")
     for label, fill in (
         (f"{options.versions} versions", lambda root: many(root, options.versions)),
@@ -66,6 +68,49 @@ def large(root: Path, gigabytes: float) -> None:
     adapter = adapter.model_copy(update={"files": digest_folder(files)})
     with Registry(root, FAMILY, actor="benchmark") as registry:
         submitted(registry, adapter, files)
+
+
+def made(folder: Path, length: int) -> tuple[Adapter, Path]:
+    """A new adapter's folder, whose weights are that many random bytes, on the disk as training
+    leaves it.
+    """
+    folder.mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes(os.urandom(length))
+    (folder / "adapter_config.json").write_text("{}")
+    for path in (*folder.iterdir(), folder):
+        sync(path)
+    files = digest_folder(folder)
+    return Adapter(files=files, base=BASE, recipe="c" * 64, dataset="d" * 64), folder
+
+
+def decide(registry: Registry, version: AdapterVersion) -> int:
+    """Keep a decision by which the version beats the champion; returns its number."""
+    champion = registry.champion()
+    pins = ScorePins(
+        eval_set=SEALED.items.digest,
+        base=BASE.weights,
+        champion=champion.adapter.files if champion else None,
+        challenger=version.adapter.files,
+        decoding="f" * 64,
+        scorers="a" * 64,
+    )
+    evidence = Evidence(pins=pins, policy=pins.digest, dev={}, sealed={}, slices={})
+    look = registry.count_look(version.number, pins, SEALED, policy=pins.digest, alpha=0.05)
+    decision = Decision(
+        verdict=Verdict.PROMOTE,
+        reasons=("better on every metric",),
+        opening=look.number,
+        budget=look.budget,
+        alpha=0.03,
+        bounds={},
+        needed=None,
+        pins=pins,
+        evidence=evidence.digest,
+        policy=pins.digest,
+        rule=1,
+    )
+    registry.record_decision(version.number, decision, evidence, pins)
+    return version.number
 
 
 def submitted(registry: Registry, adapter: Adapter, files: Path) -> AdapterVersion:

@@ -11,7 +11,6 @@ sample, whose size is said. `--near` compares with datasketch and rensa where th
 With `-m`, from the project's folder: as a script, this file would be taken for package `curation`.
 """
 
-import argparse
 import json
 import random
 import resource
@@ -29,6 +28,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.faq_texts import EDITS, Triplet, triplets
+from benchmarks.frame import arguments
 from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import tables_of
 from curation.checks.embeddings import RowEmbedder
@@ -54,16 +54,15 @@ Way = Callable[[list[Triplet]], Pairs]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rows", type=int)
-    parser.add_argument("--near", action="store_true")
-    parser.add_argument("--clean", type=Path, nargs="+", metavar="FILE")
-    parser.add_argument("--show", metavar="COLUMN")
-    parser.add_argument(
-        "--embedded", type=int, default=CheckReferences().embedded_rows, metavar="ROWS"
+    given = arguments(
+        __doc__,
+        rows=int,
+        near=False,
+        clean=[Path],
+        show=str,
+        embedded=CheckReferences().embedded_rows,
+        measure=Path,
     )
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
     if given.measure:
         measure(given.measure, given.embedded)
     elif given.near:

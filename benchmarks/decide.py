@@ -3,28 +3,25 @@
 python -m benchmarks.decide [--items 100000]
 """
 
-import argparse
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.frame import INCUMBENT, arguments
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--items", type=int, default=100_000)
-    items = parser.parse_args().items
-    command = str(Path(sys.executable).with_name("incumbent"))
+    items = arguments(__doc__, items=100_000).items
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.jsonl"
         write_table(path, items)
         start = time.monotonic()
         done = subprocess.run(
-            [command, "decide", "--scores", str(path), "--json"],
+            [INCUMBENT, "decide", "--scores", str(path), "--json"],
             check=True,
             capture_output=True,
             text=True,
@@ -41,7 +38,7 @@ def write_table(path: Path, items: int) -> None:
     with path.open("w") as file:
         for i, (scores, gain, chance) in enumerate(zip(before, gains, liked, strict=True)):
             champion = dict(zip(("rougeL", "semantic"), scores.tolist(), strict=True))
-            challenger = dict(zip(champion, (scores + gain).tolist(), strict=True))
+            challenger = dict(zip(champion, (scores + gain).clip(0, 1).tolist(), strict=True))
             sides = {"champion": champion, "challenger": challenger, "preference": float(chance)}
             file.write(json.dumps({"item": f"i{i}", "slices": [f"topic={i % 4}"]} | sides) + "\n")
 

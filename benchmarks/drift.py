@@ -14,16 +14,13 @@ for results, a run that was cut off goes on where it stopped.
 
 import argparse
 import json
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from subprocess import PIPE
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -56,8 +53,6 @@ MONDAY = date(2020, 1, 6)  # day 0
 CHANGED_ROWS = 500  # a night
 CALM = 10  # nights before a change
 PATIENCE = 30  # nights after it
-REFERENCES = 4  # beside other tools
-OTHERS = ("evidently", "alibi")
 PHRASES = (
     "could you please tell me, {}",
     "hi there, i was wondering: {}",
@@ -105,9 +100,6 @@ def main() -> None:
         print_full_drift(rows)
     if TEXTS in given.only:
         print_check_of_texts(rows)
-    others = {tool: python for tool in OTHERS if (python := getattr(given, tool))}
-    if others:
-        print_beside_others(rows, others, given.nights // REFERENCES)
 
 
 def arguments() -> argparse.Namespace:
@@ -125,9 +117,6 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--results", type=Path, help="keeps each simulation's outcome")
-    parser.add_argument("--nights", type=int, default=100, help="of each kind, beside others")
-    for tool in OTHERS:
-        parser.add_argument(f"--{tool}", type=Path, help="an interpreter that has it")
     return parser.parse_args()
 
 
@@ -682,55 +671,6 @@ def print_check_of_texts(rows: Rows) -> None:
     found = compare(before, now)
     beside = time.process_time() - start - spent[0]
     print(f"{TEXTS}: {found.verdict}, {beside:.1f} s of a core beside {spent[0]:.0f} s to embed")
-
-
-# --- beside other tools --------------------------------------------------------------------------
-
-
-def print_beside_others(rows: Rows, others: Mapping[str, Path], nights: int) -> None:
-    """Single nights, ours tested at their share of the yearly budget, the others at what they are
-    set to by default. Each is a script beside this one, and an interpreter that has the tool.
-    """
-    rng, found = np.random.default_rng(0), {"incumbent": list[bool]()}
-    names, pairs = list[str](), list[str]()
-    for _ in range(REFERENCES):
-        frozen = rng.choice(rows.inside, REFERENCE)
-        every = np.arange(len(rows.inside) + len(rows.outside))
-        watch = Watch.over(rows, Asked.on(-1, frozen), every, rng)
-        for name, drawn, users in single_nights(rows, nights, rng):
-            drifted = watch.drifted([watch.night(Asked.on(0, drawn, users))], rng)
-            found["incumbent"].append(bool(drifted))
-            names.append(name)
-            pairs.append(json.dumps([frozen.tolist(), drawn.tolist()]))
-    with TemporaryDirectory() as folder:
-        Path(folder, "texts.json").write_text(json.dumps(rows.batch.prompts))
-        np.save(Path(folder, "vectors.npy"), cast(Floats, rows.batch.vectors))
-        for tool, python in others.items():
-            found[tool] = told_by(tool, python, folder, pairs)
-    print(f"\n{'single nights that are drift':<30}" + "".join(f"{tool:>12}" for tool in found))
-    for name in dict.fromkeys(names):
-        own = [other == name for other in names]
-        shares = (np.mean(np.array(drifted)[own]) for drifted in found.values())
-        print(f"{name:<30}" + "".join(f"{share:>12.0%}" for share in shares))
-
-
-def told_by(tool: str, python: Path, folder: str, pairs: Sequence[str]) -> list[bool]:
-    script = Path(__file__).with_name(f"drift_{tool}.py")
-    run = [str(python), "-W", "ignore", str(script), folder]
-    told = subprocess.run(run, input="\n".join(pairs), stdout=PIPE, text=True, check=True)
-    return [json.loads(line) for line in told.stdout.splitlines()]
-
-
-def single_nights(rows: Rows, count: int, rng: Generator) -> Iterator[tuple[str, Ints, Ints]]:
-    """Each kind of night in turn: its rows, and whose they are."""
-    changed, own = changes(rows, rng), np.arange(CHANGED_ROWS)
-    repeated = np.maximum(own, CHANGED_ROWS // 10)
-    for _ in range(count):
-        calm = rng.choice(rows.inside, CHANGED_ROWS)
-        yield "nothing changed", calm, own
-        yield "one user repeats a query", calm[repeated], repeated
-        for name in ("10% out of scope", "20% out of scope"):
-            yield name, changed[name](CHANGED_ROWS), own
 
 
 # --- simulations that can be cut off -------------------------------------------------------------

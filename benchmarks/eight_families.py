@@ -8,7 +8,6 @@ loaded. It submits a version, looks at the sealed set, decides and promotes; the
 of which waits for a retrain's slot and does the same within it. All else is as in use.
 """
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -28,6 +27,7 @@ from fsspec.core import get_filesystem_class
 from fsspec.utils import get_protocol
 
 import evaluation.metrics.rouge  # noqa: F401
+from benchmarks.frame import arguments
 from evaluation.generation.answers import Role
 from examples import recorded_project
 from incumbent.submitting.submission import submit
@@ -90,14 +90,9 @@ NOBODY_VOTED = Calibration(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--families", type=int, default=8)
-    parser.add_argument("--nights", type=int, default=3)
-    parser.add_argument("--at-once", type=int, default=2)
-    parser.add_argument("--database")
-    parser.add_argument("--artifacts")
-    parser.add_argument("--folder", type=Path)
-    options = parser.parse_args()
+    options = arguments(
+        __doc__, families=8, nights=3, at_once=2, database=str, artifacts=str, folder=Path
+    )
     with tempfile.TemporaryDirectory() as made:
         folder = (options.folder or Path(made)).resolve()
         settings = partial(

@@ -12,13 +12,13 @@ every answer, and stop at the first that is enough.
 - z-test: of two shares, two-sided at alpha, as if each look was the only one.
 """
 
-import argparse
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from benchmarks.frame import arguments
 from serving.experiments.arm_differences import Array, Flags, at_random
 from serving.experiments.experiment_judging import GUARDRAILS, HARM, WIN, log_capital
 
@@ -37,9 +37,7 @@ Test = Callable[[Flags, Array, float], Stops]
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--runs", type=int, default=1000)
-    runs = options.parse_args().runs
+    runs = arguments(__doc__, runs=1000).runs
     print_equals(runs)
     print_power(runs)
     print_shares(runs)

@@ -8,7 +8,6 @@ What one core can do is told by the processor time that the gateway's process ta
 with many at once, so that a busy machine does not change it. A stream has ten chunks.
 """
 
-import argparse
 import asyncio
 import json
 import multiprocessing
@@ -21,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from benchmarks.frame import arguments
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.adapter_servers import VllmReplica
 from project.listening import listening
@@ -44,10 +44,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: "
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--requests", type=int, default=1500)
-    parser.add_argument("--at-once", type=int, default=32)
-    options = parser.parse_args()
+    options = arguments(__doc__, requests=1500, at_once=32)
     with started(serve_stub) as (stub, _), started(serve_gateway, stub) as (gateway, processor):
         for name, body in (("whole answers", asking()), ("streams", asking(stream=True))):
             report(name, stub, gateway, processor, body, options.requests, options.at_once)

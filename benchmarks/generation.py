@@ -8,7 +8,6 @@ order, pads a batch to its longest prompt and computes it until its last answer 
 that does other work too, processor time with OMP_NUM_THREADS=1 is the steadier clock.
 """
 
-import argparse
 import ast
 import os
 import re
@@ -22,6 +21,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from benchmarks.frame import arguments
 from curation.sources.python_api import read_package
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
@@ -48,10 +48,7 @@ Clock = Callable[[], float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--processor-time", action="store_true")
-    given = parser.parse_args()
+    given = arguments(__doc__, repetitions=5, processor_time=False)
     clock = time.process_time if given.processor_time else time.perf_counter
     base, rows = embedded_base(), questions()
     if not base.is_dir():

@@ -11,7 +11,6 @@ ROUGE-L, similarity, refusals. --trial has another promotion, on the other servi
 on dev: the default settings of both steps were tried on it first. Intervals are of 90 %.
 """
 
-import argparse
 import csv
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.frame import arguments
 from benchmarks.preference import QUESTIONS
 from evaluation.decision.statistics import bounds, paired
 from evaluation.evaluation_settings import Decoding
@@ -79,11 +79,7 @@ TRIAL = Case(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--trial", action="store_true")
-    parser.add_argument("--dpo", nargs="*", default=["epochs=2"])
-    parser.add_argument("--kto", nargs="*", default=["epochs=2"])
-    given = parser.parse_args()
+    given = arguments(__doc__, trial=False, dpo=["epochs=2"], kto=["epochs=2"])
     if not embedded_base().is_dir():
         convert_embedded(embedded_base())
     case = TRIAL if given.trial else MAIN

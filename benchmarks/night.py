@@ -3,12 +3,10 @@
 python -m benchmarks.night [--rows 1000000] [--prompts 4000]
 """
 
-import argparse
 import json
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from datetime import date, timedelta
@@ -17,6 +15,7 @@ from random import Random
 
 import yaml
 
+from benchmarks.frame import INCUMBENT, arguments
 from monitoring.features.embedding_cache import Embeddings
 from project.canonical import digest_folder
 from project.files import home
@@ -55,10 +54,7 @@ ANSWERS = ("In the app, under settings.", "At any branch.", "Please call us.", "
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--prompts", type=int, default=4_000, help="different ones")
-    options = parser.parse_args()
+    options = arguments(__doc__, rows=1_000_000, prompts=4000)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["INCUMBENT_HOME"] = f"{folder}/home"
         os.chdir(folder)
@@ -113,9 +109,8 @@ def write_day(day: date, rows: int, prompts: list[str]) -> None:
 
 
 def night(day: date) -> dict[str, object]:
-    command = str(Path(sys.executable).with_name("incumbent"))
     done = subprocess.run(
-        [command, "nightly", "--date", str(day), "--json"],
+        [INCUMBENT, "nightly", "--date", str(day), "--json"],
         check=True,
         stdout=subprocess.PIPE,
         text=True,

@@ -11,7 +11,6 @@ docs/explain/scale.md has what was measured. Seconds are least where batches are
 where rows are short: they begin alike, and what they share is computed once.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from time import perf_counter, process_time
 from typing import Any
 
+from benchmarks.frame import arguments
 from curation.curation_settings import CurateParams
 from evaluation.evaluation_settings import Decoding
 from incumbent.planning.row_lengths import RunSettings
@@ -89,11 +89,7 @@ ALL = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--all", action="store_true", help="half an hour on two cores")
-    parser.add_argument("--processor-time", action="store_true")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given = arguments(__doc__, all=False, processor_time=False, measure=str)
     if given.measure:
         clock = process_time if given.processor_time else perf_counter
         print(json.dumps(measured(Case(**json.loads(given.measure)), clock)))

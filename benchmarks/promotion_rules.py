@@ -15,7 +15,6 @@ Everybody is honest here: each challenger is submitted once, as it came. promoti
 says what those reach who are not.
 """
 
-import argparse
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
+from benchmarks.frame import arguments
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
@@ -368,10 +368,7 @@ def print_scores() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--processes", type=int, default=2)
-    asked = parser.parse_args()
+    asked = arguments(__doc__, runs=200, processes=2)
     print_scores()
     print_single_nights((50, 100, 200, 500), asked.runs, asked.processes)
     print_gains(500, asked.runs, asked.processes)

@@ -6,11 +6,11 @@ Each trains the embedded base on the same rows, and is measured on the same item
 the right answers, and ROUGE-L of greedy answers. The steps beside `sft` are left out.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 from random import Random
 
+from benchmarks.frame import arguments
 from benchmarks.start_and_replay import (
     BASE,
     OLD,
@@ -25,7 +25,7 @@ from benchmarks.start_and_replay import (
     train,
 )
 from curation.sources.row_formats import read_rows
-from incumbent.verbs.recipes import names, read_recipe
+from incumbent.verbs.recipes import read_recipe
 from project.model_pins import embedded_base
 from training.base import convert_embedded
 
@@ -33,10 +33,7 @@ REHEARSED = 1 / 4  # of the rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200)
-    parser.add_argument("--recipes", nargs="+", choices=names(), default=["sample", "brief"])
-    given = parser.parse_args()
+    given = arguments(__doc__, rows=200, recipes=["sample", "brief"])
     if not embedded_base().is_dir():
         convert_embedded(embedded_base())
     task, found = sample(given.rows), {}

@@ -8,7 +8,6 @@ which fills caches, and the median of the others, on the clock and of the proces
 where the machine has other work. The bytes are those over the wire.
 """
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from benchmarks.busy_registry import FAMILY, NOW, fill
+from benchmarks.frame import arguments
 from project.settings import PARAMS
 from registry.store import Registry
 from review.access.access_control import AccessControl
@@ -30,11 +30,7 @@ ADDRESS = "http://127.0.0.1:8765"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--versions", type=int, default=1000)
-    parser.add_argument("--ballots", type=int, default=20_000)
-    parser.add_argument("--runs", type=int, default=15)
-    options = parser.parse_args()
+    options = arguments(__doc__, versions=1000, ballots=20_000, runs=15)
     with tempfile.TemporaryDirectory() as folder, open_in(Path(folder)) as registry:
         fill(registry, options.versions, options.ballots)
         print(f"{'page':44}{'first ms':>10}{'median ms':>10}{'cpu ms':>10}{'bytes':>10}")

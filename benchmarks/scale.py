@@ -15,7 +15,6 @@ For drift, a day of traffic in one file of JSON Lines asks 5,000 of them again a
 time a user who has asked before. For embedding they are the questions, for the embedded embedder.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -35,6 +34,7 @@ import psutil  # type: ignore[import-untyped]
 import yaml
 
 from benchmarks.faq_texts import Triplet, triplets
+from benchmarks.frame import arguments
 from project.engine.engine_settings import RayParams
 from project.files import home
 from project.model_pins import BaseChoice, ModelChoice, pin
@@ -97,13 +97,9 @@ class Cost:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--rows", nargs="+", type=int)
-    parser.add_argument("--cpus", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--engines", nargs="+", choices=["local", "ray"], default=["local", "ray"])
-    parser.add_argument("--cell", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given = arguments(
+        __doc__, only=list(ROWS), rows=[int], cpus=[1, 2], engines=["local", "ray"], cell=str
+    )
     if given.cell:
         print(json.dumps(measured(Cell(**json.loads(given.cell)))))
         return

@@ -9,7 +9,6 @@ topic come (torch and transformers, with the package named first). Compared on i
 learnt: loss a token of the right answers, and ROUGE-L of greedy answers.
 """
 
-import argparse
 import gc
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from random import Random
 from statistics import fmean, stdev
 from time import process_time
 
+from benchmarks.frame import arguments
 from curation.kinship import family_names
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_rows
@@ -87,14 +87,15 @@ class Result:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--old", type=int, default=160)
-    parser.add_argument("--new", type=int, default=40)
-    parser.add_argument("--batch-size", type=int, default=SAMPLE.sft.batch_size)
-    parser.add_argument("--learning-rate", type=float, default=SAMPLE.sft.learning_rate)
-    parser.add_argument("--only", default="", help="ways whose names hold this text")
-    given = parser.parse_args()
+    given = arguments(
+        __doc__,
+        seeds=1,
+        old=160,
+        new=40,
+        batch_size=SAMPLE.sft.batch_size,
+        learning_rate=SAMPLE.sft.learning_rate,
+        only="",
+    )
     if not embedded_base().is_dir():
         convert_embedded(embedded_base())
     told = {"batch_size": given.batch_size, "learning_rate": given.learning_rate}

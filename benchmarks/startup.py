@@ -10,7 +10,6 @@ where cores share caches or are hyperthreads, a busy neighbour still makes it ha
 
 import csv
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.faq_texts import triplets
+from benchmarks.frame import INCUMBENT, children_seconds
 
 RUNS = 20
-INCUMBENT = str(Path(sys.executable).with_name("incumbent"))
 
 
 def main() -> None:
@@ -73,9 +72,9 @@ def write_faq(file: Path, rows: int) -> Path:
 
 
 def tell(name: str, arguments: Sequence[str], within: Path) -> None:
-    before = used()
+    before = children_seconds()
     run(*arguments, within=within)
-    print(f"| {name} | {used() - before:.1f} s |", flush=True)
+    print(f"| {name} | {children_seconds() - before:.1f} s |", flush=True)
 
 
 def run(*arguments: str, within: Path) -> None:
@@ -84,12 +83,6 @@ def run(*arguments: str, within: Path) -> None:
     ended = subprocess.run(command, cwd=within, capture_output=True, text=True)
     if ended.returncode not in (0, 1):
         raise SystemExit(ended.stderr)
-
-
-def used() -> float:
-    """Processor seconds of all that ended here so far."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2. W
 project's folder: as a script, this file would be taken for package `training`.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -33,6 +32,7 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
+from benchmarks.frame import arguments
 from curation.sources.python_api import read_package
 from project.libraries import CHOICES
 from project.model_pins import embedded_base
@@ -91,15 +91,16 @@ class Task:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rows", type=int, default=96)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--precision", choices=["float32", "bfloat16"])
-    parser.add_argument("--steps-between", action="store_true")
-    parser.add_argument("--own-code", action="store_true")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given = arguments(
+        __doc__,
+        rows=96,
+        batch=8,
+        rounds=2,
+        precision=str,
+        steps_between=False,
+        own_code=False,
+        measure=str,
+    )
     precision = given.precision or measure_machine().fastest
     task = Task(given.rows, given.batch, precision)
     if given.measure:

@@ -11,7 +11,6 @@ line; what people said of all of them is the truth there.
 - false claims: A/A, two equal versions; somebody looks after every vote and stops at e ≥ 20.
 """
 
-import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.frame import arguments
 from evaluation.decision.preference_doubts import any_time_e_value
-from evaluation.preference.ballots.anytime import e_values
+from evaluation.preference.ballots.anytime import differences, log_capital
 from evaluation.preference.ballots.ballot_files import draw_chances
 from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 
@@ -96,10 +96,7 @@ JUDGES: dict[str, tuple[World, float]] = {  # with people's true preference
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--pairs", type=Path)
-    options.add_argument("--runs", type=int, default=1000)
-    given = options.parse_args()
+    given = arguments(__doc__, pairs=Path, runs=1000)
     judges = {given.pairs.stem: real(given.pairs)} if given.pairs else JUDGES
     print_coverage(judges, given.runs)
     print_saved(judges, max(1, given.runs // 5))
@@ -211,8 +208,8 @@ def claimed(rng: Rng, world: World) -> tuple[bool, bool]:
     chances = draw_chances(judge.tolist())
     order = np.searchsorted(np.cumsum(chances), rng.random(LOOKS))
     said = [(int(i), float(people[i])) for i in np.minimum(order, ITEMS - 1)]
-    bets = np.array(e_values(judge.tolist(), said, chances))
-    there = np.flatnonzero(bets >= ENOUGH)
+    bets = log_capital(differences(judge.tolist(), said, chances), 0.5)
+    there = np.flatnonzero(bets >= np.log(ENOUGH))
     both = any(e_to_come(judge, said[: at + 1], chances) >= ENOUGH for at in there)
     return both, len(there) > 0
 

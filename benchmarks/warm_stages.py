@@ -7,12 +7,12 @@ then by `incumbent run --until compare`, and that again, which finds nothing to 
 command and of all that it started and waited for.
 """
 
-import resource
 import sys
 import tempfile
 from pathlib import Path
 from time import monotonic
 
+from benchmarks.frame import children_seconds
 from tests.conftest import REAL
 from tests.incumbent.test_pipeline import Project
 from tests.monitoring.hostile_project import tiny_base
@@ -41,18 +41,13 @@ def made(folder: Path) -> Path:
 
 def tell(name: str, project: Project, *command: str) -> float:
     """Print a row of the table; returns processor seconds."""
-    before, began = used(), monotonic()
+    before, began = children_seconds(), monotonic()
     ended = project.run(*command)
     if ended.returncode:
         raise SystemExit(ended.stdout)
-    spent = used() - before
+    spent = children_seconds() - before
     print(f"| {name} | {spent:.1f} s of a core | {monotonic() - began:.1f} s |", flush=True)
     return spent
-
-
-def used() -> float:
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
 
 
 def outputs(project: Project) -> list[str]:

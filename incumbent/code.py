@@ -93,13 +93,14 @@ def files_of_version(package: str) -> dict[str, Path]:
 
 
 def named_beside(modules: Iterable[Path]) -> dict[str, Path]:
-    """Templates and lists of words beside these modules that they name, and what such a file names
+    """Templates, tables and words beside these modules that they name, and what such a file names
     in turn: one beside it, or a shared one.
     """
     there = {
         path.relative_to(folder.parent).as_posix(): path
         for folder in map(folder_of, PACKAGES)
-        for path in (*folder.rglob("templates/*"), *folder.rglob("*.txt"))
+        for pattern in ("templates/*", "*.txt", "*.toml")
+        for path in folder.rglob(pattern)
     }
     found: dict[str, Path] = {}
     unread = list(modules)

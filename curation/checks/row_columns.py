@@ -1,7 +1,7 @@
 """The columns that a contract may speak of, computed from the rows before any check runs."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -73,9 +73,6 @@ class CheckReferences:
         return TeachingTask(self.gold, self.task, self.aside)
 
 
-ALONE = CheckReferences()
-
-
 # --- row columns ----------------------------------------------------------------------------------
 
 # What is found from all rows, or from their words alone.
@@ -101,19 +98,6 @@ TOLD = frozenset(
     {*FAULTS, *FROM_ALL, *BY_MEANING, *EXAMINED}
     | {"other_language", "personal_data", "too_long", "conflict_refused"}
 )
-
-
-def feature_table(
-    parts: Mapping[Split, Sequence[Row]],
-    ours: Contacts = NO_CONTACTS,
-    refused: Refused = NOTHING,
-    compared: CheckReferences = ALONE,
-) -> pd.DataFrame:
-    """One line a row, in file order, all parts together. `ours` is no personal data."""
-    texts = texts_of(parts)
-    return row_table(
-        texts, looked_at(texts, compared), replace(compared, ours=ours, refused=refused)
-    )
 
 
 def texts_of(parts: Mapping[Split, Sequence[Row]]) -> RowTexts:

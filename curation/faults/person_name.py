@@ -1,6 +1,7 @@
 """Names of people that something beside them gives away.
 
 Without a model, a name alone is no cue: most are those of public figures, places and products.
+Libraries that know names need a model, or lists of names, which are words of a language too.
 """
 
 import re

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from itertools import chain
+from typing import Any
 
 from curation.faults.suspect_words import Hints, SuspectWords
 from project.personal_data import (
@@ -123,6 +124,7 @@ STAND_IN = re.compile(
     r"|\*\*\*|\.\.\.|…|[<>{}\[\]()$%]|hidden|secret_?key|api_?key|access_?token|^pass(?:word)?\d{0,2}$|my_?pass",
     re.IGNORECASE,
 )
+OURS = ("BasicAuthDetector", "PrivateKeyDetector")  # detectors of detect-secrets
 WINDOW, OVERLAP = 1000, 200  # characters: others' patterns are only as fast as their text is short
 
 
@@ -198,47 +200,16 @@ def is_random(value: str) -> bool:
 @cache
 def known_forms() -> tuple[re.Pattern[str], ...]:
     """The forms of keys that detect-secrets knows. Its guesses by entropy flag plain words, so they
-    are left out, and so is what reads a text many times over.
+    are left out, and so is what our own patterns find more of.
     """
     # Imported here: it takes a quarter of a second, and few rows need it.
-    from detect_secrets.plugins.artifactory import ArtifactoryDetector
-    from detect_secrets.plugins.aws import AWSKeyDetector
-    from detect_secrets.plugins.azure_storage_key import AzureStorageKeyDetector
-    from detect_secrets.plugins.cloudant import CloudantDetector
-    from detect_secrets.plugins.discord import DiscordBotTokenDetector
-    from detect_secrets.plugins.github_token import GitHubTokenDetector
-    from detect_secrets.plugins.ibm_cloud_iam import IbmCloudIamDetector
-    from detect_secrets.plugins.ibm_cos_hmac import IbmCosHmacDetector
-    from detect_secrets.plugins.jwt import JwtTokenDetector
-    from detect_secrets.plugins.mailchimp import MailchimpDetector
-    from detect_secrets.plugins.npm import NpmDetector
-    from detect_secrets.plugins.sendgrid import SendGridDetector
-    from detect_secrets.plugins.slack import SlackDetector
-    from detect_secrets.plugins.softlayer import SoftlayerDetector
-    from detect_secrets.plugins.square_oauth import SquareOAuthDetector
-    from detect_secrets.plugins.stripe import StripeDetector
-    from detect_secrets.plugins.twilio import TwilioKeyDetector
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+    from detect_secrets.plugins.base import RegexBasedDetector
 
-    detectors = (
-        ArtifactoryDetector,
-        AWSKeyDetector,
-        AzureStorageKeyDetector,
-        CloudantDetector,
-        DiscordBotTokenDetector,
-        GitHubTokenDetector,
-        IbmCloudIamDetector,
-        IbmCosHmacDetector,
-        JwtTokenDetector,
-        MailchimpDetector,
-        NpmDetector,
-        SendGridDetector,
-        SlackDetector,
-        SoftlayerDetector,
-        SquareOAuthDetector,
-        StripeDetector,
-        TwilioKeyDetector,
-    )
-    return tuple(pattern for detector in detectors for pattern in detector.denylist)
+    every = get_mapping_from_secret_type_to_class().values()
+    by_form: list[Any] = [one for one in every if issubclass(one, RegexBasedDetector)]
+    told = [one for one in by_form if one.__name__ not in OURS]
+    return tuple(pattern for detector in told for pattern in detector.denylist)
 
 
 # --- passwords ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from curation.curation_settings import Columns, ExportFields, FileSource
 from curation.faults.missing_answers import is_more_than_placeholder
-from curation.sources.chats.role_names import RoleNames
+from curation.sources.chats.chat_shapes import RoleNames
 from curation.sources.chats.transcripts import read_transcripts
 from curation.sources.documents.passages import LONGEST, passages, text_blocks
 from curation.sources.documents.read_documents import read_documents

@@ -8,8 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from curation.curation_settings import Columns
-from curation.sources.chats.chat_shapes import with_tools_as_text
-from curation.sources.chats.role_names import with_roles
+from curation.sources.chats.chat_shapes import with_roles, with_tools_as_text
 from curation.sources.chats.transcripts import transcripts_in
 from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from curation.curation_settings import Columns, ExportFields, Format
-from curation.sources.chats.role_names import RoleNames
+from curation.sources.chats.chat_shapes import RoleNames
 from curation.sources.chats.turns import Role, Turns
 from curation.sources.columns.choices import NamedColumns
 from curation.sources.exports.export_formats import EXPORTS

@@ -15,7 +15,7 @@ from curation.sources.columns.column_name import read_name, read_names
 from curation.sources.columns.column_profile import asks, kind_of
 from curation.sources.tables.table import Table
 from project.errors import InputError
-from tests.curation.made_tables import ROWS, TABLES, Texts, alpaca_text, named, some, table
+from tests.curation.made_tables import ROWS, TABLES, Texts, named, some, table
 
 T = Texts(seed=1)
 
@@ -317,25 +317,7 @@ def test_an_instruction_text_that_was_given_is_kept() -> None:
     assert guessed(TABLES["bank FAQ"], instruction="Answer:").columns.instruction == "Answer:"
 
 
-def test_a_template_is_neither_prompt_nor_answer() -> None:
-    asked, told = T.questions(), T.sentences()
-    prompts = [f"Answer this.\nQuestion: {text}\nAnswer:" for text in asked]
-    found = guessed(
-        table(prompt=prompts, question=asked, answer=told, text=list(map(alpaca_text, asked, told)))
-    )
-    assert found.columns == Columns(prompt="question", completion="answer")
-    assert str(found.taken["prompt"]) == "not read: a template that contains `question`"
-    assert str(found.taken["text"]) == "not read: a template that contains `question` and `answer`"
-
-
-def test_a_copy_of_a_column_is_not_read_twice() -> None:
-    asked = T.questions()
-    found = guessed(table(query=asked, text=asked, answer=T.sentences()))
-    assert found.columns.prompt == ("query",)
-    assert str(found.taken["text"]) == "not read: the same as `query`"
-
-
-def test_conversations_that_only_repeat_a_pair_are_left_to_it() -> None:
+def test_conversations_that_only_repeat_a_pair_are_left_to_it_and_longer_ones_are_not() -> None:
     asked, told = T.questions(), T.sentences()
     chats = [
         [{"role": "user", "content": a}, {"role": "assistant", "content": b}]
@@ -343,6 +325,18 @@ def test_conversations_that_only_repeat_a_pair_are_left_to_it() -> None:
     ]
     found = guessed(table(question=asked, answer=told, messages=chats))
     assert found.columns == Columns(prompt="question", completion="answer")
+    longer = table(question=asked, answer=told, messages=[[*chat, *chat] for chat in chats])
+    assert "there are conversations beside a pair" in refused(longer)
+
+
+def test_conversations_that_cannot_be_read_are_counted_with_the_reason() -> None:
+    user, told = {"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Hello."}
+    tool = {"role": "tool", "content": "7"}
+    chats = [[user, told, user]] * 5 + [[user, tool, told]]
+    assert guessed(table(chat=chats)).notes[0] == (
+        "1 of 6 conversations cannot be read: a turn of a tool ('tool'): tools are not read, unless"
+        " --tools text is named, or `tools: text` in the source's columns"
+    )
 
 
 @pytest.mark.parametrize(
@@ -454,13 +448,6 @@ def test_an_answer_that_is_given_again_and_again_is_told() -> None:
     assert guessed(rows).notes == (f'20 of {ROWS} answers are "Call us, please."',)
 
 
-def test_answers_with_tags_are_told() -> None:
-    rows = table(question=T.questions(), answer=[f"<p>{text}</p>" for text in T.sentences()])
-    assert guessed(rows).notes == ("`answer` holds HTML: its tags are learnt with the answers",)
-    code = [f"if a < b and c > d: {text}" for text in T.sentences()]
-    assert not guessed(table(question=T.questions(), answer=code)).notes
-
-
 def test_parts_of_the_prompt_that_cannot_be_read_are_told() -> None:
     rows = pair(context=[{"contexts": ["a"]}] * ROWS)
     assert guessed(rows).notes == ("`context` holds objects, which are not read with the prompt",)
@@ -480,18 +467,6 @@ def test_who_takes_every_turn_is_not_offered_it() -> None:
     found = guessed(TABLES["messages"], turns="every")
     assert found.columns.turns == "every"
     assert not any("--turns" in note for note in found.notes)
-
-
-def test_turns_and_rows_that_are_left_out_are_counted() -> None:
-    user, told = {"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Hello."}
-    tool = {"role": "tool", "content": "7"}
-    chats = [[user, told, user]] * 2 + [[told, user, told]] * 3 + [[user, tool, told]]
-    assert guessed(table(chat=chats)).notes[:3] == (
-        "1 of 6 conversations cannot be read: a turn of a tool ('tool'): tools are not read, unless"
-        " --tools text is named, or `tools: text` in the source's columns",
-        "2 conversations with a last turn that nobody answers: the turn is left out",
-        "3 conversations with an answer before the first question: the answer is left out",
-    )
 
 
 def test_several_tables_are_read_by_the_names_of_the_first() -> None:

@@ -10,7 +10,7 @@ from curation.checks.contract_tables import Tables, tables_of
 from curation.checks.dataset_measures import effective, vendi, word_shift
 from curation.checks.embeddings import sample
 from curation.checks.explained import explained
-from curation.checks.row_columns import ALONE, CheckReferences
+from curation.checks.row_columns import CheckReferences
 from curation.faults.every_fault import FAULTS
 from curation.validate import reference_texts
 from project.errors import InputError
@@ -35,12 +35,12 @@ def outcome(tables: Tables, contract: str = "sft") -> dict[str, Check]:
 
 
 def test_every_column_of_the_contracts_is_there() -> None:
-    for one in outcome(tables_of({Split.TRAIN: rows(5)}, ALONE)).values():
+    for one in outcome(tables_of({Split.TRAIN: rows(5)}, CheckReferences())).values():
         assert not one.crashed
 
 
 def test_there_is_a_column_for_every_fault() -> None:
-    assert set(FAULTS) <= set(tables_of({Split.TRAIN: rows(2)}, ALONE).rows.columns)
+    assert set(FAULTS) <= set(tables_of({Split.TRAIN: rows(2)}, CheckReferences()).rows.columns)
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_there_is_a_column_for_every_fault() -> None:
     ],
 )
 def test_few_rows_are_a_warning_and_very_few_stop_the_gate(count: int, failed: set[str]) -> None:
-    found = outcome(tables_of({Split.TRAIN: rows(count)}, ALONE))
+    found = outcome(tables_of({Split.TRAIN: rows(count)}, CheckReferences()))
     assert {name for name, one in found.items() if "enough" in name and not one.passed} == failed
 
 
 def test_many_rows_of_few_distinct_pairs_do_not_pass() -> None:
     again = [one.model_copy(update={"id": f"{i}"}) for i, one in enumerate(rows(10) * 105)]
-    found = outcome(tables_of({Split.TRAIN: again}, ALONE))
+    found = outcome(tables_of({Split.TRAIN: again}, CheckReferences()))
     share = found["rows are not the same few again and again"]
     assert (share.passed, share.severity) == (False, Severity.CRITICAL)
     assert share.observed == "distinct_rows_share is 0.009524"
@@ -68,7 +68,7 @@ def test_many_rows_of_few_distinct_pairs_do_not_pass() -> None:
 
 def test_a_small_slice_is_named() -> None:
     parts = {Split.TRAIN: [*rows(30, topic="cards"), *rows(40, topic="loans")[30:]]}
-    found = outcome(tables_of(parts, ALONE))["each slice has rows enough"]
+    found = outcome(tables_of(parts, CheckReferences()))["each slice has rows enough"]
     assert found.failing_rows == ("topic=loans",)
     assert found.observed == (
         "1 of 2 slices fail: topic=loans has 10, 10 too few; 39 sealed items show a win rate of "
@@ -77,7 +77,7 @@ def test_a_small_slice_is_named() -> None:
 
 
 def test_what_no_embedder_looked_at_says_so() -> None:
-    found = outcome(tables_of({Split.TRAIN: rows(30)}, ALONE))
+    found = outcome(tables_of({Split.TRAIN: rows(30)}, CheckReferences()))
     assert found["rows are about the task"].observed == "not looked at: without an embedder"
     assert found["rows differ in what they mean"].observed == "not looked at: without an embedder"
     leak = found["no training row asks what an eval item asks"]
@@ -134,7 +134,7 @@ def test_the_last_version_is_what_the_words_are_held_against() -> None:
 def test_an_example_shows_no_text_that_may_be_private() -> None:
     private = Row.of("Whom do I ask?", "Write to jane.doe@some-bank.com", group="g", source="s")
     short = Row.of("What is it?", "Yes.", group="h", source="s")
-    tables = tables_of({Split.TRAIN: [*rows(60), private, short]}, ALONE)
+    tables = tables_of({Split.TRAIN: [*rows(60), private, short]}, CheckReferences())
     failed = Check(
         name="one",
         severity=Severity.WARNING,

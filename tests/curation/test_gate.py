@@ -11,7 +11,7 @@ import pytest
 
 from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import tables_of
-from curation.checks.row_columns import ALONE
+from curation.checks.row_columns import CheckReferences
 from curation.faults.private_data import personal_data
 from curation.validate import main as validate
 from project.errors import InputError
@@ -48,7 +48,10 @@ def good_parts() -> dict[Split, list[Row]]:
 
 
 def outcome(parts: dict[Split, list[Row]]) -> dict[str, Check]:
-    return {c.name: c for c in check(tables_of(parts, ALONE), read_settings(Contract, CONTRACT))}
+    return {
+        c.name: c
+        for c in check(tables_of(parts, CheckReferences()), read_settings(Contract, CONTRACT))
+    }
 
 
 def test_good_rows_pass_every_check() -> None:
@@ -114,7 +117,9 @@ def test_a_check_that_crashes_is_told_from_one_that_fails() -> None:
         "    expectation: expect_column_values_to_be_unique\n"
         "    arguments: {column: no_such_column}\n"
     )
-    (found,) = check(tables_of(good_parts(), ALONE), read_settings(Contract, Path("c.yaml")))
+    (found,) = check(
+        tables_of(good_parts(), CheckReferences()), read_settings(Contract, Path("c.yaml"))
+    )
     assert not found.passed
     assert found.crashed is not None
     assert "no_such_column" in found.crashed

@@ -326,30 +326,34 @@ def test_a_zip_file_of_something_else_is_no_word_document() -> None:
 # --- One list that holds all records -------------------------------------------------------------
 
 
+LONG_TEXT = "a" * 17 * MIB
+
+
 @pytest.mark.parametrize(
-    ("start", "complaint"),
+    ("text", "complaint"),
     [
-        (b'[\n{"prompt": "a"},\n{"prompt": "', r":3: holds a text that is longer than 16 MiB"),
-        (b'{"rows": [\n{"prompt": "a"},{"prompt": "', r":2: holds a text that is longer"),
-        (b'{"messages": [{"role": "user", "content": "', r":1: is longer than 16 MiB"),
+        (f'[\n{{"prompt": "a"}},\n{{"prompt": "{LONG_TEXT}"}}]', r":3: is longer than 16 MiB"),
+        (f'{{"rows": [\n{{"prompt": "a"}},{{"prompt": "{LONG_TEXT}"}}]}}', r":2: is longer than"),
+        (f'[\n{{"prompt": "a"}},\n{{"prompt": "{LONG_TEXT}', r":3: is not JSON: it is cut off"),
+        (f'{{"messages": [{{"role": "user", "content": "{LONG_TEXT}"}}]}}', r":1: is longer than"),
     ],
 )
-def test_a_list_with_an_endless_text_is_refused_before_it_is_in_memory(
-    start: bytes, complaint: str
+def test_a_record_of_a_list_that_is_too_long_is_named_by_its_line(
+    text: str, complaint: str
 ) -> None:
-    with Path("a.json").open("wb") as file:
-        file.write(start)
-        file.truncate(200 * MIB)
     with pytest.raises(InputError, match=r"a\.json" + complaint):
-        read_table(Path("a.json"))
+        read_table(write("a.json", text))
 
 
-def test_a_record_of_a_list_that_is_long_in_small_parts_is_named_by_its_line() -> None:
-    turn = {"role": "user", "content": "[{" + "a" * 1000}
-    long = {"messages": [turn] * 18_000}
-    path = write("a.json", json.dumps([{"messages": [turn]}, long], indent=1))
-    with pytest.raises(InputError, match=r"a\.json:10: holds a record that is longer than 16 MiB"):
-        read_table(path)
+def test_a_json_value_that_is_too_large_to_be_read_as_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = json.dumps({"prompt": ["a"], "completion": "b" * 1000})
+    monkeypatch.setattr(unpacked_file, "LARGEST_VALUE", 8 * MIB)
+    many = [record] * 18_000
+    assert len(read_table(write("a.jsonl", "\n".join(many))).rows) == 18_000
+    with pytest.raises(InputError, match="one JSON value of more than 8 MiB: save it as JSON L"):
+        read_table(write("a.json", f"[{','.join(many)}]"))
 
 
 def test_a_list_on_one_long_line_is_read_whatever_brackets_its_texts_hold() -> None:

@@ -129,39 +129,6 @@ def test_buckets_rate_answers_and_what_was_left_over_is_not_rated() -> None:
     ]
 
 
-def test_json_min_has_one_choice_as_a_text_several_as_an_object_and_none_as_no_key() -> None:
-    praise = {"control": "quality", "good": "Good", "bad": "Bad"}
-    assert in_words(reads(TOOL, "label_studio/json_min.json", **JUDGED, **praise)) == [
-        "2: How do I block my card? -> Call us. is good",
-        "13: replaced by a newer one of the same person",
-        "24: What is an IBAN? -> A number. is good",
-        "40: annotated without a result",
-        "50: How do I block my card? -> Call us. is good",
-        "61: What is a PIN? -> A secret number. is bad",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("side", "said"),
-    [
-        ([{"selected": "left"}], "1: Who? -> Me. > You."),
-        ([{"selected": "right"}], "1: Who? -> You. > Me."),
-    ],
-)
-def test_json_min_has_a_pair_in_a_list(side: Any, said: str) -> None:
-    record = {
-        "question": "Who?",
-        "one": "Me.",
-        "two": "You.",
-        "id": 1,
-        "better": side,
-        "annotator": "ann@bank.example",
-        "annotation_id": 2,
-        "lead_time": 1.5,
-    }
-    assert in_words(reads(TOOL, file_of([record]), **PAIRS, control="better")) == [said]
-
-
 def test_drafts_predictions_and_labels_in_the_data_are_never_read() -> None:
     result = written("A model wrote this.")["result"]
     shown = task(question="Who?", label="gold") | {
@@ -214,9 +181,6 @@ def test_people_without_a_name_are_all_taken() -> None:
         ("judged.json", {**JUDGED, "control": "x"}, "no such control; people used 'quality'"),
         ("pairwise.json", {"prompt": "question"}, "name --answer NAME=FIELD for each of 'left'"),
         ("pair_choices.json", PAIRS, "people chose 'A', 'B', 'Tie': name the answer that each"),
-        ("json_min.json", {}, "name --control NAME: which of 'question', 'answer', 'quality'"),
-        ("json_min.json", {"prompt": "questoin"}, "--control quality --prompt question "),
-        ("json_min.json", {**JUDGED, "control": "quality"}, "name --good and --bad: which of"),
     ],
 )
 def test_what_would_be_a_guess_is_asked_for(file: str, fields: Any, said: str) -> None:
@@ -340,18 +304,20 @@ def test_where_a_picture_lies_is_no_prompt() -> None:
         reads(TOOL, path)
 
 
-def test_the_csv_export_is_read_as_json_min_is() -> None:
-    path = Path("export.csv").absolute()
-    path.write_text(
-        "annotation_id,annotator,id,lead_time,question,reply,verdict\n"
-        '7,ann@bank.example,1,2.5,Who?,Me.,"{""choices"":[""Good"",""Kind""]}"\n'
-        "8,ann@bank.example,2,2.5,What?,That.,Bad\n"
-    )
-    names = {"control": "verdict", "good": "Good", "bad": "Bad"}
-    assert in_words(reads(TOOL, path, completion="reply", **names)) == [
-        "2: Who? -> Me. is good",
-        "3: What? -> That. is bad",
-    ]
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"annotation_id": 7, "annotator": 1, "id": 1, "lead_time": 2.5, "question": "Who?"}]',
+        "annotation_id,annotator,id,lead_time,question,verdict\n7,1,1,2.5,Who?,Good\n",
+    ],
+)
+def test_an_export_that_does_not_say_what_people_filled_in_is_refused_with_what_to_do(
+    text: str,
+) -> None:
+    path = Path("export.json").absolute()
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"(?s)JSON-MIN or CSV .* export as JSON .*--format table"):
+        reads(TOOL, path)
 
 
 def test_two_controls_are_told_apart_by_name() -> None:

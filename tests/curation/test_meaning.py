@@ -14,7 +14,7 @@ from curation.checks.contract_tables import tables_of
 from curation.checks.embeddings import RowEmbedder
 from curation.checks.meaning import SAME_QUESTION
 from curation.checks.repeats import NONE
-from curation.checks.row_columns import CheckReferences, feature_table
+from curation.checks.row_columns import CheckReferences, looked_at, row_table, texts_of
 from curation.sources.python_api import read_package
 from curation.text_forms import told_apart
 from project.model_pins import ModelChoice, locate
@@ -40,7 +40,8 @@ def flagged(column: str, *more: Row, evals: tuple[str, ...] = ()) -> set[str]:
     """The prompts whose rows are told, beside a hundred questions of a bank's customers."""
     rows = [*(row(*pair) for pair in Bank().pairs(100)), *more]
     embed = embedder()
-    table = feature_table({Split.TRAIN: rows}, compared=CheckReferences(embed=embed, evals=evals))
+    texts, compared = texts_of({Split.TRAIN: rows}), CheckReferences(embed=embed, evals=evals)
+    table = row_table(texts, looked_at(texts, compared), compared)
     told = table[column].notna() & (table[column] != NONE)
     return set(table.loc[told, "prompt"])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluation.decision.betting import log_capital_above, log_capital_of, smallest
-from evaluation.preference.ballots.anytime import confidence_sequence, e_value
+from evaluation.preference.ballots.anytime import e_value
 from serving.experiments.arm_differences import at_random
 from serving.experiments.experiment_judging import bounds, log_capital
 
@@ -18,7 +18,6 @@ def equal(value: float) -> object:
 
 def test_votes_are_worth_to_the_digit_what_they_were_when_their_bets_stood_alone() -> None:
     assert e_value(JUDGE, VOTES, CHANCES, 0.4) == equal(2.017890344573398)
-    assert confidence_sequence(JUDGE, VOTES, CHANCES) == (equal(0.02349123335443437), 1.0)
 
 
 def test_so_are_answers_of_an_experiment() -> None:

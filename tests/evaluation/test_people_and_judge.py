@@ -16,9 +16,9 @@ from evaluation.decision.preference_doubts import (
     votes_to_settle,
 )
 from evaluation.preference.ballots.anytime import (
-    confidence_sequence,
+    differences,
     e_value,
-    e_values,
+    log_capital,
 )
 from evaluation.preference.ballots.ballot_files import draw_chances, draw_order
 from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
@@ -26,6 +26,13 @@ from evaluation.preference.ballots.preference_evidence import votes_needed
 
 CHANCES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 Votes = list[tuple[int, float]]
+
+
+def e_values(
+    judge: Sequence[float], votes: Sequence[tuple[int, float]], chances: Sequence[float]
+) -> list[float]:
+    """The evidence after each draw."""
+    return np.exp(log_capital(differences(judge, votes, chances), 0.5)).tolist()
 
 
 def world(seed: int, items: int = 400, right: float = 0.8) -> tuple[list[float], list[float]]:
@@ -245,27 +252,6 @@ def test_a_good_judge_lets_the_bets_win_sooner() -> None:
         for f in (judge, [0.5] * 500)
     )
     assert with_judge < alone
-
-
-def test_the_confidence_sequence_holds_at_all_times_and_narrows() -> None:
-    judge, people = world(9, items=200)
-    chances, truth = draw_chances(judge), float(np.mean(people))
-    votes = draws(people, chances, 600, "s")
-    bounds = [confidence_sequence(judge, votes[:t], chances) for t in (0, 20, 100, 300, 600)]
-    assert bounds[0] == (0, 1)
-    assert all(low <= truth <= high for low, high in bounds)
-    widths = [high - low for low, high in bounds]
-    assert widths == sorted(widths, reverse=True)
-    assert widths[-1] < 0.2
-
-
-def test_the_sequence_excludes_what_the_e_value_refutes() -> None:
-    judge, people = world(10)
-    chances = draw_chances(judge)
-    votes = draws(people, chances, 250, "s")
-    low, _ = confidence_sequence(judge, votes, chances, alpha=0.1)
-    assert e_value(judge, votes, chances, above=low - 0.001) >= 20
-    assert e_value(judge, votes, chances, above=low + 0.001) < 20
 
 
 def test_the_any_time_evidence_of_a_mean_is_its_mixture_integral() -> None:

@@ -18,7 +18,6 @@ EXPORTS = ROOT / "tests/curation/exports"
 COUNTED = ("rows", "preference_pairs", "good_answers", "negative_examples", "documents")
 # What examples are read with whose records leave several readings.
 NAMED = {
-    "json_min.json": "--control quality --prompt question --options classes",
     "pair_choices.json": "--answer A=one --answer B=two",
     "pairwise.json": "--answer left=one --answer right=two",
     "flat.json": "--control preference",

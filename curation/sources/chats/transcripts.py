@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from curation.curation_settings import Columns
+from curation.sources.chats.chat_shapes import RoleNames, text_with_roles
 from curation.sources.chats.marked_turns import NAMES, NUMBER, SPEAKERS, TIME, marked_turns
-from curation.sources.chats.role_names import RoleNames, text_with_roles
 from curation.sources.documents.passages import read_text_of
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import name_of, rows_of_record
@@ -144,13 +144,8 @@ def is_transcript(file: Path, encoding: str | None = None) -> bool:
     InputError.
     """
     found = conversations(transcript_lines(read_text_of(file, encoding)))
-    return bool(found) and all(
-        MARK.match(first_spoken_text(one)) and is_whole(one) for one in found
-    )
-
-
-def first_spoken_text(lines: Sequence[Line]) -> str:
-    return next(line.text for line in lines if line.text.strip())
+    begins = [next(line.text for line in one if line.text.strip()) for one in found]
+    return bool(found) and all(map(MARK.match, begins)) and all(map(is_whole, found))
 
 
 def transcripts_in(path: Path) -> list[Path]:

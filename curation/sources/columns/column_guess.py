@@ -1,6 +1,6 @@
 """What each column of a table is, guessed from its name and its values, or an error that asks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,6 @@ from curation.sources.columns.column_name import read_name
 from curation.sources.columns.column_profile import (
     ColumnProfile,
     asks,
-    made_of_others,
     profiles,
     values_of,
 )
@@ -18,7 +17,6 @@ from curation.sources.columns.column_words import (
     ColumnReading,
     column_notes,
     group_columns,
-    leaves_even_parts,
     slice_columns,
     taken_for,
 )
@@ -78,11 +76,11 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns) -> Guess:
     """Guess columns as they are. Raises InputError."""
     given = by_own_names(tables, given)
     columns = profiles(tables)
-    made = made_of_others(columns)
-    choice = choose(tables, columns, made, given)
-    reading = read_columns(tables, columns, made, choice, given)
+    choice = choose(tables, columns, given)
+    reading = read_columns(columns, choice, given)
     notes = [*header_notes(tables), *column_notes(columns, reading)]
-    notes += conversation_notes(tables, reading.columns)
+    if name := reading.columns.messages:
+        notes += chat_notes(name, values_of(tables, name), reading.columns.turns)
     return Guess(
         columns=reading.columns,
         taken=taken_columns(tables, columns, reading),
@@ -129,12 +127,11 @@ def own_name_in_all(tables: Sequence[Table], name: str) -> str:
 def choose(
     tables: Sequence[Table],
     columns: Sequence[ColumnProfile],
-    made: Mapping[str, str],
     given: NamedColumns,
 ) -> ColumnChoice:
     """The one choice. Raises InputError where there is none, or more than one."""
     refuse_unreadable(tables, columns, given)
-    found = find_rows(columns, made, given)
+    found = find_rows(columns, given)
     if found.sure:
         return found.sure
     refuse_lacking(tables, given)
@@ -162,24 +159,20 @@ def refuse_lacking(tables: Sequence[Table], given: NamedColumns) -> None:
     first, *others = tables
     if not others:
         return
-    columns = profiles([first])
-    alone = find_rows(columns, made_of_others(columns), given).sure
+    alone = find_rows(profiles([first]), given).sure
     for other in others:
         for name in alone.names if alone else ():
             find_column(other, name)
 
 
 def read_columns(
-    tables: Sequence[Table],
     columns: Sequence[ColumnProfile],
-    made: Mapping[str, str],
     choice: ColumnChoice,
     given: NamedColumns,
 ) -> ColumnReading:
     texts, constant = constant_texts(columns, choice, given)
     free = [c for c in columns if c.name not in (*choice.names, *constant, *given.columns)]
     groups = group_columns(free) if given.group is None else []
-    groups = [name for name in groups if leaves_even_parts(tables, name, choice.prompt)]
     group = next(iter(groups), None) if given.group is None else given.group
     free = [c for c in free if c.name not in groups]
     slices, could_be = slice_columns(free)
@@ -195,7 +188,7 @@ def read_columns(
         group=group,
         **texts,
     )
-    return ColumnReading(read, given, made, constant, could_be, groups[1:])
+    return ColumnReading(read, given, constant, could_be, groups[1:])
 
 
 def constant_texts(
@@ -222,20 +215,10 @@ def taken_columns(
     shared = {plain_name(name) for name in found}
     for table in tables:
         for name in table.columns:
-            lacking = [t for t in tables if plain_name(name) not in plain_names(t)]
+            lacking = [t for t in tables if plain_name(name) not in map(plain_name, t.columns)]
             if lacking and plain_name(name) not in shared:
                 found[name] = Taken(None, one_line(f"{lacking[0].path.name} lacks it"))
     return found
-
-
-def plain_names(table: Table) -> set[str]:
-    return {plain_name(name) for name in table.columns}
-
-
-def conversation_notes(tables: Sequence[Table], read: Columns) -> tuple[str, ...]:
-    if read.messages is None:
-        return ()
-    return chat_notes(read.messages, values_of(tables, read.messages), read.turns)
 
 
 # --- header line ----------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """Of each column of a table, in plain words, what it is taken for or why it is not read."""
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -9,9 +7,7 @@ from math import log
 
 from curation.curation_settings import Columns
 from curation.sources.columns.choices import NamedColumns, Taken
-from curation.sources.columns.column_profile import ColumnProfile, values_of
-from curation.sources.tables.table import Table
-from project.near_duplicates import linked, to_first
+from curation.sources.columns.column_profile import ColumnProfile
 from project.records.data import counted
 from project.untrusted_input import one_line
 
@@ -29,7 +25,6 @@ class ColumnReading:
 
     columns: Columns
     given: NamedColumns
-    made: Mapping[str, str]  # columns made of others, with what they are
     constant: Mapping[str, Taken]  # columns with one text in all rows
     could_be_slices: Sequence[str] = ()
     could_be_groups: Sequence[str] = ()
@@ -55,7 +50,8 @@ def use_of(column: ColumnProfile, reading: ColumnReading) -> str | None:
 
 def reason(column: ColumnProfile, used: str, given: NamedColumns) -> str:
     if column.name in given.columns:
-        return "as named, learnt as JSON" if reads_json(column, used) else "as named"
+        as_json = used == "completion" and column.is_json
+        return "as named, learnt as JSON" if as_json else "as named"
     if used == "slice":
         return counted(column.distinct, "value")
     if used == "group":
@@ -70,10 +66,6 @@ def reason(column: ColumnProfile, used: str, given: NamedColumns) -> str:
     return f"by {' and '.join(said) or 'its texts'}"
 
 
-def reads_json(column: ColumnProfile, used: str) -> bool:
-    return used == "completion" and column.is_json
-
-
 def says(column: ColumnProfile, used: str) -> bool:
     asked = ("question", "instruction", "user", "context", "title", "body")
     told = ("answer", "assistant", "aside", "label")
@@ -84,8 +76,6 @@ def why_unread(column: ColumnProfile, reading: ColumnReading) -> str:
     name = column.name
     if column.role in JUDGED:
         return JUDGED[column.role]
-    if name in reading.made:
-        return reading.made[name]
     if says_split(column):
         return "says what is for training and what for tests"
     if name in reading.could_be_groups:
@@ -123,8 +113,6 @@ def unread_text(column: ColumnProfile, reading: ColumnReading) -> str:
 
 SAME, SAME_LEAST = 0.1, 10  # of the answers, and in number, that are one and the same
 SHOWN = 60  # characters of one
-TAG = re.compile(r"</?(?:p|br|div|span|a|ul|ol|li|b|i|strong|em|table|tr|td|h\d)\b[^<>]*>", re.I)
-MARKED = 0.2  # of the answers that have tags
 ASKED = ("question", "instruction", "context", "chat")
 
 
@@ -159,9 +147,6 @@ def answer_notes(column: ColumnProfile) -> Iterator[str]:
     text, count = column.most_common
     if count > SAME * column.filled and count >= SAME_LEAST:
         yield f'{count:,} of {column.filled:,} answers are "{one_line(text)[:SHOWN]}"'
-    there = [bool(TAG.search(text)) for text in column.texts if text]
-    if sum(there) > MARKED * len(there):
-        yield f"`{column.name}` holds HTML: its tags are learnt with the answers"
 
 
 # --- slices and groups ----------------------------------------------------------------------------
@@ -185,7 +170,7 @@ def slice_columns(columns: Sequence[ColumnProfile]) -> tuple[list[str], list[str
     """Slices that are taken and those that could be; those whose name says so come first."""
     order = (*CLASSES, None)
     could = [c for c in columns if could_be_slice(c)]
-    could.sort(key=lambda c: (order.index(c.role if says_class(c) else None), -evenness(c)))
+    could.sort(key=lambda c: (order.index(c.role if c.role in CLASSES else None), -evenness(c)))
     taken = [c.name for c in could if is_fit(c)][:MOST_SLICES]
     return taken, [c.name for c in could if c.name not in taken]
 
@@ -196,10 +181,6 @@ def could_be_slice(column: ColumnProfile) -> bool:
     if column.kind in ("numbers", "letters"):
         return column.distinct <= FEW and column.role in ("label", "kind", "score", None)
     return column.kind in ("texts", "true or false") and column.role in (*CLASSES, "body", None)
-
-
-def says_class(column: ColumnProfile) -> bool:
-    return column.role in CLASSES
 
 
 def is_fit(column: ColumnProfile) -> bool:
@@ -226,18 +207,6 @@ def group_columns(columns: Sequence[ColumnProfile]) -> list[str]:
     """Columns whose name says that rows of one value belong together, and some do; surest first."""
     could = [c for c in columns if rank(c) is not None and comes_again(c)]
     return [c.name for c in sorted(could, key=lambda c: (rank(c), -c.distinct))]
-
-
-def leaves_even_parts(tables: Sequence[Table], group: str, prompt: Sequence[str]) -> bool:
-    """Whether rows of one group or of one prompt, and so on, do not hang together in a large part:
-    who answers everybody's questions is no group of rows.
-    """
-    values = [values_of(tables, name) for name in prompt]
-    together = [str(value) if value else i for i, value in enumerate(values_of(tables, group))]
-    asked: list[object] = [str(texts) for texts in zip(*values, strict=True)]
-    asked = asked or list(range(len(together)))
-    sizes = Counter(linked(len(together), [to_first(together), to_first(asked)])).values()
-    return max(sizes) <= max(2, LARGEST_GROUP * len(together))
 
 
 def rank(column: ColumnProfile) -> int | None:

@@ -1,7 +1,7 @@
 """What rows are made of: a prompt and a completion, or a conversation; or why nobody can tell."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +16,11 @@ from project.untrusted_input import one_line
 CONSTANT = ("system", "instruction", "question")
 
 
-def find_rows(
-    columns: Sequence[ColumnProfile], made: Mapping[str, str], given: NamedColumns
-) -> FittingColumns:
-    """The choices; `made` holds the columns that were made of others."""
+def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingColumns:
+    """The choices that there are."""
     if given.messages is not None:
         return FittingColumns((ColumnChoice(messages=given.messages),))
-    own = [c for c in columns if c.name in given.columns or may_be_read(c, made)]
+    own = [c for c in columns if c.name in given.columns or not is_constant_text(c)]
     pair = find_pair(own, given)
     if given.prompt or given.completion:
         return pair
@@ -30,8 +28,14 @@ def find_rows(
     better = find_preferences(own, given)
     if better.unsure and not is_called_chat(chat, columns):
         return FittingColumns((*better.choices, *pair.choices, *chat.choices), better.unsure)
-    if chat.choices and pair.sure and not names_class(pair.sure, columns):
-        return pair_beside_chat(pair, chat, columns, made)
+    classes = [c.name for c in columns if c.role == "label"]
+    if chat.choices and pair.sure and pair.sure.completion not in classes:
+        by_name = {c.name: c for c in columns}
+        answer = by_name[pair.sure.completion or ""]
+        if all(repeats(by_name[one.messages or ""], answer) for one in chat.choices):
+            return pair
+        why = "there are conversations beside a pair"
+        return FittingColumns((*pair.choices, *chat.choices), why)
     if chat.choices:
         return FittingColumns(chat.choices, feedback(columns))
     return pair if pair.sure else half_read(columns) or pair
@@ -47,12 +51,8 @@ def half_read(columns: Sequence[ColumnProfile]) -> FittingColumns | None:
     return FittingColumns((), turn) if turn else None
 
 
-def may_be_read(column: ColumnProfile, made: Mapping[str, str]) -> bool:
-    """Neither made of others nor one text in all rows, which is a system prompt."""
-    return column.name not in made and not is_constant_text(column)
-
-
 def is_constant_text(column: ColumnProfile) -> bool:
+    """Whether it has one text in all rows, which is a system prompt."""
     return column.is_text and column.is_constant and column.says.text_role in CONSTANT
 
 
@@ -76,34 +76,19 @@ def is_called_chat(chat: FittingColumns, columns: Sequence[ColumnProfile]) -> bo
     return chat.sure is not None and chat.sure.messages in names
 
 
-def names_class(pair: ColumnChoice, columns: Sequence[ColumnProfile]) -> bool:
-    return any(c.name == pair.completion and c.role == "label" for c in columns)
+def repeats(chat: ColumnProfile, answer: ColumnProfile) -> bool:
+    """Whether hardly any conversation holds more than the one answer of its row."""
+    answers = map(answers_in, chat.sample)
+    same = [told == [text] for told, text in zip(answers, answer.texts, strict=True) if text]
+    return sum(same) >= 0.95 * len(same)
 
 
-def pair_beside_chat(
-    pair: FittingColumns,
-    chat: FittingColumns,
-    columns: Sequence[ColumnProfile],
-    made: Mapping[str, str],
-) -> FittingColumns:
-    """The pair, where the conversations are nothing but its prompts and completions again."""
-    again = [c for c in columns if c.name in {choice.messages for choice in chat.choices}]
-    if all(c.name in made and is_single_turn(c) for c in again):
-        return pair
-    return FittingColumns((*pair.choices, *chat.choices), "there are conversations beside a pair")
-
-
-def is_single_turn(column: ColumnProfile) -> bool:
-    """Whether hardly any conversation has more than one answer."""
-    answers = [answer_count(value) for value in column.sample]
-    return sum(count > 1 for count in answers) <= 0.05 * len(answers)
-
-
-def answer_count(value: object) -> int:
+def answers_in(value: object) -> list[str]:
     try:
-        return len(pairs(conversation(value), "every").pairs)
+        every = pairs(conversation(value), "every").pairs
     except ValueError:
-        return 0
+        return []
+    return [answer.content.strip() for _, answer in every]
 
 
 # --- chat columns ---------------------------------------------------------------------------------
@@ -141,8 +126,11 @@ def chat_notes(name: str, values: Sequence[Any], turns: Turns) -> tuple[str, ...
     read, reasons = read_all(values)
     last = [pairs(turn, "last") for turn in read]
     every = [pairs(turn, "every") for turn in read]
-    notes = [unread_note(name, len(values), reasons), trimmed_note(last), greeting_note(last)]
-    notes += [same_note(last), every_note(last, every, turns)]
+    notes = (
+        unread_note(name, len(values), reasons),
+        same_note(last),
+        every_note(last, every, turns),
+    )
     return tuple(note for note in notes if note)
 
 
@@ -162,22 +150,6 @@ def unread_note(name: str, rows: int, reasons: Sequence[str]) -> str | None:
     reason, count = Counter(reasons).most_common(1)[0]
     times = f", {count:,} of them" if count < len(reasons) else ""
     return f"{len(reasons):,} of {rows:,} conversations cannot be read{times}: {reason}"
-
-
-def trimmed_note(found: Sequence[Pairs]) -> str | None:
-    count = sum(bool(one.trimmed) for one in found)
-    return conversation_count(count, "with a last turn that nobody answers: the turn is left out")
-
-
-def greeting_note(found: Sequence[Pairs]) -> str | None:
-    count = sum(bool(one.greetings) for one in found)
-    return conversation_count(
-        count, "with an answer before the first question: the answer is left out"
-    )
-
-
-def conversation_count(count: int, what: str) -> str | None:
-    return f"{counted(count, 'conversation')} {what}" if count else None
 
 
 def same_note(found: Sequence[Pairs]) -> str | None:

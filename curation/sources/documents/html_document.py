@@ -1,10 +1,16 @@
-"""HTML as documents: the main text of a page, without what surrounds it on every page."""
+"""HTML as documents: the main text of a page, without what surrounds it on every page.
+
+Libraries such as trafilatura and jusText are made for articles: they give nothing for a page of a
+few sentences, tear words apart at inline tags, and keep what is hidden.
+"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from curation.sources.documents.passages import TextBlock, documents_of, limited_bytes
 from curation.sources.row_formats import Read
@@ -13,7 +19,7 @@ from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
 
 if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
+    from bs4 import BeautifulSoup, NavigableString, Tag
 
 LARGEST = 8 * MIB  # its parts take more than a hundred times as much memory
 CHARSET = re.compile(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I)
@@ -44,16 +50,27 @@ def declared(data: bytes) -> str | None:
 
 
 def html_blocks(text: str) -> list[TextBlock]:
-    """Raises TooDeepError."""
+    """Headings, paragraphs, lists and tables of a page's main text. Raises TooDeepError."""
     # Imported here because most projects read no documents.
-    from bs4 import BeautifulSoup
+    from bs4 import BeautifulSoup, NavigableString, Tag
+    from bs4.element import PreformattedString
 
-    return blocks_of(BeautifulSoup(text, "lxml"))
+    page = BeautifulSoup(text, "lxml")
+    title = page.title.get_text(" ", strip=True) if page.title else ""
+    found = PageText()
+    for node in main_text(page).descendants:
+        if isinstance(node, Tag):
+            found.begin(node)
+        elif isinstance(node, NavigableString) and not isinstance(node, PreformattedString):
+            found.say(node)
+    blocks = found.end()
+    headed = not title or not blocks or any(block.level == 1 for block in blocks)
+    return blocks if headed else [TextBlock(title, level=1), *blocks]
 
 
 # --- html blocks ----------------------------------------------------------------------------------
 
-# A page as blocks: headings, paragraphs, lists and tables of its main text.
+# The main text of a page, and what of it is a block by itself.
 
 DEEPEST = 500  # tags in one another; browsers give up at about as many
 ENOUGH = 200  # characters of a main part; one with less is not what its name says
@@ -62,7 +79,7 @@ BLOCK_NAMES = """
     address article blockquote body caption center dd details div dl dt fieldset figcaption figure
     form header hr html legend li main ol p pre section summary table tbody td tfoot th thead tr ul
 """
-BLOCKS = {*BLOCK_NAMES.split(), *HEADINGS}
+BLOCKS = [*BLOCK_NAMES.split(), *HEADINGS]
 LISTS = ("ul", "ol")
 LINE_BREAK = "\r"  # which stands in no text that was parsed
 LONGEST_CELL = 1000  # characters; a table with a longer one only arranges what is in it
@@ -73,162 +90,84 @@ class TooDeepError(ValueError):
     """Tags are nested deeper than any page of a person has them."""
 
 
-def blocks_of(page: "BeautifulSoup") -> list[TextBlock]:
-    """The blocks of a page. Raises TooDeepError."""
-    sizes = text_sizes(page)
-    root = main_part(page, sizes)
-    found = PageText(sizes, sizes[id(root)])
-    found.read(root)
-    title = page.title.get_text(" ", strip=True) if page.title else ""
-    if title and not any(block.level == 1 for block in found.blocks) and found.blocks:
-        return [TextBlock(title, level=1), *found.blocks]
-    return found.blocks
-
-
-class HtmlEvent(NamedTuple):
-    """A tag that begins or ends, or a text."""
-
-    what: str  # "begin", "end", "text"
-    tag: "Tag"
-    text: str = ""
-
-
-def steps(root: "Tag") -> Iterator[HtmlEvent]:
-    """A walk through a tree that needs no recursion."""
-    from bs4 import NavigableString, Tag
-    from bs4.element import PreformattedString
-
-    path = [(root, iter(root.contents))]
-    while path:
-        tag, rest = path[-1]
-        child = next(rest, None)
-        if child is None:
-            path.pop()
-            yield HtmlEvent("end", tag)
-        elif isinstance(child, Tag):
-            if len(path) > DEEPEST:
-                raise TooDeepError
-            path.append((child, iter(child.contents)))
-            yield HtmlEvent("begin", child)
-        elif isinstance(child, NavigableString) and not isinstance(child, PreformattedString):
-            yield HtmlEvent("text", tag, str(child))
-
-
-def text_sizes(page: "Tag") -> dict[int, int]:
-    """How many characters each tag holds, by its identity. Raises TooDeepError."""
-    sizes: dict[int, int] = {}
-    open_sizes = [0]
-    for step in steps(page):
-        if step.what == "begin":
-            open_sizes.append(0)
-        elif step.what == "text":
-            open_sizes[-1] += len(step.text.strip())
-        else:
-            sizes[id(step.tag)] = size = open_sizes.pop()
-            if open_sizes:
-                open_sizes[-1] += size
-    return sizes
-
-
-def main_part(page: "BeautifulSoup", sizes: dict[int, int]) -> "Tag":
-    """The part that says that it is the main one; else the body, else all there is."""
+def main_text(page: "BeautifulSoup") -> "Tag":
+    """The part that says that it is the main one, else the body, else all there is; without what
+    surrounds it, and with a table of data as lines of text. Raises TooDeepError.
+    """
+    sizes = Counter[int]()
+    for node in page.descendants:
+        above = list(islice(node.parents, DEEPEST))
+        if len(above) == DEEPEST:
+            raise TooDeepError
+        if isinstance(node, str):
+            sizes.update(dict.fromkeys(map(id, above), len(node.strip())))
     articles = page.find_all("article")
-    mains = [*page.find_all("main"), *page.find_all(attrs={"role": "main"})]
-    named = [*mains, *(articles if len(articles) == 1 else [])]
-    body: Tag | None = page.body
-    return next((part for part in named if sizes[id(part)] >= ENOUGH), body or page)
+    named = [*page.find_all("main"), *page.find_all(attrs={"role": "main"})]
+    named += articles if len(articles) == 1 else []
+    root: Tag = next((part for part in named if sizes[id(part)] >= ENOUGH), page.body or page)
+    total = max(sizes[id(root)], 1)
+    for tag in root.find_all(True):
+        if not tag.decomposed and is_surroundings(tag, sizes[id(tag)] / total):
+            tag.decompose()
+    for table in root.find_all("table"):
+        if rows := table_rows(table):
+            table.replace_with(page.new_tag("div", string=LINE_BREAK.join(rows)))
+    return root
 
 
 @dataclass
 class PageText:
     """The blocks of a page as they are found."""
 
-    sizes: dict[int, int]
-    total: int  # characters of the page
     blocks: list[TextBlock] = field(default_factory=list)
-    above: list[str] = field(default_factory=list)  # names of the tags that are open
-    parts: list[str] = field(default_factory=list)  # of the text that is being read
+    block: "Tag | None" = None  # that the text is in which is being read
+    parts: list[str] = field(default_factory=list)  # of that text
     items: list[str] = field(default_factory=list)  # of the list that is being read
     is_new_item: bool = False
 
-    def read(self, root: "Tag") -> None:
-        left_out: Tag | None = None
-        for step in steps(root):
-            if left_out is not None:
-                left_out = None if step.what == "end" and step.tag is left_out else left_out
-            elif step.what == "text":
-                self.parts.append(step.text)
-            elif step.what == "end":
-                self.end(step.tag)
-            elif self.leaves_out(step.tag) or self.reads_whole(step.tag):
-                left_out = step.tag
-            else:
-                self.begin(step.tag)
-        self.flush()
-        self.end_list()
-
-    def leaves_out(self, tag: "Tag") -> bool:
-        share = self.sizes[id(tag)] / max(self.total, 1)
-        is_pilcrow = tag.name == "a" and self.sizes[id(tag)] == 1 and tag.get_text() in PILCROWS
-        return is_pilcrow or is_surroundings(tag, self.above, share)
-
-    def reads_whole(self, tag: "Tag") -> bool:
-        """Read a tag at once, if it is a table of data."""
-        rows = table_rows(tag) if tag.name == "table" else []
-        if rows:
-            self.flush()
-            self.add(TextBlock("\n".join(rows)))
-        return bool(rows)
-
     def begin(self, tag: "Tag") -> None:
-        if "pre" in self.above:  # which stays whole, whatever is in it
+        if tag.find_parent("pre"):  # which stays whole, whatever is in it
             self.parts.append("\n" if tag.name in (*BLOCKS, "br") else "")
         elif tag.name == "br":
             self.parts.append(LINE_BREAK)
         elif tag.name in BLOCKS:
             self.flush()
             self.is_new_item |= tag.name == "li"
-        self.above.append(tag.name)
 
-    def end(self, tag: "Tag") -> None:
-        if tag.name in BLOCKS and "pre" not in self.above[:-1]:
+    def say(self, text: "NavigableString") -> None:
+        block = text.find_parent("pre") or text.find_parent(BLOCKS)
+        if block is not self.block:
             self.flush()
-        if self.above:
-            self.above.pop()
+            self.block = block
+        self.parts.append(str(text))
 
     def flush(self) -> None:
         """Make a block, or an item of a list, of the text that was read."""
         raw, self.parts = "".join(self.parts), []
-        text = preformatted(raw) if "pre" in self.above else flowing(raw)
-        level = next((HEADINGS[name] for name in self.above if name in HEADINGS), 0)
-        if not text:
-            return
-        if level or "li" not in self.above:
-            self.add(TextBlock(text, level=level))
-            return
-        depth = sum(name in LISTS for name in self.above) - 1
-        mark = "- " if self.is_new_item else "  "
-        self.items.append("  " * max(depth, 0) + mark + text.replace("\n", "\n  "))
-        self.is_new_item = False
-
-    def add(self, block: TextBlock) -> None:
-        self.end_list()
-        self.blocks.append(block)
+        above = [self.block.name, *(one.name for one in self.block.parents)] if self.block else []
+        lines = (" ".join(line.split()) for line in raw.split(LINE_BREAK))
+        text = "\n".join(filter(None, lines))
+        if "pre" in above and text:
+            text = "```\n" + raw.strip("\n").rstrip() + "\n```"
+        level = next((HEADINGS[name] for name in above if name in HEADINGS), 0)
+        if text and (level or "li" not in above):
+            self.end_list()
+            self.blocks.append(TextBlock(text, level=level))
+        elif text:
+            depth = sum(name in LISTS for name in above) - 1
+            mark = "- " if self.is_new_item else "  "
+            self.items.append("  " * max(depth, 0) + mark + text.replace("\n", "\n  "))
+            self.is_new_item = False
 
     def end_list(self) -> None:
         if self.items:
             self.blocks.append(TextBlock("\n".join(self.items)))
             self.items = []
 
-
-def preformatted(raw: str) -> str:
-    text = raw.strip("\n").rstrip()
-    return f"```\n{text}\n```" if text.strip() else ""
-
-
-def flowing(raw: str) -> str:
-    lines = (" ".join(line.split()) for line in raw.split(LINE_BREAK))
-    return "\n".join(filter(None, lines))
+    def end(self) -> list[TextBlock]:
+        self.flush()
+        self.end_list()
+        return self.blocks
 
 
 def table_rows(table: "Tag") -> list[str]:
@@ -272,12 +211,14 @@ NO_DISPLAY = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 MOST = 0.3  # of a page's text: what holds more is no surroundings, whatever its class
 
 
-def is_surroundings(tag: "Tag", above: Sequence[str], share: float) -> bool:
-    """Whether a tag, in tags of these names, is left out; share is its part of the page's text."""
+def is_surroundings(tag: "Tag", share: float) -> bool:
+    """Whether a tag is left out; share is its part of the page's text."""
     if tag.name in NAMES.split() or tag.get("role") in ROLES.split() or is_hidden(tag):
         return True
     if tag.name == "header":
-        return not {"main", "article", "section"} & set(above)
+        return tag.find_parent(["main", "article", "section"]) is None
+    if tag.name == "a" and tag.get_text(strip=True) in PILCROWS:
+        return True
     return share <= MOST and tag.name not in ("body", "html", "main") and is_named_so(tag)
 
 

@@ -128,14 +128,10 @@ def paragraphs(pages: Sequence[str]) -> Iterator[TextBlock]:
 
 def text_lines(pages: Sequence[str]) -> Iterator[PrintedLine]:
     """The lines of all pages without what repeats at their edges."""
-    split = [without_blank_edges(page) for page in pages]
+    split = [[" ".join(line.split()) for line in page.strip().split("\n")] for page in pages]
     running = running_lines(split)
     for number, lines in enumerate(split, start=1):
         yield from (PrintedLine(number, text) for text in without_edges(lines, running))
-
-
-def without_blank_edges(page: str) -> list[str]:
-    return [" ".join(line.split()) for line in page.strip().split("\n")]
 
 
 def running_lines(pages: Sequence[Sequence[str]]) -> set[str]:

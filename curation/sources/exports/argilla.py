@@ -51,17 +51,16 @@ def judge_argilla(export: Export, fields: ExportFields) -> ExportJudgements:
 
 
 def looks_like_argilla(records: Sequence[Fields]) -> bool:
-    return bool(records) and all(is_nested(record) or is_flat(record) for record in records)
+    """Nested ones, or flat ones, of which a field ends in the users of a question."""
+    return bool(records) and all(
+        is_nested(record) or any(name.endswith(USERS) for name in record) for record in records
+    )
 
 
 def is_nested(record: Fields) -> bool:
     return isinstance(record.get("fields"), dict) and isinstance(
         record.get("responses"), dict | list
     )
-
-
-def is_flat(record: Fields) -> bool:
-    return any(name.endswith(USERS) for name in record)
 
 
 def notes_on_status(records: Sequence[Fields]) -> list[str]:

@@ -9,9 +9,13 @@ from curation.sources.exports.argilla import judge_argilla, looks_like_argilla
 from curation.sources.exports.export_judgements import ExportJudgements
 from curation.sources.exports.export_records import Export, ExportOptions, Fields, read_export
 from curation.sources.exports.label_studio import judge_label_studio, looks_like_label_studio
-from curation.sources.exports.preference_files import judge_preferences, looks_like_preferences
+from curation.sources.exports.preference_files import (
+    judge_preferences,
+    judge_rated,
+    looks_like_preferences,
+    looks_like_rated,
+)
 from curation.sources.exports.prodigy import judge_prodigy, looks_like_prodigy
-from curation.sources.exports.rated_answers import judge_rated, looks_like_rated
 from curation.sources.row_formats import Read
 from project.errors import InputError
 

@@ -14,9 +14,8 @@ from curation.sources.exports.answered_task import (
     reject,
     with_known_kind,
 )
-from curation.sources.exports.export_reading import ExportReading
+from curation.sources.exports.export_reading import ExportReading, kinds_unread, the_reading
 from curation.sources.exports.good_or_bad import Praise
-from curation.sources.exports.reading_choice import kinds_unread, the_reading
 from curation.sources.exports.shown import (
     NO_RESULT,
     REPLACED,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
-from curation.sources.chats.role_names import RoleNames, with_roles
+from curation.sources.chats.chat_shapes import RoleNames, with_roles
 from curation.sources.table_rows import name_of, numbered
 from curation.sources.tables.archives import files_of, files_read
 from curation.sources.tables.decoding import decode

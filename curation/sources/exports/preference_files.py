@@ -1,14 +1,25 @@
-"""Pairs of answers of which one is preferred: {prompt, chosen, rejected}, in texts or messages."""
+"""Pairs of answers of which one is preferred, {prompt, chosen, rejected}, and rated answers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.answered_task import preferred
+from curation.sources.exports.answered_task import preferred, rated
 from curation.sources.exports.export_judgements import ExportJudgements
 from curation.sources.exports.export_reading import FIELD
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
-from curation.sources.exports.good_or_bad import OptionsMissingError, alternatives
+from curation.sources.exports.good_or_bad import (
+    BAD_WORDS,
+    GOOD_WORDS,
+    OptionsMissingError,
+    Praise,
+    alternatives,
+    field_role,
+    plain,
+    praise,
+)
 from curation.sources.exports.shown import (
     DIFFERENT_PROMPTS,
     NothingShownError,
@@ -30,7 +41,7 @@ def judge_preferences(export: Export, fields: ExportFields) -> ExportJudgements:
     chosen, rejected = (fields.answers.get(side, name) for side, name in known.items())
     refuse_others(export, there, (chosen, rejected), fields)
     return ExportJudgements(
-        [judged(record, (chosen, rejected), fields) for record in export.records]
+        [judged_pair(record, (chosen, rejected), fields) for record in export.records]
     )
 
 
@@ -43,9 +54,11 @@ def names_in(names: Sequence[str]) -> tuple[str, str] | None:
     return min(found, key=lambda pair: len(pair[0]), default=None)
 
 
-def judged(record: ExportRecord, names: tuple[str, str], fields: ExportFields) -> TaskJudgement:
+def judged_pair(
+    record: ExportRecord, names: tuple[str, str], fields: ExportFields
+) -> TaskJudgement:
     one = bare(record)
-    return one if record.fields is None else judgement(one, record.fields, names, fields)
+    return one if record.fields is None else pair_judgement(one, record.fields, names, fields)
 
 
 def looks_like_preferences(records: Sequence[Fields]) -> bool:
@@ -81,7 +94,7 @@ def bare(record: ExportRecord) -> TaskJudgement:
     )
 
 
-def judgement(
+def pair_judgement(
     one: TaskJudgement, record: Fields, names: tuple[str, str], fields: ExportFields
 ) -> TaskJudgement:
     if record.get("origin") == "judge":
@@ -95,3 +108,101 @@ def judgement(
         return replace(one, why=DIFFERENT_PROMPTS)
     what = ShownTask(prompt, answers={CHOSEN: chosen, REJECTED: rejected})
     return preferred(replace(one, asked=what.digest), [[chosen], [rejected]], what)
+
+
+# --- rated answers --------------------------------------------------------------------------------
+
+# Answers that are good or bad: {prompt, completion, label}, in texts or messages.
+
+LABELS = ("label", "kto_tag", "rating", "feedback", "thumbs")
+ANSWERS = ("completion", "response", "output", "answer")
+SIGNS = frozenset({"1", "0", "-1"})
+SHOWN = 3  # commands of a message
+NO_LABEL = "without a label"
+
+
+def judge_rated(export: Export, fields: ExportFields) -> ExportJudgements:
+    """Of every record the rated answer that it is, or why it is none. Raises InputError."""
+    name = label_name(export, fields)
+    labels = [text for own in export.readable if (text := label_text(own.get(name)))]
+    words = words_of(labels, fields, export.path)
+    return ExportJudgements(
+        [judged_rating(record, name, words, fields) for record in export.records]
+    )
+
+
+def judged_rating(
+    record: ExportRecord, name: str, words: Praise, fields: ExportFields
+) -> TaskJudgement:
+    one = bare(record)
+    return (
+        one if record.fields is None else rating_judgement(one, record.fields, name, words, fields)
+    )
+
+
+def looks_like_rated(records: Sequence[Fields]) -> bool:
+    """Whether each record has an answer, and each label says good or bad."""
+    names = (*ANSWERS, "messages", "conversations")
+    answered = all(any(name in record for name in names) for record in records)
+    told = ([label_text(record.get(name)) for name in LABELS] for record in records)
+    labels = {plain(label) for own in told if (label := next(filter(None, own), None))}
+    return answered and bool(labels) and labels <= GOOD_WORDS | BAD_WORDS | SIGNS
+
+
+def label_name(export: Export, fields: ExportFields) -> str:
+    """The field of the labels. Raises InputError where none is there, or several could be it."""
+    there = list(dict.fromkeys(name for own in export.readable for name in own))
+    wanted = [fields.control] if fields.control else list(LABELS)
+    found = [name for name in wanted if name in there]
+    if len(found) != 1 and there:
+        problem = (
+            f"name --control FIELD, which holds the labels: this file has {names_listed(there)}"
+        )
+        usual = [name for name in LABELS if name in there]
+        others = [name for name in there if field_role(name) == "about"]
+        names = (found or usual or others)[:SHOWN]
+        readings = [fields.model_copy(update={"control": name}) for name in names]
+        raise OptionsMissingError([problem], readings, export.path)
+    return found[0] if found else LABELS[0]
+
+
+def label_text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, int | float):
+        return str(value).casefold() if isinstance(value, bool) else f"{value:g}"
+    return None
+
+
+def words_of(labels: Sequence[str], fields: ExportFields, path: Path) -> Praise:
+    """What is good and what is bad; where there is a -1, 0 is neither. Raises InputError."""
+    found = set(map(plain, labels))
+    if fields.good or fields.bad or not found <= GOOD_WORDS | BAD_WORDS | SIGNS:
+        scale = any(label.lstrip("-").isdecimal() for label in found)
+        return praise(fields, labels, path, scale=scale)
+    return Praise(GOOD_WORDS | {"1"}, BAD_WORDS | ({"-1"} if "-1" in found else {"0"}))
+
+
+def rating_judgement(
+    one: TaskJudgement, record: Fields, name: str, words: Praise, fields: ExportFields
+) -> TaskJudgement:
+    label = label_text(record.get(name))
+    if label is None:
+        return replace(one, why=NO_LABEL)
+    try:
+        prompt, answer = rated_dialogue(record, fields)
+    except NothingShownError as nothing:
+        return replace(one, why=str(nothing))
+    what = ShownTask(prompt, answer)
+    return rated(replace(one, asked=what.digest), words.of([label]), what)
+
+
+def rated_dialogue(record: Fields, fields: ExportFields) -> tuple[Any, str]:
+    """The answer is in a field of its own, or ends the conversation."""
+    wanted = [fields.completion] if fields.completion else list(ANSWERS)
+    name = next((name for name in wanted if record.get(name) is not None), None)
+    if name:
+        return dialogue(record, record[name], fields)
+    whole = next((record[n] for n in ("messages", "conversations") if record.get(n)), None)
+    own = {key: value for key, value in record.items() if key == "system"}
+    return dialogue(own, whole, fields.model_copy(update={"prompt": ()}))

@@ -8,10 +8,9 @@ from typing import NoReturn
 from curation.curation_settings import ExportFields
 from curation.sources.exports.answered_task import AnsweredTask, ControlAnswer, unread
 from curation.sources.exports.export_judgements import ExportJudgements, Key, judge, newest
-from curation.sources.exports.export_reading import READABLE
+from curation.sources.exports.export_reading import READABLE, only_one, readings_of
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.good_or_bad import field_role
-from curation.sources.exports.reading_choice import only_one, readings_of
 from curation.sources.exports.shown import (
     IGNORED,
     NO_RESULT,

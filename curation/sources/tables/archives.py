@@ -18,8 +18,6 @@ from curation.sources.tables.unpacked_file import (
     plain,
     readable,
     refuse_inflated,
-    refuse_long_bytes,
-    refuse_long_file,
 )
 from project.errors import InputError
 from project.untrusted_input import one_line
@@ -55,7 +53,6 @@ def files_read(path: Path) -> list[FileBytes]:
     The path of a file in an archive is faq.zip/faq.csv. Raises InputError for what is no table at
     sight, and for an archive that nobody should unpack.
     """
-    refuse_long_file(path)
     data = contents(path)
     if not data.startswith(ZIP):
         return [FileBytes(path, plain(data, path))]
@@ -100,8 +97,6 @@ def unzipped(archive: zipfile.ZipFile, path: Path) -> Iterator[FileBytes]:
         data = member(archive, info, where)
         if data.startswith(ZIP):
             refuse_archive(data, where)
-        else:
-            refuse_long_bytes(data, where)
         yield FileBytes(where, plain(data, where))
 
 

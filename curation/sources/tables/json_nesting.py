@@ -195,15 +195,12 @@ def with_nested(table: Table, names: Iterable[str] | None = None) -> Table:
     is not there. Of a list the first element is looked at, but for conversations.
     """
     wanted = None if names is None else [n for n in names if DOT in n and n not in table.columns]
-    if wanted == [] or not any(map(holds_objects, table.rows)):
+    values = (value for row in table.rows for value in row.fields.values())
+    if wanted == [] or not any(isinstance(value, dict | list) for value in values):
         return table
     rows = [TableRow(row.line, dict(fields_of(row.fields))) for row in table.rows]
     columns = dict.fromkeys([*table.columns, *(name for row in rows for name in row.fields)])
     return replace(table, columns=tuple(columns), rows=tuple(rows))
-
-
-def holds_objects(row: TableRow) -> bool:
-    return any(isinstance(value, dict | list) for value in row.fields.values())
 
 
 def fields_of(fields: dict[str, Any], depth: int = DEEPEST) -> Iterator[tuple[str, Any]]:

@@ -148,11 +148,8 @@ def why_unreadable(record: Mapping[str, Any]) -> str | None:
             return f"holds {value}, the error of a formula, in {shortened(name)}"
         if isinstance(value, str) and len(value) > LONGEST_LINE:
             return TOO_LONG
-    return REPEATS_HEADER if repeats_header(record) else None
-
-
-def repeats_header(record: Mapping[str, Any]) -> bool:
-    return len(record) > 1 and all(name == text_of(value) for name, value in record.items())
+    repeats_header = all(name == text_of(value) for name, value in record.items())
+    return REPEATS_HEADER if len(record) > 1 and repeats_header else None
 
 
 def plain(value: Any) -> Any:

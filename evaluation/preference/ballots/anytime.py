@@ -21,12 +21,11 @@ from math import exp, inf
 
 import numpy as np
 
-from evaluation.decision.betting import log_capital_above, smallest
+from evaluation.decision.betting import log_capital_above
 from evaluation.decision.statistics import LARGEST_EXPONENT, Array
 
 BETS = (np.arange(20) + 0.5) / 20
 SHRUNK = 5  # draws without any tie between judge and people, imagined before the first one
-HALVINGS = 40  # of an interval that holds a bound
 
 
 @dataclass(frozen=True)
@@ -50,40 +49,6 @@ def e_value(
     """
     logs = log_capital(differences(judge, votes, chances), above)
     return to_number(float(logs[-1])) if len(logs) else 1.0
-
-
-def e_values(
-    judge: Sequence[float],
-    votes: Sequence[tuple[int, float]],
-    chances: Sequence[float],
-    above: float = 0.5,
-) -> list[float]:
-    """The same after each draw."""
-    return [to_number(log) for log in log_capital(differences(judge, votes, chances), above)]
-
-
-def confidence_sequence(
-    judge: Sequence[float],
-    votes: Sequence[tuple[int, float]],
-    chances: Sequence[float],
-    alpha: float = 0.05,
-) -> tuple[float, float]:
-    """Bounds of people's mean over these items that hold at all times at once, with 1 − alpha.
-
-    The means that are not yet refuted at 2/alpha, from below and from above.
-    """
-    enough = -float(np.log(alpha / 2))
-    straight = differences(judge, votes, chances)
-    turned = differences([1 - f for f in judge], [(i, 1 - y) for i, y in votes], chances)
-    lower, upper = (unrefuted(draws, enough) for draws in (straight, turned))
-    return lower, 1 - upper
-
-
-def unrefuted(draws: Draws, enough: float) -> float:
-    """The smallest mean that the bets do not refute: their capital falls as the mean rises."""
-    if not len(draws.found):
-        return 0.0
-    return smallest(lambda mean: float(log_capital(draws, mean)[-1]) < enough, 0.0, 1.0, HALVINGS)
 
 
 def log_capital(draws: Draws, above: float) -> Array:
