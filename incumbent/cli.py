@@ -97,6 +97,7 @@ PROJECT = {
     "upgrade": "upgrade:upgrade_project",
     "launch": "launch:launch",
 }
+AGENTS = {"mcp": "mcp:serve_agents*"}
 # Not for people: DVC calls it, and a changed command would make every stage of every project stale.
 PIPELINE = {"stage": "stage:stage"}
 
@@ -113,6 +114,7 @@ add_verbs(app, KEEP, "Keep the champion good")
 add_verbs(app, PIPELINE, hidden=True)
 
 MORE = "More verbs, by subject"
+add_verbs(app, AGENTS, MORE)
 add_group(app, "data", "Rows: in, checked, grown, erased and out.", DATA, MORE)
 add_group(app, "judge", "What else judges: people's ballots, public suites.", MORE_JUDGES, MORE)
 add_group(app, "registry", "Versions, their evidence, and the registry itself.", REGISTRY, MORE)
