@@ -3,14 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from project.libraries import settle
-
 if TYPE_CHECKING:
     from evaluation.decision.policy import Policy as Policy
     from evaluation.decision.rule import decide as decide
     from evaluation.scoring.score_table import read_score_table as read_score_table
-
-settle()
 
 # Looked up when asked for: a stage that decides nothing should not wait for, nor depend on, them.
 PUBLIC = {

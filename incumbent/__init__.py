@@ -1,5 +1,27 @@
-"""The `incumbent` command: thin verbs over the other packages."""
+"""The `incumbent` command, and its verdict as a function: `incumbent.decide(old, new)`."""
 
-from project.libraries import settle
+from typing import TYPE_CHECKING, Any
 
-settle()
+if TYPE_CHECKING:
+    from evaluation.decision.policy import Policy as Policy
+    from incumbent.scores_decision import ScoresError as ScoresError
+    from incumbent.scores_decision import decide as decide
+    from project.records.evidence import Decision as Decision
+    from project.records.evidence import Verdict as Verdict
+
+# Looked up when asked for: who starts a verb, or another program's tests, does not wait for them.
+PUBLIC = {
+    "decide": "incumbent.scores_decision",
+    "ScoresError": "incumbent.scores_decision",
+    "Policy": "evaluation.decision.policy",
+    "Decision": "project.records.evidence",
+    "Verdict": "project.records.evidence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'incumbent' has no attribute {name!r}")
+    from importlib import import_module  # not before it is needed, as the modules
+
+    return getattr(import_module(PUBLIC[name]), name)

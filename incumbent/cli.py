@@ -10,6 +10,9 @@ import typer
 
 from incumbent.command_tree import VerbGroup, add_group, add_verbs
 from project.errors import IncumbentError, name_missing_extras
+from project.libraries import settle
+
+settle()
 
 # Each verb with its file in `incumbent/verbs/` and its function there; a star: it needs no project.
 # In daily use are at most twelve:

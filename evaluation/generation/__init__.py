@@ -1,1 +1,5 @@
 """Answers of a contestant to eval items."""
+
+from project.libraries import settle
+
+settle()

@@ -1,1 +1,5 @@
 """Scorers: `evaluate` metrics, each with a value for every item; a file is a scorer."""
+
+from project.libraries import settle
+
+settle()

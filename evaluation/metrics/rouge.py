@@ -1,35 +1,17 @@
 """ROUGE for every script."""
 
-from functools import cache
 from typing import Any
 
 import regex
-from nltk.stem.porter import PorterStemmer
-from rouge_score.rouge_scorer import RougeScorer
 
 from evaluation.metrics.per_item import NO_WORDS, PerItem, Values, wordless
-from project.unicode_words import words
+from evaluation.scoring.text_overlap import rouge
 
-TYPES = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
 # A full stop, with the quotes and brackets that close after it. Where a script has spaces, one must
 # follow, and no small letter after it: "e.g. this" goes on.
 SENTENCE_END = regex.compile(
     r"[.!?…][\p{Pe}\p{Pf}\"']*\s+(?!\p{Ll})|[。！？।॥؟۔][\p{Pe}\p{Pf}\"']*"
 )
-
-
-class UnicodeTokenizer:
-    """Splits any script into words; on ASCII it agrees with rouge-score's own tokenizer."""
-
-    def __init__(self, stem: bool) -> None:
-        # Texts repeat their words, and a stem takes far longer than a look-up.
-        self.stem = cache(PorterStemmer().stem) if stem else None
-
-    def tokenize(self, text: str) -> list[str]:
-        found = words(text)
-        if self.stem is None:
-            return found
-        return [self.stem(word) if len(word) > 3 else word for word in found]
 
 
 class Rouge(PerItem):
@@ -52,12 +34,8 @@ class Rouge(PerItem):
 
     def _compute(self, predictions: list[str], references: list[str]) -> Values:
         self.flags = {NO_WORDS: wordless(references)}
-        scorer = RougeScorer(TYPES, tokenizer=UnicodeTokenizer(self.stem))
-        scores = [
-            scorer.score(self.lines(reference), self.lines(prediction))
-            for reference, prediction in zip(references, predictions, strict=True)
-        ]
-        return {name: [score[name].fmeasure for score in scores] for name in TYPES}
+        sides = ([self.lines(text) for text in side] for side in (predictions, references))
+        return rouge(*sides, stem=self.stem)
 
     def lines(self, text: str) -> str:
         """The text, a sentence a line where that is asked for; its words stay as they are."""

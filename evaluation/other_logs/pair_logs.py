@@ -4,11 +4,16 @@ is not in it.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
-from evaluation.other_logs.inspect_logs import read_header, read_inspect
+from evaluation.other_logs.csv_answers import read_csv_answers
+from evaluation.other_logs.deepeval_logs import is_deepeval, read_deepeval
+from evaluation.other_logs.inspect_logs import is_log, read_inspect
+from evaluation.other_logs.langfuse_logs import is_langfuse, read_langfuse
 from evaluation.other_logs.lm_eval_logs import RESULTS, SAMPLES, read_lm_eval
+from evaluation.other_logs.openai_evals_logs import is_openai_evals, read_openai_evals
 from evaluation.other_logs.promptfoo_logs import is_promptfoo, read_promptfoo
 from evaluation.other_logs.same_evaluation import (
     ABSENT,
@@ -27,15 +32,16 @@ from evaluation.other_logs.same_evaluation import (
     refuse_without_scores,
 )
 from evaluation.other_logs.system_log import (
+    CSV,
     ERROR,
     NOT_SCORED,
+    ReadingOptions,
     Sample,
     SystemLog,
     as_score,
+    beginning,
     clustered,
-    complete,
     digest_of,
-    first_line,
     read_rows,
     without_repeats,
 )
@@ -92,7 +98,7 @@ def pair_logs(
     items = list(paired_items(logs, choice, losses))
     unwritten = count_unwritten(logs, losses)
     items += [nothing_of(f"{NOT_WRITTEN} ({i + 1})", choice) for i in range(unwritten)]
-    refuse_losses(losses, len(items), allowed)
+    refuse_losses(losses, len(items), allowed, challenger.advice)
     return Pairing(
         table=ScoreTable(pins=None, items=tuple(items), better=choice.directions),
         losses=losses,
@@ -224,10 +230,13 @@ def read_scores_jsonl(path: Path) -> SystemLog:
     """
     if path.is_dir():
         raise InputError("is a folder: name the file with the system's scores", file=path)
+    return log_of_rows(path, read_rows(path))
+
+
+def log_of_rows(path: Path, rows: Iterable[tuple[int, dict[str, Any]]]) -> SystemLog:
+    """The same of rows with their numbers, wherever they are from; errors name them by `path`."""
     left_out: set[str] = set()
-    samples = without_repeats(
-        sample_of(row, path, number, left_out) for number, row in read_rows(path)
-    )
+    samples = without_repeats(sample_of(row, path, number, left_out) for number, row in rows)
     notes = [f"fields that are no numbers: {', '.join(sorted(left_out))}"] if left_out else []
     found = clustered(samples, *ASKED)
     return SystemLog(path=path, system=path.stem, samples=found, notes={TASK: notes})
@@ -273,13 +282,13 @@ def metrics_of(
     """Scores under "scores" must be numbers or null; of flat fields the others are left out."""
     inside = row.get("scores")
     for name, value in (inside or {}).items():
-        if value is not None and not isinstance(value, (int, float)):
+        if value is not None and not isinstance(value, Real):
             problem = f"{quoted(value)} is no number"
             raise InputError(problem, file=path, line=number, field=f"scores.{name}")
         yield name, as_score(value)
     if inside is None:
         for name, value in ((name, row[name]) for name in row if name not in KNOWN):
-            if value is None or isinstance(value, (int, float)):
+            if value is None or isinstance(value, Real):
                 yield name, as_score(value)
             else:
                 left_out.add(name)
@@ -289,19 +298,44 @@ def metrics_of(
 
 # The tools whose logs can be read, and by which of them a file is.
 
-Tool = Literal["lm-eval", "inspect", "promptfoo", "jsonl"]
-READERS: dict[Tool, Callable[[Path], SystemLog]] = {
-    "lm-eval": read_lm_eval,
-    "inspect": read_inspect,
-    "promptfoo": read_promptfoo,
-    "jsonl": read_scores_jsonl,
+Tool = Literal[
+    "lm-eval", "inspect", "promptfoo", "openai-evals", "deepeval", "langfuse", "csv", "jsonl"
+]
+READERS: dict[Tool, Callable[[Path, ReadingOptions], SystemLog]] = {
+    "lm-eval": lambda path, _: read_lm_eval(path),
+    "inspect": lambda path, _: read_inspect(path),
+    "promptfoo": lambda path, options: read_promptfoo(path, options.system),
+    "openai-evals": lambda path, _: read_openai_evals(path),
+    "deepeval": lambda path, _: read_deepeval(path),
+    "langfuse": read_langfuse,
+    "csv": read_csv_answers,
+    "jsonl": lambda path, _: read_scores_jsonl(path),
 }
+# The options that some of them take: several systems in one file, and columns by what they hold.
+SEVERAL_SYSTEMS: tuple[Tool, ...] = ("promptfoo", "csv")
+COLUMNS: dict[Tool, tuple[str, ...]] = {
+    "csv": ("item", "question", "expected"),
+    "langfuse": ("item",),
+}
+# By what a file is known: its path, and its first line's value or the whole file's.
+LOOKS: tuple[tuple[Tool, Callable[[Path, Any], bool]], ...] = (
+    ("inspect", lambda path, value: path.suffix == ".eval" or is_log(value)),
+    ("lm-eval", lambda path, value: bool(SAMPLES.fullmatch(path.name)) or has(value, "doc_id")),
+    ("promptfoo", lambda _, value: is_promptfoo(value)),
+    ("openai-evals", lambda _, value: is_openai_evals(value)),
+    ("deepeval", lambda _, value: is_deepeval(value)),
+    ("langfuse", lambda _, value: is_langfuse(value)),
+    ("csv", lambda path, value: path.suffix in CSV and isinstance(value, dict)),
+    ("jsonl", lambda _, value: has(value, "item")),
+    ("lm-eval", lambda path, _: bool(RESULTS.fullmatch(path.name))),
+)
+READABLE = (".eval", ".json", ".jsonl", *CSV)
 
 
-def read_log(tool: Tool, path: Path, system: str | None = None) -> SystemLog:
+def read_log(tool: Tool, path: Path, options: ReadingOptions) -> SystemLog:
     """Read one system's log. Raises InputError; for another tool's log it names that tool."""
     try:
-        log = read_as(tool, path, system)
+        log = read_as(tool, path, options)
         if not log.samples:
             raise InputError("holds no sample", file=path)
     except InputError as error:
@@ -312,10 +346,10 @@ def read_log(tool: Tool, path: Path, system: str | None = None) -> SystemLog:
     return log
 
 
-def read_as(tool: Tool, path: Path, system: str | None) -> SystemLog:
+def read_as(tool: Tool, path: Path, options: ReadingOptions) -> SystemLog:
     """Read a log that may hold anything: what has another shape than the tool's is refused."""
     try:
-        return read_promptfoo(path, system) if tool == "promptfoo" else READERS[tool](path)
+        return READERS[tool](path, options)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         told = one_line(f"{type(error).__name__}: {error}")
         raise InputError(f"is not as {tool} writes it ({told})", file=path) from error
@@ -330,19 +364,11 @@ def tool_of(path: Path) -> Tool | None:
 
 
 def tool_of_file(path: Path) -> Tool | None:
-    if path.suffix == ".eval":
-        return "inspect"
-    if path.suffix not in (".json", ".jsonl"):
+    if path.suffix not in READABLE:
         return None
-    if SAMPLES.fullmatch(path.name):
-        return "lm-eval"
-    row = complete(first_line(path))
-    if isinstance(row, dict) and "doc_id" in row:
-        return "lm-eval"
-    if is_promptfoo(path):
-        return "promptfoo"
-    if isinstance(row, dict) and "item" in row:
-        return "jsonl"
-    if read_header(path):
-        return "inspect"
-    return "lm-eval" if RESULTS.fullmatch(path.name) else None
+    value = None if path.suffix == ".eval" else beginning(path)
+    return next((tool for tool, looks_so in LOOKS if looks_so(path, value)), None)
+
+
+def has(value: Any, name: str) -> bool:
+    return isinstance(value, dict) and name in value

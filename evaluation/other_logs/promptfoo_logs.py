@@ -11,10 +11,9 @@ from evaluation.other_logs.system_log import (
     SystemLog,
     as_score,
     clustered,
-    complete,
     digest_of,
-    first_line,
-    read_json,
+    numbered,
+    only_file,
     read_rows,
     without_repeats,
 )
@@ -33,7 +32,8 @@ def read_promptfoo(argument: Path, system: str | None = None) -> SystemLog:
     `system` is its provider or the number of its column (promptIdx), where there are several.
     Raises InputError.
     """
-    path = result_file(argument)
+    advice = "write them by `promptfoo eval --output results.json`"
+    path = only_file(argument, is_promptfoo, "promptfoo", advice)
     rows = rows_of(path)
     if not rows:
         raise InputError("holds no results", file=path)
@@ -52,29 +52,9 @@ def read_promptfoo(argument: Path, system: str | None = None) -> SystemLog:
 # --- the file -------------------------------------------------------------------------------------
 
 
-def result_file(argument: Path) -> Path:
-    if not argument.is_dir():
-        return argument
-    files = sorted(path for path in argument.iterdir() if path.suffix in (".json", ".jsonl"))
-    found = [path for path in files if is_promptfoo(path)]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(path.name for path in found[:5])
-    problem = (
-        f"holds {len(found)} results of promptfoo ({names}): name one"
-        if found
-        else ("holds no results of promptfoo: write them by `promptfoo eval --output results.json`")
-    )
-    raise InputError(problem, file=argument)
-
-
-def is_promptfoo(path: Path) -> bool:
-    """Whether it looks so; a .json file is read as a whole."""
-    try:
-        row = complete(first_line(path)) or read_json(path)
-    except InputError:
-        return False
-    return isinstance(row, dict) and (is_row(row) or any(map(is_row, results_in(row))))
+def is_promptfoo(value: Any) -> bool:
+    """Whether a file that begins so, or is this as a whole, looks like promptfoo's."""
+    return isinstance(value, dict) and (is_row(value) or any(map(is_row, results_in(value))))
 
 
 def is_row(value: Any) -> bool:
@@ -152,15 +132,11 @@ def chosen_column(rows: Sequence[Row], system: str | None, path: Path) -> tuple[
 
 def samples_of(rows: Sequence[Row]) -> Iterator[Sample]:
     """A sample for each row. Early files do not number their tests: equal ones are counted."""
-    seen: dict[str, int] = {}
-    for row in rows:
-        asked = asked_of(row)
+    asked = [asked_of(row) for row in rows]
+    names = numbered(parts["variables"][:12] for parts in asked)
+    for row, parts, name in zip(rows, asked, names, strict=True):
         number = row.get("testIdx")
-        if number is None:
-            same = asked["variables"][:12]
-            seen[same] = seen.get(same, 0) + 1
-            number = f"{same}/{seen[same]}"
-        yield sample_of(row, f"test {number}", asked)
+        yield sample_of(row, f"test {name if number is None else number}", parts)
 
 
 def sample_of(row: Row, item: str, asked: dict[str, str]) -> Sample:

@@ -110,13 +110,16 @@ def have(there: Mapping[str, Sequence[str]]) -> str:
 def everything(
     logs: tuple[SystemLog, SystemLog], there: Mapping[str, Sequence[str]]
 ) -> ChosenColumns:
-    """All metrics that every sample of every task has, and of which more is better."""
+    """All metrics that every sample of every task has, and of which more is better; of a log that
+    says which of them decide, these.
+    """
     whole = {task: [m for m in names if everywhere(logs, task, m)] for task, names in there.items()}
     common = [m for m in next(iter(whole.values()), []) if all(m in w for w in whole.values())]
     ways = directions(logs, {task: {m: m for m in common} for task in there})
     chosen = [metric for metric in common if ways.get(metric, "more") == "more"]
     if not chosen:
         raise InputError(nothing(there, common))
+    chosen = [metric for metric in chosen if metric in logs[0].deciding] or chosen
     seen = dict.fromkeys(m for log in logs for task in there for m in metrics_counted(log, task))
     left = [m for m in seen if m not in chosen]
     notes = [f"not compared: {', '.join(left)}; choose by --metric"] if left else []
@@ -316,12 +319,12 @@ def count_unwritten(logs: tuple[SystemLog, SystemLog], losses: Losses) -> int:
     return max(unknown)
 
 
-def refuse_losses(losses: Losses, total: int, allowed: float | None) -> None:
+def refuse_losses(losses: Losses, total: int, allowed: float | None, advice: str) -> None:
     """Raise InputError where more is missing than may be."""
     share = losses.items / total if total else 0
     told = "; ".join(losses.told())
     if losses.items == total:
-        raise InputError(f"no item can be compared ({told})")
+        raise InputError(f"no item can be compared ({told}){': ' * bool(advice)}{advice}")
     example = f", such as {losses.first}" if losses.first else ""
     problem = f"{losses.items} of {total} items cannot be compared{example} ({told})"
     if allowed is not None and share > allowed:

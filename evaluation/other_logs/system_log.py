@@ -1,16 +1,18 @@
-"""One system's log, whichever tool wrote it: JSON as other programs write it, and what each
-sample was asked and how it was scored.
+"""One system's log, whichever tool wrote it: JSON and CSV as other programs write them, and what
+each sample was asked and how it was scored.
 """
 
+import csv
 import hashlib
+import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from project.errors import InputError
 from project.near_duplicates import linked, to_first
@@ -63,10 +65,24 @@ class SystemLog:
     absent: int = 0  # samples that were to be there, of which nothing is known
     # By task: what a reader of the verdict should know.
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    # The metrics that decide where nobody chooses; empty: all that there are.
+    deciding: tuple[str, ...] = ()
+    # What to do where no item of it is in the other log.
+    advice: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(sample.task for sample in self.samples))
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What a user says about one side's log, where the tool's reader asks for it."""
+
+    side: Literal["champion", "challenger"] = "champion"
+    system: str | None = None  # of a log that holds several
+    columns: Mapping[str, str] = field(default_factory=dict)  # by what they hold, such as "item"
+    metrics: Sequence[str] = ()  # that are compared; empty: all
 
 
 def digest_of(value: Any) -> str:
@@ -97,6 +113,14 @@ def without_repeats(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return tuple(found.values())
 
 
+def numbered(keys: Iterable[str]) -> Iterator[str]:
+    """The keys, each a name of its own: the second sample that was asked the same is key/2."""
+    seen: Counter[str] = Counter()
+    for key in keys:
+        seen[key] += 1
+        yield key if seen[key] == 1 else f"{key}/{seen[key]}"
+
+
 def clustered(samples: Sequence[Sample], *parts: str) -> tuple[Sample, ...]:
     """Items that were asked the same in all `parts` as one cluster, together with the clusters that
     they are in already: one question under several ids is one. It is named by the first of them.
@@ -117,9 +141,11 @@ def clustered(samples: Sequence[Sample], *parts: str) -> tuple[Sample, ...]:
     )
 
 
-# --- json files -----------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 # JSON as other programs write it: JSON Lines under any name, CRLF, byte order marks, NaN.
+
+CSV = (".csv", ".tsv")
 
 CUT = "the file ends inside of a line: the run was stopped while it wrote, or the copy is not whole"
 
@@ -146,6 +172,46 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, an_object(row, path, number)
 
 
+def read_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Line number and cells of each row of a table with a header, its cells divided by commas,
+    semicolons or tabs. Raises InputError naming file and line.
+    """
+    try:
+        text = read_input(path).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"is not UTF-8 at byte {error.start}: save it as UTF-8", file=path
+        ) from None
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # an answer may be long
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = []
+    try:
+        columns = reader.fieldnames or ()
+        if len(set(columns)) < len(columns):
+            raise InputError("two columns have one name", file=path, line=1)
+        for row in reader:
+            if None in row or None in row.values():
+                problem = f"has not the {len(columns)} cells of the first line"
+                raise InputError(problem, file=path, line=reader.line_num)
+            rows.append((reader.line_num, row))
+    except csv.Error as error:
+        raise InputError(f"is no CSV: {error}", file=path, line=reader.line_num) from None
+    return rows
+
+
+def read_table(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Line number and fields of each row of a CSV, of JSON Lines, or of a JSON array, be it in an
+    object under "data". Raises InputError naming file and line.
+    """
+    if path.suffix in CSV:
+        return list(read_csv(path))
+    rows = list(read_rows(path))
+    if len(rows) == 1 and isinstance(inner := rows[0][1].get("data"), list):
+        return [(number, an_object(row, path, number)) for number, row in enumerate(inner, start=1)]
+    return rows
+
+
 def first_line(path: Path) -> bytes:
     """The first line that holds something, empty where none does. Raises InputError."""
     try:
@@ -162,6 +228,31 @@ def complete(line: bytes) -> Any:
         return json.loads(line)
     except (ValueError, RecursionError):
         return None
+
+
+def beginning(path: Path) -> Any:
+    """What tells whose log it is: the first line's value, else the whole file's; a table's columns
+    as the keys of an object; None where nothing can be read.
+    """
+    try:
+        if path.suffix in CSV:
+            return next((row for _, row in read_csv(path)), None)
+        return complete(first_line(path)) or read_json(path)
+    except InputError:
+        return None
+
+
+def only_file(argument: Path, of_tool: Callable[[Any], bool], tool: str, advice: str) -> Path:
+    """The argument, or the one file in a folder that looks like a tool's. Raises InputError."""
+    if not argument.is_dir():
+        return argument
+    files = sorted(path for path in argument.iterdir() if path.suffix in (".json", ".jsonl"))
+    there = [path for path in files if of_tool(beginning(path))]
+    if len(there) == 1:
+        return there[0]
+    names = ", ".join(path.name for path in there[:5])
+    several = f"holds {len(there)} results of {tool} ({names}): name one"
+    raise InputError(several if there else f"holds no results of {tool}: {advice}", file=argument)
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

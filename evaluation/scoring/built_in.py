@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +25,7 @@ from project.settings import setting_error
 if TYPE_CHECKING:
     from evaluation.generation.answers import Answer
 
+HERE = Path(__file__).parents[2]  # where our packages lie
 SCORERS = {
     "rouge": "evaluation.metrics.rouge:Rouge",
     "semantic": "evaluation.metrics.semantic:SemanticSimilarity",
@@ -104,9 +104,7 @@ def our_classes() -> Iterator[SimpleNamespace]:
 def our_class(scorer: str) -> SimpleNamespace:
     """What the class of one of SCORERS sets to literal values."""
     module, _, name = SCORERS[scorer].partition(":")
-    spec = find_spec(module)
-    assert spec and spec.origin, "our scorers are installed with us"
-    return read_class(Path(spec.origin), name)
+    return read_class(HERE.joinpath(*module.split(".")).with_suffix(".py"), name)
 
 
 def read_class(file: Path, name: str) -> SimpleNamespace:

@@ -1,6 +1,6 @@
 """`decide`: a verdict from anybody's scores, with no project and no registry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,22 +8,36 @@ import typer
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach
-from evaluation.decision.rule import rule
-from evaluation.decision.score_evidence import PREFERENCE, weigh
-from evaluation.other_logs.pair_logs import READERS, Pairing, Tool, pair_logs, read_log
+from evaluation.other_logs.pair_logs import (
+    COLUMNS,
+    READERS,
+    SEVERAL_SYSTEMS,
+    Pairing,
+    Tool,
+    pair_logs,
+    read_log,
+    tool_of,
+)
 from evaluation.other_logs.same_evaluation import SIDES
-from evaluation.other_logs.system_log import SystemLog
-from evaluation.scoring.built_in import better_by_ours
+from evaluation.other_logs.system_log import ReadingOptions, SystemLog
 from evaluation.scoring.score_table import read_score_table
 from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
+from incumbent.demo_logs import FOLDER, METRIC, DemoLogs, write_demo
 from incumbent.options import LARGEST, ExitVerdict, Json
 from incumbent.output import EXIT_CODES, console, print_json, print_table
+from incumbent.scores_decision import WeighingError, default_policy, weigh_and_rule
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Measured
 from project.records.record import write_records
 from project.records.scores import ScoreTable
 from project.settings import read_settings
 from project.untrusted_input import one_line
+
+DEMO_LARGER = "So many find a difference of 0.02. This one is larger: all {} items settle it."
+DEMO = (
+    "Is a small model better after its fine-tuning than with examples in its prompt?\n"
+    "Both answered questions about Python APIs; ROUGE-L compares with what was expected.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,7 @@ class LogOptions:
     metrics: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     systems: tuple[str, str] | None = None  # of logs that hold several: champion, challenger
+    columns: tuple[str, ...] = ()  # such as expected=gold
     allow_missing: float | None = None
     write: Path | None = None  # where the score table goes
 
@@ -54,8 +69,8 @@ def decide(
     logs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="CHAMPION CHALLENGER",
-            help="With --from: each side's log, a file, a folder or a quoted pattern.",
+            metavar="OLD NEW",
+            help="With --from: the log of what is in use, and of what is to replace it.",
         ),
     ] = None,
     scores: Annotated[
@@ -63,8 +78,14 @@ def decide(
     ] = None,
     from_: Annotated[
         Tool | None,
-        typer.Option("--from", help="The tool that wrote two logs; jsonl: scores of your own."),
+        typer.Option(
+            "--from",
+            help="The tool that wrote two logs; csv: answers; jsonl: scores of your own.",
+        ),
     ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Write logs to try it on, to a folder if named.")
+    ] = False,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="A metric to compare by, NAME or TASK=NAME; all if left out."),
@@ -72,7 +93,16 @@ def decide(
     task: Annotated[list[str] | None, typer.Option(help="Compare this task of the logs.")] = None,
     systems: Annotated[
         tuple[str, str] | None,
-        typer.Option(help="Which system of each log: champion's, challenger's. For promptfoo."),
+        typer.Option(
+            help="Which system of each log, old and new: a column of a CSV, a promptfoo provider."
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=NAME",
+            help="What a column of a CSV holds: item, question or expected, as in expected=gold.",
+        ),
     ] = None,
     allow_missing: Annotated[
         float | None,
@@ -103,7 +133,14 @@ def decide(
     as_json: Json = False,
     exit_verdict: ExitVerdict = False,
 ) -> None:
-    """Give a verdict on anybody's score table, or on two logs of another evaluation tool."""
+    """Say whether the new system is better than the old one, by their evaluation logs.
+
+    incumbent decide --demo
+
+    incumbent decide --from lm-eval results/old results/new
+
+    incumbent decide --from csv answers.csv --systems old_answer new_answer
+    """
     terms = Terms(policy, look, general, reference, as_json=as_json)
     options = LogOptions(
         tool=from_,
@@ -111,10 +148,11 @@ def decide(
         metrics=tuple(metric or ()),
         tasks=tuple(task or ()),
         systems=systems,
+        columns=tuple(column or ()),
         allow_missing=allow_missing,
         write=write,
     )
-    code = decide_on(scores, options, terms)
+    code = decide_on_demo(options, terms) if demo else decide_on(scores, options, terms)
     raise typer.Exit(code if exit_verdict else 0)
 
 
@@ -128,10 +166,31 @@ def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:
     if options.tool:
         return decide_on_logs(options.tool, options, terms)
     if options.paths:
-        raise InputError(f"say which tool wrote {options.paths[0]}: --from {' | '.join(READERS)}")
+        likely = tool_of(options.paths[0]) or " | ".join(READERS)
+        raise InputError(f"say which tool wrote {options.paths[0]}: --from {likely}")
     if not scores:
-        raise InputError("name a score table by --scores, or two logs by --from")
+        raise InputError("name a score table by --scores, or two logs by --from; --demo shows it")
     return decide_on_scores(scores, terms)
+
+
+def decide_on_demo(options: LogOptions, terms: Terms) -> int:
+    """Write the demo's logs, and decide on the few items and on all; returns the latter's code.
+
+    Raises InputError for a file in their place.
+    """
+    if options.tool or len(options.paths) > 1:
+        raise InputError("--demo takes no --from, and at most a folder to write its logs to")
+    few, every = write_demo(options.paths[0] if options.paths else FOLDER)
+    if not terms.as_json:
+        typer.echo(f"{DEMO}\n{few.items} items are too few to settle it:\n")
+        decide_on_demo_logs(few, options, terms)
+        typer.echo(f"\n{DEMO_LARGER.format(every.items)}\n")
+    return decide_on_demo_logs(every, options, terms)
+
+
+def decide_on_demo_logs(logs: DemoLogs, options: LogOptions, terms: Terms) -> int:
+    typer.echo(f"$ incumbent decide {logs.arguments}", err=terms.as_json)
+    return decide_on_logs("csv", replace(options, paths=logs.paths, metrics=(METRIC,)), terms)
 
 
 def decide_on_scores(scores: Path, terms: Terms) -> int:
@@ -153,18 +212,33 @@ def decide_on_logs(tool: Tool, options: LogOptions, terms: Terms) -> int:
 
 def read_both(tool: Tool, options: LogOptions) -> tuple[SystemLog, SystemLog]:
     """The champion's and the challenger's log. Raises InputError."""
-    if len(options.paths) != 2:
+    paths = options.paths
+    if len(paths) == 1 and tool in SEVERAL_SYSTEMS:  # which may hold both sides
+        paths = (*paths, *paths)
+    if len(paths) != 2:
         raise InputError(
             f"--from takes two logs, CHAMPION and CHALLENGER, and not {len(options.paths)}: name "
             "several files of one side by their folder, or by a pattern in quotes"
         )
-    if options.systems and tool != "promptfoo":
-        raise InputError(f"--systems chooses among those of a promptfoo file, and not of {tool}")
-    champion, challenger = options.systems or (None, None)
-    return (
-        read_log(tool, options.paths[0], champion),
-        read_log(tool, options.paths[1], challenger),
-    )
+    if options.systems and tool not in SEVERAL_SYSTEMS:
+        takers = " and ".join(SEVERAL_SYSTEMS)
+        raise InputError(f"--systems chooses among those of one file of {takers}, not of {tool}")
+    columns = columns_by_role(tool, options.columns)
+    read = [
+        read_log(tool, path, ReadingOptions(side, system, columns, options.metrics))
+        for side, path, system in zip(SIDES, paths, options.systems or (None, None), strict=True)
+    ]
+    return read[0], read[1]
+
+
+def columns_by_role(tool: Tool, named: tuple[str, ...]) -> dict[str, str]:
+    """{role: column} of ROLE=NAME. Raises InputError for a role that the tool's log has not."""
+    roles = COLUMNS.get(tool, ())
+    found = dict(one.partition("=")[::2] for one in named)
+    if odd := [one for one in named if one.partition("=")[0] not in roles or "=" not in one]:
+        known = ", ".join(f"{role}=NAME" for role in roles) or f"nothing of a log of {tool}"
+        raise InputError(f"--column {odd[0]}: it names {known}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -175,21 +249,15 @@ class PairedLogs:
     pairing: Pairing
 
 
-class WeighingError(InputError):
-    """What keeps a table that could be read from being weighed."""
-
-
 def decide_on_table(table: ScoreTable, terms: Terms, compared: PairedLogs | None = None) -> int:
     """Print the verdict on a table; returns its exit code. Raises InputError."""
     policy = read_settings(Policy, terms.policy) if terms.policy else default_policy(table)
     suite, baseline = (
         read_score_table(path) if path else None for path in (terms.general, terms.reference)
     )
-    try:
-        evidence = weigh(table, policy, general=suite, reference=baseline)
-        decision = rule(evidence, policy, terms.look)
-    except InputError as error:
-        raise WeighingError(str(error)) from None
+    evidence, decision = weigh_and_rule(
+        table, policy, terms.look, general=suite, reference=baseline
+    )
     if terms.as_json:
         logs = {"logs": logs_as_object(compared)} if compared else {}
         print_json(as_object(evidence, decision) | logs)
@@ -198,25 +266,6 @@ def decide_on_table(table: ScoreTable, terms: Terms, compared: PairedLogs | None
             print_compared(compared)
         print_decision(evidence, decision, policy)
     return EXIT_CODES[decision.verdict]
-
-
-def default_policy(table: ScoreTable) -> Policy:
-    """The default policy where the table has its metrics, else one by which all it has must win.
-
-    Raises InputError for a table that has nothing to win in. A table of which less of every metric
-    is better was asked for by its names.
-    """
-    judged = any(item.preference is not None for item in table.items)
-    there = [*table.metrics, *([PREFERENCE] if judged else [])]
-    if set(Policy().gating) <= set(there):
-        return Policy()
-    ways = {**better_by_ours(), **(table.better or {})}
-    gating = tuple(metric for metric in there if ways.get(metric, "more") == "more")
-    if not gating and table.better:
-        gating = tuple(metric for metric in there if ways[metric] == "less")
-    if not gating:
-        raise WeighingError("no metric of it is one in which more is better")
-    return Policy(gating=gating)
 
 
 def print_decision(evidence: Evidence, decision: Decision, policy: Policy) -> None:

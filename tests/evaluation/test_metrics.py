@@ -18,8 +18,9 @@ from evaluation.metrics.answer_length import AnswerLength
 from evaluation.metrics.json_schema import JsonSchema
 from evaluation.metrics.reference_perplexity import ReferencePerplexity
 from evaluation.metrics.refusal import Refusal
-from evaluation.metrics.rouge import TYPES, Rouge
+from evaluation.metrics.rouge import Rouge
 from evaluation.metrics.token_f1 import TokenF1
+from evaluation.scoring.text_overlap import TYPES
 from project.errors import InputError
 from tests.conftest import ROOT
 

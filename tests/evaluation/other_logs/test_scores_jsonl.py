@@ -299,8 +299,9 @@ def test_a_folder_or_a_missing_file_is_refused(champion: Path) -> None:
 
 
 def test_the_command_says_what_it_takes(champion: Path) -> None:
-    assert refusal() == "name a score table by --scores, or two logs by --from"
-    assert "--from lm-eval | inspect | promptfoo | jsonl" in refusal(champion, champion)
+    assert refusal().startswith("name a score table by --scores, or two logs by --from")
+    assert refusal(champion, champion).endswith("champion.jsonl: --from jsonl")
+    assert "--from lm-eval | inspect | promptfoo | " in refusal("nowhere", "nowhere")
     assert "two logs" in refusal("--from", "jsonl", champion)
     assert "and not 3" in refusal("--from", "jsonl", champion, champion, champion)
     assert "not both" in refusal("--scores", champion, "--from", "jsonl", champion, champion)
