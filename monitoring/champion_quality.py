@@ -95,7 +95,7 @@ def measure(
     )
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- which labels, and the answers to them ------------------------------------------------------
 
 
 def measured_before(context: NightContext, champion: AdapterVersion) -> set[str]:

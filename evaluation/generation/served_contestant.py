@@ -105,7 +105,7 @@ class ServerModel:
             return [None] * len(rows)
         return self.runner.run(self.means(rows))
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- one request ----------------------------------------------------------------------------
 
     async def ask(self, row: Row, sample: int) -> Answer:
         reference = await self.tokens_of(row) if self.reader else None
@@ -302,7 +302,7 @@ class ServedContestant:
 
                 OwnVllm.end()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- the server and what it holds -----------------------------------------------------------
 
     async def server(self) -> Backend:
         """One that runs; or one of this process', where the settings say how it is started."""

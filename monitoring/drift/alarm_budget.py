@@ -148,7 +148,7 @@ def level_of(attempt: int) -> float:
     return LEVEL / (attempt * (attempt + 1))
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- earlier alarms -----------------------------------------------------------------------------
 
 
 def first_alarms(own: Sequence[Night]) -> dict[str, date]:

@@ -105,7 +105,7 @@ class TeamScheduler:
     def farewell(self) -> None:
         farewell(self.engine, self.holder)
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- projects and their processes -----------------------------------------------------------
 
     def reap(self) -> None:
         for family, process in list(self.processes.items()):

@@ -96,7 +96,7 @@ class RemoteTraffic:
                 with self.errors("deleted"):
                     self.store.delete(name)
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- names and sizes on the store -----------------------------------------------------------
 
     def days_below(self, below: str) -> list[date]:
         return sorted(day for name in self.names(below) if (day := day_named(name)))

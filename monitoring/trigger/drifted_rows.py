@@ -86,7 +86,7 @@ class DriftedRows:
         """How it shows that the champion is worse on these rows than it was; None: it does not."""
         return self.rated_worse(rows) or self.surprised(rows)
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- what is read of the traffic ------------------------------------------------------------
 
     def vectors(self, rows: Sequence[Traffic | Row]) -> Floats:
         """Of what is watched of the rows' prompts [n, d]."""

@@ -111,7 +111,7 @@ class Experiments:
         """The running experiment, unless its end would not be heard of here."""
         return self.running if self._clock() - self._looked <= STALE else None
 
-    # --- one level down: in the worker thread ---------------------------------------------------
+    # --- batches of answers, in a thread --------------------------------------------------------
 
     def _wait(self, found: Iterable[Observation]) -> None:
         for one in found:

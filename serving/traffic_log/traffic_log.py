@@ -137,7 +137,7 @@ class TrafficLog:
         self.sender.end(PATIENCE)
         self.spool.release()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- the queue, and the thread that writes it -----------------------------------------------
 
     def put(self, wanted: Exchange | FeedbackGiven) -> None:
         size = length_of(wanted)

@@ -276,7 +276,7 @@ class KeptRun:
         if is_first():
             self.checkpoints.forget()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- estimate, budget and checkpoints of the run --------------------------------------------
 
     def estimate(self, trainer: Trainer) -> StepEstimate:
         counted, sequences = work_of(trainer)

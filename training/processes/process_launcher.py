@@ -78,7 +78,7 @@ Starter = Callable[[Sequence[str], int, Sharding, Path], None]
 STARTERS: dict[str, Starter] = {"torchrun": with_torchrun, "accelerate": with_accelerate}
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- environment, signals and failures ----------------------------------------------------------
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def document_tokens(text: str, tokenizer: Any) -> RowTokens:
     return RowTokens(tuple(ids), (True,) * len(ids))
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- text to tokens, and what is refused --------------------------------------------------------
 
 
 def rendered(row: Row, messages: Sequence[Message], tokenizer: Any, *, answer: bool = False) -> str:

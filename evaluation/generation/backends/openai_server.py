@@ -120,7 +120,7 @@ class OpenAIServer:
     async def close(self) -> None:
         await self.client.aclose()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- one request, and what may be wrong with its answer -------------------------------------
 
     async def models(self) -> list[dict[str, Any]]:
         """What it lists, each with its id."""
