@@ -142,7 +142,7 @@ def spanned(
 
 
 def measured_on(items: Sequence[ItemScore], metric: str) -> list[ItemScore]:
-    """Without the items that were not judged, or of which a score could not be read."""
+    """The items without those that were not judged, or of which a score could not be read."""
     if metric == PREFERENCE:
         return [item for item in items if item.preference is not None]
     return [item for item in items if metric not in (item.unread or ())]
@@ -289,7 +289,7 @@ def macro_f1(
 
 
 def rightness(items: Sequence[ItemScore], metric: str) -> Array:
-    """Of each item [n] whether the challenger alone is right, 1, or the champion alone, −1."""
+    """Whether on each item [n] the challenger alone is right, 1, or the champion alone, −1."""
     found = [
         0.0
         if one is None

@@ -273,8 +273,8 @@ def open_questions(case: Case) -> Iterator[str]:
 
 
 def missing_items(measured: Measured, policy: Policy) -> Iterator[str]:
-    """Of every metric that is checked or has a floor: too many items are missing, or nobody says
-    how bad they may be.
+    """A reason for every metric that is checked or has a floor: too many items are missing, or
+    nobody says how bad they may be.
     """
     for metric in dict.fromkeys((*policy.checked, *policy.floors)):
         found = measured.get(metric)
@@ -360,7 +360,9 @@ def undecided(case: Case, metric: str, measured: MetricEvidence) -> str:
 
 
 def e_value_of(measured: MetricEvidence) -> float:
-    """That the challenger is preferred: by wins and losses, or by people's votes and a judge."""
+    """The e-value that the challenger is preferred: by wins and losses, or by people's votes and a
+    judge.
+    """
     if measured.people:
         return measured.people.e_value or 0.0
     return e_value(*measured.independent)

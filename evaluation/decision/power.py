@@ -78,7 +78,7 @@ def sealed_power_line(
 
 
 def percent(share: float) -> str:
-    """As people say it of what is roughly known."""
+    """The share as people say it of what is roughly known."""
     if share < 0.01:
         return "under 1 %"
     return "over 99 %" if share > 0.99 else f"about {share:.0%}".replace("%", " %")

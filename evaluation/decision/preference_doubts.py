@@ -87,7 +87,9 @@ def more_pairs(source: Calibration) -> str:
 
 
 def pairs_needed(accuracy: float) -> int | None:
-    """On how many pairs Wilson's bound of this accuracy exceeds a half; None: on no number."""
+    """The number of pairs on which Wilson's bound of this accuracy exceeds a half; None: no
+    number.
+    """
     return least(lambda n: wilson_lower(accuracy, n) > 0.5, MOST) if accuracy > 0.5 else None
 
 
@@ -151,7 +153,7 @@ def vote_wins(wins: int, votes: int, policy: Policy, alpha: float) -> bool:
 
 
 def doubts_on_rubrics(evidence: Evidence, policy: Policy) -> Iterator[str]:
-    """Of every rubric that is checked or has a floor: it does no better than chance."""
+    """A reason for every rubric that is checked or has a floor and does no better than chance."""
     found = (evidence.calibration.rubrics if evidence.calibration else None) or {}
     for name in sorted({*policy.checked, *policy.floors} & found.keys()):
         if why := found[name].advisory:

@@ -85,7 +85,9 @@ def as_stored(record: R) -> R:
 
 
 def victories(case: Case) -> list[str]:
-    """By how much each gating metric won, or did not lose more than the policy allows."""
+    """A sentence on how much each gating metric won, or that it did not lose more than the policy
+    allows.
+    """
     reasons = []
     for metric in case.policy.gating:
         found = case.evidence.sealed[metric]

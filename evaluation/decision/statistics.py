@@ -229,7 +229,7 @@ def bets_of(differences: Array, clusters: Sequence[str]) -> tuple[Array, Array]:
 
 
 def lower_bounds(sums: Array, sizes: Array, low: float, high: float) -> Array:
-    """At each of LEVELS the largest point of a fixed grid up to which every mean is refused."""
+    """The largest point of a fixed grid up to which every mean is refused, at each of LEVELS."""
     bounds = np.full((len(LEVELS), 1), low)
     width = high - low
     for _ in range(TIMES):

@@ -192,7 +192,7 @@ class Prospect:
     alpha: float  # of the look to come
 
     def chance(self, more: int) -> float:
-        """That it wins, with so many more items."""
+        """The chance that it wins, with so many more items."""
         found, items = self.found, self.found.n + more * self.share
         spread, known = found.se * sqrt(found.n), found.n / items
         if spread == 0 or items == found.n:
@@ -205,7 +205,7 @@ class Prospect:
 
     @property
     def share(self) -> float:
-        """Of items to come those that the metric speaks of, as of those that are there."""
+        """The share of items to come that the metric speaks of, as of those that are there."""
         return self.found.n / (self.found.n + self.found.unjudged)
 
     @property

@@ -369,7 +369,7 @@ def refuse_other_engine(here: Engine, pinned: Engine) -> None:
 
 
 def end_tokens(base: ModelPin) -> Collection[int]:
-    """As transformers reads them, of a base that lies here; else none."""
+    """The end tokens as transformers reads them, of a base that lies here; else none."""
     folder = folder_here(base)
     for name in ("generation_config.json", "config.json"):
         path = folder / name if folder else Path(name)

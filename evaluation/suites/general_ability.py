@@ -142,7 +142,7 @@ class LetterCaseCheck(Record):
 
 
 class LinesCheck(Record):
-    """So many lines with words in them, no two alike but for a number in front."""
+    """The answer has so many lines with words in them, no two alike but for a number in front."""
 
     kind: Literal["lines"]
     count: PositiveInt

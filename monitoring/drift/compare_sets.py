@@ -32,7 +32,9 @@ Pair = tuple[Blocks | None, Blocks | None]
 
 
 def blocks_of(blocks: Blocks | Pair | None, m: int, n: int) -> tuple[list[str], list[str]]:
-    """Of the reference's rows and of current's; a row without one is a block of its own."""
+    """The blocks of the reference's rows and of current's; a row without one is a block of
+    its own.
+    """
     before, now = blocks if is_pair(blocks) else (None, blocks)
     found = block_names("before", before, m), block_names("now", now, n)
     if tuple(map(len, found)) != (m, n):

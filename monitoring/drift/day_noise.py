@@ -35,8 +35,8 @@ PULL = 0.03  # how strongly all columns are taken to vary by day where chance de
 
 @dataclass(frozen=True)
 class Moments:
-    """Of a sum of squares of correlated columns: traces of powers of their correlation, and its
-    largest root.
+    """The moments of a sum of squares of correlated columns: traces of powers of their correlation,
+    and its largest root.
     """
 
     trace: float
@@ -52,7 +52,7 @@ class Moments:
 
     @property
     def rank(self) -> float:
-        """So many independent columns would vary as much (Dempster 1958)."""
+        """The number of independent columns that would vary as much (Dempster 1958)."""
         return self.trace**2 / self.square
 
 
@@ -107,7 +107,7 @@ class DayNoise:
 
     @property
     def mean(self) -> float:
-        """Of the squares; one column's is drawn to the usual one."""
+        """The mean of the squares; one column's is drawn to the usual one."""
         own = float(self.squares.sum())
         total = self.free * own + self.prior.freedom * self.prior.square
         return total / (self.free + self.prior.freedom)

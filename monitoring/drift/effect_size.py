@@ -39,7 +39,9 @@ def moved_share(
 
 
 def like_weights(strata: Ints, reference_strata: Ints) -> Weights:
-    """Of the reference's units, so that its strata weigh as tonight's; their sum is 1 [m]."""
+    """The weights of the reference's units, so that its strata weigh as tonight's; their sum is 1
+    [m].
+    """
     most = 1 + max(int(strata.max(initial=0)), int(reference_strata.max(initial=0)))
     now, before = (np.bincount(side, minlength=most) for side in (strata, reference_strata))
     weights: Weights = (now / max(len(strata), 1) / np.maximum(before, 1))[reference_strata]

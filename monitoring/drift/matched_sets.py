@@ -70,7 +70,7 @@ class MatchedSets:
     strata: csr_array | None  # [strata, units]: 1, where units of several are exchanged
 
     def table(self, columns: Floats) -> Floats:
-        """Of units' columns [n, columns]: sums that are centred in their set [rows, columns]."""
+        """The sums of units' columns [n, columns] that are centred in their set [rows, columns]."""
         if self.strata is not None:
             counts = self.strata.sum(1)
             means = (self.strata @ columns) / np.maximum(counts, 1)[:, None]
@@ -242,7 +242,7 @@ class MatchedPool:
 
     @property
     def covariance(self) -> Numbers:
-        """Of the columns' sums over random choices [columns, columns]."""
+        """The covariance of the columns' sums over random choices [columns, columns]."""
         return self.covariance_of(slice(None))
 
     @property

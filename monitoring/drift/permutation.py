@@ -104,13 +104,13 @@ class Tilt:
 
     @property
     def chances(self) -> Numbers:
-        """Of each row within its set [rows]."""
+        """The chances of each row within its set [rows]."""
         found: Numbers = exponentials(self.pool, self.theta[None])[0][:, 0]
         found /= np.repeat(np.add.reduceat(found, self.pool.starts), self.pool.sizes)
         return found
 
     def sums(self, count: int, rng: np.random.Generator) -> Numbers:
-        """Of so many choices [count, columns]."""
+        """The sums of so many choices [count, columns]."""
         sets = len(self.pool.sizes)
         cuts = np.cumsum(self.chances)
         places = np.arange(sets) + rng.random((count, sets))
@@ -142,7 +142,9 @@ def tilted_p(
 
 
 def upward(pool: MatchedPool, level: float, rng: np.random.Generator) -> float:
-    """Of the first column's sum. The tilt depends on the level, not on tonight: p is exact."""
+    """The p-value of the first column's sum. The tilt depends on the level, not on tonight: p is
+    exact.
+    """
     pool = MatchedPool(pool.table[:, :1], pool.starts, pool.sizes)
     tilt = tilt_for(pool, level)
     cumulant = cumulants(pool, tilt.theta[None])[0]

@@ -71,7 +71,7 @@ class Reference:
         return units.without(self.index_users)
 
     def to_bytes(self) -> bytes:
-        """As one file of arrays; equal references have equal bytes."""
+        """The reference as one file of arrays; equal references have equal bytes."""
         arrays: Arrays = {
             f"{SIGNAL}{signal.name}.{key}": array
             for signal in self.signals

@@ -92,7 +92,7 @@ def shares_before(
 
 
 def difference(now: float, before: float, n: int, m: float) -> float:
-    """Of two shares, in standard errors of the pooled share."""
+    """The difference of two shares, in standard errors of the pooled share."""
     pooled = min(1.0, (now * n + before * m) / (n + m))  # weights add up to 1, but for rounding
     se = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     return (now - before) / se if se else 0.0
@@ -107,7 +107,7 @@ class WordsBefore:
 
     @classmethod
     def of(cls, reference: Reference, batch: Batch, topics: int) -> Self:
-        """Of the words that its signal learnt; of tonight's own where there is no such signal."""
+        """The vocabulary that its signal learnt; tonight's own where there is no such signal."""
         known = next((s for s in reference.signals if isinstance(s, Vocabulary)), None)
         here = map(number_of, map_words(batch.prompts or ()))
         counts = known.counts if known else Counter(here)

@@ -76,7 +76,7 @@ class SignalUnits:
 
     @cached_property
     def order(self) -> Ints:
-        """That sorts the units by the first column [n]."""
+        """The order that sorts the units by the first column [n]."""
         return np.argsort(self.columns[:, 0], kind="stable")
 
 
@@ -132,7 +132,7 @@ class UserDays:
         strata: Ints,
         days: Ints = NOBODY,
     ) -> Self:
-        """Of a batch's rows; users, strata and days [rows]."""
+        """The user-days of a batch's rows; users, strata and days [rows]."""
         columns = {signal.name: signal.columns(batch) for signal in signals}
         return cls(columns, strata, numbered(users), days)
 

@@ -194,7 +194,7 @@ class TeamScheduler:
 
 
 def due_work(engine: Engine, project: ReadProject, now: datetime) -> Iterator[DueWork]:
-    """Of each job the oldest date that is not at its end, where it can be claimed now."""
+    """The oldest date of each job that is not at its end, where it can be claimed now."""
     for job, cron in project.jobs.items():
         missing = missing_dates(engine, job, cron, now, project.schedule.catch_up)
         if missing and can_be_claimed(engine, job, min(missing), now):

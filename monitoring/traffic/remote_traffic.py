@@ -106,7 +106,7 @@ class RemoteTraffic:
             return list(self.store.entries(below.rstrip("/")))
 
     def file_names(self) -> list[str]:
-        """Of the files beside the folders."""
+        """The names of the files beside the folders."""
         return list(self.all_sizes(""))
 
     def sizes(self, partition: str) -> dict[str, int]:

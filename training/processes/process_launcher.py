@@ -83,7 +83,7 @@ STARTERS: dict[str, Starter] = {"torchrun": with_torchrun, "accelerate": with_ac
 
 @contextmanager
 def environment(processes: int) -> Iterator[None]:
-    """That of the processes: all together compute with as many threads as one alone."""
+    """The environment of the processes: all together compute with as many threads as one alone."""
     each = str(max(1, threads() // processes))
     with patch_environment(
         **LOOPBACK,

@@ -24,7 +24,7 @@ class RowTokens:
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """As the field writes them: the id where it is learnt, -100 where it is not."""
+        """The labels as the field writes them: the id where it is learnt, -100 where it is not."""
         pairs = zip(self.ids, self.learnt, strict=True)
         return tuple(token if learnt else IGNORED for token, learnt in pairs)
 

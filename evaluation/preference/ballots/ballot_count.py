@@ -198,7 +198,9 @@ def read_judge(path: Path) -> tuple[JudgeLine, ...]:
 
 
 def words_by_pair(lines: Iterable[JudgeLine]) -> dict[VersionPair, dict[str, float]]:
-    """By pair of versions and item, the chance of the first by name; both orders averaged."""
+    """The chance of the first version by name, by pair of versions and item; both orders are
+    averaged.
+    """
     said: dict[tuple[VersionPair, str], list[float]] = defaultdict(list)
     for line in lines:
         said[line.pair, line.item].append(line.of_first)
