@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from incumbent.options import version_number
+from incumbent.options import saying_what_stays, version_number
 from project.errors import InputError
 from project.settings import PARAMS
 
@@ -97,8 +97,10 @@ def serve_agents(
         if not folder.is_dir():
             raise InputError("is no folder", file=folder)
     desk = AgentDesk(ctx.find_root().command, folders[0], tuple(folders), allow_writes)
-    print(f"{desk}; Ctrl-C ends it", file=sys.stderr)
-    asyncio.run(over_stdio(server_of(desk)))
+    server = server_of(desk)
+    print(f"waiting for a coding agent on stdin; {desk}; Ctrl-C ends it", file=sys.stderr)
+    with saying_what_stays("interrupted: the agent gets no more answers"):
+        asyncio.run(over_stdio(server))
 
 
 async def over_stdio(server: "Server[Any]") -> None:
@@ -154,14 +156,18 @@ class AgentDesk:
 
     def __str__(self) -> str:
         tools = ", ".join(tool.name for tool in self.offered())
-        return f"project {self.project}: {tools}"
+        here = "" if self.in_project else "no "
+        return f"{here}project in {self.project}, so its tools are {tools}"
+
+    @property
+    def in_project(self) -> bool:
+        return (self.project / PARAMS).exists()
 
     def offered(self) -> Iterator[AgentTool]:
         """Outside of a project those alone that need none."""
-        here = (self.project / PARAMS).exists()
         for tool in AGENT_TOOLS:
             needs_none = self.declaration(tool.verb).place.endswith("*")
-            if (here or needs_none) and (self.writes or not tool.writes):
+            if (self.in_project or needs_none) and (self.writes or not tool.writes):
                 yield tool
 
     def declaration(self, verb: str) -> Any:
