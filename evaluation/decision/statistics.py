@@ -237,8 +237,8 @@ def lower_bounds(sums: Array, sizes: Array, low: float, high: float) -> Array:
         points = bounds + width * np.arange(1, PARTS + 1)
         upto = np.logical_and.accumulate(means_refused(sums, sizes, points, low, high), axis=1)
         bounds = bounds + width * upto.sum(axis=1, keepdims=True)
-    found: Array = bounds[:, 0]
-    return found
+    largest: Array = bounds[:, 0]
+    return largest
 
 
 def means_refused(sums: Array, sizes: Array, means: Array, low: float, high: float) -> Refused:

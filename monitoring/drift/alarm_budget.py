@@ -57,9 +57,9 @@ def night_tests(
 
 def pooled(nights: Sequence[UserDays], reference: UserDays, rng: np.random.Generator) -> UserDays:
     """The units of several nights, each of a day of its own."""
-    own = [replace(units, days=np.full(len(units), day)) for day, units in enumerate(nights)]
+    user_days = [replace(units, days=np.full(len(units), day)) for day, units in enumerate(nights)]
     # More than this adds nothing: the reference's own chance dominates.
-    return UserDays.some_of(own, 4 * len(reference), rng)
+    return UserDays.some_of(user_days, 4 * len(reference), rng)
 
 
 def shares(windows: Sequence[int]) -> dict[int, Fraction]:
@@ -175,8 +175,8 @@ def tries(own: Sequence[Night]) -> int:
 
 def alarmed(reference: Reference, first: Mapping[str, date]) -> dict[date, list[Signal]]:
     """The signals of a reference that alarmed, by the day on which each first did."""
-    found: dict[date, list[Signal]] = {}
+    signals_of: dict[date, list[Signal]] = {}
     for signal in reference.signals:
         if signal.name in first:
-            found.setdefault(first[signal.name], []).append(signal)
-    return found
+            signals_of.setdefault(first[signal.name], []).append(signal)
+    return signals_of
