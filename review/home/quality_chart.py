@@ -63,7 +63,7 @@ def champion_card(reader: RegistryReader) -> ChampionCard | None:
 
 
 def how_moved(move: Event) -> How:
-    """The kind of act by which a version became champion."""
+    """By what kind of act a version became champion."""
     match move.detail:
         case Promotion(forced=1):
             return "force"

@@ -241,7 +241,7 @@ def answer_of_record(
 
 
 def annotator(who: object, file: str) -> str | None:
-    """The annotator as in the full export: a number says nothing without the file."""
+    """As in the full export: a number says nothing without the file."""
     if isinstance(who, int):
         return f"{file}:{who}"
     return who if isinstance(who, str) and who else None

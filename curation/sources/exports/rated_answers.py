@@ -30,7 +30,7 @@ NO_LABEL = "without a label"
 
 
 def judge_rated(export: Export, fields: ExportFields) -> ExportJudgements:
-    """The rated answer that every record is, or why it is none. Raises InputError."""
+    """Of every record the rated answer that it is, or why it is none. Raises InputError."""
     name = label_name(export, fields)
     labels = [text for own in export.readable if (text := label_text(own.get(name)))]
     words = words_of(labels, fields, export.path)

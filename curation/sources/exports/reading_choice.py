@@ -66,9 +66,7 @@ def readings_of(
 def without_unknown(
     reading: ExportReading, there: Sequence[str], controls: Sequence[str]
 ) -> ExportReading:
-    """The reading without names that nothing in the file has; each is told, with those
-    there are.
-    """
+    """Without the names that nothing in the file has; each is told, with those there are."""
     fields = reading.fields
     if fields.control and controls and fields.control not in controls:
         problem = f"{fields.control}: no such control; people used {names_listed(controls)}"
