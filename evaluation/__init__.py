@@ -1,12 +1,19 @@
 """Adapters in, evidence and decision out. `evaluation.decide` is the decision as a function."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from project.libraries import settle
 
 if TYPE_CHECKING:
     from evaluation.decision.policy import Policy as Policy
     from evaluation.decision.rule import decide as decide
     from evaluation.scoring.score_table import read_score_table as read_score_table
+
+# Another program that asks for a verdict alone keeps its environment as it is.
+if "incumbent.scores_decision" not in sys.modules:
+    settle()
 
 # Looked up when asked for: a stage that decides nothing should not wait for, nor depend on, them.
 PUBLIC = {

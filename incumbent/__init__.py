@@ -24,4 +24,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'incumbent' has no attribute {name!r}")
     from importlib import import_module  # not before it is needed, as the modules
 
-    return getattr(import_module(PUBLIC[name]), name)
+    try:
+        return getattr(import_module(PUBLIC[name]), name)
+    except ModuleNotFoundError as error:
+        package, dot, _ = (error.name or "").partition(".")
+        if not dot or package not in ("evaluation", "project", "registry"):
+            raise
+        place = import_module(package).__path__[0]
+        problem = f"{place} hides Incumbent's package {package!r}: run from another folder"
+        raise ImportError(problem) from error

@@ -29,13 +29,20 @@ class LazyVerb(TyperCommand):
     def loaded(self) -> Any:
         """The same verb, with the options that its function declares."""
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name, help=sentence(self.place))(function_at(self.place))
+        verb = function_at(self.place)
+        alone.command(self.name, help=sentence(self.place), epilog=examples_of(verb))(verb)
         return get_command(alone)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
         return self.loaded.make_context(info_name, args, parent, **extra)
+
+
+def examples_of(verb: Verb) -> str:
+    """What a verb's docstring has after a dollar sign, a paragraph each."""
+    lines = (line.strip() for line in (verb.__doc__ or "").splitlines())
+    return "\n\n".join(line for line in lines if line.startswith("$ "))
 
 
 class VerbGroup(TyperGroup):

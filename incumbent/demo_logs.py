@@ -4,6 +4,7 @@ about Python APIs, with examples in its prompt and after its fine-tuning on the 
 
 import csv
 import io
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,8 @@ class DemoLogs:
     @property
     def arguments(self) -> str:
         """What to type after `incumbent decide`."""
-        return f"--from csv {self.paths[0]} {self.paths[1]} --metric {METRIC}"
+        old, new = (shlex.quote(str(path)) for path in self.paths)
+        return f"--from csv {old} {new} --metric {METRIC}"
 
 
 def write_demo(folder: Path) -> tuple[DemoLogs, DemoLogs]:

@@ -23,14 +23,14 @@ def incumbent_decide() -> "Callable[..., Decision]":
     `incumbent.decide`, whose Decision it returns.
     """
     # Imported here: whoever has Incumbent installed and no such test does not wait for it.
-    from incumbent.scores_decision import decide
+    import incumbent
 
     def check(
         scores: "Scores", new: "Scores | None" = None, *, fail_on: str = "hold", **options: Any
     ) -> "Decision":
         if fail_on not in FAILING:
             raise ValueError(f"fail_on is {fail_on!r}, and not 'reject' or 'hold'")
-        decision = decide(scores, new, **options)
+        decision = incumbent.decide(scores, new, **options)
         if decision.verdict in FAILING[fail_on]:
             pytest.fail(reasons_of(decision), pytrace=False)
         return decision

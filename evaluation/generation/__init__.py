@@ -1,5 +1,1 @@
 """Answers of a contestant to eval items."""
-
-from project.libraries import settle
-
-settle()

@@ -1,5 +1,1 @@
 """Scorers: `evaluate` metrics, each with a value for every item; a file is a scorer."""
-
-from project.libraries import settle
-
-settle()

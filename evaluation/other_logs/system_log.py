@@ -185,18 +185,20 @@ def read_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # an answer may be long
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows = []
+    rows, number = [], 1  # the line on which a row begins
     try:
         columns = reader.fieldnames or ()
         if len(set(columns)) < len(columns):
-            raise InputError("two columns have one name", file=path, line=1)
+            raise InputError("two columns have one name", file=path, line=number)
+        number = reader.line_num + 1
         for row in reader:
             if None in row or None in row.values():
                 problem = f"has not the {len(columns)} cells of the first line"
-                raise InputError(problem, file=path, line=reader.line_num)
-            rows.append((reader.line_num, row))
+                raise InputError(problem, file=path, line=number)
+            rows.append((number, row))
+            number = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"is no CSV: {error}", file=path, line=reader.line_num) from None
+        raise InputError(f"is no CSV: {error}", file=path, line=number) from None
     return rows
 
 

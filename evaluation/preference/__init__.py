@@ -1,5 +1,1 @@
 """Which of two answers is preferred: a reward model, an LLM judge, people's ballots."""
-
-from project.libraries import settle
-
-settle()

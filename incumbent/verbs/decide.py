@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -132,14 +132,16 @@ def decide(
     ] = None,
     as_json: Json = False,
     exit_verdict: ExitVerdict = False,
+    fail_on: Annotated[
+        Literal["reject", "hold"] | None,
+        typer.Option(help="Exit with 11 on REJECT; with `hold` with 10 on HOLD too."),
+    ] = None,
 ) -> None:
     """Say whether the new system is better than the old one, by their evaluation logs.
 
-    incumbent decide --demo
-
-    incumbent decide --from lm-eval results/old results/new
-
-    incumbent decide --from csv answers.csv --systems old_answer new_answer
+    $ incumbent decide --demo
+    $ incumbent decide --from lm-eval results/old results/new
+    $ incumbent decide --from csv answers.csv --systems old_answer new_answer
     """
     terms = Terms(policy, look, general, reference, as_json=as_json)
     options = LogOptions(
@@ -153,7 +155,8 @@ def decide(
         write=write,
     )
     code = decide_on_demo(options, terms) if demo else decide_on(scores, options, terms)
-    raise typer.Exit(code if exit_verdict else 0)
+    failed = fail_on is not None and code >= EXIT_CODES[fail_on.upper()]
+    raise typer.Exit(code if exit_verdict or failed else 0)
 
 
 def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:

@@ -1,6 +1,7 @@
 """The GitHub Action in deploy/: its YAML, and its steps as a runner would start them."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from evaluation.other_logs.pair_logs import READERS
 from tests.conftest import ROOT
-from tests.evaluation.other_logs.decide_from import write_lines
+from tests.evaluation.other_logs.decide_from import LOGS, write_lines
 
 ACTION = ROOT / "deploy" / "github-action"
 
@@ -81,6 +83,46 @@ def test_options_are_handed_on_and_nothing_is_run_that_a_log_is_called(runner: A
     assert (code, Path("here").exists()) == (2, False)
     assert "--help $(touch here): No such file" in summary
     assert runner(0.1, "sometimes")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("tool", "champion", "challenger"),
+    [
+        ("openai-evals", "bare.jsonl", "tuned.jsonl"),
+        ("deepeval", "bare", "tuned"),
+        ("langfuse", "bare", "tuned"),
+    ],
+)
+def test_logs_of_every_tool_are_taken_by_the_check(
+    runner: Any, tool: str, champion: str, challenger: str
+) -> None:
+    sides = {"CHAMPION": str(LOGS / tool / champion), "CHALLENGER": str(LOGS / tool / challenger)}
+    code, summary, output = runner(0.0, "never", FROM=tool, **sides)
+    assert (code, "16 of 16 items compared" in summary) == (0, True), summary
+    assert output.startswith("verdict=")
+
+
+def test_the_check_says_which_tools_there_are() -> None:
+    action = yaml.safe_load((ACTION / "action.yml").read_text())
+    assert [tool for tool in READERS if tool not in action["inputs"]["from"]["description"]] == []
+
+
+@pytest.mark.parametrize(("gain", "code"), [(0.1, 0), (0.0, 0), (-0.1, 11)])
+def test_the_hook_stops_a_commit_of_results_that_are_clearly_worse(gain: float, code: int) -> None:
+    """As pre-commit runs it: the entry, then the args of a project."""
+    hooks = {
+        hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    }
+    hook = hooks["incumbent-decide"]
+    for name, more in (("old", 0.0), ("new", gain)):
+        rows = [{"item": i, "acc": 0.5 + 0.01 * (i % 2) + more * (i % 3)} for i in range(30)]
+        write_lines(Path(f"results/{name}.jsonl"), rows)
+    program, *entry = hook["entry"].split()
+    given = ["--from", "jsonl", "results/old.jsonl", "results/new.jsonl"]
+    command = [Path(sys.executable).with_name(program), *entry, *given]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, hook["pass_filenames"]) == (code, False), done.stdout
+    assert re.search(hook["files"], "results/new.jsonl")
 
 
 def test_the_action_hands_every_input_to_its_steps_as_a_variable() -> None:

@@ -1,0 +1,185 @@
+"""Answers as CSV: which column is which, what is scored, and what is told where that is unclear."""
+
+import csv
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.evaluation.other_logs.decide_from import decide, refusal, without_logs
+
+LABELS = [{"id": i, "expected": "yes" if i % 2 else "no"} for i in range(40)]
+RIGHT, WRONG = {"yes": "Yes ", "no": "no"}, {"yes": "no", "no": "yes"}
+Rows = Iterable[dict[str, Any]]
+ROUGE = ("--metric", "rougeL")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def table(name: str, rows: Rows, delimiter: str = ",") -> Path:
+        rows = list(rows)
+        with (tmp_path / name).open("w", newline="", encoding="utf-8-sig") as stream:
+            writer = csv.DictWriter(stream, rows[0].keys(), delimiter=delimiter)
+            writer.writeheader()
+            writer.writerows(rows)
+        return tmp_path / name
+
+    return table
+
+
+def answered(share: int) -> Rows:
+    """Every `share`th label is wrong."""
+    for row in LABELS:
+        kind = WRONG if row["id"] % share == 0 else RIGHT
+        yield row | {"answer": kind[row["expected"]]}
+
+
+def texts(column: str, *words: str) -> Rows:
+    for i in range(20):
+        said = "the cat sat on the mat today" if i % 3 else "a dog ran over the old bridge"
+        yield {
+            "Question": f"What, {i}?\nSay.",
+            "reference": said,
+            column: " ".join([*said.split()[:4], *words]),
+        }
+
+
+def test_short_answers_are_right_or_wrong(write: Callable[..., Path], tmp_path: Path) -> None:
+    logs = write("old.csv", answered(2)), write("new.csv", reversed(list(answered(9))))
+    table = tmp_path / "table.jsonl"
+    found = decide("--from", "csv", *logs, "--write", table)
+    assert without_logs(found) == decide("--scores", table)
+    assert found["metrics"].keys() == {"exact_match"}
+    means = [found["metrics"]["exact_match"][f"{side}_mean"] for side in ("champion", "challenger")]
+    assert (found["verdict"], means) == ("PROMOTE", [0.5, 35 / 40])
+
+
+def test_long_answers_are_measured_by_rouge(write: Callable[..., Path]) -> None:
+    old, new = (
+        write("old.csv", texts("Response", "or", "so")),
+        write("new.tsv", texts("output"), "\t"),
+    )
+    found = decide("--from", "csv", old, new, *ROUGE)
+    assert found["metrics"]["rougeL"]["n"] == 20
+    assert found["metrics"]["rougeL"]["challenger_mean"] == pytest.approx(8 / 11, abs=0.05)
+    assert found["metrics"]["rougeL"]["diff"] > 0.1
+
+
+def test_one_file_may_hold_both_sides(write: Callable[..., Path]) -> None:
+    pairs = zip(texts("old", "or", "so"), texts("new"), strict=True)
+    one = write("both.csv", ({**old, "new": new["new"]} for old, new in pairs))
+    guessed = decide("--from", "csv", one, *ROUGE)
+    assert [guessed["logs"][side]["system"] for side in ("champion", "challenger")] == [
+        "old",
+        "new",
+    ]
+    turned = decide("--from", "csv", one, "--systems", "new", "old", *ROUGE)
+    assert turned["metrics"]["rougeL"]["diff"] == pytest.approx(
+        -guessed["metrics"]["rougeL"]["diff"]
+    )
+    assert "has no column 'x', but Question" in refusal(
+        "--from", "csv", one, "--systems", "x", "new"
+    )
+
+
+def test_similarity_that_cannot_be_measured_is_told(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evaluation.other_logs import csv_answers
+
+    monkeypatch.setattr(csv_answers, "SEMANTIC", ("a_library_that_is_not_there",))
+    logs = write("old.csv", texts("answer", "or", "so")), write("new.csv", texts("answer"))
+    notes = decide("--from", "csv", *logs)["logs"]["notes"]
+    told = (
+        "answers: semantic is not measured: pip install 'incumbent[train,embedded]', on both sides"
+    )
+    assert notes == [told, "not compared: exact_match; choose by --metric"]
+
+
+@pytest.mark.slow
+def test_similarity_is_that_of_the_pipelines_scorer(write: Callable[..., Path]) -> None:
+    from evaluation.metrics.semantic import SemanticSimilarity
+    from project.model_pins import ModelChoice, locate
+
+    sides = list(texts("answer", "or", "so")), list(texts("answer"))
+    found = decide("--from", "csv", write("old.csv", sides[0]), write("new.csv", sides[1]))
+    scorer = SemanticSimilarity(locate(ModelChoice(), "embedder"))
+    scores = scorer.compute(
+        predictions=[row["answer"] for row in sides[0]],
+        references=[row["reference"] for row in sides[0]],
+    )
+    mean = sum(scores["semantic"]) / 20
+    assert found["metrics"].keys() == {"rougeL", "semantic"}
+    assert found["metrics"]["semantic"]["champion_mean"] == pytest.approx(mean, abs=1e-5)
+
+
+def test_columns_with_other_names_are_named_by_what_they_hold(write: Callable[..., Path]) -> None:
+    def side(share: int) -> Rows:
+        return (
+            {"nr": r["id"], "right": r["expected"], "reply": r["answer"]} for r in answered(share)
+        )
+
+    logs = write("a.csv", side(2)), write("b.csv", side(9))
+    assert "--systems OLD NEW" in refusal("--from", "csv", *logs)
+    named = ("--systems", "reply", "reply")
+    message = refusal("--from", "csv", *logs, *named)
+    assert message.endswith("(nr, right, reply): name it by --column expected=NAME")
+    columns = ("--column", "expected=right", "--column", "item=nr")
+    assert decide("--from", "csv", *logs, *named, *columns)["verdict"] == "PROMOTE"
+    assert "has no column 'x', but nr" in refusal(
+        "--from", "csv", *logs, *named, "--column", "expected=x"
+    )
+    assert "item=NAME, question=NAME, expected=NAME" in refusal(
+        "--from", "csv", *logs, "--column", "gold"
+    )
+
+
+def test_an_empty_answer_counts_0_and_a_row_without_a_reference_is_missing(
+    write: Callable[..., Path],
+) -> None:
+    rows = [*answered(9)]
+    rows[3]["answer"] = " "
+    old = write("old.csv", answered(2))
+    found = decide("--from", "csv", old, write("new.csv", rows))
+    assert found["logs"]["notes"][0] == "challenger, answers: 1 answers are empty, which counts 0"
+    rows[5]["expected"] = ""
+    assert "1 not scored: nothing is expected" in refusal(
+        "--from", "csv", old, write("new.csv", rows)
+    )
+
+
+def test_rows_without_a_name_are_told_by_question_else_by_place(write: Callable[..., Path]) -> None:
+    turned = write("new.csv", reversed(list(texts("answer"))))
+    assert (
+        decide("--from", "csv", write("old.csv", texts("answer", "x")), turned, *ROUGE)["logs"][
+            "items"
+        ]
+        == 20
+    )
+    nameless = [{"target": r["reference"], "answer": r["answer"]} for r in texts("answer")]
+    logs = write("old.csv", nameless), write("new.csv", [*nameless[1:], nameless[0]])
+    message = refusal("--from", "csv", *logs, *ROUGE)
+    assert "another reference" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"", "holds no row below its header"),
+        (b"expected,answer\n", "holds no row below its header"),
+        (b"expected,answer\nyes\n", ":2: has not the 2 cells of the first line"),
+        (b"expected,answer\nyes,no,yes\n", ":2: has not the 2 cells"),
+        (b"expected,answer,answer\na,b,c\n", ":1: two columns have one name"),
+        (b'expected,answer\nyes,"no\n', ":2: is no CSV: "),
+        (b"expected,answer\nyes,\xe9t\xe9\n", "is not UTF-8 at byte 20: save it as UTF-8"),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_line(
+    write: Callable[..., Path], tmp_path: Path, text: bytes, problem: str
+) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(text)
+    message = refusal("--from", "csv", write("old.csv", answered(2)), bad)
+    assert message.startswith(str(bad))
+    assert problem in message
