@@ -35,6 +35,7 @@ KEEP = {
     "serve": "serve:serve",
 }
 # The rest:
+AGENTS = {"mcp": "mcp:serve_agents*"}
 DATA = {
     "import": "import_data:import_files",
     "check": "check_data:check*",
@@ -100,7 +101,6 @@ PROJECT = {
     "upgrade": "upgrade:upgrade_project",
     "launch": "launch:launch",
 }
-AGENTS = {"mcp": "mcp:serve_agents*"}
 # Not for people: DVC calls it, and a changed command would make every stage of every project stale.
 PIPELINE = {"stage": "stage:stage"}
 
