@@ -144,10 +144,9 @@ def main() -> None:
 def entered(words: list[str]) -> str:
     """How many files of the product a command enters, and their functions."""
     # Imported here because a walk needs none of the product.
-    from incumbent import __file__ as package
     from incumbent.cli import main as incumbent
 
-    root, functions = Path(package).parents[1], set()
+    root, functions = Path(inspect.getfile(incumbent)).parents[1], set()
 
     def note(frame: FrameType, event: str, argument: object) -> None:
         code = frame.f_code
