@@ -2,17 +2,24 @@
 
     python -m benchmarks.walks                                   # five walks, and the shape
     python -m benchmarks.walks evaluation/decision/rule.py:rule  # others
+    python -m benchmarks.walks entered stage curate              # one real run, in a project
 
-Static: every branch is taken, and a method is followed where its name is unique in the product, so
-that figures are lower bounds.
+A walk is static: every branch is taken, and a method is followed where its name is unique in the
+product, so its figures are lower bounds. `entered` runs `incumbent` with the words behind it in
+this process, and counts the product files of which a function was called, by `sys.setprofile`; it
+sees neither child processes nor what only an import runs. As a script it measures any other
+revision too: `PYTHONPATH=OTHER_CLONE python -P benchmarks/walks.py entered stage curate`.
 """
 
 import ast
+import inspect
 import subprocess
 import sys
+import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 PACKAGES = {"project", "registry", "curation", "training", "evaluation"} | {
     "monitoring",
@@ -123,12 +130,51 @@ class House:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["entered"]:
+        print(entered(sys.argv[2:]))
+        return
     sys.setrecursionlimit(20_000)
     house = House()
     if len(sys.argv) == 1:
         print(shape(house.files))
     for entry in sys.argv[1:] or ENTRIES:
         print(house.walk(entry))
+
+
+def entered(words: list[str]) -> str:
+    """How many files of the product a command enters, and their functions."""
+    # Imported here because a walk needs none of the product.
+    from incumbent.cli import main as incumbent
+
+    root, functions = Path(inspect.getfile(incumbent)).parents[1], set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_flags & inspect.CO_OPTIMIZED:  # a function, and no module
+            functions.add((code.co_filename, code.co_firstlineno))
+
+    sys.argv = ["incumbent", *words]
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        incumbent()
+        ended = 0
+    except SystemExit as stop:
+        ended = stop.code or 0
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    ours = [(file, line) for file, line in functions if top_folder(file, root) in PACKAGES]
+    files = {file for file, _ in ours}
+    return (
+        f"incumbent {' '.join(words):<30} exit code {ended}  files entered {len(files):>3}  "
+        f"functions called {len(ours):>4}"
+    )
+
+
+def top_folder(file: str, root: Path) -> str | None:
+    path = Path(file)
+    return path.relative_to(root).parts[0] if path.is_relative_to(root) else None
 
 
 def shape(files: list[str]) -> str:

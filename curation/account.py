@@ -105,7 +105,7 @@ def reasons(left: Counter[str]) -> str:
 
 
 def write_account(account: Iterable[Fate]) -> None:
-    """As CSV, which a spreadsheet opens."""
+    """Write the account as CSV, which a spreadsheet opens."""
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(Fate._fields)

@@ -55,7 +55,7 @@ class Others:
 
 
 def read_others() -> tuple[Sequence[Preference], Sequence[Document]]:
-    """As stage `collect` left them; it writes no file where there are none."""
+    """Read what stage `collect` left; it writes no file where there are none."""
     return (
         read_preferences(RAW_PREFERENCES) if RAW_PREFERENCES.exists() else (),
         Document.read_lines(RAW_DOCUMENTS) if RAW_DOCUMENTS.exists() else (),
@@ -154,7 +154,7 @@ def with_others(account: Iterable[Fate], origins: Iterable[Origin], others: Othe
 
 
 def fate(origin: Origin, others: Others, first: dict[str, Origin]) -> Fate:
-    """Of a record that is no row; `first` gathers by id the first record that is it."""
+    """The fate of a record that is no row; `first` gathers by id the first record that is it."""
     assert origin.row, "it is one of the others"
     earlier = first.setdefault(origin.row, origin)
     if earlier is not origin:

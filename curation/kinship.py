@@ -146,7 +146,9 @@ def families_in_order(
     among: tuple[KinTexts, ...],
     alone: frozenset[int],
 ) -> KinFamilies:
-    """Of rows in the order of their groups, where those at places `alone` are kin of none."""
+    """The families of rows in the order of their groups, where those at places `alone` are kin of
+    none.
+    """
     kin = kin_of(rows, among, alone)
     near = [near_links(kin.prompts, similarity), [kin.parts], near_links(kin.answers, similarity)]
     family = np.array(linked(len(rows), chain(kin.whole, *near)), dtype=np.int64)

@@ -69,7 +69,7 @@ def asks(row: Row) -> bool:
 
 
 def wishes(seeds: Sequence[Row], count: int, kinds: Kinds) -> list[Wish]:
-    """So many, from the first seeds on; where there are fewer seeds, they come again."""
+    """So many wishes, from the first seeds on; where there are fewer seeds, they come again."""
     turns: tuple[Kind, ...] = ("paraphrase", "new") if kinds == "both" else (kinds,)
     every = list(islice(cycle(range(len(seeds))), count))
     return [wish(turns[n % len(turns)], seeds, i) for n, i in enumerate(every)]
@@ -107,7 +107,7 @@ SYNTHETIC_WAITS = "that wait: synthetic_share allows no more that a model wrote"
 
 
 def unaccepted(rows: Iterable[Row], accepted: Collection[str]) -> dict[str, str]:
-    """By id, the rows that a model wrote and that are in no source of accepted rows."""
+    """The rows that a model wrote and that are in no source of accepted rows, by their id."""
     return {r.id: UNACCEPTED for r in rows if r.synthetic and r.source not in accepted}
 
 

@@ -34,7 +34,7 @@ def qualities(
     tokens: Sequence[int],
     faults: Mapping[str, Finder],
 ) -> list[RowQuality]:
-    """Of each row [n], given the losses [n] and the lengths [n] of its answer."""
+    """The quality of each row [n], given the losses [n] and the lengths [n] of its answer."""
     ordinary = ordinary_lengths(tokens)
     return [
         quality(row, loss, ordinary[i], faults)

@@ -53,7 +53,9 @@ def main() -> None:
 
 
 def answer_ahead(asked: Sequence[AnsweringTask]) -> None:
-    """On a cluster, where there is one: all parts of a system at once, so its model loads once."""
+    """Answer all parts of a system at once on a cluster, where there is one, so its model loads
+    once.
+    """
     for system in {task.respondent.system.digest: task.respondent for task in asked}.values():
         own = [task for task in asked if task.respondent.system == system.system]
         parts = [(task.rows, samples_of(task.part)) for task in own]

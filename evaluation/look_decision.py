@@ -136,7 +136,9 @@ def publish_look(registry: Registry, deliver: Deliver) -> None:
 
 
 def told_of_families(registry: Registry, look: CountedLook) -> tuple[str, ...]:
-    """That other families' looks count, where they do, and what to type for a fresh count."""
+    """A note that other families' looks count, where they do, and what to type for a fresh
+    count.
+    """
     others = registry.families_before(look)
     if not others:
         return ()

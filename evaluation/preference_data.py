@@ -96,7 +96,7 @@ def in_files() -> list[Preference]:
 def taught(
     given: Sequence[Preference], items: Sequence[Row], lost: Counter[str]
 ) -> list[Preference]:
-    """Without those that ask what an item asks, or asked."""
+    """The preferences without those that ask what an item asks, or asked."""
     why = untaught(given, items, retired_prompts())
     lost.update(why.values())
     return [one for i, one in enumerate(given) if i not in why]

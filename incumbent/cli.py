@@ -35,6 +35,7 @@ KEEP = {
     "serve": "serve:serve",
 }
 # The rest:
+AGENTS = {"mcp": "mcp:serve_agents*"}
 DATA = {
     "import": "import_data:import_files",
     "check": "check_data:check*",
@@ -121,6 +122,7 @@ add_verbs(app, LOOK_UP, hidden=True)
 add_verbs(app, PIPELINE, hidden=True)
 
 MORE = "More verbs, by subject"
+add_verbs(app, AGENTS, MORE)
 add_group(app, "data", "Rows: in, checked, grown, erased and out.", DATA, MORE)
 add_group(app, "judge", "What else judges: people's ballots, public suites.", MORE_JUDGES, MORE)
 add_group(app, "registry", "Versions, their evidence, and the registry itself.", REGISTRY, MORE)

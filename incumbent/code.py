@@ -133,7 +133,9 @@ class Imports:
         )
 
     def of(self, modules: Iterable[str]) -> dict[str, Path]:
-        """Of these modules and all that they import, the packages above them included."""
+        """The files of these modules and of all that they import, the packages above them
+        included.
+        """
         files: dict[str, Path] = {}
         unseen = set(modules)
         seen: set[str] = set()

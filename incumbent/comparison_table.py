@@ -75,7 +75,7 @@ def number(mean: float | None) -> str:
 
 
 def bound_text(bound: Bound, margin: float | None = None) -> Text:
-    """With a margin, of a metric that need not be better."""
+    """The bound, with a margin where the metric need not be better."""
     if bound.won:
         return Text("better", "green")
     if margin is not None and bound.lower > -margin:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.machinery import PathFinder
@@ -128,7 +128,7 @@ def read_pipeline(path: Path = PIPELINE) -> tuple[Stage, ...]:
 
 
 def stage_names(incomplete: str) -> list[str]:
-    """For a shell that completes; none where there is no pipeline to read."""
+    """The names of stages for a shell that completes; none where there is no pipeline to read."""
     with suppress(InputError, OSError):
         return [stage.name for stage in read_pipeline() if stage.name.startswith(incomplete)]
     return []
@@ -153,17 +153,20 @@ def paths(entries: Iterable[Any]) -> tuple[str, ...]:
 
 def needed_for(stage: str, pipeline: Iterable[Stage]) -> list[Stage]:
     """A stage, those that write what it reads, and those that write what they read."""
-    known = list(pipeline)
-    found = [one for one in known if one.name == stage]
-    for one in found:  # it grows on the way
-        found += [other for other in known if other not in found and one.follows(other)]
-    return [one for one in known if one in found]
+    return linked(stage, list(pipeline), Stage.follows)
 
 
 def after(stage: str, pipeline: Iterable[Stage]) -> list[Stage]:
     """The stages that read what a stage writes, and those that read what they write."""
-    known = list(pipeline)
-    found = [one for one in known if one.name == stage]
-    for one in found:  # it grows on the way
-        found += [other for other in known if other not in found and other.follows(one)]
-    return [one for one in known if one in found[1:]]
+    readers = linked(stage, list(pipeline), lambda writer, reader: reader.follows(writer))
+    return [reader for reader in readers if reader.name != stage]
+
+
+def linked(
+    stage: str, pipeline: list[Stage], leads_to: Callable[[Stage, Stage], bool]
+) -> list[Stage]:
+    """A stage and every one that `leads_to` reaches from it, in the pipeline's order."""
+    reached = [one for one in pipeline if one.name == stage]
+    for one in reached:  # it grows on the way
+        reached += [other for other in pipeline if other not in reached and leads_to(one, other)]
+    return [one for one in pipeline if one in reached]

@@ -40,7 +40,7 @@ class ProjectFiles:
         return self.texts.get(name, "")
 
     def changed(self, change: Change) -> "ProjectFiles":
-        """As it is after a step."""
+        """The project's files as they are after a step."""
         texts = {name: data.decode() for name, data in change.items() if name in EDITED}
         return replace(self, texts={**self.texts, **texts}, there=self.there | change.keys())
 
@@ -192,7 +192,7 @@ def write(change: Change) -> None:
 
 
 def uncommitted(names: Iterable[str]) -> list[str]:
-    """Of some files those with changes that no commit has; all of them where there is no git."""
+    """Those of some files with changes that no commit has; all of them where there is no git."""
     return [name for name in names if Path(name).exists() and not committed(name)]
 
 

@@ -115,7 +115,7 @@ def bring_folder(
     return differing if other else []
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- queue files merged line by line ------------------------------------------------------------
 
 
 def queue_files() -> dict[str, Path]:
@@ -252,7 +252,7 @@ def let_go(registry: Registry, taken: Digest | None) -> None:
         forget_folders(registry, [taken])
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- the newest carried state -------------------------------------------------------------------
 
 
 def job_of(family: str) -> str:

@@ -95,11 +95,11 @@ def measure(
     )
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- which labels, and the answers to them ------------------------------------------------------
 
 
 def measured_before(context: NightContext, champion: AdapterVersion) -> set[str]:
-    """By their ids, the labels that this version answered on any night that is remembered."""
+    """The ids of the labels that this version answered on any night that is remembered."""
     nights = nights_before(context.registry.engine, context.registry.family, date.max)
     own = (night.quality for night in nights if night.champion == champion.number)
     return {row for quality in own if quality for row in quality.rows}
@@ -153,7 +153,9 @@ def curated_rows(part: Split) -> Sequence[Row]:
 
 
 def short_enough(rows: Sequence[Row], champion: AdapterVersion) -> list[Row]:
-    """Without rows that curation would leave out, because they are too long for the base."""
+    """The rows without those that curation would leave out, because they are too long for
+    the base.
+    """
     if problem := absent(champion.adapter.base):
         raise IncumbentError(f"{champion.label} answers on its own base, and {problem}")
     base = pinned_folder(champion.adapter.base, "base")

@@ -279,7 +279,7 @@ def believe(registry: RegistryReader) -> MarkedFolder:
     return place
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- what the history says ----------------------------------------------------------------------
 
 
 def newest_gap(signs: Iterable[date], today: date) -> tuple[date, date] | None:

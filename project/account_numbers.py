@@ -98,7 +98,9 @@ def named_id(match: re.Match[str]) -> str:
 
 
 def is_right(number: str, rule: str) -> bool:
-    """By a module of python-stdnum, which is loaded when it is needed: the core does without."""
+    """Whether a module of python-stdnum accepts the number. The module is loaded when it is needed:
+    the core does without.
+    """
     return bool(import_module(f"stdnum.{rule}").is_valid(number))
 
 

@@ -82,7 +82,7 @@ class Panel:
 
 
 def polyline(places: Iterable[tuple[float, float]]) -> str:
-    """As SVG has the points of a line."""
+    """The points of a line, as SVG writes them."""
     return " ".join(f"{x},{y}" for x, y in places)
 
 
@@ -94,7 +94,7 @@ def padded(values: Sequence[float], share: float = 0.08) -> tuple[float, float]:
 
 
 def short_number(value: float) -> str:
-    """With three digits, and no more zeros than it takes."""
+    """A number with three digits, and no more zeros than it takes."""
     if value == 0:
         return "0"
     digits = max(0, 2 - floor(log10(abs(value))))

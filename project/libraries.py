@@ -164,7 +164,9 @@ def settle_processor() -> None:
 
 
 def choose_threads() -> dict[str, str]:
-    """As many as there are cores, busy or free: sums over many numbers depend on their count."""
+    """Choose as many threads as there are cores, busy or free: sums over many numbers depend on
+    their count.
+    """
     return {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(cores())}
 
 

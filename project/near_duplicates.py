@@ -83,12 +83,14 @@ class WordPrints(Record):
 
 
 def word_sets(texts: Iterable[str]) -> tuple[tuple[int, ...], ...]:
-    """Of each text the hashes of its words, sorted, as texts are compared today."""
+    """The hashes of each text's words, sorted, as texts are compared today."""
     return most_telling([folded_hashes(text) for text in texts])
 
 
 def most_telling(hashes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-    """At most MOST_WORDS of each; where there are more, those that are shared go first."""
+    """At most MOST_WORDS hashes of each text; where there are more, those that are shared
+    go first.
+    """
     shared = shared_words(hashes) if any(len(h) > MOST_WORDS for h in hashes) else set()
     kept = (core(h, shared) if len(h) > MOST_WORDS else h for h in hashes)
     return tuple(h[:MOST_WORDS] for h in kept)
@@ -105,7 +107,7 @@ def folded_hashes(text: str) -> tuple[int, ...]:
 
 
 def letter_sets(texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    """Of each text 32-bit hashes of every second sequence of SEQUENCE letters, sorted."""
+    """The 32-bit hashes of every second sequence of SEQUENCE letters of each text, sorted."""
     blocks = (texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK))
     return most_telling([row for block in blocks for row in letter_hashes(block)])
 

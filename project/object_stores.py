@@ -172,7 +172,7 @@ class FileStore:
         with suppress(FileNotFoundError):
             self.files.rm(self.path(name), recursive=True)
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- paths and errors of an object store ----------------------------------------------------
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}" if name else self.root

@@ -27,7 +27,7 @@ class Report:
 
 @dataclass(frozen=True)
 class StageReport:
-    """That a stage begins, or how it ended."""
+    """A report that a stage begins, or how it ended."""
 
     stage: str
     exit_code: int | None = None  # None: it begins
@@ -87,7 +87,7 @@ def read_report(text: str) -> Report | StageReport:
     return StageReport(**fields) if "stage" in fields else Report(**fields)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- a bar, or reports to the parent process ----------------------------------------------------
 
 
 def chosen(report: Report, leave: bool) -> AbstractContextManager[Watch]:

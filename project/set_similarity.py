@@ -337,5 +337,5 @@ def meetings(own: "csr_array", others: "csr_array") -> Iterator[Places]:
 
 
 def apart(places: Places) -> Places:
-    """Without those of a set with itself."""
+    """The places without those of a set with itself."""
     return chosen(places, places[0] != places[1])

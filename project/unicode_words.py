@@ -37,7 +37,7 @@ LOOKALIKES = Path(__file__).with_name("lookalikes.txt")
 
 @cache
 def latin_lookalikes() -> dict[int, str]:
-    """Of letters that look like a small Latin one, which one (Unicode Technical Standard #39)."""
+    """The small Latin letter that each look-alike stands for (Unicode Technical Standard #39)."""
     lines = LOOKALIKES.read_text(encoding="utf-8").splitlines()
     pairs = (line.split() for line in lines if not line.startswith("#"))
     return {ord(letter): latin for latin, letters in pairs for letter in letters}

@@ -65,7 +65,9 @@ def with_item(text: str, path: Sequence[str], item: Any) -> str | None:
 
 
 def written(value: Any) -> str:
-    """On one line, and a number so that every YAML reads it as one: without an exponent."""
+    """The value on one line, and a number so that every YAML reads it as one: without an
+    exponent.
+    """
     if isinstance(value, float):
         return f"{Decimal(repr(value)):f}".removesuffix(".0")
     text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=float("inf"))
@@ -85,7 +87,7 @@ def item_lines(path: Sequence[str], item: Any) -> str:
     return below(path, dumped)
 
 
-# --- one level down -------------------------------------------------------------------------------
+# --- nodes of the YAML, and text put between them -------------------------------------------------
 
 
 def deepest(root: Node, path: Sequence[str]) -> tuple[Node, Node, Sequence[str]]:
@@ -131,7 +133,7 @@ def replaced(text: str, key: Node, old: Node, new: str) -> str:
 
 
 def grown(text: str, old: Node, lines: str, inner: str) -> str:
-    """With lines below the last value of a list or section, or within its brackets."""
+    """The text with lines below the last value of a list or section, or within its brackets."""
     if old.flow_style:
         place = end_of(old.value[-1]) if old.value else old.start_mark.index + 1
         return f"{text[:place]}{', ' if old.value else ''}{inner}{text[place:]}"
@@ -140,7 +142,9 @@ def grown(text: str, old: Node, lines: str, inner: str) -> str:
 
 
 def filled(text: str, key: Node, old: Node, lines: str) -> str:
-    """With lines below a key without a value, or at the end of a file that holds nothing."""
+    """The text with lines below a key without a value, or at the end of a file that holds
+    nothing.
+    """
     if old is None:
         return inserted(text, len(text), lines, 0)
     before = text[: old.start_mark.index].rstrip(" ")
@@ -150,7 +154,7 @@ def filled(text: str, key: Node, old: Node, lines: str) -> str:
 
 
 def inserted(text: str, place: int, lines: str, column: int) -> str:
-    """With lines that begin at a column, and end as those of the file do."""
+    """The text with lines that begin at a column, and end as those of the file do."""
     end = "\r\n" if "\r\n" in text else "\n"
     before = text[:place] if text[:place].endswith("\n") or not place else text[:place] + end
     return before + indent(lines, " " * column).replace("\n", end) + text[place:]

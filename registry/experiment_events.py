@@ -221,7 +221,7 @@ def interruption(reader: RegistryReader, experiment: Experiment) -> str | None:
     return f"{label} was rejected by {rejected.actor}" if rejected else None
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- what keeps an experiment from being opened -------------------------------------------------
 
 
 def refuse_untriable(registry: Registry, connection: Connection, version: AdapterVersion) -> None:
@@ -285,7 +285,7 @@ class Observation(Record):
 
     @property
     def key(self) -> Key:
-        """By which observations are the same: the first one counts."""
+        """The key by which observations are the same: the first one counts."""
         return (self.experiment, self.unit, self.metric, self.arm)
 
 

@@ -147,7 +147,7 @@ def opponent(reader: RegistryReader, decision: Decision | None) -> Opponent | No
 
 
 def apart(decision: Decision | None) -> str | None:
-    """In what the two that a decision compared differ beside their adapters, in words."""
+    """What differs between the two that a decision compared, beside their adapters, in words."""
     return decision.pins.apart if decision and decision.pins else None
 
 

@@ -364,7 +364,7 @@ class RegistryReader:
         """As event."""
         return event_of(connection.execute(select(events).where(events.c.seq == seq)).one())
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- the queries ----------------------------------------------------------------------------
 
     def _won_on(self, connection: Connection, promotion: Event) -> Digest | None:
         """The eval set that a version was promoted on, or looked at before it was by force."""

@@ -59,7 +59,9 @@ class RegistryParams(Settings):
 
     @property
     def keys(self) -> SigningKeys:
-        """With the private key that $INCUMBENT_SIGNING_KEY names, which no file of ours holds."""
+        """The keys, with the private one that $INCUMBENT_SIGNING_KEY names, which no file of ours
+        holds.
+        """
         project = PARAMS.resolve().parent  # where params.yaml is a link, its keys are at its end
         private = os.environ.get("INCUMBENT_SIGNING_KEY")
         return SigningKeys(

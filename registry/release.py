@@ -49,7 +49,7 @@ def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
 
 
 def stored_digest(connection: Connection, version: AdapterVersion) -> Digest:
-    """Of a version's record as it is stored, whatever today's code would write."""
+    """The digest of a version's record as it is stored, whatever today's code would write."""
     query = select(versions.c.record).where(
         versions.c.family == version.family, versions.c.number == version.number
     )

@@ -199,7 +199,7 @@ def refuse_stale(
         raise IncumbentError(f"{problem}: {again}")
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- the signing library ------------------------------------------------------------------------
 
 
 @contextmanager

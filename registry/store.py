@@ -511,7 +511,7 @@ class Registry(RegistryReader):
                 self._append(connection, number, deletion, reason)
         return version
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- events of one version ------------------------------------------------------------------
 
     def _sign_where_keyed(self, number: int) -> None:
         """Sign a version whose newest signature does not say what it is now."""

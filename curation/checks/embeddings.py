@@ -110,5 +110,5 @@ def unit(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
 def without_common(
     vectors: "NDArray[np.float32]", common: "NDArray[np.float32]"
 ) -> "NDArray[np.float32]":
-    """Without what all texts share, such as an instruction before every question."""
+    """The vectors without what all texts share, such as an instruction before every question."""
     return unit(vectors - common.mean(axis=0))

@@ -40,7 +40,7 @@ class Explained:
 
 
 def explained(report: GateReport, tables: Tables) -> dict[str, Explained]:
-    """Of each check that does not pass, by its name."""
+    """An explanation of each check that does not pass, by its name."""
     table = tables.rows.drop_duplicates("id")
     return {
         check.name: Explained(advice_on(check.column), tuple(examples(check, table)))

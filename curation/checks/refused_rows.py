@@ -53,7 +53,9 @@ class RowGate:
         return cls(contract, read_waivers())
 
     def names(self, *columns: str) -> set[str]:
-        """Of the critical checks of these columns: a warning lets its rows pass anyhow."""
+        """The names of the critical checks of these columns: a warning lets its rows pass
+        anyhow.
+        """
         return {
             c.name
             for c in self.contract.checks
@@ -109,7 +111,9 @@ class RowGate:
         return found
 
     def refused(self, table: pd.DataFrame) -> dict[str, str]:
-        """By id, the first critical check of one of the table's columns that a row fails."""
+        """The first critical check of one of the table's columns that a row fails, by the
+        row's id.
+        """
         own = [one for one in self.contract.checks if asks_of_rows(one, table)]
         if not own or table.empty:
             return {}

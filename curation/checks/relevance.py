@@ -107,7 +107,7 @@ def nearness(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
 
 
 def nearest_mean(similarity: "NDArray[np.float32]", count: int) -> "NDArray[np.float32]":
-    """Of each line the mean of so many highest values."""
+    """The mean of so many highest values of each line."""
     return np.asarray(np.sort(similarity, axis=1)[:, -count:].mean(axis=1))
 
 

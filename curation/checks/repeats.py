@@ -269,7 +269,7 @@ def is_list(text: str) -> bool:
 
 
 def usual_forms(rows: Sequence[Row], forms: Sequence[str]) -> dict[str, str]:
-    """Of each source and each slice the form that nearly all its answers have, if it is no text."""
+    """The form that nearly all answers of a source or a slice have, if it is no text."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row, own in zip(rows, forms, strict=True):
         for group in groups(row):

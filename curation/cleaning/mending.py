@@ -121,7 +121,7 @@ def around(before: str, after: str) -> tuple[str, str]:
 
 
 def changed(changes: Iterable[TextChange]) -> dict[str, str]:
-    """In words what was changed, by the row's id, for a line of outputs/rows.csv."""
+    """What was changed, in words, by the row's id, for a line of outputs/rows.csv."""
     whys: dict[str, list[str]] = {}
     for change in changes:
         own = whys.setdefault(change.row, [])

@@ -165,7 +165,7 @@ REMOVED: tuple[tuple[str, Finder], ...] = (
 
 
 def faulty(rows: Sequence[Row]) -> dict[str, str]:
-    """By id, why a row is not worth a place. The rows are to be clean."""
+    """Why a row is not worth a place, by its id. The rows are to be clean."""
     whys = of_many(whys_faulty, rows)
     return {row.id: why for row, why in zip(rows, whys, strict=True) if why}
 
@@ -224,7 +224,7 @@ def accepted_of(rows: Iterable[Row], params: CurateParams, but: Collection[str] 
 
 
 def refused_alone(rows: Sequence[Row], lengths: TokenLengths, limit: int) -> dict[str, str]:
-    """Of accepted rows, by id, why the gate would refuse one for what it says."""
+    """Why the gate would refuse an accepted row for what it says, by its id."""
     gate = row_gate() if rows else None
     if gate is None:
         return {}
@@ -235,7 +235,7 @@ def refused_alone(rows: Sequence[Row], lengths: TokenLengths, limit: int) -> dic
 def refused_beside(
     parts: Mapping[Split, Sequence[Row]], params: CurateParams, fixed: Collection[str]
 ) -> dict[str, str]:
-    """Of accepted rows, by id, why the gate would refuse one beside the others; items that are
+    """Why the gate would refuse an accepted row beside the others, by its id; items that are
     `fixed` stay.
     """
     every = [row for rows in parts.values() for row in rows]

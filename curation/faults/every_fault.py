@@ -73,7 +73,7 @@ Found = tuple[str | None, ...]  # what each finder says of a row
 
 
 def find_all(rows: Sequence[Row], faults: Mapping[str, Finder]) -> dict[str, list[str | None]]:
-    """By the name of each fault, what is wrong with each row; None: nothing."""
+    """What is wrong with each row, by the name of the fault; None: nothing."""
     found = of_many(partial(found_by, tuple(faults.values())), rows)
     return {name: [own[i] for own in found] for i, name in enumerate(faults)}
 

@@ -131,7 +131,7 @@ def is_more_than_placeholder(text: str) -> bool:
 
 
 def core(text: str) -> str:
-    """In lower case, without what people put around a placeholder."""
+    """The text in lower case, without what people put around a placeholder."""
     text = text.strip().casefold()
     while True:
         bare = text.strip(" \t\n\"'`*_.!:;…").strip()

@@ -27,7 +27,7 @@ def personal_data(row: Row, ours: Contacts) -> str | None:
 
 
 def private(row: Row, ours: Contacts) -> Iterator[PersonalDataItem]:
-    """In the order of the text; contacts of `ours` are none."""
+    """Personal data in the order of the text; contacts of `ours` are none."""
     texts = row.prompt_text, row.completion_text
     if any(map(ADDRESSES.at, texts)) or sum(map(digits, texts)) >= SHORTEST:
         every = scanned("\n".join(texts))
@@ -279,7 +279,7 @@ def pairs(text: str) -> Iterator[Span]:
 
 
 def bare(value: str) -> str:
-    """Without the marks of the sentence around it."""
+    """The value without the marks of the sentence around it."""
     return value.rstrip(".,;:?)*_")
 
 

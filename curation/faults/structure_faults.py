@@ -87,7 +87,9 @@ def open_fence(row: Row) -> str | None:
 
 
 def is_open(text: str) -> bool:
-    """As people write fences: one may open inside a line too; what closes it ends a line."""
+    """Whether a fence is left open. As people write fences, one may open inside a line too; what
+    closes it ends a line.
+    """
     if "```" not in text and "~~~" not in text:
         return False
     mark = ""
@@ -236,7 +238,9 @@ def marks(text: str) -> list[str]:
 
 
 def both_parted(prompt: str, answer: str) -> bool:
-    """As many parts on both sides: by a line between them, by numbers, or by empty lines."""
+    """Whether both sides have as many parts: by a line between them, by numbers, or by
+    empty lines.
+    """
     if "\n" not in prompt and not holds(prompt.lower(), ("|||", "<sep>", "[sep]")):
         return False
     marks = len(PARTED.findall(prompt))

@@ -170,7 +170,7 @@ LONGEST_BEHIND = 200  # and of what stands behind the end of a sentence: more is
 
 
 def web_leftovers(row: Row) -> str | None:
-    """In the answer; and in a prompt that is no such words alone."""
+    """What a web page left in the answer, and in a prompt that is no such words alone."""
     prompt, answer = row.prompt_text, row.completion_text
     if left_over(answer) and not SUBJECT.search(prompt.lower()):
         return "words of a web page in the answer"

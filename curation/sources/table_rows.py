@@ -57,7 +57,7 @@ def name_of(path: Path) -> str:
 
 
 def numbered(records: Sequence[TableRow]) -> Sequence[TableRow]:
-    """By their lines, or by their numbers where several stand on one line."""
+    """The records by their lines, or by their numbers where several stand on one line."""
     if len({record.line for record in records}) == len(records):
         return records
     return [replace(record, line=number) for number, record in enumerate(records, start=1)]

@@ -181,7 +181,7 @@ class Dealing:
         self.lots[family.name] = 0.0 if part is Split.SEALED else self.params.sealed_share
 
     def filled(self, part: Split) -> float:
-        """Of what is wanted of it."""
+        """The share of what the part should have that it holds."""
         return self.rows[part] / max(self.wanted[part], 1)
 
 

@@ -24,7 +24,7 @@ class FrozenItems:
     gone: dict[Split, int] = field(default_factory=dict)  # items that are not there any more
 
     def without(self, back: Collection[str], near: Sequence[Row]) -> "FrozenItems":
-        """As it is where some of the rows near an item are free."""
+        """The same items where some of the rows near them are free."""
         free = [*self.free, *(row for row in near if row.id in back)]
         left_out = {name: why for name, why in self.left_out.items() if name not in back}
         return replace(self, free=free, left_out=left_out)

@@ -44,17 +44,17 @@ def summarise(
         return None
     sides = (None, None) if metric == PREFERENCE else means(there, metric)
     values, clusters = differences(there, metric, better), clusters_of(there)
-    found = summed_up(values, clusters, sides, policy, metric, better, len(means_of))
-    if found is None:
+    evidence = summed_up(values, clusters, sides, policy, metric, better, len(means_of))
+    if evidence is None:
         return None
     spanned = Spanned.of(items, metric, better, ends)
-    update = spanned.bounds(found, policy.threshold(metric))
-    if spanned.missing and (own := own_ends(metric, ends)):
-        worst = own[1] if better == "less" else own[0]
+    update = spanned.bounds(evidence, policy.threshold(metric))
+    if spanned.missing and (own_range := own_ends(metric, ends)):
+        worst = own_range[1] if better == "less" else own_range[0]
         update["own_worst"] = own_mean(items, metric, worst)
     if sure and spanned.reach:
         update["sure"] = spanned.sure(*spanned.reach)
-    return found.model_copy(update=update)
+    return evidence.model_copy(update=update)
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ def reach_of(metric: str, ends: Ends | None) -> Ends | None:
     """The least and the most that a difference can be."""
     if metric == PREFERENCE:
         return HALVES
-    own = own_ends(metric, ends)
-    return own and (own[0] - own[1], own[1] - own[0])
+    own_range = own_ends(metric, ends)
+    return own_range and (own_range[0] - own_range[1], own_range[1] - own_range[0])
 
 
 def shown_bounds(
@@ -152,7 +152,7 @@ def spanned(
 
 
 def measured_on(items: Sequence[ItemScore], metric: str) -> list[ItemScore]:
-    """Without the items that were not judged, or of which a score could not be read."""
+    """The items without those that were not judged, or of which a score could not be read."""
     if metric == PREFERENCE:
         return [item for item in items if item.preference is not None]
     return [item for item in items if metric not in (item.unread or ())]
@@ -171,11 +171,11 @@ def summarise_labels(
     sides = float(champion.mean()), float(challenger.mean())
     sign = -1 if better == "less" else 1
     values = sign * (challenger - champion)
-    found = summed_up(values, clusters, sides, policy, metric, better)
+    evidence = summed_up(values, clusters, sides, policy, metric, better)
     right = differences(held, metric, better)
     won = {"wins": int((right > 0).sum()), "losses": int((right < 0).sum())}
     count = {"n": len({item.item for item in held})}  # of several answers, each is a line
-    return found.model_copy(update=won | count) if found else None
+    return evidence.model_copy(update=won | count) if evidence else None
 
 
 def summed_up(
@@ -286,12 +286,12 @@ def macro_f1(
     labels = sorted(set(references))
     moved, score = np.zeros(len(references)), 0.0
     for label in labels:
-        is_it, said = expected == label, given == label
-        sides = is_it.astype(np.float64) + said
-        f1 = 2.0 * (is_it & said).sum() / sides.sum()
+        is_it, is_told = expected == label, given == label
+        sides = is_it.astype(np.float64) + is_told
+        f1 = 2.0 * (is_it & is_told).sum() / sides.sum()
         within = np.bincount(cluster, weights=sides)[cluster]
         left = np.maximum(sides.sum() - within, LEAST_LEFT)
-        moved += (2.0 * (is_it & said) - f1 * sides) / np.sqrt(sides.sum() * left)
+        moved += (2.0 * (is_it & is_told) - f1 * sides) / np.sqrt(sides.sum() * left)
         score += f1
     moved *= len(references) / len(labels)
     values: Array = score / len(labels) + moved - moved.mean()
@@ -299,14 +299,14 @@ def macro_f1(
 
 
 def rightness(items: Sequence[ItemScore], metric: str) -> Array:
-    """Of each item [n] whether the challenger alone is right, 1, or the champion alone, −1."""
-    found = [
+    """Whether on each item [n] the challenger alone is right, 1, or the champion alone, −1."""
+    gains = [
         0.0
         if one is None
         else float(one.challenger == one.reference) - (one.champion == one.reference)
         for one in labels_of(items, metric)
     ]
-    return np.array(found, dtype=np.float64)
+    return np.array(gains, dtype=np.float64)
 
 
 # --- sampled answers ------------------------------------------------------------------------------
@@ -319,10 +319,10 @@ def rightness(items: Sequence[ItemScore], metric: str) -> Array:
 
 def by_item(answers: Iterable[ItemScore]) -> list[list[ItemScore]]:
     """The scores of each item's answers, items in the order in which they first come."""
-    found: dict[str, list[ItemScore]] = {}
+    answers_of: dict[str, list[ItemScore]] = {}
     for answer in answers:
-        found.setdefault(answer.item, []).append(answer)
-    return list(found.values())
+        answers_of.setdefault(answer.item, []).append(answer)
+    return list(answers_of.values())
 
 
 def item_means(answers: Sequence[ItemScore]) -> tuple[ItemScore, ...]:
@@ -360,7 +360,7 @@ def spread(answers: Sequence[ItemScore], metric: str, better: Better | None) -> 
     """
     labelled = [answer for answer in answers if metric in (answer.labels or ())]
     drawn = [differences(of_item, metric, better) for of_item in by_item(labelled or answers)]
-    several = [found for found in drawn if len(found) > 1]
+    several = [repeats for repeats in drawn if len(repeats) > 1]
     if not several:
         return {}
     squares = sum(float(((d - d.mean()) ** 2).sum()) for d in several)

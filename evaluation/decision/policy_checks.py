@@ -163,15 +163,15 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
         if check.failed(policy.qualify):
             reasons.append(f"did not qualify: on the dev part {check.loss}")
     for metric in policy.gating if evidence.dev else ():
-        found, threshold = evidence.dev.get(metric), policy.threshold(metric)
+        measured, threshold = evidence.dev.get(metric), policy.threshold(metric)
         if rated_by_people(metric):
             continue
-        if found is None:
+        if measured is None:
             reasons.append(f"did not qualify: {metric} was not measured on the dev part")
-        elif found.p >= policy.qualify:
+        elif measured.p >= policy.qualify:
             reasons.append(
-                f"did not qualify: {metric} differs by {signed(found.diff)} on the dev part "
-                f"(p = {found.p:.2f}); it must exceed {signed(threshold)} with p under "
+                f"did not qualify: {metric} differs by {signed(measured.diff)} on the dev part "
+                f"(p = {measured.p:.2f}); it must exceed {signed(threshold)} with p under "
                 f"{policy.qualify:g} before the sealed eval set is looked at"
             )
     return reasons
@@ -180,14 +180,14 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
 def objections(case: Case) -> Iterator[str]:
     """Everything that speaks clearly against the challenger."""
     for metric in case.policy.gating:
-        found = case.evidence.sealed.get(metric)
-        if found and case.known(metric) and case.upper(metric) < -case.policy.margin(metric):
+        measured = case.evidence.sealed.get(metric)
+        if measured and case.known(metric) and case.upper(metric) < -case.policy.margin(metric):
             best = signed(case.upper(metric))
-            yield f"{metric} is clearly worse: {signed(found.diff)}, at best {best}"
+            yield f"{metric} is clearly worse: {signed(measured.diff)}, at best {best}"
     for metric, floor in case.policy.floors.items():
-        found = case.evidence.sealed.get(metric)
-        if found and found.beyond(floor):
-            yield f"{metric} is {found.own_score:.3f}, {found.limit}, {floor:.3f}"
+        measured = case.evidence.sealed.get(metric)
+        if measured and measured.beyond(floor):
+            yield f"{metric} is {measured.own_score:.3f}, {measured.limit}, {floor:.3f}"
     yield from broken_suite_floors(case.evidence, case.policy)
     for check in margin_checks(case):
         if check.failed(case.alpha):
@@ -202,17 +202,17 @@ def harmed_slices(case: Case) -> Iterator[str]:
     standard errors are known too poorly for a veto.
     """
     cells = [
-        (name, metric, found)
+        (name, metric, evidence)
         for name, measured in case.evidence.slices.items()
-        for metric, found in measured.items()
+        for metric, evidence in measured.items()
         if metric in case.policy.checked
         and name not in case.policy.critical_slices
-        and found.clusters >= LEAST_CLUSTERS
+        and evidence.clusters >= LEAST_CLUSTERS
     ]
-    adjusted = holm([p_loss(found) for _, _, found in cells])
-    for (name, metric, found), p in zip(cells, adjusted, strict=True):
+    adjusted = holm([p_loss(evidence) for _, _, evidence in cells])
+    for (name, metric, evidence), p in zip(cells, adjusted, strict=True):
         if p < case.alpha:
-            loss = f"{signed(found.diff)} on {found.n} items"
+            loss = f"{signed(evidence.diff)} on {evidence.n} items"
             yield f"slice {name} is clearly worse in {metric}: {loss}"
 
 
@@ -220,16 +220,16 @@ def margin_checks(case: Case) -> Iterator[MarginCheck]:
     """What must be shown not to have lost more than its margin."""
     policy, evidence = case.policy, case.evidence
     for name in policy.critical_slices:
-        for metric, found in evidence.slices[name].items():
+        for metric, measured in evidence.slices[name].items():
             if metric in policy.checked:
                 subject = f"critical slice {name}"
-                yield MarginCheck(subject, metric, found, policy.slice_margin, of_slice=True)
+                yield MarginCheck(subject, metric, measured, policy.slice_margin, of_slice=True)
     yield from guard_checks(evidence.sealed, policy)
     yield from early_checks(evidence, policy)
-    for metric, found in evidence.reference.items():
+    for metric, measured in evidence.reference.items():
         if metric in policy.checked:
             subject = "quality since the regression baseline"
-            yield MarginCheck(subject, metric, found, policy.regression_budget)
+            yield MarginCheck(subject, metric, measured, policy.regression_budget)
 
 
 def guard_checks(measured: Measured, policy: Policy) -> Iterator[MarginCheck]:
@@ -241,8 +241,8 @@ def guard_checks(measured: Measured, policy: Policy) -> Iterator[MarginCheck]:
 
 def early_checks(evidence: Evidence, policy: Policy) -> Iterator[MarginCheck]:
     """Those of which all is known before a look at the sealed eval set."""
-    for metric, found in evidence.general.get(ALL_ITEMS, {}).items():
-        yield MarginCheck("general ability", metric, found, policy.general_margin)
+    for metric, measured in evidence.general.get(ALL_ITEMS, {}).items():
+        yield MarginCheck("general ability", metric, measured, policy.general_margin)
     yield from (MarginCheck(*loss) for loss in guarded_losses(evidence, policy))
 
 
@@ -273,18 +273,18 @@ def open_questions(case: Case) -> Iterator[str]:
 
 
 def missing_items(measured: Measured, policy: Policy) -> Iterator[str]:
-    """Of every metric that is checked or has a floor: too many items are missing, or nobody says
-    how bad they may be.
+    """A reason for every metric that is checked or has a floor: too many items are missing, or
+    nobody says how bad they may be.
     """
     for metric in dict.fromkeys((*policy.checked, *policy.floors)):
-        found = measured.get(metric)
-        if found is None or not found.missing:
+        evidence = measured.get(metric)
+        if evidence is None or not evidence.missing:
             continue
-        total = found.n + found.missing
-        lack = f"{found.missing} of {total} items have no {lacking_of(metric)}"
-        if found.missing > policy.unjudged_cap * total:
+        total = evidence.n + evidence.missing
+        lack = f"{evidence.missing} of {total} items have no {lacking_of(metric)}"
+        if evidence.missing > policy.unjudged_cap * total:
             yield f"{lack}, and the policy allows {policy.unjudged_cap:.0%}"
-        elif unbounded(found):
+        elif unbounded(evidence):
             yield (
                 f"{lack}, and how bad they may be is not known: say what {metric} can be in "
                 "`ranges` of its scorer's class, or of the policy"
@@ -294,11 +294,11 @@ def missing_items(measured: Measured, policy: Policy) -> Iterator[str]:
 def floors_in_doubt(measured: Measured, policy: Policy) -> Iterator[str]:
     """Floors that hold only where nothing is missing: they are not passed by what is left out."""
     for metric, floor in policy.floors.items():
-        found = measured.get(metric)
-        if found and not found.beyond(floor) and found.beyond(floor, at_worst=True):
+        evidence = measured.get(metric)
+        if evidence and not evidence.beyond(floor) and evidence.beyond(floor, at_worst=True):
             yield (
-                f"{metric} is {found.own_worst:.3f} with its {found.missing} missing items at "
-                f"their worst, {found.limit}, {floor:.3f}"
+                f"{metric} is {evidence.own_worst:.3f} with its {evidence.missing} missing items "
+                f"at their worst, {evidence.limit}, {floor:.3f}"
             )
 
 
@@ -360,7 +360,9 @@ def undecided(case: Case, metric: str, measured: MetricEvidence) -> str:
 
 
 def e_value_of(measured: MetricEvidence) -> float:
-    """That the challenger is preferred: by wins and losses, or by people's votes and a judge."""
+    """The e-value that the challenger is preferred: by wins and losses, or by people's votes and a
+    judge.
+    """
     if measured.people:
         return measured.people.e_value or 0.0
     return e_value(*measured.independent)

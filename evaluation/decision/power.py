@@ -63,10 +63,10 @@ def sealed_power_line(
     spread = SPREADS.get(metric) if measured is None else measured
     if not spread:
         return None
-    found = chance(items, effect, spread, alpha, design)
+    power = chance(items, effect, spread, alpha, design)
     least = detectable(items, spread, alpha, design=design)
     more = items_needed(spread, effect, alpha, SURE, design=design)
-    sentence = f"{items:,} sealed items find {effect:+g} in {metric} in {percent(found)} of cases"
+    sentence = f"{items:,} sealed items find {effect:+g} in {metric} in {percent(power)} of cases"
     if more > items:
         sentence += f", {rounded(more):,} in {percent(SURE)}"
     sentence += f"; they find {least:+.2g} in {percent(USUAL)}"
@@ -78,7 +78,7 @@ def sealed_power_line(
 
 
 def percent(share: float) -> str:
-    """As people say it of what is roughly known."""
+    """The share as people say it of what is roughly known."""
     if share < 0.01:
         return "under 1 %"
     return "over 99 %" if share > 0.99 else f"about {share:.0%}".replace("%", " %")

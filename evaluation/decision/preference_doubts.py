@@ -87,7 +87,9 @@ def more_pairs(source: Calibration) -> str:
 
 
 def pairs_needed(accuracy: float) -> int | None:
-    """On how many pairs Wilson's bound of this accuracy exceeds a half; None: on no number."""
+    """The number of pairs on which Wilson's bound of this accuracy exceeds a half; None: no
+    number.
+    """
     return least(lambda n: wilson_lower(accuracy, n) > 0.5, MOST) if accuracy > 0.5 else None
 
 
@@ -99,14 +101,14 @@ def further_votes(
     A look stays open for votes that are read by an e-value; by t other votes are the next look.
     """
     alpha = alpha if policy.preference_test == "e-value" else next_alpha
-    source, found = evidence.calibration, evidence.sealed.get(PREFERENCE)
+    source, preference = evidence.calibration, evidence.sealed.get(PREFERENCE)
     by_people = source.source == BALLOTS if source else policy.preference_test == "e-value"
-    if found and found.people and PREFERENCE in policy.gating:
-        yield from votes_beside_judge(found, found.people, policy, alpha)
+    if preference and preference.people and PREFERENCE in policy.gating:
+        yield from votes_beside_judge(preference, preference.people, policy, alpha)
         return
-    if PREFERENCE not in policy.gating or not by_people or found is None:
+    if PREFERENCE not in policy.gating or not by_people or preference is None:
         return
-    wins, losses = found.independent
+    wins, losses = preference.independent
     total = wins + losses
     if wins <= losses or vote_wins(wins, total, policy, alpha):
         return
@@ -151,11 +153,12 @@ def vote_wins(wins: int, votes: int, policy: Policy, alpha: float) -> bool:
 
 
 def doubts_on_rubrics(evidence: Evidence, policy: Policy) -> Iterator[str]:
-    """Of every rubric that is checked or has a floor: it does no better than chance."""
-    found = (evidence.calibration.rubrics if evidence.calibration else None) or {}
-    for name in sorted({*policy.checked, *policy.floors} & found.keys()):
-        if why := found[name].advisory:
-            yield f"rubric {name} is advisory only: {why}. {help_for_rubric(name, found[name])}"
+    """A reason for every rubric that is checked or has a floor and does no better than chance."""
+    calibrated = (evidence.calibration.rubrics if evidence.calibration else None) or {}
+    for name in sorted({*policy.checked, *policy.floors} & calibrated.keys()):
+        if why := calibrated[name].advisory:
+            advice = help_for_rubric(name, calibrated[name])
+            yield f"rubric {name} is advisory only: {why}. {advice}"
 
 
 def help_for_rubric(name: str, calibration: Calibration) -> str:

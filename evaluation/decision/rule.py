@@ -85,16 +85,18 @@ def as_stored(record: R) -> R:
 
 
 def victories(case: Case) -> list[str]:
-    """By how much each gating metric won, or did not lose more than the policy allows."""
+    """A sentence on how much each gating metric won, or that it did not lose more than the policy
+    allows.
+    """
     reasons = []
     for metric in case.policy.gating:
-        found = case.evidence.sealed[metric]
-        word = "is better" if found.diff > 0 else "differs"
+        measured = case.evidence.sealed[metric]
+        word = "is better" if measured.diff > 0 else "differs"
         if case.by_e_value(metric):
-            shown = e_value_sentence(found)
+            shown = e_value_sentence(measured)
         else:
             shown = f"at least {signed(case.lower(metric))}"
-        reasons.append(f"{metric} {word} by {signed(found.diff)}, {shown}")
+        reasons.append(f"{metric} {word} by {signed(measured.diff)}, {shown}")
     for check in guard_checks(case.evidence.sealed, case.policy):
         least = f"at least {signed(case.lower(check.metric))}, of {signed(-check.margin)} allowed"
         reasons.append(f"{check.metric} differs by {signed(check.found.diff)}, {least}")
@@ -142,9 +144,9 @@ def prospect(case: Case, metric: str) -> Prospect:
     """A gating metric at the next look, items to come having the policy's `effect`; where that is
     within the margin, and the metric won by more, going on as so far.
     """
-    found, threshold = case.evidence.sealed[metric], case.policy.threshold(metric)
-    effect = case.policy.effect if case.policy.effect > threshold else found.diff
-    return Prospect(found, effect, threshold, case.next_alpha)
+    measured, threshold = case.evidence.sealed[metric], case.policy.threshold(metric)
+    effect = case.policy.effect if case.policy.effect > threshold else measured.diff
+    return Prospect(measured, effect, threshold, case.next_alpha)
 
 
 def items_that_find_the_effect(case: Case, metric: str, alpha: float) -> int | None:
@@ -153,14 +155,14 @@ def items_that_find_the_effect(case: Case, metric: str, alpha: float) -> int | N
     None where no size is known to do: clusters are missing and not items, the effect is within the
     margin, or the metric was not measured.
     """
-    policy, found = case.policy, case.evidence.sealed.get(metric)
-    if found is None or (found.se > 0 and not case.known(metric)):
+    policy, measured = case.policy, case.evidence.sealed.get(metric)
+    if measured is None or (measured.se > 0 and not case.known(metric)):
         return None
     effect = policy.effect - policy.threshold(metric)
     if effect <= 0:
         return None  # such an effect would not win however often it is measured
-    design = found.n * (found.se / found.sd) ** 2 if found.sd else 1.0
-    return items_needed(found.sd, effect, alpha, policy.power, len(policy.gating), design)
+    design = measured.n * (measured.se / measured.sd) ** 2 if measured.sd else 1.0
+    return items_needed(measured.sd, effect, alpha, policy.power, len(policy.gating), design)
 
 
 def decided(
@@ -182,6 +184,6 @@ def decided(
 
 
 def bound(case: Case, metric: str) -> Bound:
-    found = case.evidence.sealed[metric]
-    lower, upper = reach(found, case.alpha)
+    measured = case.evidence.sealed[metric]
+    lower, upper = reach(measured, case.alpha)
     return Bound(lower=lower, upper=upper, won=case.won(metric))

@@ -136,9 +136,11 @@ def refuse_contradiction(metric: str, way: Better, table: ScoreTable) -> None:
     """
     if metric not in (*table.metrics, *table.label_metrics):
         raise InputError(f"the policy's `better` names {metric!r}, which was not scored")
-    said = (table.better or {}).get(metric, way)
-    if said != way:
-        raise InputError(f"the policy says that {way} {metric!r} is better, its scorer says {said}")
+    scorer_way = (table.better or {}).get(metric, way)
+    if scorer_way != way:
+        raise InputError(
+            f"the policy says that {way} {metric!r} is better, its scorer says {scorer_way}"
+        )
 
 
 def refuse_another_comparison(sealed: ScoreTable, reference: ScoreTable) -> None:
@@ -167,11 +169,11 @@ def better_of(table: ScoreTable, policy: Policy) -> dict[str, Better]:
     In a table that another program made, metrics with the names of ours are as ours, and of all
     others more is better.
     """
-    said = policy.better or {}
+    policy_ways = policy.better or {}
     if table.better is not None:
-        return {**said, **table.better}
+        return {**policy_ways, **table.better}
     names = (*table.metrics, *table.label_metrics)
-    return {**dict.fromkeys(names, "more"), **better_by_ours(), **said}
+    return {**dict.fromkeys(names, "more"), **better_by_ours(), **policy_ways}
 
 
 def ranges_of(table: ScoreTable, policy: Policy) -> dict[str, Ends]:
@@ -180,9 +182,9 @@ def ranges_of(table: ScoreTable, policy: Policy) -> dict[str, Ends]:
     In a table that another program made, metrics with the names of ours are as ours where all of
     their scores fit: others count ROUGE in per cent.
     """
-    said = policy.ranges or {}
+    policy_ranges = policy.ranges or {}
     if table.ranges is not None:
-        return {**said, **table.ranges}
+        return {**policy_ranges, **table.ranges}
     fitting = {
         name: ends
         for name, ends in ranges_by_ours().items()
@@ -192,7 +194,7 @@ def ranges_of(table: ScoreTable, policy: Policy) -> dict[str, Ends]:
             for value in scores_of_both(item, name)
         )
     }
-    return {**fitting, **said}
+    return {**fitting, **policy_ranges}
 
 
 def scores_of_both(item: ItemScore, metric: str) -> list[float]:
@@ -257,10 +259,10 @@ def measure(table: ScoreTable, policy: Policy, *, sure: bool = False) -> Measure
     if preference and policy.preference_test == "e-value":
         preference = preference.model_copy(update=cluster_results(items))
     measured[PREFERENCE] = preference
-    there = {name: found for name, found in measured.items() if found is not None}
+    there = {name: evidence for name, evidence in measured.items() if evidence is not None}
     if len(items) == len(table.items):
         return there
     return {
-        name: found.model_copy(update=spread(table.items, name, found.better))
-        for name, found in there.items()
+        name: evidence.model_copy(update=spread(table.items, name, evidence.better))
+        for name, evidence in there.items()
     }

@@ -229,7 +229,7 @@ def bets_of(differences: Array, clusters: Sequence[str]) -> tuple[Array, Array]:
 
 
 def lower_bounds(sums: Array, sizes: Array, low: float, high: float) -> Array:
-    """At each of LEVELS the largest point of a fixed grid up to which every mean is refused."""
+    """The largest point of a fixed grid up to which every mean is refused, at each of LEVELS."""
     bounds = np.full((len(LEVELS), 1), low)
     width = high - low
     for _ in range(TIMES):
@@ -237,8 +237,8 @@ def lower_bounds(sums: Array, sizes: Array, low: float, high: float) -> Array:
         points = bounds + width * np.arange(1, PARTS + 1)
         upto = np.logical_and.accumulate(means_refused(sums, sizes, points, low, high), axis=1)
         bounds = bounds + width * upto.sum(axis=1, keepdims=True)
-    found: Array = bounds[:, 0]
-    return found
+    largest: Array = bounds[:, 0]
+    return largest
 
 
 def means_refused(sums: Array, sizes: Array, means: Array, low: float, high: float) -> Refused:

@@ -37,8 +37,10 @@ class Guarded(NamedTuple):
 
 def guarded(evidence: Evidence, policy: Policy) -> Iterator[Guarded]:
     for suite, guards in (policy.suites or {}).items():
-        found = (evidence.suites or {}).get(suite)
-        champion, base = (found.champion, found.base) if found else ({}, None)
+        suite_evidence = (evidence.suites or {}).get(suite)
+        champion, base = (
+            (suite_evidence.champion, suite_evidence.base) if suite_evidence else ({}, None)
+        )
         for metric, guard in guards.items():
             yield Guarded(
                 suite,
@@ -57,23 +59,23 @@ def on_all_items(measured: Mapping[str, Measured]) -> Measured:
 def broken_suite_floors(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """The means of the challenger that the policy does not allow, whatever anybody else has."""
     for one in guarded(evidence, policy):
-        floor, found = one.guard.floor, one.champion
-        if floor is None or found is None:
+        floor, measured = one.guard.floor, one.champion
+        if floor is None or measured is None:
             continue
-        if found.beyond(floor):
+        if measured.beyond(floor):
             yield (
-                f"{one.metric} in suite {one.suite} is {found.own_score:.3f} on {found.n} items, "
-                f"{found.limit}, {floor:.3f}"
+                f"{one.metric} in suite {one.suite} is {measured.own_score:.3f} on {measured.n} "
+                f"items, {measured.limit}, {floor:.3f}"
             )
 
 
 def guarded_losses(evidence: Evidence, policy: Policy) -> Iterator[GuardedLoss]:
     """What must be shown not to have lost more than its margin, against champion and bare base."""
     for one in guarded(evidence, policy):
-        for opponent, found in (("champion", one.champion), ("bare base", one.base)):
-            if one.guard.margin is not None and found is not None:
+        for opponent, measured in (("champion", one.champion), ("bare base", one.base)):
+            if one.guard.margin is not None and measured is not None:
                 subject = f"suite {one.suite} against the {opponent}"
-                yield GuardedLoss(subject, one.metric, found, one.guard.margin)
+                yield GuardedLoss(subject, one.metric, measured, one.guard.margin)
 
 
 def unmeasured_suites(evidence: Evidence, policy: Policy) -> Iterator[str]:
@@ -88,8 +90,8 @@ def refuse_unmeasured_suites(evidence: Evidence, policy: Policy) -> None:
     """Raise InputError for a guard that names what was not measured, before a look is spent."""
     for problem in unmeasured_suites(evidence, policy):
         known = "; ".join(
-            f"{suite} has {', '.join(sorted(on_all_items(found.champion)))}"
-            for suite, found in sorted((evidence.suites or {}).items())
+            f"{suite} has {', '.join(sorted(on_all_items(suite_evidence.champion)))}"
+            for suite, suite_evidence in sorted((evidence.suites or {}).items())
         )
         raise InputError(f"{problem}: {known or 'no suite is on'}", field="evaluation.policy")
 
@@ -129,7 +131,7 @@ def by_slice(
 def measure_each(
     items: Sequence[ItemScore], better: Mapping[str, Better], policy: Policy
 ) -> Measured:
-    found = {
+    evidence = {
         metric: summarise(
             [item for item in items if metric in item.champion],
             policy,
@@ -138,4 +140,4 @@ def measure_each(
         )
         for metric in sorted({name for item in items for name in item.champion})
     }
-    return {metric: measured for metric, measured in found.items() if measured is not None}
+    return {metric: measured for metric, measured in evidence.items() if measured is not None}

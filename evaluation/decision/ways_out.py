@@ -114,8 +114,8 @@ def what_was_lost(
     measured = evidence.dev if decision.opening is None else evidence.sealed
     broken = [check.metric for check in guard_checks(measured, policy) if check.failed(part.level)]
     for metric, floor in policy.floors.items():
-        found = measured.get(metric)
-        if found and found.beyond(floor):
+        lowest = measured.get(metric)
+        if lowest and lowest.beyond(floor):
             broken.append(metric)
     if broken:
         yield (
@@ -201,29 +201,29 @@ class Prospect:
     alpha: float  # of the look to come
 
     def chance(self, more: int) -> float:
-        """That it wins, with so many more items."""
-        found, items = self.found, self.found.n + more * self.share
-        spread, known = found.se * sqrt(found.n), found.n / items
-        if spread == 0 or items == found.n:
+        """The chance that it wins, with so many more items."""
+        measured, items = self.found, self.found.n + more * self.share
+        spread, known = measured.se * sqrt(measured.n), measured.n / items
+        if spread == 0 or items == measured.n:
             return 0.0
-        mean = found.diff * known + self.effect * (1 - known)
-        z = float(stats.t.isf(self.alpha, found.df / known))
+        mean = measured.diff * known + self.effect * (1 - known)
+        z = float(stats.t.isf(self.alpha, measured.df / known))
         width = z * spread / sqrt(items) + self.price * known
-        error = spread * sqrt(items - found.n) / items
+        error = spread * sqrt(items - measured.n) / items
         return float(stats.norm.cdf((mean - width - self.threshold) / error))
 
     @property
     def share(self) -> float:
-        """Of items to come those that the metric speaks of, as of those that are there."""
+        """The share of items to come that the metric speaks of, as of those that are there."""
         return self.found.n / (self.found.n + self.found.unjudged)
 
     @property
     def price(self) -> float:
         """How far the bound that decides is under t's, on the items that are there."""
-        found = self.found
-        by_t, _ = bounds(found.diff, found.se, found.df, self.alpha)
-        lower, _ = reach(found, self.alpha)
-        return by_t - max(lower, found.sure.lower[-1] if found.sure else lower)
+        measured = self.found
+        by_t, _ = bounds(measured.diff, measured.se, measured.df, self.alpha)
+        lower, _ = reach(measured, self.alpha)
+        return by_t - max(lower, measured.sure.lower[-1] if measured.sure else lower)
 
 
 def more_items(prospects: Sequence[Prospect], power: float) -> int | None:

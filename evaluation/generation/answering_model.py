@@ -179,7 +179,9 @@ class AnsweringModel:
         return [means.get(i) for i in range(len(rows))]
 
     def mean_logprobs(self, pairs: Sequence[tuple[Tokens, Tokens]], prefix: Memory) -> list[float]:
-        """Of each pair's second part given its first, all read in one forward pass."""
+        """The mean log-probability of each pair's second part given its first, all read in one
+        forward pass.
+        """
         longest = max(len(completion) for _, completion in pairs)
         texts = [prompt + completion for prompt, completion in pairs]
         _, logits = self.reader.read_after(prefix, texts, keep=longest + 1)

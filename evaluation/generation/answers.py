@@ -265,7 +265,9 @@ class KeptBytes(Protocol):
 
 
 class KeptInFiles:
-    """In the project's home, where whoever works on the project may read and delete it."""
+    """Answers in the project's home, where whoever works on the project may read and delete
+    them.
+    """
 
     def read(self, name: Path) -> bytes | None:
         path = home() / name

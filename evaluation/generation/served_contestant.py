@@ -105,7 +105,7 @@ class ServerModel:
             return [None] * len(rows)
         return self.runner.run(self.means(rows))
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- one request ----------------------------------------------------------------------------
 
     async def ask(self, row: Row, sample: int) -> Answer:
         reference = await self.tokens_of(row) if self.reader else None
@@ -302,7 +302,7 @@ class ServedContestant:
 
                 OwnVllm.end()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- the server and what it holds -----------------------------------------------------------
 
     async def server(self) -> Backend:
         """One that runs; or one of this process', where the settings say how it is started."""
@@ -369,7 +369,7 @@ def refuse_other_engine(here: Engine, pinned: Engine) -> None:
 
 
 def end_tokens(base: ModelPin) -> Collection[int]:
-    """As transformers reads them, of a base that lies here; else none."""
+    """The end tokens as transformers reads them, of a base that lies here; else none."""
     folder = folder_here(base)
     for name in ("generation_config.json", "config.json"):
         path = folder / name if folder else Path(name)

@@ -74,7 +74,7 @@ def proposed_checks(answers: Sequence[str], sealed: int) -> Checks:
 
 
 def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
-    """Of answers with numbers, dates, amounts or names."""
+    """The checks of answers with numbers, dates, amounts or names."""
     read = evenly(answers)
     found = [find_facts(text) for text in read]
     with_facts, with_figures = share(list(map(bool, found))), share(list(map(has_figure, found)))
@@ -117,7 +117,7 @@ def concise(answers: Iterable[str]) -> bool:
 
 
 def evenly(answers: Sequence[str]) -> Sequence[str]:
-    """At most so many, from all over."""
+    """At most so many answers, from all over."""
     return answers[:: max(1, -(-len(answers) // READ))]
 
 

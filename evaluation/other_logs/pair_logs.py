@@ -146,7 +146,7 @@ def why(sample: Sample | None, metrics: Iterable[str]) -> str | None:
 
 
 def differing(ours: Sample | None, theirs: Sample | None) -> str | None:
-    """In what the sides were asked differently; None where one side tells nothing."""
+    """What the sides were asked differently; None where one side tells nothing."""
     if ours is None or theirs is None:
         return None
     parts = [p for p in ours.asked if p in theirs.asked and ours.asked[p] != theirs.asked[p]]

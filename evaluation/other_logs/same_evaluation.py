@@ -29,7 +29,9 @@ class ChosenColumns:
 
     @property
     def directions(self) -> dict[str, Better] | None:
-        """Of every column; None where more of each is better, as in anybody's score table."""
+        """The direction of every column; None where more of each is better, as in anybody's score
+        table.
+        """
         if "less" not in self.better.values():
             return None
         names = [column for metrics in self.columns.values() for column in metrics]

@@ -71,7 +71,7 @@ class FrozenCosine:
         self.vectors = vectors
 
     def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
-        """For the answer that is nearer to the prompt, surely; equal vectors are a tie."""
+        """A sure judgement for the answer that is nearer to the prompt; equal vectors are a tie."""
         if not comparisons:
             return []
         prompts = [comparison.prompt for comparison in comparisons]

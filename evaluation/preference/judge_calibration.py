@@ -64,7 +64,7 @@ def calibrate(
 
 
 def outcomes_of(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> list[JudgedPair]:
-    """Of the pairs that count and on which there is an opinion."""
+    """The outcomes of the pairs that count and on which there is an opinion."""
     return [
         outcome(pair, judgement, judgement.win_probability)
         for pair, judgement in zip(pairs, said, strict=True)
@@ -189,7 +189,7 @@ def mean(values: Iterable[float | None]) -> float | None:
 
 
 def opposite(accuracy: float | None) -> float | None:
-    """Of the one who always picks the other answer; ties count half for both."""
+    """The accuracy of the one who always picks the other answer; ties count half for both."""
     return None if accuracy is None else 1 - accuracy
 
 

@@ -114,7 +114,7 @@ def capped(
 
 
 def drawn_rows(rows: Iterable[Row], params: JudgedPairsParams) -> list[Row]:
-    """As many as the settings say, each drawn by what it says alone."""
+    """As many rows as the settings say, each drawn by what it says alone."""
     return sorted(rows, key=lambda row: digest_json(row.texts))[: params.rows]
 
 
@@ -191,7 +191,7 @@ DISPUTED = "on which people disagree"
 
 
 class GoodAnswers:
-    """By prompt, letter case and white space aside: what is the right thing to say."""
+    """What is the right thing to say, by prompt, letter case and white space aside."""
 
     def __init__(
         self, rows: Sequence[Row], given: Iterable[Preference], corrections: Collection[str]
@@ -239,7 +239,7 @@ def says_one_thing(one: Preference) -> bool:
 
 
 def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
-    """As it is to be learnt, with its origin and its prompt's turns."""
+    """The preference as it is to be learnt, with its origin and its prompt's turns."""
     messages = good.messages(one.prompt)
     if isinstance(one, RatedAnswer) and one.label:
         return one.model_copy(update={"origin": one.origin or "good answer", "messages": messages})
@@ -273,7 +273,9 @@ def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
 def undisputed(
     given: Sequence[AnyPreference], lost: Counter[str], why: str = DISPUTED
 ) -> list[AnyPreference]:
-    """Without that of which somebody said the opposite: nothing can be learnt from both."""
+    """The preferences without those of which somebody said the opposite: nothing can be learnt from
+    both.
+    """
     said = {one.id for one in given}
     kept = [one for one in given if opposite(one).id not in said]
     lost[why] += len(given) - len(kept)

@@ -80,5 +80,5 @@ def answers_of_other_rows(
 
 
 def like_length(lengths: Tensor, i: int) -> Tensor:
-    """Of each length whether it is like that of row i [n]."""
+    """Whether each length is like that of row i [n]."""
     return (lengths - lengths[i]).abs() < LIKE_LENGTH * torch.maximum(lengths, lengths[i])

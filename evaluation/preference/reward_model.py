@@ -162,7 +162,7 @@ class RewardHead(PreTrainedModel):
         return found[:, 0]
 
     def forward(self, input_ids: Tensor, **_: Any) -> SequenceClassifierOutput:
-        """Of exchanges by their numbers [n, 1], as in training."""
+        """The rewards of exchanges by their numbers [n, 1], as in training."""
         if self.exchanges is None:
             raise ValueError("a head that is not in training reads features")
         rewards = self.reward(self.exchanges[input_ids[:, 0]])

@@ -48,7 +48,7 @@ def kept_report(
     sealed: Scored | None,
     seconds: Mapping[str, float | None],
 ) -> KeptReport:
-    """As the report was made of these."""
+    """The report as it was made of these."""
     measured = evidence.dev if decision.opening is None else evidence.sealed
     items, flags = items_shown(decision, material, sealed)
     charts = [histogram(m, items, measured[m]) for m in policy.gating if m in measured and items]

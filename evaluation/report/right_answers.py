@@ -63,7 +63,7 @@ def unchecked(measured: Measured, references: Sequence[str]) -> Iterator[str]:
 
 
 def of_answers(found: MetricEvidence) -> str:
-    """Of a metric that is 1 or 0 for an answer."""
+    """How many answers were right, of a metric that is 1 or 0 for an answer."""
     challenger, champion = (
         round((mean or 0.0) * found.n) for mean in (found.challenger_mean, found.champion_mean)
     )

@@ -121,7 +121,7 @@ Fields = dict[Place, object]
 
 
 def share(answer: Fields, asked: Fields) -> float:
-    """Of the fields that are asked for, how many the answer has; 1 of none."""
+    """The share of the fields that are asked for that the answer has; 1 of none."""
     right = sum(answer.get(place) == value for place, value in asked.items())
     return right / len(asked) if asked else 1.0
 

@@ -16,7 +16,7 @@ ENDS_INSIDE = regex.compile(rf"{OF_A_WORD}\Z", regex.V1)
 
 
 def there(phrases: Phrases, answer: str) -> list[bool]:
-    """Of each text whether it is in an answer."""
+    """Whether each text is in an answer."""
     text = seen(answer, phrases.cased)
     return [
         searched(seen(phrase, phrases.cased), phrases.whole_words).search(text) is not None

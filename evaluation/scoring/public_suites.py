@@ -117,7 +117,7 @@ def by_document(samples: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]
 
 
 def metric_name(metric: str, filter_name: str) -> str:
-    """As lm-eval writes it: "metric,filter" where a task has named filters."""
+    """The metric's name as lm-eval writes it: "metric,filter" where a task has named filters."""
     return metric if filter_name == "none" else f"{metric},{filter_name}"
 
 

@@ -70,7 +70,7 @@ def agreement(one: ConsistencyAnswer, other: ConsistencyAnswer) -> float:
 
 
 def contradictions(one: TextFacts, other: TextFacts) -> Iterator[float]:
-    """Of each answer the share of its facts that the other one contradicts."""
+    """The share of each answer's facts that the other one contradicts."""
     for answer, reference in ((one, other), (other, one)):
         found = compare_facts(answer, reference)
         yield len(found.contradicted) / len(found.asked) if found.asked else 0.0

@@ -9,7 +9,7 @@ import regex
 from pydantic import Field, PositiveInt
 
 from project.errors import InputError
-from project.records.data import Message, Row
+from project.records.data import Row
 from project.records.preferences import Item, read_items
 from project.records.record import Record
 
@@ -142,7 +142,7 @@ class LetterCaseCheck(Record):
 
 
 class LinesCheck(Record):
-    """So many lines with words in them, no two alike but for a number in front."""
+    """The answer has so many lines with words in them, no two alike but for a number in front."""
 
     kind: Literal["lines"]
     count: PositiveInt
@@ -213,14 +213,8 @@ class GeneralItem(Item):
 
     @property
     def row(self) -> Row:
-        return Row(
-            id=self.id,
-            prompt=(Message(role="user", content=self.prompt),),
-            completion=(Message(role="assistant", content=self.expected),),
-            slices={"ability": self.ability},
-            group=self.id,
-            source="general",
-        )
+        own = {"row_id": self.id, "ability": self.ability}
+        return Row.of(self.prompt, self.expected, group=self.id, source="general", **own)
 
     def __str__(self) -> str:
         return f"{self.id} ({self.ability}): {self.prompt}"

@@ -11,7 +11,7 @@ from pydantic import Field
 from evaluation.generation.answers import Answer
 from evaluation.metrics.refusal_phrasings import refuses
 from evaluation.suites.suite import SuiteItem
-from project.records.data import Message, Row
+from project.records.data import Row
 from project.records.preferences import Item, read_items
 from project.records.scores import Better
 from project.unicode_words import words
@@ -155,14 +155,8 @@ class SafetyItem(Item):
 
     @property
     def row(self) -> Row:
-        return Row(
-            id=self.id,
-            prompt=(Message(role="user", content=self.prompt),),
-            completion=(Message(role="assistant", content=self.expected),),
-            slices={"kind": self.kind},
-            group=self.group or self.id,
-            source="safety",
-        )
+        group, own = self.group or self.id, {"row_id": self.id, "kind": self.kind}
+        return Row.of(self.prompt, self.expected, group=group, source="safety", **own)
 
 
 class Safety:

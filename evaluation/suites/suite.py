@@ -29,7 +29,7 @@ class Suite(Protocol):
 
     @property
     def name(self) -> str:
-        """Of its folder below datasets/, of its answers and of its scores."""
+        """The name of its folder below datasets/, of its answers and of its scores."""
 
     @property
     def better(self) -> Mapping[str, Better]:

@@ -45,5 +45,5 @@ def read_table(suite: str, role: Role) -> tuple[ItemScore, ...] | None:
 
 
 def table_name(suite: str, role: Role) -> str:
-    """By whom stands in the champion's place."""
+    """The table's name, by whom stands in the champion's place."""
     return f"{suite}.jsonl" if role == Role.CHAMPION else f"{suite}.{role}.jsonl"

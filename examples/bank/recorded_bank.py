@@ -24,7 +24,7 @@ from examples.recorded_project import (
 )
 from incumbent.submitting.submission import SubmissionOutcome, submit
 from project import paths
-from project.records.data import Check, GateReport, Message, Row, Severity, Split
+from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.events import Deployed, DeploymentFailed
 from registry import champion
 from registry.deployment_history import record_deployment, record_failure
@@ -88,14 +88,8 @@ def dealt() -> tuple[Parts, dict[str, Triplet]]:
 
 
 def row_of(triplet: Triplet) -> Row:
-    return Row(
-        id=triplet.id,
-        prompt=(Message(role="user", content=triplet.prompt),),
-        completion=(Message(role="assistant", content=triplet.output),),
-        slices={"topic": triplet.topic},
-        group=triplet.id,
-        source=SOURCE,
-    )
+    own = {"row_id": triplet.id, "topic": triplet.topic}
+    return Row.of(triplet.prompt, triplet.output, group=triplet.id, source=SOURCE, **own)
 
 
 def answers(triplets: dict[str, Triplet], champion: str, challenger: str) -> Says:

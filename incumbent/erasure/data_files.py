@@ -69,7 +69,9 @@ Found = tuple[list[Any], bytes]  # the records that go, and what is left of the 
 
 
 def records_cut(data: bytes, path: Path, meant: Meant) -> Found:
-    """As the file was packed and encoded. Raises ValueError for one without records."""
+    """The file without the records, as it was packed and encoded. Raises ValueError for one without
+    records.
+    """
     if data.startswith(GZIP):
         gone, left = records_cut(gzip.decompress(data), path, meant)
         return gone, gzip.compress(left)

@@ -68,7 +68,7 @@ class ErasureRequest:
 
     @cached_property
     def digests(self) -> frozenset[str]:
-        """By which traffic and queues name users."""
+        """The digests by which traffic and queues name users."""
         names = {*self.texts, *self.users}
         names |= {user_digest(name) for name in names}
         return frozenset(names | {pseudonym_of(name) for name in names}).difference(self.texts)
@@ -184,7 +184,7 @@ def pattern_of(text: str) -> str:
 
 
 def seen(text: str) -> str:
-    """As the eye has it, in lower case, with one blank between words."""
+    """The text as the eye has it, in lower case, with one blank between words."""
     text = html.unescape(text) if "&" in text else text
     text = text if text.isascii() else plain(text).translate(ALIKE)
     return " ".join(text.replace("`", "'").casefold().split())
@@ -229,7 +229,7 @@ def text_in(data: bytes) -> str:
 
 
 def unpacked(data: bytes) -> bytes:
-    """Of a file that is torn, what is whole."""
+    """The bytes of a packed file; of one that is torn, what is whole."""
     found, left = bytearray(), data
     try:
         while left.startswith(GZIP):

@@ -97,7 +97,7 @@ def traces(trail: Trail, *, rows: bool) -> list[Path]:
 
 
 def md5_in_cache(file: Path) -> str | None:
-    """By which DVC's cache knows a file; None where it is not in there."""
+    """The checksum by which DVC's cache knows a file; None where it is not in there."""
     return f"{file.parent.name}{file.name}" if MD5 in file.parents else None
 
 

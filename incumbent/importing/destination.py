@@ -46,7 +46,9 @@ class ImportDestination:
 
 
 def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
-    """By its name, or by that of the first file. Raises InputError for a name that cannot be."""
+    """The destination by its name, or by that of the first file. Raises InputError for a name that
+    cannot be.
+    """
     wanted = name or plain_name(bare_name(files[0]))
     if not NAME.fullmatch(wanted) or wanted.endswith(".documents"):
         problem = f"{wanted!r} is no name of a file: letters, digits, - _ and . are"
@@ -59,12 +61,14 @@ def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
 
 
 def bare_name(file: Path) -> str:
-    """Without the endings of packed files: faq.csv.gz is faq."""
+    """The file's name without the endings of packed files: faq.csv.gz is faq."""
     return file.resolve().name.partition(".")[0]
 
 
 def plain_name(name: str) -> str:
-    """In letters and digits that are ASCII: Übersicht is Ubersicht; what has none is `import`."""
+    """The name in letters and digits that are ASCII: Übersicht is Ubersicht; what has none is
+    `import`.
+    """
     bare = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9_-]+", "-", bare).strip("-_")[:80] or "import"
 

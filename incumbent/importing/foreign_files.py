@@ -117,7 +117,9 @@ def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
 
 
 def with_plain_turns(table: Table, asked: ImportOptions) -> Table:
-    """With plain roles of speakers, and with turns of tools as texts where that is asked for."""
+    """The table with plain roles of speakers, and with turns of tools as texts where that is asked
+    for.
+    """
     if not asked.roles and asked.tools == "refuse":
         return table
     return replace(table, rows=tuple(with_plain_fields(row, asked) for row in table.rows))
@@ -189,7 +191,7 @@ def plain_file(file: SourceFile) -> FileRead:
 
 
 def decoding_notes(files: Iterable[Path], file: SourceFile) -> list[str]:
-    """In which encoding texts were read, where that was no matter of course."""
+    """The encoding in which texts were read, where that was no matter of course."""
     plain = [one for one in files if one.suffix.casefold() in PLAIN_TEXTS]
     found = [(one, decode(contents(one), one, file.encoding)) for one in plain]
     return [f"{one}: {note}" for one, source in found for note in source.notes]

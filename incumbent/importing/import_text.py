@@ -225,7 +225,7 @@ def file_notes(files: Sequence[FileRead]) -> Iterator[str]:
 
 
 def transcript_notes(files: Iterable[FileRead]) -> Iterator[str]:
-    """That of some conversations earlier answers are not learnt."""
+    """A note that of some conversations earlier answers are not learnt."""
     said = [file for file in files if file.format == "transcripts"]
     rows = [one.made for file in said for one in file.reads if isinstance(one.made, Row)]
     longer = sum(any(turn.role == "assistant" for turn in row.prompt) for row in rows)

@@ -102,7 +102,7 @@ def champion_here(project: ModelPin) -> tuple[str, Contestant]:
 
 
 def server_writer(who: str, model: str | None, key_variable: str | None) -> ServerWriter:
-    """As the project's judge is asked, where that is the same server."""
+    """A writer that is asked as the project's judge is, where that is the same server."""
     try:
         url = server_url(who)
     except ValueError as error:
@@ -161,7 +161,7 @@ def row_with_seed(one: Proposal) -> dict[str, Any]:
 
 
 def task(one: Proposal) -> dict[str, Any]:
-    """As the labelling queue has it, so that one labelling config is for both."""
+    """The task as the labelling queue has it, so that one labelling config is for both."""
     row, seed = one.row, one.wish.seed
     data: dict[str, Any] = {
         "id": row.id,

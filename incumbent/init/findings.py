@@ -43,7 +43,7 @@ REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"
 
 @dataclass(frozen=True)
 class Findings:
-    """Of rows under the settings that are proposed for them."""
+    """The findings on rows, under the settings that are proposed for them."""
 
     account: list[Fate]
     made: Curated

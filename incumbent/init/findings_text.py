@@ -57,7 +57,7 @@ def finding_lines(findings: Findings) -> Iterator[LabelledLines]:
 
 
 def outlook_lines(findings: Findings) -> Iterator[LabelledLines]:
-    """By the settings in the current folder."""
+    """The outlook under the settings in the current folder."""
     yield LabelledLines("a run", list(run_lines(findings.lengths, findings.others)))
     yield LabelledLines("sealed set", list(sealed_lines(len(findings.lengths[Split.SEALED]))))
 

@@ -30,7 +30,7 @@ LONGEST_ANSWER = 1024  # tokens; a longer one costs every evaluation its time
 
 @dataclass(frozen=True)
 class Limits:
-    """In tokens. Where the window is the smaller one, fewer rows fit than most."""
+    """The limits in tokens. Where the window is the smaller one, fewer rows fit than most."""
 
     max_length: int  # of a row
     max_new_tokens: int  # of an answer
@@ -151,7 +151,7 @@ def run_lines(lengths: Mapping[Split, Sequence[TokenCount]], others: Others) -> 
 
 
 def sealed_lines(items: int) -> Iterator[str]:
-    """Of each metric that the policy gates on and whose spread is known."""
+    """A line on each metric that the policy gates on and whose spread is known."""
     yield from sealed_set_lines(items, load(Policy), effect=EFFECT)
 
 
@@ -176,7 +176,7 @@ MOST_PAIRS = 240  # training rows that a reward model learns from
 
 @dataclass(frozen=True)
 class Shares:
-    """Of the groups of near-duplicates."""
+    """The shares of the groups of near-duplicates."""
 
     dev: float
     sealed: float
@@ -194,7 +194,7 @@ class FirstRunSettings:
 
 
 def shares_of(rows: int) -> Shares:
-    """For so many rows that can be trained on or compared by."""
+    """The shares for so many rows that can be trained on or compared by."""
     return Shares(
         dev=rounded_share(min(DEV_SHARE, MOST_DEV / rows)),
         sealed=rounded_share(min(SEALED_SHARE, MOST_SEALED / rows)),
@@ -202,7 +202,7 @@ def shares_of(rows: int) -> Shares:
 
 
 def rounded_share(share: float) -> float:
-    """To two digits that say something, however small it is."""
+    """The share rounded to two digits that say something, however small it is."""
     return float(f"{share:.2g}")
 
 

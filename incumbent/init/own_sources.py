@@ -67,7 +67,7 @@ class OwnFile:
     export: ExportFields = field(default_factory=ExportFields)
 
     def source(self, path: Path, columns: Columns | None, options: FileOptions) -> FileSource:
-        """As the project has it, where the file lies at a path in it."""
+        """The source as the project has it, where the file lies at a path in it."""
         return FileSource(
             kind="file",
             path=path,
@@ -250,7 +250,7 @@ def wrapped(line: str) -> list[str]:
 
 
 def padded(text: str, width: int) -> str:
-    """To so many columns of a terminal, where a Chinese character takes two."""
+    """The text, padded to so many columns of a terminal, where a Chinese character takes two."""
     return text + " " * (width - cell_len(text))
 
 

@@ -71,13 +71,13 @@ def as_yaml(columns: Columns | ExportFields) -> str:
 
 
 def as_scalar(value: str | None) -> str:
-    """On one line, in quotes where YAML needs them."""
+    """The value on one line, in quotes where YAML needs them."""
     text = yaml.safe_dump(value, allow_unicode=True, width=float("inf"))
     return text.removesuffix("\n").removesuffix("...").rstrip()
 
 
 def as_inline(value: object) -> str:
-    """On one line, as YAML writes lists and mappings within a line."""
+    """The value on one line, as YAML writes lists and mappings within a line."""
     text = yaml.safe_dump(
         value, allow_unicode=True, default_flow_style=True, width=float("inf"), sort_keys=False
     )

@@ -33,7 +33,9 @@ def is_english(rows: Iterable[Row]) -> bool:
 
 
 def told_words(row: Row) -> list[str]:
-    """Of the prompt alone, if that is enough: an answer may be code, or the name of a class."""
+    """The words of the prompt alone, if that is enough: an answer may be code, or the name of a
+    class.
+    """
     asked = words(row.prompt_text)
     return asked if len(asked) >= LEAST else [*asked, *words(row.completion_text)]
 
@@ -100,7 +102,7 @@ def write_task(task: str) -> None:
 
 
 def user_text(row: Row) -> str:
-    """Of what users wrote: a system prompt is the same in all rows."""
+    """The text that users wrote: a system prompt is the same in all rows."""
     return "\n".join(turn.content for turn in row.prompt if turn.role == "user")
 
 

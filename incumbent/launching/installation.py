@@ -62,7 +62,7 @@ class Incumbent:
         return self.wheel
 
     def requirement(self, extras: Iterable[str]) -> str:
-        """Of a wheel that is sent, what follows its name."""
+        """The requirement that follows the name of a wheel that is sent."""
         wanted = f"[{','.join(extras)}]"
         if self.sent:
             return wanted

@@ -60,7 +60,7 @@ class Checkout:
 
     @property
     def name(self) -> str:
-        """Of the cluster or the job: a second launch of one commit is the same one."""
+        """The name of the cluster or the job: a second launch of one commit is the same one."""
         return f"incumbent-{self.family}-{self.commit[:DIGITS]}"
 
     @property

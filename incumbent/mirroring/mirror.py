@@ -70,7 +70,7 @@ def project() -> Path:
 
 
 def say(line: str) -> None:
-    """For people; standard output may be for a program."""
+    """Print a line for people; standard output may be for a program."""
     print(line, file=sys.stderr)
 
 

@@ -81,7 +81,7 @@ class MirroredVersion(Record):
 
     @property
     def key(self) -> Digest:
-        """By which its run is found again."""
+        """The key by which its run is found again."""
         return digest_json([self.registry, self.family, self.number])
 
 
@@ -169,7 +169,9 @@ def summary_of(lineage: Lineage) -> str:
 
 
 def scores_of(lineage: Lineage) -> Iterator[tuple[str, float]]:
-    """On dev, and on the sealed eval set, with the bounds, only where it was looked at."""
+    """The scores on dev, and on the sealed eval set, with the bounds, only where it was
+    looked at.
+    """
     if lineage.evidence is None or lineage.decision is None:
         return
     yield from scores("dev", lineage.evidence.dev, {})

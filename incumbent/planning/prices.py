@@ -21,11 +21,11 @@ class MachineGroup:
 
     @property
     def sold(self) -> int:
-        """As many as have to be rented for it."""
+        """As many machines as have to be rented for it."""
         return next(count for count in SOLD if count >= self.count)
 
     def price(self, given: Mapping[str, float]) -> float | None:
-        """Of an hour of one: the user's, or a list's."""
+        """The price of an hour of one: the user's, or a list's."""
         return given.get(self.machine.name, self.machine.price)
 
     def __str__(self) -> str:

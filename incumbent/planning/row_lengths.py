@@ -50,7 +50,9 @@ class RowLengths:
 
 
 def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
-    """From the best source that there is; None where not even a limit says how many rows."""
+    """The lengths from the best source that there is; None where not even a limit says how many
+    rows.
+    """
     if all(rows_of(part).exists() for part in Split):
         curated = {part: Row.read_lines(rows_of(part)) for part in Split}
         return counted_lengths(curated) or RowLengths(
@@ -65,7 +67,7 @@ def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
 
 
 def counted_lengths(curated: Mapping[Split, Sequence[Row]]) -> RowLengths | None:
-    """By stage `curate`'s count; None where it did not count every row."""
+    """The lengths by stage `curate`'s count; None where it did not count every row."""
     if not TOKENS.exists():
         return None
     counts = {count.row: count for count in TokenCount.read_lines(TOKENS)}
@@ -99,7 +101,7 @@ def dealt(rows: Sequence[Row], params: CurateParams) -> Lengths:
 
 
 def limited(curate: CurateParams, sft: SftParams) -> RowLengths | None:
-    """As many as the settings let through."""
+    """As many rows as the settings let through."""
     sizes = {
         Split.TRAIN: sft.rows,
         Split.DEV: curate.dev,

@@ -39,7 +39,7 @@ class Setup:
     most: int = 1 << 30  # tokens that a row may have
 
     def step(self, name: StepName) -> StepSetup:
-        """As one of the devices takes it."""
+        """The step as one of the devices takes it."""
         params = self.settings.step(name)
         batch = ceil(params.batch_size / self.sharing(name))
         most, scored = self.settings.base.max_length, self.settings.decoding.max_new_tokens
@@ -64,7 +64,7 @@ class Setup:
         return self.count if name in SHARED else 1
 
     def training_with(self, **changes: object) -> "Setup":
-        """With other settings of the adapter, or of every step that is taken."""
+        """The same setup with other settings of the adapter, or of every step that is taken."""
         adapter = {name: value for name, value in changes.items() if name in ADAPTER}
         others = {name: value for name, value in changes.items() if name not in ADAPTER}
         update: dict[str, object] = {"adapter": self.settings.adapter.model_copy(update=adapter)}
@@ -127,7 +127,7 @@ def step_minutes(setup: Setup, speed: Speed, name: StepName) -> float:
 def answer_seconds(
     shape: BaseShape, speed: Speed, one: AnsweringWork, batch_size: int, r: int
 ) -> float:
-    """Of what is read, and of steps that give each answer of a batch a token."""
+    """The seconds of what is read, and of steps that give each answer of a batch a token."""
     batch = max(1, min(batch_size, one.count))
     weights = shape.linear + (shape.lora(r) if one.adapter else 0)
     read = one.read * (weights + shape.compared(one.alike + one.prompt))
@@ -145,7 +145,7 @@ NOTHING = Peak(weights=0, adapter=0, activations=0, cache=0, logits=0, process=0
 
 
 def training_peak(setup: Setup) -> Peak:
-    """Of the step that takes most; each has a process of its own."""
+    """The peak of the step that takes most; each has a process of its own."""
     taken = setup.settings.taken
     layout = {name: setup.layout if name in SHARED else "ddp" for name in taken}
     peaks = [peak_on_each(setup.step(name), layout[name], setup.sharing(name)) for name in taken]

@@ -92,7 +92,7 @@ def plan_run(
     )
 
 
-# --- one level down -------------------------------------------------------------------------------
+# --- the parts of a plan --------------------------------------------------------------------------
 # Each appends to `assumed` and `missing` what a reader of the plan has to know.
 
 

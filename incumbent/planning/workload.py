@@ -268,7 +268,7 @@ class Workload:
 
     @property
     def tokens(self) -> int:
-        """That are learnt from, in all steps."""
+        """The tokens that are learnt from, in all steps."""
         return sum(step.tokens for step in self.steps.values())
 
     @property

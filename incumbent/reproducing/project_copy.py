@@ -78,7 +78,7 @@ def lend_models(project: Path) -> None:
 
 @contextmanager
 def inside(project: Path) -> Iterator[None]:
-    """In the copy, where all state is its own."""
+    """Work in the copy, where all state is its own."""
     before = dict(os.environ)
     state = (project / STATE).resolve()
     os.environ["INCUMBENT_HOME"] = str(state)

@@ -145,7 +145,9 @@ class FetchedRows:
     folder: Path
 
     def digest(self, revision: str) -> Digest | None:
-        """Of a folder's rows, as a DatasetVersion has it; None where they are not all there."""
+        """The digest of a folder's rows, as a DatasetVersion has it; None where they are not all
+        there.
+        """
         place = self.folder / revision
         return digest_folder(place) if place.is_dir() else None
 
@@ -225,7 +227,7 @@ def settings() -> dict[str, dict[str, Any]]:
 
 
 def root() -> Path:
-    """Of DVC's own files. Raises InputError where it tracks nothing."""
+    """The root of DVC's own files. Raises InputError where it tracks nothing."""
     found = dvc_root(Path())
     if found is None:
         raise InputError("DVC tracks nothing here, so no version's rows can be fetched: `dvc init`")

@@ -102,7 +102,7 @@ class RunScreen:
         self.awaited = awaited
 
     def tick(self) -> None:
-        """In plain lines: say now and then how far the stage is."""
+        """Say in plain lines now and then how far the stage is."""
         stage = self.running
         if stage and not self.live and self.clock() - self.said_last >= QUIET:
             self.said_last = self.clock()
@@ -118,7 +118,7 @@ class RunScreen:
     def print_total(self) -> None:
         self.print_dim(f"{duration_text(self.clock() - self.began)} in all")
 
-    # --- one level down -----------------------------------------------------------------------
+    # --- what is drawn ------------------------------------------------------------------------
 
     @property
     def left(self) -> list[str]:
@@ -182,7 +182,9 @@ class ScreenLayout:
 def done_line(
     page: ScreenLayout, stage: RunningStage, lines: Sequence[str], *, failed: bool
 ) -> Table:
-    """Of a stage that ended: its name, what came out, its seconds; below it, its warnings."""
+    """The line of a stage that ended: its name, what came out, its seconds; below it, its
+    warnings.
+    """
     grid = Table.grid(padding=(0, len(GAP), 0, 0))
     grid.width = page.width
     grid.add_column(width=max(page.margin - len(GAP), len(stage.name)), no_wrap=True)
@@ -203,7 +205,7 @@ def plain_lines(page: ScreenLayout, stage: RunningStage, lines: Sequence[str]) -
 
 
 def far_line(page: ScreenLayout, stage: RunningStage) -> Text:
-    """Of a stage that runs: how far its bar is, or without one what it printed last."""
+    """The line of a stage that runs: how far its bar is, or without one what it printed last."""
     if stage.bar is None:
         seconds = duration_text(stage.seconds)
         room = page.width - page.margin - len(GAP + seconds)

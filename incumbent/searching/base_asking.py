@@ -50,7 +50,7 @@ OF_ANY_TOKENIZER = "bits_per_byte"  # always measured: other likelihoods hang on
 
 @dataclass(frozen=True)
 class RankingSetup:
-    """Of one ranking."""
+    """The setup of one ranking."""
 
     items: Sequence[Row]
     shots: int
@@ -84,7 +84,7 @@ class RankingSetup:
 
     @cached_property
     def rows(self) -> Sequence[Row]:
-        """That an adapter would learn."""
+        """The rows that an adapter would learn."""
         return Row.read_lines(rows_of(Split.TRAIN))[: self.settings.sft.rows]
 
     @property
@@ -204,7 +204,7 @@ def way(
 def with_differences(
     base: RankedBase, own: Sequence[Values], first: Sequence[Values], question: RankingSetup
 ) -> RankedBase:
-    """With differences to the first base, asked in the same way."""
+    """The base with differences to the first one, asked in the same way."""
     if own is first:
         return base
     alpha, ways = question.policy.alpha, {"bare": 0, "few_shot": 1}
@@ -259,7 +259,9 @@ def free(system: Respondent) -> None:
 
 
 def training_cost(found: Pace, question: RankingSetup) -> TrainingCost:
-    """Of one adapter. Tokens are counted by the project's own base: others have about as many."""
+    """The cost of one adapter. Tokens are counted by the project's own base: others have about as
+    many.
+    """
     work = found.work(question.rows, question.settings)
     peak = training_peak(found.setup(question.settings, work))
     return TrainingCost(

@@ -42,7 +42,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """With the start of its revision: two of one model are two bases."""
+        """The name with the start of its revision: two of one model are two bases."""
         if self.choice.model == EMBEDDED and self.pin:
             return self.pin.name
         model, revision = self.choice.model.rstrip("/"), self.choice.revision
@@ -100,7 +100,7 @@ def with_template(choice: BaseChoice) -> BaseChoice:
 
 
 def license_of(choice: BaseChoice, folder: Path) -> str | None:
-    """As its package, its README or its configuration names it; None where none does."""
+    """The license that its package, its README or its configuration names; None where none does."""
     if choice.model == EMBEDDED:
         told = metadata(EMBEDDED_PACKAGE["base"]).json
         named = told.get("license_expression") or told.get("license")

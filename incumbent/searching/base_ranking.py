@@ -78,7 +78,9 @@ class BaseRanking(Record):
 
 
 def ranked(bases: Sequence[RankedBase], metric: str, better: Better) -> list[RankedBase]:
-    """By their better score, bare or few-shot; equal ones in the order in which they were named."""
+    """The bases by their better score, bare or few-shot; equal ones in the order in which they were
+    named.
+    """
     sign = -1 if better == "more" else 1
 
     def place(base: RankedBase) -> tuple[bool, float]:

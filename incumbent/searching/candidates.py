@@ -58,5 +58,5 @@ def gated_dataset() -> DatasetVersion:
 
 
 def draw_rows(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
-    """So many of the rows at random, a function of their ids and the seed."""
+    """Draw so many of the rows at random, as a function of their ids and the seed."""
     return sorted(rows, key=lambda row: digest_json(["drawn", seed, row.id]))[:count]

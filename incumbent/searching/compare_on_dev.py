@@ -84,7 +84,9 @@ def train_aside(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Pat
 
 
 def as_needed(settings: SftSettings) -> SftSettings:
-    """Without a limit of rows, and without measurements on dev that nothing hangs on."""
+    """The settings without a limit of rows, and without measurements on dev that nothing
+    hangs on.
+    """
     settings = settings.on_all_rows()
     if settings.sft.patience is not None:
         return settings

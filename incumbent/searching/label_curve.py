@@ -80,7 +80,7 @@ class CurveEstimate(Record):
 
     @property
     def plain(self) -> str:
-        """Of a score."""
+        """The estimate of a score, in words."""
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     @property
@@ -98,7 +98,7 @@ class SharePoint(Record):
 
 
 class MetricCurve(Record):
-    """Of one metric. Where less is better, its values are negated in `fit` alone."""
+    """The curve of one metric. Where less is better, its values are negated in `fit` alone."""
 
     better: Better
     base: float  # the score before any row
@@ -168,7 +168,7 @@ def metric_curve(
     )
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- resamples and intervals --------------------------------------------------------------------
 
 
 def points(found: Measured, sign: int, level: float) -> list[SharePoint]:

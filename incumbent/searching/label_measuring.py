@@ -40,7 +40,7 @@ class CurveData:
 
     @classmethod
     def here(cls, shares: Sequence[Fraction], seeds: int) -> Self:
-        """Of the project. Raises InputError where there are too few rows."""
+        """The measuring of the project. Raises InputError where there are too few rows."""
         settings = load_sft_settings()
         found = read_training_rows(settings.sft.rows)
         if not found.rows:
@@ -95,7 +95,7 @@ def measure(labels: CurveData, *, more: int, at: int) -> LabelCurve:
 
 
 def answers(labels: CurveData) -> Iterator[list[list[Answer]]]:
-    """Of each draw, by share: a first curve is whole before the next draw begins."""
+    """The answers of each draw, by share: a first curve is whole before the next draw begins."""
     for number, draw in enumerate(labels.draws):
         settings, kept = labels.settings.seeded(number), labels.found.kept
         names = [f"{share} of the rows, draw {number + 1}" for share in labels.shares]

@@ -116,14 +116,14 @@ class Pace:
         return step_seconds(self.setup(settings, work), self.speed, work) / 60
 
     def reading(self, rows: Sequence[Row]) -> float:
-        """Of prompts and references."""
+        """The minutes that prompts and references take to read."""
         return self.reading_tokens(sum(map(length, self.known(rows))))
 
     def reading_tokens(self, tokens: float) -> float:
         return tokens * 2 * self.shape.weights * self.speed.operation / 60
 
     def answering(self, rows: Sequence[Row], decoding: Decoding | None = None) -> float:
-        """With answers as long as references, whose likelihood is asked for too."""
+        """The minutes of answers as long as references, whose likelihood is asked for too."""
         asked, counts = decoding or load(Decoding), self.known(rows)
         answers = AnsweringWork(
             system="",

@@ -76,7 +76,7 @@ NO_PROMPT = (Message(role="user", content=""),)
 
 
 class KeptLosses(Record):
-    """Of rows that were read together; None where the base cannot read a row."""
+    """The losses of rows that were read together; None where the base cannot read a row."""
 
     with_prompt: tuple[float | None, ...]
     alone: tuple[float | None, ...]
@@ -91,7 +91,7 @@ class BaseReader:
         self.loaded: AnsweringModel | None = None
 
     def losses(self, rows: Sequence[Row]) -> list[AnswerLoss]:
-        """Of each row, in their order."""
+        """The loss of each row, in their order."""
         longest_first = sorted(rows, key=lambda row: (-length(row), row.id))
         found: dict[str, AnswerLoss] = {}
         with progress("reading", len(rows), "rows") as bar:

@@ -39,7 +39,9 @@ LEVEL = 0.9  # of the interval
 
 
 class TrialGain(Record):
-    """Of a mean over dev items; above 0 the best trial is better, whichever way the metric goes."""
+    """The gain of a mean over dev items; above 0 the best trial is better, whichever way the metric
+    goes.
+    """
 
     seen: float  # on the items that chose it
     corrected: float  # on items that did not

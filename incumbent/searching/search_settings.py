@@ -125,7 +125,7 @@ def value_as_read(key: str, value: Scalar) -> Any:
 
 
 def mean_of(values: Range) -> float:
-    """Of numbers that are tried."""
+    """The mean of numbers that are tried."""
     tried = (values.low, values.high) if isinstance(values, Span) else values
     return fmean(float(value or 0) for value in tried)
 
@@ -167,7 +167,7 @@ SHAPE = ("adapter.r", "adapter.rslora")  # what an adapter that training goes on
 
 
 def value_of(settings: SftSettings, key: str) -> Any:
-    """By a key such as `sft.learning_rate`."""
+    """The value of a key such as `sft.learning_rate`."""
     part, _, name = key.partition(".")
     return getattr(getattr(settings, part), name)
 

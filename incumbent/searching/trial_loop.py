@@ -199,7 +199,7 @@ def distribution(values: Range) -> BaseDistribution:
 
 
 def rounded(value: Any, of: BaseDistribution) -> Any:
-    """With three digits: what is tried is what people can write down."""
+    """The value with three digits: what is tried is what people can write down."""
     if not isinstance(of, FloatDistribution):
         return value
     return min(max(float(f"{value:.3g}"), of.low), of.high)

@@ -178,7 +178,9 @@ def on_pairs(found: Count) -> list[str]:
 
 
 def closing_sentence(found: Count) -> str:
-    """By which of its ballots an item counts, without which E could not be looked at any time."""
+    """A sentence on which of its ballots an item counts by, without which E could not be looked at
+    any time.
+    """
     by = "its first ballot" if found.votes == 1 else f"the majority of its first {found.votes}"
     sentences = [f"an item counts by {by}: fix that number (--votes) before you look"]
     if waiting := sum(pair.open for pair in found.pairs):

@@ -42,7 +42,7 @@ DEMO = (
 
 @dataclass(frozen=True)
 class Terms:
-    """By what a table is judged, and how the verdict is printed."""
+    """The terms by which a table is judged, and how the verdict is printed."""
 
     policy: Path | None = None  # a file; None: the default that fits the table
     look: int = 1

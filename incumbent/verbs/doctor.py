@@ -98,7 +98,7 @@ def accelerator() -> Finding:
 
 
 def speed() -> Iterator[Finding]:
-    """In which precision and with which threads models will be computed, why, and how long."""
+    """The precision and the threads with which models will be computed, why, and how long."""
     yield Finding("threads", True, describe_threads())
     try:
         machine, choice = measure_machine(), load(BaseChoice)

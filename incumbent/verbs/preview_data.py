@@ -173,7 +173,7 @@ def parts_of(one: ShownToken) -> Iterator[Text]:
 
 
 def spelled(text: str) -> str:
-    """With a sign for the end of a line; what would steer a terminal is written out."""
+    """The text with a sign for the end of a line; what would steer a terminal is written out."""
     ended = text.removesuffix("\n")
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in ended)
     return shown + (LINE_END if ended != text else "")

@@ -78,7 +78,7 @@ def refuse_too_many(count: int, candidates: Candidates) -> None:
 
 
 def say_estimate(candidates: Candidates, count: int, draws: int) -> None:
-    """To people, before the first long work."""
+    """Tell people the estimate, before the first long work."""
     expected = estimate(candidates, count)
     about = (
         expected.summary(draws + 1 if draws else 0) if expected else "no estimate for this machine"

@@ -57,9 +57,9 @@ def night_tests(
 
 def pooled(nights: Sequence[UserDays], reference: UserDays, rng: np.random.Generator) -> UserDays:
     """The units of several nights, each of a day of its own."""
-    own = [replace(units, days=np.full(len(units), day)) for day, units in enumerate(nights)]
+    user_days = [replace(units, days=np.full(len(units), day)) for day, units in enumerate(nights)]
     # More than this adds nothing: the reference's own chance dominates.
-    return UserDays.some_of(own, 4 * len(reference), rng)
+    return UserDays.some_of(user_days, 4 * len(reference), rng)
 
 
 def shares(windows: Sequence[int]) -> dict[int, Fraction]:
@@ -144,11 +144,13 @@ def seen_later(
 
 
 def level_of(attempt: int) -> float:
-    """Of the k-th try, k from 1 on: 1 / (k (k + 1)) = 1/k − 1/(k + 1), and so they sum to 1."""
+    """The level of the k-th try, k from 1 on: 1 / (k (k + 1)) = 1/k − 1/(k + 1), and so they sum to
+    1.
+    """
     return LEVEL / (attempt * (attempt + 1))
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- earlier alarms -----------------------------------------------------------------------------
 
 
 def first_alarms(own: Sequence[Night]) -> dict[str, date]:
@@ -173,8 +175,8 @@ def tries(own: Sequence[Night]) -> int:
 
 def alarmed(reference: Reference, first: Mapping[str, date]) -> dict[date, list[Signal]]:
     """The signals of a reference that alarmed, by the day on which each first did."""
-    found: dict[date, list[Signal]] = {}
+    signals_of: dict[date, list[Signal]] = {}
     for signal in reference.signals:
         if signal.name in first:
-            found.setdefault(first[signal.name], []).append(signal)
-    return found
+            signals_of.setdefault(first[signal.name], []).append(signal)
+    return signals_of

@@ -32,13 +32,15 @@ Pair = tuple[Blocks | None, Blocks | None]
 
 
 def blocks_of(blocks: Blocks | Pair | None, m: int, n: int) -> tuple[list[str], list[str]]:
-    """Of the reference's rows and of current's; a row without one is a block of its own."""
+    """The blocks of the reference's rows and of current's; a row without one is a block of
+    its own.
+    """
     before, now = blocks if is_pair(blocks) else (None, blocks)
-    found = block_names("before", before, m), block_names("now", now, n)
-    if tuple(map(len, found)) != (m, n):
-        counts = " and ".join(str(len(side)) for side in found)
+    names = block_names("before", before, m), block_names("now", now, n)
+    if tuple(map(len, names)) != (m, n):
+        counts = " and ".join(str(len(side)) for side in names)
         raise InputError(f"there are {counts} blocks for {m} and {n} rows")
-    return found
+    return names
 
 
 def is_pair(blocks: object) -> TypeGuard[Pair]:
@@ -120,12 +122,12 @@ def compare(
     then, batch = batch_of(before, shared), batch_of(now, shared)
     times = always(len(then)), always(len(batch))
     frozen = Reference.freeze(then, before_blocks, times[0], rng=rng, shared=shared)
-    found = tested(frozen, frozen.units_of(batch, now_blocks, times[1]), alpha, rng)
+    readings = tested(frozen, frozen.units_of(batch, now_blocks, times[1]), alpha, rng)
     about = attribute(frozen, batch, times[1])
     return DriftResult(
-        verdict=overall(found),
+        verdict=overall(readings),
         alpha=alpha,
-        signals={reading.signal: reading for reading in found},
+        signals={reading.signal: reading for reading in readings},
         topics=about.topics,
         exemplars=about.exemplars,
         new_words=about.new_words,
@@ -146,12 +148,12 @@ def tested(
         minimum_effect=MINIMUM_EFFECT,
         rng=rng,
     )
-    found: list[SignalReading] = []
+    readings: list[SignalReading] = []
     with progress("test", len(frozen.signals), "signals", leave=False) as bar:
         for test in tests:
-            found.append(test.reading)
+            readings.append(test.reading)
             bar.advance()
-    return found
+    return readings
 
 
 def prompt_list(prompts: Prompts) -> Chosen:
@@ -162,11 +164,11 @@ def prompt_list(prompts: Prompts) -> Chosen:
     if table or not isinstance(prompts, Iterable):
         what = type(prompts).__name__
         raise InputError(f"prompts are a list of texts, or an array of embeddings, not a {what}")
-    found = list(prompts)
-    for row, text in enumerate(found):
+    listed = list(prompts)
+    for row, text in enumerate(listed):
         if not isinstance(text, str):
             raise InputError(f"a prompt must be a text: row {row} is {text!r:.40}")
-    return found
+    return listed
 
 
 def refuse_unlike(reference: Chosen, current: Chosen) -> None:
@@ -210,10 +212,10 @@ def batch_of(prompts: Chosen, shared: SharedText) -> Batch:
 
 def finite(vectors: NDArray[np.floating[Any]]) -> Floats:
     with np.errstate(over="ignore"):  # checked in the next line
-        found = vectors.astype(np.float32)
-    if not np.isfinite(found).all():
+        floats = vectors.astype(np.float32)
+    if not np.isfinite(floats).all():
         raise InputError("the embeddings hold values that are no finite float32 numbers")
-    return found
+    return floats
 
 
 @cache

@@ -35,8 +35,8 @@ PULL = 0.03  # how strongly all columns are taken to vary by day where chance de
 
 @dataclass(frozen=True)
 class Moments:
-    """Of a sum of squares of correlated columns: traces of powers of their correlation, and its
-    largest root.
+    """The moments of a sum of squares of correlated columns: traces of powers of their correlation,
+    and its largest root.
     """
 
     trace: float
@@ -52,7 +52,7 @@ class Moments:
 
     @property
     def rank(self) -> float:
-        """So many independent columns would vary as much (Dempster 1958)."""
+        """The number of independent columns that would vary as much (Dempster 1958)."""
         return self.trace**2 / self.square
 
 
@@ -107,9 +107,9 @@ class DayNoise:
 
     @property
     def mean(self) -> float:
-        """Of the squares; one column's is drawn to the usual one."""
-        own = float(self.squares.sum())
-        total = self.free * own + self.prior.freedom * self.prior.square
+        """The mean of the squares; one column's is drawn to the usual one."""
+        observed = float(self.squares.sum())
+        total = self.free * observed + self.prior.freedom * self.prior.square
         return total / (self.free + self.prior.freedom)
 
     @property
@@ -154,13 +154,15 @@ class DayNoise:
         crossed = 3 * days * one.largest**2 + 3 * days**2 * one.largest / rank
         square, cube = self.square(days), one.cube + crossed + days**3 / rank**1.5
         freedom, scale = square**3 / cube**2, cube / square
-        found: Numbers = chi2.sf((statistic - one.trace - days) / scale + freedom, freedom)
-        return found
+        chances: Numbers = chi2.sf((statistic - one.trace - days) / scale + freedom, freedom)
+        return chances
 
     def square(self, days: Numbers) -> Numbers:
         """Half of its variance; where days and units vary alike is not known, so at most that."""
-        found: Numbers = self.moments.square + 2 * days * self.moments.largest + days**2 / self.rank
-        return found
+        squared: Numbers = (
+            self.moments.square + 2 * days * self.moments.largest + days**2 / self.rank
+        )
+        return squared
 
 
 @lru_cache(maxsize=64)
@@ -170,19 +172,19 @@ def noise_of(reference: UserDays, signal: str) -> DayNoise | None:
     A column alone has few days to tell from. Where all columns of all signals are alike, it is
     taken to be like them. reference is the same object each night: what it shows is found once.
     """
-    own = own_noise(reference, signal)
-    if own is None or len(own.squares) > 1:
-        return own
-    prior = usual(reference, own.free)
-    known = prior.freedom > 0 and prior.holds(own.mean, own.free)
-    return replace(own, prior=prior) if known else own
+    noise = own_noise(reference, signal)
+    if noise is None or len(noise.squares) > 1:
+        return noise
+    prior = usual(reference, noise.free)
+    known = prior.freedom > 0 and prior.holds(noise.mean, noise.free)
+    return replace(noise, prior=prior) if known else noise
 
 
 @lru_cache(maxsize=16)
 def usual(reference: UserDays, free: int) -> Prior:
     every = (own_noise(reference, signal) for signal in reference.columns)
-    found = [noise.squares for noise in every if noise]
-    return Prior.of(np.concatenate(found), free)
+    squares = [noise.squares for noise in every if noise]
+    return Prior.of(np.concatenate(squares), free)
 
 
 @lru_cache(maxsize=64)
@@ -285,5 +287,5 @@ def means_by(group: Ints, columns: Numbers) -> Numbers:
 def sums_by(group: Ints, columns: Numbers) -> Numbers:
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(int(group.max()) + 1))
-    found: Numbers = np.add.reduceat(columns[order], starts, axis=0)
-    return found
+    sums: Numbers = np.add.reduceat(columns[order], starts, axis=0)
+    return sums

@@ -29,17 +29,19 @@ def moved_share(
     if shares:
         usual = weights @ before.columns
         # Of zeros and ones float32 has the exact sum.
-        found = float(np.abs(now.columns.sum(0) / np.float64(len(now)) - usual).sum() / 2)
+        moved = float(np.abs(now.columns.sum(0) / np.float64(len(now)) - usual).sum() / 2)
         by_chance = float(np.sqrt(usual * (1 - np.minimum(usual, 1))).sum())
-        return max(0.0, found - by_chance / sqrt(2 * np.pi * effective))
-    found = gap(now, before, weights, most_moved(now, before, weights), direction)
+        return max(0.0, moved - by_chance / sqrt(2 * np.pi * effective))
+    moved = gap(now, before, weights, most_moved(now, before, weights), direction)
     sides = now.columns.shape[1] * (1 if direction == "up" else 2)
     # The median of the largest of so many, by P(D > x) ≤ exp(−2 n x²) on each side (Massart 1990).
-    return max(0.0, found - sqrt(log(sides / log(2)) / (2 * effective)))
+    return max(0.0, moved - sqrt(log(sides / log(2)) / (2 * effective)))
 
 
 def like_weights(strata: Ints, reference_strata: Ints) -> Weights:
-    """Of the reference's units, so that its strata weigh as tonight's; their sum is 1 [m]."""
+    """The weights of the reference's units, so that its strata weigh as tonight's; their sum is 1
+    [m].
+    """
     most = 1 + max(int(strata.max(initial=0)), int(reference_strata.max(initial=0)))
     now, before = (np.bincount(side, minlength=most) for side in (strata, reference_strata))
     weights: Weights = (now / max(len(strata), 1) / np.maximum(before, 1))[reference_strata]

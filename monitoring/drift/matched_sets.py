@@ -70,7 +70,7 @@ class MatchedSets:
     strata: csr_array | None  # [strata, units]: 1, where units of several are exchanged
 
     def table(self, columns: Floats) -> Floats:
-        """Of units' columns [n, columns]: sums that are centred in their set [rows, columns]."""
+        """The sums of units' columns [n, columns] that are centred in their set [rows, columns]."""
         if self.strata is not None:
             counts = self.strata.sum(1)
             means = (self.strata @ columns) / np.maximum(counts, 1)[:, None]
@@ -117,15 +117,15 @@ def items_of(units: Units, rng: np.random.Generator) -> Items:
     both: Flags = np.minimum(tonight, counts - tonight) > 0
     used = np.where(both, counts, evened(sides * ~both, rng))
     kept = np.flatnonzero(rank_within(units.users, rng) < used[units.users])
-    own, user = units.taken(kept), units.users[kept]
+    kept_units, user = units.taken(kept), units.users[kept]
     # One item a unit, or one a user.
     alone = both[user] | (used[user] == 1)
     key = np.where(alone, len(counts) + np.arange(len(user)), user)
     _, first, item = np.unique(key, return_index=True, return_inverse=True)
     strata, most = int(units.strata.max()) + 1, int(counts.max()) + 1
-    group = np.where(used[user] == 1, own.strata, strata + used[user])
+    group = np.where(used[user] == 1, kept_units.strata, strata + used[user])
     group = np.where(both[user], strata + most + user, group)
-    return Items(kept, item, group[first], own.tonight[first])
+    return Items(kept, item, group[first], kept_units.tonight[first])
 
 
 def rank_within(group: Ints, rng: np.random.Generator) -> Ints:
@@ -242,7 +242,7 @@ class MatchedPool:
 
     @property
     def covariance(self) -> Numbers:
-        """Of the columns' sums over random choices [columns, columns]."""
+        """The covariance of the columns' sums over random choices [columns, columns]."""
         return self.covariance_of(slice(None))
 
     @property
@@ -250,8 +250,8 @@ class MatchedPool:
         """The same from some of the rows, with 1 on its diagonal."""
         covariance = self.covariance_of(slice(None, None, 1 + len(self.table) // SOME))
         scale = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-        found: Numbers = covariance / scale / scale[:, None]
-        return found
+        correlations: Numbers = covariance / scale / scale[:, None]
+        return correlations
 
     @property
     def moments(self) -> tuple[float, float]:
@@ -261,18 +261,18 @@ class MatchedPool:
         sets, and those of a set with itself are not among them.
         """
         squares = (self.table**2).sum(1, dtype=np.float64)
-        own, fourth = (
+        second, fourth = (
             np.add.reduceat(power, self.starts) / self.sizes for power in (squares, squares**2)
         )
-        alone = (fourth - own**2).sum() - 2 * (own**2 / (self.sizes - 1)).sum()
+        alone = (fourth - second**2).sum() - 2 * (second**2 / (self.sizes - 1)).sum()
         pairs = 2 * (self.correlation**2).sum()
-        return float(own.sum()), float(max(pairs + alone, pairs / 100))
+        return float(second.sum()), float(max(pairs + alone, pairs / 100))
 
     def covariance_of(self, rows: slice) -> Numbers:
         weights = np.repeat(np.sqrt(1 / self.sizes), self.sizes)[rows, None]
         some = self.table[rows] * weights
-        found: Numbers = some.T @ some
-        return found
+        products: Numbers = some.T @ some
+        return products
 
     def draws(self, count: int, rng: np.random.Generator) -> Iterator[Numbers]:
         """Yield the sums of `count` random choices, in chunks [draws, columns]."""

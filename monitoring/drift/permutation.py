@@ -45,9 +45,9 @@ def p_value(
     if not matters or approximate > max(FAR, 10 * level):
         return max(approximate, least)
     if 4 / level > COUNTED:
-        found = tilted_p(pool, direction, level, rng)
-        if found is not None:
-            return max(found, least)
+        tilted = tilted_p(pool, direction, level, rng)
+        if tilted is not None:
+            return max(tilted, least)
     return counted_p(pool, direction, observed, min(ceil(4 / level), MOST), rng)
 
 
@@ -104,13 +104,13 @@ class Tilt:
 
     @property
     def chances(self) -> Numbers:
-        """Of each row within its set [rows]."""
-        found: Numbers = exponentials(self.pool, self.theta[None])[0][:, 0]
-        found /= np.repeat(np.add.reduceat(found, self.pool.starts), self.pool.sizes)
-        return found
+        """The chances of each row within its set [rows]."""
+        weights: Numbers = exponentials(self.pool, self.theta[None])[0][:, 0]
+        weights /= np.repeat(np.add.reduceat(weights, self.pool.starts), self.pool.sizes)
+        return weights
 
     def sums(self, count: int, rng: np.random.Generator) -> Numbers:
-        """Of so many choices [count, columns]."""
+        """The sums of so many choices [count, columns]."""
         sets = len(self.pool.sizes)
         cuts = np.cumsum(self.chances)
         places = np.arange(sets) + rng.random((count, sets))
@@ -128,8 +128,8 @@ def exponentials(pool: MatchedPool, thetas: Numbers) -> tuple[Numbers, Numbers]:
 
 def cumulants(pool: MatchedPool, thetas: Numbers) -> Numbers:
     """log E exp(θ · sums) over plain choices; thetas [n, columns] give [n]."""
-    found, most = exponentials(pool, thetas)
-    means = np.add.reduceat(found, pool.starts) / pool.sizes[:, None]
+    exponents, most = exponentials(pool, thetas)
+    means = np.add.reduceat(exponents, pool.starts) / pool.sizes[:, None]
     total: Numbers = (np.log(means) + most).sum(0)
     return total
 
@@ -142,13 +142,15 @@ def tilted_p(
 
 
 def upward(pool: MatchedPool, level: float, rng: np.random.Generator) -> float:
-    """Of the first column's sum. The tilt depends on the level, not on tonight: p is exact."""
+    """The p-value of the first column's sum. The tilt depends on the level, not on tonight: p is
+    exact.
+    """
     pool = MatchedPool(pool.table[:, :1], pool.starts, pool.sizes)
     tilt = tilt_for(pool, level)
     cumulant = cumulants(pool, tilt.theta[None])[0]
-    own, drawn = pool.sums, tilt.sums(DRAWS, rng)[:, 0]
-    weights = np.exp(np.minimum(cumulant - tilt.theta[0] * np.append(drawn, own), FARTHEST))
-    extreme = np.append(drawn, own) >= own * (1 - TIE)
+    observed, drawn = pool.sums, tilt.sums(DRAWS, rng)[:, 0]
+    weights = np.exp(np.minimum(cumulant - tilt.theta[0] * np.append(drawn, observed), FARTHEST))
+    extreme = np.append(drawn, observed) >= observed * (1 - TIE)
     return min(1.0, float(weights[extreme].sum() / (DRAWS + 1)))
 
 
@@ -187,12 +189,12 @@ def outward(pool: MatchedPool, level: float, rng: np.random.Generator) -> float 
             break
     else:
         return None
-    own = pool.sums
-    theta = rate * own + np.sqrt(rate) * rng.standard_normal(len(own))
+    sums = pool.sums
+    theta = rate * sums + np.sqrt(rate) * rng.standard_normal(len(sums))
     drawn = statistic(Tilt(pool, theta).sums(DRAWS, rng), "any")
-    observed = float(statistic(own, "any"))
-    found = np.append(drawn[drawn >= observed * (1 - TIE)], observed)
-    weights = np.exp(np.minimum(scale - rate * found / 2, FARTHEST))
+    observed = float(statistic(sums, "any"))
+    extreme = np.append(drawn[drawn >= observed * (1 - TIE)], observed)
+    weights = np.exp(np.minimum(scale - rate * extreme / 2, FARTHEST))
     return min(1.0, float(weights.sum() / (DRAWS + 1)))
 
 

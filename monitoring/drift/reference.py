@@ -51,8 +51,8 @@ class Reference:
         """Split the users at random in two; times [rows] are as Season.strata takes them."""
         numbers = numbered(users)
         index = chosen_half(numbers, rng)
-        own = np.isin(numbers, index)
-        fitted = (kind.fit(batch.taken(own), rng) for kind in kinds)
+        in_half = np.isin(numbers, index)
+        fitted = (kind.fit(batch.taken(in_half), rng) for kind in kinds)
         signals = tuple(signal for signal in fitted if signal is not None)
         units = UserDays.of(batch, signals, users, season.strata(times), days_of(times))
         return cls(
@@ -71,7 +71,7 @@ class Reference:
         return units.without(self.index_users)
 
     def to_bytes(self) -> bytes:
-        """As one file of arrays; equal references have equal bytes."""
+        """The reference as one file of arrays; equal references have equal bytes."""
         arrays: Arrays = {
             f"{SIGNAL}{signal.name}.{key}": array
             for signal in self.signals
@@ -93,7 +93,7 @@ class Reference:
         arrays = from_bytes(data)
         fitted = [(kind, below(f"{SIGNAL}{kind.name}.", arrays)) for kind in SIGNALS]
         return cls(
-            signals=tuple(kind(**own) for kind, own in fitted if own),
+            signals=tuple(kind(**fields) for kind, fields in fitted if fields),
             index_users=arrays["index users"],
             units=UserDays.of_arrays(below(UNITS, arrays)),
             topic_names=tuple(arrays["topics"].tolist()),
@@ -144,13 +144,13 @@ def topic_names(signals: Sequence[Signal], batch: Batch, users: Ints) -> tuple[s
     texts, labels = np.array(batch.prompts, dtype=object), topics.labels(batch)
     rare = words_of_few(batch.prompts, users)
     words = topic_words([texts[labels == i].tolist() for i in range(count)], rare)
-    return tuple(", ".join(own) for own in words)
+    return tuple(", ".join(names) for names in words)
 
 
 def words_of_few(texts: Sequence[str], users: Ints) -> frozenset[str]:
     """The words that fewer than SPOKEN users have; users [texts]."""
-    own: defaultdict[int, set[str]] = defaultdict(set)
+    words_of_user: defaultdict[int, set[str]] = defaultdict(set)
     for user, text in zip(users.tolist(), texts, strict=True):
-        own[user].update(words_of(text))
-    counts = Counter(word for words in own.values() for word in words)
+        words_of_user[user].update(words_of(text))
+    counts = Counter(word for words in words_of_user.values() for word in words)
     return frozenset(word for word, count in counts.items() if count < SPOKEN)

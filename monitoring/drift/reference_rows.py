@@ -38,7 +38,7 @@ class ReferenceRows:
 
     @property
     def days(self) -> int | None:
-        """On so many they were asked."""
+        """The number of days on which they were asked."""
         return len({row.at[:10] for row in self.rows}) if self.since else None
 
 

@@ -161,9 +161,9 @@ def find_reference(
     today = max(day, context.registry.clock().date()).isoformat()
     told = [(event, event.told(PromptReference)) for event in events]
     seen = [one for one in told if one[1].embedder == context.embeddings.pin.digest]
-    own = [event for event, frozen in seen if frozen.first <= today]
-    before = [event for event in own if event.told(PromptReference).first <= day.isoformat()]
-    chosen = [*own[:1], *before][-1:]
+    past = [event for event, frozen in seen if frozen.first <= today]
+    before = [event for event in past if event.told(PromptReference).first <= day.isoformat()]
+    chosen = [*past[:1], *before][-1:]
     return of_event(context, chosen[0]) if chosen else None
 
 

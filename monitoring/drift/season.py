@@ -59,7 +59,7 @@ class Season:
 
     @property
     def kinds(self) -> int:
-        """Of days."""
+        """The number of kinds of days."""
         return DAYS if self.weekly else 2 if self.weekend else 1
 
     @property
@@ -73,7 +73,7 @@ class Season:
         return strata
 
     def kind(self, times: Times) -> Ints:
-        """Of each row's day [n]."""
+        """The kind of each row's day [n]."""
         weekdays = days_of(times) % DAYS
         return weekdays if self.weekly else np.isin(weekdays, self.weekend).astype(np.int64)
 

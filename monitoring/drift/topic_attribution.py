@@ -53,7 +53,7 @@ def attribute(reference: Reference, batch: Batch, times: Times) -> Attribution:
     labels = topics.labels(batch)
     before, m = shares_before(reference, topics, reference.season.strata(times))
     words = WordsBefore.of(reference, batch, topics.count - 1)
-    found: list[Topic] = []
+    changed: list[Topic] = []
     numbers = []
     for topic in range(topics.count):
         there = labels == topic
@@ -64,14 +64,14 @@ def attribute(reference: Reference, batch: Batch, times: Times) -> Attribution:
             numbers.append(topic)
         if topic < topics.count - 1:
             name = reference.topic_names[topic] or name_of(batch, there, words)
-            found.append(describe(batch, there, name, float(before[topic]), z))
+            changed.append(describe(batch, there, name, float(before[topic]), z))
         elif z > 0:
-            found += new_topics(batch, there, words, float(before[topic]), m)
-    found.sort(key=lambda topic: -abs(topic.now - topic.before))
-    found = sorted(found[:MOST_TOPICS], key=lambda topic: topic.before - topic.now)
-    grown = [topic for topic in found if topic.now > topic.before]
+            changed += new_topics(batch, there, words, float(before[topic]), m)
+    changed.sort(key=lambda topic: -abs(topic.now - topic.before))
+    changed = sorted(changed[:MOST_TOPICS], key=lambda topic: topic.before - topic.now)
+    grown = [topic for topic in changed if topic.now > topic.before]
     return Attribution(
-        topics=tuple(found),
+        topics=tuple(changed),
         exemplars=tuple(text for topic in grown for text in topic.exemplars)[: 2 * EXEMPLARS],
         new_words=new_words(reference, batch),
         grown=tuple(numbers),
@@ -92,7 +92,7 @@ def shares_before(
 
 
 def difference(now: float, before: float, n: int, m: float) -> float:
-    """Of two shares, in standard errors of the pooled share."""
+    """The difference of two shares, in standard errors of the pooled share."""
     pooled = min(1.0, (now * n + before * m) / (n + m))  # weights add up to 1, but for rounding
     se = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     return (now - before) / se if se else 0.0
@@ -107,7 +107,7 @@ class WordsBefore:
 
     @classmethod
     def of(cls, reference: Reference, batch: Batch, topics: int) -> Self:
-        """Of the words that its signal learnt; of tonight's own where there is no such signal."""
+        """The vocabulary that its signal learnt; tonight's own where there is no such signal."""
         known = next((s for s in reference.signals if isinstance(s, Vocabulary)), None)
         here = map(number_of, map_words(batch.prompts or ()))
         counts = known.counts if known else Counter(here)
@@ -136,14 +136,14 @@ def new_topics(
     rows = np.flatnonzero(there)
     count = max(1, min(NEW_TOPICS, len(rows) // 10))
     parts = KMeans(count, n_init=3, random_state=0).fit_predict(batch.vectors[rows])
-    found = []
+    topics = []
     for part in sorted(set(parts.tolist())):  # fewer than `count` where prompts are alike
-        own = np.zeros(len(batch), bool)
-        own[rows[parts == part]] = True
-        z = difference(float(own.mean()), before / count, len(batch), m)
-        name = name_of(batch, own, words)
-        found.append(describe(batch, own, name, before / count, z, new=True))
-    return found
+        in_part = np.zeros(len(batch), bool)
+        in_part[rows[parts == part]] = True
+        z = difference(float(in_part.mean()), before / count, len(batch), m)
+        name = name_of(batch, in_part, words)
+        topics.append(describe(batch, in_part, name, before / count, z, new=True))
+    return topics
 
 
 def name_of(batch: Batch, there: NDArray[np.bool_], words: WordsBefore) -> str:
@@ -176,7 +176,9 @@ def describe(
 
 def texts_of(batch: Batch, there: NDArray[np.bool_]) -> list[str]:
     return [
-        text for text, own in zip(batch.prompts or (), there, strict=bool(batch.prompts)) if own
+        text
+        for text, is_there in zip(batch.prompts or (), there, strict=bool(batch.prompts))
+        if is_there
     ]
 
 
@@ -195,8 +197,8 @@ def typical(batch: Batch, there: NDArray[np.bool_]) -> tuple[str, ...]:
 
 
 def mean_of(values: Floats | None, there: NDArray[np.bool_]) -> float | None:
-    own = np.array([]) if values is None else values[there & ~np.isnan(values)]
-    return float(own.mean()) if len(own) else None
+    measured = np.array([]) if values is None else values[there & ~np.isnan(values)]
+    return float(measured.mean()) if len(measured) else None
 
 
 def mean_exp(values: Floats | None, there: NDArray[np.bool_]) -> float | None:

@@ -71,12 +71,12 @@ class SignalUnits:
     @cached_property
     def deviations(self) -> NDArray[np.float64]:
         """Standard deviations [columns]."""
-        found: NDArray[np.float64] = self.columns.std(0, dtype=np.float64)
-        return found
+        spreads: NDArray[np.float64] = self.columns.std(0, dtype=np.float64)
+        return spreads
 
     @cached_property
     def order(self) -> Ints:
-        """That sorts the units by the first column [n]."""
+        """The order that sorts the units by the first column [n]."""
         return np.argsort(self.columns[:, 0], kind="stable")
 
 
@@ -95,8 +95,8 @@ def to_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def from_bytes(data: bytes) -> Arrays:
-    with np.load(BytesIO(data), allow_pickle=False) as found:
-        return dict(found)
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 # --- user days ------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ class UserDays:
         strata: Ints,
         days: Ints = NOBODY,
     ) -> Self:
-        """Of a batch's rows; users, strata and days [rows]."""
+        """The user-days of a batch's rows; users, strata and days [rows]."""
         columns = {signal.name: signal.columns(batch) for signal in signals}
         return cls(columns, strata, numbered(users), days)
 
@@ -153,12 +153,12 @@ class UserDays:
         rows = np.sort(rng.choice(starts[-1], limit, replace=False))
         parts = np.split(rows, np.searchsorted(rows, starts[1:-1]))
         each = zip(several, parts, starts[:-1], strict=True)
-        return cls.joined([units.taken(own - start) for units, own, start in each])
+        return cls.joined([units.taken(chosen - start) for units, chosen, start in each])
 
     def taken(self, rows: Ints) -> "UserDays":
         columns = {name: columns[rows] for name, columns in self.columns.items()}
         known = (getattr(self, name) for name in PLACE)
-        return UserDays(columns, *(found[rows] if len(found) else NOBODY for found in known))
+        return UserDays(columns, *(column[rows] if len(column) else NOBODY for column in known))
 
     def without(self, users: Ints) -> "UserDays":
         """Those of other users."""

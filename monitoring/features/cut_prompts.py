@@ -9,7 +9,9 @@ WORTH_SAYING = 0.01  # of the prompts
 
 
 def cut_prompts(batch: Batch) -> int:
-    """Of how many prompts a part was not read, by the embedder or by the champion; each once."""
+    """The number of prompts of which a part was not read, by the embedder or by the champion; each
+    once.
+    """
     if batch.prompts is None:
         return 0
     nats = batch.surprise

@@ -76,7 +76,7 @@ class Embeddings(Embedder):
         with self._open() as connection, connection:
             connection.execute(f"DELETE FROM embedded WHERE day < {TODAY} - ?", (keep_days,))
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- the cache's database -------------------------------------------------------------------
 
     def _missing(
         self, connection: sqlite3.Connection, texts: Sequence[str], keys: list[bytes]

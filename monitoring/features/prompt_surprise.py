@@ -150,7 +150,9 @@ class PromptReader:
         self.model = AnsweringModel(base, adapter, decoding, precision, prompt)
 
     def nats(self, prompts: Sequence[str]) -> list[float | None]:
-        """Of each prompt as the completion of an empty turn, so that it alone is scored."""
+        """The surprise of each prompt as the completion of an empty turn, so that it alone is
+        scored.
+        """
         logprobs = self.model.reference_logprobs([prompt_as_answer(prompt) for prompt in prompts])
         return [None if logprob is None else -logprob for logprob in logprobs]
 

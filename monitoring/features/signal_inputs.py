@@ -38,7 +38,7 @@ class AnswerJudge:
         self.folder = folder
 
     def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
-        """Of each answer to its prompt; more is better [n]."""
+        """The reward of each answer to its prompt; more is better [n]."""
         found: Floats = self.model.rewards(prompts, answers).numpy().astype(np.float32)
         return found
 

@@ -145,7 +145,7 @@ class Scheduler:
         )
         heartbeats.beat(self.engine, heartbeat)
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- one run of a job, and when the next is due ---------------------------------------------
 
     def refuse(self, job: Job, problem: str) -> None:
         """Keep why this machine does not do a job, and log it once."""

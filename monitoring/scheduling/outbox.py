@@ -223,7 +223,7 @@ def newest_notices(
     return tuple(sent_notice(row, tried.get(row.id, ())) for row in rows)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- rows of the tables of notices and deliveries -----------------------------------------------
 
 IN_STATE = {
     NoticeState.WAITING: (outbox.c.sent_at.is_(None), outbox.c.next_try.is_not(None)),

@@ -128,7 +128,7 @@ def retrains(engine: Engine, now: datetime) -> Retrains:
         return retrains_on(connection, now)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- retrains in the table of runs --------------------------------------------------------------
 
 
 def wait(

@@ -267,7 +267,7 @@ def run_on(engine: Engine, job: str, date: date) -> JobRun | None:
         return find(connection, job, date)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- rows of the table of runs ------------------------------------------------------------------
 
 
 def dates(engine: Engine, *where: ColumnElement[bool]) -> frozenset[date]:

@@ -243,7 +243,7 @@ class Topics:
 
     @property
     def count(self) -> int:
-        """Of topics, the last of them for prompts that are new."""
+        """The number of topics, the last of them for prompts that are new."""
         return len(self.centres) + 1
 
     def labels(self, batch: Batch) -> NDArray[np.int64]:

@@ -102,15 +102,14 @@ def words_of(text: str) -> list[str]:
 
 
 def counts_of(texts: Iterable[str]) -> Counter[str]:
-    """In how many texts each word is."""
+    """The number of texts that each word is in."""
     return Counter(word for text in texts for word in set(words_of(text)))
 
 
 def topic_words(
     topics: Sequence[Sequence[str]], rare: Collection[str] = ()
 ) -> list[tuple[str, ...]]:
-    """Of the texts of each topic, the words that tell it from the other topics; none of the rare
-    ones."""
+    """The words that tell each topic's texts from the other topics; none of the rare ones."""
     counts = [Counter(word for text in own for word in words_of(text)) for own in topics]
     everywhere = sum(counts, Counter[str]())
     spread = Counter(word for own in counts for word in own)

@@ -38,7 +38,7 @@ class FamilyLine(Record):
         return self.needs[0].rank if self.needs else len(RANK)
 
     def without_details(self) -> "FamilyLine":
-        """As those may see it who have nothing to do with the family."""
+        """The line as those may see it who have nothing to do with the family."""
         needs = tuple(need.model_copy(update={"detail": None}) for need in self.needs)
         return self.model_copy(update={"needs": needs})
 

@@ -105,7 +105,7 @@ class TeamScheduler:
     def farewell(self) -> None:
         farewell(self.engine, self.holder)
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- projects and their processes -----------------------------------------------------------
 
     def reap(self) -> None:
         for family, process in list(self.processes.items()):
@@ -194,7 +194,7 @@ class TeamScheduler:
 
 
 def due_work(engine: Engine, project: ReadProject, now: datetime) -> Iterator[DueWork]:
-    """Of each job the oldest date that is not at its end, where it can be claimed now."""
+    """The oldest date of each job that is not at its end, where it can be claimed now."""
     for job, cron in project.jobs.items():
         missing = missing_dates(engine, job, cron, now, project.schedule.catch_up)
         if missing and can_be_claimed(engine, job, min(missing), now):

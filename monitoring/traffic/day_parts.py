@@ -74,7 +74,7 @@ class PartReader:
     def state_of(
         self, part: DayPart, feedback: LateFeedbacks, known: frozenset[str] = frozenset()
     ) -> PartState:
-        """Of the rows whose ids are not known."""
+        """The state of the rows whose ids are not known."""
         reading, sample = self.readings[part.day], UserSample(self.limit, self.seed)
         stream, seen = BytesIO(), set(known)
         quarantine = Quarantine(stream, reading.clean)
@@ -158,7 +158,7 @@ def parts_of(files: Sequence[Path]) -> Iterator[tuple[Stretch, ...]]:
 
 
 def stretches_of(file: Path) -> Iterator[tuple[Stretch, int]]:
-    """With the bytes of each."""
+    """The stretches of a file, with the bytes of each."""
     begin, size = Stretch(file), size_of(file)
     if file.suffix in CUT and size > PART:
         for line in json_lines(file):

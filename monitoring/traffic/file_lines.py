@@ -114,7 +114,9 @@ def json_record(number: int, record: Any) -> RawLine:
 
 
 def records_of(value: Any) -> list[Any]:
-    """Of a page of an API, those in its list; of a trace with its observations, it alone."""
+    """The records of an API's page are those in its list; a trace with its observations is one
+    alone.
+    """
     if isinstance(value, list):
         return value
     if isinstance(value, dict) and "id" not in value:
@@ -158,7 +160,7 @@ ENDINGS = (*READERS, *PACKED)
 
 
 def lines_of(path: Path) -> Iterator[RawLine]:
-    """Of a file whose name has one of ENDINGS."""
+    """The lines of a file whose name has one of ENDINGS."""
     name = path.name.removesuffix(".gz")
     return READERS[Path(name).suffix](path)
 

@@ -147,7 +147,7 @@ def told_by_events(span: Fields) -> dict[str, Any]:
 
 
 def attributes(part: Fields) -> dict[str, Any]:
-    """As an object, or as OTLP's list of keys with typed values."""
+    """The attributes, given as an object or as OTLP's list of keys with typed values."""
     told = part.get("attributes")
     if isinstance(told, dict):
         return told
@@ -155,7 +155,7 @@ def attributes(part: Fields) -> dict[str, Any]:
 
 
 def value_of(value: Any) -> Any:
-    """Of OTLP's `{"stringValue": …}`."""
+    """The value of OTLP's `{"stringValue": …}`."""
     if not isinstance(value, dict):
         return value
     if isinstance(found := value.get("arrayValue"), dict):

@@ -109,5 +109,5 @@ def latency(record: Fields) -> float | None:
 
 
 def model_name(value: Any) -> str | None:
-    """Without the provider: `openai/bank` is `bank`."""
+    """The model's name without the provider: `openai/bank` is `bank`."""
     return value.rpartition("/")[2] or None if isinstance(value, str) else None

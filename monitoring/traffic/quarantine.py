@@ -6,5 +6,5 @@ from project.files import home
 
 
 def quarantine_folder() -> Path:
-    """In it is a file for each day."""
+    """The folder with a file for each day."""
     return home() / "monitoring" / "quarantine"

@@ -96,7 +96,7 @@ class RemoteTraffic:
                 with self.errors("deleted"):
                     self.store.delete(name)
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- names and sizes on the store -----------------------------------------------------------
 
     def days_below(self, below: str) -> list[date]:
         return sorted(day for name in self.names(below) if (day := day_named(name)))
@@ -106,7 +106,7 @@ class RemoteTraffic:
             return list(self.store.entries(below.rstrip("/")))
 
     def file_names(self) -> list[str]:
-        """Of the files beside the folders."""
+        """The names of the files beside the folders."""
         return list(self.all_sizes(""))
 
     def sizes(self, partition: str) -> dict[str, int]:

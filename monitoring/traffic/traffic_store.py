@@ -137,7 +137,7 @@ class TrafficStore:
 
     @property
     def location(self) -> str:
-        """As people are shown it."""
+        """The location as people are shown it."""
         return self.remote.url if self.remote else str(self.root)
 
     def mark(self) -> str | None:

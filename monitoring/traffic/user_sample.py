@@ -124,7 +124,7 @@ class HeavyUsers:
         found = (HeavyUser(n, len(rows) / len(self.rows), rows[:SHOWN]) for n, rows in own.items())
         return sorted((u for u in found if u.share > share), key=lambda u: (-u.share, u.name))
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- bounded memory -------------------------------------------------------------------------
 
     def prune(self) -> None:
         if len(self.rows) > SAMPLED:

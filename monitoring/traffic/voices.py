@@ -34,7 +34,7 @@ def voice_of(row: Traffic) -> str:
 
 
 def voices_of(rows: Sequence[Traffic]) -> list[str]:
-    """Of each row; of rows without a user that are of one template, one for each day."""
+    """The voice of each row; rows without a user that are of one template have one for each day."""
     voices = [voice_of(row) for row in rows]
     nameless = [number for number, row in enumerate(rows) if not row.user]
     if not nameless:

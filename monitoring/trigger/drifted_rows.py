@@ -74,7 +74,7 @@ class DriftedRows:
                 yield from corrected(rows)
 
     def strangest_first(self, rows: Sequence[Traffic]) -> list[Traffic]:
-        """In the order of their distance to what the reference knows."""
+        """The rows in the order of their distance to what the reference knows."""
         topics = self.signal(Topics)
         if topics is None or not rows:
             return list(rows)
@@ -86,10 +86,10 @@ class DriftedRows:
         """How it shows that the champion is worse on these rows than it was; None: it does not."""
         return self.rated_worse(rows) or self.surprised(rows)
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- what is read of the traffic ------------------------------------------------------------
 
     def vectors(self, rows: Sequence[Traffic | Row]) -> Floats:
-        """Of what is watched of the rows' prompts [n, d]."""
+        """The vectors of what is watched of the rows' prompts [n, d]."""
         shared = self.references.prompts.reference.shared
         return self.context.embeddings.encode(watched_prompts(rows, shared))
 

@@ -43,7 +43,7 @@ class SetAsideRow(Record):
 
 
 def refusals(rows: Iterable[Row]) -> dict[str, str]:
-    """By id, why a row may not be accepted, in words that read well behind a number of rows."""
+    """Why a row may not be accepted, by its id, in words that read well behind a number of rows."""
     distinct = {row.id: row for row in rows}
     found = {name: why for name, row in distinct.items() if (why := says_nothing(row))}
     return found | by_the_gate([row for name, row in distinct.items() if name not in found])
@@ -95,7 +95,7 @@ def too_long(rows: Sequence[Row]) -> tuple[set[str], set[str]]:
 
 
 def size_of(row: Row, lengths: TokenLengths) -> int | None:
-    """In tokens; None where the chat template does not take it."""
+    """The row's size in tokens; None where the chat template does not take it."""
     try:
         (count,) = lengths.count([row])
     except InputError:

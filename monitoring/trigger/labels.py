@@ -47,7 +47,7 @@ class Data(ExportPart):
 
     @property
     def prompt_text(self) -> str:
-        """As rows have it; `prompt` is as people read it."""
+        """The prompt as rows have it; `prompt` is as people read it."""
         messages = self.messages or ()
         return "\n".join(one.content for one in messages) if messages else self.prompt
 

@@ -152,7 +152,7 @@ def group_of(pid: int) -> Group:
 
 
 def started(pid: int) -> str:
-    """Of a process, in ticks since the machine's start; "" where there is none or no /proc."""
+    """The start of a process, in ticks since the machine's; "" where there is none or no /proc."""
     try:
         stat = Path("/proc", str(pid), "stat").read_text()
     except OSError:

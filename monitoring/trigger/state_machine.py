@@ -109,7 +109,7 @@ def suspected(
 
 
 def seen_again(confirming: Sequence[SignalReading]) -> int:
-    """On how many days after the alarm a signal says drift again; 0 where none does."""
+    """The number of days after the alarm on which a signal says drift again; 0 where none does."""
     if overall(confirming) is not DriftVerdict.DRIFT:
         return 0
     return max(one.nights for one in confirming if one.verdict is DriftVerdict.DRIFT)

@@ -72,7 +72,7 @@ def queue_corrections(
 
 
 def read_tasks(path: Path) -> dict[str, Task]:
-    """By the id of the answer that was corrected."""
+    """The tasks by the id of the answer that was corrected."""
     if not path.exists():
         return {}
     try:

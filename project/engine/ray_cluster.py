@@ -72,7 +72,7 @@ def workers_of(params: RayParams) -> int:
     return room
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- connecting, and starting a cluster ---------------------------------------------------------
 
 
 def imported_ray() -> Any:

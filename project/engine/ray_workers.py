@@ -87,11 +87,11 @@ class Worker:
         return pickle.loads(self.maker)()
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- the pool of actors -------------------------------------------------------------------------
 
 
 def outcomes(maker: Any, batches: Sequence[Any], params: RayParams) -> Generator[tuple[int, Any]]:
-    """Of each batch, in any order: its place, and its result or the exception that it met."""
+    """The place of each batch, in any order, and its result or the exception that it met."""
     be_silent(DataContext.get_current())
     try:
         for rows in pool(maker, batches, params).iter_batches(

@@ -194,7 +194,7 @@ class Provenance(Record):
 
     @property
     def files_changed(self) -> str:
-        """In words, the first ones by name."""
+        """The changed files in words, the first ones by name."""
         if not self.changed:
             return "as it was checked out"
         more = len(self.changed) - 2

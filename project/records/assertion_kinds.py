@@ -110,7 +110,7 @@ class JsonValid(Named):
 
 
 class Length(Named):
-    """So many words or characters, counted as by the scorer `length`."""
+    """The answer has so many words or characters, counted as by the scorer `length`."""
 
     kind: Literal["length"]
     unit: Literal["words", "characters"] = "words"

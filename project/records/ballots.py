@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from project.canonical import moment
 from project.records.record import LATER, Digest, Record
@@ -25,30 +25,40 @@ class Rating(Record):
 Rubric = dict[Respect, Rating]
 
 
+VersionPair = tuple[str, str]  # two versions, in the order of their names
+
+
+def on_one_side(right: str, info: ValidationInfo) -> str:
+    if right == info.data.get("left"):
+        raise ValueError(f"{right!r} is on both sides")
+    return right
+
+
+# The version on the right, in a record that has another one on the left.
+RightVersion = Annotated[str, Field(min_length=1), AfterValidator(on_one_side)]
+
+
+def version_pair(left: str, right: str) -> VersionPair:
+    return (left, right) if left < right else (right, left)
+
+
 class Ballot(Record):
     """One reviewer's blind choice between the answers of two versions to one item."""
 
     item: str = Field(min_length=1)
     reviewer: str = Field(min_length=1)
     left: str = Field(min_length=1)  # the version whose answer stood there
-    right: str = Field(min_length=1)
+    right: RightVersion
     # The digests of both answers, where the ballot is bound to them: others are not voted on.
     left_answer: Annotated[Digest | None, LATER] = None
     right_answer: Annotated[Digest | None, LATER] = None
     choice: Choice
     at: Annotated[str, AfterValidator(moment)]
 
-    @field_validator("right")
-    @classmethod
-    def two_versions(cls, right: str, info: ValidationInfo) -> str:
-        if right == info.data.get("left"):
-            raise ValueError(f"{right!r} is on both sides")
-        return right
-
     @property
-    def pair(self) -> tuple[str, str]:
+    def pair(self) -> VersionPair:
         """The two versions by name, whichever side they stood on."""
-        return (self.left, self.right) if self.left < self.right else (self.right, self.left)
+        return version_pair(self.left, self.right)
 
     @property
     def winner(self) -> str | None:

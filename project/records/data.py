@@ -32,10 +32,19 @@ class Row(Record):
     assertions: Annotated[RowAssertions | None, LATER] = None
 
     @classmethod
-    def of(cls, prompt: str, completion: str, *, group: str, source: str, **slices: str) -> Self:
-        """A single-turn row whose id is the digest of its text."""
+    def of(
+        cls,
+        prompt: str,
+        completion: str,
+        *,
+        group: str,
+        source: str,
+        row_id: str | None = None,
+        **slices: str,
+    ) -> Self:
+        """A single-turn row. Without an id of its own it is named by the digest of its text."""
         return cls(
-            id=digest_json([source, prompt, completion])[:16],
+            id=row_id or digest_json([source, prompt, completion])[:16],
             prompt=(Message(role="user", content=prompt),),
             completion=(Message(role="assistant", content=completion),),
             slices=slices,

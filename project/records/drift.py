@@ -138,7 +138,7 @@ class Night(Record):
 
     @property
     def evidence(self) -> float:
-        """Of the strongest signal; 1 or more is an alarm."""
+        """The evidence of the strongest signal; 1 or more is an alarm."""
         return max((reading.evidence for reading in self.readings), default=0)
 
     def __str__(self) -> str:

@@ -181,7 +181,7 @@ class Evidence(Record):
 
     @property
     def without_votes(self) -> "Evidence":
-        """Without what people's votes, which come in after a look, can change."""
+        """The same evidence without what people's votes, which come in after a look, can change."""
         source = self.calibration
         if source is None or not (source.source == BALLOTS or source.people):
             return self

@@ -147,7 +147,7 @@ LARGE_WOBBLE = 0.1  # the share of changed verdicts from which on a judge is cal
 
 
 class Hits(Record):
-    """Of so many pairs, the share on which a judge is right."""
+    """The share of so many pairs on which a judge is right."""
 
     n: int
     accuracy: float

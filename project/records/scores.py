@@ -111,7 +111,7 @@ class ScorePins(Record):
 
     @property
     def apart(self) -> str | None:
-        """In what the two differ beside their adapters, in words."""
+        """What differs between the two beside their adapters, in words."""
         return told_apart(*self.contestants) if self.contestants else None
 
 

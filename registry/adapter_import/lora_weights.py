@@ -171,5 +171,5 @@ def norm(tensor: Tensor) -> float:
 
 
 def six_digits(value: float) -> float:
-    """As much as does not depend on the order in which a machine adds."""
+    """As many digits as do not depend on the order in which a machine adds."""
     return float(f"{value:.6g}")

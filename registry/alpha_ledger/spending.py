@@ -28,7 +28,7 @@ class Look(Record):
     budget: float
 
     def level(self, alpha: float) -> float:
-        """At what level the look is judged: never at more than alpha, whatever was earned."""
+        """The level at which the look is judged: never more than alpha, whatever was earned."""
         return min(alpha, alpha_at(self.budget, self.number))
 
     def after(self) -> "Look":

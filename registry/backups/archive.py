@@ -123,7 +123,7 @@ def lines_of(connection: Connection, table: Table) -> Iterator[bytes]:
 
 
 def summaries(connection: Connection) -> tuple[TableSummary, ...]:
-    """Of all tables, those first that others refer to."""
+    """The summaries of all tables, those first that others refer to."""
     ordered = metadata.sorted_tables
     return tuple(summary_of(table.name, lines_of(connection, table)) for table in ordered)
 

@@ -154,7 +154,7 @@ def as_shown(pair: VotingPair, key: Key) -> VotingPair:
     return pair.model_copy(update=other)
 
 
-# --- one level down ------------------------------------------------------------------------------
+# --- what a ballot refers to ---------------------------------------------------------------------
 
 
 def seen(votes: Votes, seq: int, reviewer: str) -> tuple[Key, Event]:
@@ -184,7 +184,9 @@ def pair_on(sheet: Sheet, item: str) -> VotingPair:
 def is_counted(
     registry: RegistryReader, connection: Connection, votes: Votes, last: StandingBallot
 ) -> bool:
-    """As stands_counted. Votes on dev are counted in no decision."""
+    """Whether a ballot is counted, as stands_counted says it. Votes on dev are counted in no
+    decision.
+    """
     sealed = votes.asked.get("sealed")
     if sealed is None or sealed.detail.sheet != last.detail.sheet:
         return False

@@ -80,7 +80,7 @@ def votes_lacking(votes: Votes, asked: VoteQuestion, needed: int) -> int:
 
 
 def left_of(votes: Votes, asked: VoteQuestion, reviewer: str) -> int:
-    """On how many items a reviewer who is asked by name has yet to vote."""
+    """The number of items on which a reviewer who is asked by name has yet to vote."""
     cast = sum(is_first(key, asked, reviewer) for key in votes.ballots)
     return max(0, (most_items(asked, reviewer) or 0) - cast)
 

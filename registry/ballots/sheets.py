@@ -170,7 +170,7 @@ MOST_REVIEWERS = 200
 
 
 def most_items(asked: VoteQuestion, reviewer: str) -> int | None:
-    """On how many items a reviewer, in plain spelling, is asked; None: on any number."""
+    """The number of items on which a reviewer, in plain spelling, is asked; None: any number."""
     named = asked.detail.reviewers
     if named is None:
         return None
@@ -178,7 +178,7 @@ def most_items(asked: VoteQuestion, reviewer: str) -> int | None:
 
 
 def further_items(votes: Votes, asked: VoteQuestion, reviewer: str) -> int | None:
-    """On how many more than were shown already; None: on any number."""
+    """The number of items more than were shown already; None: any number."""
     most = most_items(asked, reviewer)
     if most is None:
         return None

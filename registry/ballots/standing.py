@@ -60,7 +60,7 @@ class StandingBallot:
 
     @cached_property
     def ballot(self) -> Ballot:
-        """As a ballot file has it."""
+        """The ballot as a ballot file has it."""
         cast = self.detail
         return Ballot(
             item=cast.item,

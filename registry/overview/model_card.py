@@ -71,7 +71,7 @@ def card(
 
 
 def precision(lineage: Lineage) -> str:
-    """In which the adapter was trained, as far as its record says."""
+    """The precision in which the adapter was trained, as far as its record says."""
     numerics = lineage.version.adapter.numerics
     return numerics.precision if numerics else "bfloat16"
 

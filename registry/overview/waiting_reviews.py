@@ -61,7 +61,7 @@ def outdated(reader: RegistryReader, review: WaitingReview) -> bool:
     return pins is None or pins.champion != (champion.adapter.files if champion else None)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- the two queries ----------------------------------------------------------------------------
 
 
 def winners(family: str) -> Select[Any]:

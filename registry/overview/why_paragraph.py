@@ -148,7 +148,7 @@ def outlook(registry: RegistryReader, version: AdapterVersion) -> Iterator[str]:
             yield f"But {now} now: `incumbent registry reevaluate {number}` compares the two."
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- words of one sentence ----------------------------------------------------------------------
 
 
 def reasons(decision: Decision) -> str:

@@ -141,7 +141,7 @@ class Artifacts:
         """The digest of everything that is stored."""
         return self.blobs.names()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- missing and damaged artifacts ----------------------------------------------------------
 
     def there(self, digest: Digest, found: T | None) -> T:
         if found is None:

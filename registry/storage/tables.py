@@ -20,7 +20,7 @@ metadata = MetaData()
 
 
 class RunState(StrEnum):
-    """Of a job's run for a date, in table `runs`."""
+    """The state of a job's run for a date, in table `runs`."""
 
     RUNNING = "running"
     WAITING = "waiting"  # for the next attempt

@@ -146,7 +146,7 @@ def only_in(
     return own - others if which == "added" else others - own
 
 
-# --- one level down ------------------------------------------------------------------------------
+# --- the rows, in DVC's cache --------------------------------------------------------------------
 
 
 def places(

@@ -260,7 +260,7 @@ def roll_back(
     return done_or_refused(request, registry, go_back, "/rollback", champion)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- done, or refused in words ------------------------------------------------------------------
 
 
 def done_or_refused(

@@ -100,7 +100,7 @@ def escaped(letter: str) -> str:
 
 
 def without_empty(value: Any) -> Any:
-    """Without the keys that a template left empty, so that they have their defaults."""
+    """The value without the keys that a template left empty, so that they have their defaults."""
     if isinstance(value, dict):
         return {key: without_empty(inner) for key, inner in value.items() if inner is not None}
     return [without_empty(inner) for inner in value] if isinstance(value, list) else value

@@ -101,7 +101,7 @@ async def broken(request: Request, error: Exception) -> Response:
 
 
 async def nobody(request: Request, error: Exception) -> Response:
-    """To the sign-in, and from there back to what was asked for."""
+    """A redirection to the sign-in, and from there back to what was asked for."""
     if is_api(request) or "hx-request" in request.headers:
         return answer(request, 401, "Sign in first.")  # htmx would put the sign-in into the page
     wanted = path_as_sent(request) if request.method == "GET" else "/"

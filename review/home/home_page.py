@@ -52,7 +52,7 @@ class HomePage(Record):
 
 
 def home_page(reader: RegistryReader, now: datetime, person: Person) -> HomePage:
-    """As one person sees it. Raises IncumbentError for a record that was changed."""
+    """The page as one person sees it. Raises IncumbentError for a record that was changed."""
     kept = last_nights(reader.engine, reader.family, SHOWN)[:SHOWN]
     beats = schedulers(reader.engine, now)
     with reading(reader.engine) as connection:

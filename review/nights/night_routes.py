@@ -121,7 +121,7 @@ def read_topic(site: TheSite, day: date, number: TopicNumber) -> TopicRows:
     return waiting_on(topic_of(night_of_day(site, day), number))
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- nights and topics that an address names ----------------------------------------------------
 
 
 def of_year(site: Site, year: int) -> tuple[NightLine, ...]:

@@ -102,7 +102,7 @@ def years_of(engine: Engine, family: str) -> tuple[int, ...]:
     return tuple(range(min(known), max(known) + 1)) if known else ()
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- one line of the list -----------------------------------------------------------------------
 
 
 def line_of(kept: KeptNight) -> NightLine:

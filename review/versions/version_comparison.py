@@ -169,7 +169,7 @@ def direct(left: Lineage, right: Lineage) -> int | None:
 
 
 def apart(left: Lineage, right: Lineage) -> Iterator[str]:
-    """In what the two measurements differ, in words."""
+    """What differs between the two measurements, in words."""
     a, b = pins_of(left.decision), pins_of(right.decision)
     if a is None or b is None:
         unknown = [one.version.label for one, pins in ((left, a), (right, b)) if pins is None]

@@ -114,7 +114,7 @@ def read_card(site: TheSite, person: ThePerson, number: VersionNumber) -> Markdo
     return MarkdownResponse(text)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- pages of versions that there are -----------------------------------------------------------
 
 
 def known_version_page(site: Site, person: Person, number: int) -> VersionPage:

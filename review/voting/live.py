@@ -157,7 +157,7 @@ def standing_votes(
 
 
 def digest_of_file(params: PreferenceParams) -> Digest | None:
-    """Of the ballots beside those of the page; None: there are none, or no such file."""
+    """The digest of the ballots beside those of the page; None: there are none, or no such file."""
     path = params.ballots if params.asks_people else None
     return digest_file(path) if path and path.exists() else None
 

@@ -212,7 +212,7 @@ def read_votes_report(
     return votes_report(site, person, number, part)
 
 
-# --- one level down ------------------------------------------------------------------------------
+# --- the page of one item ------------------------------------------------------------------------
 
 
 def item_page(
@@ -241,7 +241,7 @@ def item_page(
 
 
 def back(number: int, part: SheetPart | None, marked: bool) -> RedirectResponse:
-    """To the next item, marked as the one before it was."""
+    """A redirection to the next item, marked as the one before it was."""
     asked = {"part": part, "marked": 1 if marked else None}
     query = urlencode({name: value for name, value in asked.items() if value})
     return RedirectResponse(f"/vote/{number}" + (f"?{query}" if query else ""), 303)

@@ -97,10 +97,10 @@ class Assignments:
 
     @cached_property
     def most(self) -> int | None:
-        """On how many items this reviewer is asked; None: on any number."""
+        """The number of items on which this reviewer is asked; None: any number."""
         return most_items(self.asked, self.reviewer)
 
-    # --- one level down ---------------------------------------------------------------------------
+    # --- which items are left for this reviewer ---------------------------------------------------
 
     @property
     def sheet(self) -> str:
@@ -127,7 +127,7 @@ class Assignments:
 
     @cached_property
     def expected(self) -> Counter[str]:
-        """By item, how many others look at it now."""
+        """The number of others who look at an item now, by item."""
         since = self.now - SOON
         return Counter(
             key.item

@@ -133,7 +133,9 @@ def champion() -> AdapterVersion:
 
 
 def dev_items(most: int) -> list[Row]:
-    """So many dev items at most, the same whenever it is asked. Raises InputError for too few."""
+    """At most so many dev items, the same whenever they are asked for. Raises InputError for too
+    few.
+    """
     path = rows_of(Split.DEV)
     if not path.exists():
         raise InputError("is not there: `incumbent run` makes it", file=path)

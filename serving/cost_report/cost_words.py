@@ -77,7 +77,7 @@ def unmeasured(report: CostReport) -> Iterator[str]:
 
 
 def cost_of(system: SystemCost) -> Cost:
-    """Without a latency: what a request waited is not what a machine computed."""
+    """The cost without a latency: what a request waited is not what a machine computed."""
     return Cost(system.name, system.prompt, system.answer, system.seconds, system.money)
 
 

@@ -117,7 +117,7 @@ def values_of(
     scorers: Sequence[Scorer],
     better: Mapping[str, Better],
 ) -> Values:
-    """Of several answers to an item the mean. A scorer that lacks what it reads is left out."""
+    """The mean over several answers to an item. A scorer that lacks what it reads is left out."""
     drawn = score_samples([one for one in scorers if one.can_read(answers)], items, answers)
     found: dict[str, list[float | None]] = {}
     for name in (name for name in better if name in drawn[0].values):

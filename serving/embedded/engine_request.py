@@ -81,7 +81,7 @@ class ChatMessage(StrictFields):
     tool_call_id: str | None = None
 
     def for_template(self) -> dict[str, Any]:
-        """As chat templates know messages: one text, and arguments of calls as objects."""
+        """The message as chat templates know it: one text, and arguments of calls as objects."""
         parts = self.content if isinstance(self.content, list) else []
         text = self.content if isinstance(self.content, str) else ""
         role = "system" if self.role == "developer" else self.role

@@ -116,7 +116,9 @@ class RunningBatch:
         self.joining = [d for d in self.joining if len(d.question.prompt) <= PIECE]
 
     def read_piece(self) -> None:
-        """Of the first long prompt whose answer somebody waits for; its end joins the others."""
+        """Read a piece of the first long prompt whose answer somebody waits for; its end joins the
+        others.
+        """
         self.long = deque(long for long in self.long if not long.draft.ended)
         if not self.long:
             return
@@ -212,7 +214,7 @@ class Prefix:
 
 
 class PromptPrefixes:
-    """For each adapter, what two prompts in a row had in common; None is the bare base."""
+    """What two prompts in a row had in common, for each adapter; None is the bare base."""
 
     def __init__(self, reader: BatchReader) -> None:
         self.reader = reader

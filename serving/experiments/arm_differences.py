@@ -28,7 +28,7 @@ EDGE = 0.01  # the mean before is never nearer to 0 or 1
 
 @dataclass(frozen=True)
 class Differences:
-    """For each of T users; all but `found` is known before the value is."""
+    """The differences for each of T users; all but `found` is known before the value is."""
 
     found: Array  # X
     least: Array  # that it can be, under 0
@@ -36,12 +36,14 @@ class Differences:
     variance: Array  # as far as it can be told before
 
     def turned(self) -> "Differences":
-        """As if the arms had each other's names."""
+        """The differences as if the arms had each other's names."""
         return Differences(-self.found, -self.most, -self.least, self.variance)
 
 
 def at_random(challenger: Flags, values: Array, share: float) -> Differences:
-    """Of users who were assigned by the share; `challenger` and `values` are [..., T]."""
+    """The differences of users who were assigned by the share; `challenger` and `values` are [...,
+    T].
+    """
     mean = mean_before(values)
     up, down = (values - mean) / share, -(values - mean) / (1 - share)
     return Differences(
@@ -53,7 +55,7 @@ def at_random(challenger: Flags, values: Array, share: float) -> Differences:
 
 
 def side_by_side(challenger: Array, champion: Array) -> Differences:
-    """Of users who were answered by both."""
+    """The differences of users who were answered by both."""
     found = challenger - champion
     ones = np.ones_like(found)
     return Differences(found, -ones, ones, np.maximum(mean_before(found**2), EDGE))

@@ -87,7 +87,9 @@ class Arrivals:
             column.append(challenger, one.value)
 
     def pair(self, one: Arrival, challenger: bool) -> None:
-        """Of each user, metric and arm there is one in the table, so the second makes the pair."""
+        """Pair an observation: of each user, metric and arm there is one in the table, so the
+        second makes the pair.
+        """
         key = (one.metric, one.unit)
         other = self.halves.pop(key, None)
         if other is None:

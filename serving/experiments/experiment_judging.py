@@ -276,7 +276,7 @@ HALVINGS = 20  # to a millionth
 
 
 def bounds(differences: Differences, alpha: float) -> tuple[float, float]:
-    """Of challenger − champion, from −1 to 1, with 1 − alpha."""
+    """The bounds of challenger − champion, from −1 to 1, with 1 − alpha."""
     enough = float(np.log(2 / alpha))
     low = unrefuted(differences, enough)
     high = -unrefuted(differences.turned(), enough)

@@ -80,7 +80,7 @@ class Experiments:
             self._wait(of_answer(self.running, exchange))
 
     def fed_back(self, feedback: FeedbackGiven, answer: AnswerRef | None) -> None:
-        """Without its answer it is not known whose it is, and it cannot count."""
+        """Count feedback. Without its answer it is not known whose it is, and it cannot count."""
         if self.running is not None and answer is not None:
             self._wait(of_feedback(self.running, feedback, answer))
 
@@ -111,7 +111,7 @@ class Experiments:
         """The running experiment, unless its end would not be heard of here."""
         return self.running if self._clock() - self._looked <= STALE else None
 
-    # --- one level down: in the worker thread ---------------------------------------------------
+    # --- batches of answers, in a thread --------------------------------------------------------
 
     def _wait(self, found: Iterable[Observation]) -> None:
         for one in found:
@@ -135,7 +135,9 @@ class Experiments:
             return None if over else experiment
 
     def _new(self, batch: list[Observation]) -> list[Observation]:
-        """Without what users who come again add: nothing. It need not take the writers' lock."""
+        """The batch without what users who come again add: nothing. It need not take the writers'
+        lock.
+        """
         number = self._read_of.number if self._read_of else None
         known = self._arrivals.knows
         return [one for one in batch if one.experiment != number or not known(one)]

@@ -83,7 +83,7 @@ def of_feedback(
 
 
 def feedback_value(metric: Metric, feedback: FeedbackGiven) -> float | None:
-    """From 0 to 1; more is better, or worse, as the metric's name says."""
+    """The value from 0 to 1; more is better, or worse, as the metric's name says."""
     if metric == "rating":
         return None if feedback.rating is None else (feedback.rating + 1) / 2
     outcome = feedback.outcome or Outcome()

@@ -74,7 +74,7 @@ def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]
 
 
 def end_sentence(ended: Event) -> str:
-    """With the reason, where it does not say the verdict once more."""
+    """The sentence with the reason, where that does not say the verdict once more."""
     by_itself = ended.told(ExperimentEnded).verdict in ("harm", "better")
     why = "by itself" if by_itself else f"by {ended.actor}: {ended.reason}"
     return one_line(f"ended {why}, {readable(ended.at)}")

@@ -227,7 +227,7 @@ def pack(name: str, weight: Array, packing: Packing) -> tuple[Array, gguf.GGMLQu
 
 
 def rope_factors(config: Any) -> list[float]:
-    """By what each frequency of the positions is divided: of Llama 3.1 and later. Empty: by 1."""
+    """The divisor of each frequency of the positions, of Llama 3.1 and later. Empty: by 1."""
     if rope_of(config).get("rope_type", "default") != "llama3":
         return []
     scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")

@@ -23,7 +23,9 @@ from serving.exporting.start_scripts import ScoredAgain, outside, table
 
 @dataclass(frozen=True)
 class JudgedAnswers:
-    """In the order of items; a score is None where a metric could not be measured on an item."""
+    """The answers in the order of items; a score is None where a metric could not be measured on an
+    item.
+    """
 
     rows: tuple[Row, ...]
     answers: tuple[str, ...]

@@ -220,7 +220,9 @@ async def by_replicas(
 async def by_vllm(
     question: RescoringRequest, artifacts: Artifacts, replicas: Sequence[Backend]
 ) -> FormAnswers:
-    """By the first replica that can be reached. What it did not hold before is taken away again."""
+    """The answers of the first replica that can be reached. What it did not hold before is taken
+    away again.
+    """
     replica = await first_reachable(replicas)
     name = deployment_of(question.version).name
     before = await replica.names()

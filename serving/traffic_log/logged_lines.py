@@ -113,7 +113,7 @@ def as_line(record: Record, beside: Mapping[str, Any]) -> bytes:
 
 
 def unfit(error: Exception) -> UnfitLineError:
-    """Without what users wrote: it goes into the gateway's own log."""
+    """An error without what users wrote: it goes into the gateway's own log."""
     if isinstance(error, ValidationError):
         return UnfitLineError(f"bad {error.errors(include_url=False)[0]['loc'][0]}")
     return UnfitLineError(type(error).__name__)

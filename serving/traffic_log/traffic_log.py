@@ -84,7 +84,7 @@ class TrafficLog:
 
     @classmethod
     def here(cls, clock: Clock = utc_now) -> Self:
-        """As params.yaml of the current folder has it."""
+        """The log as params.yaml of the current folder has it."""
         traffic = load(TrafficParams)
         own = load(ServingParams).traffic
         return cls(traffic.folder, own, redact=traffic.redact, clock=clock)
@@ -137,7 +137,7 @@ class TrafficLog:
         self.sender.end(PATIENCE)
         self.spool.release()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- the queue, and the thread that writes it -----------------------------------------------
 
     def put(self, wanted: Exchange | FeedbackGiven) -> None:
         size = length_of(wanted)

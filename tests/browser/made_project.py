@@ -120,7 +120,7 @@ def make_large(folder: Path, versions: int = 1000) -> Path:
     return folder
 
 
-# --- one level down -------------------------------------------------------------------------------
+# --- the parts of the story -----------------------------------------------------------------------
 
 
 def make_versions(registry: Registry, folder: Path) -> None:

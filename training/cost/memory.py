@@ -131,7 +131,9 @@ def trained_weights(setup: StepSetup) -> int:
 
 
 def adapter_bytes(shape: BaseShape, r: int, on: Computing) -> int:
-    """In float16 an adapter is trained in float32: see add_adapter of training.model.lora."""
+    """The bytes of the adapter. In float16 it is trained in float32: see add_adapter of
+    training.model.lora.
+    """
     return shape.lora(r) * (FLOAT32 if on.precision == "float16" else on.bytes)
 
 
@@ -166,7 +168,7 @@ def kept_by_a_layer(shape: BaseShape, on: Computing, r: int, dropout: float) -> 
 
 
 def logits_of(setup: StepSetup) -> int:
-    """Of the head's logits, those that are there at a time, with what is made of them."""
+    """The head's logits that are there at a time, with what is made of them."""
     on, vocabulary = setup.on, setup.shape.vocabulary
     tile = min(vocabulary, TILE_WORDS)
     if not setup.packed:

@@ -118,7 +118,9 @@ def off_by() -> float:
 
 
 def recipes_of(recipe: Recipe) -> Iterator[Recipe]:
-    """That of each step which made an adapter, in order: each is the whole one, cut off there."""
+    """The recipe of each step that made an adapter, in order: each is the whole one, cut
+    off there.
+    """
     for name in recipe.taken:
         later = STEPS[STEPS.index(name) + 1 :]
         yield recipe.model_copy(update=dict.fromkeys(later))

@@ -93,7 +93,7 @@ class Checkpoints:
         self.remove_all()
         self.place.close()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- folders of checkpoints -----------------------------------------------------------------
 
     @property
     def newest(self) -> int | None:

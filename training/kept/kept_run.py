@@ -69,7 +69,7 @@ class Budget:
         return f"{self.limits.minutes:g} min"
 
     def spent(self, earlier: float, here: float) -> bool:
-        """By minutes of the steps before, and of this one."""
+        """Whether the budget is spent, by minutes of the steps before and of this one."""
         return self.minutes is not None and earlier + here >= self.minutes
 
     def too_little(self, earlier: float, estimate: float) -> str | None:
@@ -277,7 +277,7 @@ class KeptRun:
         if is_first():
             self.checkpoints.forget()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- estimate, budget and checkpoints of the run --------------------------------------------
 
     def estimate(self, trainer: Trainer) -> StepEstimate:
         counted, sequences = work_of(trainer)
@@ -351,7 +351,7 @@ def remembering(trainer: Trainer) -> dict[str, Remembering]:
 
 
 def tokens_learnt(trainer: Trainer, work: StepWork | None) -> int:
-    """As the trainer counted them, or that share of all which its steps are."""
+    """The tokens as the trainer counted them, or that share of all which its steps are."""
     state = trainer.state
     share = state.global_step / state.max_steps if state.max_steps else 0.0
     return int(state.num_input_tokens_seen) or round(work.tokens * share if work else 0)

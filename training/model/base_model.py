@@ -53,7 +53,7 @@ def load_quantized(
     card: Card | None,
     attention: str | None,
 ) -> PreTrainedModel:
-    """On this process's card, or into the machine's memory where there is none."""
+    """Load the base on this process's card, or into the machine's memory where there is none."""
     split = is_deepspeed_zero3_enabled() or is_fsdp_enabled()  # which place it themselves
     places = None if split else training_map(card)
     how = {"dtype": dtype, "device_map": places, "attn_implementation": attention}

@@ -94,7 +94,7 @@ AttentionInterface.register(NAME, row_attention)
 AttentionInterface.register(VARLEN, varlen_attention)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- packed rows as a padded batch, and the kernels ---------------------------------------------
 
 
 class RowAttention(torch.autograd.Function):

@@ -27,12 +27,16 @@ T = TypeVar("T")
 
 
 def share_of(batch: Sequence[T], number: int, processes: int) -> Sequence[T]:
-    """Of process `number`. The last batch of an epoch may be too small for all to have one."""
+    """The share of process `number`. The last batch of an epoch may be too small for all to have
+    one.
+    """
     return batch[number::processes]
 
 
 class SharedBatches:
-    """In front of a Trainer: each process gets all batches, for its collator to take a share of."""
+    """A mixin in front of a Trainer: each process gets all batches, for its collator to take a
+    share of.
+    """
 
     def get_train_dataloader(self) -> Any:
         return undivided(super().get_train_dataloader())  # type: ignore[misc]
@@ -67,7 +71,7 @@ def whole_weights(model: torch.nn.Module) -> dict[str, Tensor]:
 
 
 def whole(weight: Tensor) -> Tensor:
-    """Of FSDP2's share of it."""
+    """The whole weight, of FSDP2's share of it."""
     return weight.full_tensor() if isinstance(weight, DTensor) else weight
 
 

@@ -78,12 +78,12 @@ Starter = Callable[[Sequence[str], int, Sharding, Path], None]
 STARTERS: dict[str, Starter] = {"torchrun": with_torchrun, "accelerate": with_accelerate}
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- environment, signals and failures ----------------------------------------------------------
 
 
 @contextmanager
 def environment(processes: int) -> Iterator[None]:
-    """That of the processes: all together compute with as many threads as one alone."""
+    """The environment of the processes: all together compute with as many threads as one alone."""
     each = str(max(1, threads() // processes))
     with patch_environment(
         **LOOPBACK,

@@ -52,7 +52,7 @@ def take(step: str) -> None:
         import_module(f"training.{step}").main()
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- joining the others -------------------------------------------------------------------------
 
 
 def join() -> None:

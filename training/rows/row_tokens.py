@@ -24,7 +24,7 @@ class RowTokens:
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """As the field writes them: the id where it is learnt, -100 where it is not."""
+        """The labels as the field writes them: the id where it is learnt, -100 where it is not."""
         pairs = zip(self.ids, self.learnt, strict=True)
         return tuple(token if learnt else IGNORED for token, learnt in pairs)
 
@@ -67,7 +67,7 @@ def document_tokens(text: str, tokenizer: Any) -> RowTokens:
     return RowTokens(tuple(ids), (True,) * len(ids))
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- text to tokens, and what is refused --------------------------------------------------------
 
 
 def rendered(row: Row, messages: Sequence[Message], tokenizer: Any, *, answer: bool = False) -> str:

@@ -102,7 +102,7 @@ def longest(examples: Any, size: int) -> list[Any]:
 
 
 def take(trainer: Trainer, size: int) -> None:
-    """So many examples a pass, and as many a step as before."""
+    """Let the trainer take so many examples a pass, and as many a step as before."""
     args = trainer.args
     args.gradient_accumulation_steps *= args.per_device_train_batch_size // size
     args.per_device_train_batch_size = size

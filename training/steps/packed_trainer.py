@@ -208,7 +208,7 @@ def loss_of(trainer: PackedTrainer, rows: Sequence[RowTokens], *, packs: bool) -
     return float(loss)
 
 
-# --- one level down -----------------------------------------------------------------------------
+# --- examples and batches -----------------------------------------------------------------------
 
 
 def dataset_of(examples: Sequence[RowTokens]) -> Dataset:

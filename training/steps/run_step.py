@@ -107,7 +107,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def step_context(step: StepName) -> StepContext:
-    """As the project has it."""
+    """The step's context as the project has it."""
     base = Contestant(base=ModelPin.read(BASE), system_prompt=load(BaseChoice).system_prompt)
     return StepContext(base, choose_numerics(), load(AdapterParams), newest_before(step))
 
@@ -174,7 +174,9 @@ def learn(
 
 
 def loss_at_end(trainer: Trainer) -> float:
-    """On what was held out: the last one measured, unless other weights were put back since."""
+    """The loss on what was held out: the last one measured, unless other weights were put back
+    since.
+    """
     logs = [log for log in trainer.state.log_history if "eval_loss" in log]
     kept = any(isinstance(one, KeepBest) for one in trainer.callback_handler.callbacks)
     if kept or not logs or logs[-1]["step"] != trainer.state.global_step:
@@ -218,7 +220,7 @@ def trained_with(model: PeftModel, ground: StepContext) -> Numerics:
 
 
 def recipe_of(lesson: StepData, ground: StepContext, numerics: Numerics, size: int) -> Recipe:
-    """That of the steps before, and this one, with so many examples a pass."""
+    """The recipe of the steps before, and of this one, with so many examples a pass."""
     fresh = Recipe(
         base=ground.base.base,
         numerics=numerics,

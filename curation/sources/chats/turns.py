@@ -100,14 +100,16 @@ def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
 
 
 def after_greeting(messages: Sequence[Message]) -> list[Message]:
-    """Without answers before the first question; all of them where nobody asks."""
+    """The messages without answers before the first question; all of them where nobody asks."""
     users = [i for i, turn in enumerate(messages) if turn.role == "user"]
     first = users[0] if users else 0
     return [turn for i, turn in enumerate(messages) if i >= first or turn.role != "assistant"]
 
 
 def until_last_answer(messages: Sequence[Message]) -> list[Message]:
-    """Without what comes after the last answer; all of them where there is no answer."""
+    """The messages without what comes after the last answer; all of them where there is no
+    answer.
+    """
     answers = [i for i, turn in enumerate(messages) if turn.role == "assistant"]
     return list(messages[: answers[-1] + 1] if answers else messages)
 

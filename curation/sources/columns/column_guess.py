@@ -240,7 +240,9 @@ def refuse_no_header(tables: Sequence[Table]) -> None:
 
 
 def header_notes(tables: Sequence[Table]) -> list[str]:
-    """That names may be the values of a record. A form that people filled in has such names too."""
+    """A note that names may be the values of a record. A form that people filled in has such names
+    too.
+    """
     names = [name for table in tables if is_delimited(table) for name in table.columns]
     likely = [name for name in names if is_sentence(name) and (asks(name) or name.endswith("."))]
     shown = [f'the first line is taken for names, such as "{one_line(n)[:SHOWN]}"' for n in likely]

@@ -75,7 +75,7 @@ class NameSays:
 
 
 def bare(text: str) -> str:
-    """Without case and accents."""
+    """The text without case and accents."""
     plain = ACCENTS.sub("", unicodedata.normalize("NFKD", text).casefold())
     return unicodedata.normalize("NFKC", plain)
 

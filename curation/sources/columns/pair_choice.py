@@ -252,7 +252,7 @@ def doubt(
 
 
 def feedback(columns: Sequence[ColumnProfile]) -> str | None:
-    """That a column says which answers are good, where one does."""
+    """A note that a column says which answers are good, where one does."""
     for column in columns:
         says = column.role in ("label", "feedback") and column.distinct > 1
         if says and {value.casefold() for value in column.counts} <= TRUE_OR_FALSE:
@@ -271,7 +271,7 @@ def unread_answers(columns: Sequence[ColumnProfile]) -> list[ColumnProfile]:
 
 
 def no_answer(columns: Sequence[ColumnProfile]) -> str:
-    """That there is no column of answers, and what the one is that could have been."""
+    """A note that there is no column of answers, and what the one is that could have been."""
     held = [c for c in columns if c.kind in ("lists", "objects")]
     held.sort(key=lambda c: c.says.role != "chat")
     column = next(iter([*unread_answers(columns), *held]), None)

@@ -153,7 +153,7 @@ def unread_note(name: str, rows: int, reasons: Sequence[str]) -> str | None:
 
 
 def same_note(found: Sequence[Pairs]) -> str | None:
-    """That many conversations end in the same words."""
+    """A note that many conversations end in the same words."""
     answers = [answer.content.strip() for one in found for _, answer in one.pairs]
     if not answers:
         return None

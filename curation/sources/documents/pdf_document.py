@@ -161,7 +161,7 @@ def without_edges(lines: Sequence[str], running: set[str]) -> list[str]:
 
 
 def usual_length(lines: Sequence[PrintedLine]) -> int:
-    """That nine lines of ten do not exceed."""
+    """The length that nine lines of ten do not exceed."""
     lengths = sorted(len(line.text) for line in lines if line.text)
     return lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
 

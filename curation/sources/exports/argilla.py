@@ -64,7 +64,7 @@ def is_nested(record: Fields) -> bool:
 
 
 def notes_on_status(records: Sequence[Fields]) -> list[str]:
-    """That drafts may be among the answers, where the export does not tell."""
+    """A note that drafts may be among the answers, where the export does not tell."""
     responses = (response for record in records for response in responses_of(record))
     return [NO_STATUS] if any(response.status is None for response in responses) else []
 

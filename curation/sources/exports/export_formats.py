@@ -36,7 +36,7 @@ class ExportFormat:
         return replace(found, notes=(*export.notes, *found.notes))
 
     def read(self, path: Path, options: ExportOptions) -> Iterator[Read]:
-        """Of every record, or annotation, what was made of it. Raises InputError."""
+        """What was made of every record, or annotation. Raises InputError."""
         return self.judged(read_export(path, options), options.fields).reads
 
 

@@ -65,7 +65,7 @@ class ExportReading:
         return [self.fields, self.fields.model_copy(update={**none, "options": "classes"})]
 
     def named(self, note: str = "", **update: Any) -> "ExportReading":
-        """With these names, taken because of what the note says."""
+        """The reading with these names, taken because of what the note says."""
         notes = (*self.notes, note) if note else self.notes
         return replace(self, fields=self.fields.model_copy(update=update), notes=notes)
 

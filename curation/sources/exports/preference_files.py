@@ -35,7 +35,7 @@ BY_JUDGE = "that a model chose as a judge: what people said is read"  # stage pr
 
 
 def judge_preferences(export: Export, fields: ExportFields) -> ExportJudgements:
-    """Of every record the pair that it is, or why it is none. Raises InputError."""
+    """The pair that every record is, or why it is none. Raises InputError."""
     there = list(dict.fromkeys(name for own in export.readable for name in own))
     known = dict(zip((CHOSEN, REJECTED), names_in(there) or (CHOSEN, REJECTED), strict=True))
     chosen, rejected = (fields.answers.get(side, name) for side, name in known.items())

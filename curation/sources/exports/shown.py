@@ -38,7 +38,9 @@ class ShownTask:
 
     @property
     def digest(self) -> str:
-        """Of what was asked, whoever was asked, and on whichever side an answer stood."""
+        """The digest of what was asked, whoever was asked, and on whichever side an answer
+        stood.
+        """
         prompt = [message.model_dump() for message in self.prompt]
         return digest_json([prompt, self.answer, sorted(self.answers.values())])
 
@@ -270,7 +272,7 @@ def behind_system(turns: Sequence[Message], record: Fields, fields: ExportFields
 
 
 def instructed(turns: Sequence[Message], fields: ExportFields) -> list[Message]:
-    """With the instruction before the first question."""
+    """The turns with the instruction before the first question."""
     first = next((i for i, turn in enumerate(turns) if turn.role == "user"), None)
     if first is None or not fields.instruction:
         return list(turns)

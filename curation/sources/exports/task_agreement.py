@@ -45,7 +45,7 @@ class TaskAgreement:
 
     @property
     def lines(self) -> list[str]:
-        """For the screen; none where no two people judged one task."""
+        """The lines for the screen; none where no two people judged one task."""
         return list(task_agreement_lines(self))
 
 

@@ -171,7 +171,7 @@ def data_in(path: Path) -> list[Path]:
 
 
 def without_settings(files: list[Path]) -> list[Path]:
-    """Without YAML files, where there are others too."""
+    """The files without YAML, where there are others too."""
     return [f for f in files if f.suffix.casefold() not in YAML] or files
 
 

@@ -28,7 +28,7 @@ class Dialect:
 
     @property
     def options(self) -> dict[str, Any]:
-        """As csv.reader takes them."""
+        """The dialect as csv.reader takes it."""
         quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
         return {
             "delimiter": self.delimiter,

@@ -102,7 +102,7 @@ def inner_records(record: Mapping[str, Any], depth: int) -> str | None:
 
 
 def asks_and_answers(record: Mapping[str, Any]) -> bool:
-    """To judge by the names of its texts; a conversation does both."""
+    """Whether a record asks and answers, by the names of its texts; a conversation does both."""
     told = {name: value for name, value in record.items() if isinstance(value, str | list | dict)}
     roles = {read_name(name).role for name in told}
     talks = any(map(is_conversation, told.values()))

@@ -39,7 +39,7 @@ def read_tables(path: Path, *, skip: bool = False, encoding: str | None = None) 
 
 
 def is_yaml(held: FileBytes) -> bool:
-    """By its name, for nearly any text could be YAML."""
+    """Whether the file's name is one of YAML, for nearly any text could be YAML."""
     return held.path.suffix.casefold() in YAML and not held.data.startswith((PARQUET, *ZIP))
 
 

@@ -110,7 +110,7 @@ class ChatRequest(Record):
     max_tokens: int | None
 
     def body(self, *, newer_limit: bool = False) -> dict[str, Any]:
-        """As it is sent."""
+        """The body as it is sent."""
         body = self.model_dump(exclude_none=True)
         if newer_limit and "max_tokens" in body:
             body[NEWER_LIMIT] = body.pop("max_tokens")
@@ -137,7 +137,9 @@ class NoCompletionError(Exception):
 
 
 def reply_of(given: Body) -> ChatReply:
-    """Of a chat completion; a model that says nothing says "". Raises NoCompletionError."""
+    """The reply of a chat completion; a model that says nothing says "". Raises
+    NoCompletionError.
+    """
     try:
         choice = given["choices"][0]
         return ChatReply(

@@ -138,7 +138,7 @@ class ChatServer:
         return f"; it serves {', '.join(map(repr, names))}"
 
     def reply(self, given: Body) -> ChatReply:
-        """Without the key, which a server may repeat."""
+        """The reply without the key, which a server may repeat."""
         try:
             reply = reply_of(given)
         except NoCompletionError:

@@ -120,7 +120,7 @@ class OpenAIServer:
     async def close(self) -> None:
         await self.client.aclose()
 
-    # --- one level down -------------------------------------------------------------------------
+    # --- one request, and what may be wrong with its answer -------------------------------------
 
     async def models(self) -> list[dict[str, Any]]:
         """What it lists, each with its id."""
@@ -228,7 +228,7 @@ class OpenAIServer:
 
 
 def retry_after_seconds(value: str) -> float:
-    """Of Retry-After (RFC 9110, 10.2.3), a number or a date; 0 where there is none."""
+    """The seconds of Retry-After (RFC 9110, 10.2.3), a number or a date; 0 where there is none."""
     if value.isdecimal():
         return float(value)
     try:

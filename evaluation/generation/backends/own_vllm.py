@@ -77,7 +77,9 @@ def unfit(problem: str) -> InputError:
 
 
 class OwnVllm:
-    """At most one for a process: a second one would find the GPU's memory taken."""
+    """A vLLM of our own, at most one for a process: a second one would find the GPU's
+    memory taken.
+    """
 
     running: "OwnVllm | None" = None
 

@@ -162,7 +162,7 @@ def without_list_numbers(text: str) -> str:
 
 
 def apart(found: Iterable[Fact]) -> list[Fact]:
-    """By where they begin, without those that overlap the one before."""
+    """The facts by where they begin, without those that overlap the one before."""
     kept: list[Fact] = []
     for fact in sorted(found, key=lambda fact: fact.start):
         if not kept or kept[-1].end <= fact.start:

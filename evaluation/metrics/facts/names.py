@@ -97,7 +97,7 @@ def joined(run: list[Word], between: str) -> bool:
 
 
 def trimmed(run: list[Word]) -> list[Word]:
-    """Without what begins the sentence, and without titles."""
+    """The words without what begins the sentence, and without titles."""
     while run and run[0].first and run[0].lower in STARTERS:
         run = run[1:]
     if len(run) > 1 and run[0].first and is_acronym(run[1].text) and not is_acronym(run[0].text):
@@ -238,7 +238,7 @@ def content(words: Sequence[str]) -> list[str]:
 
 
 def initials(words: Sequence[str]) -> frozenset[str]:
-    """With the small words and without them: "DoT", "RBI"."""
+    """The initials with the small words and without them: "DoT", "RBI"."""
     if len(content(words)) < 2:
         return frozenset()
     every = (words, content(words))

@@ -132,7 +132,7 @@ def bare_values(match: re.Match[str]) -> list[str]:
 
 
 def scaled(value: str, match: re.Match[str]) -> str:
-    """With its half, its million and its sign."""
+    """The number with its half, its million and its sign."""
     if not (match["part"] or match["great"] or match["minus"]):
         return value
     number = Decimal(value) if value.count(".") < 2 and len(value) < 30 else Decimal(0)
@@ -174,7 +174,7 @@ def digit_values(digits: str) -> list[str]:
 
 
 def plain(value: str | Decimal) -> str:
-    """Without zeros that say nothing."""
+    """The number without zeros that say nothing."""
     text = f"{value:f}" if isinstance(value, Decimal) else value
     if text.count(".") != 1:
         return text

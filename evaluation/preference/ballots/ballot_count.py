@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from sys import float_info
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 from scipy import stats
 
 from evaluation.decision.statistics import e_value
@@ -23,7 +23,7 @@ from evaluation.preference.ballots.reviewer_agreement import (
     consensus,
 )
 from project.errors import InputError
-from project.records.ballots import Ballot
+from project.records.ballots import Ballot, RightVersion, VersionPair, version_pair
 from project.records.record import Record, read_input
 from project.untrusted_input import refuse_doubled_keys
 
@@ -152,27 +152,18 @@ def sides(ballots: Iterable[Ballot], rank: Mapping[str, int]) -> Sides | None:
 
 # A judge's word as a file of anybody's: how likely the left answer is preferred, item by item.
 
-Pair = tuple[str, str]  # of versions, by name
-
 
 class JudgeLine(Record):
     """What a judge says of the answers of two versions to one item, shown in this order."""
 
     item: str = Field(min_length=1)
     left: str = Field(min_length=1)
-    right: str = Field(min_length=1)
+    right: RightVersion
     preference: float = Field(ge=0, le=1, strict=True)  # the chance that the left is preferred
 
-    @field_validator("right")
-    @classmethod
-    def two_versions(cls, right: str, info: ValidationInfo) -> str:
-        if right == info.data.get("left"):
-            raise ValueError(f"{right!r} is on both sides")
-        return right
-
     @property
-    def pair(self) -> Pair:
-        return (self.left, self.right) if self.left < self.right else (self.right, self.left)
+    def pair(self) -> VersionPair:
+        return version_pair(self.left, self.right)
 
     @property
     def of_first(self) -> float:
@@ -206,12 +197,14 @@ def read_judge(path: Path) -> tuple[JudgeLine, ...]:
     return tuple(lines)
 
 
-def words_by_pair(lines: Iterable[JudgeLine]) -> dict[Pair, dict[str, float]]:
-    """By pair of versions and item, the chance of the first by name; both orders averaged."""
-    said: dict[tuple[Pair, str], list[float]] = defaultdict(list)
+def words_by_pair(lines: Iterable[JudgeLine]) -> dict[VersionPair, dict[str, float]]:
+    """The chance of the first version by name, by pair of versions and item; both orders are
+    averaged.
+    """
+    said: dict[tuple[VersionPair, str], list[float]] = defaultdict(list)
     for line in lines:
         said[line.pair, line.item].append(line.of_first)
-    found: dict[Pair, dict[str, float]] = defaultdict(dict)
+    found: dict[VersionPair, dict[str, float]] = defaultdict(dict)
     for (pair, item), chances in said.items():
         found[pair][item] = fmean(chances)
     return dict(found)
@@ -260,7 +253,7 @@ def prediction_powered(
 def of_pair(
     pair: PairResult, said: Mapping[str, float], closed: Sequence[Majority], path: Path
 ) -> PredictionPowered | None:
-    versions: Pair = pair.first, pair.second
+    versions: VersionPair = pair.first, pair.second
     places = {item: place for place, item in enumerate(said)}
     refuse_unjudged(versions, places, closed, path)
     turned = pair.first > pair.second
@@ -284,7 +277,7 @@ def of_pair(
 
 
 def refuse_unjudged(
-    versions: Pair, places: Mapping[str, int], closed: Sequence[Majority], path: Path
+    versions: VersionPair, places: Mapping[str, int], closed: Sequence[Majority], path: Path
 ) -> None:
     for one in closed:
         if one.item not in places:

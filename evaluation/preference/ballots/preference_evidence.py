@@ -101,7 +101,7 @@ def preference_of(
 
 
 def smaller_e_value(items: JudgedItems, draws: Draws, found: PreferenceEstimate) -> float:
-    """That people prefer the challenger on these items, and on items to come."""
+    """The e-value that people prefer the challenger on these items, and on items to come."""
     here = e_value(items.judge, draws, items.chances)
     to_come = any_time_e_value(found.estimate - 0.5, found.se, found.df)
     return min(here, to_come, float_info.max)

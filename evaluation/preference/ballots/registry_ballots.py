@@ -49,7 +49,7 @@ Rated = dict[str, tuple[float, float]]  # by metric: champion's and challenger's
 def ratings_of(
     standing: Sequence[StandingBallot], items: int, challenger: str, votes: int | None
 ) -> dict[str, Rated] | None:
-    """By item, what the ballots that count rated, if anything; None while an item is open."""
+    """What the ballots that count rated, by item, if anything; None while an item is open."""
     by_item: dict[str, list[StandingBallot]] = {}
     for ballot in standing:
         by_item.setdefault(ballot.detail.item, []).append(ballot)

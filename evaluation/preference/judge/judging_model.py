@@ -198,7 +198,7 @@ def repeated(requests: Sequence[ChatRequest], share: float) -> list[ChatRequest]
 def share_changed(
     said: Mapping[Digest, ChatReply], again: Mapping[Digest, ChatReply], read: Read
 ) -> float | None:
-    """Of the questions that were asked twice, those whose verdict is another the second time."""
+    """The share of questions asked twice whose verdict is another the second time."""
     if not again:
         return None
     return sum(read(said[digest]) != read(again[digest]) for digest in again) / len(again)

@@ -104,7 +104,9 @@ def last_line(text: str) -> str:
 
 
 def judgement(worth_to_first: Sequence[float | None]) -> Judgement:
-    """Of the verdicts with the champion shown first and with the challenger shown first."""
+    """The judgement of the verdicts with the champion shown first and with the challenger shown
+    first.
+    """
     known = [worth for worth in worth_to_first if worth is not None]
     if not worth_to_first:
         return Judgement(win_probability=0.5)

@@ -240,6 +240,8 @@ def pairs_of(rubric: RubricParams, rows: Sequence[Row]) -> list[RatedPair]:
 
 
 def given_pair(pair: PreferencePair) -> RatedPair:
-    """Of a person's own pair; its reference answer is not known, and not asked for."""
+    """The rated pair of a person's own pair; its reference answer is not known, and not
+    asked for.
+    """
     better = Rated(pair.prompt, pair.chosen, "")
     return RatedPair(better, better._replace(answer=pair.rejected))
