@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import cached_property, wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -147,7 +147,7 @@ def signature_at(place: str) -> Verb:
     """
     module, function = parsed(place)
     bare = ast.FunctionDef(**{**vars(function), "body": [ast.Pass()], "decorator_list": []})
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = {"Literal": Literal}
     code = ast.fix_missing_locations(ast.Module([*bindings(module, bare), bare], []))
     exec(compile(code, place, "exec"), made)  # a file of ours, as its import would run it
 
@@ -172,21 +172,38 @@ def bindings(module: ast.Module, wanted: ast.AST) -> list[ast.stmt]:
     """Of a module the statements that bind the names in some code, in their order."""
     names, found = names_in(wanted), list[ast.stmt]()
     for node in reversed(module.body):
-        match node:
-            case ast.ImportFrom():
-                told = [one for one in node.names if (one.asname or one.name) in names]
-                kept = ast.ImportFrom(node.module, told, node.level) if told else None
-            case ast.Import():
-                told = [one for one in node.names if (one.asname or one.name) in names]
-                kept = ast.Import(told) if told else None
-            case ast.Assign() | ast.AnnAssign() | ast.FunctionDef() | ast.ClassDef():
-                kept = node if bound_by(node) & names else None
-            case _:
-                kept = None
-        if kept:
+        for kept in (one for one in of_names(node) if bound_by(one) & names):
             names |= names_in(kept)
             found.insert(0, kept)
     return found
+
+
+def of_names(node: ast.stmt) -> list[ast.stmt]:
+    """What binds names, an import of each by itself; a list of allowed texts that is imported from
+    a file of ours stands in its import's place, for that file may be heavy.
+    """
+    match node:
+        case ast.ImportFrom(module=str(file)):
+            return [
+                literal_in(file, one.name) or ast.ImportFrom(file, [one], 0) for one in node.names
+            ]
+        case ast.Import():
+            return [ast.Import([one]) for one in node.names]
+        case ast.Assign() | ast.AnnAssign() | ast.FunctionDef() | ast.ClassDef():
+            return [node]
+    return []
+
+
+def literal_in(module: str, name: str) -> ast.Assign | None:
+    """How a file of ours binds the name, where it is `NAME = Literal[…]`."""
+    file = VERBS.parents[1] / f"{module.replace('.', '/')}.py"
+    for node in ast.parse(file.read_bytes()).body if file.is_file() else ():
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=bound)], value=ast.Subscript(value=ast.Name(id="Literal"))
+            ) if bound == name:
+                return node
+    return None
 
 
 def names_in(code: ast.AST) -> set[str]:
@@ -194,7 +211,10 @@ def names_in(code: ast.AST) -> set[str]:
 
 
 def bound_by(node: ast.stmt) -> set[str]:
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return {node.name}
+    match node:
+        case ast.Import() | ast.ImportFrom():
+            return {one.asname or one.name for one in node.names}
+        case ast.FunctionDef() | ast.ClassDef():
+            return {node.name}
     stored = (one for one in ast.walk(node) if isinstance(one, ast.Name))
     return {one.id for one in stored if isinstance(one.ctx, ast.Store)}
