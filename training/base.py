@@ -71,7 +71,7 @@ def convert(source: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    print(f"converting {source.name}, once")
+    print(f"converting {source.name}, once for all your projects: some 10 to 30 seconds")
     model = AutoModelForCausalLM.from_pretrained(
         source.parent,
         gguf_file=source.name,
