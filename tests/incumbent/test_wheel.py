@@ -107,7 +107,7 @@ def test_its_sample_is_a_project_whose_gate_opens(
     """`incumbent init --sample demo && cd demo && incumbent run`, up to where training begins."""
     warm_installed.run(tmp_path, "incumbent", "init", "--sample", "demo")
     copy_project(tmp_path / "copied", sample=True)
-    assert files_in(tmp_path / "copied") <= files_in(tmp_path / "demo")
+    assert files_in(tmp_path / "copied").items() <= files_in(tmp_path / "demo").items()
     assert warm_installed.run(tmp_path / "demo", "git", "status", "--short") == ""
     warm_installed.run(tmp_path / "demo", "incumbent", "run", "--until", "gate")
     assert (tmp_path / "demo/outputs/dataset.json").exists()
