@@ -32,7 +32,6 @@ from curation.checks.suite_prompts import SUITES
 from curation.sources.python_api import read_package
 from monitoring.night_history import nights_before
 from monitoring.trigger.labels import LABEL_QUEUE
-from project.model_pins import embedded_base
 from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Evidence, Measured
@@ -199,7 +198,7 @@ def show_difference(name: str, n: int, diff: float, se: float) -> None:
 
 
 def make_project() -> None:
-    """A copy of this project with smaller settings, and the converted base model at hand."""
+    """A copy of this project with smaller settings."""
     shutil.rmtree(PLACE, ignore_errors=True)
     listed = subprocess.check_output(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT
@@ -214,10 +213,6 @@ def make_project() -> None:
     for suite in SUITES:
         for file in (PLACE / "datasets" / suite).glob("*.jsonl"):
             shorten(file, OF_A_FILE)
-    models = PLACE / ".incumbent" / "models"
-    models.mkdir(parents=True)
-    if (converted := ROOT / embedded_base()).is_dir():
-        (models / converted.name).symlink_to(converted)
     os.chdir(PLACE)
     author = ("-c", "user.name=demo", "-c", "user.email=demo@localhost")
     for arguments in (("init", "-q"), ("add", "-A"), (*author, "commit", "-qm", "demo")):

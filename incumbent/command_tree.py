@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import cached_property, wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -33,10 +33,18 @@ class LazyVerb(TyperCommand):
         alone.command(self.name, help=sentence(self.place), epilog=examples_of(verb))(verb)
         return get_command(alone)
 
+    @cached_property
+    def declared(self) -> Any:
+        """The same verb and options, with its function's body left out until it is called."""
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name, help=sentence(self.place))(signature_at(self.place))
+        return get_command(alone)
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        return self.loaded.make_context(info_name, args, parent, **extra)
+        command = self.declared if {"--help", "-h"} & {*args} else self.loaded
+        return command.make_context(info_name, args, parent, **extra)
 
 
 def examples_of(verb: Verb) -> str:
@@ -129,10 +137,91 @@ def in_project(verb: Verb) -> Verb:
     return checked
 
 
+# --- verbs that are read and not imported ---------------------------------------------------------
+
+# Help is to come at once, whatever libraries a verb works with.
+
+
 def sentence(place: str) -> str:
     """The first paragraph of a function's docstring. Its module is read and not imported."""
-    module, _, name = place.removesuffix("*").partition(":")
-    for node in ast.parse((VERBS / f"{module}.py").read_bytes()).body:
+    _, function = parsed(place)
+    return (ast.get_docstring(function) or "").partition("\n\n")[0]
+
+
+def signature_at(place: str) -> Verb:
+    """A verb as its file declares it. Of that file no more is run than binds the names that the
+    signature says; whoever calls the verb gets all of it.
+    """
+    module, function = parsed(place)
+    bare = ast.FunctionDef(**{**vars(function), "body": [ast.Pass()], "decorator_list": []})
+    made: dict[str, Any] = {"Literal": Literal}
+    code = ast.fix_missing_locations(ast.Module([*bindings(module, bare), bare], []))
+    exec(compile(code, place, "exec"), made)  # a file of ours, as its import would run it
+
+    @wraps(made[function.name])
+    def verb(*args: Any, **options: Any) -> None:
+        function_at(place)(*args, **options)
+
+    return verb
+
+
+def parsed(place: str) -> tuple[ast.Module, ast.FunctionDef]:
+    """A verb's module, and its function there."""
+    file, _, name = place.removesuffix("*").partition(":")
+    module = ast.parse((VERBS / f"{file}.py").read_bytes())
+    for node in module.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return (ast.get_docstring(node) or "").partition("\n\n")[0]
-    raise ValueError(f"incumbent/verbs/{module}.py has no function {name}")
+            return module, node
+    raise ValueError(f"incumbent/verbs/{file}.py has no function {name}")
+
+
+def bindings(module: ast.Module, wanted: ast.AST) -> list[ast.stmt]:
+    """Of a module the statements that bind the names in some code, in their order."""
+    names, found = names_in(wanted), list[ast.stmt]()
+    for node in reversed(module.body):
+        for kept in (one for one in of_names(node) if bound_by(one) & names):
+            names |= names_in(kept)
+            found.insert(0, kept)
+    return found
+
+
+def of_names(node: ast.stmt) -> list[ast.stmt]:
+    """What binds names, an import of each by itself; a list of allowed texts that is imported from
+    a file of ours stands in its import's place, for that file may be heavy.
+    """
+    match node:
+        case ast.ImportFrom(module=str(file)):
+            return [
+                literal_in(file, one.name) or ast.ImportFrom(file, [one], 0) for one in node.names
+            ]
+        case ast.Import():
+            return [ast.Import([one]) for one in node.names]
+        case ast.Assign() | ast.AnnAssign() | ast.FunctionDef() | ast.ClassDef():
+            return [node]
+    return []
+
+
+def literal_in(module: str, name: str) -> ast.Assign | None:
+    """How a file of ours binds the name, where it is `NAME = Literal[…]`."""
+    file = VERBS.parents[1] / f"{module.replace('.', '/')}.py"
+    for node in ast.parse(file.read_bytes()).body if file.is_file() else ():
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=bound)], value=ast.Subscript(value=ast.Name(id="Literal"))
+            ) if bound == name:
+                return node
+    return None
+
+
+def names_in(code: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}
+
+
+def bound_by(node: ast.stmt) -> set[str]:
+    match node:
+        case ast.Import() | ast.ImportFrom():
+            return {one.asname or one.name for one in node.names}
+        case ast.FunctionDef() | ast.ClassDef():
+            return {node.name}
+    stored = (one for one in ast.walk(node) if isinstance(one, ast.Name))
+    return {one.id for one in stored if isinstance(one.ctx, ast.Store)}

@@ -2,6 +2,7 @@
 with all they started.
 """
 
+import json
 import os
 import re
 import signal
@@ -135,15 +136,34 @@ class DvcError(IncumbentError):
     """DVC failed; the message has its words."""
 
 
+# Several commands in one process, which imports DVC once; it ends at the first that fails.
+IN_TURN = """
+import json, sys
+from dvc.cli import main
+for arguments in json.loads(sys.argv[1]):
+    if code := main(["--wait-for-lock", *arguments]):
+        sys.exit(code)
+"""
+
+
 def dvc(*arguments: str, folder: Path | None = None) -> None:
     """Run DVC in a folder. Raises DvcError where it fails, InputError where it is not installed.
 
     Not with `--quiet`: that silences what is wrong too.
     """
+    run_dvc_program(["-m", "dvc", "--wait-for-lock", *arguments], folder)
+
+
+def dvc_in_turn(*commands: Sequence[str], folder: Path | None = None) -> None:
+    """Run several of DVC's commands in a folder. Raises as dvc() does."""
+    run_dvc_program(["-c", IN_TURN, json.dumps(commands)], folder)
+
+
+def run_dvc_program(program: Sequence[str], folder: Path | None) -> None:
     if find_spec("dvc") is None:
         raise InputError(f"this needs dvc, which is not installed: {pip_install('train')}")
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
+        [sys.executable, *program],
         cwd=folder,
         env=environment(),
         stdin=subprocess.DEVNULL,

@@ -80,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     programs, which has nothing to do until it is asked.
     """
     os.environ["XDG_CACHE_HOME"] = str(ROOT / ".incumbent" / "cache")
+    os.environ.pop("INCUMBENT_CACHE", None)  # a user's own, which would win
     told = getattr(config, "workerinput", None)  # of xdist, in its processes
     if told is None:
         stack = ExitStack()

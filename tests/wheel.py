@@ -51,6 +51,7 @@ class Installed:
         return {
             "PATH": os.pathsep.join([*map(str, bins), *others]),
             "HOME": os.environ["HOME"],
+            "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "INCUMBENT_ACTOR": "tester",
             "DVC_NO_ANALYTICS": "1",

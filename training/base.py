@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from project.canonical import digest_file, digest_json
-from project.kept_folders import kept_folder
+from project.kept_folders import is_kept, kept_folder
 from project.libraries import allow_downloads
 from project.model_pins import (
     EMBEDDED,
@@ -48,7 +48,7 @@ def prepare(choice: BaseChoice) -> Path:
     """The folder of a base, the embedded one converted if it is not yet. Raises InputError for one
     that cannot be used.
     """
-    if choice.model == EMBEDDED and not embedded_base().is_dir():
+    if choice.model == EMBEDDED and not is_kept(embedded_base()):
         convert_embedded(embedded_base())
     folder = locate(choice, "base")
     if choice.model != EMBEDDED or choice.chat_template is not None:
@@ -71,7 +71,7 @@ def convert(source: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    print(f"converting {source.name}, once")
+    print(f"converting {source.name}, once for all your projects: some 10 to 30 seconds")
     model = AutoModelForCausalLM.from_pretrained(
         source.parent,
         gguf_file=source.name,

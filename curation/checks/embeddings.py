@@ -12,6 +12,7 @@ from project.engine.embedded_texts import Embed, embedded_shards, shards_of
 from project.errors import InputError
 from project.libraries import multiplies_bfloat16
 from project.model_pins import ModelChoice, locate
+from project.progress import progress
 from project.records.data import Row
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ class RowEmbedder:
         asked = [text[:MOST_CHARS] for text in texts]
         shards = shards_of(text for text in asked if text not in self.known)
         here, elsewhere = lambda some: self.embed(some), partial(quick_vectors, self.folder)
-        for place, vectors in embedded_shards(shards, here, elsewhere):
-            self.known |= dict(zip(shards[place], vectors, strict=True))
+        with progress("meaning", sum(map(len, shards)), "texts", leave=False) as bar:
+            for place, vectors in embedded_shards(shards, here, elsewhere):
+                self.known |= dict(zip(shards[place], vectors, strict=True))
+                bar.advance(len(vectors))
         return np.stack([self.known[text] for text in asked])
 
     @cached_property

@@ -16,10 +16,8 @@ from examples.bank.rows import document_rows, rows
 from incumbent.init.new_folder import start
 from incumbent.project_files import copy_project
 from project.files import staged_folder
-from project.model_pins import embedded_base
 from project.settings import PARAMS
 
-ROOT = HERE.parents[1]
 SOURCES = Path("datasets/sources")
 ROWS = SOURCES / "rows.jsonl"
 # Of what a project begins with only so much is taken, to save time: general questions that are
@@ -58,7 +56,6 @@ def fill(dealt: Dealt, to: Path) -> None:
         for file in Path("datasets", suite).glob("*.jsonl"):
             shorten(file, OF_A_FILE)
     write_lines(ROWS, dealt_fields(dealt.project))
-    share_base()
     start([ROWS], "Start with Lindmoor Bank's rows", to)
     bring_in(DOCUMENTS, "--as", "manual")
 
@@ -70,11 +67,3 @@ def bring_in(*arguments: object) -> None:
 
 def shorten(path: Path, lines: int) -> None:
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
-
-
-def share_base() -> None:
-    """Use the base that the repository has converted, if it has."""
-    models = Path(".incumbent/models")
-    models.mkdir(parents=True)
-    if (converted := ROOT / embedded_base()).is_dir():
-        (models / converted.name).symlink_to(converted)

@@ -13,7 +13,7 @@ from curation.curation_settings import Format
 from curation.sources.documents.read_documents import documents_in
 from curation.sources.table_rows import SOURCES
 from curation.sources.tables.archives import files_of
-from project.child_processes import author, dvc
+from project.child_processes import author, dvc_in_turn
 from project.errors import IncumbentError, InputError
 from project.files import staged_folder
 
@@ -120,13 +120,12 @@ def start(rows: Iterable[Path], message: str, target: Path, remote: str | None =
     """
     nested = repository_around(target) is not None
     call(["git", "init", "-q"])
-    dvc("init")
-    dvc("config", "core.analytics", "false")
+    commands = [["init"], ["config", "core.analytics", "false"]]
     if files := [str(path) for path in rows]:
-        dvc("add", *files)
+        commands.append(["add", *files])
     if remote:
-        dvc("remote", "add", "--default", REMOTE, remote)
-        dvc("push")
+        commands += [["remote", "add", "--default", REMOTE, remote], ["push"]]
+    dvc_in_turn(*commands)
     if nested:
         shutil.rmtree(".git")
     else:

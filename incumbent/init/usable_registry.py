@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from incumbent.init.new_folder import REMOTE
 from project.canonical import digest_bytes
-from project.child_processes import DvcError, dvc
+from project.child_processes import DvcError, dvc_in_turn
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
 from project.settings import PARAMS, load
@@ -149,9 +149,8 @@ def send_nothing(address: str, aside: Path) -> None:
     (aside / ".dvc").mkdir()
     (aside / ".dvc" / "config").write_text(CONFIG)
     (aside / PROBE).touch()
-    dvc("remote", "add", "--default", REMOTE, address, folder=aside)
-    dvc("add", PROBE, folder=aside)
-    dvc("push", folder=aside)
+    add_remote = ("remote", "add", "--default", REMOTE, address)
+    dvc_in_turn(add_remote, ("add", PROBE), ("push",), folder=aside)
 
 
 # --- shared places --------------------------------------------------------------------------------

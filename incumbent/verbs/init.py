@@ -186,7 +186,9 @@ def make(
         console.print()
         show([*finding_lines(found), *outlook_lines(found)])
         tell_task([row for part in Split for row in found.part(part)], yes=yes)
-        show([LabelledLines("gate", list(gate_lines(found.made.parts, found.params, found.ours)))])
+        with bars_for_people():
+            gate = list(gate_lines(found.made.parts, found.params, found.ours))
+        show([LabelledLines("gate", gate)])
         names = ", ".join(file.name for file in there)
         rows = [source.path for source in sources]
         start(rows, f"Start with {names}", home, places.remote)

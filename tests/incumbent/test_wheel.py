@@ -101,11 +101,18 @@ def test_it_is_the_wheel_that_runs(installed: Installed, tmp_path: Path) -> None
     assert "promote" in installed.run(tmp_path, "incumbent", "--help")
 
 
-def test_it_makes_the_sample_project(installed: Installed, tmp_path: Path) -> None:
-    (tmp_path / "made").mkdir()
-    installed.run(tmp_path / "made", "python", "-c", COPY.format(sample=True))
+def test_its_sample_is_a_project_whose_gate_opens(
+    warm_installed: Installed, tmp_path: Path
+) -> None:
+    """`incumbent init --sample demo && cd demo && incumbent run`, up to where training begins."""
+    warm_installed.run(tmp_path, "incumbent", "init", "--sample", "demo")
     copy_project(tmp_path / "copied", sample=True)
-    assert files_in(tmp_path / "made") == files_in(tmp_path / "copied")
+    assert files_in(tmp_path / "copied").items() <= files_in(tmp_path / "demo").items()
+    assert warm_installed.run(tmp_path / "demo", "git", "status", "--short") == ""
+    warm_installed.run(tmp_path / "demo", "incumbent", "run", "--until", "gate")
+    assert (tmp_path / "demo/outputs/dataset.json").exists()
+    (base,) = (tmp_path / "demo/.incumbent/models").iterdir()
+    assert base.is_symlink()
 
 
 def test_a_users_folders_shadow_nothing(installed: Installed, project: Path) -> None:
