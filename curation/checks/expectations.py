@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from great_expectations.expectations import Expectation as Foreign
 
 Arguments = dict[str, str | int | float | list[str | int | float] | None]
-Given = Mapping[str, Any]  # the same, of a kind that is known
 NUMBERS = "if"  # kinds of numpy's dtypes
 
 
@@ -66,8 +65,8 @@ def refuse_misfit(asked: Asked) -> None:
 DISTINCT = "expect_column_distinct_values_to_equal_set"
 
 
-def within(values: pd.Series, given: Given) -> pd.Series:
-    low, high = given.get("min_value"), given.get("max_value")
+def within(values: pd.Series, arguments: Arguments) -> pd.Series:
+    low, high = arguments.get("min_value"), arguments.get("max_value")
     met = pd.Series(True, index=values.index)
     if low is not None:
         met &= values >= low
@@ -77,7 +76,7 @@ def within(values: pd.Series, given: Given) -> pd.Series:
 
 
 # Which values meet an expectation; those that are missing are not asked.
-MEETS: Mapping[str, Callable[[pd.Series, Given], pd.Series]] = {
+MEETS: Mapping[str, Callable[[pd.Series, Arguments], pd.Series]] = {
     "expect_column_values_to_be_in_set": lambda values, given: values.isin(given["value_set"]),
     "expect_column_values_to_be_between": within,
     "expect_column_values_to_be_unique": lambda values, _: ~values.duplicated(keep=False),
@@ -102,7 +101,7 @@ def is_ours(asked: Asked) -> bool:
     return given.keys() <= TAKES[asked.kind] and fits(asked.kind, given)
 
 
-def fits(kind: str, given: Given) -> bool:
+def fits(kind: str, given: Arguments) -> bool:
     mostly, low, high = given.get("mostly", 1), given.get("min_value"), given.get("max_value")
     if not is_number(mostly) or not 0 <= mostly <= 1:
         return False
@@ -139,18 +138,18 @@ def is_pattern(value: Any) -> bool:
 
 def computed(table: pd.DataFrame, asked: Asked) -> ExpectationResult | None:
     """The result of a kind of ours; None where Great Expectations has to be asked."""
-    given: Given = asked.arguments
-    if not is_ours(asked) or given["column"] not in table:
+    column = asked.arguments.get("column")
+    if not is_ours(asked) or column not in table:
         return None
-    column: Any = table[given["column"]]
-    values = column[column.notnull()]
+    values = table[column][table[column].notnull()]
     if not alike(values, asked):
         return None
     if asked.kind == DISTINCT:
-        return of_distinct(values, given)
-    bad = values.index[~MEETS[asked.kind](values, given).astype(bool)]
+        return of_distinct(values, asked.arguments)
+    bad = values.index[~MEETS[asked.kind](values, asked.arguments).astype(bool)]
+    mostly = asked.arguments.get("mostly", 1)
     return ExpectationResult(
-        success=values.empty or (len(values) - len(bad)) / len(values) >= given.get("mostly", 1),
+        success=values.empty or (len(values) - len(bad)) / len(values) >= mostly,
         counts={
             "element_count": len(table),
             "missing_count": len(table) - len(values),
@@ -166,12 +165,10 @@ def alike(values: pd.Series, asked: Asked) -> bool:
         return True
     wanted = asked.arguments.get("value_set")
     texts = "regex" in asked.arguments or (isinstance(wanted, list) and isinstance(wanted[0], str))
-    if texts:
-        return all(isinstance(value, str) for value in values)
-    return values.dtype.kind in NUMBERS
+    return values.map(type).eq(str).all() if texts else values.dtype.kind in NUMBERS
 
 
-def of_distinct(values: pd.Series, given: Given) -> ExpectationResult:
+def of_distinct(values: pd.Series, given: Arguments) -> ExpectationResult:
     there, wanted = set(values.unique()), set(given["value_set"])
     counts = {
         "observed_value": None,
