@@ -1,27 +1,28 @@
-"""A data contract: expectations with a severity, and what they find in a dataset's tables."""
+"""A data contract: expectations with a severity, checked by Great Expectations."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+import great_expectations as gx
 import pandas as pd
+from great_expectations.core import ExpectationValidationResult
+from great_expectations.expectations.registry import get_expectation_impl
 from pydantic import Field, field_validator, model_validator
 
 from curation.checks.contract_tables import Tables
 from curation.checks.dataset_measures import rows_wanted
-from curation.checks.expectations import (
-    Arguments,
-    Asked,
-    ExpectationResult,
-    refuse_misfit,
-    refuse_unknown,
-    results,
-)
 from curation.checks.row_columns import TOLD
 from project.canonical import digest_json
 from project.records.data import Check, Severity
 from project.settings import Settings
+
+logging.getLogger("great_expectations").setLevel(logging.ERROR)
+
+Arguments = dict[str, str | int | float | list[str | int | float] | None]
+
 
 Of = Literal["rows", "slices", "dataset"]
 
@@ -36,17 +37,19 @@ class Expectation(Settings):
     @field_validator("expectation")
     @classmethod
     def is_known(cls, name: str) -> str:
-        refuse_unknown(name)
+        try:
+            get_expectation_impl(name)
+        except gx.exceptions.ExpectationNotFoundError:
+            raise ValueError(f"Great Expectations has no {name!r}") from None
         return name
 
     @model_validator(mode="after")
     def arguments_fit(self) -> Self:
-        refuse_misfit(self.asked)
+        self.build()
         return self
 
-    @property
-    def asked(self) -> Asked:
-        return Asked(self.name, self.expectation, self.arguments)
+    def build(self) -> gx.expectations.Expectation:
+        return get_expectation_impl(self.expectation)(**self.arguments, meta={"name": self.name})
 
 
 class Contract(Settings):
@@ -85,18 +88,45 @@ def check(tables: Tables, contract: Contract) -> tuple[Check, ...]:
 def checked(
     table: pd.DataFrame, expectations: Sequence[Expectation], notes: Mapping[str, str]
 ) -> dict[str, Check]:
-    """By the expectation's name."""
-    found = results(table, [one.asked for one in expectations])
-    return {one.name: to_check(one, found[one.name], table, notes) for one in expectations}
+    """By the expectation's name. Great Expectations' own `success` knows no severity and calls a
+    crash a failure, so each result is read for itself.
+    """
+    results = validated(table, expectations)
+    return {one.name: to_check(one, results[one.name], table, notes) for one in expectations}
+
+
+def validated(
+    table: pd.DataFrame, expectations: Sequence[Expectation]
+) -> dict[str, ExpectationValidationResult]:
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
+    whole = (
+        context.data_sources.add_pandas("rows")
+        .add_dataframe_asset("rows")
+        .add_batch_definition_whole_dataframe("all")
+    )
+    # One by one, each would have the context write all that came before it anew.
+    suite = gx.ExpectationSuite("contract", expectations=[one.build() for one in expectations])
+    outcome = whole.get_batch({"dataframe": table}).validate(
+        suite,
+        result_format={
+            "result_format": "COMPLETE",
+            "unexpected_index_column_names": ["id"],
+            "include_unexpected_rows": False,
+        },
+    )
+    return {result.expectation_config.meta["name"]: result for result in outcome.results}
 
 
 def to_check(
     expectation: Expectation,
-    result: ExpectationResult,
+    result: ExpectationValidationResult,
     table: pd.DataFrame,
     notes: Mapping[str, str],
 ) -> Check:
-    column, failing = expectation.arguments.get("column"), result.failing
+    found: dict[str, Any] = result.result or {}
+    column = expectation.arguments.get("column")
+    failing = tuple(str(index["id"]) for index in found.get("unexpected_index_list") or ())
     unmeasured = unseen(table, column)
     if column in notes and unmeasured:
         seen = ""  # the note says why nothing was looked at
@@ -105,18 +135,18 @@ def to_check(
     elif expectation.of == "dataset":
         seen, failing = measured(table, column), ()
     else:
-        seen = observed(result.counts, expectation.of)
+        seen = observed(found, expectation.of)
         seen += faults(table, column, failing) if column in TOLD else ""
         seen += more_rows(expectation, table, failing)
     note = notes.get(str(column), "")
     return Check(
         name=expectation.name,
         severity=expectation.severity,
-        passed=result.success,
+        passed=bool(result.success),
         limit=limit(expectation),
         observed=", ".join(filter(None, [seen, note])),
         failing_rows=failing,
-        crashed=result.crashed,
+        crashed=crash(result),
         column=column if isinstance(column, str) else None,
         unmeasured=True if unmeasured and result.success else None,
     )
@@ -167,7 +197,7 @@ def bounds(low: object, high: object) -> Iterator[str]:
         yield f"at most {high}" if low is None else f"at least {low}"
 
 
-def observed(found: Mapping[str, Any], of: Of) -> str:
+def observed(found: dict[str, Any], of: Of) -> str:
     """What was seen, as counts: failing values may be personal data and stay out of reports.
 
     Rows that were not looked at do not count.
@@ -185,3 +215,10 @@ def faults(table: pd.DataFrame, column: Any, rows: tuple[str, ...]) -> str:
     seen = Counter(table.loc[table["id"].isin(rows), column]).most_common()
     told = ", ".join(f"{count} × {fault.strip(' ,!')}" for fault, count in seen)
     return f" ({told})" if told else ""
+
+
+def crash(result: ExpectationValidationResult) -> str | None:
+    """The message of the exception that stopped a check, if one did."""
+    info = result.exception_info or {}
+    raised = [info] if "raised_exception" in info else list(info.values())
+    return next((str(e["exception_message"]) for e in raised if e.get("raised_exception")), None)

@@ -15,6 +15,8 @@ from incumbent.project_files import FOLDER, project_files
 from project.errors import IncumbentError
 from project.records.data import Check, Document, Row, Severity, Split, counted
 from project.settings import PARAMS, load, read_settings
+from registry.reader import RegistryReader
+from review.challenger.changes import cached_file, dataset_of
 
 READ = "every record gives a row"
 
@@ -137,10 +139,6 @@ def last_version() -> LastVersion | None:
     """
     if not PARAMS.exists():
         return None
-    # Imported here because the registry's libraries take as long as a small file does.
-    from registry.reader import RegistryReader
-    from review.challenger.changes import cached_file, dataset_of
-
     try:
         with RegistryReader.here() as registry:
             for version in registry.newest():

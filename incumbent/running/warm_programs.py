@@ -35,7 +35,7 @@ from project.libraries import CHOICES, SETTINGS, settle
 ALWAYS = ("jinja2", "numpy", "pydantic", "rich.console", "sqlalchemy.orm", "typer", "yaml")
 MODEL = ("transformers.models.llama.modeling_llama", "bitsandbytes", "peft")
 LIBRARIES: Mapping[str, tuple[str, ...]] = {  # by stage
-    "validate": ("pandas", "torch"),
+    "validate": ("great_expectations", "torch"),
     "reward": ("sklearn", "sentence_transformers", "trl", *MODEL),
     "sft": ("datasets", "trl.trainer.sft_trainer", *MODEL),
     "generate": MODEL,

@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from curation.checks.contract import Contract, Expectation, check, limit
+from curation.checks.contract import Arguments, Contract, Expectation, check, limit
 from curation.checks.contract_tables import Tables, tables_of
 from curation.checks.dataset_measures import effective, vendi, word_shift
 from curation.checks.embeddings import sample
-from curation.checks.expectations import Arguments, Asked, computed, results_elsewhere
 from curation.checks.explained import explained
 from curation.checks.row_columns import CheckReferences
 from curation.faults.every_fault import FAULTS
@@ -190,72 +188,3 @@ def test_a_limit_is_said_in_words(expectation: str, arguments: Arguments, words:
         arguments=arguments,
     )
     assert limit(asked) == words
-
-
-# --- the same as Great Expectations -------------------------------------------------------------
-
-COLUMNS = pd.DataFrame(
-    {
-        "id": [f"r{i}" for i in range(6)],
-        "words": ["none", "a", None, "none", "b", "a1"],
-        "counts": [1, 2, 3, 4, 5, 0],
-        "shares": [0.1, float("nan"), 0.5, 1.0, 2.0, 0.5],
-        "nothing": [None] * 6,
-        "mixed": ["x", 1, None, 2.0, "x", 3],
-        "flags": [True, False, True, True, False, False],
-    }
-)
-ASKED_OF_VALUES: list[tuple[str, Arguments]] = [
-    ("be_in_set", {"value_set": ["none", "a"]}),
-    ("be_in_set", {"value_set": [1, 2, 0.5]}),
-    ("be_between", {"min_value": 1}),
-    ("be_between", {"max_value": 2}),
-    ("be_between", {"min_value": 0.5, "max_value": 3}),
-    ("be_unique", {}),
-    ("not_match_regex", {"regex": "a|^n"}),
-]
-
-
-def questions() -> list[Asked]:
-    """Every kind of ours about every column, with and without some that may fail."""
-    made: list[tuple[str, Arguments]] = []
-    for column in COLUMNS.columns[1:]:
-        for kind, arguments in ASKED_OF_VALUES:
-            given = {"column": column, **arguments}
-            name = f"expect_column_values_to_{kind}"
-            made += [
-                (name, given),
-                (name, {**given, "mostly": 0.5}),
-                (name, {**given, "mostly": 1}),
-            ]
-        for wanted in (["none", "a", "b", "a1"], ["none"], ["elsewhere"], [1, 2]):
-            kind = "expect_column_distinct_values_to_equal_set"
-            made.append((kind, {"column": column, "value_set": wanted}))
-    return [Asked(str(number), *one) for number, one in enumerate(made)]
-
-
-@pytest.mark.parametrize("lines", [6, 0])
-def test_what_is_computed_here_is_what_great_expectations_finds(lines: int) -> None:
-    table, asked = COLUMNS.iloc[:lines], questions()
-    ours = {one.name: computed(table, one) for one in asked}
-    theirs = results_elsewhere(table, asked)
-    known = {name: one for name, one in ours.items() if one}
-    assert len(known) >= len(asked) / 2
-    for name, one in known.items():
-        other = theirs[name]
-        assert (one.success, one.failing, one.crashed) == (other.success, other.failing, None)
-        assert one.counts == {count: other.counts[count] for count in one.counts}
-
-
-@pytest.mark.parametrize(
-    ("kind", "arguments"),
-    [
-        ("expect_column_values_to_be_in_set", {"column": "absent", "value_set": ["a"]}),
-        ("expect_column_values_to_be_in_set", {"column": "mixed", "value_set": ["a"]}),
-        ("expect_column_values_to_be_between", {"column": "words", "min_value": 1}),
-        ("expect_column_values_to_be_between", {"column": "counts", "min_value": "1"}),
-        ("expect_column_values_to_not_be_null", {"column": "words"}),
-    ],
-)
-def test_what_is_not_plain_is_for_great_expectations(kind: str, arguments: Arguments) -> None:
-    assert computed(COLUMNS, Asked("n", kind, arguments)) is None

@@ -207,7 +207,9 @@ def test_a_verb_that_asks_replicas_says_what_to_install() -> None:
     assert (done.returncode, done.stderr) == (2, said)
 
 
-@pytest.mark.parametrize(("stage", "library"), [("validate", "pandas"), ("code", "grimp")])
+@pytest.mark.parametrize(
+    ("stage", "library"), [("validate", "great_expectations"), ("code", "grimp")]
+)
 def test_a_stage_that_lacks_a_library_says_what_to_install(stage: str, library: str) -> None:
     done = without_extras(COMMAND, "stage", stage)
     problem = f"error: this needs {library}, which is not installed"
