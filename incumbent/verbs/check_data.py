@@ -21,7 +21,6 @@ from incumbent.options import (
 )
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError
-from project.progress import bars_for_people
 from project.records.data import Check, Severity, counted
 from project.untrusted_input import one_line
 
@@ -121,8 +120,7 @@ def checks_of(own: OwnRecords, options: CheckOptions) -> list[Check]:
     last = None if compared.reference or own.kind != "sft" else last_version()
     if last:
         compared = replace(compared, reference=last.texts, version=last.label)
-    with bars_for_people():
-        return checked(own, contract, compared)
+    return checked(own, contract, compared)
 
 
 def failed(checks: Iterable[Check], severity: Severity) -> list[Check]:

@@ -186,9 +186,7 @@ def make(
         console.print()
         show([*finding_lines(found), *outlook_lines(found)])
         tell_task([row for part in Split for row in found.part(part)], yes=yes)
-        with bars_for_people():
-            gate = list(gate_lines(found.made.parts, found.params, found.ours))
-        show([LabelledLines("gate", gate)])
+        show([LabelledLines("gate", list(gate_lines(found.made.parts, found.params, found.ours)))])
         names = ", ".join(file.name for file in there)
         rows = [source.path for source in sources]
         start(rows, f"Start with {names}", home, places.remote)
