@@ -27,11 +27,10 @@ from project.records.events import (
 from project.records.evidence import Bound, Decision, Evidence, MetricEvidence, Verdict
 from project.records.record import short
 from project.records.scores import ScorePins
-from registry.state import CHAMPION
 from registry.storage.database import writing
-from registry.storage.event_chain import GENESIS, beside
-from registry.storage.tables import aliases, events, runs, versions
+from registry.storage.tables import GENESIS, aliases, beside, events, runs, versions
 from registry.store import Registry
+from registry.tenure import CHAMPION
 
 FAMILY = "benchmark"
 START = datetime(2026, 1, 1, tzinfo=UTC)

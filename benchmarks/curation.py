@@ -34,10 +34,10 @@ from curation.checks.contract_tables import tables_of
 from curation.checks.embeddings import RowEmbedder
 from curation.checks.row_columns import TOLD, CheckReferences
 from curation.checks.suite_prompts import suite_prompts
-from curation.cleaning.sifting import clean
 from curation.curate import curate
 from curation.curation_settings import CurateParams
 from curation.kinship import family_names
+from curation.sifting import clean
 from curation.sources.row_formats import read_row, read_rows
 from project.model_pins import ModelChoice, locate
 from project.near_duplicates import near_duplicates, word_sets

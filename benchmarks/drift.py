@@ -31,12 +31,11 @@ from benchmarks.drift_voices import NOBODY, sampled
 from curation.sources.python_api import read_package
 from monitoring.drift.alarm_budget import night_tests
 from monitoring.drift.compare_sets import compare, packaged_embedder
-from monitoring.drift.reference import Reference
+from monitoring.drift.reference import ALWAYS, FINEST, Reference, Season
 from monitoring.drift.reference_rows import is_due
-from monitoring.drift.season import ALWAYS, FINEST, Season
 from monitoring.drift.signal_tests import MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays, numbered
-from monitoring.features.embedding_cache import Embeddings
+from monitoring.features.embedder import Embeddings
 from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import USERS_A_NIGHT
 from monitoring.signals.signal import Batch, Floats, Ints, Times

@@ -30,16 +30,16 @@ import evaluation.metrics.rouge  # noqa: F401
 from benchmarks.frame import arguments
 from evaluation.generation.answers import Role
 from examples import recorded_project
-from incumbent.submitting.submission import submit
+from incumbent.submission import submit
+from monitoring.night import nightly_job
 from monitoring.night_action import retrain_slot
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, keep_check
-from monitoring.night_jobs import nightly_job
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job import Job, JobResult
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.retrain_slots import RetrainLimits, retrain_of
 from monitoring.scheduling.runs import Claim, JobRun, RunState, runs_of
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from project import paths
 from project.canonical import canonical_json, moment_of
 from project.files import write_bytes

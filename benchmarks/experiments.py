@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from benchmarks.frame import arguments
-from serving.experiments.arm_differences import Array, Flags, at_random
+from serving.experiments.arrivals import Array, Flags, at_random
 from serving.experiments.experiment_judging import GUARDRAILS, HARM, WIN, log_capital
 
 ALPHA = 0.05

@@ -22,10 +22,10 @@ from urllib.request import urlopen
 
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams, RubricParams
 from evaluation.generation.backends.own_vllm import free_port
-from evaluation.preference.judge import judging_model
-from evaluation.preference.judge.llm_judge import LlmJudge, judge_lines
-from evaluation.preference.judge.rubrics import calibrate_rubrics
+from evaluation.preference import judging_model
 from evaluation.preference.judge_calibration import calibrate
+from evaluation.preference.llm_judge import LlmJudge, judge_lines
+from evaluation.preference.rubrics import calibrate_rubrics
 from evaluation.preference.worse_answers import WORSE
 from project.model_pins import embedded_base
 from project.records.data import Row

@@ -16,7 +16,7 @@ from random import Random
 import yaml
 
 from benchmarks.frame import INCUMBENT, arguments
-from monitoring.features.embedding_cache import Embeddings
+from monitoring.features.embedder import Embeddings
 from project.canonical import digest_folder
 from project.files import home
 from project.model_pins import ModelChoice, pin

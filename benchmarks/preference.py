@@ -25,13 +25,11 @@ from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer
 from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.metrics.semantic import SemanticSimilarity
-from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
 from evaluation.preference.judge_calibration import agreement, calibrate, kept_net
-from evaluation.preference.judge_protocol import AnswerPair, Judge
 from evaluation.preference.learnt_reward import OTHERS, train_head
-from evaluation.preference.made_pairs import made_pairs
-from evaluation.preference.reward_model import RewardModel
-from evaluation.preference.worse_answers import changed
+from evaluation.preference.preference_pairs import AnswerPair, Judge
+from evaluation.preference.reward_model import ExchangeVectors, FrozenCosine, RewardModel
+from evaluation.preference.worse_answers import changed, made_pairs
 from project.model_pins import ModelChoice, embedded_base, locate, pin
 from project.paths import rows_of
 from project.records.adapters import Contestant, Numerics

@@ -5,6 +5,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from curation.accepted_rows import (
+    NOTHING,
+    Frozen,
+    FrozenItems,
+    Placed,
+    acceptances,
+    extended,
+    gone_item_lines,
+    hold_frozen_items,
+    place_batches,
+)
 from curation.account import (
     NEAR_FROZEN,
     PERSONAL,
@@ -19,8 +30,30 @@ from curation.account import (
 )
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.waivers import read_waivers
-from curation.cleaning.mending import changed, mended
-from curation.cleaning.sifting import (
+from curation.curate_others import Others, curate_others, read_others, untaught, with_others
+from curation.curation_settings import CurateParams
+from curation.eval_sets import (
+    Changes,
+    ever_frozen,
+    frozen_items,
+    ids_among,
+    read_changes,
+    retired_ids,
+)
+from curation.families import (
+    Families,
+    cut_from_items,
+    families,
+    filled,
+    largest,
+    leaving,
+    split,
+    thinned,
+)
+from curation.mending import changed, mended
+from curation.proposals import SYNTHETIC_WAITS, people_first, unaccepted, within_share
+from curation.selected_rows import Selection, selected, unselected
+from curation.sifting import (
     accepted_of,
     clean,
     excused_leaks,
@@ -31,23 +64,7 @@ from curation.cleaning.sifting import (
     sifted,
     with_personal_data,
 )
-from curation.cleaning.token_lengths import Fitted, TokenLengths, fit
-from curation.curate_others import Others, curate_others, read_others, untaught, with_others
-from curation.curation_settings import CurateParams
-from curation.proposals import SYNTHETIC_WAITS, people_first, unaccepted, within_share
-from curation.selected_rows import Selection, selected, unselected
-from curation.splitting.accepted_rows import NOTHING, Placed, acceptances, extended, place_batches
-from curation.splitting.eval_sets import (
-    Changes,
-    ever_frozen,
-    frozen_items,
-    ids_among,
-    read_changes,
-    retired_ids,
-)
-from curation.splitting.families import Families, cut_from_items, families, filled, leaving
-from curation.splitting.frozen_items import Frozen, FrozenItems, gone_item_lines, hold_frozen_items
-from curation.splitting.lots import largest, split, thinned
+from curation.token_lengths import Fitted, TokenLengths, fit
 from project.errors import InputError
 from project.files import staged_folder
 from project.model_pins import BaseChoice, context_window, pinned_folder

@@ -14,7 +14,7 @@ from curation.account import (
     WAITS,
     Fate,
 )
-from curation.cleaning.sifting import cleaned, texts_with_an_item
+from curation.sifting import cleaned, texts_with_an_item
 from project.item_prompts import asking_an_item, asking_in_a_sentence
 from project.paths import RAW_DOCUMENTS, RAW_PREFERENCES
 from project.personal_data import Contacts, find_personal_data

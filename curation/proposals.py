@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 import jinja2
 
-from curation.cleaning.sifting import clean
 from curation.faults.private_data import Finder
+from curation.sifting import clean
 from project.canonical import digest_json
 from project.errors import InputError
 from project.item_prompts import asking_an_item

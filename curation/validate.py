@@ -19,8 +19,8 @@ from curation.checks.waivers import (
     unused,
     with_waivers,
 )
-from curation.cleaning.sifting import conflicting
 from curation.curation_settings import CurateParams, ValidateParams
+from curation.sifting import conflicting
 from curation.sources.row_formats import read_rows
 from project.canonical import digest_folder
 from project.errors import InputError

@@ -17,8 +17,8 @@ from evaluation.evaluation_settings import (
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.systems import respondent
 from evaluation.preference.ballots.ballot_files import read_ballots
-from evaluation.preference.judge.llm_judge import judge_lines
 from evaluation.preference.judge_calibration import calibrate, calibrate_reviewers, preference_lines
+from evaluation.preference.llm_judge import judge_lines
 from evaluation.preference.preference_pairs import (
     PREFERENCES,
     allowed,
@@ -77,8 +77,8 @@ def prepare(params: PreferenceParams, folder: Path) -> tuple[Digest | None, Cali
     if params.judged_by == "ballots" and params.ballots:
         return None, calibrate_reviewers(read_ballots(params.ballots), params.votes)
     # Imported here so that ballots do not wait for torch.
-    from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
-    from evaluation.preference.made_pairs import made_pairs
+    from evaluation.preference.reward_model import ExchangeVectors, FrozenCosine
+    from evaluation.preference.worse_answers import made_pairs
 
     _, held_out = parts(params.reward)
     vectors = ExchangeVectors(embedder())
@@ -90,9 +90,9 @@ def prepare(params: PreferenceParams, folder: Path) -> tuple[Digest | None, Cali
 def learn(params: RewardParams, folder: Path) -> tuple[Digest, Calibration]:
     """Train the reward model on the training rows' pairs, and on what people said of answers."""
     # Imported here so that the other sources do not wait for TRL.
-    from evaluation.preference.exchange_vectors import ExchangeVectors
     from evaluation.preference.learnt_reward import OTHERS, learn_reward
-    from evaluation.preference.made_pairs import made_pairs
+    from evaluation.preference.reward_model import ExchangeVectors
+    from evaluation.preference.worse_answers import made_pairs
 
     start = starting_point(params)
     learnt, held_out = parts(params)
@@ -143,7 +143,7 @@ def with_rubrics(params: PreferenceParams, calibration: Calibration) -> Calibrat
     if not params.rubrics:
         return calibration
     # Imported here because its HTTP client comes with an extra that others do without.
-    from evaluation.preference.judge.rubrics import calibrate_rubrics
+    from evaluation.preference.rubrics import calibrate_rubrics
 
     _, held_out = parts(params.reward)
     return calibration.model_copy(update={"rubrics": calibrate_rubrics(params, held_out)})

@@ -13,7 +13,7 @@ from evaluation.generation.answers import (
     by_sample,
 )
 from evaluation.generation.contestants import both_contestants, recorded_numerics
-from evaluation.preference.judge_protocol import AnswerPair, Judge
+from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import (
     Scorer,
@@ -106,7 +106,7 @@ def rubrics(
     if not params.rubrics:
         return ()
     # Imported here because its HTTP client comes with an extra that others do without.
-    from evaluation.preference.judge.rubrics import rubric_scorers
+    from evaluation.preference.rubrics import rubric_scorers
 
     return rubric_scorers(params, calibration, store)
 

@@ -20,7 +20,7 @@ from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.preference_evidence import without_preference
 from evaluation.preference.judge_calibration import calibrate_reviewers
-from evaluation.preference.judge_protocol import Judge
+from evaluation.preference.preference_pairs import Judge
 from evaluation.preference.preference_sources import Ballots
 from evaluation.score import (
     contestant_names,

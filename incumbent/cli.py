@@ -43,8 +43,8 @@ DATA = {
     "labels": "data_rows:accept_labels",
     "export": "data_rows:export_bad_answers",
     "rotate-eval": "rotate_eval:change_eval",
-    "waive": "waive:waive_check",
-    "allow": "waive:allow_contacts",
+    "waive": "data_rows:waive_check",
+    "allow": "data_rows:allow_contacts",
     "synthesize": "synthesize:synthesize",
     "forget": "forget:forget",
 }
@@ -55,17 +55,17 @@ MORE_JUDGES = {
 REGISTRY = {
     "versions": "show:print_versions",
     "show": "show:show",
-    "why": "why:print_why",
+    "why": "show:print_why",
     "alias": "promote:point_alias",
     "withdraw": "promote:withdraw_champion",
     "reject": "promote:reject_version",
     "reevaluate": "submit:reevaluate",
-    "import-adapter": "import_adapter:import_adapter",
+    "import-adapter": "export:import_adapter",
     "export": "export:export",
-    "reproduce": "reproduce:reproduce_version",
+    "reproduce": "verify:reproduce_version",
     "dossier": "export:write_version_dossier",
-    "sign": "sign:sign_version",
-    "keygen": "sign:generate_keys*",
+    "sign": "anchor:sign_version",
+    "keygen": "anchor:generate_keys*",
     "verify": "verify:verify",
     "anchor": "anchor:write_anchor",
     "backup": "backup:back_up",
@@ -83,7 +83,7 @@ SEARCH = {
 }
 GATEWAY = {
     "deploy": "deploy:deploy_version",
-    "deployments": "deployments:print_deployments",
+    "deployments": "deploy:print_deployments",
     "cost-report": "cost_report:report_costs",
 }
 EXPERIMENT = {
@@ -94,18 +94,18 @@ EXPERIMENT = {
 }
 DRIFT = {
     "check": "check_drift:check_drift*",
-    "scheduler": "scheduler:scheduler*",
+    "scheduler": "nightly:scheduler*",
 }
 PROJECT = {
     "doctor": "doctor:print_diagnosis*",
-    "settings": "print_settings:print_settings*",
+    "settings": "upgrade:print_settings*",
     "upgrade": "upgrade:upgrade_project",
     "launch": "launch:launch",
 }
 # Out of sight, for the help names it in its last line.
 LOOK_UP = {"docs": "docs:open_docs*"}
 # Not for people: DVC calls it, and a changed command would make every stage of every project stale.
-PIPELINE = {"stage": "stage:stage"}
+PIPELINE = {"stage": "launch:stage"}
 
 app = typer.Typer(
     cls=VerbGroup,

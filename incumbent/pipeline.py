@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
+from project.child_processes import ended_by_signals
 from project.engine.ray_cluster import cluster_kept
 from project.errors import IncumbentError, InputError
-from project.interruption import ended_by_signals
 from project.progress import StageReport, tell
 from project.records.record import Record, read_input
 from project.settings import (

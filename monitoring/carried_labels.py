@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from curation.splitting.eval_sets import EVAL_SETS, changing
+from curation.eval_sets import EVAL_SETS, changing
 from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.night_context import NightContext
 from monitoring.scheduling import runs

@@ -5,11 +5,11 @@ from datetime import date, datetime
 from math import sqrt
 from statistics import fmean, stdev
 
-from curation.cleaning.sifting import clean
-from curation.cleaning.token_lengths import TokenLengths, fit
+from curation.accepted_rows import place_batches
 from curation.curation_settings import CurateParams
-from curation.splitting.accepted_rows import place_batches
-from curation.splitting.eval_sets import Extension, accepted_ids, read_changes
+from curation.eval_sets import Extension, accepted_ids, read_changes
+from curation.sifting import clean
+from curation.token_lengths import TokenLengths, fit
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Answer, by_sample

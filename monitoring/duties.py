@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 from monitoring.night_history import KeptNight, anchor_of, verify_of
-from monitoring.report.night_text import duty
+from monitoring.night_text import duty
 from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from project.errors import IncumbentError
 from project.records.data import counted

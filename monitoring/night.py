@@ -1,4 +1,4 @@
-"""The nightly job: check the day's traffic, do what follows, notify people."""
+"""A night from its beginning to its end, and the jobs that run it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -16,23 +16,39 @@ from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.night_check import check
 from monitoring.night_context import NightContext, require_place, trusted_day
 from monitoring.night_history import (
+    anchor_of,
     check_of,
     end_of,
     judged_after,
     keep_check,
     made_a_test,
     night_of,
+    nightly_of,
     nights_before,
     nights_between,
+    verify_of,
 )
-from monitoring.report.night_page import write_page
+from monitoring.night_page import write_page
 from monitoring.retention import forget, forget_carried, forget_queued
-from monitoring.scheduling.job import JobResult, Work
-from monitoring.scheduling.runs import Claim, RunState
+from monitoring.scheduling.anchor_delivery import deliver_anchor
+from monitoring.scheduling.cron import Cron, ScheduleParams
+from monitoring.scheduling.job import Figures, Job, JobResult, Work
+from monitoring.scheduling.retrain_slots import ask_turn
+from monitoring.scheduling.runs import Claim, JobRun, RunState
 from monitoring.trigger.waiting_corrections import queue_corrections
+from project.canonical import stamp
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome, ToLabel
+from project.settings import load
+from registry.audit import problems
+from registry.chain_anchor import newest_anchor
 from registry.notices import Notice
+from registry.registry_settings import RegistryParams
+from registry.store import Registry
+
+# --- night ----------------------------------------------------------------------------------------
+
+# The nightly job: check the day's traffic, do what follows, notify people.
 
 
 def nightly(context: NightContext) -> Work:
@@ -278,3 +294,60 @@ def why_again(context: NightContext, night: Night) -> str | None:
 def lacked_a_reference(night: Night) -> bool:
     """Whether there were rows, and nothing to compare them with: more rows change nothing."""
     return bool(night.traffic and not night.reference and not night.set_aside)
+
+
+# --- night jobs -----------------------------------------------------------------------------------
+
+# The jobs of a family: its night, its registry's anchor, and the registry verified.
+
+
+def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
+    registry = context.registry
+    name = nightly_of(registry.family)
+    return Job(
+        name,
+        Cron(schedule.nightly, schedule.timezone),
+        nightly(context),
+        figures,
+        admit=lambda: require_place(context),
+        late=lambda: late_nights(context),
+        ask_turn=lambda day: ask_turn(
+            registry.engine, registry.family, day, registry.clock(), context.limits
+        ),
+    )
+
+
+def figures(run: JobRun) -> Figures | None:
+    """What /metrics shows of a night."""
+    if (night := night_of(run)) is None:
+        return None
+    return Figures(
+        verdict=night.verdict.value,
+        had_data=night.traffic is not None,
+        evidence=night.evidence,
+        threshold=1.0,
+        retrain=night.outcome.value if night.outcome else None,
+    )
+
+
+def verify_job(registry: Registry, schedule: ScheduleParams) -> Job:
+    def work(claim: Claim, stop: object) -> JobResult:
+        if found := list(problems(registry)):
+            raise IncumbentError(f"the registry is not what its events say: {'; '.join(found)}")
+        return JobResult(f"verified at {stamp(registry.clock())}")
+
+    return Job(verify_of(registry.family), Cron(schedule.verify, schedule.timezone), work)
+
+
+def anchor_jobs(registry: Registry, schedule: ScheduleParams) -> tuple[Job, ...]:
+    """One, where the settings name a place for anchors."""
+    if (place := load(RegistryParams).anchor_place) is None:
+        return ()
+
+    def work(claim: Claim, stop: object) -> JobResult:
+        if (anchor := newest_anchor(registry)) is None:
+            return JobResult("there was no event to anchor yet")
+        deliver_anchor(anchor, place)
+        return JobResult(anchor)
+
+    return (Job(anchor_of(registry.family), Cron(schedule.anchor, schedule.timezone), work),)

@@ -18,7 +18,7 @@ from monitoring.features.signal_inputs import rated_so_far, rewatched, times_of,
 from monitoring.night_action import follow
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
-from monitoring.report.night_page import keep_map
+from monitoring.night_page import keep_map
 from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch

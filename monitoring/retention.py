@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from monitoring.night_context import NightContext, trusted_day
 from monitoring.night_history import REMEMBERED, check_job, night_of, nightly_of
-from monitoring.report.night_page import forget_pages
+from monitoring.night_page import forget_pages
 from monitoring.scheduling.outbox import forget_texts
 from monitoring.scheduling.runs import begun, rewrite_records, runs_of
 from monitoring.trigger.label_checks import SET_ASIDE, read_set_aside

@@ -1,5 +1,5 @@
-"""Programs that we start, git and DVC among them: found without an activated environment, ended
-with all they started.
+"""Programs that we start, git and DVC among them, ended with all they started; and an
+interruption, told once.
 """
 
 import json
@@ -8,8 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
@@ -20,6 +20,11 @@ import yaml
 from project.errors import IncumbentError, InputError, pip_install
 from project.libraries import users_environment
 from project.untrusted_input import one_line, without_credentials
+
+# --- child processes ------------------------------------------------------------------------------
+
+# Programs that we start, git and DVC among them: found without an activated environment, ended with
+# all they started.
 
 # --- child processes ------------------------------------------------------------------------------
 
@@ -200,3 +205,39 @@ def locked_md5(lock: Path, stage: str, output: Path) -> str | None:
 def cached_file(root: Path, md5: str) -> Path:
     """Where the cache of a DVC project has the bytes of a checksum, if it has them."""
     return root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+
+
+# --- interruption ---------------------------------------------------------------------------------
+
+# An end from outside, by SIGTERM or a closed terminal, is an interruption as Ctrl-C is.
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class EndedBySignal(KeyboardInterrupt):
+    """What a signal raises; the exit code is the one that shells give to its victims."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Raise EndedBySignal in the block at a signal, so that it can clean up; in the main thread.
+
+    A signal that the process was started to ignore, as `nohup` does, is still ignored.
+    """
+
+    def end(number: int, _: object) -> None:
+        raise EndedBySignal(number)
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    minded = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+    for number in minded:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in minded:
+            signal.signal(number, before[number])

@@ -12,10 +12,9 @@ from project.records.adapters import AdapterVersion
 from project.records.events import Event, RowErasure
 from project.records.record import Digest
 from registry.alpha_ledger.looks_audit import changed_looks, miscounted_looks, unpaid_decisions
-from registry.state import State, fold
-from registry.storage.event_chain import broken_links, event_of, stored
-from registry.storage.tables import events, versions
+from registry.storage.tables import broken_links, event_of, events, stored, versions
 from registry.store import Registry
+from registry.tenure import State, fold
 
 
 def problems(registry: Registry) -> Iterator[str]:

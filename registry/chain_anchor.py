@@ -18,7 +18,7 @@ from registry.reader import RegistryReader
 from registry.registry_settings import SigningKeys
 from registry.signatures import DetachedSignature, forgery, refuse_uncheckable, sign_bytes
 from registry.storage.database import reading
-from registry.storage.event_chain import digest_at, tip
+from registry.storage.tables import digest_at, tip
 
 Sha256 = Annotated[Digest, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -12,7 +12,7 @@ from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Digest, short
 from registry.alpha_ledger.looks import CountedLook, find_look
 from registry.reader import RegistryReader
-from registry.storage.event_chain import events_of
+from registry.storage.tables import events_of
 
 
 def look_of(

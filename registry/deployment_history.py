@@ -21,10 +21,9 @@ from project.records.events import (
 from project.records.record import Record
 from registry.event_list import EventFilter, newest_events
 from registry.reader import RegistryReader
-from registry.state import CHAMPION
 from registry.storage.database import reading, writing
 from registry.store import Registry
-from registry.tenure import MOVES
+from registry.tenure import CHAMPION, MOVES
 
 # Events about a version after which what failed before is tried at once, and told again.
 NEWS: tuple[EventKind, ...] = (

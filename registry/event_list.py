@@ -7,8 +7,7 @@ from sqlalchemy import JSON, ColumnElement, Connection, Select, cast, func, sele
 
 from project.records.events import Event, EventKind
 from project.records.record import Record
-from registry.storage.event_chain import event_of
-from registry.storage.tables import events
+from registry.storage.tables import event_of, events
 
 
 class EventFilter(Record):

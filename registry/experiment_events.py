@@ -14,10 +14,10 @@ from project.untrusted_input import one_line
 from registry.decision_checks import same_person
 from registry.event_list import EventFilter, newest_events
 from registry.reader import RegistryReader
-from registry.state import CHAMPION
 from registry.storage.database import reading, writing
 from registry.storage.tables import observations
 from registry.store import Registry
+from registry.tenure import CHAMPION
 
 # --- experiment result ----------------------------------------------------------------------------
 

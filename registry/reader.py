@@ -35,12 +35,11 @@ from registry.alpha_ledger.look_bytes import LookBytes, lines_of, unknown_looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.registry_settings import RegistryParams, SigningKeys, current_actor
 from registry.roles import NO_LIMITS, Roles
-from registry.state import CHAMPION, State, fold
 from registry.storage.artifact_store import Artifacts
 from registry.storage.blobs import Blobs
 from registry.storage.database import connect
-from registry.storage.event_chain import digest_at, event_of, events_of
-from registry.storage.tables import aliases, events, versions
+from registry.storage.tables import aliases, digest_at, event_of, events, events_of, versions
+from registry.tenure import CHAMPION, State, fold
 
 R = TypeVar("R", bound=Record)
 

@@ -14,8 +14,7 @@ from project.records.record import Digest
 from registry.decision_checks import version_or_none
 from registry.reader import RegistryReader
 from registry.signatures import check_signature
-from registry.storage.event_chain import events_of
-from registry.storage.tables import versions
+from registry.storage.tables import events_of, versions
 from registry.tenure import last_move
 
 

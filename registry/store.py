@@ -54,11 +54,9 @@ from registry.notices import put_notice
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
 from registry.release import refuse_changed, refuse_moved, release
-from registry.state import CHAMPION
 from registry.storage.database import writing
-from registry.storage.event_chain import append, tip
-from registry.storage.tables import aliases, versions
-from registry.tenure import reference
+from registry.storage.tables import aliases, append, tip, versions
+from registry.tenure import CHAMPION, reference
 
 
 class Registry(RegistryReader):

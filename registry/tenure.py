@@ -1,13 +1,26 @@
-"""How versions became champion and ceased to be it: each question takes a few index steps."""
+"""Who was champion when, and a version's state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from project.records.events import Event, EventKind, Promotion
-from registry.state import CHAMPION
-from registry.storage.event_chain import event_of
-from registry.storage.tables import aliases, events
+from project.records.events import (
+    AliasMove,
+    Deletion,
+    Event,
+    EventKind,
+    Promotion,
+    Rejection,
+    Rollback,
+    Submission,
+    Withdrawal,
+)
+from registry.storage.tables import aliases, event_of, events
+
+# --- tenure ---------------------------------------------------------------------------------------
+
+# How versions became champion and ceased to be it: each question takes a few index steps.
 
 GAINS: tuple[EventKind, ...] = ("promote", "rollback")
 MOVES: tuple[EventKind, ...] = (*GAINS, "withdraw")
@@ -106,3 +119,51 @@ def first(
     ordered = query.order_by(events.c.seq.desc() if newest else events.c.seq)
     row = connection.execute(ordered.limit(1)).first()
     return event_of(row) if row else None
+
+
+# --- state ----------------------------------------------------------------------------------------
+
+# What the registry holds, as a fold over its events: nothing else decides it.
+
+CHAMPION = "champion"
+
+
+@dataclass
+class State:
+    """One family's state after some events."""
+
+    versions: dict[int, str] = field(default_factory=dict)  # number -> digest of its record
+    aliases: dict[str, int] = field(default_factory=dict)
+    forced: set[int] = field(default_factory=set)  # promoted without a verdict, marked for ever
+    rejected: set[int] = field(default_factory=set)
+    deleted: set[int] = field(default_factory=set)
+
+    def apply(self, event: Event) -> None:
+        match event.detail:
+            case Submission(version=record):
+                self.versions[event.version] = record
+            case Promotion(forced=forced):
+                self.aliases[CHAMPION] = event.version
+                if forced:
+                    self.forced.add(event.version)
+            case Rollback():
+                self.aliases[CHAMPION] = event.version
+            case Withdrawal():
+                self.aliases.pop(CHAMPION, None)
+            case AliasMove(name=name, removed=0):
+                self.aliases[name] = event.version
+            case AliasMove(name=name):
+                self.aliases.pop(name, None)
+            case Rejection():
+                self.rejected.add(event.version)
+            case Deletion():
+                self.deleted.add(event.version)
+
+
+def fold(events: Iterable[Event], until: str | None = None) -> State:
+    """The state after all events, or after those up to a moment (RFC 3339, UTC, as events have)."""
+    state = State()
+    for event in events:
+        if until is None or event.at <= until:
+            state.apply(event)
+    return state

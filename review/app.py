@@ -7,6 +7,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from review import home_page as home
+from review import night_routes as nights
 from review.access.access_control import AccessControl, gate_of
 from review.access.request_checks import AllowedHost, BodySize, RequestRate, SameSite, WhoIsThere
 from review.challenger import challenger_routes as challenger
@@ -18,8 +20,6 @@ from review.frame import sign_in_routes as sign_in
 from review.frame.api_routes import SecurityHeaders, api_description
 from review.frame.error_pages import HANDLERS, PROBLEMS, broken
 from review.frame.pages import ASSETS
-from review.home import home_page as home
-from review.nights import night_routes as nights
 from review.site import Site
 from review.versions import version_routes as versions
 from review.versions.verify_routes import LastCheck

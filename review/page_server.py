@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from project.child_processes import ended_by_signals
 from project.errors import InputError
 from project.files import home, secret_of
-from project.interruption import ended_by_signals
 from project.listening import address_of, is_private, listening
 from project.settings import load
 from project.web_server import OpenConnections, WebServer

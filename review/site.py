@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from registry.rules_in_use import RulesInUse
+from registry.roles import RulesInUse
 from registry.store import Registry
 from review.review_settings import ReviewParams
 

@@ -19,8 +19,8 @@ from starlette.routing import Route
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Endpoint
+from project.child_processes import ended_by_signals
 from project.errors import InputError
-from project.interruption import ended_by_signals
 from project.listening import address_of, is_private, listening
 from project.settings import PARAMS, load
 from project.untrusted_input import shortened

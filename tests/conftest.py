@@ -344,4 +344,4 @@ def base_model() -> Path:
 @pytest.fixture
 def any_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge goes on however many of its answers are without a verdict."""
-    monkeypatch.setattr("evaluation.preference.judge.judging_model.UNPARSED_CAP", 1)
+    monkeypatch.setattr("evaluation.preference.judging_model.UNPARSED_CAP", 1)

@@ -12,13 +12,13 @@ from random import Random
 import numpy as np
 
 from incumbent.verbs.nightly import done_again
-from monitoring.features.embedding_cache import Embeddings
+from monitoring.features.embedder import Embeddings
 from monitoring.monitoring_settings import DriftParams, TriggerParams
+from monitoring.night import nightly_job
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
-from monitoring.night_jobs import nightly_job
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.signals.signal import Floats
 from monitoring.traffic.traffic_store import TrafficStore
 from project.files import home

@@ -11,7 +11,7 @@ from curation.checks.embeddings import Looked, unit
 from curation.checks.repeats import NONE, RowTexts, robust_scores
 from curation.kinship import PARTS, asking_alike
 from project.records.data import Row, Split
-from project.text_language import language_of
+from project.unicode_words import language_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

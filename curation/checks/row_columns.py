@@ -26,8 +26,14 @@ from curation.checks.repeats import (
     odd_lengths,
     repeats,
 )
-from curation.faults.every_fault import FAULTS, faults_for, find_all
-from curation.faults.language import answer_language, other_language, prompt_language
+from curation.faults.every_fault import (
+    FAULTS,
+    answer_language,
+    faults_for,
+    find_all,
+    other_language,
+    prompt_language,
+)
 from curation.faults.private_data import Finder, personal_data
 from project.engine.embedded_texts import Embed
 from project.personal_data import NO_CONTACTS, Contacts

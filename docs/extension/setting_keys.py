@@ -10,7 +10,7 @@ from functools import cache
 from inspect import cleandoc
 from typing import Any
 
-from incumbent.verbs.print_settings import fields_of, own_settings, parts_of
+from incumbent.verbs.upgrade import fields_of, own_settings, parts_of
 from project.settings import SECTIONS, Settings, model_of
 
 BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}

@@ -23,8 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
-from evaluation.generation.batch_reader import BatchReader, Memory, Tokens
-from evaluation.generation.prompt_tokens import chat_tokens
+from evaluation.generation.batch_reader import BatchReader, Memory, Tokens, chat_tokens
 from project.chat_template import refuse_unheard, under
 from project.errors import IncumbentError, InputError
 from project.gpu import answering_map, card_here

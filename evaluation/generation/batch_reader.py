@@ -1,6 +1,6 @@
-"""A causal language model that reads on in many texts at once and remembers what it has read."""
+"""Prompts as tokens, read in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -10,6 +10,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
+
+# --- batch reader ---------------------------------------------------------------------------------
+
+# A causal language model that reads on in many texts at once and remembers what it has read.
 
 Tokens = list[int]
 
@@ -105,3 +109,35 @@ class BatchReader:
 
 def contiguous(_: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return (inputs[0].contiguous(), *inputs[1:])
+
+
+# --- prompt tokens --------------------------------------------------------------------------------
+
+# The tokens of a chat, as evaluation judges and the embedded backend serves it.
+
+Chat = Sequence[Mapping[str, Any]]
+
+
+def chat_tokens(
+    tokenizer: Any,
+    messages: Chat,
+    *,
+    tools: Chat | None = None,
+    add_generation_prompt: bool = False,
+) -> list[int]:
+    """The ids of the messages under the tokenizer's chat template.
+
+    The template alone writes control tokens. Their names in a text, such as <|im_end|>, are read as
+    letters: else whoever writes a message could end it and begin one of the system's.
+
+    Raises what the template raises, and ValueError for a tokenizer that makes a control token of
+    plain letters.
+    """
+    encoded = tokenizer.apply_chat_template(
+        list(messages),
+        tools=tools,
+        add_generation_prompt=add_generation_prompt,
+        return_dict=True,
+        sanitize_control_tokens=True,
+    )
+    return list(encoded["input_ids"])

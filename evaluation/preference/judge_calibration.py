@@ -9,8 +9,13 @@ from typing import NamedTuple
 from evaluation.generation.answers import Answer
 from evaluation.metrics.facts.compare_facts import TextFacts, compare_facts
 from evaluation.preference.ballots.reviewer_agreement import cohen_kappa
-from evaluation.preference.judge_protocol import AnswerPair, Judge, Judgement, PinnedJudge
-from evaluation.preference.preference_pairs import MadePair
+from evaluation.preference.preference_pairs import (
+    AnswerPair,
+    Judge,
+    Judgement,
+    MadePair,
+    PinnedJudge,
+)
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.ballots import Ballot

@@ -10,7 +10,7 @@ from evaluation.evaluation_settings import Decoding, JudgedPairsParams, Preferen
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
 from evaluation.generation.systems import respondent
-from evaluation.preference.judge_protocol import AnswerPair, Judge
+from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from project.bare_base import bare_base
 from project.canonical import digest_folder, digest_json

@@ -20,10 +20,11 @@ from transformers import (
 from trl import RewardConfig, RewardTrainer
 
 from evaluation.evaluation_settings import OF_THE_EMBEDDER, RewardParams
-from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
 from evaluation.preference.judge_calibration import calibrate, cosine_wins
 from evaluation.preference.reward_model import (
     EMBEDDER,
+    ExchangeVectors,
+    FrozenCosine,
     RewardHead,
     RewardHeadConfig,
     RewardModel,

@@ -1,22 +1,30 @@
-"""Preference pairs of files and sources, and which rows pairs are made of; none has an eval item's
-prompt.
-"""
+"""Pairs of answers of which it is known which is better, and what a judge of them must offer."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from pydantic import Field
 
 from project.errors import InputError
 from project.item_prompts import asking_an_item, bare
 from project.paths import CURATED_PREFERENCES, rows_of
 from project.records.data import Row, Split
 from project.records.preferences import (
+    Calibration,
     Preference,
     PreferencePair,
     RatedAnswer,
     by_judge,
     read_preferences,
 )
+from project.records.record import Record
+
+# --- preference pairs -----------------------------------------------------------------------------
+
+# Preference pairs of files and sources, and which rows pairs are made of; none has an eval item's
+# prompt.
 
 PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a pair or a rated answer
 
@@ -121,3 +129,42 @@ def against(bad: Iterable[RatedAnswer], good: dict[str, str]) -> Iterator[Prefer
         chosen = good[bare(one.prompt)]
         if chosen.strip() != one.completion.strip():
             yield PreferencePair(prompt=one.prompt, chosen=chosen, rejected=one.completion)
+
+
+# --- judge protocol -------------------------------------------------------------------------------
+
+# A comparison of two answers and what a judge says of it: one interface, whoever judges.
+
+
+class AnswerPair(Record):
+    """Two answers to one prompt, by whose they are."""
+
+    item: str
+    prompt: str
+    champion: str
+    challenger: str
+
+
+class Judgement(Record):
+    # The challenger's win probability; 0.5 a tie, None unjudged.
+    win_probability: float | None = Field(default=None, ge=0, le=1)
+    # The share of the orders shown in which the answer shown first was preferred, a tie counting
+    # half: 0.5 for a judge that favours neither place. None where no order was seen.
+    first: float | None = Field(default=None, ge=0, le=1)
+
+
+class Judge(Protocol):
+    source: str  # as people read it
+
+    def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
+        """One judgement for each comparison, in their order."""
+        ...
+
+
+@runtime_checkable
+class PinnedJudge(Protocol):
+    """A judge that may be another one tomorrow, and may change its word."""
+
+    def accounted(self, calibration: Calibration, comparisons: Sequence[AnswerPair]) -> Calibration:
+        """The calibration on these comparisons, with who judged, and how steadily."""
+        ...

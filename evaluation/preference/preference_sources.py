@@ -6,7 +6,7 @@ from pathlib import Path
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import IN_FILES, KeptBytes
 from evaluation.preference.ballots.ballot_files import answer_digest, preferences, read_ballots
-from evaluation.preference.judge_protocol import AnswerPair, Judge, Judgement
+from evaluation.preference.preference_pairs import AnswerPair, Judge, Judgement
 from project.records.ballots import Ballot
 from project.records.preferences import BALLOTS, Calibration
 from project.records.record import Digest
@@ -57,7 +57,7 @@ def judge_of(
     """
     if params.judged_by == "judge" and params.judge:
         # Imported here because its HTTP client comes with an extra that ballots do without.
-        from evaluation.preference.judge.llm_judge import LlmJudge
+        from evaluation.preference.llm_judge import LlmJudge
 
         held_to = calibration.judge if calibration else None
         return LlmJudge(params.judge, held_to=held_to, store=store)

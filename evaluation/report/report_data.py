@@ -1,20 +1,28 @@
-"""What a report shows beside the evidence: the opponent, item differences, and dev answers."""
+"""What a report shows: its data, and how many answers are right."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
+from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
+from evaluation.metrics.proposed_checks import proposed_checks
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
+from project.records.evidence import Measured, MetricEvidence, Usage
 from project.records.record import Record
 from project.records.scores import Better, Flags, ItemScore, ScoreTable
 from project.settings import load
+
+# --- report data ----------------------------------------------------------------------------------
+
+# What a report shows beside the evidence: the opponent, item differences, and dev answers.
 
 Words = tuple[tuple[str, bool], ...]  # a word, and whether the other answer lacks it
 
@@ -97,4 +105,128 @@ def differing(a: Sequence[str], b: Sequence[str]) -> tuple[Words, Words]:
     return (
         tuple((word, i not in in_a) for i, word in enumerate(a)),
         tuple((word, i not in in_b) for i, word in enumerate(b)),
+    )
+
+
+# --- right answers --------------------------------------------------------------------------------
+
+# What a comparison says first: how many answers are right, and what an answer costs.
+
+# A metric of each scorer that checks what is right, by which it is known to have looked.
+LOOKS = {
+    "facts": "facts_kept",
+    "token_f1": "exact_match",
+    "macro_f1": "macro_f1",
+    "json": "json_valid",
+    "assertions": "assertions",
+}
+
+
+def right_lines(measured: Measured) -> Iterator[str]:
+    """A line for each way to be right that was measured. Where none was, one that says so."""
+    if found := measured.get("figures_right"):
+        line = f"right figures: {of_answers(found)}"
+        if wrong := measured.get("figures_wrong"):
+            line += f"; wrong figures: {of_answers(wrong)}"
+        yield line
+    elif found := measured.get("facts_kept"):
+        line = f"names kept: {shares(found)}"
+        if wrong := measured.get("facts_contradicted"):
+            line += f"; another in their place: {shares(wrong)}"
+        yield line
+    if found := measured.get("exact_match"):
+        yield f"right to the word: {of_answers(found)}"
+    if found := measured.get("macro_f1"):
+        yield (
+            f"macro-F1 of the classes: {found.challenger_mean:.2f} "
+            f"(champion {found.champion_mean:.2f})"
+        )
+    if found := measured.get("json_valid"):
+        yield f"valid JSON: {of_answers(found)}"
+    if found := measured.get("json_fields"):
+        yield f"right fields: {shares(found)}"
+    if found := measured.get("assertions"):
+        yield f"assertions that hold: {shares(found)}"
+    if measured and measured.keys().isdisjoint((*LOOKS.values(), "figures_right")):
+        yield (
+            "right or wrong: nothing checks it. No scorer looks at figures, names, exact answers, "
+            "classes, JSON or assertions; the others reward form"
+        )
+
+
+def unchecked(measured: Measured, references: Sequence[str]) -> Iterator[str]:
+    """What these reference answers hold and no scorer looked at, with what to write."""
+    checks = proposed_checks(references, len(references))
+    names = [one if isinstance(one, str) else str(one["metric"]) for one in checks.scorers]
+    if missing := [name for name in names if LOOKS[name] not in measured]:
+        yield (
+            f"not checked: {checks.answers}; add {' and '.join(missing)} to "
+            "evaluation.scoring.metrics, and guards to evaluation.policy "
+            "(docs/explain/facts-and-assertions.md)"
+        )
+
+
+def of_answers(found: MetricEvidence) -> str:
+    """How many answers were right, of a metric that is 1 or 0 for an answer."""
+    challenger, champion = (
+        round((mean or 0.0) * found.n) for mean in (found.challenger_mean, found.champion_mean)
+    )
+    return f"{challenger:,} of {found.n:,} answers (champion {champion:,})"
+
+
+def shares(found: MetricEvidence) -> str:
+    return f"{found.challenger_mean:.0%} (champion {found.champion_mean:.0%})".replace("%", " %")
+
+
+# --- cost -----------------------------------------------------------------------------------------
+
+# What an answer costs each system: tokens, seconds, and money.
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Means of one answer; seconds None where they were not measured on this machine."""
+
+    system: str
+    prompt: float  # tokens
+    answer: float  # tokens
+    seconds: float | None
+    money: float | None  # per 1,000 answers; None where no price is known
+
+
+def costs(
+    usage: Mapping[str, Usage], seconds: Mapping[str, float | None], prices: Prices
+) -> list[Cost]:
+    return [
+        Cost(
+            system=system,
+            prompt=used.prompt,
+            answer=used.answer,
+            seconds=seconds.get(system),
+            money=money(used, seconds.get(system), prices),
+        )
+        for system, used in usage.items()
+    ]
+
+
+def money(used: Usage, seconds: float | None, prices: Prices) -> float | None:
+    """The price of 1,000 answers; None when there is none, or a price by the hour but no time."""
+    if not (prices.prompt or prices.answer or prices.hour) or (prices.hour and seconds is None):
+        return None
+    tokens = (used.prompt * prices.prompt + used.answer * prices.answer) / 1e6
+    return 1000 * (tokens + (seconds or 0) * prices.hour / 3600)
+
+
+def saving(found: Mapping[str, Cost]) -> str | None:
+    """How much cheaper the challenger answers than the base with a few-shot prompt, in words."""
+    ours, theirs = found.get(Role.CHALLENGER), found.get(Role.FEW_SHOT)
+    if ours is None or theirs is None:
+        return None
+    parts = [("fewer", "tokens", ours.prompt + ours.answer, theirs.prompt + theirs.answer)]
+    if ours.seconds is not None and theirs.seconds:
+        parts.append(("less", "time", ours.seconds, theirs.seconds))
+    if ours.money is not None and theirs.money:
+        parts.append(("less", "money", ours.money, theirs.money))
+    return ", ".join(
+        f"{abs(1 - a / b):.0%} {less if a <= b else 'more'} {name}" for less, name, a, b in parts
     )

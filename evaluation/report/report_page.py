@@ -14,8 +14,16 @@ from evaluation.decision.power import USUAL, detectable
 from evaluation.decision.score_evidence import ALL_ITEMS
 from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
-from evaluation.report.report_data import AnswerExample, ReportData, Words, differing
-from evaluation.report.right_answers import costs, right_lines, saving, unchecked
+from evaluation.report.report_data import (
+    AnswerExample,
+    ReportData,
+    Words,
+    costs,
+    differing,
+    right_lines,
+    saving,
+    unchecked,
+)
 from evaluation.scoring.built_in import ranges_by_ours
 from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, SuiteEvidence

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count, cycle
 
 from curation.curation_settings import CurateParams, lot
-from curation.splitting.lots import side
+from curation.families import side
 from examples.bank.rows import Triplet
 from examples.bank.second_round import ROWS
 from project.item_prompts import asking_an_item

@@ -22,7 +22,7 @@ from examples.recorded_project import (
     record_answers,
     write_adapter,
 )
-from incumbent.submitting.submission import SubmissionOutcome, submit
+from incumbent.submission import SubmissionOutcome, submit
 from project import paths
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.events import Deployed, DeploymentFailed

@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from curation.eval_sets import EVAL_SETS
 from curation.sources.documents.read_documents import read_documents
 from curation.sources.table_rows import name_of
 from curation.sources.tables.csv_table import Broken, OpenQuoteError, find_dialect, read_records
 from curation.sources.tables.decoding import decode, marked
 from curation.sources.tables.unpacked_file import GZIP, PARQUET
-from curation.splitting.eval_sets import EVAL_SETS
 from incumbent.erasure.erasure_request import (
     BROKEN,
     ErasureRequest,

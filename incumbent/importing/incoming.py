@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from curation.checks.waivers import read_waivers
-from curation.cleaning.mending import redacted, redacted_text
 from curation.collect import Collected, gathered
+from curation.mending import redacted, redacted_text
 from curation.sources.columns.choices import Guess
 from curation.sources.row_formats import Made, Read
 from curation.sources.table_rows import UNREADABLE

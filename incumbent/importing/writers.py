@@ -64,7 +64,7 @@ class ServerWriter:
     def replies(self, questions: Sequence[str]) -> list[str]:
         """Raises IncumbentError when the server fails; what it said is kept."""
         # Imported here because it needs an extra, and the base does not.
-        from evaluation.preference.judge.judging_model import JudgingModel, KeptAnswers
+        from evaluation.preference.judging_model import JudgingModel, KeptAnswers
 
         asked = [JudgingModel(self.params).request(question) for question in questions]
         kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION)

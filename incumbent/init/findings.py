@@ -8,15 +8,15 @@ from pathlib import Path
 
 from curation.account import OF_TEMPLATE, PERSONAL, TOO_LONG, Fate, account_of, reasons
 from curation.checks.suite_prompts import suite_prompts
-from curation.cleaning.sifting import clean, conflicting, faulty, sifted, with_personal_data
-from curation.cleaning.token_lengths import TokenLengths, fit
 from curation.collect import collect
 from curation.curate import Curated, Elsewhere, curate, large_group_lines
 from curation.curate_others import Others, curate_others, untaught, with_others
 from curation.curation_settings import CurateParams, FileSource
+from curation.families import draw, split
 from curation.kinship import family_names
-from curation.splitting.lots import draw, split
+from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.text_forms import capitals_tell_names, templates
+from curation.token_lengths import TokenLengths, fit
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
 from incumbent.init.limits import (
     FEWEST_ROWS,

@@ -8,8 +8,7 @@ from curation.curate_others import Others
 from evaluation.decision.policy import Policy
 from incumbent.planning.row_lengths import Beside, RowLengths, RunSettings
 from incumbent.planning.run_cost import Setup, trains
-from incumbent.planning.run_plan import plan_run
-from incumbent.planning.sealed_set import sealed_set_lines
+from incumbent.planning.run_plan import plan_run, sealed_set_lines
 from incumbent.planning.workload import unknown_work
 from project.model_pins import BaseChoice
 from project.records.data import Split, TokenCount

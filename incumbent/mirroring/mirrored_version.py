@@ -14,8 +14,8 @@ from project.records.evidence import Bound, Measured
 from project.records.record import Digest, Record
 from registry.lineage import Lineage, name_of, trace
 from registry.reader import RegistryReader
-from registry.state import CHAMPION
-from registry.storage.event_chain import digest_at
+from registry.storage.tables import digest_at
+from registry.tenure import CHAMPION
 from training.recipe import STEPS
 
 # --- learning curves ------------------------------------------------------------------------------

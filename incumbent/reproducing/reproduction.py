@@ -9,25 +9,23 @@ from incumbent.code import Code
 from incumbent.current_provenance import installed_packages
 from incumbent.pipeline import needed_for, read_pipeline
 from incumbent.reproducing.project_copy import (
+    DevDifference,
+    adapter_differences,
+    beyond_chance,
     cached,
     code_checksum,
+    code_differences,
     copy_project,
+    dev_differences,
     fetch_sources,
     inside,
     log_kept,
+    package_differences,
+    recipe_differences,
     seat,
     seat_parent,
 )
 from incumbent.reproducing.reproducible_version import ReproducibleVersion
-from incumbent.reproducing.training_differences import (
-    DevDifference,
-    adapter_differences,
-    beyond_chance,
-    code_differences,
-    dev_differences,
-    package_differences,
-    recipe_differences,
-)
 from incumbent.running.dvc_repro import refuse_wrong_settings, reproduce, run_dvc
 from incumbent.running.run_screen import RunScreen
 from project.canonical import digest_file

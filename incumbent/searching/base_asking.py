@@ -13,23 +13,28 @@ from evaluation.evaluation_settings import Decoding, MetricChoice, Prices, Scori
 from evaluation.generate import prompted
 from evaluation.generation.answers import Model, Respondent
 from evaluation.generation.systems import respondent
-from evaluation.report.right_answers import money
+from evaluation.report.report_data import money
 from evaluation.score import directions
 from evaluation.scoring.scorers import Scorer, load_scorers, score
 from incumbent.planning.workload import length
-from incumbent.searching.base_candidates import Candidate
-from incumbent.searching.base_ranking import (
+from incumbent.searching.base_candidates import (
     BaseRanking,
     BaseScores,
+    Candidate,
     RankedBase,
     TrainingCost,
     against,
     ranked,
 )
-from incumbent.searching.candidates import gated_dataset
-from incumbent.searching.compare_on_dev import judging
-from incumbent.searching.dev_measure import dev_items
-from incumbent.searching.pace import LOADING, Pace, SftSettings, load_sft_settings, pace
+from incumbent.searching.compare_on_dev import dev_items, judging
+from incumbent.searching.pace import (
+    LOADING,
+    Pace,
+    SftSettings,
+    gated_dataset,
+    load_sft_settings,
+    pace,
+)
 from project.errors import IncumbentError, InputError
 from project.model_pins import BaseChoice, ModelChoice, pin, pinned_folder
 from project.paths import rows_of

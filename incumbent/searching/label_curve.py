@@ -9,9 +9,8 @@ import numpy as np
 from evaluation.decision.statistics import Array, bounds, paired
 from incumbent.searching.against_random import with_draws
 from project.canonical import digest_json
-from project.chart_marks import Axis, Level, Mark, Panel, padded, polyline
 from project.files import write_bytes
-from project.html import render
+from project.html import Axis, Level, Mark, Panel, padded, polyline, render
 from project.records.record import Record
 from project.records.scores import Better
 

@@ -13,11 +13,16 @@ from evaluation.generation.answers import Answer
 from evaluation.generation.systems import respondent
 from evaluation.score import directions
 from evaluation.scoring.scorers import Scores, load_scorers, score
-from incumbent.searching.candidates import Candidates, read_training_rows
-from incumbent.searching.compare_on_dev import Aside, answered, aside_here, judging
-from incumbent.searching.dev_measure import dev_items
+from incumbent.searching.compare_on_dev import Aside, answered, aside_here, dev_items, judging
 from incumbent.searching.label_curve import LabelCurve, Measured, metric_curve
-from incumbent.searching.pace import LOADING, SftSettings, load_sft_settings, pace
+from incumbent.searching.pace import (
+    LOADING,
+    Candidates,
+    SftSettings,
+    load_sft_settings,
+    pace,
+    read_training_rows,
+)
 from project.canonical import digest_json
 from project.errors import InputError
 from project.model_pins import pinned_folder

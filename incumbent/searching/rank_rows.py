@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curation.faults.every_fault import FAULTS
-from curation.row_quality import AnswerLoss, qualities, taken_in_order
-from curation.selected_rows import RankedRow, RowQuality, Selection, SelectionHead
+from curation.selected_rows import (
+    AnswerLoss,
+    RankedRow,
+    RowQuality,
+    Selection,
+    SelectionHead,
+    qualities,
+    taken_in_order,
+)
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import versions
-from incumbent.searching.candidates import Candidates
-from monitoring.features.embedding_cache import Embeddings
+from incumbent.searching.pace import Candidates
+from monitoring.features.embedder import Embeddings
 from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.files import home

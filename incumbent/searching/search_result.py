@@ -17,9 +17,8 @@ from incumbent.searching.search_settings import (
     best_of,
 )
 from project.canonical import digest_json
-from project.chart_marks import Axis, Mark, Panel, padded
 from project.files import write_bytes
-from project.html import render
+from project.html import Axis, Mark, Panel, padded, render
 from project.records.data import counted
 from project.records.record import Record
 from project.records.scores import Better

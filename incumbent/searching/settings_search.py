@@ -10,10 +10,16 @@ from typing import Any, Self
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answers import versions
 from evaluation.scoring.scorers import scorers_digest
-from incumbent.searching.candidates import gated_dataset
-from incumbent.searching.compare_on_dev import Aside, aside_here, train_aside
-from incumbent.searching.dev_measure import LOSS, Measure, dev_items, measure_by
-from incumbent.searching.pace import LOADING, SftSettings, load_sft_settings, pace
+from incumbent.searching.compare_on_dev import (
+    LOSS,
+    Aside,
+    Measure,
+    aside_here,
+    dev_items,
+    measure_by,
+    train_aside,
+)
+from incumbent.searching.pace import LOADING, SftSettings, gated_dataset, load_sft_settings, pace
 from incumbent.searching.search_result import SearchResult, result_of
 from incumbent.searching.search_settings import (
     SearchParams,

@@ -1,10 +1,11 @@
-"""`registry anchor`: how far the history goes, written down where its owner cannot change it."""
+"""`incumbent registry anchor` and `sign`: what proves to others that nothing was changed."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from incumbent.options import Json
+from incumbent.options import Json, Reason, VersionNumber
 from incumbent.output import console, print_json
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.errors import IncumbentError, InputError
@@ -12,6 +13,12 @@ from project.settings import load
 from registry.chain_anchor import newest_anchor
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
+from registry.signatures import make_keys
+from registry.store import Registry
+
+# --- anchor ---------------------------------------------------------------------------------------
+
+# `registry anchor`: how far the history goes, written down where its owner cannot change it.
 
 
 def write_anchor(
@@ -38,3 +45,34 @@ def write_anchor(
     else:
         signed = "signed" if anchor.signature else "not signed: $INCUMBENT_SIGNING_KEY names no key"
         console.print(f"event {anchor.seq} is anchored in {where}, {signed}", soft_wrap=True)
+
+
+# --- sign -----------------------------------------------------------------------------------------
+
+# `registry sign` and `registry keygen`: who vouches for a version.
+
+
+def sign_version(
+    number: VersionNumber,
+    key: Annotated[
+        Path | None, typer.Option(help="A private key; $INCUMBENT_SIGNING_KEY if left out.")
+    ] = None,
+    reason: Reason = "signed by hand",
+) -> None:
+    """Sign a version, its data and the decision on it; needs the signing extra."""
+    with Registry.here() as registry:
+        chosen = key or registry.keys.private
+        if chosen is None:
+            raise InputError("name a private key, or let $INCUMBENT_SIGNING_KEY do", field="--key")
+        statement = registry.sign(number, chosen, reason)
+    on = "as decided" if statement.decision else "before any decision"
+    console.print(f"{statement.label} is signed {on}")
+
+
+def generate_keys(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes; FILE.pub is public.")],
+) -> None:
+    """Make a pair of keys to sign versions with."""
+    public = make_keys(file)
+    console.print(f"{file} is secret: INCUMBENT_SIGNING_KEY={file} signs with it")
+    console.print(f"{public} is for everybody: name it in params.yaml, registry.public_keys")

@@ -8,7 +8,7 @@ import typer
 from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, saying_what_stays
 from incumbent.output import console, print_json
-from project.interruption import ended_by_signals
+from project.child_processes import ended_by_signals
 from project.object_stores import without_secrets
 from project.records.events import Restored
 from project.records.record import short

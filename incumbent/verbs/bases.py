@@ -9,15 +9,14 @@ from rich.text import Text
 
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table
-from project.interruption import ended_by_signals
+from project.child_processes import ended_by_signals
 from project.libraries import allow_downloads
 from project.records.data import counted
 from training.cost.machines import GB
 
 if TYPE_CHECKING:
     from incumbent.searching.base_asking import RankingSetup
-    from incumbent.searching.base_candidates import Candidate
-    from incumbent.searching.base_ranking import BaseRanking, BaseScores, RankedBase
+    from incumbent.searching.base_candidates import BaseRanking, BaseScores, Candidate, RankedBase
 
 WIDE = 21  # letters of a base's name
 ACROSS = "bits_per_byte"  # that any two tokenizers share
@@ -54,7 +53,7 @@ def bases(
         say_beginning(candidates, question)
         found = rank(candidates, question)
     if as_json:
-        from incumbent.searching.base_ranking import sentences  # as above
+        from incumbent.searching.base_candidates import sentences  # as above
 
         print_json(found.model_dump(mode="json") | {"said": sentences(found)})
         return
@@ -73,7 +72,7 @@ def say_beginning(candidates: "Sequence[Candidate]", question: "RankingSetup") -
 
 
 def print_ranking(found: "BaseRanking") -> None:
-    from incumbent.searching.base_ranking import sentences  # as above
+    from incumbent.searching.base_candidates import sentences  # as above
 
     metrics = [*dict.fromkeys((found.by, *(name for name in SHOWN if name in found.better)))]
     numbers = [f">{name}" for name in metrics]

@@ -7,13 +7,13 @@ import typer
 
 from incumbent.options import LARGEST, Json
 from incumbent.output import console, print_json, print_table
-from project.interruption import ended_by_signals
+from project.child_processes import ended_by_signals
 from project.settings import load
 from serving.serving_settings import LargerModelParams, ServingParams
 
 if TYPE_CHECKING:
-    from serving.cost_report.asked_systems import LargerModel
-    from serving.cost_report.system_costs import CostReport
+    from serving.asked_systems import LargerModel
+    from serving.system_costs import CostReport
 
 
 def report_costs(
@@ -27,8 +27,7 @@ def report_costs(
     does not answer.
     """
     # Imported here because it brings libraries of an extra, and takes a while.
-    from serving.cost_report.cost_words import sentences, write_page
-    from serving.cost_report.system_costs import compare_costs
+    from serving.system_costs import compare_costs, sentences, write_page
 
     cost = load(ServingParams).cost
     with ended_by_signals():
@@ -44,7 +43,7 @@ def report_costs(
 def larger_model(params: LargerModelParams | None) -> "LargerModel | None":
     """The larger model that the settings name. Raises InputError where its key is not there."""
     from evaluation.generation.backends.openai_server import key_in  # as above
-    from serving.cost_report.asked_systems import LargerModel
+    from serving.asked_systems import LargerModel
 
     if params is None:
         return None
@@ -57,7 +56,7 @@ def larger_model(params: LargerModelParams | None) -> "LargerModel | None":
 
 
 def print_costs(report: "CostReport") -> None:
-    from serving.cost_report.cost_words import rows_of_table, sentences  # as above
+    from serving.system_costs import rows_of_table, sentences  # as above
 
     print_table(*rows_of_table(report))
     console.print()

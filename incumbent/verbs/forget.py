@@ -10,7 +10,7 @@ import typer
 
 from curation.collect import Collected, gathered, reads_of
 from curation.curation_settings import CollectParams
-from curation.splitting.eval_sets import changing
+from curation.eval_sets import changing
 from incumbent.erasure.data_files import (
     Cut,
     Meant,
@@ -21,8 +21,15 @@ from incumbent.erasure.data_files import (
     preference_of,
 )
 from incumbent.erasure.erasure_request import ErasureRequest, Meaning, RowFinder
-from incumbent.erasure.registry_traces import artifacts_of, trained_versions
-from incumbent.erasure.traces import Trail, md5_in_cache, out_of_reach, traces, upload_if_remote
+from incumbent.erasure.traces import (
+    Trail,
+    artifacts_of,
+    md5_in_cache,
+    out_of_reach,
+    traces,
+    trained_versions,
+    upload_if_remote,
+)
 from incumbent.options import Json
 from incumbent.output import console, print_json
 from monitoring.traffic.traffic_store import held

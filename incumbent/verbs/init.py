@@ -14,12 +14,15 @@ from curation.sources.columns.choices import NamedColumns
 from incumbent.init.findings import find, gate_lines
 from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import (
+    Chosen,
+    family_of,
     new_folder,
     refuse_taken,
     refuse_without_git,
     repository_around,
     start,
     take_in,
+    write_settings,
 )
 from incumbent.init.own_sources import (
     FileOptions,
@@ -30,7 +33,6 @@ from incumbent.init.own_sources import (
     look_at,
     show,
 )
-from incumbent.init.settings_file import Chosen, family_of, write_settings
 from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
 from incumbent.init.usable_registry import SharedPlaces
 from incumbent.options import (
@@ -47,8 +49,8 @@ from incumbent.options import (
 )
 from incumbent.output import console
 from incumbent.project_files import FOLDER, SETTINGS, copy_project
+from project.child_processes import ended_by_signals
 from project.errors import InputError
-from project.interruption import ended_by_signals
 from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
 from project.records.data import Row, Split

@@ -1,4 +1,4 @@
-"""`project launch`: the run of the newest commit on a rented machine, into the same registry."""
+"""`incumbent project launch` and `stage`: the pipeline, or a stage of it, on another machine."""
 
 import os
 import shlex
@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from incumbent.launching.installation import incumbent_here, installation, make_wheel
-from incumbent.launching.reachable import DATABASE, TOKEN, reachable_places
-from incumbent.launching.rendering import (
+from incumbent.installation import incumbent_here, installation, make_wheel
+from incumbent.options import Json, saying_what_stays
+from incumbent.output import console, print_json
+from incumbent.pipeline import read_pipeline, run_stage, stage_names
+from incumbent.reachable import DATABASE, TOKEN, reachable_places
+from incumbent.rendering import (
     LaunchTask,
     RentedMachine,
     as_dict,
@@ -18,14 +21,15 @@ from incumbent.launching.rendering import (
     found_sky,
     run_sky,
 )
-from incumbent.options import Json
-from incumbent.output import console, print_json
-from incumbent.pipeline import read_pipeline
 from project.child_processes import dvc
 from project.errors import InputError
 from project.files import home, write_bytes
 from registry.registry_settings import current_actor
 from training.processes.step_processes import ALONE, who_trains
+
+# --- launch ---------------------------------------------------------------------------------------
+
+# `project launch`: the run of the newest commit on a rented machine, into the same registry.
 
 LONG = ("domain", "sft", "dpo", "kto", "generate", "compare")  # stages that are sent one by one
 # Those that are set here go along: the first two always, the others for stores and trackers.
@@ -124,3 +128,18 @@ def print_way_back(task: LaunchTask) -> None:
         f"your files comes by `git pull origin {task.checkout.branch} && dvc pull`",
         soft_wrap=True,
     )
+
+
+# --- stage ----------------------------------------------------------------------------------------
+
+# `stage`: one stage of the pipeline, as dvc.yaml calls it.
+
+
+@saying_what_stays("interrupted: nothing half-written is kept; run it again to go on")
+def stage(
+    name: Annotated[
+        str, typer.Argument(autocompletion=stage_names, help="As dvc.yaml has it, such as train.")
+    ],
+) -> None:
+    """Run one stage of the pipeline, as dvc.yaml does."""
+    run_stage(name)

@@ -9,8 +9,13 @@ from rich.text import Text
 
 from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
-from incumbent.planning.on_machines import OnKnownMachine, OnMachine, largest
-from incumbent.planning.prices import read_gpus, read_prices
+from incumbent.planning.on_machines import (
+    OnKnownMachine,
+    OnMachine,
+    largest,
+    read_gpus,
+    read_prices,
+)
 from incumbent.planning.run_cost import Setup, answers, trains
 from incumbent.planning.run_plan import RunPlan, plan_run
 from incumbent.planning.workload import Workload

@@ -302,7 +302,7 @@ def cuts_of_row(tokens: RowTokens, longest: int) -> dict[int, str]:
 def cuts_of_document(tokens: RowTokens) -> dict[int, str]:
     """Where it is cut to fit the window of step `domain`."""
     # Imported here because it loads transformers, which is of an extra.
-    from training.rows.document_pieces import even_pieces
+    from training.rows.packed_rows import even_pieces
 
     window = load(DomainParams).window
     cuts, place = {}, 0

@@ -11,8 +11,8 @@ from incumbent.options import Json, Reason, VersionNumber, version_option
 from incumbent.output import console, print_json
 from project.errors import InputError
 from project.records.data import counted
+from registry.adapter_import.adapter_folder import refuse_misfit
 from registry.alpha_ledger.look_bytes import LOOKS
-from registry.fits_base import refuse_misfit
 from registry.garbage import collect
 from registry.store import Registry
 

@@ -7,7 +7,7 @@ import typer
 
 from curation.curate import curated, read_inputs
 from curation.curation_settings import CurateParams
-from curation.splitting.eval_sets import (
+from curation.eval_sets import (
     EVAL_SETS,
     Freeze,
     Rotation,
@@ -21,7 +21,7 @@ from curation.splitting.eval_sets import (
 from evaluation.decision.policy import Policy
 from incumbent.options import Reason
 from incumbent.output import console
-from incumbent.planning.sealed_set import refuse_powerless
+from incumbent.planning.run_plan import refuse_powerless
 from project.canonical import stamp
 from project.errors import InputError
 from project.paths import rows_of

@@ -15,14 +15,14 @@ from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline, stage
 from incumbent.running.dvc_repro import refuse_wrong_settings, reproduce
 from incumbent.running.run_screen import RunScreen
 from monitoring.monitoring_settings import TriggerParams
+from project.child_processes import ended_by_signals
 from project.errors import InputError
-from project.interruption import ended_by_signals
 from project.progress import watched
 from project.settings import load
 from registry.champion import refuse_absent_base
 
 if TYPE_CHECKING:
-    from incumbent.submitting.submission import SubmissionOutcome
+    from incumbent.submission import SubmissionOutcome
 
 SUBMIT = "submit"
 
@@ -85,8 +85,8 @@ def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json:
         reproduce(None, screen)
         screen.sum_up()
         # Imported here because it is ready by now.
-        from incumbent.submitting.submission import submit
-        from incumbent.submitting.submission_text import fields_of, mirror_outcome, print_submission
+        from incumbent.submission import submit
+        from incumbent.submission_text import fields_of, mirror_outcome, print_submission
 
         screen.begin(SUBMIT)
         with watched(screen.report):
@@ -105,7 +105,7 @@ def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json:
 def import_submit() -> None:
     """Import what comes after DVC while DVC works; what is missing is told when it is needed."""
     with suppress(ImportError):
-        import_module("incumbent.submitting.submission_text")
+        import_module("incumbent.submission_text")
 
 
 def in_a_line(outcome: "SubmissionOutcome") -> str:

@@ -11,10 +11,9 @@ from curation.selected_rows import FOLDER, Selection
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table
 from incumbent.searching.against_random import AgainstRandom, sentences
-from incumbent.searching.candidates import Candidates, read_candidates
-from incumbent.searching.pace import estimate
+from incumbent.searching.pace import Candidates, estimate, read_candidates
+from project.child_processes import ended_by_signals
 from project.errors import InputError
-from project.interruption import ended_by_signals
 from project.records.data import Row, counted
 from project.settings import load
 from project.untrusted_input import one_line

@@ -1,28 +1,38 @@
-"""`incumbent registry show` and `versions`, `incumbent history`: versions, and the chain from an
-adapter to its rows.
+"""`incumbent registry show`, `versions` and `why`, `incumbent history`: versions, and the chain
+from an adapter to its rows.
 """
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
+from evaluation.decision.policy import Policy
+from evaluation.decision.ways_out import ways_out
+from evaluation.report.report_data import right_lines
 from incumbent.options import LARGEST, Json, VersionNumber, version_option
 from incumbent.output import coloured, console, print_json, print_table
 from project.canonical import stamp
 from project.errors import InputError
 from project.records.events import Signing
-from project.records.evidence import Decision
+from project.records.evidence import Decision, Evidence
 from project.records.record import Record, short
 from project.untrusted_input import one_line
 from registry.experiment_events import experiments
 from registry.lineage import Lineage, apart, name_of, trace
 from registry.overview.model_card import card
 from registry.overview.version_search import VersionFilter, VersionStanding, search, version_fields
+from registry.overview.why_paragraph import why
 from registry.reader import RegistryReader
-from registry.state import CHAMPION
+from registry.tenure import CHAMPION
 from training.kept.books import books_of
+
+# --- show -----------------------------------------------------------------------------------------
+
+# `incumbent registry show` and `versions`, `incumbent history`: versions, and the chain from an
+# adapter to its rows.
 
 # --- show -----------------------------------------------------------------------------------------
 
@@ -264,3 +274,43 @@ def moment(text: str) -> str:
             f"{text!r} is no date or time such as 2026-01-31T12:00Z", field="--at"
         ) from None
     return stamp(parsed)
+
+
+# --- why ------------------------------------------------------------------------------------------
+
+# `registry why`: why a version was or was not promoted, and what would turn that.
+
+
+def print_why(number: VersionNumber, as_json: Json = False) -> None:
+    """Say in a paragraph why a version was or was not promoted."""
+    with RegistryReader.here() as registry:
+        paragraph = why(registry, number)
+        label = registry.version(number).label
+        right, ways = told_by_evidence(registry, number)
+    if as_json:
+        print_json({"version": label, "why": paragraph, "right": right, "ways_out": ways})
+        return
+    for line in right:
+        console.print(line, soft_wrap=True)
+    console.print(paragraph)
+    for way in ways:
+        console.print(f"What would turn it: {way}", soft_wrap=True)
+
+
+def told_by_evidence(registry: RegistryReader, number: int) -> tuple[list[str], list[str]]:
+    """How many answers were right, and what would turn the newest decision; nothing where a person
+    has ended it, or its policy is of another form.
+    """
+    decision = registry.decision(number)
+    if decision is None:
+        return [], []
+    evidence = registry.artifacts.get_record(Evidence, decision.evidence)
+    measured = evidence.dev if decision.opening is None else evidence.sealed
+    right = list(right_lines(measured))
+    if registry.newest_event(number, "reject") or registry.rolled_back(number):
+        return right, []
+    try:
+        policy = Policy.parse(registry.artifacts.get(decision.policy), Path(decision.policy))
+    except InputError:
+        return right, []
+    return right, list(ways_out(evidence, decision, policy))

@@ -14,7 +14,7 @@ import typer
 
 from incumbent.options import ExitVerdict, Json, Promote, Reason, VersionNumber
 from incumbent.pipeline import Stage, after, read_pipeline
-from incumbent.submitting.submission_text import submit_and_tell
+from incumbent.submission_text import submit_and_tell
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.paths import ADAPTER, ADAPTER_FILES, BASE

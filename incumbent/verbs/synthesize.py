@@ -20,8 +20,8 @@ from incumbent.importing.writers import (
 from incumbent.options import LARGEST, saying_what_stays
 from incumbent.output import console
 from monitoring.trigger.labels import LABELLED
+from project.child_processes import ended_by_signals
 from project.errors import InputError
-from project.interruption import ended_by_signals
 from project.paths import rows_of
 from project.records.data import Row, Split, counted
 from project.settings import load

@@ -14,8 +14,8 @@ from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table
 from incumbent.searching.search_settings import SearchParams
 from project.canonical import digest_json
+from project.child_processes import ended_by_signals
 from project.files import home
-from project.interruption import ended_by_signals
 from project.records.data import counted
 from project.settings import load
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from monitoring.drift.reference import Reference, shared_text
+from monitoring.drift.reference import ALWAYS, FINEST, Reference, Season, shared_text
 from monitoring.drift.reference_rows import (
     WEEK,
     ReferenceRows,
@@ -21,7 +21,6 @@ from monitoring.drift.reference_rows import (
     prompt_rows,
     traffic_rows,
 )
-from monitoring.drift.season import ALWAYS, FINEST, Season
 from monitoring.drift.signal_tests import MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays, from_bytes, to_bytes
 from monitoring.features.signal_inputs import AnswerJudge, times_of, trained_judge

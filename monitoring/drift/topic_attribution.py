@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drift.effect_size import like_weights
 from monitoring.drift.reference import Reference
+from monitoring.drift.signal_tests import like_weights
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch, Floats, Ints, Times
 from monitoring.signals.vocabulary import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.features.embedding_cache import Embeddings
+from monitoring.features.embedder import Embeddings
 from monitoring.features.prompt_surprise import surprise
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals.signal import Batch, Floats, Ints, Times

@@ -18,7 +18,7 @@ from time import monotonic
 from sqlalchemy import Connection, Engine
 
 from monitoring.scheduling import heartbeats, runs
-from monitoring.scheduling.cron import Cron, due
+from monitoring.scheduling.cron import Cron, ScheduleParams, due
 from monitoring.scheduling.job import (
     ATTEMPTS,
     Job,
@@ -31,7 +31,6 @@ from monitoring.scheduling.job import (
     wait_after,
 )
 from monitoring.scheduling.runs import Claim, LostLeaseError, renew
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.canonical import stamp
 from project.errors import IncumbentError
 from registry.storage.database import writing

@@ -17,8 +17,7 @@ from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell
 from monitoring.scheduling.job_scheduler import missing_dates, new_holder, next_run
 from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, is_waiting, retrains
 from monitoring.scheduling.runs import claimable, run_on
-from monitoring.teams.project_process import ProjectProcess
-from monitoring.teams.team_project import ReadProject, Teams, read_project
+from monitoring.teams.team_project import ProjectProcess, ReadProject, Teams, read_project
 from project.canonical import stamp
 from project.errors import IncumbentError, InputError
 from project.records.record import Record

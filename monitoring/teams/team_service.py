@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from threading import Event
 
 from monitoring.night_history import nightly_of
+from monitoring.scheduling.cron import address_of
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.job import Figures, Job, JobResult
 from monitoring.scheduling.runs import Claim, JobRun
-from monitoring.scheduling.schedule_settings import address_of
 from monitoring.scheduling.service import TICK, calmly, log_to_stderr, terminable
 from monitoring.teams.team_project import ReadProject, Teams, registry_of
 from monitoring.teams.team_scheduler import TeamScheduler

@@ -5,8 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from curation.faults.private_data import account_data, secret
-from curation.splitting.eval_sets import (
+from curation.eval_sets import (
     EVAL_SETS,
     Extension,
     accepted_ids,
@@ -14,6 +13,7 @@ from curation.splitting.eval_sets import (
     changing,
     read_changes,
 )
+from curation.faults.private_data import account_data, secret
 from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.label_checks import refusals, set_aside

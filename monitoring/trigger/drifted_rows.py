@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.splitting.eval_sets import EVAL_SETS, Extension, read_changes
+from curation.eval_sets import EVAL_SETS, Extension, read_changes
 from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.drift.reference_store import References
 from monitoring.features.prompt_surprise import surprise_so_far

@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from curation.account import NO_ANSWER, NO_PROMPT
-from curation.cleaning.sifting import clean
-from curation.cleaning.token_lengths import TokenLengths
 from curation.curation_settings import CurateParams
+from curation.sifting import clean
+from curation.token_lengths import TokenLengths
 from project.errors import InputError
 from project.files import write_lines
 from project.model_pins import BaseChoice, locate

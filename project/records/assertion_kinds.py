@@ -9,7 +9,7 @@ import regex
 from pydantic import AfterValidator, Field, JsonValue, NonNegativeInt, model_validator
 
 from project.records.record import Record
-from project.text_language import LANGUAGES
+from project.unicode_words import LANGUAGES
 
 NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 # Where in an answer a program's text stands: the whole of it; the whole, with or without a code

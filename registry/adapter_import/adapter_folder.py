@@ -1,15 +1,6 @@
-"""Intake of a third-party adapter: what is not plain LoRA for the pinned base is refused.
+"""An adapter's folder, checked, and whether it fits a base."""
 
-The folder is copied into a private one first, and the copy is what is checked and submitted: what
-happens to the original meanwhile changes nothing. An adapter is these files:
-
-- adapter_model.safetensors and adapter_config.json, which must be there; the config is written
-  anew from the settings that were taken from it;
-- LICENSE, kept as it is, since whoever passes the weights on may have to pass it on;
-- system_prompt.txt, what it is to answer under, where there is such a file;
-- README.md and recipe.json, left behind: nobody checked what they claim.
-"""
-
+import json
 import os
 import stat
 import tempfile
@@ -22,18 +13,39 @@ from pathlib import Path
 from project.canonical import CHUNK, digest_bytes, digest_file, digest_folder
 from project.chat_template import SYSTEM_PROMPT
 from project.errors import IncumbentError, InputError
-from project.records.adapters import Adapter, ModelPin
+from project.files import home
+from project.model_pins import absent, folder_here
+from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.record import Record
 from project.untrusted_input import quoted
-from registry.adapter_import.lora_config import ImportedOrigin, read_config, sane_config
+from registry.adapter_import.lora_config import (
+    ImportedOrigin,
+    LoraSettings,
+    read_config,
+    sane_config,
+)
 from registry.adapter_import.lora_weights import (
     linear_modules,
     norms,
+    read_header,
     read_pairs,
     refuse_values,
     resolve_targets,
 )
-from registry.adapter_import.safetensors_header import read_header
+from registry.storage.artifact_store import Artifacts
+
+# --- adapter folder -------------------------------------------------------------------------------
+
+# Intake of a third-party adapter: what is not plain LoRA for the pinned base is refused.
+#
+# The folder is copied into a private one first, and the copy is what is checked and submitted: what
+# happens to the original meanwhile changes nothing. An adapter is these files:
+#
+# - adapter_model.safetensors and adapter_config.json, which must be there; the config is written
+#   anew from the settings that were taken from it;
+# - LICENSE, kept as it is, since whoever passes the weights on may have to pass it on;
+# - system_prompt.txt, what it is to answer under, where there is such a file;
+# - README.md and recipe.json, left behind: nobody checked what they claim.
 
 WEIGHTS, CONFIG, LICENSE = "adapter_model.safetensors", "adapter_config.json", "LICENSE"
 MAX_BYTES = {WEIGHTS: 4 << 30, CONFIG: 64 << 10, LICENSE: 64 << 10, SYSTEM_PROMPT: 64 << 10}
@@ -227,3 +239,33 @@ def refuse_no_text(data: bytes, place: Path) -> None:
     controls = (c for c in text if unicodedata.category(c) == "Cc" and c not in "\n\r\t\f")
     if odd := next(controls, None):
         raise InputError(f"is no plain text: it holds {quoted(odd)}", file=place)
+
+
+# --- fits base ------------------------------------------------------------------------------------
+
+# Whether a version's adapter still loads: on its own base, which may not be the project's.
+
+
+def refuse_misfit(version: AdapterVersion, artifacts: Artifacts) -> str | None:
+    """Raise IncumbentError unless each weight of a version fits its module of the base.
+
+    Of a base that is not on this machine nothing can be said, and it may serve elsewhere: then
+    that is returned, in words.
+    """
+    if problem := absent(version.adapter.base):
+        return f"whether {version.label} still loads was not checked: {problem}"
+    files, base = version.adapter.files, folder_here(version.adapter.base)
+    assert base is not None, "it is not absent"
+    folder = artifacts.check_out(files, home() / "adapters" / files)
+    try:
+        rank = json.loads((folder / CONFIG).read_bytes())["r"]
+        settings = LoraSettings(
+            peft_type="LORA", task_type="CAUSAL_LM", r=rank, lora_alpha=1.0, target_modules=None
+        )
+        header = read_header(folder / WEIGHTS, folder / WEIGHTS)
+        read_pairs(header, settings, linear_modules(base), folder / WEIGHTS)
+    except (InputError, ValueError, KeyError, OSError) as error:
+        raise IncumbentError(
+            f"{version.label} does not fit its base, {version.adapter.base}: {error}"
+        ) from None
+    return None

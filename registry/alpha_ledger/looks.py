@@ -14,8 +14,7 @@ from project.records.record import Digest
 from project.records.scores import EvalSet, ScorePins
 from registry.alpha_ledger.spending import ChampionLooks, Look, next_look
 from registry.storage.artifact_store import Artifacts
-from registry.storage.event_chain import event_of
-from registry.storage.tables import events, looks
+from registry.storage.tables import event_of, events, looks
 from registry.tenure import last_rotation, promotions_of, standing_promotions
 
 FRESH_SHARE = 0.5  # an eval set that shares more of its items with an earlier one is not fresh

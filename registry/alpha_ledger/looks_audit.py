@@ -29,11 +29,9 @@ from registry.alpha_ledger.looks import (
     sets_since_rotation,
 )
 from registry.alpha_ledger.spending import next_look
-from registry.state import CHAMPION
 from registry.storage.artifact_store import Artifacts
-from registry.storage.event_chain import event_of
-from registry.storage.tables import aliases, events, looks, metadata
-from registry.tenure import MOVES
+from registry.storage.tables import aliases, event_of, events, looks, metadata
+from registry.tenure import CHAMPION, MOVES
 
 
 def changed_looks(connection: Connection, history: Collection[Event]) -> Iterator[str]:

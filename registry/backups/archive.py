@@ -14,14 +14,15 @@ from project.errors import IncumbentError, InputError
 from project.object_stores import local_path, without_secrets
 from project.records.record import Digest, read_object
 from project.untrusted_input import quoted
-from registry.backups.archive_places import ArchiveFile, archive_file
 from registry.backups.tar_members import (
     LONGEST,
     NAME,
+    ArchiveFile,
     ArtifactSummary,
     Manifest,
     TableSummary,
     TarMember,
+    archive_file,
     artifact_member,
     lines_of_member,
     pieces_of,

@@ -15,13 +15,14 @@ from project.errors import IncumbentError
 from project.records.events import Event, RowErasure
 from project.records.record import Digest
 from registry.backups.archive import lines_of, summaries
-from registry.backups.archive_places import ArchiveDraft, archive_draft
 from registry.backups.restore import byte_progress
 from registry.backups.tar_members import (
     END,
     NAME,
+    ArchiveDraft,
     ArtifactSummary,
     Manifest,
+    archive_draft,
     artifact_member,
     table_member,
     write_member,
@@ -34,8 +35,7 @@ from registry.storage.artifact_store import (
     MissingArtifactError,
 )
 from registry.storage.database import reading, revision, snapshot
-from registry.storage.event_chain import tip
-from registry.storage.tables import events, metadata
+from registry.storage.tables import events, metadata, tip
 
 TRIES = 10  # snapshots
 CHOICE = "`incumbent registry verify` says what needs it, and --without-damaged backs up all else"

@@ -32,8 +32,7 @@ from registry.backups.tar_members import Manifest, artifact_member, table_member
 from registry.notices import HELD
 from registry.storage.artifact_store import Artifacts
 from registry.storage.database import HEAD, reading, upgrade, writing
-from registry.storage.event_chain import tip
-from registry.storage.tables import RunState, deliveries, heartbeats, metadata, outbox, runs
+from registry.storage.tables import RunState, deliveries, heartbeats, metadata, outbox, runs, tip
 from registry.store import Registry
 
 BATCH_FILES, BATCH_BYTES = 64, 64 << 20  # artifacts that lie beside the store at once

@@ -15,9 +15,8 @@ from project.records.events import BallotCast, BallotWithdrawn, Event, ItemShown
 from project.records.record import Digest
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
-from registry.state import CHAMPION
-from registry.storage.event_chain import event_of
-from registry.storage.tables import events
+from registry.storage.tables import event_of, events
+from registry.tenure import CHAMPION
 
 KINDS = ("ask", "show", "vote", "unvote")
 

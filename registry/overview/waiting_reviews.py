@@ -10,10 +10,9 @@ from project.records.evidence import Decision
 from project.records.record import Record
 from registry.overview.version_search import newest_seq, verdict_is
 from registry.reader import RegistryReader, parsed
-from registry.state import CHAMPION
 from registry.storage.database import reading
-from registry.storage.event_chain import event_of
-from registry.storage.tables import aliases, events, versions
+from registry.storage.tables import aliases, event_of, events, versions
+from registry.tenure import CHAMPION
 
 
 class WaitingReview(Record):

@@ -1,18 +1,45 @@
-"""What the page knows of whoever opens it: how people sign in, who did, and how often they ask."""
+"""Who comes in: by a token, a proxy, a sign-in."""
 
+import hmac
+import secrets
 from dataclasses import dataclass
+from threading import Lock
 
 from starlette.requests import HTTPConnection
 
 from project.files import home
-from project.rate_limit import Buckets
+from project.listening import Buckets
 from review.access.oidc import Provider
-from review.access.one_time_token import OneTimeToken
-from review.access.people import Person
-from review.access.proxy import named_by_proxy
 from review.access.sessions import Session, Sessions
-from review.access.users_file import UsersFile
+from review.access.users_file import Person, UsersFile, is_name
+from review.review_settings import ProxyParams
 from review.site import Site
+
+# --- one time token -------------------------------------------------------------------------------
+
+# The token in the address that is printed at the start: worth one session, once.
+
+
+class OneTimeToken:
+    """A restart makes another one."""
+
+    def __init__(self) -> None:
+        self.text = secrets.token_urlsafe(24)
+        self._used = False
+        self._lock = Lock()
+
+    def take(self, given: str) -> bool:
+        """Whether this was the token, and nobody had taken it yet."""
+        with self._lock:
+            right = hmac.compare_digest(given.encode(), self.text.encode())
+            first = right and not self._used
+            self._used = self._used or right
+            return first
+
+
+# --- access control -------------------------------------------------------------------------------
+
+# What the page knows of whoever opens it: how people sign in, who did, and how often they ask.
 
 ATTEMPTS_A_MINUTE = 5  # to sign in under one name
 ATTEMPTS_OF_ADDRESS = 30  # to sign in from one address, which may be the proxy of a whole team
@@ -68,3 +95,25 @@ def gate_of(site: Site) -> AccessControl:
         attempts=Buckets(ATTEMPTS_A_MINUTE),
         attempts_of_address=Buckets(ATTEMPTS_OF_ADDRESS),
     )
+
+
+# --- proxy ----------------------------------------------------------------------------------------
+
+# A proxy before this server that signs people in, and says in a header who they are.
+
+
+def named_by_proxy(request: HTTPConnection, params: ProxyParams) -> str | None:
+    """The one name in the header, from the proxy's address; None from anywhere else."""
+    if request.client is None or request.client.host not in params.trusted:
+        return None
+    names = request.headers.getlist(params.header)
+    return readable(names[0]) if len(names) == 1 else None
+
+
+def readable(header: str) -> str | None:
+    """The name in a header, whose bytes are UTF-8; None for what is no name."""
+    try:
+        name = header.encode("latin-1").decode()
+    except UnicodeError:
+        return None
+    return name if is_name(name) else None

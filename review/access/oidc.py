@@ -27,7 +27,7 @@ from pydantic import BaseModel, ValidationError
 from project.errors import IncumbentError
 from project.listening import is_loopback
 from project.records.record import Record
-from review.access.people import is_name
+from review.access.users_file import is_name
 from review.review_settings import OidcParams
 
 # --- provider calls -------------------------------------------------------------------------------

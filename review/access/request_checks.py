@@ -10,10 +10,9 @@ from starlette.exceptions import HTTPException as StarletteError
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from project.listening import is_loopback
-from project.rate_limit import Buckets
+from project.listening import Buckets, is_loopback
 from review.access.access_control import AccessControl
-from review.access.people import Person
+from review.access.users_file import Person
 from review.review_settings import USUAL_PORTS
 
 # --- allowed host ---------------------------------------------------------------------------------

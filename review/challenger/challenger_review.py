@@ -6,7 +6,7 @@ from functools import partial
 from evaluation.decision.policy import Policy
 from evaluation.decision.ways_out import ways_out
 from evaluation.report.kept_report import KeptReport, read_kept_report
-from evaluation.report.right_answers import right_lines
+from evaluation.report.report_data import right_lines
 from project.errors import IncumbentError
 from project.files import state_of
 from project.records.adapters import AdapterVersion

@@ -11,7 +11,7 @@ from registry.ballots.sheets import asked_about
 from registry.ballots.standing import refuse_settled
 from registry.roles import EVERYBODY
 from registry.store import Registry
-from review.access.people import Person, ThePerson
+from review.access.users_file import Person, ThePerson
 from review.challenger import decide_routes, rows_routes
 from review.challenger.challenger_review import open_items, review_of
 from review.challenger.decide_routes import as_typed

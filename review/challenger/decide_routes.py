@@ -12,18 +12,17 @@ from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event
 from project.untrusted_input import shortened
+from registry.adapter_import.adapter_folder import refuse_misfit
 from registry.ballots.sheets import MOST_VOTES, ask_votes, asked_about
 from registry.decision_checks import refuse_one_person, winning
-from registry.fits_base import refuse_misfit
 from registry.lineage import Lineage
 from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader
 from registry.roles import Duty
-from registry.state import CHAMPION
 from registry.storage.database import reading
 from registry.store import Registry
-from registry.tenure import GAINS, MOVES
-from review.access.people import ThePerson, is_name
+from registry.tenure import CHAMPION, GAINS, MOVES
+from review.access.users_file import ThePerson, is_name
 from review.challenger.review_record import Action, Offer
 from review.frame.form_fields import LARGEST, Reason, VersionNumber, given_reason
 from review.frame.pages import page

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evaluation.report.comparisons import opponent_label
 from evaluation.report.dev_items import DevComparison, DevItem, DevItems
+from evaluation.report.kept_report import opponent_label
 from project.errors import InputError
 from project.records.record import Record
 from project.untrusted_input import shortened

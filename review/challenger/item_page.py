@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.report.comparisons import items_of, left_by_stages
 from evaluation.report.dev_items import (
     DevComparison,
     DevItem,
@@ -18,6 +17,7 @@ from evaluation.report.dev_items import (
     kept_path,
     kept_versions,
 )
+from evaluation.report.kept_report import items_of, left_by_stages
 from evaluation.report.report_data import Words
 from evaluation.report.report_page import marked
 from project.errors import InputError

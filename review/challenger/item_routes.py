@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
-from evaluation.report.comparisons import ComparisonChoice, choices
-from review.access.people import ThePerson
+from evaluation.report.kept_report import ComparisonChoice, choices
+from review.access.users_file import ThePerson
 from review.challenger.item_list import ItemList, ItemQuery, item_list
 from review.challenger.item_page import REFERENCE, ItemView, held_against, item_view, marked_answers
 from review.frame.form_fields import Number

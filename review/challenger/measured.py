@@ -7,6 +7,7 @@ from pathlib import Path
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Prices
 from evaluation.report.kept_report import KeptReport
+from evaluation.report.report_data import costs, saving
 from evaluation.report.report_page import (
     BoundedDifference,
     Forest,
@@ -16,7 +17,6 @@ from evaluation.report.report_page import (
     others,
     suite_lines,
 )
-from evaluation.report.right_answers import costs, saving
 from project.errors import InputError
 from project.files import FileState
 from project.records.evidence import Bound, Decision, Evidence, Measured, Verdict, by_people

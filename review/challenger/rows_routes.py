@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from registry.lineage import trace
 from registry.store import Registry
-from review.access.people import ThePerson
+from review.access.users_file import ThePerson
 from review.challenger.challenger_review import compared_with
 from review.challenger.changes import FETCH, ChangedRows, Which, changed_rows
 from review.frame.form_fields import VersionNumber, known_version

@@ -10,7 +10,7 @@ from project.errors import InputError
 from project.settings import load
 from registry.reader import RegistryReader
 from registry.roles import Duty
-from review.access.people import Person
+from review.access.users_file import Person
 from review.data_pages.waiting import TaskRefusal, find, queue_files, refuse
 from review.frame.form_fields import given_reason, written
 

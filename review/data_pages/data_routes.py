@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from curation.checks.waivers import LONGEST, WAIVERS
 from curation.gate import USUAL
-from review.access.people import Person, ThePerson
+from review.access.users_file import Person, ThePerson
 from review.data_pages.accepting import why_not
 from review.data_pages.gate_view import (
     FailedRows,

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from curation.splitting.eval_sets import changing
-from evaluation.report.comparisons import choices, items_of
+from curation.eval_sets import changing
 from evaluation.report.dev_items import DevItems
-from evaluation.report.kept_report import Correction, bad, correction
+from evaluation.report.kept_report import Correction, bad, choices, correction, items_of
 from evaluation.report.report_data import AnswerExample
 from project.errors import InputError
 from project.records.data import Message, Row

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse
 
 from curation.checks.waivers import Excuse, excuse
-from curation.splitting.eval_sets import changing
+from curation.eval_sets import changing
 from project.errors import InputError
-from review.access.people import ThePerson
+from review.access.users_file import ThePerson
 from review.data_pages.accepting import accept_task, refuse_task, require
 from review.data_pages.regressed import correct
 from review.data_pages.waiting import Kind

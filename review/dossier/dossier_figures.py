@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from evaluation.decision.power import chance, detectable, percent
-from monitoring.report.night_text import VERDICTS
+from monitoring.night_text import VERDICTS
 from project.records.adapters import Provenance
 from project.records.data import Check, DatasetVersion
 from project.records.drift import DriftVerdict, Night
@@ -272,7 +272,7 @@ def nightly_when() -> str:
     """The cron line of the nightly check; its settings need the library that reads such lines."""
     if find_spec("apscheduler") is None:
         return ""
-    from monitoring.scheduling.schedule_settings import ScheduleParams
+    from monitoring.scheduling.cron import ScheduleParams
 
     schedule = load(ScheduleParams)
     return f" (cron line {schedule.nightly}, {schedule.timezone})"

@@ -5,10 +5,9 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from review.access.people import Person, ThePerson
-from review.dossier.document import Dossier, Filled
+from review.access.users_file import Person, ThePerson
+from review.dossier.document import Dossier, Filled, html_of
 from review.dossier.make_dossier import make_dossier
-from review.dossier.standalone import html_of
 from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page
 from review.site import Site, TheSite

@@ -10,7 +10,7 @@ import jinja2
 import yaml
 
 from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
-from monitoring.report.night_text import done
+from monitoring.night_text import done
 from monitoring.trigger.state_machine import CALM_NIGHTS
 from project.records.data import counted
 from project.records.drift import DriftVerdict

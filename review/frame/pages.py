@@ -16,7 +16,7 @@ from markupsafe import Markup
 from project.canonical import digest_bytes, readable
 from project.html import SHARED
 from project.records.data import counted
-from review.access.people import Person
+from review.access.users_file import Person
 from review.site import Site
 
 TEMPLATES = Path(__file__).parent / "templates"

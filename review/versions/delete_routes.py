@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from review.access.people import Person, ThePerson
+from review.access.users_file import Person, ThePerson
 from review.frame.form_fields import Reason, VersionNumber, given_reason, known_version
 from review.frame.pages import page
 from review.site import TheSite

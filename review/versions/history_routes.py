@@ -14,12 +14,11 @@ from registry.event_list import newest_events
 from registry.lineage import SINGLE_VOTES
 from registry.reader import RegistryReader
 from registry.storage.database import reading
-from review.access.people import ThePerson
+from review.access.users_file import ThePerson
 from review.frame.event_words import WORDS
 from review.frame.pages import page
 from review.site import TheSite
-from review.versions.parameters import PAGE, UNBLINDING, HistoryQuery
-from review.versions.version_page import EventLine, event_line
+from review.versions.version_page import PAGE, UNBLINDING, EventLine, HistoryQuery, event_line
 from review.voting.blinding import is_voted
 
 TEMPLATE = Path(__file__).parent / "templates" / "history.html"

@@ -11,11 +11,11 @@ from fastapi.responses import HTMLResponse
 
 from project.records.events import Event
 from project.records.record import Record
-from registry.overview.family_tree import FamilyMember, FamilyTree, displaced_by, family_tree
-from review.access.people import ThePerson
+from registry.overview.version_search import FamilyMember, FamilyTree, displaced_by, family_tree
+from review.access.users_file import ThePerson
 from review.frame.pages import page
 from review.site import TheSite
-from review.versions.parameters import LineageQuery
+from review.versions.version_page import LineageQuery
 
 TEMPLATE = Path(__file__).parent / "templates" / "lineage.html"
 SHOWN = 60  # versions, unless all are asked for

@@ -12,7 +12,7 @@ from project.canonical import stamp
 from project.errors import IncumbentError
 from project.records.record import Record
 from registry.store import Registry
-from review.access.people import ThePerson
+from review.access.users_file import ThePerson
 from review.frame.pages import page
 from review.site import TheSite
 

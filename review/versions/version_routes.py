@@ -9,15 +9,20 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from registry.overview.model_card import card
 from registry.overview.version_search import VersionStanding, search
 from registry.reader import RegistryReader
-from review.access.people import Person, ThePerson
+from review.access.users_file import Person, ThePerson
 from review.frame.form_fields import Number, VersionNumber, known_version
 from review.frame.pages import page
 from review.frame.paging import NumberedPage, page_count
 from review.site import Site, TheSite
 from review.versions import delete_routes, history_routes, lineage_routes, verify_routes
-from review.versions.parameters import PAGE, CompareQuery, VersionsQuery
 from review.versions.version_comparison import VersionComparison, compare
-from review.versions.version_page import VersionPage, version_page
+from review.versions.version_page import (
+    PAGE,
+    CompareQuery,
+    VersionPage,
+    VersionsQuery,
+    version_page,
+)
 from review.voting.blinding import traced
 
 TEMPLATES = Path(__file__).parent / "templates"

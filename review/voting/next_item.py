@@ -17,7 +17,7 @@ from registry.ballots.standing import VoteQuestion, Votes, read_votes
 from registry.reader import RegistryReader
 from registry.roles import EVERYBODY
 from registry.store import Registry
-from review.access.people import Person
+from review.access.users_file import Person
 from review.site import Site
 from review.voting.live import LiveVotes, Reviewer, live_votes, reviewers
 from review.voting.voting_view import VotingView

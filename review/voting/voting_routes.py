@@ -13,7 +13,7 @@ from project.records.ballots import RESPECTS, Choice, Rating, Rubric, SheetPart
 from registry.ballots.casting import LONGEST_COMMENT, Vote, cast, withdraw
 from registry.ballots.standing import refuse_settled
 from registry.store import Registry
-from review.access.people import Person, ThePerson
+from review.access.users_file import Person, ThePerson
 from review.frame.form_fields import VersionNumber
 from review.frame.pages import page
 from review.site import Site, TheSite

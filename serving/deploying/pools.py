@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from evaluation.generation.backends.adapter_servers import SGLangReplica, VllmReplica
@@ -13,6 +14,7 @@ from project.files import home
 from project.records.adapters import ModelPin
 from project.records.record import Digest, short
 from project.untrusted_input import shortened
+from registry.storage.artifact_store import Artifacts
 from serving.deploying.route_table import ReplicaState, RouteTable
 from serving.exchange import version_in
 from serving.serving_settings import PoolParams, ServingParams
@@ -292,3 +294,16 @@ class ReplicaWatch:
             running=self.table.running[replica.replica],
             alarm=look.alarm,
         )
+
+
+# --- adapter folders ------------------------------------------------------------------------------
+
+# Adapters as folders on this machine, from which replicas load them.
+
+
+def check_out(artifacts: Artifacts, files: Digest) -> Path:
+    """An adapter's folder, every byte of which is as its digest says. Raises IncumbentError, and
+    OSError where it cannot be written.
+    """
+    # An engine may run in another folder than this process.
+    return artifacts.check_out(files, home() / "adapters" / files).resolve()

@@ -13,10 +13,9 @@ from project.records.events import Deployed
 from registry.deployment_history import record_deployment
 from registry.release import release
 from registry.store import Registry
-from serving.deploying.adapter_folders import check_out
 from serving.deploying.failures import Failures, fatal_mark, load_mark
 from serving.deploying.golden_prompts import Passed
-from serving.deploying.pools import NoPoolError, Pools, ReplicaPool, ReplicaWatch
+from serving.deploying.pools import NoPoolError, Pools, ReplicaPool, ReplicaWatch, check_out
 from serving.deploying.replica_loading import (
     ReplicaLoader,
     ReplicaSlots,

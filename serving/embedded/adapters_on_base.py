@@ -30,8 +30,12 @@ from project.records.adapters import Precision
 from project.records.record import read_input
 from registry.adapter_import.adapter_folder import CONFIG, WEIGHTS
 from registry.adapter_import.lora_config import LoraSettings, read_config
-from registry.adapter_import.lora_weights import linear_modules, read_pairs, resolve_targets
-from registry.adapter_import.safetensors_header import read_header
+from registry.adapter_import.lora_weights import (
+    linear_modules,
+    read_header,
+    read_pairs,
+    resolve_targets,
+)
 
 # --- adapter files --------------------------------------------------------------------------------
 

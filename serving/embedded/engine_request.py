@@ -10,7 +10,7 @@ from jinja2 import TemplateError
 from pydantic import ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
-from evaluation.generation.prompt_tokens import chat_tokens
+from evaluation.generation.batch_reader import chat_tokens
 from project.records.record import Record
 from project.untrusted_input import shortened
 

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 from scipy import special
 
-from evaluation.decision.betting import log_capital_above, log_capital_of, smallest
+from evaluation.decision.statistics import log_capital_above, log_capital_of, smallest
 from registry.experiment_events import (
     ArmComparison,
     Arms,
@@ -20,15 +20,17 @@ from registry.experiment_events import (
     ExperimentResult,
     Verdict,
 )
-from serving.experiments.arm_differences import (
+from serving.experiments.arrivals import (
+    ArmSeries,
     Array,
+    Arrivals,
     Counts,
     Differences,
     Flags,
     at_random,
+    limited,
     side_by_side,
 )
-from serving.experiments.arrivals import ArmSeries, Arrivals, limited
 from serving.experiments.opening import LESS_IS_BETTER, MEASURED, Guardrail
 
 HARM, GUARDRAILS, WIN = 0.8, 0.1, 0.05  # shares of alpha
@@ -211,8 +213,8 @@ def finite(log: float) -> float:
 
 # --- bets -----------------------------------------------------------------------------------------
 
-# The bets of evaluation.decision.betting, on −X: where the challenger is not worse, X has a mean of
-# at least 0, and a bet b is small enough where b X ≤ 1. For yes and no as values, these are the
+# The bets of evaluation.decision.statistics, on −X: where the challenger is not worse, X has a mean
+# of at least 0, and a bet b is small enough where b X ≤ 1. For yes and no as values, these are the
 # e-variables of Turner, Ly & Grünwald (2024, "Generic E-variables for exact sequential k-sample
 # tests that allow for optional stopping") for a known chance of assignment: the likelihood of the
 # arm's own rate by that of the rate over both.

@@ -38,8 +38,7 @@ from project.progress import Bar, progress
 from project.records.adapters import ModelPin
 from project.records.data import Row
 from registry.storage.artifact_store import Artifacts
-from serving.deploying.adapter_folders import check_out
-from serving.deploying.pools import fits
+from serving.deploying.pools import check_out, fits
 from serving.exchange import deployment_of
 from serving.exporting.start_scripts import FormAnswers, RescoringRequest
 from serving.serving_settings import PoolParams, ServingParams

@@ -10,7 +10,7 @@ from math import ceil
 from typing import Protocol
 
 from evaluation.evaluation_settings import Decoding
-from project.rate_limit import Buckets
+from project.listening import Buckets
 from project.records.record import Record
 from project.untrusted_input import shortened
 from serving.deploying.route_table import RouteTable

@@ -13,9 +13,9 @@ from curation.checks.contract import Contract
 from curation.checks.refused_rows import RowGate
 from curation.checks.waivers import WAIVERS, Waivers
 from curation.curate import main as curate
+from curation.eval_sets import EVAL_SETS, Extension, append_change
 from curation.gate import failing
 from curation.gate import main as gate
-from curation.splitting.eval_sets import EVAL_SETS, Extension, append_change
 from curation.validate import main as validate
 from project.errors import IncumbentError
 from project.paths import ACCOUNT, DATASET, GATE_PAGE, GATE_REPORT, ORIGINS, RAW, rows_of

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from curation.curate import main
-from curation.splitting.eval_sets import EVAL_SETS, Extension, append_change
+from curation.eval_sets import EVAL_SETS, Extension, append_change
 from project.paths import ACCOUNT, ORIGINS, RAW, rows_of
 from project.records.data import Origin, Row, Split
 from project.records.record import write_records

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.accepted_rows import REPEATED, SEEN, SURPLUS, place_batches
 from curation.curate import Curated, curate, seen_items
 from curation.curation_settings import CurateParams, lot
-from curation.splitting.accepted_rows import REPEATED, SEEN, SURPLUS, place_batches
-from curation.splitting.eval_sets import Changes, Extension, Rotation
-from curation.splitting.lots import side
+from curation.eval_sets import Changes, Extension, Rotation
+from curation.families import side
 from project.errors import InputError
 from project.records.data import Row, Split
 from project.settings import load

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.account import REPEATED, Fate, account_of, summary
-from curation.cleaning.sifting import clean
 from curation.collect import collect
 from curation.curate import curate, main
 from curation.curation_settings import Columns, CurateParams, FileSource
+from curation.sifting import clean
 from project.paths import ACCOUNT, ORIGINS, RAW, TOKENS
 from project.records.data import Origin, Row, Split, TokenCount
 from project.records.record import write_records

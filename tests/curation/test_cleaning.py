@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.account import ABOUT_UNSEEN, NO_ANSWER, OUT_OF_TURN
-from curation.cleaning.mending import changed, mended
-from curation.cleaning.sifting import clean, faulty, why_faulty
 from curation.faults.every_fault import FAULTS
+from curation.mending import changed, mended
+from curation.sifting import clean, faulty, why_faulty
 from project.records.data import Message, Row
 
 ELSEWHERE = ("account_data", "contact_data", "person_name", "secret", "toxicity")

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from curation.cleaning.sifting import clean, corrected, unrepeated
 from curation.curate import curate, large_group_lines
 from curation.curation_settings import CurateParams, lot
+from curation.eval_sets import Rotation
+from curation.families import draw, side, split, thinned
 from curation.kinship import family_names
-from curation.splitting.eval_sets import Rotation
-from curation.splitting.lots import draw, side, split, thinned
+from curation.sifting import clean, corrected, unrepeated
 from project.records.data import Message, Row, Split
 
 

@@ -19,9 +19,9 @@ from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import tables_of
 from curation.checks.row_columns import CheckReferences
 from curation.checks.suite_prompts import suite_prompts
-from curation.cleaning.sifting import clean, faulty, with_personal_data
 from curation.curate import Curated
 from curation.kinship import asking_alike
+from curation.sifting import clean, faulty, with_personal_data
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import read_row
 from curation.text_forms import capitals_tell_names as capitals

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.splitting.eval_sets import (
+from curation.eval_sets import (
     EVAL_SETS,
     Extension,
     Rotation,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.faults.language import (
+from curation.faults.every_fault import (
     answer_language,
     other_language,
     prompt_language,
@@ -11,7 +11,7 @@ from curation.faults.not_in_source import not_in_source
 from curation.faults.structure_faults import broken_json, open_fence
 from curation.faults.toxicity import is_toxic, toxicity
 from project.records.data import Row
-from project.text_language import language_of
+from project.unicode_words import language_of
 
 
 def row(prompt: str, answer: str, context: str | None = None) -> Row:

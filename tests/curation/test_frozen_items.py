@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from curation.account import NEAR_FROZEN, REPEATED, SPARE
 from curation.curate import Curated, curate
 from curation.curation_settings import CurateParams
+from curation.eval_sets import Changes, Extension, Freeze, Rotation, frozen_items
 from curation.kinship import family_names
-from curation.splitting.eval_sets import Changes, Extension, Freeze, Rotation, frozen_items
 from project.records.data import Message, Row, Split
 
 AT = "2026-03-01T00:00:00Z"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.cleaning.token_lengths import TokenLengths, fit
 from curation.curate import refuse_beyond_window
+from curation.token_lengths import TokenLengths, fit
 from project.errors import InputError
 from project.records.data import Message, Row
 from tests.conftest import ROOT
@@ -33,7 +33,7 @@ def test_the_tokenizer_that_transformers_would_choose_is_there_without_torch(
     code = f"""
 import sys
 from pathlib import Path
-from curation.cleaning.token_lengths import TokenLengths
+from curation.token_lengths import TokenLengths
 own = TokenLengths(Path({str(word_base)!r})).tokenizer
 print("torch" in sys.modules)
 from transformers import AutoTokenizer

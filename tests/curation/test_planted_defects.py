@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from curation.cleaning.sifting import clean, sifted
 from curation.curation_settings import CurateParams
+from curation.sifting import clean, sifted
 from curation.sources.row_formats import read_rows
 from project.records.data import Row
 from tests.curation.planted.forms import MAIN

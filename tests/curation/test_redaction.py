@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.cleaning.mending import redacted, redacted_text
+from curation.mending import redacted, redacted_text
 from project.personal_data import Contacts
 from project.records.data import Document, Row
 from project.records.preferences import PreferencePair, RatedAnswer

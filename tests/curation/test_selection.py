@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.row_quality import AnswerLoss, qualities, taken_in_order
 from curation.selected_rows import (
     NOT_SELECTED,
     UNRANKED,
+    AnswerLoss,
     RankedRow,
     RowQuality,
     Selection,
     SelectionHead,
+    qualities,
     selected,
+    taken_in_order,
     unselected,
 )
 from project.errors import InputError

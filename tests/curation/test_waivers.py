@@ -21,7 +21,7 @@ from curation.checks.waivers import (
     unused,
     with_waivers,
 )
-from incumbent.verbs.waive import allow, waive
+from incumbent.verbs.data_rows import allow, waive
 from project.errors import IncumbentError, InputError
 from project.paths import TOKENS
 from project.personal_data import Contacts

@@ -20,7 +20,7 @@ from project.errors import InputError
 from project.records.assertion_kinds import Assertion, Dialect, Matches
 from project.records.data import Row
 from project.settings import load
-from project.text_language import LANGUAGES, detector
+from project.unicode_words import LANGUAGES, detector
 from tests.conftest import ROOT
 
 ONE = TypeAdapter[Assertion](Assertion)
@@ -401,7 +401,7 @@ def test_a_file_of_rows_with_assertions_is_read_as_such(count: int) -> None:
 
 
 def test_redaction_reaches_what_is_looked_for() -> None:
-    from curation.cleaning.mending import redacted
+    from curation.mending import redacted
 
     texts = {"kind": "contains", "texts": ["ann.lee@roe.io", "30 euros"]}
     pattern = {"kind": "regex", "pattern": "ann.lee@roe.io"}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from evaluation.decision.betting import log_capital_above, log_capital_of, smallest
+from evaluation.decision.statistics import log_capital_above, log_capital_of, smallest
 from evaluation.preference.ballots.anytime import e_value
-from serving.experiments.arm_differences import at_random
+from serving.experiments.arrivals import at_random
 from serving.experiments.experiment_judging import bounds, log_capital
 
 JUDGE, CHANCES = [0.9, 0.2, 0.6, 0.5], [0.4, 0.3, 0.2, 0.1]

@@ -11,7 +11,7 @@ from evaluation.preference.judge_calibration import (
     calibrate_reviewers,
     comparison_of,
 )
-from evaluation.preference.judge_protocol import AnswerPair, Judgement
+from evaluation.preference.preference_pairs import AnswerPair, Judgement
 from project.errors import InputError
 from project.records.ballots import Ballot
 from project.records.preferences import Calibration, PreferencePair

@@ -9,10 +9,10 @@ import yaml
 
 from evaluation import score
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
-from evaluation.preference.judge import judging_model
-from evaluation.preference.judge.llm_judge import LlmJudge, judge_lines, verdict_alone
+from evaluation.preference import judging_model
 from evaluation.preference.judge_calibration import calibrate
-from evaluation.preference.judge_protocol import AnswerPair, Judgement
+from evaluation.preference.llm_judge import LlmJudge, judge_lines, verdict_alone
+from evaluation.preference.preference_pairs import AnswerPair, Judgement
 from project import paths
 from project.errors import IncumbentError
 from project.records.adapters import Contestant, Opponent

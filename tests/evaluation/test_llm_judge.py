@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.evaluation_settings import JudgeParams, PreferenceParams
-from evaluation.preference.judge.llm_judge import LlmJudge, question, verdict
 from evaluation.preference.judge_calibration import calibrate
-from evaluation.preference.judge_protocol import AnswerPair, Judgement
+from evaluation.preference.llm_judge import LlmJudge, question, verdict
+from evaluation.preference.preference_pairs import AnswerPair, Judgement
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.preferences import PreferencePair

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from evaluation.preference.exchange_vectors import ExchangeVectors
 from evaluation.preference.judge_calibration import calibrate
-from evaluation.preference.made_pairs import made_pairs
 from evaluation.preference.preference_pairs import MadePair
+from evaluation.preference.reward_model import ExchangeVectors
+from evaluation.preference.worse_answers import made_pairs
 from project.records.data import Row
 from tests.evaluation.test_calibration import Opinion
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from curation.splitting.eval_sets import Rotation, append_change
+from curation.eval_sets import Rotation, append_change
 from evaluation import preference_data
 from evaluation.evaluation_settings import JudgedPairsParams
 from evaluation.preference.ballot_preferences import (
@@ -20,7 +20,6 @@ from evaluation.preference.ballot_preferences import (
     ballot_preferences,
 )
 from evaluation.preference.ballots.ballot_files import answer_digest
-from evaluation.preference.judge_protocol import AnswerPair, Judgement
 from evaluation.preference.judged_pairs import (
     DISPUTED,
     JUDGES_DIFFER,
@@ -40,7 +39,12 @@ from evaluation.preference.judged_pairs import (
     pairs_by_judge,
     undisputed,
 )
-from evaluation.preference.preference_pairs import PREFERENCES, given_preferences
+from evaluation.preference.preference_pairs import (
+    PREFERENCES,
+    AnswerPair,
+    Judgement,
+    given_preferences,
+)
 from project.canonical import digest_json
 from project.errors import InputError
 from project.item_prompts import bare, prompt_digest

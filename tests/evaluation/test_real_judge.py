@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from evaluation.evaluation_settings import JudgeParams
-from evaluation.preference.judge.llm_judge import LlmJudge
 from evaluation.preference.judge_calibration import calibrate
+from evaluation.preference.llm_judge import LlmJudge
 from evaluation.preference.worse_answers import WORSE
 from project.records.preferences import PreferencePair
 from tests.judge_server import Asked, Behaviour, Reply, judge_server

@@ -22,7 +22,7 @@ from evaluation.preference.ballots.registry_ballots import (
     with_cast_votes,
     with_votes,
 )
-from evaluation.preference.judge_protocol import AnswerPair
+from evaluation.preference.preference_pairs import AnswerPair
 from evaluation.preference.preference_sources import Ballots
 from project.errors import InputError
 from project.records.adapters import AdapterVersion

@@ -9,9 +9,16 @@ from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
-from evaluation.report.report_data import AnswerExample, ReportData, differing, read_examples
+from evaluation.report.report_data import (
+    AnswerExample,
+    Cost,
+    ReportData,
+    costs,
+    differing,
+    read_examples,
+    saving,
+)
 from evaluation.report.report_page import histogram, line, report
-from evaluation.report.right_answers import Cost, costs, saving
 from incumbent.comparison_table import cells
 from project.paths import rows_of
 from project.records.adapters import Opponent

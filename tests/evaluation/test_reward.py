@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from evaluation import reward
 from evaluation.evaluation_settings import PreferenceParams, RewardParams
-from evaluation.preference.judge_protocol import AnswerPair
 from evaluation.preference.preference_pairs import (
+    AnswerPair,
     allowed,
     given_preferences,
     pairs_of,

@@ -7,7 +7,7 @@ import pytest
 
 from curation.kinship import family_names
 from evaluation.preference.judge_calibration import calibrate, cosine_wins
-from evaluation.preference.judge_protocol import AnswerPair
+from evaluation.preference.preference_pairs import AnswerPair
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, locate
 from project.records.data import Row
@@ -51,11 +51,10 @@ def test_the_frozen_cosine_judges_where_it_is_right_more_often(
 @pytest.mark.slow
 def test_a_head_knows_content_beats_length_and_is_the_same_again(tmp_path: Path) -> None:
     # Imported here, as below, so that the fast tests do not wait for TRL.
-    from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
     from evaluation.preference.learnt_reward import OTHERS, train_head
-    from evaluation.preference.made_pairs import made_pairs
     from evaluation.preference.preference_pairs import part
-    from evaluation.preference.reward_model import RewardModel
+    from evaluation.preference.reward_model import ExchangeVectors, FrozenCosine, RewardModel
+    from evaluation.preference.worse_answers import made_pairs
 
     learnt, held_out = part(service_rows(), 0.25)
     vectors = ExchangeVectors(locate(ModelChoice(), "embedder"))
@@ -78,10 +77,9 @@ def test_a_head_knows_content_beats_length_and_is_the_same_again(tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_frozen_head_prefers_what_lies_nearer_to_the_prompt(tmp_path: Path) -> None:
-    from evaluation.preference.exchange_vectors import ExchangeVectors, FrozenCosine
-    from evaluation.preference.judge_protocol import AnswerPair
     from evaluation.preference.learnt_reward import save_frozen
-    from evaluation.preference.reward_model import RewardModel
+    from evaluation.preference.preference_pairs import AnswerPair
+    from evaluation.preference.reward_model import ExchangeVectors, FrozenCosine, RewardModel
 
     vectors = ExchangeVectors(locate(ModelChoice(), "embedder"))
     save_frozen(vectors, tmp_path / "frozen")
@@ -99,7 +97,7 @@ def test_a_frozen_head_prefers_what_lies_nearer_to_the_prompt(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_prompt_that_is_too_long_is_read_from_its_end() -> None:
-    from evaluation.preference.exchange_vectors import ExchangeVectors
+    from evaluation.preference.reward_model import ExchangeVectors
 
     vectors = ExchangeVectors(locate(ModelChoice(), "embedder"))
     rules = "Be kind to everybody who writes to us. " * 100

@@ -13,8 +13,8 @@ from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import SIDES, Answer
-from evaluation.preference.judge.judging_model import JudgingModel
-from evaluation.preference.judge.rubrics import (
+from evaluation.preference.judging_model import JudgingModel
+from evaluation.preference.rubrics import (
     BUILT_IN,
     Rated,
     RubricJudge,

@@ -11,19 +11,17 @@ import numpy as np
 import pytest
 
 from incumbent.searching.base_candidates import (
-    Candidate,
-    license_in_readme,
-    read_name,
-    refuse_twice,
-)
-from incumbent.searching.base_ranking import (
     BaseDifference,
     BaseRanking,
     BaseScores,
+    Candidate,
     RankedBase,
     TrainingCost,
     against,
+    license_in_readme,
     ranked,
+    read_name,
+    refuse_twice,
     sentences,
 )
 from incumbent.verbs.bases import bases, in_width, print_ranking

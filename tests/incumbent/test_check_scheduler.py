@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from incumbent.verbs.scheduler import check_scheduler
+from incumbent.verbs.nightly import check_scheduler
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.heartbeats import beat, farewell, living
 from monitoring.scheduling.job_scheduler import Scheduler
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.errors import IncumbentError, InputError
 from registry.reader import RegistryReader
 from tests.conftest import ROOT

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 
 from incumbent.code import Imports
 from incumbent.pipeline import PIPELINE, read_pipeline
-from incumbent.verbs.print_settings import model_of, parts_of
+from incumbent.verbs.upgrade import model_of, parts_of
 from project.settings import SECTIONS, Settings
 from tests.conftest import ROOT
 from tests.incumbent.setting_effects import (

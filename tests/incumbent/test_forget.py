@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from curation.collect import collect, gathered
 from curation.curate import curate
 from curation.curation_settings import CollectParams, CurateParams
+from curation.eval_sets import Extension, append_change, read_changes
 from curation.sources.row_formats import Read
-from curation.splitting.eval_sets import Extension, append_change, read_changes
 from incumbent.cli import app
 from monitoring.traffic.traffic_store import TrafficStore
 from project.erasures import ERASED, Erased

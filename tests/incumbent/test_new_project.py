@@ -10,7 +10,7 @@ from curation.curation_settings import CollectParams, Columns, CurateParams, Fil
 from incumbent.init import limits
 from incumbent.init.findings import Findings, find, system_notes
 from incumbent.init.limits import limits_of, longest_trained, recipe_of, shares_of
-from incumbent.init.settings_file import Chosen, write_settings
+from incumbent.init.new_folder import Chosen, write_settings
 from incumbent.project_files import copy_project
 from project.errors import InputError
 from project.model_pins import BaseChoice

@@ -13,9 +13,8 @@ from curation import collect, curate, gate, validate
 from curation.sources.columns.choices import NamedColumns
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
-from incumbent.init.new_folder import take_in
+from incumbent.init.new_folder import Chosen, take_in, write_settings
 from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
-from incumbent.init.settings_file import Chosen, write_settings
 from incumbent.project_files import copy_project
 from project.errors import InputError
 from project.model_pins import BaseChoice, ModelChoice, pin

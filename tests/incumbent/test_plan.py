@@ -14,8 +14,7 @@ from typer.testing import CliRunner
 
 from evaluation.decision.policy import Policy
 from incumbent.cli import app
-from incumbent.planning.on_machines import largest, lighter
-from incumbent.planning.prices import read_prices
+from incumbent.planning.on_machines import largest, lighter, read_prices
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_cost import (
     Setup,
@@ -24,8 +23,7 @@ from incumbent.planning.run_cost import (
     training_peak,
     trains,
 )
-from incumbent.planning.run_plan import plan_run
-from incumbent.planning.sealed_set import sealed_set_lines
+from incumbent.planning.run_plan import plan_run, sealed_set_lines
 from incumbent.planning.workload import Workload
 from incumbent.verbs.plan import count
 from project.errors import InputError

@@ -9,8 +9,7 @@ from typer.testing import CliRunner
 
 from benchmarks.sizing import NEAR, RUNS, memory_error, seconds
 from incumbent.cli import app
-from incumbent.planning.on_machines import lay, least_that_would, on_gpus
-from incumbent.planning.prices import MachineGroup, read_gpus
+from incumbent.planning.on_machines import MachineGroup, lay, least_that_would, on_gpus, read_gpus
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_cost import Setup, run_minutes, trains
 from incumbent.planning.run_plan import plan_run

@@ -16,20 +16,19 @@ from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer, Role
 from evaluation.look_decision import Decided
 from evaluation.metrics.proposed_checks import Checks, proposed_checks
-from evaluation.preference.judge_protocol import AnswerPair, Judgement
-from evaluation.report.report_data import ReportData
+from evaluation.preference.preference_pairs import AnswerPair, Judgement
+from evaluation.report.report_data import ReportData, right_lines, unchecked
 from evaluation.report.report_page import report
-from evaluation.report.right_answers import right_lines, unchecked
 from evaluation.score import directions, score_both
 from evaluation.scoring.scorers import load_scorers
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import finding_lines
-from incumbent.init.settings_file import Chosen, write_settings
+from incumbent.init.new_folder import Chosen, write_settings
 from incumbent.output import console
 from incumbent.project_files import copy_project
-from incumbent.submitting.submission import SubmissionOutcome
-from incumbent.submitting.submission_text import print_comparison
-from incumbent.verbs.why import told_by_evidence
+from incumbent.submission import SubmissionOutcome
+from incumbent.submission_text import print_comparison
+from incumbent.verbs.show import told_by_evidence
 from project.model_pins import BaseChoice
 from project.paths import rows_of
 from project.records.adapters import Adapter, Opponent

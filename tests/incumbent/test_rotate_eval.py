@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.curate import main
-from curation.splitting.eval_sets import EVAL_SETS, Rotation, freeze, frozen_items, read_changes
+from curation.eval_sets import EVAL_SETS, Rotation, freeze, frozen_items, read_changes
 from incumbent.cli import app
 from project.canonical import stamp
 from project.paths import CURATED, ORIGINS, RAW, rows_of

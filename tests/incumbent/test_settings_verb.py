@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from incumbent.cli import app
-from incumbent.verbs.print_settings import model_of, with_parts
+from incumbent.verbs.upgrade import model_of, with_parts
 from project.errors import InputError
 from project.settings import SECTIONS
 

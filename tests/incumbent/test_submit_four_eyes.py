@@ -6,8 +6,8 @@ import pytest
 
 from evaluation.decision.policy import Policy
 from evaluation.look_decision import Decided
-from incumbent.submitting.submission import SubmissionOutcome, promote_winner
-from incumbent.submitting.submission_text import print_outcome
+from incumbent.submission import SubmissionOutcome, promote_winner
+from incumbent.submission_text import print_outcome
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.evidence import Verdict
 from registry.registry_settings import RegistryParams

@@ -48,9 +48,9 @@ class Machine:
 
     def __init__(self) -> None:
         from incumbent.verbs.nightly import scheduler_of
+        from monitoring.night import nightly_job
         from monitoring.night_context import NightContext
-        from monitoring.night_jobs import nightly_job
-        from monitoring.scheduling.schedule_settings import ScheduleParams
+        from monitoring.scheduling.cron import ScheduleParams
         from monitoring.trigger import retrain
         from project.child_processes import environment
         from project.settings import load

@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from curation.checks.waivers import WAIVERS
-from curation.splitting.eval_sets import EVAL_SETS, Extension, read_changes
+from curation.eval_sets import EVAL_SETS, Extension, read_changes
 from evaluation.preference.preference_pairs import PREFERENCES
 from incumbent.cli import app
 from incumbent.verbs.data_rows import accept_labels

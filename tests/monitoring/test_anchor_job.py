@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.night_jobs import anchor_jobs
+from monitoring.night import anchor_jobs
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job import Job
 from monitoring.scheduling.runs import RunState, runs_of
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from registry.anchor_places import read_anchors
 from registry.store import Registry
 from tests.places import submit

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.splitting.eval_sets import (
+from curation.eval_sets import (
     EVAL_SETS,
     Rotation,
     accepted_ids,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from curation.curation_settings import CurateParams, lot
-from curation.splitting.lots import side
+from curation.families import side
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, Respondent, System
 from evaluation.generation.systems import respondent
@@ -18,7 +18,7 @@ from monitoring.champion_quality import fresh_labels, with_quality
 from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_job
-from monitoring.report.night_text import quality_text
+from monitoring.night_text import quality_text
 from monitoring.scheduling.job import StoppedError
 from monitoring.scheduling.runs import claim, finish
 from monitoring.trigger.acceptance import accept

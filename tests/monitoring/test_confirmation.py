@@ -8,8 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from monitoring.drift.alarm_budget import LEVEL, level_of, seen_later
-from monitoring.drift.reference import Reference
-from monitoring.drift.season import ALWAYS
+from monitoring.drift.reference import ALWAYS, Reference
 from monitoring.drift.signal_tests import drift_run, overall
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import DriftParams

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from curation.splitting.eval_sets import Extension, read_changes
+from curation.eval_sets import Extension, read_changes
 from monitoring import night, night_action
 from monitoring.night_action import run_retrain, waiting_version
 from monitoring.night_check import check

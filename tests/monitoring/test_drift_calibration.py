@@ -11,8 +11,7 @@ from monitoring.drift.alarm_budget import NIGHTS, night_tests
 from monitoring.drift.compare_sets import MINIMUM_EFFECT, always, compare
 from monitoring.drift.matched_sets import MatchedPool
 from monitoring.drift.permutation import p_value
-from monitoring.drift.reference import Reference
-from monitoring.drift.season import ALWAYS, Cut, Season
+from monitoring.drift.reference import ALWAYS, Cut, Reference, Season
 from monitoring.drift.signal_tests import SignalTest, overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.features.embedder import READ, is_cut
-from monitoring.features.embedding_cache import Embeddings, key_of
+from monitoring.features.embedder import READ, Embeddings, is_cut, key_of
 from project.canonical import digest_bytes
 from project.engine.embedded_texts import SHARD
 from project.errors import IncumbentError

@@ -7,8 +7,8 @@ import pytest
 
 from monitoring.features import prompt_surprise
 from monitoring.night_context import NightContext
-from monitoring.report.night_page import page
-from monitoring.report.night_text import duty
+from monitoring.night_page import page
+from monitoring.night_text import duty
 from project.files import home
 from project.records.drift import DriftVerdict
 from project.records.traffic import Traffic

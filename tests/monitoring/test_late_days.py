@@ -12,7 +12,7 @@ from monitoring.monitoring_settings import TriggerParams
 from monitoring.night import late_nights
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, nightly_of, nights_before
-from monitoring.report.night_page import page_path
+from monitoring.night_page import page_path
 from monitoring.scheduling.health import pages_of
 from monitoring.scheduling.outbox import newest_notices
 from monitoring.scheduling.runs import runs_of

@@ -18,19 +18,18 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from curation.curate import curate
 from curation.curation_settings import CurateParams
-from curation.splitting.eval_sets import read_changes
-from monitoring.features.embedding_cache import Embeddings
+from curation.eval_sets import read_changes
+from monitoring.features.embedder import Embeddings
 from monitoring.features.signal_inputs import AnswerJudge
 from monitoring.monitoring_settings import DriftParams, TriggerParams
-from monitoring.night import check
+from monitoring.night import check, nightly_job
 from monitoring.night_action import accept_and_queue
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
-from monitoring.night_jobs import nightly_job
-from monitoring.report.night_page import page_path
+from monitoring.night_page import page_path
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import runs_of
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from monitoring.signals.signal import Floats
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept

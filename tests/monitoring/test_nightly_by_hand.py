@@ -11,11 +11,10 @@ import pytest
 
 from incumbent.verbs.nightly import finished
 from monitoring.night_history import nightly_of
-from monitoring.scheduling.cron import Cron
+from monitoring.scheduling.cron import Cron, ScheduleParams
 from monitoring.scheduling.job import Job, JobResult, UnchangedError
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import Claim
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.errors import IncumbentError
 from project.records.adapters import Adapter
 from registry.store import Registry

@@ -14,7 +14,7 @@ from monitoring.drift.reference_store import FrozenReference
 from monitoring.drift.signal_tests import shared_out
 from monitoring.features.signal_inputs import batch_of, rated_so_far, times_of
 from monitoring.monitoring_settings import DriftParams
-from monitoring.report.night_text import day_text
+from monitoring.night_text import day_text
 from monitoring.signals import ANSWER_SIGNALS
 from monitoring.signals.answer_signals import Escalated, Satisfaction, Unresolved
 from monitoring.signals.signal import Batch

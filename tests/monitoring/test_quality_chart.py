@@ -2,9 +2,9 @@
 
 import pytest
 
-from monitoring.report.charts import INTERVAL, quality_charts
-from monitoring.report.night_page import page
-from monitoring.report.night_text import line, quality_text
+from monitoring.charts import INTERVAL, quality_charts
+from monitoring.night_page import page
+from monitoring.night_text import line, quality_text
 from project.records.drift import ChampionQuality, Night
 from tests.monitoring.test_night_report import HOSTILE, Outline, night
 

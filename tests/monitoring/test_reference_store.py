@@ -6,10 +6,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from monitoring.drift.reference import Reference
+from monitoring.drift.reference import Reference, Season
 from monitoring.drift.reference_rows import began, is_due, lacking_days
 from monitoring.drift.reference_store import PROMPTS, find_reference
-from monitoring.drift.season import Season
 from monitoring.night_context import NightContext
 from monitoring.signals.signal import Batch
 from project.records.drift import DriftState, DriftVerdict

@@ -12,7 +12,7 @@ import pytest
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
-from monitoring.report.night_page import page_path
+from monitoring.night_page import page_path
 from monitoring.retention import (
     forget,
     forget_dated_files,

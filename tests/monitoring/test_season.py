@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitoring.drift.season import ALWAYS, Cut, Season, days_of
+from monitoring.drift.reference import ALWAYS, Cut, Season, days_of
 from monitoring.features.signal_inputs import times_of
 from monitoring.monitoring_settings import Weekday
 from monitoring.signals.signal import Times

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.features.embedding_cache import Embeddings
+from monitoring.features.embedder import Embeddings
+from monitoring.night import nightly_job
 from monitoring.night_context import NightContext
-from monitoring.night_jobs import nightly_job
 from monitoring.scheduling import service
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job import StoppedError
 from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.runs import runs_of
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.engine import embedded_texts
 from project.files import home
 from project.records.drift import DriftVerdict

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from project.interruption import EndedBySignal, ended_by_signals
+from project.child_processes import EndedBySignal, ended_by_signals
 from tests.conftest import ROOT
 
 WORK = """
 import signal, sys, time
 from pathlib import Path
 from project.files import staged_folder
-from project.interruption import ended_by_signals
+from project.child_processes import ended_by_signals
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 try:
     with ended_by_signals(), staged_folder(Path("made")) as draft:

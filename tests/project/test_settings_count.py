@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import get_origin
 
 from docs.extension.setting_keys import every_key
-from incumbent.verbs.print_settings import own_settings, parts_of
+from incumbent.verbs.upgrade import own_settings, parts_of
 from project.settings import SECTIONS, Settings, model_of
 from tests.conftest import ROOT
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incumbent.cli import main
-from incumbent.verbs.import_adapter import import_adapter
+from incumbent.verbs.export import import_adapter
 from incumbent.verbs.show import print_version
 from project.canonical import canonical_json, digest_file
 from project.chat_template import SYSTEM_PROMPT

@@ -16,8 +16,7 @@ from registry.chain_anchor import Anchor, AnchorReport, check_anchors, newest_an
 from registry.registry_settings import SigningKeys
 from registry.signatures import make_keys
 from registry.storage.database import writing
-from registry.storage.event_chain import GENESIS
-from registry.storage.tables import events, versions
+from registry.storage.tables import GENESIS, events, versions
 from registry.store import Registry
 from tests.places import START, submit
 

@@ -17,9 +17,9 @@ from monitoring.scheduling import outbox, runs
 from monitoring.scheduling.heartbeats import beat
 from project.errors import IncumbentError
 from registry.audit import problems
-from registry.backups.archive_places import archive_draft
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
+from registry.backups.tar_members import archive_draft
 from registry.garbage import collect
 from registry.notices import put
 from registry.storage.database import writing

@@ -10,10 +10,10 @@ from project.model_pins import ModelChoice, pin
 from project.records.adapters import Adapter, AdapterVersion, Contestant, Opponent, told_apart
 from project.records.evidence import Evidence, Verdict
 from project.records.scores import ScorePins
+from registry.adapter_import.adapter_folder import refuse_misfit
 from registry.audit import problems
 from registry.champion import on_this_machine
 from registry.decision_checks import refuse_unfit
-from registry.fits_base import refuse_misfit
 from registry.lineage import apart
 from registry.store import Registry
 from tests.conftest import BASE, SEALED, decision_on, evidence_of, keep_decision

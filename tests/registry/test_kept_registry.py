@@ -17,9 +17,9 @@ from evaluation.decision.decision_replay import RULES, Rule, check_registry
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import VERSION, rule
 from incumbent.cli import app
+from monitoring import night_page
 from monitoring.drift.reference import Reference
 from monitoring.night_history import nights_before
-from monitoring.report import night_page
 from project.canonical import digest_folder
 from project.errors import IncumbentError
 from project.records.drift import Action, DriftState, DriftVerdict, RetrainOutcome
@@ -27,8 +27,7 @@ from project.records.events import DETAILS, LookTaken, PromptReference
 from project.records.evidence import Decision, Evidence, Verdict
 from registry.audit import problems
 from registry.garbage import collect
-from registry.storage.event_chain import stored
-from registry.storage.tables import looks, metadata
+from registry.storage.tables import looks, metadata, stored
 from registry.store import Registry
 from tests.places import Place
 from tests.registries import make

@@ -23,8 +23,8 @@ from project.errors import IncumbentError
 from project.records.evidence import Verdict
 from registry.audit import problems
 from registry.garbage import collect
-from registry.state import CHAMPION, State
 from registry.store import Registry
+from registry.tenure import CHAMPION, State
 from tests.conftest import sealed_set
 from tests.databases import copy_of
 from tests.places import Place, decide, evidence_on, made, submit, ticking

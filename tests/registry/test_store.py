@@ -18,7 +18,7 @@ from project.records.evidence import Verdict
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.alpha_ledger.spending import Look, alpha_at
 from registry.roles import Roles
-from registry.storage.event_chain import GENESIS
+from registry.storage.tables import GENESIS
 from registry.store import Registry
 from tests.conftest import (
     NUMERICS,

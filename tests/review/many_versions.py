@@ -6,8 +6,7 @@ from project.canonical import digest_json
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.events import Event, Submission
 from registry.storage.database import writing
-from registry.storage.event_chain import append, tip
-from registry.storage.tables import versions
+from registry.storage.tables import append, tip, versions
 from registry.store import Registry
 from tests.conftest import BASE
 from tests.places import DATASET

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from project.errors import InputError
-from project.rate_limit import MOST_KEPT, Buckets
+from project.listening import MOST_KEPT, Buckets
 from review.access import users_file
 from review.access.sessions import seal, unsealed
 from review.access.users_file import UsersFile, add_user

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 from incumbent.cli import app as command
 from project.records.adapters import AdapterVersion
 from project.settings import PARAMS
-from registry.roles import Duty
-from registry.rules_in_use import PATIENCE, RulesInUse
+from registry.roles import PATIENCE, Duty, RulesInUse
 from registry.store import Registry
 from review.access.access_control import AccessControl
 from review.app import create_app

@@ -9,8 +9,8 @@ import pytest
 
 from curation.checks import explained
 from curation.checks.waivers import WAIVERS, read_waivers
+from curation.eval_sets import EVAL_SETS, Extension, read_changes
 from curation.sources.row_formats import read_rows
-from curation.splitting.eval_sets import EVAL_SETS, Extension, read_changes
 from incumbent.importing.foreign_files import FileRead, holds_corrections
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.trigger.labels import LABELLED, task_of, write_queue

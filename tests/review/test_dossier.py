@@ -21,11 +21,10 @@ from project.records.evidence import Bound, MetricEvidence, Verdict
 from project.settings import PARAMS
 from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.store import Registry
-from review.dossier import standalone
-from review.dossier.document import Dossier, Filled, Section
+from review.dossier import document
+from review.dossier.document import Dossier, Filled, Section, html_of, write_dossier
 from review.dossier.make_dossier import make_dossier
 from review.dossier.part_template import as_yaml
-from review.dossier.standalone import html_of, write_dossier
 from tests.conftest import SEALED, decision_on, evidence_of, keep_decision
 from tests.monitoring.test_night_report import HOSTILE
 from tests.places import submit, win
@@ -341,9 +340,9 @@ def test_without_a_browser_a_pdf_is_refused_with_what_to_install(
 
 
 def test_a_browser_that_fails_leaves_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standalone, "BROWSERS", ("false",))
+    monkeypatch.setattr(document, "BROWSERS", ("false",))
     with pytest.raises(Exception, match="did not print the PDF: no word"):
-        standalone.printed("<p>", standalone.browser_here())
+        document.printed("<p>", document.browser_here())
 
 
 @pytest.mark.slow

@@ -8,9 +8,8 @@ from project.records.events import Deployed
 from project.settings import PARAMS
 from registry.deployment_history import record_deployment
 from registry.store import Registry
-from review.dossier.document import Dossier, DossierBlock
+from review.dossier.document import Dossier, DossierBlock, html_of
 from review.dossier.make_dossier import make_dossier
-from review.dossier.standalone import html_of
 from tests.places import submit, ticking, win
 from tests.review.conftest import Browser
 from tests.review.on_traffic import (

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from evaluation.generation.answers import SIDES, Answer, answers_of
-from evaluation.report.comparisons import choices
 from evaluation.report.dev_items import (
     DevComparison,
     DevItem,
@@ -16,6 +15,7 @@ from evaluation.report.dev_items import (
     kept_item,
     kept_path,
 )
+from evaluation.report.kept_report import choices
 from evaluation.report.report_page import marked
 from project.errors import InputError
 from project.files import write_lines

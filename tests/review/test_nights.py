@@ -15,7 +15,7 @@ from project.records.traffic import Traffic
 from project.settings import PARAMS
 from registry.storage.database import writing
 from registry.store import Registry
-from review.nights.stored_nights import (
+from review.stored_nights import (
     CELL,
     GAP,
     LEFT,

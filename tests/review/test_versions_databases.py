@@ -7,8 +7,7 @@ import pytest
 
 from project.records.evidence import Verdict
 from registry.event_list import EventFilter, newest_events
-from registry.overview.family_tree import family_tree
-from registry.overview.version_search import VersionFilter, search
+from registry.overview.version_search import VersionFilter, family_tree, search
 from registry.overview.waiting_reviews import waiting_reviews
 from registry.store import Registry
 from tests.places import Place, decide, submit, ticking, win

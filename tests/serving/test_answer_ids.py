@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from evaluation.generation.backends.backend import Endpoint
 from project.errors import InputError
 from project.files import home
-from project.rate_limit import Buckets
+from project.listening import Buckets
 from project.settings import PARAMS
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Arm, Assignment, digest_of_user

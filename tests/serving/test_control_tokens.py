@@ -105,7 +105,7 @@ def test_what_the_embedded_engine_reads_as_letters_is_not_refused(ask: Any) -> N
 def test_what_a_model_writes_itself_may_come_back_and_what_its_template_writes_not(
     tmp_path: Path,
 ) -> None:
-    from serving.openai_api.control_tokens import control_names
+    from serving.openai_api.replicas import control_names
 
     base = on("qwen-2", tmp_path).contestant.base
     told = json.loads((tmp_path / "tokenizer.json").read_text())

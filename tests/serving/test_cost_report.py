@@ -21,14 +21,15 @@ from project.records.adapters import Adapter
 from project.records.data import Row, Split
 from project.settings import load
 from registry.store import Registry
-from serving.cost_report.asked_systems import LargerModel, ask_larger, dev_items
-from serving.cost_report.cost_words import sentences, write_page
-from serving.cost_report.system_costs import (
+from serving.asked_systems import LargerModel, ask_larger, dev_items
+from serving.system_costs import (
     CostReport,
     Mean,
     SystemCost,
     SystemDifference,
     compare_costs,
+    sentences,
+    write_page,
 )
 from tests.conftest import NUMERICS
 from tests.judge_server import Asked, Reply, judge_server

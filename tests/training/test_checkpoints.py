@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from project.child_processes import EndedBySignal, ended_by_signals
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
-from project.interruption import EndedBySignal, ended_by_signals
 from project.paths import CODE
 from tests.conftest import ROOT
 from tests.training.kept_steps import ADAPTER, SFT, pinned, recipe_of, sft_trainer, trained
@@ -526,7 +526,7 @@ LONG = SFT.model_copy(update={"epochs": 6})  # 36 steps
 CHILD = """
 import sys
 from pathlib import Path
-from project.interruption import ended_by_signals
+from project.child_processes import ended_by_signals
 from tests.training.kept_steps import pinned, recipe_of, sft_trainer
 from tests.training.test_checkpoints import ALWAYS, LONG, kept_run
 base = Path(sys.argv[1])
@@ -560,7 +560,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert done.returncode in (-number, 1)
     if number is signal.SIGTERM:
         assert "SIGTERM: a checkpoint comes after this step" in done.stderr
-        assert "project.interruption.EndedBySignal: SIGTERM" in done.stderr
+        assert "project.child_processes.EndedBySignal: SIGTERM" in done.stderr
     whole, resumed = sft_trainer(tiny_base, LONG), sft_trainer(tiny_base, LONG)
     whole.train()
     kept_run(resumed, tiny_base, LimitsParams(), sft=LONG)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from project.records.data import Document
-from training.rows.document_pieces import even_pieces, held_out_of
+from training.rows.packed_rows import even_pieces, held_out_of
 from training.rows.row_tokens import RowTokens
 
 

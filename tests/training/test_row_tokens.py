@@ -130,7 +130,7 @@ def test_tokens_and_mask_are_those_of_trl(
 
 @pytest.mark.slow
 def test_lengths_are_those_that_curation_counts(tiny_base: Path) -> None:
-    from curation.cleaning.token_lengths import TokenLengths
+    from curation.token_lengths import TokenLengths
 
     lengths = TokenLengths(tiny_base, "Be short.")
     rows = [SHORT, TURNS, SEVERAL_ANSWERS]

@@ -12,7 +12,7 @@ from tests.training.kept_steps import SFT, sft_trainer
 
 
 def log(*, fp16: bool = False, before: tuple[float, ...] = (), **logs: float) -> None:
-    from training.kept.keep_best import StopOnBrokenLoss
+    from training.kept.checkpoints import StopOnBrokenLoss
 
     history = [{"loss": loss} for loss in before]
     at = SimpleNamespace(global_step=7, max_steps=12, log_history=history)
@@ -61,7 +61,7 @@ class Measured:
     def __init__(self, patience: int) -> None:
         import torch
 
-        from training.kept.keep_best import KeepBest
+        from training.kept.checkpoints import KeepBest
 
         self.model = torch.nn.Linear(1, 1, bias=False)
         self.keeper = KeepBest(patience)
@@ -109,7 +109,7 @@ def test_what_it_remembers_goes_on_elsewhere() -> None:
 
 @pytest.mark.slow
 def test_a_learning_rate_that_is_far_too_high_is_told_at_once(tiny_base: Path) -> None:
-    from training.kept.keep_best import StopOnBrokenLoss
+    from training.kept.checkpoints import StopOnBrokenLoss
 
     trainer: Any = sft_trainer(tiny_base, SFT.model_copy(update={"learning_rate": 1e30}))
     trainer.add_callback(StopOnBrokenLoss())
@@ -122,7 +122,7 @@ def test_a_learning_rate_that_is_far_too_high_is_told_at_once(tiny_base: Path) -
 
 @pytest.mark.slow
 def test_rows_of_which_nothing_is_learnt_are_told_at_once(tiny_base: Path) -> None:
-    from training.kept.keep_best import StopOnBrokenLoss
+    from training.kept.checkpoints import StopOnBrokenLoss
 
     trainer: Any = sft_trainer(tiny_base)
     trainer.train_dataset = trainer.train_dataset.map(

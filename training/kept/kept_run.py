@@ -16,16 +16,15 @@ from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback
 
 from project.canonical import digest_file, digest_json
+from project.child_processes import EndedBySignal
 from project.errors import IncumbentError
-from project.interruption import EndedBySignal
 from project.model_pins import folder_here
 from project.paths import CODE
 from project.records.record import Digest
 from training.cost.memory import StepWork
 from training.cost.step_estimate import StepEstimate, estimate_step, work_of
 from training.kept.books import off_by
-from training.kept.checkpoints import Checkpoints
-from training.kept.keep_best import StopOnBrokenLoss
+from training.kept.checkpoints import Checkpoints, StopOnBrokenLoss
 from training.kept.running_book import RunningBook
 from training.kept.training_state import Remembering, TrainingState, progress_of
 from training.processes.group import agreed, is_first, is_sharded, world

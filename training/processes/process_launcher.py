@@ -20,9 +20,9 @@ from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+from project.child_processes import SIGNALS, EndedBySignal
 from project.errors import IncumbentError
 from project.files import write_bytes
-from project.interruption import SIGNALS, EndedBySignal
 from project.libraries import CHOICES, threads
 from training.processes.accelerate_config import (
     DistributedParams,

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from project.child_processes import ended_by_signals
 from project.errors import IncumbentError, InputError
-from project.interruption import ended_by_signals
 from project.records.record import Record
 from training.processes.group import MEMBER, is_first
 

@@ -1,16 +1,19 @@
-"""What a step goes on from: the newest adapter before it; and a step that the recipe leaves out."""
+"""The steps before a step, and the files of their curves."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from project.canonical import digest_folder
 from project.errors import IncumbentError
-from project.files import staged_folder
+from project.files import staged_folder, write_bytes
 from project.paths import step_of
 from project.records.record import Digest
-from training.kept.curve_files import fill_up_curves
 from training.recipe import STEPS, Recipe, StepName, StepRecord
 from training.start_record import START_ADAPTER, START_FILE, TrainingStart
+
+# --- earlier --------------------------------------------------------------------------------------
+
+# What a step goes on from: the newest adapter before it; and a step that the recipe leaves out.
 
 
 @dataclass(frozen=True)
@@ -58,3 +61,19 @@ def leave_out(step: StepName) -> None:
         record.write(draft / "step.json")
         fill_up_curves(draft)
     print(record)
+
+
+# --- curve files ----------------------------------------------------------------------------------
+
+# The files of a learning curve that `dvc plots` looks for, in the folder of each step.
+
+# Of dvc.yaml's plots; DVCLive writes each where it was measured.
+CURVES = ("loss", "learning_rate", "eval_loss", "eval_perplexity")
+
+
+def fill_up_curves(step: Path) -> None:
+    """Write those that a step has not, with a head and no line: DVC warns of missing ones."""
+    for name in CURVES:
+        file = step / "plots" / "metrics" / f"{name}.tsv"
+        if not file.exists():
+            write_bytes(file, f"step\t{name}\n".encode())

@@ -22,8 +22,7 @@ from project.paths import BASE, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.record import Digest, Record
 from project.settings import load
-from training.kept.curve_files import fill_up_curves
-from training.kept.keep_best import KeepBest
+from training.kept.checkpoints import KeepBest
 from training.kept.kept_run import KeptRun
 from training.kept.learning_curve import LearningCurve, StepsWithLoss
 from training.model.base_model import load_base
@@ -35,7 +34,7 @@ from training.processes.group import is_first, is_sharded, world
 from training.processes.step_processes import start_elsewhere
 from training.recipe import STEP, STEPS, Recipe, StepName, StepRecord
 from training.steps.card_trial import try_on_card
-from training.steps.earlier import FRESH, Earlier, newest_before
+from training.steps.earlier import FRESH, Earlier, fill_up_curves, newest_before
 from training.training_settings import AdapterParams, LimitsParams, StepParams
 
 

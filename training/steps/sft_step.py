@@ -11,10 +11,10 @@ from trl import SFTConfig
 from project.errors import InputError
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
-from training.kept.keep_best import KeepBest, StopOnBrokenLoss
+from training.kept.checkpoints import KeepBest, StopOnBrokenLoss
 from training.recipe import StepRecord
-from training.rows.document_pieces import document_pieces, held_out_of
 from training.rows.experience_replay import replay_in_words, replayed_beside, rows_to_learn
+from training.rows.packed_rows import document_pieces, held_out_of
 from training.rows.row_tokens import row_tokens
 from training.start_record import START_FILE, TrainingStart
 from training.steps.arguments import measuring, one_device, step_arguments

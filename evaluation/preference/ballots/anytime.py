@@ -7,7 +7,7 @@ Each draw t of an item i, by its chance q_i, brings the inverse-probability-weig
 where f is the judge's word on the N items, F its mean, y people's word, and λ_t depends on earlier
 draws alone. Given those, the mean of X_t is θ, people's mean over the N items, however bad the
 judge is; and X_t is never under a_t, which is known before the draw. The bets are those of
-evaluation.decision.betting on a mean, BETS of what can be risked.
+evaluation.decision.statistics on a mean, BETS of what can be risked.
 
 It is a statement about these N items. What people would say of further items, of which these are
 a sample, it does not bound: with a vote on every item it is sure of their mean. So the gate takes
@@ -21,8 +21,7 @@ from math import exp, inf
 
 import numpy as np
 
-from evaluation.decision.betting import log_capital_above
-from evaluation.decision.statistics import LARGEST_EXPONENT, Array
+from evaluation.decision.statistics import LARGEST_EXPONENT, Array, log_capital_above
 
 BETS = (np.arange(20) + 0.5) / 20
 SHRUNK = 5  # draws without any tie between judge and people, imagined before the first one

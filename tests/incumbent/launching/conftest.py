@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from incumbent.launching.rendering import Checkout, Installation, LaunchTask, RentedMachine
+from incumbent.rendering import Checkout, Installation, LaunchTask, RentedMachine
 from incumbent.verbs.launch import SECRETS
 from project.files import write_bytes
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.launching.installation import Incumbent, incumbent_here, make_wheel
-from incumbent.launching.rendering import RentedMachine, found_sky, run_sky
+from incumbent.installation import Incumbent, incumbent_here, make_wheel
+from incumbent.rendering import RentedMachine, found_sky, run_sky
 from project.errors import IncumbentError, InputError
 from tests.conftest import ROOT
 from tests.incumbent.launching.conftest import commit_and_push, settle, task
@@ -125,7 +125,7 @@ def test_an_interruption_is_for_sky_which_says_what_goes_on(tmp_path: Path) -> N
     script = "#!/bin/sh\ntrap 'echo still running; exit 101' INT\necho ready\nread line\n"
     code = """
 import sys
-from incumbent.launching.rendering import run_sky
+from incumbent.rendering import run_sky
 from project.errors import IncumbentError
 from tests.incumbent.launching.conftest import commit_and_push, settle, task
 try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from incumbent.launching.reachable import https_address, reachable_places
+from incumbent.reachable import https_address, reachable_places
 from project.errors import InputError
 from project.files import write_bytes
 from tests.incumbent.launching.conftest import REMOTE, commit_and_push, git, settle

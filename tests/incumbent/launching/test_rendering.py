@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from incumbent.launching.rendering import Cloud, RentedMachine, as_dict, as_yaml, command
+from incumbent.rendering import Cloud, RentedMachine, as_dict, as_yaml, command
 from project.errors import InputError
 from tests.incumbent.launching.conftest import task
 from tests.servers import python_of

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.launching.rendering import Checkout, as_dict
+from incumbent.rendering import Checkout, as_dict
 from project.files import write_bytes
 from tests.incumbent.launching.conftest import REMOTE, git, task
 

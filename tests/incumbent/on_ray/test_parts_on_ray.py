@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from curation import many_rows
-from curation.cleaning import token_lengths
-from curation.cleaning.sifting import faulty
-from curation.cleaning.token_lengths import TokenLengths
+from curation import many_rows, token_lengths
+from curation.sifting import faulty
+from curation.token_lengths import TokenLengths
 from monitoring.traffic import day_parts
 from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.traffic_store import TrafficStore

@@ -10,8 +10,8 @@ from project.errors import IncumbentError
 from project.records.adapters import Adapter
 from project.settings import load
 from registry.store import Registry
-from serving.cost_report.system_costs import compare_costs
 from serving.serving_settings import ServingParams
+from serving.system_costs import compare_costs
 from tests.evaluation.engine_server import EngineServer, engine_server
 from tests.incumbent.setting_effects.effect import Effect, Output
 from tests.recorded_project import lay_out

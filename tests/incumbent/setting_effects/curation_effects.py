@@ -9,8 +9,8 @@ import yaml
 
 from curation import collect, curate, validate
 from curation.curation_settings import CurateParams
+from curation.eval_sets import EVAL_SETS, Extension, append_change, read_changes
 from curation.sources.row_formats import read_rows
-from curation.splitting.eval_sets import EVAL_SETS, Extension, append_change, read_changes
 from project import paths
 from project.model_pins import BaseChoice, ModelChoice, pin
 from project.records.data import GateReport, Row, Split, TokenCount

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.features.embedding_cache import Embeddings
+from monitoring.features.embedder import Embeddings
 from monitoring.features.prompt_surprise import Surprises, folder_of
 from monitoring.night_check import check
 from monitoring.night_context import NightContext

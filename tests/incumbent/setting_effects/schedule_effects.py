@@ -4,12 +4,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from monitoring.night import anchor_jobs, nightly_job, verify_job
 from monitoring.night_context import NightContext
-from monitoring.night_jobs import anchor_jobs, nightly_job, verify_job
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.outbox import depth
-from monitoring.scheduling.schedule_settings import ScheduleParams
 from project.settings import load
 from registry.notices import Notice, put
 from registry.storage.database import writing

@@ -13,12 +13,17 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from monitoring.scheduling import runs
-from monitoring.scheduling.cron import Cron
+from monitoring.scheduling.cron import Cron, ScheduleParams
 from monitoring.scheduling.job import Job
 from monitoring.scheduling.job_scheduler import Scheduler
-from monitoring.scheduling.schedule_settings import ScheduleParams
-from monitoring.teams.project_process import ProjectProcess, log_of
-from monitoring.teams.team_project import ReadProject, TeamProject, Teams, registry_of
+from monitoring.teams.team_project import (
+    ProjectProcess,
+    ReadProject,
+    TeamProject,
+    Teams,
+    log_of,
+    registry_of,
+)
 from monitoring.teams.team_scheduler import TeamScheduler
 from registry.storage.database import connect, writing
 from tests.conftest import ROOT

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from serving.experiments.arm_differences import Array, Differences, at_random, side_by_side
+from serving.experiments.arrivals import Array, Differences, at_random, side_by_side
 from serving.experiments.experiment_judging import bounds, log_capital, ratio_e_value
 
 ENOUGH = np.log(20)

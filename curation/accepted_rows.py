@@ -1,0 +1,282 @@
+"""Rows that are accepted, and the eval items that stay as they are once a look was taken."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import floor
+from pathlib import Path
+
+from curation.account import NEAR_FROZEN, REPEATED, SURPLUS
+from curation.curation_settings import CurateParams, lot
+from curation.eval_sets import EVAL_SETS, Changes, Extension, Items, accepted_ids, ids_among
+from curation.families import side
+from curation.sources.row_formats import read_row
+from project.errors import InputError
+from project.near_duplicates import SIMILARITY, near_duplicates, same, word_fingerprint
+from project.records.data import Row, Split, counted
+from project.records.record import read_input
+
+# --- accepted rows --------------------------------------------------------------------------------
+
+# Where accepted rows go: beside the base rows, of which none ever gives way to them.
+#
+# A row's place depends on the base rows, on what was accepted before, and on what was accepted with
+# it, and on nothing that comes later. So what is in dev, sealed or training stays there.
+
+NOTHING: Mapping[str, str] = {}
+SOURCES = Path("datasets/sources")
+
+SEEN = "near-duplicates of items or of rows kept for dev and sealed"
+BETWEEN = "near-duplicates of rows of two parts"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A row, with its family as group, and where it goes."""
+
+    row: Row
+    part: Split | None  # None: nowhere
+    base: bool
+    why: str = ""  # it goes nowhere
+    near: tuple[str, ...] = ()  # the ids of the rows for whose sake it goes nowhere
+
+    @cached_property
+    def prints(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Prompt and answer, as near-duplicates are told by."""
+        return word_fingerprint(self.row.prompt_text), word_fingerprint(self.row.completion_text)
+
+
+def acceptances(
+    rows: Sequence[Row], changes: Changes, elsewhere: Collection[str] = ()
+) -> list[list[Row]]:
+    """The rows of accepted sources, as they were accepted together, oldest first.
+
+    What another source says too, under an id of `elsewhere`, is that source's row. Raises
+    InputError for a row that nobody accepted, and for an accepted one that is not there.
+    """
+    known = {row.id: row for row in rows}
+    refuse_unaccepted(known, accepted_ids(changes))
+    found, seen = [], set[str]()
+    for line, change in changes.items():
+        if isinstance(change, Extension):
+            old = seen.union(elsewhere)
+            new = [name for name in dict.fromkeys(change.rows) if name not in old]
+            refuse_missing(new, known, change, line)
+            found.append([known[name] for name in new])
+            seen.update(new)
+    return found
+
+
+def place_batches(
+    base: Sequence[tuple[Row, Split]],
+    batches: Iterable[Sequence[Row]],
+    params: CurateParams,
+    unfit: Mapping[str, str] = NOTHING,
+) -> list[Placed]:
+    """The place of each accepted row, given the base rows with their sides.
+
+    Rows whose ids are in unfit go nowhere, for its reason.
+    """
+    fixed = [Placed(row, part, base=True) for row, part in base]
+    found: list[Placed] = []
+    for batch in batches:
+        before = [one for one in found if one.part]  # what went nowhere binds nobody
+        found += [Placed(r, None, base=False, why=unfit[r.id]) for r in batch if r.id in unfit]
+        new = [Placed(row, None, base=False) for row in batch if row.id not in unfit]
+        near = neighbours([*before, *new], [*fixed, *before, *new], SIMILARITY)
+        there = [*fixed, *before]
+        for one, positions in zip(new, near[len(before) :], strict=True):
+            earlier = [there[i] for i in positions if i < len(there) and there[i].part]
+            there.append(place_row(one.row, earlier, params))
+        found += there[len(fixed) + len(before) :]
+    return found
+
+
+def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
+    """The place of a row, given its near-duplicates among the rows that have a place.
+
+    What a model wrote is trained on or goes nowhere, and says nothing of what users ask.
+    """
+    if row.synthetic and any(other.part is not Split.TRAIN for other in near):
+        return Placed(row, None, base=False, why=SEEN)
+    if not near:
+        part = Split.TRAIN if row.synthetic else side(lot(params.seed, row.group), params)
+        return Placed(row, part, base=False)
+    kept = tuple(o.row.id for o in near if o.base and o.part is not Split.TRAIN)
+    if kept:
+        return Placed(row, None, base=False, why=SEEN, near=kept)
+    if len({other.part for other in near}) > 1:
+        return Placed(row, None, base=False, why=BETWEEN)
+    if any(other.row.texts == row.texts for other in near):
+        return Placed(row, None, base=False, why=REPEATED)
+    if sum(not other.base for other in near) >= (params.max_per_group or len(near) + 1):
+        return Placed(row, None, base=False, why=SURPLUS)
+    grouped = row.model_copy(update={"group": near[0].row.group})
+    return Placed(grouped, near[0].part, base=False)
+
+
+def neighbours(
+    own: Sequence[Placed], every: Sequence[Placed], similarity: float
+) -> list[list[int]]:
+    """For each of our rows, the positions of its near-duplicates among all, in their order.
+
+    Rows are near-duplicates where their groups are the same, or prompts or answers are near. Words
+    that many of our rows share are left out beside those that many of all do: an instruction that
+    stands before the questions of a new topic alone makes no two of them alike.
+    """
+    links = same([one.row.group for one in own], [one.row.group for one in every])
+    for text, few_words in ((0, True), (1, False)):
+        ours, theirs = [one.prints[text] for one in own], [one.prints[text] for one in every]
+        links += near_duplicates(ours, theirs, similarity, few_words=few_words)
+    positions: list[list[int]] = [[] for _ in own]
+    for i, j in sorted(zip(*(c.tolist() for c in links.tocoo().coords), strict=True)):
+        positions[i].append(j)
+    return positions
+
+
+def extended(
+    base: Sequence[Row], accepted: Sequence[Row], part: Split, params: CurateParams
+) -> list[Row]:
+    """A part with its accepted rows: at most accepted_share of it, in training of every beginning.
+
+    The rest waits until there are more base rows. An eval set's old items come first, with those
+    that were accepted before it was frozen.
+    """
+    if part is not Split.TRAIN:
+        old = sum(row.source in params.accepted for row in base)
+        return [*base, *accepted[: max(0, most(len(base) - old, params) - old)]]
+    rows: list[Row] = []
+    for count, row in enumerate(base, start=1):
+        rows += [row, *accepted[most(count - 1, params) : most(count, params)]]
+    return rows
+
+
+def most(base: int, params: CurateParams) -> int:
+    """How many accepted rows may be beside so many base rows."""
+    share = params.accepted_share
+    return floor(base * share / (1 - share) + 1e-9)  # 0.75 / 0.25 may come out below 3
+
+
+# --- what the record and the sources must agree on ----------------------------------------------
+
+
+def refuse_unaccepted(known: dict[str, Row], accepted: set[str]) -> None:
+    """A row that was left out in silence would be a label that somebody wrote for nothing."""
+    for row in known.values():
+        if row.id not in accepted:
+            file, line = origin(row)
+            raise InputError(
+                f"nobody accepted row {row.id}: run `incumbent data labels {file}`, which accepts "
+                "all of them in your name, or take it out",
+                file=file,
+                line=line,
+                field="id",
+            )
+
+
+def refuse_missing(names: Sequence[str], known: dict[str, Row], by: Extension, line: int) -> None:
+    """An item leaves by a rotation alone, not with its row."""
+    if gone := [name for name in names if name not in known]:
+        raise InputError(
+            f"row {gone[0]} was accepted and is not in {by.source} any more: put it back, and name "
+            "the file in curation.collect.sources and curation.curate.accepted of params.yaml",
+            file=EVAL_SETS,
+            line=line,
+            field="rows",
+        )
+
+
+def origin(row: Row) -> tuple[Path, int | None]:
+    """The file and line that a row was read from, as far as its source tells."""
+    file = SOURCES / row.source
+    lines = read_input(file).splitlines() if file.exists() else []
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and read_row(line, file, number).id == row.id:
+            return file, number
+    return file, None
+
+
+# --- frozen items ---------------------------------------------------------------------------------
+
+# Items that stay though the sources grow: those that an eval set is frozen at.
+
+Frozen = Mapping[Split, Items]
+
+
+@dataclass(frozen=True)
+class FrozenItems:
+    """Frozen items as the sources hold them, and what that means for the other rows."""
+
+    items: list[tuple[Row, Split]]
+    free: list[Row]  # rows that are near no item
+    left_out: dict[str, str] = field(default_factory=dict)  # by id, why
+    gone: dict[Split, int] = field(default_factory=dict)  # items that are not there any more
+
+    def without(self, back: Collection[str], near: Sequence[Row]) -> "FrozenItems":
+        """The same items where some of the rows near them are free."""
+        free = [*self.free, *(row for row in near if row.id in back)]
+        left_out = {name: why for name, why in self.left_out.items() if name not in back}
+        return replace(self, free=free, left_out=left_out)
+
+    @property
+    def closed(self) -> set[Split]:
+        """The parts that are frozen."""
+        return set(self.gone)
+
+
+def hold_frozen_items(
+    rows: Sequence[Row], frozen: Frozen, params: CurateParams, unfit: Collection[str] = ()
+) -> FrozenItems:
+    """Hold the frozen items among the rows; a row that is a near-duplicate of one is left out.
+
+    So an item stays, whatever is added, and so does a training row that a new row would tie to an
+    item: the new row goes. An item of dev leaves for its correction, a row for training only;
+    an item of the sealed set does not.
+    """
+    if not frozen:
+        return FrozenItems([], list(rows))
+    part_of = {name: part for part, items in frozen.items() for name in ids_among(rows, items)}
+    known = {row.id: row for row in rows}
+    there = [known[name] for name in part_of if name not in unfit]
+    others = [row for row in rows if row.id not in part_of and row.id not in unfit]
+    near = near_items(others, there, SIMILARITY)
+    corrected = {
+        item.id
+        for row in others
+        if row.source in params.train_only
+        and all(part_of[item.id] is Split.DEV for item in near.get(row.id, ()))
+        for item in near.get(row.id, ())
+    }
+    held = [(row, part_of[row.id]) for row in there if row.id not in corrected]
+    left_out = {
+        row.id: REPEATED if row.texts in (item.texts for item in items) else NEAR_FROZEN
+        for row in others
+        if (items := [item for item in near.get(row.id, ()) if item.id not in corrected])
+    }
+    taken = left_out.keys() | {row.id for row, _ in held}
+    found = Counter(part_of[name] for name in corrected | {row.id for row, _ in held})
+    gone = {part: len(items) - found[part] for part, items in frozen.items()}
+    return FrozenItems(held, [row for row in rows if row.id not in taken], left_out, gone)
+
+
+def near_items(
+    rows: Sequence[Row], items: Sequence[Row], similarity: float
+) -> dict[str, list[Row]]:
+    """The items of which each row is a near-duplicate, by the row's id."""
+    own = [Placed(row, None, base=True) for row in items]
+    every = [Placed(row, None, base=True) for row in rows]
+    found: dict[str, list[Row]] = {}
+    for item, positions in zip(items, neighbours(own, every, similarity), strict=True):
+        for i in positions:
+            found.setdefault(rows[i].id, []).append(item)
+    return found
+
+
+def gone_item_lines(gone: Mapping[Split, int]) -> Iterator[str]:
+    for part, count in gone.items():
+        if count:
+            yield (
+                f"{counted(count, 'item')} of the frozen {part} set left the sources, or ask "
+                "something else now, or are unfit"
+            )

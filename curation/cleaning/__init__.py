@@ -1,1 +1,0 @@
-"""What rows lose before they are split, and why."""

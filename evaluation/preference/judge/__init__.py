@@ -1,1 +1,0 @@
-"""A language model as a judge: of two answers, and of one by a rubric."""

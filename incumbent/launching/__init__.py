@@ -1,1 +1,0 @@
-"""The project's run on a machine of any cloud, rented and started by SkyPilot."""

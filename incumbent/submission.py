@@ -1,0 +1,207 @@
+"""The pipeline's challenger, submitted: refused if stale, decided on, promoted if asked."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from curation.eval_sets import freeze
+from evaluation.decision.metric_evidence import item_means
+from evaluation.decision.policy import Policy
+from evaluation.evaluation_settings import PreferenceParams, Prices
+from evaluation.generate import seconds
+from evaluation.look_decision import Decided, decide, open_voting, refuse_stale
+from evaluation.preference.ballots.ballot_files import write_voting_sheet
+from evaluation.report.dev_items import keep_dev_items
+from evaluation.report.kept_report import kept_report, kept_report_path
+from evaluation.report.report_data import read_report_data
+from evaluation.report.report_page import report
+from evaluation.score import contestant_names
+from evaluation.sealed_look import SealedItems
+from incumbent.current_provenance import Noted, current_provenance, tag_version
+from incumbent.mirroring.mirror import figures_page
+from incumbent.reproducing.rows_check import push_version
+from monitoring.asked_items import items_asked
+from monitoring.scheduling.anchor_delivery import deliver_anchor
+from project.canonical import digest_folder, stamp
+from project.errors import InputError
+from project.files import home, write_bytes
+from project.item_prompts import refuse_told_answers
+from project.near_duplicates import WordPrints
+from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
+from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent, Provenance
+from project.records.ballots import SheetPart
+from project.records.data import DatasetVersion, GateReport, Split
+from project.records.evidence import Evidence, Verdict
+from project.settings import load
+from registry.alpha_ledger.look_bytes import refuse_unknown
+from registry.champion import confirmed_opponent, refuse_once_sealed
+from registry.store import Registry
+from review.review_settings import ReviewParams
+from training.rows.experience_replay import learnt_by_challenger, texts_learnt
+
+
+@dataclass(frozen=True)
+class SubmissionOutcome:
+    """What a submission came to."""
+
+    version: AdapterVersion
+    decided: Decided
+    opponent: Opponent
+    answered_in: Numerics | None  # by the last `dvc repro`
+    is_champion: bool
+    fallen: bool  # rolled back, and nothing has brought it back
+    promoted: bool
+    awaited: bool  # that somebody else promotes it: four eyes are asked for
+    frozen: tuple[Split, ...]  # eval sets whose items stay from now on
+    is_new: bool = False  # else it was submitted before
+    provenance: Provenance | None = None
+    unrecorded: str | None = None  # what is missing of it, and why
+    unpushed: tuple[str, ...] = ()  # what others cannot fetch yet, and the command that mends it
+    voted_on: SheetPart | None = None  # which items people are asked to vote on
+
+    @property
+    def page(self) -> Path:
+        return home() / "reports" / f"{self.version.family}-v{self.version.number}.html"
+
+    @property
+    def figures(self) -> Path:
+        """The same without rows, for a tracker."""
+        return figures_page(self.version.family, self.version.number)
+
+    @property
+    def moved(self) -> str | None:
+        """Why another machine's answers change nothing, where there are such."""
+        pins = self.decided.decision.pins
+        if pins is None or pins.numerics == self.answered_in:
+            return None
+        return (
+            f"the decision rests on answers in {pins.numerics or 'unrecorded numerics'}; the last "
+            f"`dvc repro` answered in {self.answered_in}: the decision stays"
+        )
+
+    @property
+    def sheet(self) -> Path:
+        return home() / "votes" / f"{self.version.family}-v{self.version.number}.jsonl"
+
+
+def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
+    """Submit, decide, promote if asked and won, and write what people read; prints nothing."""
+    policy = load(Policy)
+    with Registry.here() as registry:
+        outcome = submitted(registry, policy, promote=promote, reason=reason)
+        votes = load(ReviewParams).votes
+        asked = open_voting(registry, outcome.version, outcome.decided.look, policy, votes)
+        outcome = replace(outcome, voted_on=asked)
+    write_page(outcome, policy)
+    keep_dev_items(outcome.version)
+    outcome = replace(outcome, unpushed=push_version(outcome.version.family))
+    if outcome.decided.look and load(PreferenceParams).source == "ballots":
+        write_voting_sheet(
+            outcome.sheet, SealedItems().rows, outcome.decided.look.answers, contestant_names()
+        )
+    return outcome
+
+
+def submitted(
+    registry: Registry, policy: Policy, *, promote: bool, reason: str
+) -> SubmissionOutcome:
+    adapter, dev = Adapter.read(ADAPTER), Evidence.read(EVIDENCE)
+    opponent = confirmed_opponent(registry, adapter.files)
+    refuse_stale(dev, policy, adapter, opponent)
+    dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
+    refuse_changed_rows(dataset)
+    refuse_unknown(registry.looks_elsewhere())
+    refuse_once_sealed(registry)
+    sealed = SealedItems()
+    refuse_told_answers(adapter.system_prompt, sealed.rows)
+    new = registry.version_of(adapter.files) is None
+    if new and adapter.dataset != dataset.digest:
+        raise InputError(
+            "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
+        )
+    # Of a known version they are kept already.
+    learnt = WordPrints.of(texts_learnt()) if new else None
+    noted = current_provenance() if new else Noted(None)
+    version = registry.submit(
+        adapter,
+        ADAPTER_FILES,
+        reason,
+        *(dataset, gate, *learnt_by_challenger()),
+        trained_on=learnt,
+        provenance=noted.provenance,
+    )
+    provenance = registry.provenance(version.number)
+    untagged = tag_version(version, provenance.commit) if provenance else None
+    leaves_out = load(ReviewParams).leaves_out
+    decided = decide(
+        registry,
+        version,
+        dev,
+        policy,
+        sealed,
+        opponent.baseline,
+        deliver=deliver_anchor,
+        left_out=lambda: items_asked(registry, version.number) if leaves_out else (),
+    )
+    frozen: tuple[Split, ...] = ()
+    if decided.freezes(sealed):
+        frozen = freeze(at=stamp(registry.clock()), by=registry.actor)
+    is_champion = registry.is_champion(adapter.files)
+    fallen = registry.rolled_back(version.number)
+    barred = fallen or registry.newest_event(version.number, "reject")
+    won = decided.decision.verdict is Verdict.PROMOTE and not barred
+    promoted = promote and won and promote_winner(registry, version, reason)
+    return SubmissionOutcome(
+        version=version,
+        decided=decided,
+        opponent=opponent,
+        answered_in=dev.pins.numerics if dev.pins else None,
+        is_champion=is_champion,
+        fallen=fallen,
+        promoted=promoted,
+        awaited=won and registry.four_eyes and not is_champion,
+        frozen=frozen,
+        is_new=new,
+        provenance=provenance,
+        unrecorded=noted.problem or untagged,
+    )
+
+
+def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> bool:
+    """Promote as the policy says. Where four eyes are asked for that is for a person, and False."""
+    if registry.four_eyes:
+        return False
+    registry.promote(version.number, reason, by="policy")
+    return True
+
+
+def refuse_changed_rows(dataset: DatasetVersion) -> None:
+    """Raise InputError when the curated rows are not those that passed the gate."""
+    if digest_folder(CURATED) != dataset.rows:
+        raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
+
+
+def write_page(outcome: SubmissionOutcome, policy: Policy) -> None:
+    """The report, with the time that the answers took: a stage's outputs may not hold that.
+
+    One of this decision stays where nothing was measured anew.
+    """
+    decided, look = outcome.decided, outcome.decided.look
+    there = outcome.page.read_text() if outcome.page.exists() else ""
+    if look is None and decided.decision.digest in there:
+        return
+    shown, taken = read_report_data(), seconds()
+    sealed = (item_means(look.items), look.flags) if look else None
+    for page, rows in ((outcome.page, True), (outcome.figures, False)):
+        text = report(
+            decided.evidence,
+            decided.decision,
+            policy,
+            shown,
+            sealed=sealed,
+            seconds=taken,
+            prices=load(Prices),
+            rows=rows,
+        )
+        write_bytes(page, text.encode())
+    kept = kept_report(decided.evidence, decided.decision, policy, shown, sealed, taken)
+    kept.write(kept_report_path(outcome.version.family, outcome.version.number))

@@ -1,0 +1,133 @@
+"""A submission as people and programs read it."""
+
+from typing import Any
+
+from curation.eval_sets import EVAL_SETS
+from evaluation.decision.policy import Policy
+from evaluation.decision.ways_out import ways_out
+from evaluation.report.report_data import right_lines, unchecked
+from incumbent.comparison_table import (
+    print_arrow_note,
+    print_measured,
+    print_samples_note,
+    print_verdict,
+)
+from incumbent.mirroring.mirror import mirror
+from incumbent.output import EXIT_CODES, console, print_json
+from incumbent.submission import SubmissionOutcome, submit
+from project.paths import rows_of
+from project.records.ballots import SheetPart
+from project.records.data import Row, Split
+from project.records.evidence import Verdict
+from project.settings import load
+from registry.alpha_ledger.look_bytes import LOOKS
+from registry.lineage import apart
+from review.review_settings import ReviewParams
+
+
+def submit_and_tell(*, promote: bool, reason: str, as_json: bool) -> int:
+    """Submit, decide, and promote if asked and won; returns the verdict's exit code."""
+    outcome = submit(promote=promote, reason=reason)
+    if as_json:
+        print_json(fields_of(outcome))
+    else:
+        print_submission(outcome)
+    mirror_outcome(outcome)
+    return EXIT_CODES[outcome.decided.decision.verdict]
+
+
+def mirror_outcome(outcome: SubmissionOutcome) -> None:
+    """Show it in the trackers, and that its opponent is no longer champion."""
+    mirror(outcome.version.number, outcome.opponent.version if outcome.promoted else None)
+
+
+def fields_of(outcome: SubmissionOutcome) -> dict[str, Any]:
+    return {
+        "version": outcome.version.model_dump(mode="json"),
+        "decision": outcome.decided.decision.model_dump(mode="json"),
+        "ways_out": list(
+            ways_out(outcome.decided.evidence, outcome.decided.decision, load(Policy))
+        ),
+        "provenance": outcome.provenance and outcome.provenance.model_dump(mode="json"),
+        "unpushed": outcome.unpushed,
+    }
+
+
+def print_submission(outcome: SubmissionOutcome) -> None:
+    print_comparison(outcome, load(Policy))
+    print_outcome(outcome, load(Policy))
+
+
+def print_comparison(outcome: SubmissionOutcome, policy: Policy) -> None:
+    """The gating metrics on the sealed eval set, or on dev when it was not looked at."""
+    evidence, decision = outcome.decided.evidence, outcome.decided.decision
+    looked = decision.opening is not None
+    measured = evidence.sealed if looked else evidence.dev
+    part = "sealed" if looked else "dev"
+    console.print(f"\nchallenger against {outcome.opponent.label}, {part} eval set")
+    if told := apart(decision):
+        console.print(told, soft_wrap=True)
+    for line in (*right_lines(measured), *unchecked(measured, references())):
+        console.print(line, soft_wrap=True)
+    checked = {m: measured[m] for m in policy.checked if m in measured}
+    print_measured(checked, decision.bounds, policy.guards)
+    print_arrow_note(checked)
+    print_samples_note(checked)
+
+
+def references() -> list[str]:
+    return [row.completion_text for row in Row.read_lines(rows_of(Split.DEV))]
+
+
+def print_outcome(outcome: SubmissionOutcome, policy: Policy) -> None:
+    version, decision = outcome.version, outcome.decided.decision
+    console.print()
+    ways = ways_out(outcome.decided.evidence, decision, policy)
+    print_verdict(decision, f"{version.label}: ", ways)
+    for note in outcome.decided.notes:
+        console.print(note, soft_wrap=True)
+    if outcome.is_champion:
+        console.print(f"{version.label} is the champion already; nothing changed")
+    elif outcome.fallen:
+        console.print(
+            f"it was rolled back or withdrawn: incumbent rollback --to {version.number} brings it "
+            "back",
+            soft_wrap=True,
+        )
+    elif outcome.promoted:
+        console.print(f"{version.label} is the champion now")
+    elif outcome.awaited:
+        console.print(
+            f"registry.four_eyes asks for a second person: not {version.actor}, but somebody else "
+            f"approves it, by incumbent promote {version.number} or in incumbent review",
+            soft_wrap=True,
+        )
+    elif decision.verdict is Verdict.PROMOTE:
+        console.print(f"to make it the champion: incumbent promote {version.number}")
+    if outcome.frozen:
+        console.print(
+            f"the items of {' and '.join(outcome.frozen)} stay from now on, whatever the sources "
+            f"gain: commit {EVAL_SETS} and {LOOKS}",
+            soft_wrap=True,
+        )
+    if outcome.provenance and outcome.is_new:
+        console.print(f"made from {outcome.provenance}", soft_wrap=True)
+    if outcome.unrecorded:
+        console.print(outcome.unrecorded, soft_wrap=True)
+    for problem in outcome.unpushed:
+        console.print(problem, soft_wrap=True)
+    if outcome.moved:
+        console.print(outcome.moved, soft_wrap=True)
+    if outcome.voted_on:
+        console.print(how_to_vote(version.number, outcome.voted_on), soft_wrap=True)
+    if outcome.sheet.exists():
+        console.print(f"what to vote on: {outcome.sheet}", soft_wrap=True)
+    console.print(f"report: {outcome.page}", soft_wrap=True)
+
+
+def how_to_vote(number: int, part: SheetPart) -> str:
+    """How to vote, in one line, with the address where the page has one that all reach it by."""
+    what = "people's votes decide" if part == "sealed" else "to vote on dev, for discussion"
+    url = load(ReviewParams).url
+    where = f"{url}/vote/{number}" if url else f"incumbent review, then /vote/{number}"
+    return f"{what}: {where}"

@@ -1,1 +1,0 @@
-"""A night as a page and as words."""

@@ -1,1 +1,0 @@
-"""The home page: what needs a person now, and where the project stands."""

@@ -1,1 +1,0 @@
-"""What an answer of the champion costs, beside a few-shot prompt and a larger model."""
