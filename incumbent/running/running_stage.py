@@ -8,7 +8,7 @@ from project.progress import Report
 
 KEPT = 1_000  # lines of what a stage printed, the newest
 SAID = 3  # lines that tell what came out
-RECENT = 60.0  # seconds whose speed tells the time left
+RECENT, LATER_PART = 60.0, 0.5  # seconds, or this share of its time: their speed tells what is left
 STEADY, TENTH = 10.0, 0.1  # seconds, or a share of the work, before it is told
 WARNING = "warning:"
 
@@ -52,7 +52,8 @@ class RunningStage:
             points = (*points, (now, report.done))
         if len(points) > 2 and points[0] == self.start:
             points = points[1:]  # the first piece of work holds what is done but once
-        while len(points) > 2 and points[1][0] < now - RECENT:
+        recent = max(RECENT, LATER_PART * (now - self.start[0]))  # answers come in uneven batches
+        while len(points) > 2 and points[1][0] < now - recent:
             points = points[1:]
         self.bar, self.points = report, points
         self.bars[report.label] = report

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from io import StringIO
+from itertools import accumulate
 
 import pytest
 from rich.console import Console
@@ -238,6 +239,21 @@ def test_a_slow_first_step_does_not_tell_the_time_left() -> None:
         clock.now += 0.5 if step else 8.0
     assert told[:11] == [None] * 11
     assert told[11:] == [0.5 * (100 - step) for step in range(11, 30)]
+
+
+def test_work_that_comes_in_uneven_batches_tells_its_time_left_within_a_factor_of_three() -> None:
+    """Batches of 2 to 12 answers a minute were said to take 6 minutes, then 65, then 6 again."""
+    clock = Clock()
+    stage = RunningStage("submit", clock)
+    batches = [2, 12, 7, 3, 11] * 6
+    ends = list(accumulate([70.0] * len(batches)))
+    stage.report(Report("champion, sealed", sum(batches), "answers"))
+    for clock.now, done in zip(ends, accumulate(batches), strict=True):
+        stage.report(Report("champion, sealed", sum(batches), "answers", done))
+        truth, told = ends[-1] - clock.now, stage.seconds_left
+        if clock.now > ends[2] and truth:
+            assert told is not None
+            assert truth / 3 <= told <= 3 * truth
 
 
 @pytest.mark.parametrize(
