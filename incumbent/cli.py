@@ -83,7 +83,7 @@ SEARCH = {
 }
 GATEWAY = {
     "deploy": "deploy:deploy_version",
-    "deployments": "deploy:print_deployments",
+    "deployments": "deployments:print_deployments",
     "cost-report": "cost_report:report_costs",
 }
 EXPERIMENT = {

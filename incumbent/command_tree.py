@@ -28,16 +28,16 @@ class LazyVerb(TyperCommand):
     @cached_property
     def loaded(self) -> Any:
         """The same verb, with the options that its function declares."""
-        alone = typer.Typer(add_completion=False)
-        verb = function_at(self.place)
-        alone.command(self.name, help=sentence(self.place), epilog=examples_of(verb))(verb)
-        return get_command(alone)
+        return self.command_of(function_at(self.place))
 
     @cached_property
     def declared(self) -> Any:
         """The same verb and options, with its function's body left out until it is called."""
+        return self.command_of(signature_at(self.place))
+
+    def command_of(self, verb: Verb) -> Any:
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name, help=sentence(self.place))(signature_at(self.place))
+        alone.command(self.name, help=sentence(self.place), epilog=examples(self.place))(verb)
         return get_command(alone)
 
     def make_context(
@@ -45,12 +45,6 @@ class LazyVerb(TyperCommand):
     ) -> Any:
         command = self.declared if {"--help", "-h"} & {*args} else self.loaded
         return command.make_context(info_name, args, parent, **extra)
-
-
-def examples_of(verb: Verb) -> str:
-    """What a verb's docstring has after a dollar sign, a paragraph each."""
-    lines = (line.strip() for line in (verb.__doc__ or "").splitlines())
-    return "\n\n".join(line for line in lines if line.startswith("$ "))
 
 
 class VerbGroup(TyperGroup):
@@ -144,8 +138,18 @@ def in_project(verb: Verb) -> Verb:
 
 def sentence(place: str) -> str:
     """The first paragraph of a function's docstring. Its module is read and not imported."""
+    return docstring(place).partition("\n\n")[0]
+
+
+def examples(place: str) -> str:
+    """What the docstring has after a dollar sign, a paragraph each."""
+    lines = (line.strip() for line in docstring(place).splitlines())
+    return "\n\n".join(line for line in lines if line.startswith("$ "))
+
+
+def docstring(place: str) -> str:
     _, function = parsed(place)
-    return (ast.get_docstring(function) or "").partition("\n\n")[0]
+    return ast.get_docstring(function) or ""
 
 
 def signature_at(place: str) -> Verb:

@@ -67,7 +67,7 @@ def opened_at(registry: RegistryReader, number: int, sheet: Digest) -> datetime:
 
 def traffic_here() -> "TrafficStore":
     # Imported here, for its libraries are of an extra that votes do without.
-    from monitoring.traffic.set_aside import quarantine_folder
+    from monitoring.traffic.quarantine import quarantine_folder
     from monitoring.traffic.traffic_store import TrafficStore
 
     params = load(TrafficParams)

@@ -21,7 +21,7 @@ from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Batch
 from monitoring.traffic.day_parts import PartReader, sample_parts
-from monitoring.traffic.set_aside import quarantine_folder
+from monitoring.traffic.quarantine import quarantine_folder
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
 from project.canonical import moment_of, stamp

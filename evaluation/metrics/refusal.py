@@ -6,7 +6,7 @@ from typing import Any
 import regex
 
 from evaluation.metrics.per_item import PerItem, Values
-from evaluation.scoring.assertion_check import refuses
+from evaluation.scoring.phrases import refuses
 
 SAYS_SOMETHING = regex.compile(r"[\p{L}\p{N}\p{S}]")  # a letter, a digit, a symbol such as 👍 or =
 

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field
 
 from evaluation.generation.answers import Answer
 from evaluation.metrics.facts.compare_facts import TextFacts, compare_facts
-from evaluation.scoring.assertion_check import refuses, there
+from evaluation.scoring.phrases import refuses, there
 from evaluation.suites.suite import SuiteItem
 from project.errors import InputError
 from project.model_pins import pinned_folder

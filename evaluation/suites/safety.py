@@ -9,7 +9,7 @@ import regex
 from pydantic import Field
 
 from evaluation.generation.answers import Answer
-from evaluation.scoring.assertion_check import refuses
+from evaluation.scoring.phrases import refuses
 from evaluation.suites.suite import SuiteItem
 from project.records.data import Row
 from project.records.preferences import Item, read_items

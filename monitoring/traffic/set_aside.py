@@ -1,4 +1,4 @@
-"""Lines of traffic that are set aside, and why."""
+"""Lines of traffic that are none, listed where a person finds them, and counted by the reason."""
 
 import os
 import tempfile
@@ -10,12 +10,8 @@ from typing import BinaryIO
 
 from monitoring.traffic.file_lines import RawLine
 from project.errors import IncumbentError
-from project.files import home, sync
+from project.files import sync
 from project.records.record import Record
-
-# --- set aside ------------------------------------------------------------------------------------
-
-# Lines of traffic that are none, listed where a person finds them, and counted by the reason.
 
 KEPT = 2_000  # characters of a corrupt line that the quarantine shows
 
@@ -72,13 +68,3 @@ def streamed(target: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         problem = f"{target} cannot be written: {error.strerror}"
         raise IncumbentError(f"{problem}; read the day again when it can") from None
-
-
-# --- quarantine -----------------------------------------------------------------------------------
-
-# Where what is no traffic is listed; in a file of its own, for a plain install tells of it too.
-
-
-def quarantine_folder() -> Path:
-    """The folder with a file for each day."""
-    return home() / "monitoring" / "quarantine"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Literal, cast, get_args
 
-from evaluation.scoring.assertion_check import refuses
+from evaluation.scoring.phrases import refuses
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.adapters import AdapterVersion

@@ -159,7 +159,7 @@ def test_the_file_of_the_sample_project_excuses_nothing() -> None:
         ("[abc]", "every", r":3: waivers\.0\.rows: .*must be a list of row ids, or `all`"),
         ("[abc]", "[123]", r":3: waivers\.0\.rows: .*123 reads as a number: put ids in quotes"),
         ("    reason: public helplines\n", "", r":2: waivers\.0\.reason: Field required"),
-        ("by:", "to: you\n    by:", r":4: waivers\.0\.to: Extra"),
+        ("by:", "to: you\n    by:", r":4: waivers\.0\.to: no such setting"),
         ("waivers:\n", "ours: {phones: ['112']}\nwaivers:\n", r":1: ours\.phones\.0: .*'112'"),
     ],
 )

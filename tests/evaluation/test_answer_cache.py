@@ -145,7 +145,10 @@ def test_seconds_are_those_of_generation_and_stay_out_of_the_answers() -> None:
     assert not any("second" in name for name in Answer.model_fields)
 
 
-def test_progress_counts_answers_and_tokens_per_second(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_counts_answers_and_tokens_per_second(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)  # bars are for terminals
     respondent(Echo()).answers(rows(8), "the label")
     shown = capsys.readouterr().err
     assert "the label: 100%" in shown

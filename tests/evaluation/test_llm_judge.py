@@ -376,7 +376,7 @@ def test_a_key_that_cannot_be_one_is_refused(
         ("{judge: {url: 'https://me:secret@x/v1', model: m}}", "no user, password"),
         ("{judge: {url: 'https://x/v1?key=secret', model: m}}", "no user, password"),
         ("{judge: {url: 'https://[x/v1', model: m}}", "URL"),
-        ("{judge: {url: 'https://x/v1', model: m, key: secret}}", "Extra"),
+        ("{judge: {url: 'https://x/v1', model: m, key: secret}}", "no such setting"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_without_their_secret(

@@ -32,7 +32,7 @@ VERBS = {
     "plan": "--base --price --gpus --json",
     "status": "--all --json",
     "project doctor": "--json",
-    "decide": "--scores --policy --look --general --reference --json --exit-verdict",
+    "decide": "--from --demo --systems --column --scores --policy --look --general --reference --json --exit-verdict --fail-on",
     "judge ballots": "file --judge --json",
     "submit": "--promote --reason --json --exit-verdict",
     "registry import-adapter": "folder --reason --json",
@@ -90,6 +90,8 @@ VERBS = {
     "data synthesize": "--rows --with --model --key-variable --kind --seed --to",
     "data forget": "--id --match --reason --yes --json",
     "search select": "--rows --seeds --no-compare --json",
+    "mcp": "--project --allow-files --allow-writes",
+    "docs": "page --print",
     "project settings": "section",
     "registry adopt-looks": "--reason",
     "drift check": "--reference --current --text-field --block-field --alpha --seed --json "

@@ -13,7 +13,7 @@ from monitoring.night_page import Map, PointKind, page, plane, signals
 from monitoring.night_text import duty, line, strongest
 from monitoring.signals.signal import Batch
 from monitoring.signals.vocabulary import SHOWN, beginning
-from monitoring.traffic.set_aside import quarantine_folder
+from monitoring.traffic.quarantine import quarantine_folder
 from project.records.drift import (
     Action,
     DriftState,

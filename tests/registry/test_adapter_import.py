@@ -249,7 +249,7 @@ def test_weights_are_stored_as_they_came_and_the_config_is_written_anew(base: Mo
     assert (kept / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()
     config = json.loads((kept / CONFIG).read_bytes())
     assert (kept / CONFIG).read_bytes() == canonical_json(config)
-    assert config["tiny_base_name_or_path"] == base.name
+    assert config["base_model_name_or_path"] == base.name
     assert config["target_modules"] == sorted(sound_config()["target_modules"])
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (RANK, 2 * RANK, 0.05)
 
@@ -276,7 +276,7 @@ def test_an_adapter_may_bring_a_system_prompt_and_stand_on_another_base(
     assert version.adapter.system_prompt == "You answer for a bank.\n"
     assert (stored() / SYSTEM_PROMPT).read_text() == "You answer for a bank.\n"  # it is signed too
     config = json.loads((Path("stored-1") / CONFIG).read_bytes())
-    assert config["tiny_base_name_or_path"] == str(other)
+    assert config["base_model_name_or_path"] == str(other)
 
 
 def test_a_system_prompt_from_elsewhere_is_shown_on_one_line_and_cut(
@@ -314,7 +314,7 @@ def first_layer_alone(folder: Path) -> None:
         set_config(target_modules="all-linear"),
         set_config(init_lora_weights="gaussian", loftq_config={}, megatron_core="m", revision="r"),
         set_config(use_rslora=True, lora_alpha=0.5),
-        set_config(tiny_base_name_or_path=None),
+        set_config(base_model_name_or_path=None),
         set_tensors(a=bf16(np.ones((RANK, 8))), b=np.ones((8, RANK), "<f2")),
         first_layer_alone,
     ],
