@@ -19,7 +19,15 @@ PUBLIC = {
 }
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *PUBLIC, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("incumbent")
     if name not in PUBLIC:
         raise AttributeError(f"module 'incumbent' has no attribute {name!r}")
     from importlib import import_module  # not before it is needed, as the modules

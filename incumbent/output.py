@@ -17,6 +17,7 @@ EXIT_CODES = {
     "insufficient": 10,
     "drift": 11,
 }
+LEAST = 12  # characters of a text column in a narrow terminal
 STYLES = {0: "bold green", 10: "bold yellow", 11: "bold red"}
 
 PIPED = 100_000  # columns
@@ -54,15 +55,22 @@ def print_json(value: Any) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """A plain table; columns that hold numbers are named with a leading ">" and align right."""
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=any(columns))
-    for name in columns:
+    rows = list(rows)
+    for place, name in enumerate(columns):
         number = name.startswith(">")
+        # A terminal that is too narrow breaks lines; it takes no column away.
+        longest = max((len(word) for row in rows for word in str(row[place]).split()), default=0)
+        least = None if number else min(longest, LEAST)
         justify: Literal["left", "right"] = "right" if number else "left"
         # A number is not broken over lines, and one that has no room shows that it is cut.
         overflow: Literal["ellipsis", "fold"] = "ellipsis" if number else "fold"
-        table.add_column(name.lstrip(">"), justify=justify, overflow=overflow, no_wrap=number)
+        table.add_column(
+            name.lstrip(">"), justify=justify, overflow=overflow, no_wrap=number, min_width=least
+        )
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    room = max(console.width, console.measure(table).minimum)
+    console.print(table, width=room, crop=False)
 
 
 def coloured(verdict: str) -> Text:

@@ -1,9 +1,9 @@
 """`incumbent.decide`: a verdict on scores that a program holds, as the command gives on files."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
@@ -78,6 +78,9 @@ def decide(
             log_of_rows(Path(side), enumerate(rows, start=1))
             for side, rows in (("old", old_rows), ("new", new_rows))
         ]
+        refuse_unknown_ways(
+            better or {}, {m for log in logs for sample in log.samples for m in sample.metrics}
+        )
         told = [replace(log, better={TASK: dict(better or {})}) for log in logs]
         table = pair_logs(*told, metrics=metrics, allowed=allow_missing).table
         chosen = (
@@ -85,7 +88,7 @@ def decide(
             if isinstance(policy, Policy)
             else Policy.model_validate(policy)
             if policy
-            else default_policy(table)
+            else default_policy(table, named=bool(metrics))
         )
         return weigh_and_rule(table, chosen, look)[1]
     except InputError as error:
@@ -108,8 +111,9 @@ def weigh_and_rule(
         raise WeighingError(str(error)) from None
 
 
-def default_policy(table: ScoreTable) -> Policy:
-    """The default policy where the table has its metrics, else one by which all it has must win.
+def default_policy(table: ScoreTable, *, named: bool = False) -> Policy:
+    """The default policy where the table has its metrics, else one by which all it has must win:
+    those of which more is better, or all where somebody named them.
 
     Raises InputError for a table that has nothing to win in. A table of which less of every metric
     is better was asked for by its names.
@@ -119,12 +123,22 @@ def default_policy(table: ScoreTable) -> Policy:
     if set(Policy().gating) <= set(there):
         return Policy()
     ways = {**better_by_ours(), **(table.better or {})}
-    gating = tuple(metric for metric in there if ways.get(metric, "more") == "more")
+    wins = ("more", "less") if named else ("more",)
+    gating = tuple(metric for metric in there if ways.get(metric, "more") in wins)
     if not gating and table.better:
         gating = tuple(metric for metric in there if ways[metric] == "less")
     if not gating:
         raise WeighingError("no metric of it is one in which more is better")
     return Policy(gating=gating)
+
+
+def refuse_unknown_ways(better: Mapping[str, str], metrics: Collection[str]) -> None:
+    ways = get_args(Better)
+    for metric, way in better.items():
+        if metric not in metrics:
+            raise InputError(f"better names {metric!r}, but there are {', '.join(sorted(metrics))}")
+        if way not in ways:
+            raise InputError(f"better of {metric!r} is {way!r}: say {', '.join(ways)}")
 
 
 # --- scores as rows -------------------------------------------------------------------------------

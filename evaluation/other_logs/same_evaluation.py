@@ -189,6 +189,9 @@ def of_tasks(log: SystemLog, tasks: Sequence[str]) -> SystemLog:
 def refuse_other_tasks(champion: SystemLog, challenger: SystemLog) -> None:
     """Raise InputError for logs without a common task, or of which one has more tasks."""
     ours, theirs = champion.tasks, challenger.tasks
+    for log, there in ((champion, ours), (challenger, theirs)):
+        if not there:
+            raise InputError("holds no item", file=log.path)
     common = [task for task in ours if task in theirs]
     if not common:
         raise InputError(

@@ -164,6 +164,10 @@ def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:
 
     Raises InputError naming file, line and field, or what keeps the logs from being compared.
     """
+    if scores and options.write:
+        raise InputError("--write keeps the table of two logs: --scores names one already")
+    if options.write and options.write.resolve() in {path.resolve() for path in options.paths}:
+        raise InputError("is one of the logs: name another file by --write", file=options.write)
     if scores and (options.tool or options.paths):
         raise InputError("give a score table by --scores or two logs by --from, not both")
     if options.tool:
@@ -210,7 +214,8 @@ def decide_on_logs(tool: Tool, options: LogOptions, terms: Terms) -> int:
     )
     if options.write:
         write_records(options.write, pairing.table.items)
-    return decide_on_table(pairing.table, terms, PairedLogs(logs, pairing))
+    compared = PairedLogs(logs, pairing)
+    return decide_on_table(pairing.table, terms, compared, named=bool(options.metrics))
 
 
 def read_both(tool: Tool, options: LogOptions) -> tuple[SystemLog, SystemLog]:
@@ -252,9 +257,15 @@ class PairedLogs:
     pairing: Pairing
 
 
-def decide_on_table(table: ScoreTable, terms: Terms, compared: PairedLogs | None = None) -> int:
-    """Print the verdict on a table; returns its exit code. Raises InputError."""
-    policy = read_settings(Policy, terms.policy) if terms.policy else default_policy(table)
+def decide_on_table(
+    table: ScoreTable, terms: Terms, compared: PairedLogs | None = None, *, named: bool = False
+) -> int:
+    """Print the verdict on a table; `named`: somebody chose its metrics. Returns the exit code.
+    Raises InputError.
+    """
+    policy = (
+        read_settings(Policy, terms.policy) if terms.policy else default_policy(table, named=named)
+    )
     suite, baseline = (
         read_score_table(path) if path else None for path in (terms.general, terms.reference)
     )

@@ -32,7 +32,8 @@ VERBS = {
     "plan": "--base --price --gpus --json",
     "status": "--all --json",
     "project doctor": "--json",
-    "decide": "--from --demo --systems --column --scores --policy --look --general --reference --json --exit-verdict --fail-on",
+    "decide": "--from --demo --systems --column --scores --policy --look --general --reference "
+    "--json --exit-verdict --fail-on",
     "judge ballots": "file --judge --json",
     "submit": "--promote --reason --json --exit-verdict",
     "registry import-adapter": "folder --reason --json",

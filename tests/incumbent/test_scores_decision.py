@@ -189,3 +189,36 @@ def test_a_teams_test_fails_with_the_reasons_of_the_verdict(tmp_path: Path) -> N
     assert "Incumbent says HOLD\n  score differs by +0.000" in done.stdout
     assert "Incumbent says REJECT\n  score" in done.stdout
     assert "fail_on is 'REJECT', and not 'reject' or 'hold'" in done.stdout
+
+
+SLOWER = [
+    [{"item": row["item"], "acc": row["acc"], "seconds": seconds} for row in side]
+    for side, seconds in zip(ROWS, (1.0, 2.0), strict=True)
+]
+
+
+def test_a_metric_of_which_less_is_better_decides_where_it_is_named() -> None:
+    told = {"metrics": ["acc", "seconds"], "better": {"seconds": "less"}}
+    assert incumbent.decide(*SLOWER, **told).verdict != incumbent.Verdict.PROMOTE
+    assert incumbent.decide(*SLOWER, better=told["better"]).verdict == incumbent.Verdict.PROMOTE
+
+
+@pytest.mark.parametrize(
+    ("given", "better", "problem"),
+    [
+        (SLOWER, {"second": "less"}, "better names 'second', but there are acc, seconds"),
+        (SLOWER, {"seconds": "lower"}, "better of 'seconds' is 'lower': say more, less"),
+        (([], []), {}, "old: holds no item"),
+    ],
+)
+def test_a_slip_in_what_is_given_is_said(given: Any, better: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        incumbent.decide(*given, better=better)
+
+
+def test_a_table_is_never_written_over_a_log(tmp_path: Path) -> None:
+    logs = [write_lines(tmp_path / f"{i}.jsonl", rows) for i, rows in enumerate(ROWS)]
+    before = Path(logs[1]).read_bytes()
+    with pytest.raises(InputError, match="is one of the logs"):
+        decide("--from", "jsonl", *logs, "--write", str(logs[1]))
+    assert Path(logs[1]).read_bytes() == before
