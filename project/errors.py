@@ -2,6 +2,7 @@
 code that says how.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +74,24 @@ def name_missing_extras() -> Iterator[None]:
 
 
 def pip_install(extra: str) -> str:
-    return f"pip install 'incumbent[{extra}]'"
+    """The command that brings an extra, from where Incumbent itself was installed (PEP 610)."""
+    return f"pip install 'incumbent[{extra}]{installed_from()}'"
+
+
+@cache
+def installed_from() -> str:
+    """Such as " @ file:///home/me/incumbent"; nothing where it came from an index."""
+    # Imported here because it takes a while, and a program that lacks nothing never asks.
+    from importlib.metadata import distributions
+
+    # In a clone lies the metadata of its build too, which does not know.
+    origins = (there.read_text("direct_url.json") for there in distributions(name="incumbent"))
+    place = json.loads(next(filter(None, origins), "{}"))
+    if not place:
+        return ""
+    vcs = place.get("vcs_info", {})
+    before, after = (f"{vcs['vcs']}+", f"@{vcs['commit_id']}") if vcs else ("", "")
+    return f" @ {before}{place['url']}{after}"
 
 
 def extra_of(library: str) -> str | None:

@@ -117,7 +117,7 @@ def test_where_lm_eval_is_missing_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "lm_eval", None)
-    with pytest.raises(InputError, match=r"pip install 'incumbent\[lm-eval\]'"):
+    with pytest.raises(InputError, match=r"pip install 'incumbent\[lm-eval\]"):
         ask(Path("base"), None, Suites(tasks=("arc_easy",)), "float32")
 
 

@@ -26,7 +26,7 @@ from incumbent.planning.run_cost import (
 from incumbent.planning.run_plan import plan_run, sealed_set_lines
 from incumbent.planning.workload import Workload
 from incumbent.verbs.plan import count
-from project.errors import InputError
+from project.errors import InputError, pip_install
 from project.files import home
 from project.libraries import threads
 from project.paths import CURATED_DOCUMENTS, CURATED_PREFERENCES, RAW, TOKENS, rows_of
@@ -560,4 +560,4 @@ def test_the_core_alone_plans_for_gpus_and_says_what_is_missing() -> None:
     plan = json.loads(done.stdout)
     assert plan["here"] is None
     assert plan["others"][-1]["minutes"]["total"] > 0
-    assert plan["missing"] == ["how fast this machine is: pip install 'incumbent[train]' first"]
+    assert plan["missing"] == [f"how fast this machine is: {pip_install('train')} first"]

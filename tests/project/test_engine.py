@@ -126,5 +126,5 @@ def test_the_local_engine_needs_no_ray() -> None:
 
 def test_a_cluster_without_ray_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"ray.*: pip install 'incumbent\[ray\]'"):
+    with pytest.raises(InputError, match=r"ray.*: pip install 'incumbent\[ray\]"):
         list(mapped(Squares(), range(3), RayParams(), batch=1))

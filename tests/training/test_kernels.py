@@ -52,7 +52,7 @@ def test_liger_is_refused_without_a_gpu_without_itself_and_for_models_it_does_no
     refuse_liger("llama", A100, {"llama"})
     for kind, one, known, told in (
         ("llama", None, {"llama"}, "needs a GPU"),
-        ("llama", A100, None, r"not installed: pip install 'incumbent\[liger\]'"),
+        ("llama", A100, None, r"not installed: pip install 'incumbent\[liger\]"),
         ("bloom", A100, {"llama"}, "no kernels for a model of kind bloom"),
     ):
         with pytest.raises(InputError, match=rf"training\.adapter\.kernels: .*{told}"):

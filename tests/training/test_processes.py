@@ -59,7 +59,7 @@ def test_processes_without_a_launcher_are_bad_input() -> None:
     [
         ({"sharding": "fsdp"}, 2, 0, "sharding: fsdp needs GPUs, and there is none here"),
         ({}, 8, 4, "processes: 8 processes, and this machine has 4 GPUs"),
-        ({"sharding": "zero3"}, 4, 4, r"not installed: pip install 'incumbent\[deepspeed\]'"),
+        ({"sharding": "zero3"}, 4, 4, r"not installed: pip install 'incumbent\[deepspeed\]"),
     ],
     ids=["no GPU to shard on", "too few GPUs", "no deepspeed"],
 )

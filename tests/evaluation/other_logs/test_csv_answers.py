@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from project.errors import pip_install
 from tests.evaluation.other_logs.decide_from import decide, refusal, without_logs
 
 LABELS = [{"id": i, "expected": "yes" if i % 2 else "no"} for i in range(40)]
@@ -91,9 +92,8 @@ def test_similarity_that_cannot_be_measured_is_told(
     monkeypatch.setattr(csv_answers, "SEMANTIC", ("a_library_that_is_not_there",))
     logs = write("old.csv", texts("answer", "or", "so")), write("new.csv", texts("answer"))
     notes = decide("--from", "csv", *logs)["logs"]["notes"]
-    told = (
-        "answers: semantic is not measured: pip install 'incumbent[train,embedded]', on both sides"
-    )
+    wanted = pip_install("train,embedded")
+    told = f"answers: semantic is not measured: {wanted}, on both sides"
     assert notes == [told, "not compared: exact_match; choose by --metric"]
 
 
