@@ -94,7 +94,8 @@ def decide(
     systems: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            help="Which system of each log, old and new: a column of a CSV, a promptfoo provider."
+            metavar="OLD NEW",
+            help="Which system of each log: a column of a CSV, or a provider of promptfoo.",
         ),
     ] = None,
     column: Annotated[
