@@ -4,14 +4,13 @@ A stage that finds other code runs again. So whoever installed from a folder or 
 wheel; whoever installed from an index, or from a commit, names it.
 """
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import distribution, version
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,7 +19,7 @@ from incumbent.mirroring.mirror import MirrorParams
 from incumbent.reachable import Places
 from incumbent.rendering import Installation
 from project.engine.engine_settings import EngineParams
-from project.errors import IncumbentError, InputError
+from project.errors import IncumbentError, InputError, address_of, installed_from
 from project.files import home, rename_all
 from project.model_pins import EMBEDDED, EMBEDDED_PACKAGE, BaseChoice, ModelChoice
 from project.settings import load
@@ -73,14 +72,10 @@ class Incumbent:
 
 def incumbent_here() -> Incumbent:
     """Raises InputError where it came from a wheel that is not there any more."""
-    here = distribution("incumbent")
-    note = json.loads(here.read_text("direct_url.json") or "{}")
+    own, note = version("incumbent"), installed_from()
     url = note.get("url", "")
-    if "vcs_info" in note:
-        git = note["vcs_info"]
-        return Incumbent(here.version, address=f"{git['vcs']}+{url}@{git['commit_id']}")
     if not url.startswith("file:"):
-        return Incumbent(here.version, address=url or None)
+        return Incumbent(own, address=address_of(note) or None)
     path = Path(unquote(urlsplit(url).path))
     if not path.exists():
         raise InputError(
@@ -88,8 +83,8 @@ def incumbent_here() -> Incumbent:
             "cannot get the same: install it again"
         )
     if path.is_dir():
-        return Incumbent(here.version, folder=path)
-    return Incumbent(here.version, wheel=path)
+        return Incumbent(own, folder=path)
+    return Incumbent(own, wheel=path)
 
 
 def installation(incumbent: Incumbent, places: Places) -> Installation:

@@ -4,10 +4,11 @@ code that says how.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 # --- errors ---------------------------------------------------------------------------------------
 
@@ -75,23 +76,27 @@ def name_missing_extras() -> Iterator[None]:
 
 def pip_install(extra: str) -> str:
     """The command that brings an extra, from where Incumbent itself was installed (PEP 610)."""
-    return f"pip install 'incumbent[{extra}]{installed_from()}'"
+    address = address_of(installed_from())
+    return f"pip install 'incumbent[{extra}]{address and f' @ {address}'}'"
 
 
-@cache
-def installed_from() -> str:
-    """Such as " @ file:///home/me/incumbent"; nothing where it came from an index."""
+def installed_from() -> dict[str, Any]:
+    """Where Incumbent was installed from, as pip notes it; empty where that is an index."""
     # Imported here because it takes a while, and a program that lacks nothing never asks.
     from importlib.metadata import distributions
 
     # In a clone lies the metadata of its build too, which does not know.
-    origins = (there.read_text("direct_url.json") for there in distributions(name="incumbent"))
-    place = json.loads(next(filter(None, origins), "{}"))
-    if not place:
-        return ""
-    vcs = place.get("vcs_info", {})
-    before, after = (f"{vcs['vcs']}+", f"@{vcs['commit_id']}") if vcs else ("", "")
-    return f" @ {before}{place['url']}{after}"
+    notes = (there.read_text("direct_url.json") for there in distributions(name="incumbent"))
+    note: dict[str, Any] = json.loads(next(filter(None, notes), "{}"))
+    return note
+
+
+def address_of(note: Mapping[str, Any]) -> str:
+    """What pip takes behind an "@"."""
+    url: str = note.get("url", "")
+    if git := note.get("vcs_info"):
+        return f"{git['vcs']}+{url}@{git['commit_id']}"
+    return url
 
 
 def extra_of(library: str) -> str | None:

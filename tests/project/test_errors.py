@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from project.errors import installed_from
+from project.errors import address_of, installed_from
 
 
 @pytest.mark.parametrize(
     ("origin", "place"),
     [
         (None, ""),
-        ({"url": "file:///a/clone", "dir_info": {"editable": True}}, " @ file:///a/clone"),
+        ({"url": "file:///a/clone", "dir_info": {"editable": True}}, "file:///a/clone"),
         (
             {"url": "https://example.com/i.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
-            " @ git+https://example.com/i.git@c0ffee",
+            "git+https://example.com/i.git@c0ffee",
         ),
     ],
 )
@@ -29,4 +29,5 @@ def test_an_extra_is_installed_from_where_incumbent_came(
     if origin:
         (metadata / "direct_url.json").write_text(json.dumps(origin))
     monkeypatch.setattr("sys.path", [str(tmp_path)])
-    assert installed_from.__wrapped__() == place
+    found = address_of(installed_from())
+    assert found == place

@@ -177,7 +177,7 @@ def test_the_machine_gets_what_is_installed_here(
     wheel = tmp_path / "incumbent-0.1.0-py3-none-any.whl"
     wheel.touch()
     install(tmp_path, json.dumps(note).replace("HERE", str(tmp_path)) if note else None)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
     found = incumbent_here()
     assert found.requirement(["train"]) == requirement
     assert (found.sent is not None) == (requirement == "[train]")
@@ -185,7 +185,7 @@ def test_the_machine_gets_what_is_installed_here(
 
 def test_a_wheel_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, json.dumps({"url": "file:///nowhere/i.whl", "archive_info": {}}))
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
     with pytest.raises(InputError, match=r"installed from /nowhere/i.whl, which is not there"):
         incumbent_here()
 
