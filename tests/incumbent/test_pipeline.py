@@ -16,6 +16,7 @@ import yaml
 
 from incumbent.pipeline import after, read_pipeline
 from project.meaning_prints import MeaningPrints
+from project.progress import MARK
 from project.records.adapters import Numerics, Opponent
 from project.records.data import Row
 from project.records.events import LookTaken
@@ -331,7 +332,7 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
     with subprocess.Popen(
         ["dvc", "repro"],
         cwd=project.folder,
-        env=project.environment,
+        env=project.environment | {MARK: "progress: "},  # bars are for terminals
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -340,7 +341,7 @@ def test_an_interrupted_training_is_run_again(project: Project) -> None:
     ) as running:
         assert running.stdout is not None
         seen = b""
-        while b"loss=" not in seen:  # the progress bar of training, after its first step
+        while b"loss=" not in seen:  # how far training is, after its first step
             chunk = os.read(running.stdout.fileno(), 4096)
             assert chunk, seen.decode()
             seen += chunk
