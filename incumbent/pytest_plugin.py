@@ -28,6 +28,7 @@ def incumbent_decide() -> "Callable[..., Decision]":
     def check(
         scores: "Scores", new: "Scores | None" = None, *, fail_on: str = "hold", **options: Any
     ) -> "Decision":
+        __tracebackhide__ = True  # what is wrong is the test's to see, not our lines
         if fail_on not in FAILING:
             raise ValueError(f"fail_on is {fail_on!r}, and not 'reject' or 'hold'")
         decision = incumbent.decide(scores, new, **options)

@@ -73,6 +73,10 @@ def decide(
             compared, and what to do.
     """
     try:
+        if isinstance(metrics, str):
+            raise InputError(f"metrics is one text: say [{metrics!r}]")
+        if allow_missing is not None and not 0 <= allow_missing <= 1:
+            raise InputError(f"allow_missing is {allow_missing:g}: it is a share, from 0 to 1")
         old_rows, new_rows = sides_of(scores, new)
         logs = [
             log_of_rows(Path(side), enumerate(rows, start=1))

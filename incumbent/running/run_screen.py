@@ -232,7 +232,8 @@ def facts(stage: RunningStage) -> list[str]:
     if stage.bar is None:
         return []
     bar, left = stage.bar, stage.seconds_left
-    soon = f"{roughly(left)} left" if left is not None and bar.done < bar.total else ""
+    # A guess that was too short is used up: nothing is said then until the work has gone on.
+    soon = f"{roughly(left)} left" if left and bar.done < bar.total else ""
     done = str(bar.done).rjust(len(str(bar.total)))
     return [f"{done}/{bar.total} {bar.unit}", *filter(None, [bar.note, soon])]
 

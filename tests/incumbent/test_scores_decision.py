@@ -204,16 +204,18 @@ def test_a_metric_of_which_less_is_better_decides_where_it_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "better", "problem"),
+    ("given", "options", "problem"),
     [
-        (SLOWER, {"second": "less"}, "better names 'second', but there are acc, seconds"),
-        (SLOWER, {"seconds": "lower"}, "better of 'seconds' is 'lower': say more, less"),
+        (SLOWER, {"better": {"second": "less"}}, "better names 'second', but there are acc, secon"),
+        (SLOWER, {"better": {"seconds": "lower"}}, "better of 'seconds' is 'lower': say more, les"),
+        (SLOWER, {"metrics": "acc"}, r"metrics is one text: say \['acc'\]"),
+        (SLOWER, {"allow_missing": 5}, "allow_missing is 5: it is a share, from 0 to 1"),
         (([], []), {}, "old: holds no item"),
     ],
 )
-def test_a_slip_in_what_is_given_is_said(given: Any, better: dict[str, Any], problem: str) -> None:
+def test_a_slip_in_what_is_given_is_said(given: Any, options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        incumbent.decide(*given, better=better)
+        incumbent.decide(*given, **options)
 
 
 def test_a_table_is_never_written_over_a_log(tmp_path: Path) -> None:
