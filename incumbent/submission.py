@@ -104,6 +104,8 @@ def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
 def submitted(
     registry: Registry, policy: Policy, *, promote: bool, reason: str
 ) -> SubmissionOutcome:
+    if missing := next((file for file in (ADAPTER, EVIDENCE) if not file.exists()), None):
+        raise InputError("is not there: `incumbent run` makes a challenger first", file=missing)
     adapter, dev = Adapter.read(ADAPTER), Evidence.read(EVIDENCE)
     opponent = confirmed_opponent(registry, adapter.files)
     refuse_stale(dev, policy, adapter, opponent)

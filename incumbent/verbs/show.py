@@ -200,7 +200,7 @@ def print_versions(
     if as_json:
         print_json([version_fields(s.version, s.verdict, s.champion) for s in standings])
     elif not standings:
-        console.print("no versions: run `dvc repro`, then `incumbent submit`")
+        console.print("no versions: run `incumbent run`")
     else:
         columns = (">version", "verdict", "", "adapter", "dataset", "submitted", "by")
         print_table(columns, map(line, standings))
@@ -245,7 +245,7 @@ def print_history(
     if as_json:
         print_json([event.model_dump(mode="json") for event in events])
     elif not events:
-        console.print("nothing happened yet: run `dvc repro`, then `incumbent submit`")
+        console.print("nothing happened yet: run `incumbent run`")
     for event in [] if as_json else events:
         console.print(str(event), soft_wrap=True)
 

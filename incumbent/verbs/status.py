@@ -93,7 +93,7 @@ def print_status(as_json: bool) -> None:
     for machine, why in refused(schedulers):
         console.print(f"refused   {machine}: {one_line(why)}", soft_wrap=True)
     if newest is None:
-        console.print("next      dvc repro && incumbent submit --promote")
+        console.print("next      incumbent run")
 
 
 def refused(schedulers: Iterable[Heartbeat]) -> list[tuple[str, str]]:

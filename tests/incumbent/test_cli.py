@@ -78,9 +78,17 @@ def test_an_empty_registry_is_no_error(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, *verb.split()) == 0
-    assert "dvc repro" in capsys.readouterr().out
+    assert "incumbent run" in capsys.readouterr().out
     assert run(monkeypatch, *verb.split(), "--json") == 0
     json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_submission_before_a_run_says_what_makes_a_challenger(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "submit") == 2
+    assert "adapter.json: is not there: `incumbent run` makes" in capsys.readouterr().err
 
 
 def test_a_reason_is_printed_as_it_was_given(
