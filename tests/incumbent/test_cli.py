@@ -118,7 +118,7 @@ def test_show_tells_a_versions_story(
         (("registry", "show", "7"), 2, "test has no version 7; see `incumbent registry versions`"),
         (("promote", "7"), 2, "test has no version 7"),
         (("rollback",), 2, "test has no earlier champion"),
-        (("submit",), 2, "outputs/adapter.json: No such file"),
+        (("submit",), 2, "outputs/adapter.json: is not there: `incumbent run` makes"),
         (("registry", "versions", "--jsn"), 2, "No such option"),
         (("promote", "1", "--force"), 2, "a forced promotion needs a --reason"),
         (("history", "--at", "last week"), 2, "'last week' is no date or time"),
