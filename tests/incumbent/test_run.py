@@ -145,7 +145,10 @@ def test_after_the_stages_comes_the_submission(isolate: Path) -> None:
     project(make=MAKE)
     failed = run()
     assert failed.returncode == 2
-    assert lines(failed.stderr)[-1] == "error: outputs/adapter.json: No such file or directory"
+    assert (
+        lines(failed.stderr)[-1]
+        == "error: outputs/adapter.json: is not there: `incumbent run` makes a challenger first"
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
