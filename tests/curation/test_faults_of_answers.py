@@ -80,6 +80,10 @@ NOT_FOUND = {
     "gibberish": [
         ("Which keys?", "The keys qwerty are at the top."),
         ("Was?", "Strč prst skrz krk."),
+        (
+            "Where?",
+            "See https://docs.google.com/document/d/1BNhaf9DSd5_tcZghEmkoTYm4IAdpOLzlFg9lt8PkaH8/edit",
+        ),
     ],
     "shouting": [
         ("Which?", "NASA, ESA and JAXA work on it."),
