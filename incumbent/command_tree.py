@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cached_property, wraps
+from functools import cache, cached_property, wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -169,6 +169,7 @@ def signature_at(place: str) -> Verb:
     return verb
 
 
+@cache
 def parsed(place: str) -> tuple[ast.Module, ast.FunctionDef]:
     """A verb's module, and its function there."""
     file, _, name = place.removesuffix("*").partition(":")

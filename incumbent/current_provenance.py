@@ -278,10 +278,10 @@ def tree_here(
         if head:
             words = ("--name-only", "-z", "--relative", "--no-renames", "--diff-filter=MT")
             refuse_known_secrets(git("diff-index", *words, head, "--", *wanted))
-        own = [name for name in found if everything or name in added or is_own(os.fsdecode(name))]
+        own = {name for name in found if everything or name in added or is_own(os.fsdecode(name))}
         refuse_large_files(map(Path, map(os.fsdecode, own)))
         secret = {name: why for name in found if (why := secret_of(name, name in own))}
-        names = [name for name in own if name not in secret]
+        names = sorted(own - secret.keys())
         given = known + b"\0".join([*names, b""])
         call("update-index", "--add", "--remove", "--replace", "-z", "--stdin", given=given)
         left = sorted(set(found) - set(names) - secret.keys())

@@ -17,7 +17,7 @@ EXIT_CODES = {
     "insufficient": 10,
     "drift": 11,
 }
-LEAST = 12  # characters of a text column in a narrow terminal
+LEAST, GAP = 12, 2  # characters of a word that stay together, and between two columns
 STYLES = {0: "bold green", 10: "bold yellow", 11: "bold red"}
 
 PIPED = 100_000  # columns
@@ -53,24 +53,24 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
-    """A plain table; columns that hold numbers are named with a leading ">" and align right."""
+    """A plain table; columns that hold numbers are named with a leading ">" and align right.
+
+    A terminal that is too narrow for it breaks its lines: no column and no number is lost.
+    """
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=any(columns))
-    rows = list(rows)
+    rows, room = list(rows), 0
     for place, name in enumerate(columns):
-        number = name.startswith(">")
-        # A terminal that is too narrow breaks lines; it takes no column away.
-        longest = max((len(word) for row in rows for word in str(row[place]).split()), default=0)
-        least = None if number else min(longest, LEAST)
+        number, head = name.startswith(">"), name.lstrip(">")
+        cells = [head, *(str(row[place]) for row in rows)]
+        parts = cells if number else [word[:LEAST] for cell in cells for word in cell.split()]
+        least = max(map(len, parts), default=0)
+        room += least + GAP
         justify: Literal["left", "right"] = "right" if number else "left"
-        # A number is not broken over lines, and one that has no room shows that it is cut.
-        overflow: Literal["ellipsis", "fold"] = "ellipsis" if number else "fold"
-        table.add_column(
-            name.lstrip(">"), justify=justify, overflow=overflow, no_wrap=number, min_width=least
-        )
+        table.add_column(head, justify=justify, overflow="fold", no_wrap=number, min_width=least)
     for row in rows:
         table.add_row(*row)
-    room = max(console.width, console.measure(table).minimum)
-    console.print(table, width=room, crop=False)
+    table.width = room if room > console.width else None
+    console.print(table, crop=False)
 
 
 def coloured(verdict: str) -> Text:

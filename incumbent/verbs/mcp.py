@@ -216,14 +216,15 @@ class AgentDesk:
 
     def chosen(self, name: str) -> AgentTool:
         """Raises InputError, which says who may do it instead."""
+        offered = {tool.name: tool for tool in self.offered()}
+        if name in offered:
+            return offered[name]
         for tool in AGENT_TOOLS:
-            if tool.name == name and tool in tuple(self.offered()):
-                return tool
             if tool.name == name and tool.writes and not self.writes:
                 raise InputError(f"{name} writes: a person starts `incumbent mcp --allow-writes`")
             if tool.name == name:
                 raise InputError(f"{self.project} is no project: `incumbent init DIR` makes one")
-        there = ", ".join(tool.name for tool in self.offered())
+        there = ", ".join(offered)
         raise InputError(
             f"there is no tool {name}; there are {there}. No tool promotes, approves, votes, rolls "
             "back or signs: the policy does, or a person"
@@ -240,7 +241,7 @@ class AgentDesk:
 
     async def run(self, words: list[str]) -> tuple[int, str, str]:
         """The verb's exit code, and what it printed to both streams. It ends with its caller."""
-        command = [sys.executable, "-c", "from incumbent.cli import main; main()", *words]
+        command = [sys.executable, "-m", "incumbent", *words]
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self.project,

@@ -246,8 +246,8 @@ NOTHING: dict[str, tuple[Any, ...]] = {
     "top_logprobs": (0,),
     "parallel_tool_calls": (True,),
 }
-# All that may be passed on to some engine. The embedded one refuses by itself what it does not do.
 LONGEST_NAME = 60  # characters of a name that another is looked for
+# All that may be passed on to some engine. The embedded one refuses by itself what it does not do.
 PASSED = frozenset[str]().union(*DONE.values(), NOTHING)
 
 

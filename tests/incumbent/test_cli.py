@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from incumbent.cli import main
+from incumbent.output import print_table
 from incumbent.verbs.doctor import training
 from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
@@ -81,14 +84,6 @@ def test_an_empty_registry_is_no_error(
     assert "incumbent run" in capsys.readouterr().out
     assert run(monkeypatch, *verb.split(), "--json") == 0
     json.loads(capsys.readouterr().out)
-
-
-@pytest.mark.usefixtures("registry")
-def test_a_submission_before_a_run_says_what_makes_a_challenger(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "submit") == 2
-    assert "adapter.json: is not there: `incumbent run` makes" in capsys.readouterr().err
 
 
 def test_a_reason_is_printed_as_it_was_given(
@@ -239,3 +234,12 @@ def test_only_those_who_may_promote_do(
     for verb in (("promote", "1"), ("rollback",), ("registry", "reject", "1", "--reason", "no")):
         assert run(monkeypatch, *verb) == 1
         assert "tester may not promote: that is for risk-officer" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_loses_no_column_and_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = StringIO()
+    monkeypatch.setattr("incumbent.output.console", Console(file=out, width=30))
+    print_table(("metric", ">difference", "verdict"), [("rougeL", "+0.041 of 0.020", "undecided")])
+    head, row, *_ = out.getvalue().splitlines()
+    assert head.split() == ["metric", "difference", "verdict"]
+    assert row.split() == ["rougeL", "+0.041", "of", "0.020", "undecided"]
