@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from monitoring.monitoring_settings import TrafficParams
+from monitoring.monitoring_settings import TrafficParams, quarantine_folder
 from project.canonical import moment_of
 from project.item_prompts import prompt_digest
 from project.personal_data import redact
@@ -67,7 +67,6 @@ def opened_at(registry: RegistryReader, number: int, sheet: Digest) -> datetime:
 
 def traffic_here() -> "TrafficStore":
     # Imported here, for its libraries are of an extra that votes do without.
-    from monitoring.traffic.quarantine import quarantine_folder
     from monitoring.traffic.traffic_store import TrafficStore
 
     params = load(TrafficParams)

@@ -1,9 +1,11 @@
 """Settings of section `monitoring`: what is watched, how closely, and what follows."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from project.files import home
 from project.settings import Settings
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -57,3 +59,8 @@ class TriggerParams(Settings):
     labels_per_user: int = Field(default=50, ge=1)  # of one user, queued or accepted at a time
     retrain_hours: float = Field(default=12.0, gt=0)  # a longer retrain is stopped
     promote: Literal["policy", "review"] = "policy"  # whether a winner is promoted by itself
+
+
+def quarantine_folder() -> Path:
+    """Where what is no traffic is listed, a file for each day."""
+    return home() / "monitoring" / "quarantine"

@@ -13,7 +13,12 @@ from sqlalchemy import Connection, Engine, insert, select
 from monitoring.features.embedder import Embeddings
 from monitoring.features.signal_inputs import AnswerJudge, batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
-from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
+from monitoring.monitoring_settings import (
+    DriftParams,
+    TrafficParams,
+    TriggerParams,
+    quarantine_folder,
+)
 from monitoring.night_history import REMEMBERED, nightly_of
 from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job import WrongMachineError, refuse_stopped
@@ -21,7 +26,6 @@ from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Batch
 from monitoring.traffic.day_parts import PartReader, sample_parts
-from monitoring.traffic.quarantine import quarantine_folder
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
 from project.canonical import moment_of, stamp

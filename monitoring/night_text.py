@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from monitoring.traffic.quarantine import quarantine_folder
+from monitoring.monitoring_settings import quarantine_folder
 from project.records.data import counted
 from project.records.drift import (
     Action,

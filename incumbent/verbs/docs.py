@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from project.errors import InputError
 from project.files import write_bytes
-from training.base import users_cache
+from project.kept_folders import users_cache
 
 # A wheel carries the pages; in the repository these are links to docs/.
 PAGES = Path(__file__).parents[1] / "pages"

@@ -9,11 +9,11 @@ import pytest
 
 from monitoring.charts import Days, of_signal, overall, scale, steps
 from monitoring.drift.reference import Reference
+from monitoring.monitoring_settings import quarantine_folder
 from monitoring.night_page import Map, PointKind, page, plane, signals
 from monitoring.night_text import duty, line, strongest
 from monitoring.signals.signal import Batch
 from monitoring.signals.vocabulary import SHOWN, beginning
-from monitoring.traffic.quarantine import quarantine_folder
 from project.records.drift import (
     Action,
     DriftState,

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from project.kept_folders import is_kept, kept_folder, users_cache
 from tests.conftest import ROOT
-from training.base import is_kept, kept_folder, users_cache
 
 FILES = {"weights": b"w" * (1 << 20), "config.json": b"{}"}
 DIES = """
 import os, sys
 from pathlib import Path
-from training.base import kept_folder
+from project.kept_folders import kept_folder
 
 def make(folder):
     (folder / "weights").write_bytes(b"half")
