@@ -207,7 +207,7 @@ def parse(path: Path) -> yaml.Node | None:
     aliases that stand for an endless or a huge file too.
     """
     try:
-        node = yaml.compose(read_input(path), Loader=yaml.SafeLoader)
+        node = yaml.compose(read_input(path), Loader=yaml.CSafeLoader)  # ten times as fast
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise InputError(error.problem or "not YAML", file=path, line=line) from None
