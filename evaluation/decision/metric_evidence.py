@@ -34,9 +34,9 @@ def summarise(
 ) -> MetricEvidence | None:
     """Of the items on which it was measured, and what the missing ones may hide.
 
-    `ends` are the least and the most that the metric can be; None: nobody says it. With `sure`, and
-    where that is known, bounds that hold for any distribution stand beside. An item may have
-    several lines, one an answer. Fewer than two clusters say nothing: None.
+    `ends` are the least and the most that the metric can be; None: nobody says it. Where that is
+    known, bounds that hold for any distribution stand beside with `sure`, and where all items gain
+    alike. An item may have several lines, one an answer. Fewer than two clusters say nothing: None.
     """
     means_of = item_means(items)
     there = measured_on(means_of, metric)
@@ -52,7 +52,7 @@ def summarise(
     if spanned.missing and (own_range := own_ends(metric, ends)):
         worst = own_range[1] if better == "less" else own_range[0]
         update["own_worst"] = own_mean(items, metric, worst)
-    if sure and spanned.reach:
+    if (sure or (evidence.se == 0 and evidence.diff > 0)) and spanned.reach:
         update["sure"] = spanned.sure(*spanned.reach)
     return evidence.model_copy(update=update)
 

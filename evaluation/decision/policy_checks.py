@@ -72,7 +72,8 @@ class Case:
     def known(self, metric: str) -> bool:
         """Whether a metric's error can be trusted."""
         measured = self.evidence.sealed[metric]
-        return measured.se > 0 and measured.df >= LEAST_DF and not unbounded(measured)
+        bounded = measured.se > 0 or measured.sure is not None
+        return bounded and measured.df >= LEAST_DF and not unbounded(measured)
 
     def by_e_value(self, metric: str) -> bool:
         return metric == PREFERENCE and self.policy.preference_test == "e-value"
@@ -118,16 +119,29 @@ def reach(measured: MetricEvidence, alpha: float, *, veto: bool = False) -> tupl
     """One-sided (1 − alpha) bounds of a difference, items that are missing at their ends.
 
     They hold for any distribution on the metric's range where that is known, and alpha is small or
-    the clusters are many; else they are t's, cluster-robust. Of a slice, a `veto` always asks for
-    the former: a few large gains make a mean whose t-interval lies far too low.
+    the clusters are many, or all items gain alike, of which no error can be estimated; else they
+    are t's, cluster-robust. Of a slice, a `veto` always asks for the former: a few large gains make
+    a mean whose t-interval lies far too low.
     """
     sure = measured.sure
-    if sure and (veto or alpha < FAR_OUT or measured.clusters >= MANY_CLUSTERS):
+    far = alpha < FAR_OUT or measured.clusters >= MANY_CLUSTERS or gain_alike(measured)
+    if sure and (veto or far):
         return sure.at(alpha) or (-inf, inf)
     worst, best = measured.worst or measured, measured.best or measured
     lower, _ = bounds(worst.diff, worst.se, worst.df, alpha)
     _, upper = bounds(best.diff, best.se, best.df, alpha)
     return lower, upper
+
+
+def gain_alike(measured: MetricEvidence) -> bool:
+    """Whether every item gains the same: as of class names, when nothing was right before."""
+    return measured.se == 0 and measured.diff > 0
+
+
+def better_on_dev(measured: MetricEvidence, threshold: float, level: float) -> bool:
+    if measured.sure and gain_alike(measured):
+        return reach(measured, level)[0] > threshold
+    return measured.p < level
 
 
 def unbounded(measured: MetricEvidence) -> bool:
@@ -168,7 +182,7 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
             continue
         if measured is None:
             reasons.append(f"did not qualify: {metric} was not measured on the dev part")
-        elif measured.p >= policy.qualify:
+        elif not better_on_dev(measured, threshold, policy.qualify):
             reasons.append(
                 f"did not qualify: {metric} differs by {signed(measured.diff)} on the dev part "
                 f"(p = {measured.p:.2f}); it must exceed {signed(threshold)} with p under "
@@ -345,13 +359,17 @@ def undecided(case: Case, metric: str, measured: MetricEvidence) -> str:
     """Why a gating metric has not won yet."""
     if case.by_e_value(metric):
         return f"{metric}: {e_value_sentence(measured)}, and {1 / case.alpha:.3g} is needed"
-    if measured.se == 0:
+    if measured.se == 0 and not measured.sure:
         alike = f"{metric} differs by {signed(measured.diff)} on every item"
         return f"{alike}: a standard error cannot be estimated from that"
     if not case.known(metric):
+        differs = f"{metric} differs by {signed(measured.diff)}, but"
+        if measured.df + 1 >= measured.clusters:
+            few = f"{measured.clusters} independent items are too few to tell its error"
+            return f"{differs} {few}: {LEAST_DF + 1} are needed"
         return (
-            f"{metric} differs by {signed(measured.diff)}, but a few clusters have most of the "
-            f"items: they count as {measured.df + 1:.1f} clusters, and {LEAST_DF + 1} are needed"
+            f"{differs} a few clusters have most of the items: they count as "
+            f"{measured.df + 1:.1f} clusters, and {LEAST_DF + 1} are needed"
         )
     return (
         f"{metric} differs by {signed(measured.diff)}, with a lower bound of "

@@ -158,7 +158,8 @@ def what_sealed_items_leave_open(
 
 
 def wins(metric: str, found: MetricEvidence, policy: Policy, part: DecidingItems) -> bool:
-    return found.se > 0 and reach(found, part.level)[0] > policy.threshold(metric)
+    bounded = found.se > 0 or found.sure is not None
+    return bounded and reach(found, part.level)[0] > policy.threshold(metric)
 
 
 def further(gating: Measured, policy: Policy, part: DecidingItems) -> int | None:

@@ -206,10 +206,39 @@ def test_a_slice_of_two_equal_losses_is_no_veto() -> None:
     assert decide(scores, Policy()).verdict is Verdict.PROMOTE
 
 
-def test_equal_gains_on_every_item_are_no_measurement() -> None:
+def test_equal_gains_on_two_items_are_no_measurement() -> None:
     decision = decide(table(BETTER, n=2, noise=0.0), Policy())
     assert decision.verdict is Verdict.HOLD
-    assert "rougeL differs by +0.100 on every item" in decision.reasons[0]
+    assert decision.reasons[0] == (
+        "rougeL differs by +0.100, but 2 independent items are too few to tell its error: "
+        "7 are needed"
+    )
+
+
+RIGHT: Gains = {"rougeL": 0.6, "semantic": 0.6, "preference": 0.5}  # where nothing was right before
+
+
+@pytest.mark.parametrize(
+    ("gains", "n", "verdict"),
+    [
+        (RIGHT, 30, Verdict.PROMOTE),
+        (RIGHT, 8, Verdict.HOLD),
+        (BETTER, 30, Verdict.HOLD),  # on the range of the metric, 30 could be luck
+        (BETTER, 2_000, Verdict.PROMOTE),
+    ],
+)
+def test_equal_gains_are_judged_by_the_bound_that_needs_no_error(
+    gains: Gains, n: int, verdict: Verdict
+) -> None:
+    scores = table(gains, n=n, noise=0.0)
+    assert decide(scores, Policy()).verdict is verdict
+
+
+def test_equal_gains_on_dev_qualify_where_they_could_not_be_luck() -> None:
+    right, better = (table(gains, n=17, noise=0.0) for gains in (RIGHT, BETTER))
+    assert unqualified(weigh(right, Policy(), dev=right), Policy()) == []
+    doubts = unqualified(weigh(better, Policy(), dev=better), Policy())
+    assert doubts[0].startswith("did not qualify: rougeL differs by +0.100 on the dev part")
 
 
 def test_a_gating_metric_that_dev_lacks_does_not_qualify() -> None:
