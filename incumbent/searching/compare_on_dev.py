@@ -22,6 +22,7 @@ from project.canonical import digest_bytes, digest_folder, digest_json
 from project.errors import IncumbentError, InputError
 from project.files import home, staged_folder
 from project.model_pins import pinned_folder
+from project.passages import all_with_passages
 from project.paths import EMBEDDER, NUMERICS, rows_of, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row, Split
@@ -253,7 +254,7 @@ def losses(items: Sequence[Row], aside: Aside, folder: Path | None) -> tuple[flo
     base, prompt = pinned_folder(aside.base.base, "base"), aside.base.system_prompt
     decoding = Decoding(max_new_tokens=1, batch_size=load(Decoding).batch_size)
     model = AnsweringModel(base, folder, decoding, aside.numerics.precision, prompt)
-    found = model.reference_logprobs(items)
+    found = model.reference_logprobs(all_with_passages(items, aside.base.evidence_template))
     for row, logprob in zip(items, found, strict=True):
         if logprob is None:
             problem = f"{row} is not to be read as prompt and answer by the base's chat template"

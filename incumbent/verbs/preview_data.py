@@ -16,6 +16,7 @@ from incumbent.output import console, print_json, print_table, screen_width
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
 from project.errors import InputError
 from project.model_pins import BaseChoice, locate
+from project.passages import with_passages
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
 from project.settings import load, refuse_no_project
@@ -225,7 +226,8 @@ class PreviewBase:
             problem = "is empty: there is nothing to learn; write an answer, or take the row out"
             raise InputError(problem, file=file, line=int(line), field="completion")
         try:
-            return row_tokens(row, self.tokenizer, self.choice.system_prompt)
+            shown = with_passages(row, self.choice.evidence_template)
+            return row_tokens(shown, self.tokenizer, self.choice.system_prompt)
         except InputError as error:
             raise InputError(str(error), file=file, line=int(line)) from None
 
