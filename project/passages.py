@@ -4,8 +4,10 @@ A row keeps its question and its passages apart: what is compared with other row
 alone. A model is asked with both, in training as in evaluation.
 """
 
+import ast
+import operator
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from project.records.data import Message, Passage, Row
 
@@ -74,3 +76,47 @@ def usable_template(template: str) -> str:
                 f"{QUESTION} once each, or `default`"
             )
     return text
+
+
+# --- calculation ----------------------------------------------------------------------------------
+
+# How a row reckons a figure that no passage has, such as "850 * 0.045".
+
+MOST_SIGNS = 200
+OPERATIONS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+def reckoned(calculation: str | None) -> set[float]:
+    """The values that an answer may give for a calculation: to the cent, or less exactly. None
+    where it cannot be reckoned.
+    """
+    try:
+        value = value_of(parsed(calculation or "").body)
+    except (ValueError, SyntaxError, ArithmeticError):
+        return set()
+    return {round(value, 2), round(value, 1), float(round(value))}
+
+
+def parsed(calculation: str) -> ast.Expression:
+    """Raises ValueError and SyntaxError."""
+    if len(calculation) > MOST_SIGNS:
+        raise ValueError(f"has more than {MOST_SIGNS} signs")
+    return ast.parse(calculation.strip(), mode="eval")
+
+
+def value_of(node: ast.expr) -> float:
+    """Sums, differences, products and quotients of numbers. Raises ValueError for all else, and
+    ArithmeticError.
+    """
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return float(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -value_of(node.operand)
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
+        return OPERATIONS[type(node.op)](value_of(node.left), value_of(node.right))
+    raise ValueError("is no arithmetic")

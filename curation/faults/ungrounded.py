@@ -1,8 +1,6 @@
 """Answers to a question on passages that do not stand on them."""
 
 import ast
-import operator
-from collections.abc import Callable, Mapping
 from itertools import islice
 
 from curation.faults.not_in_source import (
@@ -14,17 +12,15 @@ from curation.faults.not_in_source import (
     numbers_in_words,
     says_other_names,
 )
-from project.passages import cited, evidence_text, without_citations
+from project.passages import (
+    cited,
+    evidence_text,
+    parsed,
+    reckoned,
+    value_of,
+    without_citations,
+)
 from project.records.data import Row
-
-Number = float | int
-OPERATIONS: Mapping[type[ast.operator], Callable[[Number, Number], Number]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
-MOST_SIGNS = 200  # of a calculation
 
 
 def ungrounded(row: Row) -> str | None:
@@ -72,28 +68,3 @@ def wrong_calculation(calculation: str, source: str) -> str | None:
     if all(any(close(value, one) for one in known) for value in used):
         return None
     return "a calculation with a number that no passage holds"
-
-
-def reckoned(calculation: str | None) -> set[float]:
-    """The values that an answer may give for a calculation: to the cent, or to a whole number."""
-    if not calculation:
-        return set()
-    value = value_of(parsed(calculation).body)
-    return {round(value, 2), float(round(value)), round(value, 1)}
-
-
-def parsed(calculation: str) -> ast.Expression:
-    if len(calculation) > MOST_SIGNS:
-        raise ValueError("too long")
-    return ast.parse(calculation.strip(), mode="eval")
-
-
-def value_of(node: ast.expr) -> float:
-    """Sums, differences, products and quotients of numbers. Raises ValueError for all else."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return float(node.value)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -value_of(node.operand)
-    if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
-        return float(OPERATIONS[type(node.op)](value_of(node.left), value_of(node.right)))
-    raise ValueError("no arithmetic")

@@ -17,7 +17,7 @@ from curation.kinship import family_names
 from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.text_forms import capitals_tell_names, templates
 from curation.token_lengths import TokenLengths, fit
-from evaluation.metrics.proposed_checks import Checks, proposed_checks
+from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_grounding
 from incumbent.init.limits import (
     FEWEST_ROWS,
     FirstRunSettings,
@@ -32,6 +32,7 @@ from incumbent.init.task_proposal import language_notes
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
 from project.near_duplicates import SIMILARITY
+from project.passages import without_citations
 from project.personal_data import Contacts, Kind, digits, find_personal_data
 from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
@@ -131,9 +132,18 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
             *system_notes(kept),
             *unasked(parts),
         ),
-        checks=proposed_checks([row.completion_text for row in kept], len(parts[Split.SEALED])),
+        checks=checks_of(kept, parts[Split.SEALED]),
         others=others,
     )
+
+
+def checks_of(rows: Sequence[Row], sealed: Sequence[Row]) -> Checks:
+    """What fits the answers, and what stands on passages, where sealed rows have some."""
+    said = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in rows]
+    checks = proposed_checks(said, len(sealed))
+    shown = [row for row in sealed if row.evidence]
+    silent = sum(row.answerable is False for row in shown)
+    return with_grounding(checks, len(shown) - silent, silent) if shown else checks
 
 
 def longest_here(base: BaseChoice, length: int) -> int:
