@@ -29,9 +29,17 @@ def with_passages(row: Row, template: str | None) -> Row:
     """
     if template is None or not row.evidence:
         return row
-    *before, asked = row.prompt
-    shown = Message(role=asked.role, content=filled(template, row.evidence, asked.content))
-    return row.model_copy(update={"prompt": (*before, shown)})
+    return row.model_copy(update={"prompt": asked_on(row.prompt, row.evidence, template)})
+
+
+def asked_on(
+    prompt: Sequence[Message], passages: Sequence[Passage] | None, template: str | None
+) -> tuple[Message, ...]:
+    """A prompt whose last turn stands among passages, where there are some and a template."""
+    if template is None or not passages:
+        return tuple(prompt)
+    *before, asked = prompt
+    return (*before, Message(role=asked.role, content=filled(template, passages, asked.content)))
 
 
 def all_with_passages(rows: Sequence[Row], template: str | None) -> Sequence[Row]:
