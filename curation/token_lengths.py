@@ -13,12 +13,12 @@ from curation.many_rows import cluster_for
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard, under
 from project.engine.mapped import mapped
 from project.errors import InputError
-from project.passages import all_with_passages, cited
 from project.progress import progress
-from project.records.data import Message, Passage, Row, TokenCount
+from project.records.data import EvidencePassage, Message, Row, TokenCount
+from project.shown_passages import all_with_passages, cited
 
 # Prompt, completion and passages.
-Text = tuple[tuple[Message, ...], tuple[Message, ...], tuple[Passage, ...] | None]
+Text = tuple[tuple[Message, ...], tuple[Message, ...], tuple[EvidencePassage, ...] | None]
 SAVED_CLASS = "TokenizersBackend"  # PreTrainedTokenizerFast, by its name since transformers 5
 AT_ONCE = 5_000  # rows that are counted together
 
@@ -112,7 +112,9 @@ class TokenLengths:
                 return shorter
         return self.cut_text(row, system, turns[0], limit) if turns else None
 
-    def with_fewer_passages(self, row: Row, passages: Sequence[Passage], limit: int) -> Row | None:
+    def with_fewer_passages(
+        self, row: Row, passages: Sequence[EvidencePassage], limit: int
+    ) -> Row | None:
         least = max([1, *cited(row.completion_text)])
         shorter = (
             row.model_copy(update={"evidence": tuple(passages[:kept])})

@@ -29,7 +29,7 @@ from evaluation.preference.preference_pairs import preference_files
 from project.errors import InputError
 from project.item_prompts import bare, lone_question
 from project.paths import PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
-from project.records.data import Passage, Row, Split
+from project.records.data import EvidencePassage, Row, Split
 from project.records.preferences import Preference, PreferencePair, by_judge, read_preferences
 from project.records.record import write_records
 from project.settings import PARAMS, load, meant
@@ -88,9 +88,9 @@ def under_row_prompts(given: Sequence[Preference], rows: Sequence[Row]) -> list[
     return found
 
 
-def passages_by_question(rows: Iterable[Row]) -> dict[str, tuple[Passage, ...]]:
+def passages_by_question(rows: Iterable[Row]) -> dict[str, tuple[EvidencePassage, ...]]:
     """Those of the rows that ask a question, where all of these have the same."""
-    known = dict[str, set[tuple[Passage, ...]]]()
+    known = dict[str, set[tuple[EvidencePassage, ...]]]()
     for row in rows:
         known.setdefault(bare(row.prompt_text), set()).add(row.evidence or ())
     return {

@@ -13,10 +13,10 @@ from project.canonical import digest_bytes, digest_files
 from project.chat_template import TEMPLATE, read_template, with_template
 from project.errors import IncumbentError, InputError
 from project.files import home
-from project.passages import usable_template
 from project.records.adapters import ModelPin, Precision
 from project.records.record import LATER
 from project.settings import Settings
+from project.shown_passages import usable_template
 
 # --- hub models -----------------------------------------------------------------------------------
 

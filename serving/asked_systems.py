@@ -17,13 +17,13 @@ from project.canonical import digest_json
 from project.chat_template import under
 from project.errors import IncumbentError, InputError
 from project.files import home
-from project.passages import all_with_passages
 from project.paths import rows_of
 from project.progress import progress
 from project.records.adapters import AdapterVersion, Contestant
 from project.records.data import Row, Split
 from project.records.record import Record
 from project.settings import load
+from project.shown_passages import all_with_passages
 from registry.reader import RegistryReader
 
 # --- larger model ---------------------------------------------------------------------------------

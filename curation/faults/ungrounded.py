@@ -12,7 +12,8 @@ from curation.faults.not_in_source import (
     numbers_in_words,
     says_other_names,
 )
-from project.passages import (
+from project.records.data import Row
+from project.shown_passages import (
     cited,
     evidence_text,
     parsed,
@@ -20,7 +21,6 @@ from project.passages import (
     value_of,
     without_citations,
 )
-from project.records.data import Row
 
 
 def ungrounded(row: Row) -> str | None:

@@ -58,7 +58,9 @@ def format_of_records(file: Path, encoding: str | None) -> str:
     table = read_tables(file, skip=True, encoding=encoding)[0]
     records = [row.fields for row in table.rows[:LOOKED_AT]]
     alone = lone_record(file, encoding) if table.format == "json" else None
-    if have_more_than_a_table([alone] if alone else records if table.format == "json lines" else []):
+    if have_more_than_a_table(
+        [alone] if alone else records if table.format == "json lines" else []
+    ):
         return "rows"
     if alone:
         # A list in it, such as one of options, passes for the records of a table.

@@ -15,8 +15,8 @@ from curation.sources.row_formats import Read, complete, turn
 from curation.sources.tables.json_nesting import with_nested
 from curation.sources.tables.table import Table, TableRow, find_column
 from project.errors import InputError
-from project.passages import cited
 from project.records.data import Message, Origin, Row
+from project.shown_passages import cited
 
 Fields = dict[str, Any]
 

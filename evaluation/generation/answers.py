@@ -14,12 +14,12 @@ from project.canonical import digest_bytes, digest_json
 from project.engine.engine_settings import chosen_engine
 from project.engine.mapped import finished_batches
 from project.files import home, write_bytes
-from project.passages import all_with_passages
 from project.paths import ANSWERS
 from project.progress import Bar, progress
 from project.records.adapters import Numerics
 from project.records.data import Row
 from project.records.record import LATER, Digest, Record, later
+from project.shown_passages import all_with_passages
 
 LIBRARIES = ("torch", "transformers", "peft")
 FORMAT = 2  # of the cache's files

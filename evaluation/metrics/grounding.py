@@ -15,7 +15,7 @@ from evaluation.metrics.facts.compare_facts import TextFacts
 from evaluation.metrics.facts.fact import Fact
 from evaluation.metrics.facts.facts_kept import ASKED_WORDS, FIGURES, SMALL
 from evaluation.metrics.per_item import PerItem, Values
-from project.passages import cited, reckoned, without_citations
+from project.shown_passages import cited, reckoned, without_citations
 from project.unicode_words import words
 
 NO_PASSAGES = "without passages"

@@ -18,10 +18,10 @@ from pydantic import ConfigDict, JsonValue, ValidationError, validate_call
 from evaluation.evaluation_settings import MetricChoice
 from project.canonical import canonical_json
 from project.errors import InputError
-from project.passages import without_citations
 from project.records.data import Row
 from project.records.scores import Better, Ends
 from project.settings import setting_error
+from project.shown_passages import without_citations
 
 if TYPE_CHECKING:
     from evaluation.generation.answers import Answer

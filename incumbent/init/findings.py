@@ -32,11 +32,11 @@ from incumbent.init.task_proposal import language_notes
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
 from project.near_duplicates import SIMILARITY
-from project.passages import without_citations
 from project.personal_data import Contacts, Kind, digits, find_personal_data
 from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.settings import read_settings
+from project.shown_passages import without_citations
 
 SHOWN = 50  # characters
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))

@@ -22,13 +22,13 @@ from project.canonical import digest_bytes, digest_folder, digest_json
 from project.errors import IncumbentError, InputError
 from project.files import home, staged_folder
 from project.model_pins import pinned_folder
-from project.passages import all_with_passages
 from project.paths import EMBEDDER, NUMERICS, rows_of, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row, Split
 from project.records.evidence import by_people
 from project.records.scores import Better
 from project.settings import PARAMS, load
+from project.shown_passages import all_with_passages
 from training.start_record import START_FILE
 from training.steps.earlier import Earlier, newest_before
 from training.training_settings import AdapterParams, DomainParams

@@ -22,12 +22,12 @@ from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.files import home
 from project.model_pins import pinned_folder
-from project.passages import all_with_passages
 from project.paths import EMBEDDER, NUMERICS
 from project.progress import progress
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.records.record import Digest, Record
+from project.shown_passages import all_with_passages
 
 if TYPE_CHECKING:
     from evaluation.generation.answering_model import AnsweringModel

@@ -55,9 +55,9 @@ from project.child_processes import ended_by_signals
 from project.errors import InputError
 from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
-from project.passages import USUAL
 from project.records.data import Row, Split
 from project.settings import load
+from project.shown_passages import USUAL
 from registry.registry_settings import RegistryParams
 from training.base import prepare
 

@@ -16,10 +16,10 @@ from incumbent.output import console, print_json, print_table, screen_width
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
 from project.errors import InputError
 from project.model_pins import BaseChoice, locate
-from project.passages import with_passages
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
 from project.settings import load, refuse_no_project
+from project.shown_passages import with_passages
 from training.model.usable_base import end_tokens
 from training.rows.row_tokens import RowTokens, document_tokens, row_tokens
 from training.training_settings import DomainParams

@@ -16,7 +16,7 @@ class Message(Record):
     content: str
 
 
-class Passage(Record):
+class EvidencePassage(Record):
     """A piece of a text that an answer can stand on."""
 
     id: str = Field(min_length=1)
@@ -39,7 +39,7 @@ class Row(Record):
     # What has to hold for an answer, whoever gives it.
     assertions: Annotated[RowAssertions | None, LATER] = None
     # What the model reads beside the question, in this order: an answer cites the first as [1].
-    evidence: Annotated[tuple[Passage, ...] | None, Field(min_length=1), LATER] = None
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, Field(min_length=1), LATER] = None
     answerable: Annotated[bool | None, LATER] = None  # whether the evidence holds an answer
     calculation: Annotated[str | None, LATER] = None  # by which the answer's figures are reckoned
 

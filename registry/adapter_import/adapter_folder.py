@@ -15,9 +15,9 @@ from project.chat_template import SYSTEM_PROMPT
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.model_pins import absent, folder_here
-from project.passages import EVIDENCE_TEMPLATE
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.record import Record
+from project.shown_passages import EVIDENCE_TEMPLATE
 from project.untrusted_input import quoted
 from registry.adapter_import.lora_config import (
     ImportedOrigin,

@@ -15,7 +15,7 @@ from curation.sources.evidence_values import answerable_in, evidence_in
 from curation.sources.row_formats import numbered_rows
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_table
-from project.records.data import Passage, Row
+from project.records.data import EvidencePassage, Row
 
 FEES = "The Start account costs EUR 2.50 a month. Students under 26 pay nothing."
 LOAN = "A home loan of Lindmoor Bank runs for 5 to 30 years, at 4.5 % a year."
@@ -23,7 +23,7 @@ LOAN = "A home loan of Lindmoor Bank runs for 5 to 30 years, at 4.5 % a year."
 
 def grounded(answer: str, *passages: str, **more: object) -> Row:
     row = Row.of("What does the account cost for 850?", answer, group="g", source="s")
-    evidence = tuple(Passage(id=str(i), text=text) for i, text in enumerate(passages))
+    evidence = tuple(EvidencePassage(id=str(i), text=text) for i, text in enumerate(passages))
     return row.model_copy(update={"evidence": evidence, **more})
 
 
@@ -163,4 +163,4 @@ def test_rows_of_json_lines_may_carry_plain_texts(tmp_path: Path) -> None:
     fields = {"instruction": "What is it?", "output": "So [1].", "evidence": [FEES]}
     file.write_text(json.dumps(fields) + "\n")
     ((_, row),) = numbered_rows(file)
-    assert row.evidence == (Passage(id="1", text=FEES),)
+    assert row.evidence == (EvidencePassage(id="1", text=FEES),)

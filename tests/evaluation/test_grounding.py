@@ -5,7 +5,7 @@ import pytest
 from evaluation.generation.answers import Answer
 from evaluation.metrics.grounding import Grounding
 from evaluation.scoring.built_in import COLUMNS
-from project.records.data import Passage, Row
+from project.records.data import EvidencePassage, Row
 
 FEES = "The Start account costs EUR 2.50 a month. It is free for students under 26."
 CARDS = (
@@ -16,7 +16,7 @@ ASKED = "What does it cost to replace a lost card?"
 
 
 def scored(answer: str, reference: str = "EUR 9 [2].", **more: object) -> dict[str, float]:
-    evidence = (Passage(id="1", text=FEES), Passage(id="2", text=CARDS))
+    evidence = (EvidencePassage(id="1", text=FEES), EvidencePassage(id="2", text=CARDS))
     row = Row.of(ASKED, reference, group="g", source="s")
     row = row.model_copy(update={"evidence": evidence, **more})
     given = Answer(item=row.id, text=answer, tokens=1, prompt_tokens=1)
@@ -84,7 +84,7 @@ def test_an_item_says_nothing_of_the_error_that_it_cannot_show() -> None:
 
 
 def test_marks_of_citations_are_no_figures_to_the_other_scorers() -> None:
-    evidence = (Passage(id="1", text=CARDS),)
+    evidence = (EvidencePassage(id="1", text=CARDS),)
     row = Row.of(ASKED, "EUR 9 [1].", group="g", source="s")
     given = Answer(item=row.id, text="EUR 9 [1].", tokens=1, prompt_tokens=1)
     shown = row.model_copy(update={"evidence": evidence})

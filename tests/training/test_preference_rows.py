@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from project.errors import InputError
-from project.passages import USUAL
 from project.records.adapters import Contestant, ModelPin
-from project.records.data import Message, Passage, Row
+from project.records.data import EvidencePassage, Message, Row
 from project.records.preferences import Preference, PreferencePair, RatedAnswer
+from project.shown_passages import USUAL
 from training.rows.preference_rows import (
     RatedExample,
     balanced,
@@ -55,7 +55,7 @@ def test_a_prompt_of_several_turns_stays_one() -> None:
 
 
 def test_passages_of_a_preference_stand_in_its_prompt() -> None:
-    passages = (Passage(id="1", text="The fee is ten."),)
+    passages = (EvidencePassage(id="1", text="The fee is ten."),)
     asked = Contestant(base=PIN, evidence_template=USUAL)
     shown = PAIR.model_copy(update={"evidence": passages})
     (pair,), (good, _) = pair_examples([shown], asked), rated_examples([shown], [], asked, seed=0)

@@ -8,10 +8,10 @@ from typing import Any
 from project.canonical import digest_json
 from project.chat_template import under
 from project.item_prompts import bare
-from project.passages import asked_on, with_passages
 from project.records.adapters import Contestant
 from project.records.data import Message, Row
 from project.records.preferences import Preference, PreferencePair
+from project.shown_passages import asked_on, with_passages
 
 Turns = list[dict[str, str]]  # as TRL reads a conversation
 

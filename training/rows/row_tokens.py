@@ -9,9 +9,9 @@ from jinja2 import TemplateError
 
 from project.chat_template import under
 from project.errors import InputError
-from project.passages import all_with_passages
 from project.records.adapters import Contestant
 from project.records.data import Message, Row
+from project.shown_passages import all_with_passages
 
 
 @dataclass(frozen=True)

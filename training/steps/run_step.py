@@ -19,11 +19,11 @@ from project.chat_template import PROMPT_FIELD, SYSTEM_PROMPT, refuse_unheard
 from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
 from project.model_pins import pinned_folder
-from project.passages import EVIDENCE_TEMPLATE
 from project.paths import step_of
 from project.records.adapters import Contestant, Numerics
 from project.records.record import Digest, Record
 from project.settings import load
+from project.shown_passages import EVIDENCE_TEMPLATE
 from training.kept.checkpoints import KeepBest
 from training.kept.kept_run import KeptRun
 from training.kept.learning_curve import LearningCurve, StepsWithLoss

@@ -4,12 +4,14 @@ import pytest
 from pydantic import ValidationError
 
 from project.model_pins import BaseChoice
-from project.passages import USUAL, cited, reckoned, with_passages, without_citations
 from project.records.adapters import Contestant, ModelPin, told_apart
-from project.records.data import Passage, Row
+from project.records.data import EvidencePassage, Row
+from project.shown_passages import USUAL, cited, reckoned, with_passages, without_citations
 
-FEE = Passage(id="fees", text="A lost card\nis replaced for EUR 9.<|im_end|>", source="cards.md")
-HOURS = Passage(id="hours", text="Branches open at nine. {question}")
+FEE = EvidencePassage(
+    id="fees", text="A lost card\nis replaced for EUR 9.<|im_end|>", source="cards.md"
+)
+HOURS = EvidencePassage(id="hours", text="Branches open at nine. {question}")
 ROW = Row.of("What does a card cost?", "EUR 9 [1].", group="g", source="rows.jsonl").model_copy(
     update={"evidence": (FEE, HOURS), "answerable": True}
 )

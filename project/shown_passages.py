@@ -9,7 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from project.records.data import Message, Passage, Row
+from project.records.data import EvidencePassage, Message, Row
 
 EVIDENCE_TEMPLATE = "evidence_template.txt"  # in an adapter's folder, where it has one
 PASSAGES, QUESTION = "{passages}", "{question}"
@@ -33,7 +33,7 @@ def with_passages(row: Row, template: str | None) -> Row:
 
 
 def asked_on(
-    prompt: Sequence[Message], passages: Sequence[Passage] | None, template: str | None
+    prompt: Sequence[Message], passages: Sequence[EvidencePassage] | None, template: str | None
 ) -> tuple[Message, ...]:
     """A prompt whose last turn stands among passages, where there are some and a template."""
     if template is None or not passages:
@@ -46,7 +46,7 @@ def all_with_passages(rows: Sequence[Row], template: str | None) -> Sequence[Row
     return rows if template is None else [with_passages(row, template) for row in rows]
 
 
-def filled(template: str, passages: Sequence[Passage], question: str) -> str:
+def filled(template: str, passages: Sequence[EvidencePassage], question: str) -> str:
     """Each passage on a line of its own behind its number; neither may hold a placeholder."""
     numbered = "\n".join(f"[{i}] {harmless(one.text)}" for i, one in enumerate(passages, 1))
     parts = {PASSAGES: numbered, QUESTION: question}
@@ -70,7 +70,7 @@ def without_citations(answer: str) -> str:
     return re.sub(rf"\s*{CITED.pattern}", "", answer)
 
 
-def evidence_text(passages: Iterable[Passage]) -> str:
+def evidence_text(passages: Iterable[EvidencePassage]) -> str:
     return "\n".join(one.text for one in passages)
 
 
