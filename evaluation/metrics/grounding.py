@@ -30,7 +30,9 @@ ABSTAINS = re.compile(
     re.IGNORECASE,
 )
 STEMMER = PorterStemmer()
-WORDS_HELD = 0.6  # of a sentence's words in its passage, for it to be borne out
+# Of a sentence's words in its passage, for it to be borne out; and of one with a figure or a name
+# of the passage, which tells by itself what it speaks of.
+WORDS_HELD, WITH_FACTS = 0.6, 0.2
 
 
 class Grounding(PerItem):
@@ -39,7 +41,8 @@ class Grounding(PerItem):
     compute -> {"supported": [n], "cited_right": [n], "cited_all": [n], "invented": [n],
     "wrong_abstention": [n], "missed_abstention": [n]}. `supported` is the share of the answer's
     sentences that the passages, the question or the recorded calculation bear out: each fact of it
-    stands there, so do 60 % of its other words in one place, and it denies what the place denies.
+    stands there, so do 60 % of its other words in one passage, or 20 % beside a fact of it, and it
+    denies what the passage denies.
     `cited_right` is the share of its citations that name a passage which is there and shares a fact
     or most words with the sentence; `cited_all` is the share of its sentences with a citation.
     `invented` is 1 where it has a figure that neither question, passages nor reference have. Both
@@ -177,7 +180,9 @@ class Source:
         """Whether it has most words of a sentence that the question lacks, and denies where the
         sentence does, as far as the one place that has most of it tells.
         """
-        if len(said.words & (self.words | asked)) < WORDS_HELD * len(said.words):
+        told = any(self.facts.says(fact) for fact in said.facts.certain)
+        least = WITH_FACTS if told else WORDS_HELD
+        if len(said.words & (self.words | asked)) < least * len(said.words):
             return False
         place = max(self.sentences or (self,), key=said.shared_with)
         return place.denies == said.denies

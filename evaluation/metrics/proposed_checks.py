@@ -81,7 +81,7 @@ def with_grounding(checks: Checks, answerable: int, unanswerable: int) -> Checks
     """
     guards, floors = dict[str, float](), dict[str, float]()
     if answerable >= LEAST_NAMED:
-        guards |= {"supported": MARGIN, "wrong_abstention": MORE_SILENT}
+        guards |= {"wrong_abstention": MORE_SILENT}
         floors |= {"invented": MOST_INVENTED}
     if unanswerable >= LEAST_NAMED:
         guards |= {"missed_abstention": MARGIN}

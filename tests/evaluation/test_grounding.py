@@ -2,10 +2,13 @@
 
 import pytest
 
-from evaluation.generation.answers import Answer
+from evaluation.generation.answers import Answer, Respondent, System
 from evaluation.metrics.grounding import Grounding
+from evaluation.metrics.proposed_checks import Checks, with_grounding
 from evaluation.scoring.built_in import COLUMNS
 from project.records.data import EvidencePassage, Row
+from project.shown_passages import USUAL
+from tests.conftest import NUMERICS
 
 FEES = "The Start account costs EUR 2.50 a month. It is free for students under 26."
 CARDS = (
@@ -91,3 +94,38 @@ def test_marks_of_citations_are_no_figures_to_the_other_scorers() -> None:
     assert COLUMNS["predictions"].of(row, given) == "EUR 9 [1]."
     assert COLUMNS["predictions"].of(shown, given) == COLUMNS["references"].of(shown, given)
     assert COLUMNS["predictions"].of(shown, given) == "EUR 9."
+
+
+@pytest.mark.parametrize("template", [USUAL, None])
+def test_a_system_is_asked_with_the_passages_that_its_contestant_shows(
+    template: str | None,
+) -> None:
+    system = System(
+        base="b",
+        adapter=None,
+        evidence_template=template,
+        decoding="d",
+        numerics=NUMERICS,
+        code="c",
+    )
+    row = Row.of(ASKED, "EUR 9.", group="g", source="s")
+    row = row.model_copy(update={"evidence": (EvidencePassage(id="1", text=CARDS),)})
+    ((asked,),) = Respondent(system, 8, load=pytest.fail).units([row], samples=1)
+    assert (CARDS in asked.prompt_text) == (template is not None)
+    assert asked.id == row.id
+
+
+@pytest.mark.parametrize(
+    ("answerable", "unanswerable", "guards", "floors"),
+    [
+        (30, 30, {"wrong_abstention", "missed_abstention"}, {"invented"}),
+        (200, 29, {"wrong_abstention"}, {"invented"}),
+        (29, 0, set(), set()),
+    ],
+)
+def test_what_is_guarded_is_what_the_sealed_items_could_show(
+    answerable: int, unanswerable: int, guards: set[str], floors: set[str]
+) -> None:
+    found = with_grounding(Checks(answers="a", held="b"), answerable, unanswerable)
+    assert (found.guards.keys(), found.floors.keys()) == (guards, floors)
+    assert "grounding" in found.scorers
