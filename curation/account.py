@@ -23,6 +23,7 @@ ECHO = "whose answer says the prompt again"
 GIBBERISH = "of letters or bytes at random"
 LOOPS = "whose answer repeats itself"
 ABOUT_UNSEEN = "about what the model cannot see"
+UNGROUNDED = "with an answer that its passages do not bear out"
 PERSONAL = "with what seems to be personal data"
 CORRECTED = "replaced by a row for training only"
 REPEATED = "repeats"
@@ -64,7 +65,7 @@ def account_of(
     no part, and changes what was mended in it.
     """
     part_of = {row.id: part.value for part, rows in parts.items() for row in rows}
-    same: dict[tuple[str, str], str] = {}
+    same: dict[tuple[str, str, str], str] = {}
     first_id = {row.id: same.setdefault(repeat_key(row), row.id) for row in raw}
     first: dict[str, Origin] = {}
     found = []

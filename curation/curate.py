@@ -162,7 +162,7 @@ def read_inputs(params: CurateParams) -> Inputs:
     choice, folder = load(BaseChoice), pinned_folder(ModelPin.read(BASE), "base")
     limit = choice.max_length
     refuse_beyond_window(limit, context_window(folder))
-    lengths = TokenLengths(folder, choice.system_prompt)
+    lengths = TokenLengths(folder, choice.system_prompt, choice.evidence_template)
     fitted = fit(raw, lengths, limit, params.too_long)
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG)
     if params.faulty == "drop":

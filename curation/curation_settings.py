@@ -57,18 +57,27 @@ class Columns(Settings):
     system: str | None = None  # the system prompt of every row
     slices: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
     group: str | None = None  # rows with the same value are never split apart
+    # Columns with passages on which the answer stands: texts, lists of texts, or of {text, title}.
+    evidence: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
+    # A column that says whether the passages hold an answer; `is_impossible` says the contrary.
+    answerable: str | None = None
+    # The answer of a record without one, where the passages hold none.
+    abstention: str = "I do not know: the passages do not say."
 
     @property
     def names(self) -> tuple[str, ...]:
         """The columns that are read. A field of an object has the names of both: answer.text."""
-        one = (self.completion, self.messages, self.group)
-        return (*self.prompt, *self.slices, *(name for name in one if name is not None))
+        one = (self.completion, self.messages, self.group, self.answerable)
+        read = (*self.prompt, *self.slices, *self.evidence)
+        return (*read, *(name for name in one if name is not None))
 
     @model_validator(mode="after")
     def names_a_pair_or_a_conversation(self) -> Self:
         pair = bool(self.prompt and self.completion)
         if pair == bool(self.messages) or bool(self.prompt) != bool(self.completion):
             raise ValueError("name prompt and completion, or messages")
+        if self.answerable and not self.evidence:
+            raise ValueError("`answerable` is about `evidence`: name its columns too")
         return self
 
 

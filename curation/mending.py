@@ -156,6 +156,8 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         case Row():
             new = {"prompt": cleaned(made.prompt), "completion": cleaned(made.completion)}
             new |= {"context": clean(made.context)} if made.context else {}
+            passages = [p.model_copy(update={"text": clean(p.text)}) for p in made.evidence or ()]
+            new |= {"evidence": tuple(passages)} if passages else {}
             new |= {"assertions": redacted_assertions(made.assertions or (), clean)}
         case Document():
             new = {"text": clean(made.text)}

@@ -18,6 +18,7 @@ from curation.account import (
     OUT_OF_TURN,
     REPEATED,
     SEVERAL,
+    UNGROUNDED,
     WITH_BLANKS,
     WITH_MARKERS,
 )
@@ -29,6 +30,7 @@ from curation.faults.missing_answers import no_answer, no_prompt, unfilled
 from curation.faults.not_in_source import unseen
 from curation.faults.private_data import Finder
 from curation.faults.structure_faults import not_answered, several_in_one
+from curation.faults.ungrounded import ungrounded
 from curation.many_rows import of_many
 from curation.mending import mended, mended_messages
 from curation.text_forms import capitals_tell_names, repeat_key, templates
@@ -138,7 +140,7 @@ def by_training(rows: Sequence[Row], params: CurateParams) -> list[Row]:
 
 def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
     """Pass on the first of the rows that ask and answer the same, but for case and punctuation."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for row in rows:
         said = repeat_key(row)
         if said not in seen:
@@ -161,6 +163,7 @@ REMOVED: tuple[tuple[str, Finder], ...] = (
     (GIBBERISH, gibberish),
     (LOOPS, loop),
     (ABOUT_UNSEEN, unseen),
+    (UNGROUNDED, ungrounded),
 )
 
 
@@ -184,8 +187,10 @@ def why_faulty(row: Row) -> str | None:
 
 
 def question(row: Row) -> str:
-    """A prompt as people would call it the same: case, blanks and what is not seen left aside."""
-    return " ".join(folded(row.prompt_text).casefold().split())
+    """A prompt as people would call it the same: case, blanks and what is not seen left aside. On
+    other passages it may have another answer.
+    """
+    return " ".join([*folded(row.prompt_text).casefold().split(), row.evidence_digest])
 
 
 def conflicting(rows: Iterable[Row]) -> list[list[Row]]:

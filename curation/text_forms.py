@@ -61,9 +61,11 @@ def templates(texts: Sequence[str], *, names: bool) -> list[str]:
     return ["" if form in common else form for form in found]
 
 
-def repeat_key(row: Row) -> tuple[str, str]:
-    """Prompt and answer as they count for the same: rows that share it repeat each other."""
-    return key(row.prompt_text), key(row.completion_text)
+def repeat_key(row: Row) -> tuple[str, str, str]:
+    """Prompt, answer and passages as they count for the same: rows that share it repeat each
+    other.
+    """
+    return key(row.prompt_text), key(row.completion_text), row.evidence_digest
 
 
 @lru_cache(maxsize=MOST_KNOWN)

@@ -14,9 +14,11 @@ from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
 from project.engine.mapped import mapped
 from project.errors import InputError
 from project.progress import progress
-from project.records.data import Message, Row, TokenCount
+from project.records.data import EvidencePassage, Message, Row, TokenCount
+from project.shown_passages import all_with_passages, cited
 
-Text = tuple[tuple[Message, ...], tuple[Message, ...]]  # prompt and completion
+# Prompt, completion and passages.
+Text = tuple[tuple[Message, ...], tuple[Message, ...], tuple[EvidencePassage, ...] | None]
 SAVED_CLASS = "TokenizersBackend"  # PreTrainedTokenizerFast, by its name since transformers 5
 AT_ONCE = 5_000  # rows that are counted together
 
@@ -26,9 +28,12 @@ class TokenLengths:
     every prompt is answered under.
     """
 
-    def __init__(self, base: Path, system_prompt: str | None = None) -> None:
+    def __init__(
+        self, base: Path, system_prompt: str | None = None, evidence_template: str | None = None
+    ) -> None:
         self.base = base
         self.system_prompt = system_prompt
+        self.evidence_template = evidence_template
         self.counted: dict[Text, tuple[int, int]] = {}
         try:
             self.tokenizer: Any = quick_tokenizer(base)
@@ -63,9 +68,10 @@ class TokenLengths:
                 bar.advance(len(some))
 
     def sizes_of(self, rows: Sequence[Row]) -> list[tuple[int, int]]:
-        """Tokens of each row's prompt, and of the prompt with its answer."""
-        prompts = self.sizes([self.text(row, row.prompt, answer=True) for row in rows])
-        wholes = self.sizes([self.text(r, (*r.prompt, *r.completion)) for r in rows])
+        """Tokens of each row's prompt, its passages in it, and of the prompt with its answer."""
+        shown = all_with_passages(rows, self.evidence_template)
+        prompts = self.sizes([self.text(row, row.prompt, answer=True) for row in shown])
+        wholes = self.sizes([self.text(r, (*r.prompt, *r.completion)) for r in shown])
         return list(zip(prompts, wholes, strict=True))
 
     def text(self, row: Row, messages: Iterable[Message], *, answer: bool = False) -> str:
@@ -91,9 +97,12 @@ class TokenLengths:
 
     def cut(self, row: Row, limit: int) -> Row | None:
         """The row with a shorter prompt: without its first turns, then without the end of the last.
+        Of a row with passages the last ones go, as far as its answer cites none of them.
 
         System prompt and answer stay as they are. None where these leave no room for a prompt.
         """
+        if row.evidence and self.evidence_template:
+            return self.with_fewer_passages(row, row.evidence, limit)
         system = tuple(m for m in row.prompt if m.role == "system")
         turns = [m for m in row.prompt if m.role != "system"]
         while len(turns) > 1:
@@ -102,6 +111,16 @@ class TokenLengths:
             if self.fits(shorter, limit):
                 return shorter
         return self.cut_text(row, system, turns[0], limit) if turns else None
+
+    def with_fewer_passages(
+        self, row: Row, passages: Sequence[EvidencePassage], limit: int
+    ) -> Row | None:
+        least = max([1, *cited(row.completion_text)])
+        shorter = (
+            row.model_copy(update={"evidence": tuple(passages[:kept])})
+            for kept in range(len(passages) - 1, least - 1, -1)
+        )
+        return next((one for one in shorter if self.fits(one, limit)), None)
 
     def cut_text(
         self, row: Row, system: tuple[Message, ...], turn: Message, limit: int
@@ -140,7 +159,7 @@ def quick_tokenizer(base: Path) -> Any:
 
 
 def text_of(row: Row) -> Text:
-    return row.prompt, row.completion
+    return row.prompt, row.completion, row.evidence
 
 
 # --- long rows ------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from evaluation.preference.preference_pairs import preference_files
 from project.errors import InputError
 from project.item_prompts import bare, lone_question
 from project.paths import PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
-from project.records.data import Row, Split
+from project.records.data import EvidencePassage, Row, Split
 from project.records.preferences import Preference, PreferencePair, by_judge, read_preferences
 from project.records.record import write_records
 from project.settings import PARAMS, load, meant
@@ -71,19 +71,31 @@ def refuse_unknown_sources(named: Iterable[str], rows: Iterable[Row]) -> None:
 
 
 def under_row_prompts(given: Sequence[Preference], rows: Sequence[Row]) -> list[Preference]:
-    """What says a training row's question alone, with the row's system prompt before it, where one
-    row asks that question. What asks as no row does stays as it is.
+    """What says a training row's question alone, with the row's system prompt before it and its
+    passages, where one row asks that question. What asks as no row does stays as it is.
     """
     whole, alone = {bare(row.prompt_text) for row in rows}, dict[str, set[str]]()
     for row in rows:
         if question := lone_question(row):
             alone.setdefault(bare(question), set()).add(row.prompt_text)
     found = []
+    passages = passages_by_question(rows)
     for one in given:
         prompts = alone.get(bare(one.prompt), set()) if bare(one.prompt) not in whole else set()
         prompt = next(iter(prompts)) if len(prompts) == 1 else one.prompt
-        found.append(one.model_copy(update={"prompt": prompt}))
+        shown = one.evidence or passages.get(bare(one.prompt))
+        found.append(one.model_copy(update={"prompt": prompt, "evidence": shown}))
     return found
+
+
+def passages_by_question(rows: Iterable[Row]) -> dict[str, tuple[EvidencePassage, ...]]:
+    """Those of the rows that ask a question, where all of these have the same."""
+    known = dict[str, set[tuple[EvidencePassage, ...]]]()
+    for row in rows:
+        known.setdefault(bare(row.prompt_text), set()).add(row.evidence or ())
+    return {
+        asked: next(iter(some)) for asked, some in known.items() if len(some) == 1 and any(some)
+    }
 
 
 def in_files() -> list[Preference]:

@@ -82,6 +82,13 @@ SliceColumns = Annotated[
 GroupColumn = Annotated[
     str | None, typer.Option(help="A column: rows with the same value are never split apart.")
 ]
+EvidenceColumns = Annotated[
+    list[str] | None,
+    typer.Option("--evidence", help="A column with passages on which the answer stands."),
+]
+AnswerableColumn = Annotated[
+    str | None, typer.Option(help="A column: whether these passages hold an answer.")
+]
 Encoding = Annotated[
     str | None, typer.Option(help="The encoding of the files, if their bytes do not tell it.")
 ]

@@ -159,7 +159,8 @@ def short_enough(rows: Sequence[Row], champion: AdapterVersion) -> list[Row]:
     if problem := absent(champion.adapter.base):
         raise IncumbentError(f"{champion.label} answers on its own base, and {problem}")
     base = pinned_folder(champion.adapter.base, "base")
-    lengths = TokenLengths(base, champion.adapter.system_prompt)
+    adapter = champion.adapter
+    lengths = TokenLengths(base, adapter.system_prompt, adapter.evidence_template)
     long = fit(rows, lengths, load(BaseChoice).max_length, "drop").left_out
     return [row for row in rows if row.id not in long]
 

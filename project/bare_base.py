@@ -10,4 +10,13 @@ from project.settings import load
 
 
 def bare_base() -> Contestant:
-    return Contestant(base=ModelPin.read(BASE), system_prompt=load(BaseChoice).system_prompt)
+    return as_asked(ModelPin.read(BASE), load(BaseChoice))
+
+
+def as_asked(base: ModelPin, choice: BaseChoice) -> Contestant:
+    """A base as the settings have it asked."""
+    return Contestant(
+        base=base,
+        system_prompt=choice.system_prompt,
+        evidence_template=choice.evidence_template,
+    )

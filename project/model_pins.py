@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt
 
 from project.canonical import digest_bytes, digest_files
 from project.chat_template import TEMPLATE, read_template, with_template
@@ -16,6 +16,7 @@ from project.files import home
 from project.records.adapters import ModelPin, Precision
 from project.records.record import LATER
 from project.settings import Settings
+from project.shown_passages import usable_template
 
 # --- hub models -----------------------------------------------------------------------------------
 
@@ -127,6 +128,9 @@ class ModelChoice(Settings):
     revision: str | None = None  # of a Hub id: the commit; a branch would move
 
 
+EvidenceTemplate = Annotated[str, AfterValidator(usable_template)]
+
+
 class BaseChoice(ModelChoice):
     """The base model, and the precision in which it and its adapters are computed with."""
 
@@ -139,6 +143,9 @@ class BaseChoice(ModelChoice):
     # What every prompt is answered under, in training too; a row's own system prompt comes behind
     # it. null: none.
     system_prompt: Annotated[str | None, Field(min_length=1), LATER] = None
+    # How a row's passages are put into its prompt: a text with {passages} and {question}, or
+    # `default`. null: they are not shown, and answers come from what the model has learnt.
+    evidence_template: Annotated[EvidenceTemplate | None, LATER] = None
     # A file with a chat template in Jinja, for a base that has none; it takes the place of one that
     # the base has. null: the base's own.
     chat_template: Annotated[str | None, Field(min_length=1), LATER] = None

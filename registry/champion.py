@@ -5,7 +5,7 @@ sealed.
 from collections.abc import Iterator
 from pathlib import Path
 
-from project.bare_base import bare_base
+from project.bare_base import as_asked, bare_base
 from project.errors import IncumbentError, InputError
 from project.model_pins import BaseChoice, absent, folder_here, pin, weights_digest
 from project.near_duplicates import WordPrints
@@ -48,8 +48,7 @@ def confirmed_opponent(registry: RegistryReader, challenger: Digest) -> Opponent
     for it. Raises InputError where that file says something else.
     """
     choice = load(BaseChoice)
-    bare = Contestant(base=pin(choice, "base"), system_prompt=choice.system_prompt)
-    opponent = on_this_machine(registry.opponent(challenger), bare)
+    opponent = on_this_machine(registry.opponent(challenger), as_asked(pin(choice, "base"), choice))
     if Opponent.read(CHAMPION) != opponent:
         raise InputError(
             f"is not what the registry and the settings say of {opponent}: run `dvc repro`",

@@ -23,6 +23,7 @@ from project.records.adapters import AdapterVersion, Contestant
 from project.records.data import Row, Split
 from project.records.record import Record
 from project.settings import load
+from project.shown_passages import all_with_passages
 from registry.reader import RegistryReader
 
 # --- larger model ---------------------------------------------------------------------------------
@@ -51,13 +52,15 @@ class TimedAnswer(Record):
 
 
 def ask_larger(
-    larger: LargerModel, rows: Sequence[Row], system_prompt: str | None, decoding: Decoding
+    larger: LargerModel, rows: Sequence[Row], asked: Contestant, decoding: Decoding
 ) -> list[TimedAnswer]:
-    """Its answers to the rows, in their order; those that it gave before are not asked again.
+    """Its answers to the rows, in their order, under the contestant's system prompt and with
+    passages by its template; those that it gave before are not asked again.
 
     Raises IncumbentError where it gives none.
     """
-    return asyncio.run(ask_all(larger, rows, system_prompt, decoding))
+    shown = all_with_passages(rows, asked.evidence_template)
+    return asyncio.run(ask_all(larger, shown, asked.system_prompt, decoding))
 
 
 async def ask_all(
@@ -159,7 +162,7 @@ def ask_systems(
         name = f"base, {count} examples" if count else "base, no examples"
         yield AskedSystem(name, *answered(bare, items, count, name), prices, shots=count)
     if larger:
-        timed = ask_larger(larger, items, contestant.system_prompt, load(Decoding))
+        timed = ask_larger(larger, items, contestant, load(Decoding))
         yield AskedSystem(
             larger.model,
             [one.answer for one in timed],

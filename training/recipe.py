@@ -50,6 +50,7 @@ class Recipe(Record):
     adapter: AdapterParams
     start: Annotated[Digest | None, LATER] = None  # the champion's adapter that it went on from
     system_prompt: Annotated[str | None, LATER] = None  # in front of every row
+    evidence_template: Annotated[str | None, LATER] = None  # how rows' passages were shown
     domain: Annotated[TrainedStep[DomainParams] | None, LATER] = None
     sft: Annotated[TrainedStep[SftParams] | None, LATER] = None
     dpo: Annotated[TrainedStep[DpoParams] | None, LATER] = None

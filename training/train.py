@@ -33,6 +33,7 @@ def main() -> None:
         parent=recipe.start,
         numerics=recipe.numerics,
         system_prompt=recipe.system_prompt,
+        evidence_template=recipe.evidence_template,
     )
     card.write(ADAPTER)
     print(f"trained {card}: {steps_of(recipe)}")

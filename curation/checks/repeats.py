@@ -71,9 +71,18 @@ class RowTexts:
 
     @cached_property
     def spoken_pairs(self) -> list[tuple[str, str]]:
-        return list(
-            zip(map(read_aloud, self.prompts), map(read_aloud, self.completions), strict=True)
-        )
+        """What is asked, on which passages, and the answer."""
+        asked = map(read_aloud, self.prompts)
+        on_passages = [
+            f"{prompt} {row.evidence_digest}" for prompt, row in zip(asked, self.rows, strict=True)
+        ]
+        return list(zip(on_passages, map(read_aloud, self.completions), strict=True))
+
+    @cached_property
+    def asked_keys(self) -> list[str]:
+        """A prompt on other passages may have another answer."""
+        pairs = zip(self.prompt_keys, self.rows, strict=True)
+        return [f"{prompt} {row.evidence_digest}".strip() for prompt, row in pairs]
 
 
 def families(keys: Sequence[str], *, few_words: bool) -> list[int]:
@@ -157,7 +166,7 @@ def conflicts(texts: RowTexts) -> list[str]:
     """The rows whose prompt has another answer too, which says something else."""
     answers: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for prompt, (_, heard), answer in zip(
-        texts.prompt_keys, texts.spoken_pairs, texts.completions, strict=True
+        texts.asked_keys, texts.spoken_pairs, texts.completions, strict=True
     ):
         answers[prompt].setdefault(heard, answer)
     answers.pop("", None)
@@ -171,7 +180,7 @@ def conflicts(texts: RowTexts) -> list[str]:
         )
     }
     spoken = (answer for _, answer in texts.spoken_pairs)
-    which = [pair in mixed for pair in zip(texts.prompt_keys, spoken, strict=True)]
+    which = [pair in mixed for pair in zip(texts.asked_keys, spoken, strict=True)]
     return reasons_where(which, "another answer to the prompt")
 
 

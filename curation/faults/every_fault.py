@@ -23,6 +23,7 @@ from curation.faults.person_name import person_name
 from curation.faults.private_data import Finder, account_data, contact_data, secret
 from curation.faults.structure_faults import broken_json, open_fence, several_in_one, turn_order
 from curation.faults.toxicity import toxicity
+from curation.faults.ungrounded import ungrounded
 from curation.faults.web_leftovers import markup, web_leftovers
 from curation.many_rows import of_many
 from project.personal_data import Contacts
@@ -64,6 +65,7 @@ FAULTS: dict[str, Finder] = {
     "broken_json": broken_json,
     "open_fence": open_fence,
     "not_in_source": not_in_source,
+    "ungrounded": ungrounded,
 }
 
 

@@ -58,7 +58,9 @@ def format_of_records(file: Path, encoding: str | None) -> str:
     table = read_tables(file, skip=True, encoding=encoding)[0]
     records = [row.fields for row in table.rows[:LOOKED_AT]]
     alone = lone_record(file, encoding) if table.format == "json" else None
-    if have_assertions([alone] if alone else records if table.format == "json lines" else []):
+    if have_more_than_a_table(
+        [alone] if alone else records if table.format == "json lines" else []
+    ):
         return "rows"
     if alone:
         # A list in it, such as one of options, passes for the records of a table.
@@ -107,9 +109,12 @@ def looks_like_rows(records: Records) -> bool:
     )
 
 
-def have_assertions(records: Records) -> bool:
-    """Whether they are rows in a usual shape, with assertions, which a table would lose."""
-    some = any(isinstance(record.get("assertions"), list) for record in records)
+def have_more_than_a_table(records: Records) -> bool:
+    """Whether they are rows in a usual shape, with assertions or passages: a table would lose the
+    first, and ask which column has the second.
+    """
+    lists = ("assertions", "evidence")
+    some = any(isinstance(record.get(name), list) for record in records for name in lists)
     return some and all(not SHAPES.keys().isdisjoint(record) for record in records)
 
 

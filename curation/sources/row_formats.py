@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from curation.sources.evidence_values import evidence_in
 from curation.sources.tables.archives import read_bytes
 from curation.sources.tables.decoding import decode
 from project.canonical import digest_json
@@ -80,6 +81,9 @@ def read_row(line: bytes, path: Path, number: int) -> Row:
 def complete(fields: Fields, file: str) -> Fields:
     """Fill in what a canonical row must have and an import may leave out."""
     text = [fields["prompt"], fields["completion"]]
+    if fields.get("evidence") is not None:
+        fields = fields | {"evidence": evidence_in([fields["evidence"]])}
+        text.append(fields["evidence"])
     defaults = {"id": digest_json(text)[:16], "source": file}
     fields = defaults | fields
     return {"group": fields["id"]} | fields

@@ -10,11 +10,13 @@ from curation.curation_settings import Columns
 from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chats.chat_shapes import conversation, with_tools_as_text
 from curation.sources.chats.turns import pairs
+from curation.sources.evidence_values import answerable_in, evidence_in
 from curation.sources.row_formats import Read, complete, turn
 from curation.sources.tables.json_nesting import with_nested
 from curation.sources.tables.table import Table, TableRow, find_column
 from project.errors import InputError
 from project.records.data import Message, Origin, Row
+from project.shown_passages import cited
 
 Fields = dict[str, Any]
 
@@ -22,6 +24,7 @@ Fields = dict[str, Any]
 NO_PROMPT = "without a prompt"
 NO_ANSWER = "without an answer"
 NO_TEXT = "with a value that is no text"
+NO_PASSAGE = "with evidence that is none"
 UNREADABLE = "unreadable"
 
 SOURCES = Path("datasets/sources")
@@ -76,6 +79,8 @@ def own_names(table: Table, columns: Columns) -> Columns:
             "messages": own(columns.messages),
             "slices": tuple(find_column(table, name) for name in columns.slices),
             "group": own(columns.group),
+            "evidence": tuple(find_column(table, name) for name in columns.evidence),
+            "answerable": own(columns.answerable),
         }
     )
 
@@ -83,15 +88,47 @@ def own_names(table: Table, columns: Columns) -> Columns:
 def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Read]:
     """The rows of one record: several where every turn of a conversation is one."""
     turns = conversation_turns if columns.messages else pair_turns
-    found = turns(record.fields, columns)
+    try:
+        stands_on = evidence_of(record.fields, columns)
+    except ValueError as error:
+        yield Read(Origin(file=file, line=record.line, why=f"{NO_PASSAGE}: {error}"))
+        return
+    found = turns(with_abstention(record.fields, columns, stands_on), columns)
     if isinstance(found, str):
         yield Read(Origin(file=file, line=record.line, why=found))
         return
-    about = about_row(record, columns, file)
+    about = about_row(record, columns, file) | stands_on
     for prompt, completion in found:
         fields = complete({"prompt": prompt, "completion": completion} | about, file)
         row = Row.model_validate(fields)
         yield Read(Origin(file=file, line=record.line, row=row.id), row)
+
+
+def evidence_of(fields: Fields, columns: Columns) -> Fields:
+    """Passages, and whether they hold an answer. Raises ValueError."""
+    if not columns.evidence:
+        return {}
+    passages = evidence_in(fields.get(name) for name in columns.evidence)
+    name = columns.answerable
+    holds = answerable_in(name, fields.get(name)) if name else None
+    found: Fields = {"evidence": passages} if passages else {}
+    return found if holds is None else found | {"answerable": holds}
+
+
+def with_abstention(fields: Fields, columns: Columns, stands_on: Fields) -> Fields:
+    """A record with the answer that its passages allow: none where they hold none, and a citation
+    where there is one passage alone.
+    """
+    name, passages = columns.completion, stands_on.get("evidence")
+    if not name or not passages:
+        return fields
+    answer = as_text(fields.get(name)) or ""
+    if not answer.strip() and stands_on.get("answerable") is False:
+        return {**fields, name: columns.abstention}
+    alone = len(passages) == 1 and stands_on.get("answerable") is not False
+    if answer.strip() and alone and not cited(answer):
+        return {**fields, name: f"{answer.strip()} [1]"}
+    return fields
 
 
 Turns = list[tuple[list[Fields], list[Fields]]]  # prompts with their completions

@@ -19,6 +19,7 @@ from project.progress import Bar, progress
 from project.records.adapters import Numerics
 from project.records.data import Row
 from project.records.record import LATER, Digest, Record, later
+from project.shown_passages import all_with_passages
 
 LIBRARIES = ("torch", "transformers", "peft")
 FORMAT = 2  # of the cache's files
@@ -61,6 +62,7 @@ class System(Record):
     base: Digest  # of its pin: weights, configuration, tokenizer, chat template
     adapter: Digest | None  # None: the bare base
     system_prompt: Annotated[str | None, LATER] = None
+    evidence_template: Annotated[str | None, LATER] = None
     decoding: Digest
     numerics: Numerics  # and the server that answers, where one does
     code: Digest  # of the modules that make answers
@@ -165,7 +167,8 @@ class Respondent:
 
     def units(self, rows: Sequence[Row], samples: int) -> list[Sequence[Row]]:
         """Rows with prompts of like length, the longest first: what does not fit fails early."""
-        ordered = sorted(rows, key=lambda row: (-len(row.prompt_text), row.id))
+        asked = all_with_passages(rows, self.system.evidence_template)
+        ordered = sorted(asked, key=lambda row: (-len(row.prompt_text), row.id))
         size = max(1, BATCHES * self.batch_size // samples)
         return [ordered[i : i + size] for i in range(0, len(ordered), size)]
 

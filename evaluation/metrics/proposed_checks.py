@@ -6,7 +6,7 @@ the right sentence to all three. So what can be right or wrong is checked by a s
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -20,6 +20,8 @@ MARGIN = 0.05  # what a guarded metric may lose
 # answers has some.
 MORE_WRONG = 0.15
 MOST_WRONG = 0.25  # of the answers with figures, those that may have a wrong one
+MORE_SILENT = 0.15  # of the answers that passages hold, those that it may give up more often
+MOST_INVENTED = 0.1  # of the answers on passages, those that may have a figure of nobody's
 NEARLY_ALL = 0.9  # of the answers, for them to be of one kind
 SOME = 0.05  # of the answers, for their facts to matter
 LEAST = 10  # sealed items with figures, of which a floor can tell something
@@ -70,6 +72,27 @@ def proposed_checks(answers: Sequence[str], sealed: int) -> Checks:
         scorers=("token_f1", *facts.scorers),
         guards={"exact_match": MARGIN, **facts.guards},
         floors=facts.floors,
+    )
+
+
+def with_grounding(checks: Checks, answerable: int, unanswerable: int) -> Checks:
+    """The checks of answers on passages beside the others, by how many sealed items have passages
+    with an answer, and without one.
+    """
+    guards, floors = dict[str, float](), dict[str, float]()
+    if answerable >= LEAST_NAMED:
+        guards |= {"wrong_abstention": MORE_SILENT}
+        floors |= {"invented": MOST_INVENTED}
+    if unanswerable >= LEAST_NAMED:
+        guards |= {"missed_abstention": MARGIN}
+    held = ", and what passages do not say counts against it" if guards else ""
+    return replace(
+        checks,
+        answers=f"{checks.answers}; they stand on passages",
+        held=checks.held + held,
+        scorers=(*checks.scorers, "grounding"),
+        guards={**checks.guards, **guards},
+        floors={**checks.floors, **floors},
     )
 
 

@@ -119,6 +119,12 @@ LOOKS = {
     "macro_f1": "macro_f1",
     "json": "json_valid",
     "assertions": "assertions",
+    "grounding": "supported",
+}
+UNGROUNDED = {
+    "invented": "an invented figure",
+    "wrong_abstention": "no answer, though there is one",
+    "missed_abstention": "an answer, though there is none",
 }
 
 
@@ -145,6 +151,12 @@ def right_lines(measured: Measured) -> Iterator[str]:
         yield f"valid JSON: {of_answers(found)}"
     if found := measured.get("json_fields"):
         yield f"right fields: {shares(found)}"
+    if found := measured.get("supported"):
+        line = f"borne out by the passages: {shares(found)}"
+        for name, words in UNGROUNDED.items():
+            if count := measured.get(name):
+                line += f"; {words}: {of_answers(count)}"
+        yield line
     if found := measured.get("assertions"):
         yield f"assertions that hold: {shares(found)}"
     if measured and measured.keys().isdisjoint((*LOOKS.values(), "figures_right")):

@@ -21,6 +21,7 @@ from project.errors import InputError
 from project.records.data import Row
 from project.records.scores import Better, Ends
 from project.settings import setting_error
+from project.shown_passages import without_citations
 
 if TYPE_CHECKING:
     from evaluation.generation.answers import Answer
@@ -33,6 +34,7 @@ SCORERS = {
     "facts": "evaluation.metrics.facts.facts_kept:FactsKept",
     "json": "evaluation.metrics.json_schema:JsonSchema",
     "assertions": "evaluation.metrics.assertions:Assertions",
+    "grounding": "evaluation.metrics.grounding:Grounding",
     "macro_f1": "evaluation.metrics.macro_f1:MacroF1",
     "perplexity": "evaluation.metrics.reference_perplexity:ReferencePerplexity",
     "bits_per_byte": "evaluation.metrics.bits_per_byte:BitsPerByte",
@@ -48,10 +50,24 @@ class ScorerColumn(NamedTuple):
     of: "Callable[[Row, Answer], str | int | float | None]"
 
 
+def own_words(row: Row, text: str) -> str:
+    return without_citations(text) if row.evidence else text
+
+
+def stands_on(row: Row) -> str:
+    """What an answer may stand on beside the question, as an object in JSON."""
+    passages = [one.text for one in row.evidence or ()]
+    told = {"answerable": row.answerable, "calculation": row.calculation, "passages": passages}
+    return canonical_json(told).decode()
+
+
 COLUMNS = {
     "prompts": ScorerColumn("string", lambda row, _: row.prompt_text),
-    "predictions": ScorerColumn("string", lambda _, answer: answer.text),
-    "references": ScorerColumn("string", lambda row, _: row.completion_text),
+    # Of rows with passages without the marks that cite these: they are judged by `grounding` alone.
+    "predictions": ScorerColumn("string", lambda row, answer: own_words(row, answer.text)),
+    "references": ScorerColumn("string", lambda row, _: own_words(row, row.completion_text)),
+    "answers": ScorerColumn("string", lambda _, answer: answer.text),
+    "evidence": ScorerColumn("string", lambda row, _: stands_on(row)),
     "prompt_tokens": ScorerColumn("int64", lambda _, answer: answer.prompt_tokens),
     # Generated, the end token included.
     "tokens": ScorerColumn("int64", lambda _, answer: answer.tokens),

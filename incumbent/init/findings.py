@@ -17,7 +17,7 @@ from curation.kinship import family_names
 from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.text_forms import capitals_tell_names, templates
 from curation.token_lengths import TokenLengths, fit
-from evaluation.metrics.proposed_checks import Checks, proposed_checks
+from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_grounding
 from incumbent.init.limits import (
     FEWEST_ROWS,
     FirstRunSettings,
@@ -36,6 +36,7 @@ from project.personal_data import Contacts, Kind, digits, find_personal_data
 from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.settings import read_settings
+from project.shown_passages import without_citations
 
 SHOWN = 50  # characters
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))
@@ -97,7 +98,8 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
     ours = own_contacts(own)
     personal = with_personal_data(own, ours)
     refuse_few(own, f" in {len(every.origins) - len(raw) + len(own):,} records")
-    lengths, window = TokenLengths(folder), context_window(folder)
+    lengths = TokenLengths(folder, base.system_prompt, base.evidence_template)
+    window = context_window(folder)
     limits = limits_of(lengths.count(own), window, partial(longest_here, base))
     fitted = fit(raw, lengths, limits.max_length, "drop")
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | faulty(own)
@@ -130,9 +132,18 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
             *system_notes(kept),
             *unasked(parts),
         ),
-        checks=proposed_checks([row.completion_text for row in kept], len(parts[Split.SEALED])),
+        checks=checks_of(kept, parts[Split.SEALED]),
         others=others,
     )
+
+
+def checks_of(rows: Sequence[Row], sealed: Sequence[Row]) -> Checks:
+    """What fits the answers, and what stands on passages, where sealed rows have some."""
+    said = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in rows]
+    checks = proposed_checks(said, len(sealed))
+    shown = [row for row in sealed if row.evidence]
+    silent = sum(row.answerable is False for row in shown)
+    return with_grounding(checks, len(shown) - silent, silent) if shown else checks
 
 
 def longest_here(base: BaseChoice, length: int) -> int:

@@ -35,10 +35,11 @@ from incumbent.searching.pace import (
     load_sft_settings,
     pace,
 )
+from project.bare_base import as_asked
 from project.errors import IncumbentError, InputError
 from project.model_pins import BaseChoice, ModelChoice, pin, pinned_folder
 from project.paths import rows_of
-from project.records.adapters import Contestant, Numerics
+from project.records.adapters import Numerics
 from project.records.data import Row, Split
 from project.records.evidence import Usage
 from project.records.scores import Better
@@ -227,8 +228,7 @@ def with_differences(
 
 def system_of(candidate: Candidate, question: RankingSetup) -> Respondent:
     assert candidate.pin, "a candidate without a problem is pinned"
-    prompt = load(BaseChoice).system_prompt
-    base = Contestant(base=candidate.pin, system_prompt=prompt)
+    base = as_asked(candidate.pin, load(BaseChoice))
     system = respondent(base, None, load(Decoding), question.numerics)
     system.load = in_words(system.load)
     return system

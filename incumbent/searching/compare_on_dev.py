@@ -28,6 +28,7 @@ from project.records.data import Row, Split
 from project.records.evidence import by_people
 from project.records.scores import Better
 from project.settings import PARAMS, load
+from project.shown_passages import all_with_passages
 from training.start_record import START_FILE
 from training.steps.earlier import Earlier, newest_before
 from training.training_settings import AdapterParams, DomainParams
@@ -253,7 +254,7 @@ def losses(items: Sequence[Row], aside: Aside, folder: Path | None) -> tuple[flo
     base, prompt = pinned_folder(aside.base.base, "base"), aside.base.system_prompt
     decoding = Decoding(max_new_tokens=1, batch_size=load(Decoding).batch_size)
     model = AnsweringModel(base, folder, decoding, aside.numerics.precision, prompt)
-    found = model.reference_logprobs(items)
+    found = model.reference_logprobs(all_with_passages(items, aside.base.evidence_template))
     for row, logprob in zip(items, found, strict=True):
         if logprob is None:
             problem = f"{row} is not to be read as prompt and answer by the base's chat template"

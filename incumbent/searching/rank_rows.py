@@ -27,6 +27,7 @@ from project.progress import progress
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.records.record import Digest, Record
+from project.shown_passages import all_with_passages
 
 if TYPE_CHECKING:
     from evaluation.generation.answering_model import AnsweringModel
@@ -115,7 +116,8 @@ class BaseReader:
         if not path.exists():
             bare = [row.model_copy(update={"prompt": NO_PROMPT}) for row in rows]
             self.loaded = self.loaded or self.load()
-            with_prompt, alone = (self.loaded.reference_logprobs(some) for some in (rows, bare))
+            shown = all_with_passages(rows, self.base.evidence_template)
+            with_prompt, alone = (self.loaded.reference_logprobs(some) for some in (shown, bare))
             KeptLosses(with_prompt=negated(with_prompt), alone=negated(alone)).write(path)
         return KeptLosses.read(path)
 
@@ -132,7 +134,8 @@ class BaseReader:
         return home() / "losses" / f"{self.key(rows)}.json"
 
     def key(self, rows: Sequence[Row]) -> Digest:
-        texts = [row.model_dump(mode="json", include={"prompt", "completion"}) for row in rows]
+        learnt = {"prompt", "completion", "evidence"}
+        texts = [row.model_dump(mode="json", include=learnt) for row in rows]
         return digest_json([self.base.digest, self.numerics.digest, versions(), texts])
 
 

@@ -41,8 +41,10 @@ from incumbent.importing.traffic_feedback import (
 )
 from incumbent.init.own_sources import show
 from incumbent.options import (
+    AnswerableColumn,
     CompletionColumn,
     Encoding,
+    EvidenceColumns,
     GroupColumn,
     Instruction,
     Json,
@@ -107,6 +109,8 @@ def import_files(
     system: SystemPrompt = None,
     slice_: SliceColumns = None,
     group: GroupColumn = None,
+    evidence: EvidenceColumns = None,
+    answerable: AnswerableColumn = None,
     control: Annotated[
         str | None, typer.Option(help="For an export: the control, or question, that people used.")
     ] = None,
@@ -156,6 +160,8 @@ def import_files(
         system=system,
         slices=tuple(slice_) if slice_ else None,
         group=group,
+        evidence=tuple(evidence or ()),
+        answerable=answerable,
         control=control,
         answers=answer_fields(answer or ()),
         good=tuple(good or ()),

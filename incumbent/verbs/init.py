@@ -36,8 +36,10 @@ from incumbent.init.own_sources import (
 from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
 from incumbent.init.usable_registry import SharedPlaces
 from incumbent.options import (
+    AnswerableColumn,
     CompletionColumn,
     Encoding,
+    EvidenceColumns,
     GroupColumn,
     Instruction,
     MessagesColumn,
@@ -55,6 +57,7 @@ from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
 from project.records.data import Row, Split
 from project.settings import load
+from project.shown_passages import USUAL
 from registry.registry_settings import RegistryParams
 from training.base import prepare
 
@@ -74,6 +77,8 @@ def init(
     system: SystemPrompt = None,
     slice_: SliceColumns = None,
     group: GroupColumn = None,
+    evidence: EvidenceColumns = None,
+    answerable: AnswerableColumn = None,
     base: Annotated[str, typer.Option(help="embedded, a path, or a Hub id.")] = "embedded",
     revision: Annotated[
         str | None, typer.Option(help="For a base from the Hub: its commit.")
@@ -111,6 +116,8 @@ def init(
         system=system,
         slices=tuple(slice_) if slice_ else None,
         group=group,
+        evidence=tuple(evidence or ()),
+        answerable=answerable,
     )
     options = FileOptions(encoding=encoding, skip=skip_unreadable)
     choice = BaseChoice(model=base, revision=revision)
@@ -160,6 +167,14 @@ def looked_at(files: Sequence[Path], wanted: NamedColumns, options: FileOptions)
     return found
 
 
+def showing_passages(base: BaseChoice, files: OwnFiles) -> BaseChoice:
+    """The base, asked with the passages of rows where these have some."""
+    made = (read.made for file in files.files for read in file.reads or ())
+    shown = bool(files.columns and files.columns.columns.evidence)
+    shown = shown or any(isinstance(one, Row) and one.evidence for one in made)
+    return base.model_copy(update={"evidence_template": USUAL}) if shown else base
+
+
 def make(
     target: Path,
     files: OwnFiles,
@@ -175,6 +190,7 @@ def make(
     with new_folder(target):
         copy_project(Path(), sample=False)
         sources = files.sources(take_in(list(there), there), options)
+        base = showing_passages(base, files)
         found = find(sources, base, prepare(base))
         chosen = Chosen(
             family=family_of(target),
@@ -238,8 +254,10 @@ def as_options(columns: Columns) -> str:
         ("--completion", columns.completion),
         ("--messages", columns.messages),
         ("--group", columns.group),
+        ("--answerable", columns.answerable),
     )
     options = [("--prompt", name) for name in columns.prompt]
+    options += [("--evidence", name) for name in columns.evidence]
     options += [(option, name) for option, name in one if name]
     options += [("--slice", name) for name in columns.slices]
     return shlex.join(word for option in options for word in option)

@@ -19,6 +19,7 @@ from project.model_pins import BaseChoice, locate
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
 from project.settings import load, refuse_no_project
+from project.shown_passages import with_passages
 from training.model.usable_base import end_tokens
 from training.rows.row_tokens import RowTokens, document_tokens, row_tokens
 from training.training_settings import DomainParams
@@ -225,7 +226,8 @@ class PreviewBase:
             problem = "is empty: there is nothing to learn; write an answer, or take the row out"
             raise InputError(problem, file=file, line=int(line), field="completion")
         try:
-            return row_tokens(row, self.tokenizer, self.choice.system_prompt)
+            shown = with_passages(row, self.choice.evidence_template)
+            return row_tokens(shown, self.tokenizer, self.choice.system_prompt)
         except InputError as error:
             raise InputError(str(error), file=file, line=int(line)) from None
 

@@ -109,7 +109,9 @@ def lengths_here() -> TokenLengths | None:
     choice = load(BaseChoice)
     try:
         folder = locate(choice, "base")
-        return TokenLengths(folder, choice.system_prompt) if folder.is_dir() else None
+        if not folder.is_dir():
+            return None
+        return TokenLengths(folder, choice.system_prompt, choice.evidence_template)
     except InputError:  # stage base tells of it
         return None
 

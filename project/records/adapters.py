@@ -82,6 +82,8 @@ class Contestant(Record):
     base: ModelPin
     adapter: Digest | None = None  # None: the bare base
     system_prompt: str | None = None  # in front of every prompt
+    # How the passages of a row are put into its prompt; None: they are not shown.
+    evidence_template: Annotated[str | None, LATER] = None
 
     @property
     def identity(self) -> Digest:
@@ -90,8 +92,9 @@ class Contestant(Record):
         Other files of the base count no more here than its weights and its chat template: libraries
         write the same configuration in more than one way.
         """
+        shown = [self.evidence_template] if self.evidence_template else []
         return digest_json(
-            [self.base.weights, self.base.chat_template, self.adapter, self.system_prompt]
+            [self.base.weights, self.base.chat_template, self.adapter, self.system_prompt, *shown]
         )
 
     def __str__(self) -> str:
@@ -111,6 +114,8 @@ def told_apart(champion: Contestant, challenger: Contestant) -> str | None:
         differing.append("their bases have different chat templates")
     if champion.system_prompt != challenger.system_prompt:
         differing.append("their system prompts differ")
+    if champion.evidence_template != challenger.evidence_template:
+        differing.append("passages are put into their prompts in different ways")
     return "; ".join(differing) or None
 
 
@@ -125,10 +130,16 @@ class Adapter(Record):
     numerics: Annotated[Numerics | None, LATER] = None  # of the training; None: not recorded
     # What it was trained under, and answers under; it stands in the adapter's folder too.
     system_prompt: Annotated[str | None, LATER] = None
+    evidence_template: Annotated[str | None, LATER] = None
 
     @property
     def contestant(self) -> Contestant:
-        return Contestant(base=self.base, adapter=self.files, system_prompt=self.system_prompt)
+        return Contestant(
+            base=self.base,
+            adapter=self.files,
+            system_prompt=self.system_prompt,
+            evidence_template=self.evidence_template,
+        )
 
     def __str__(self) -> str:
         return f"adapter {short(self.files)} on {self.base.name}"

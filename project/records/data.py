@@ -16,6 +16,14 @@ class Message(Record):
     content: str
 
 
+class EvidencePassage(Record):
+    """A piece of a text that an answer can stand on."""
+
+    id: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+    source: Annotated[str | None, LATER] = None  # the document that it is of
+
+
 class Row(Record):
     """One training or evaluation example. Rows of one group are never split apart."""
 
@@ -30,6 +38,10 @@ class Row(Record):
     synthetic: Annotated[str | None, LATER] = None  # the model that wrote it, if no person did
     # What has to hold for an answer, whoever gives it.
     assertions: Annotated[RowAssertions | None, LATER] = None
+    # What the model reads beside the question, in this order: an answer cites the first as [1].
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, Field(min_length=1), LATER] = None
+    answerable: Annotated[bool | None, LATER] = None  # whether the evidence holds an answer
+    calculation: Annotated[str | None, LATER] = None  # by which the answer's figures are reckoned
 
     @classmethod
     def of(
@@ -61,10 +73,15 @@ class Row(Record):
         return "\n".join([message.content for message in self.completion])
 
     @property
+    def evidence_digest(self) -> str:
+        """Of its passages, in their order; empty where it has none."""
+        return digest_json([one.text for one in self.evidence]) if self.evidence else ""
+
+    @property
     def asked_and_expected(self) -> list[str]:
         """All that an item of an eval set is: with another one of these it is another item."""
         own = [self.assertions_text] if self.assertions else []
-        return [self.prompt_text, self.completion_text, *own]
+        return [self.prompt_text, self.completion_text, *own, *filter(None, [self.evidence_digest])]
 
     @property
     def assertions_text(self) -> str:

@@ -53,6 +53,7 @@ def adapter_facts(adapter: Adapter) -> dict[str, str]:
         "base's configuration and tokenizer": base.config,
         "chat template": base.chat_template,
         "system prompt": adapter.system_prompt,
+        "evidence template": adapter.evidence_template,
         "dataset": adapter.dataset,
         "trained from": adapter.parent,
     }

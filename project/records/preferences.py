@@ -9,7 +9,7 @@ from pydantic import Field
 
 from project.canonical import digest_json
 from project.errors import InputError
-from project.records.data import Message
+from project.records.data import EvidencePassage, Message
 from project.records.record import LATER, Digest, Record, read_input, read_object, short
 
 # --- preferences ----------------------------------------------------------------------------------
@@ -37,6 +37,7 @@ class PreferencePair(Record):
     origin: Annotated[PreferenceOrigin | None, LATER] = None
     # The prompt's turns, where it is more than one of the user's.
     messages: Annotated[tuple[Message, ...] | None, LATER] = None
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of a row
 
     @property
     def id(self) -> str:
@@ -54,6 +55,7 @@ class RatedAnswer(Record):
     # As for a pair.
     origin: Annotated[PreferenceOrigin | None, LATER] = None
     messages: Annotated[tuple[Message, ...] | None, LATER] = None
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of a row
 
     @property
     def id(self) -> str:

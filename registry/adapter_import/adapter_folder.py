@@ -17,6 +17,7 @@ from project.files import home
 from project.model_pins import absent, folder_here
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.record import Record
+from project.shown_passages import EVIDENCE_TEMPLATE
 from project.untrusted_input import quoted
 from registry.adapter_import.lora_config import (
     ImportedOrigin,
@@ -45,10 +46,12 @@ from registry.storage.artifact_store import Artifacts
 #   anew from the settings that were taken from it;
 # - LICENSE, kept as it is, since whoever passes the weights on may have to pass it on;
 # - system_prompt.txt, what it is to answer under, where there is such a file;
+# - evidence_template.txt, how passages are put into its prompts, likewise;
 # - README.md and recipe.json, left behind: nobody checked what they claim.
 
 WEIGHTS, CONFIG, LICENSE = "adapter_model.safetensors", "adapter_config.json", "LICENSE"
 MAX_BYTES = {WEIGHTS: 4 << 30, CONFIG: 64 << 10, LICENSE: 64 << 10, SYSTEM_PROMPT: 64 << 10}
+MAX_BYTES[EVIDENCE_TEMPLATE] = 64 << 10
 LEFT_BEHIND = ("README.md", "recipe.json")
 NEEDED = (CONFIG, WEIGHTS)
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
@@ -82,13 +85,14 @@ def admit(folder: Path, pin: ModelPin, base: Path) -> Iterator[AdmittedAdapter]:
         copy.mkdir()
         copy_adapter(folder, copy)
         origin = sanitise(copy, folder, pin, base)
-        prompt = copy / SYSTEM_PROMPT
+        prompt, shown = copy / SYSTEM_PROMPT, copy / EVIDENCE_TEMPLATE
         adapter = Adapter(
             files=digest_folder(copy),
             base=pin,
             recipe=origin.digest,
             dataset=origin.digest,
             system_prompt=prompt.read_bytes().decode() if prompt.exists() else None,
+            evidence_template=shown.read_bytes().decode() if shown.exists() else None,
         )
         yield AdmittedAdapter(adapter=adapter, origin=origin, folder=copy)
 
@@ -211,7 +215,7 @@ def copy_file(source: int, target: Path, limit: int, place: Path) -> None:
 def sanitise(copy: Path, place: Path, pin: ModelPin, base: Path) -> ImportedOrigin:
     """Check a private copy and write its config anew. `place` is where the user has the adapter."""
     files = {path.name: digest_file(path) for path in sorted(copy.iterdir())}
-    for name in sorted(files.keys() & {LICENSE, SYSTEM_PROMPT}):
+    for name in sorted(files.keys() & {LICENSE, SYSTEM_PROMPT, EVIDENCE_TEMPLATE}):
         refuse_no_text((copy / name).read_bytes(), place / name)
     if files.get(SYSTEM_PROMPT) == digest_bytes(b""):
         raise InputError("is empty: leave it out", file=place / SYSTEM_PROMPT)

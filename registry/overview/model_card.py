@@ -255,6 +255,7 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
         "base configuration": code(base.config),
         "chat template": code(base.chat_template) if base.chat_template else "none",
         "system prompt": text(adapter.system_prompt or "none"),
+        "evidence template": text(adapter.evidence_template or "none"),
         "recipe": code(adapter.recipe),
         "dataset" if lineage.dataset else "record of the import": code(adapter.dataset),
     }

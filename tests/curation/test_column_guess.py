@@ -57,7 +57,8 @@ SURE: dict[str, dict[str, Any]] = {
         "slices": "category",
     },
     "squad with flat answers": {
-        "prompt": ("context", "question"),
+        "prompt": "question",
+        "evidence": "context",
         "completion": "answer",
         "slices": "title",
     },

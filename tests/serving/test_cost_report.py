@@ -17,7 +17,7 @@ from incumbent.cli import app
 from project import paths
 from project.errors import IncumbentError, InputError
 from project.files import home
-from project.records.adapters import Adapter
+from project.records.adapters import Adapter, Contestant, ModelPin
 from project.records.data import Row, Split
 from project.settings import load
 from registry.store import Registry
@@ -36,6 +36,8 @@ from tests.judge_server import Asked, Reply, judge_server
 from tests.recorded_project import ITEMS, PARTS, lay_out
 
 DEV = list(PARTS[Split.DEV])
+PIN = ModelPin(model="m", name="m", revision="1", weights="w", config="c", chat_template="t")
+BARE = Contestant(base=PIN)
 SETTINGS = """
 registry: {family: bank}
 evaluation:
@@ -195,7 +197,7 @@ def test_a_larger_model_that_fails_is_told_with_its_address(reply: Reply, said: 
     with judge_server(lambda asked: reply) as server:
         larger = LargerModel(server.url, "large")
         with pytest.raises(IncumbentError, match=f"(?s){server.url}.*{said}"):
-            ask_larger(larger, DEV[:6], None, Decoding())
+            ask_larger(larger, DEV[:6], BARE, Decoding())
     assert not list(home().rglob("*.json"))
 
 

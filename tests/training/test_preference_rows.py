@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from project.errors import InputError
-from project.records.data import Message, Row
+from project.records.adapters import Contestant, ModelPin
+from project.records.data import EvidencePassage, Message, Row
 from project.records.preferences import Preference, PreferencePair, RatedAnswer
+from project.shown_passages import USUAL
 from training.rows.preference_rows import (
     RatedExample,
     balanced,
@@ -20,6 +22,8 @@ from training.training_settings import DpoParams, KtoParams
 
 ROWS = [Row.of(f"Question {i}?", f"Answer {i}.", group=str(i), source="s") for i in range(20)]
 PAIR = PreferencePair(prompt="What is the fee?", chosen="Ten.", rejected="None, guaranteed!")
+PIN = ModelPin(model="m", name="m", revision="1", weights="w", config="c", chat_template="t")
+BARE = Contestant(base=PIN)
 
 
 def bad(prompt: str, completion: str = "Guaranteed!") -> RatedAnswer:
@@ -31,7 +35,9 @@ def rated(prompt: str, text: str, *, good: bool) -> RatedExample:
 
 
 def test_dpo_learns_from_pairs_under_the_system_prompt() -> None:
-    (example,) = pair_examples([PAIR, bad("Who?")], "You are a bank.")
+    (example,) = pair_examples(
+        [PAIR, bad("Who?")], Contestant(base=PIN, system_prompt="You are a bank.")
+    )
     assert example.turns() == {
         "prompt": [
             {"role": "system", "content": "You are a bank."},
@@ -44,13 +50,23 @@ def test_dpo_learns_from_pairs_under_the_system_prompt() -> None:
 
 def test_a_prompt_of_several_turns_stays_one() -> None:
     turns = tuple(Message(role=r, content=r) for r in ("user", "assistant", "user"))
-    (example,) = pair_examples([PAIR.model_copy(update={"messages": turns})], None)
+    (example,) = pair_examples([PAIR.model_copy(update={"messages": turns})], BARE)
     assert example.prompt == turns
+
+
+def test_passages_of_a_preference_stand_in_its_prompt() -> None:
+    passages = (EvidencePassage(id="1", text="The fee is ten."),)
+    asked = Contestant(base=PIN, evidence_template=USUAL)
+    shown = PAIR.model_copy(update={"evidence": passages})
+    (pair,), (good, _) = pair_examples([shown], asked), rated_examples([shown], [], asked, seed=0)
+    assert pair.prompt == good.prompt
+    assert "[1] The fee is ten." in pair.prompt[-1].content
+    assert "Question: What is the fee?" in pair.prompt[-1].content
 
 
 def test_kto_takes_both_answers_of_a_pair_and_each_answer_once() -> None:
     other = PAIR.model_copy(update={"rejected": "Who knows."})
-    found = rated_examples([PAIR, other], [], None, seed=0)
+    found = rated_examples([PAIR, other], [], BARE, seed=0)
     assert [(one.completion, one.good) for one in found] == [
         ("Ten.", True),
         ("None, guaranteed!", False),
@@ -60,25 +76,25 @@ def test_kto_takes_both_answers_of_a_pair_and_each_answer_once() -> None:
 
 def test_an_answer_between_a_better_and_a_worse_one_is_neither_good_nor_bad_for_kto() -> None:
     worse = PAIR.model_copy(update={"chosen": PAIR.rejected, "rejected": "Who knows."})
-    found = rated_examples([PAIR, worse], [], None, seed=0)
+    found = rated_examples([PAIR, worse], [], BARE, seed=0)
     assert [(one.completion, one.good) for one in found] == [("Ten.", True), ("Who knows.", False)]
 
 
 def test_where_more_are_bad_training_rows_answers_make_up_for_it() -> None:
     given: list[Preference] = [PAIR, *(bad(f"Bad question {i}?") for i in range(6))]
-    found = rated_examples(given, ROWS, None, seed=0)
+    found = rated_examples(given, ROWS, BARE, seed=0)
     assert Counter(one.good for one in found) == {True: 7, False: 7}
 
 
 def test_the_row_whose_answer_was_found_bad_is_not_taken_as_a_good_one() -> None:
-    found = rated_examples([bad(ROWS[0].prompt_text)], [ROWS[0]], None, seed=0)
+    found = rated_examples([bad(ROWS[0].prompt_text)], [ROWS[0]], BARE, seed=0)
     assert [one.good for one in found] == [False]
 
 
 def test_a_new_row_changes_no_more_than_its_own_place_among_the_drawn() -> None:
     given = [bad(f"Bad question {i}?") for i in range(8)]
-    fewer = {one.completion for one in rated_examples(given, ROWS[:-1], None, seed=0)}
-    more = {one.completion for one in rated_examples(given, ROWS, None, seed=0)}
+    fewer = {one.completion for one in rated_examples(given, ROWS[:-1], BARE, seed=0)}
+    more = {one.completion for one in rated_examples(given, ROWS, BARE, seed=0)}
     assert len(more - fewer) <= 1
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from project.canonical import digest_json
 from project.chat_template import under
 from project.item_prompts import bare
+from project.records.adapters import Contestant
 from project.records.data import Message, Row
 from project.records.preferences import Preference, PreferencePair
+from project.shown_passages import asked_on, with_passages
 
 Turns = list[dict[str, str]]  # as TRL reads a conversation
 
@@ -64,44 +66,47 @@ def answer_turn(text: str) -> Turns:
     return [{"role": "assistant", "content": text}]
 
 
-def pair_examples(given: Iterable[Preference], system_prompt: str | None) -> list[PairExample]:
-    """What DPO learns from: of rated answers alone, nothing."""
+def pair_examples(given: Iterable[Preference], asked: Contestant) -> list[PairExample]:
+    """What DPO learns from, as a base is asked: of rated answers alone, nothing."""
     return [
-        PairExample(prompt_messages(one, system_prompt), one.chosen, one.rejected)
+        PairExample(prompt_messages(one, asked), one.chosen, one.rejected)
         for one in given
         if isinstance(one, PreferencePair)
     ]
 
 
-def prompt_messages(one: Preference, system_prompt: str | None) -> tuple[Message, ...]:
-    return under(system_prompt, one.messages or [Message(role="user", content=one.prompt)])
+def prompt_messages(one: Preference, asked: Contestant) -> tuple[Message, ...]:
+    turns = one.messages or (Message(role="user", content=one.prompt),)
+    shown = asked_on(turns, one.evidence, asked.evidence_template)
+    return under(asked.system_prompt, shown)
 
 
 def rated_examples(
-    given: Sequence[Preference], rows: Sequence[Row], system_prompt: str | None, seed: int
+    given: Sequence[Preference], rows: Sequence[Row], asked: Contestant, seed: int
 ) -> list[RatedExample]:
     """What KTO learns from, each once: both answers of each pair, and the rated ones; not those
     that are better than one answer and worse than another one. Where more are bad than good,
     training rows' answers are good ones too, until both are as many: the seed and the row alone
     draw them.
     """
-    rated = dict.fromkeys(rated_apart(given, system_prompt))
+    rated = dict.fromkeys(rated_apart(given, asked))
     found = [one for one in rated if replace(one, good=not one.good) not in rated]
     bad = sum(not one.good for one in found)
     missing = max(0, bad - (len(found) - bad))
     said = {bare(one.prompt) for one in given}
     silent = [row for row in rows if bare(row.prompt_text) not in said]
     drawn = sorted(silent, key=lambda row: digest_json([seed, row.texts]))[:missing]
-    return [*found, *(as_good(row, system_prompt) for row in drawn)]
+    return [*found, *(as_good(row, asked) for row in drawn)]
 
 
-def as_good(row: Row, system_prompt: str | None) -> RatedExample:
-    return RatedExample(under(system_prompt, row.prompt), row.completion_text, True)
+def as_good(row: Row, asked: Contestant) -> RatedExample:
+    shown = with_passages(row, asked.evidence_template)
+    return RatedExample(under(asked.system_prompt, shown.prompt), row.completion_text, True)
 
 
-def rated_apart(given: Iterable[Preference], system_prompt: str | None) -> Iterator[RatedExample]:
+def rated_apart(given: Iterable[Preference], asked: Contestant) -> Iterator[RatedExample]:
     for one in given:
-        prompt = prompt_messages(one, system_prompt)
+        prompt = prompt_messages(one, asked)
         if isinstance(one, PreferencePair):
             yield RatedExample(prompt, one.chosen, True)
             yield RatedExample(prompt, one.rejected, False)

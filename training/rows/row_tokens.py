@@ -9,7 +9,9 @@ from jinja2 import TemplateError
 
 from project.chat_template import under
 from project.errors import InputError
+from project.records.adapters import Contestant
 from project.records.data import Message, Row
+from project.shown_passages import all_with_passages
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ def row_tokens(row: Row, tokenizer: Any, system_prompt: str | None = None) -> Ro
     if known == len(ids):
         raise InputError(f"{row}: has no answer to learn; write one, or take the row out")
     return RowTokens(tuple(ids), tuple(place >= known for place in range(len(ids))))
+
+
+def tokens_as_asked(rows: Sequence[Row], tokenizer: Any, asked: Contestant) -> list[RowTokens]:
+    """Rows under a contestant's system prompt, with their passages by its template."""
+    shown = all_with_passages(rows, asked.evidence_template)
+    return [row_tokens(row, tokenizer, asked.system_prompt) for row in shown]
 
 
 def document_tokens(text: str, tokenizer: Any) -> RowTokens:

@@ -160,7 +160,7 @@ def dpo_trainer_of(
     tokenizer: PreTrainedTokenizerBase,
     ground: StepContext,
 ) -> Trainer:
-    examples = pair_examples(pairs, ground.base.system_prompt)
+    examples = pair_examples(pairs, ground.base)
     precision = ground.numerics.precision
     return dpo_trainer(examples, params, model, tokenizer, precision, ground.adapter)
 
@@ -197,5 +197,5 @@ def kto_trainer_of(
     ground: StepContext,
 ) -> Trainer:
     precision, adapter = ground.numerics.precision, ground.adapter
-    examples = rated_examples(given, rows, ground.base.system_prompt, adapter.seed)
+    examples = rated_examples(given, rows, ground.base, adapter.seed)
     return kto_trainer(examples, params, model, tokenizer, precision, adapter)

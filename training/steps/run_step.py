@@ -13,15 +13,17 @@ import torch
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback, Trainer
 
+from project.bare_base import bare_base
 from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.chat_template import PROMPT_FIELD, SYSTEM_PROMPT, refuse_unheard
 from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
-from project.model_pins import BaseChoice, pinned_folder
-from project.paths import BASE, step_of
-from project.records.adapters import Contestant, ModelPin, Numerics
+from project.model_pins import pinned_folder
+from project.paths import step_of
+from project.records.adapters import Contestant, Numerics
 from project.records.record import Digest, Record
 from project.settings import load
+from project.shown_passages import EVIDENCE_TEMPLATE
 from training.kept.checkpoints import KeepBest
 from training.kept.kept_run import KeptRun
 from training.kept.learning_curve import LearningCurve, StepsWithLoss
@@ -107,8 +109,7 @@ def scratch_folder() -> Iterator[Path]:
 
 def step_context(step: StepName) -> StepContext:
     """The step's context as the project has it."""
-    base = Contestant(base=ModelPin.read(BASE), system_prompt=load(BaseChoice).system_prompt)
-    return StepContext(base, choose_numerics(), load(AdapterParams), newest_before(step))
+    return StepContext(bare_base(), choose_numerics(), load(AdapterParams), newest_before(step))
 
 
 def prepare(lesson: StepData, ground: StepContext) -> StepRun:
@@ -226,6 +227,7 @@ def recipe_of(lesson: StepData, ground: StepContext, numerics: Numerics, size: i
         adapter=ground.adapter,
         start=ground.earlier.start,
         system_prompt=ground.base.system_prompt,
+        evidence_template=ground.base.evidence_template,
     )
     earlier = ground.earlier.recipe
     taken: dict[str, Any] = {
@@ -256,3 +258,5 @@ def save_adapter(
     recipe.write(folder / "recipe.json")
     if recipe.system_prompt is not None:
         write_bytes(folder / SYSTEM_PROMPT, recipe.system_prompt.encode())
+    if recipe.evidence_template is not None:
+        write_bytes(folder / EVIDENCE_TEMPLATE, recipe.evidence_template.encode())

@@ -15,7 +15,7 @@ from training.kept.checkpoints import KeepBest, StopOnBrokenLoss
 from training.recipe import StepRecord
 from training.rows.experience_replay import replay_in_words, replayed_beside, rows_to_learn
 from training.rows.packed_rows import document_pieces, held_out_of
-from training.rows.row_tokens import row_tokens
+from training.rows.row_tokens import tokens_as_asked
 from training.start_record import START_FILE, TrainingStart
 from training.steps.arguments import measuring, one_device, step_arguments
 from training.steps.packed_trainer import packed_trainer
@@ -54,15 +54,15 @@ def sft_trainer(
     tokenizer: PreTrainedTokenizerBase,
     ground: StepContext,
 ) -> Trainer:
-    prompt, measured = ground.base.system_prompt, params.evaluations if dev else 0
+    measured = params.evaluations if dev else 0
     arguments = step_arguments(params, ground.adapter, ground.numerics.precision, len(rows))
     return packed_trainer(
         model,
         tokenizer,
-        [row_tokens(row, tokenizer, prompt) for row in rows],
+        tokens_as_asked(rows, tokenizer, ground.base),
         one_device(SFTConfig(**arguments, **measuring(params, len(rows), measured))),
         [KeepBest(params.patience)] if params.patience and dev else (),
-        held_out=[row_tokens(row, tokenizer, prompt) for row in dev],
+        held_out=tokens_as_asked(dev, tokenizer, ground.base),
     )
 
 
@@ -105,10 +105,9 @@ def domain_trainer(
     """The trainer on pieces of documents; it measures itself on those that are held out."""
     learnt, held_out = held_out_of(documents, DOCUMENTS_HELD_OUT)
     pieces = document_pieces(learnt, tokenizer, params.window)
-    prompt = ground.base.system_prompt
     beside = replayed_beside(
         pieces,
-        [row_tokens(row, tokenizer, prompt) for row in rows],
+        tokens_as_asked(rows, tokenizer, ground.base),
         params.replay,
         ground.adapter.seed,
     )

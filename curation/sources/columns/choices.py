@@ -98,12 +98,15 @@ class NamedColumns:
     system: str | None = None  # a text
     slices: tuple[str, ...] | None = None  # () is for none at all
     group: str | None = None
+    evidence: tuple[str, ...] = ()
+    answerable: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that were named."""
-        one = (self.completion, self.messages, self.group)
-        return (*self.prompt, *(self.slices or ()), *(name for name in one if name is not None))
+        one = (self.completion, self.messages, self.group, self.answerable)
+        several = (*self.prompt, *(self.slices or ()), *self.evidence)
+        return (*several, *(name for name in one if name is not None))
 
 
 class Taken(NamedTuple):

@@ -21,6 +21,7 @@ from curation.sources.columns.column_words import (
     taken_for,
 )
 from curation.sources.columns.pair_or_chat import chat_notes, find_rows, is_constant_text
+from curation.sources.evidence_values import CONTRARY
 from curation.sources.tables.json_nesting import DOT, with_nested
 from curation.sources.tables.table import Table, find_column, plain_name
 from project.errors import InputError
@@ -76,7 +77,9 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns) -> Guess:
     """Guess columns as they are. Raises InputError."""
     given = by_own_names(tables, given)
     columns = profiles(tables)
-    choice = choose(tables, columns, given)
+    given = with_evidence(tables, columns, given)
+    texts = [c for c in columns if c.name not in (*given.evidence, given.answerable)]
+    choice = choose(tables, texts, given)
     reading = read_columns(columns, choice, given)
     notes = [*header_notes(tables), *column_notes(columns, reading)]
     if name := reading.columns.messages:
@@ -99,6 +102,38 @@ def refuse_contradiction(given: NamedColumns) -> None:
         raise InputError("name --prompt and --completion, or --messages, and not both")
     if given.completion in given.prompt:
         raise InputError(f"--prompt and --completion are both {given.completion!r}")
+    if given.answerable and not given.evidence:
+        raise InputError("name the columns with passages: --evidence COLUMN", field="--answerable")
+
+
+QUOTED = 0.9  # of the answers that stand in a text word for word: it is what they stand on
+
+
+def with_evidence(
+    tables: Sequence[Table], columns: Sequence[ColumnProfile], given: NamedColumns
+) -> NamedColumns:
+    """What was named, with the text beside a question that holds nearly all answers as evidence, as
+    in SQuAD, and the column that says which have none.
+    """
+    if given.evidence or given.messages:
+        return given
+    role = {c.name: c.role for c in columns}
+    answers = [given.completion] if given.completion else [c for c in role if role[c] == "answer"]
+    free = [c for c in role if role[c] == "context" and c not in given.columns]
+    found = [c for c in free for answer in answers if holds_answers(tables, c, answer)]
+    if len(set(found)) != 1 or "question" not in role.values():
+        return given
+    contrary = [c for c in role if plain_name(c) in CONTRARY]
+    return replace(given, evidence=(found[0],), answerable=next(iter(contrary), None))
+
+
+def holds_answers(tables: Sequence[Table], context: str, answer: str) -> bool:
+    pairs = [
+        (row.fields.get(context), row.fields.get(answer)) for table in tables for row in table.rows
+    ]
+    texts = [(a, b) for a, b in pairs if isinstance(a, str) and isinstance(b, str) and b.strip()]
+    held = sum(b.strip() in a and len(b.strip()) < len(a) for a, b in texts)
+    return held >= QUOTED * len(texts) > 0
 
 
 def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
@@ -115,6 +150,8 @@ def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
         messages=own_name(given.messages),
         slices=None if given.slices is None else tuple(own[name] for name in given.slices),
         group=own_name(given.group),
+        evidence=tuple(own[name] for name in given.evidence),
+        answerable=own_name(given.answerable),
     )
 
 
@@ -186,6 +223,8 @@ def read_columns(
         json_answers=any(c.name == choice.completion and c.is_json for c in columns),
         slices=tuple(slices),
         group=group,
+        evidence=given.evidence,
+        answerable=given.answerable,
         **texts,
     )
     return ColumnReading(read, given, constant, could_be, groups[1:])

@@ -44,11 +44,23 @@ def use_of(column: ColumnProfile, reading: ColumnReading) -> str | None:
         return "prompt"
     if name in columns.slices:
         return "slice"
+    if name in columns.evidence:
+        return "evidence"
+    if name == columns.answerable:
+        return "answerable"
     one = {columns.completion: "completion", columns.messages: "messages", columns.group: "group"}
     return one.get(name)
 
 
+STANDS_ON = {
+    "evidence": "what the answers stand on",
+    "answerable": "whether the evidence holds an answer",
+}
+
+
 def reason(column: ColumnProfile, used: str, given: NamedColumns) -> str:
+    if used in STANDS_ON:
+        return STANDS_ON[used]
     if column.name in given.columns:
         as_json = used == "completion" and column.is_json
         return "as named, learnt as JSON" if as_json else "as named"

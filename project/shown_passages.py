@@ -1,0 +1,130 @@
+"""How the passages of a row are put into its prompt, by a template of the project's.
+
+A row keeps its question and its passages apart: what is compared with other rows is the question
+alone. A model is asked with both, in training as in evaluation.
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from project.records.data import EvidencePassage, Message, Row
+
+EVIDENCE_TEMPLATE = "evidence_template.txt"  # in an adapter's folder, where it has one
+PASSAGES, QUESTION = "{passages}", "{question}"
+USUAL = f"""{PASSAGES}
+
+Question: {QUESTION}
+Answer by these passages alone, and cite each that you use by its number, as [1]. \
+Say that you do not know where they do not say."""
+# Marks by which chat templates and tokenizers tell who speaks, and where a text ends.
+CONTROL = re.compile(r"<(?=[|｜/]?[\w ▁/.:-]{1,40}[|｜]?>)|\[(?=/?(?:INST|BOS|EOS|PAD)\])")
+CITED = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
+
+
+def with_passages(row: Row, template: str | None) -> Row:
+    """The row as a contestant is asked it: its last question among its passages. The row itself
+    where it has none, or where the contestant shows none.
+    """
+    if template is None or not row.evidence:
+        return row
+    return row.model_copy(update={"prompt": asked_on(row.prompt, row.evidence, template)})
+
+
+def asked_on(
+    prompt: Sequence[Message], passages: Sequence[EvidencePassage] | None, template: str | None
+) -> tuple[Message, ...]:
+    """A prompt whose last turn stands among passages, where there are some and a template."""
+    if template is None or not passages:
+        return tuple(prompt)
+    *before, asked = prompt
+    return (*before, Message(role=asked.role, content=filled(template, passages, asked.content)))
+
+
+def all_with_passages(rows: Sequence[Row], template: str | None) -> Sequence[Row]:
+    return rows if template is None else [with_passages(row, template) for row in rows]
+
+
+def filled(template: str, passages: Sequence[EvidencePassage], question: str) -> str:
+    """Each passage on a line of its own behind its number; neither may hold a placeholder."""
+    numbered = "\n".join(f"[{i}] {harmless(one.text)}" for i, one in enumerate(passages, 1))
+    parts = {PASSAGES: numbered, QUESTION: question}
+    pieces = re.split(f"({re.escape(PASSAGES)}|{re.escape(QUESTION)})", template)
+    return "".join(parts.get(piece, piece) for piece in pieces)
+
+
+def harmless(text: str) -> str:
+    """A passage on one line, with its control tokens broken up: it cannot end its turn."""
+    return CONTROL.sub(lambda mark: f"{mark[0]} ", " ".join(text.split()))
+
+
+def cited(answer: str) -> list[int]:
+    """The numbers of the passages that an answer cites, in its order: of "[1, 3]" both."""
+    marks = (mark for found in CITED.findall(answer) for mark in re.split(r"\s*[,;]\s*", found))
+    return list(map(int, marks))
+
+
+def without_citations(answer: str) -> str:
+    """An answer's own words: the marks are no numbers of its own."""
+    return re.sub(rf"\s*{CITED.pattern}", "", answer)
+
+
+def evidence_text(passages: Iterable[EvidencePassage]) -> str:
+    return "\n".join(one.text for one in passages)
+
+
+def usable_template(template: str) -> str:
+    """The template that a setting means. Raises ValueError where it lacks a place."""
+    text = USUAL if template == "default" else template
+    for place in (PASSAGES, QUESTION):
+        if text.count(place) != 1:
+            raise ValueError(
+                f"has {place} {text.count(place)} times: it is a text with {PASSAGES} and "
+                f"{QUESTION} once each, or `default`"
+            )
+    return text
+
+
+# --- calculation ----------------------------------------------------------------------------------
+
+# How a row reckons a figure that no passage has, such as "850 * 0.045".
+
+MOST_SIGNS = 200
+OPERATIONS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+def reckoned(calculation: str | None) -> set[float]:
+    """The values that an answer may give for a calculation: to the cent, or less exactly. None
+    where it cannot be reckoned.
+    """
+    try:
+        value = value_of(parsed(calculation or "").body)
+    except (ValueError, SyntaxError, ArithmeticError):
+        return set()
+    return {round(value, 2), round(value, 1), float(round(value))}
+
+
+def parsed(calculation: str) -> ast.Expression:
+    """Raises ValueError and SyntaxError."""
+    if len(calculation) > MOST_SIGNS:
+        raise ValueError(f"has more than {MOST_SIGNS} signs")
+    return ast.parse(calculation.strip(), mode="eval")
+
+
+def value_of(node: ast.expr) -> float:
+    """Sums, differences, products and quotients of numbers. Raises ValueError for all else, and
+    ArithmeticError.
+    """
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return float(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -value_of(node.operand)
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
+        return OPERATIONS[type(node.op)](value_of(node.left), value_of(node.right))
+    raise ValueError("is no arithmetic")
