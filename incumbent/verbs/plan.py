@@ -113,6 +113,8 @@ def print_here(here: OnMachine, plan: RunPlan) -> None:
             f"about {minutes(taken.total)} minutes: {minutes(taken.train)} to train{steps}, "
             f"{minutes(taken.answer)} to answer, {minutes(taken.other)} for everything else{money}"
         )
+        if busy := taken.beside_others:
+            console.print(busy)
     rows = list(memory_rows(here))
     print_table(("memory at the peak, GB", ">training", ">answering"), rows)
     missing = "answering does not fit" if here.trains else "training does not fit"

@@ -491,6 +491,28 @@ def test_rows_that_are_not_split_are_dealt_by_the_shares() -> None:
 
 
 @pytest.mark.usefixtures("machine")
+def test_before_a_first_run_the_sources_are_read_and_what_is_rehearsed_goes_to_training() -> None:
+    """So that `plan` says what `init` said, right after it."""
+    Path("params.yaml").write_text(
+        "curation:\n"
+        "  curate: {dev_share: 0.1, sealed_share: 0.2, train_only: [general.jsonl]}\n"
+        "  collect:\n"
+        "    sources:\n"
+        "    - {kind: file, path: datasets/sources/own.jsonl}\n"
+        "    - {kind: file, path: datasets/sources/general.jsonl}\n"
+    )
+    folder = Path("datasets/sources")
+    folder.mkdir(parents=True)
+    for name, size in (("own", 100), ("general", 40)):
+        rows = [{"prompt": f"{name} {i}", "completion": "yes"} for i in range(size)]
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    plan = planned()
+    assert plan["steps"]["sft"]["examples"] == 70 + 40
+    assert {one["count"] for one in plan["answers"] if one["rows"] == "sealed"} == {20}
+    assert plan["here"]["minutes"]["total"] > 0
+
+
+@pytest.mark.usefixtures("machine")
 def test_before_any_row_the_limits_of_the_settings_count() -> None:
     Path("params.yaml").write_text(
         "training: {sft: {rows: 500}}\ncuration: {curate: {dev: 50, sealed: 100}}\n"
