@@ -353,6 +353,11 @@ def undecided(case: Case, metric: str, measured: MetricEvidence) -> str:
             f"{metric} differs by {signed(measured.diff)}, but a few clusters have most of the "
             f"items: they count as {measured.df + 1:.1f} clusters, and {LEAST_DF + 1} are needed"
         )
+    if case.lower(metric) == -inf:
+        return (
+            f"{metric} differs by {signed(measured.diff)}, and at so small an alpha no lower bound "
+            "of it is known"
+        )
     return (
         f"{metric} differs by {signed(measured.diff)}, with a lower bound of "
         f"{signed(case.lower(metric))}; that must exceed {signed(case.policy.threshold(metric))}"

@@ -161,6 +161,7 @@ def test_rows_without_a_name_are_told_by_question_else_by_place(write: Callable[
     logs = write("old.csv", nameless), write("new.csv", [*nameless[1:], nameless[0]])
     message = refusal("--from", "csv", *logs, *ROUGE)
     assert "another reference" in message
+    assert message.endswith("both sides must be asked the same and expect the same")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +173,7 @@ def test_rows_without_a_name_are_told_by_question_else_by_place(write: Callable[
         (b"expected,answer\nyes,no,yes\n", ":2: has not the 2 cells"),
         (b"expected,answer,answer\na,b,c\n", ":1: two columns have one name"),
         (b'expected,answer\nyes,"no\n', ":2: is no CSV: "),
+        (b"item,answer\na,0.4\n", ": column 'answer' holds numbers: scores go by --from jsonl"),
         (b"expected,answer\nyes,\xe9t\xe9\n", "is not UTF-8 at byte 20: save it as UTF-8"),
     ],
 )
