@@ -161,6 +161,8 @@ def test_rows_without_a_name_are_told_by_question_else_by_place(write: Callable[
     logs = write("old.csv", nameless), write("new.csv", [*nameless[1:], nameless[0]])
     message = refusal("--from", "csv", *logs, *ROUGE)
     assert "another reference" in message
+    other = [row | {"expected": f"another {i}"} for i, row in enumerate(nameless)]
+    message = refusal("--from", "csv", logs[0], write("other.csv", other), *ROUGE)
     assert message.endswith("both sides must be asked the same and expect the same")
 
 
