@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache, cached_property, wraps
+from functools import cache, cached_property, partial, wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +12,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from incumbent.options import LARGEST
 from project.errors import InputError
 
 Verb = Callable[..., None]
 VERBS = Path(__file__).parent / "verbs"
+VALUES = {"path": "PATH", "Path": "PATH", "str": "TEXT", "int": "N", "float": "N"}
 
 
 class LazyVerb(TyperCommand):
@@ -32,8 +34,13 @@ class LazyVerb(TyperCommand):
 
     @cached_property
     def declared(self) -> Any:
-        """The same verb and options, with its function's body left out until it is called."""
-        return self.command_of(signature_at(self.place))
+        """The same verb and options, with its function's body left out until it is called, and with
+        what an option takes in a word, so that its help has the room.
+        """
+        command = self.command_of(signature_at(self.place))
+        for parameter in command.params:
+            parameter.display_type_rich = partial(value_name, parameter)
+        return command
 
     def command_of(self, verb: Verb) -> Any:
         alone = typer.Typer(add_completion=False)
@@ -45,6 +52,17 @@ class LazyVerb(TyperCommand):
     ) -> Any:
         command = self.declared if {"--help", "-h"} & {*args} else self.loaded
         return command.make_context(info_name, args, parent, **extra)
+
+
+def value_name(parameter: Any, ctx: Any) -> str | None:
+    """What stands behind an option in its verb's help; nothing behind a switch or an argument."""
+    if parameter.param_type_name == "argument" or parameter.is_flag:
+        return None
+    if getattr(parameter, "max", None) == LARGEST:
+        parameter.max = None
+    named: str | None = parameter.metavar
+    kind = parameter.display_type(ctx).strip("<>").removeprefix("list[").removesuffix("]")
+    return named or VALUES.get(kind.removesuffix(" range"), kind)
 
 
 class VerbGroup(TyperGroup):

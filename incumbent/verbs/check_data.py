@@ -73,7 +73,11 @@ def check(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Hold a file against a data contract; needs no project. Exit 1: a critical check failed."""
+    """Hold a file against a data contract; needs no project. Exit 1: a critical check failed.
+
+    $ incumbent data check faq.csv
+    $ incumbent data check new.csv --prompt question --completion answer
+    """
     wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
     options = CheckOptions(
         contract=contract,

@@ -81,7 +81,9 @@ def decide(
         typer.Option(
             "--from",
             case_sensitive=False,
-            help="The tool that wrote two logs; csv: answers; jsonl: scores of your own.",
+            metavar="TOOL",
+            help="What wrote two logs: lm-eval, inspect, promptfoo, openai-evals, deepeval, "
+            "langfuse; csv: answers; jsonl: scores of your own.",
         ),
     ] = None,
     demo: Annotated[

@@ -94,7 +94,11 @@ def init(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the columns as guessed.")] = False,
 ) -> None:
-    """Make a project of your own, from your data."""
+    """Make a project of your own, from your data.
+
+    $ incumbent init bank --from faq.csv
+    $ incumbent init demo --sample
+    """
     sources = [*(files or ()), *(more or ())]
     if sample == bool(sources):
         raise InputError("say --from FILE… for a project of your data, or --sample")

@@ -61,7 +61,11 @@ def print_plan(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a run will take, here and on common machines: memory, minutes, tokens, money."""
+    """Say what a run will take, here and on common machines: memory, minutes, tokens, money.
+
+    $ incumbent plan
+    $ incumbent plan --base 7B --gpus H100:2
+    """
     plan = plan_run(base, read_prices(price or ()), gpus=read_gpus(gpus or ()))
     if as_json:
         print_json(plan_json(plan))

@@ -44,6 +44,9 @@ def run(
     """Run the loop once: the pipeline, the decision on its challenger, the promotion if it won.
 
     Raises IncumbentError when a stage fails, in the stage's own words.
+
+    $ incumbent run
+    $ incumbent run --until gate
     """
     if until and exit_verdict:
         raise InputError("with --until there is no verdict: leave --exit-verdict out")

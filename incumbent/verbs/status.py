@@ -29,7 +29,10 @@ def status(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say where things stand: champion, newest challenger, looks at the sealed eval set."""
+    """Say where things stand: champion, newest challenger, looks at the sealed eval set.
+
+    $ incumbent status
+    """
     (print_all_families if every else print_status)(as_json)
 
 

@@ -1,5 +1,6 @@
 """The tree of verbs: what is in sight, where each verb is, and what is said of a wrong guess."""
 
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from incumbent.cli import MORE, app, main
-from incumbent.command_tree import LazyVerb, every_verb, tree
+from incumbent.command_tree import LazyVerb, every_verb, examples, tree
 from incumbent.options import LARGEST, version_number
 from project.errors import InputError
 from registry.store import Registry
@@ -114,6 +115,20 @@ def test_no_verbs_help_loads_a_heavy_library() -> None:
 def test_help_tells_the_options_that_the_verb_has(path: str) -> None:
     verb = LAZY[path]
     assert options_of(verb.declared) == options_of(verb.loaded)
+
+
+@pytest.mark.parametrize("path", [path for path in LAZY if path != "stage"])
+def test_help_ends_with_commands_that_can_be_typed(path: str) -> None:
+    """As far as the command line goes; a folder or a version need not be there."""
+    typed = [line for line in examples(LAZY[path].place).splitlines() if line]
+    assert typed, "no line of the docstring begins with a dollar sign"
+    for line in typed:
+        dollar, program, *words = shlex.split(line)
+        assert [dollar, program, *words[: len(path.split())]] == ["$", "incumbent", *path.split()]
+        LAZY[path].declared.make_context(path, words[len(path.split()) :])
+    shown = CliRunner().invoke(app, [*path.split(), "--help"], terminal_width=80).stdout
+    assert typed[-1].split()[-1] in shown
+    assert "<" not in shown.replace("<bool>", "").replace("<=", "")  # no type of Python's
 
 
 def options_of(command: Any) -> list[tuple[object, ...]]:
