@@ -17,7 +17,20 @@ from project.errors import InputError
 
 Verb = Callable[..., None]
 VERBS = Path(__file__).parent / "verbs"
+INSTEAD = {
+    "help": "`incumbent --help`, or --help behind a verb",
+    "version": "`incumbent --version`",
+}
 VALUES = {"path": "PATH", "Path": "PATH", "str": "TEXT", "int": "N", "float": "N"}
+
+
+# What a library says of a value, and what a person reads.
+REFUSED = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "is no whole number",
+    "Input should be a valid number, unable to parse string as a number": "is no number",
+    "Input should be": "must be",
+}
 
 
 class LazyVerb(TyperCommand):
@@ -51,7 +64,12 @@ class LazyVerb(TyperCommand):
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
         command = self.declared if {"--help", "-h"} & {*args} else self.loaded
-        return command.make_context(info_name, args, parent, **extra)
+        try:
+            return command.make_context(info_name, args, parent, **extra)
+        except typer.BadParameter as error:
+            for words, plain in REFUSED.items():
+                error.message = error.message.replace(words, plain)
+            raise
 
 
 def value_name(parameter: Any, ctx: Any) -> str | None:
@@ -80,6 +98,8 @@ class VerbGroup(TyperGroup):
         if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         root = ctx.find_root()
+        if name in ("help", "version"):
+            raise InputError(f"there is no `{ctx.command_path} {name}`: type {INSTEAD[name]}")
         meant = [f"`{root.info_name} {path}`" for path in places_of(name, root.command)]
         there = f"`{ctx.command_path} --help` lists what there is"
         hint = f"did you mean {' or '.join(meant)}?" if meant else there

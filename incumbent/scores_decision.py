@@ -217,7 +217,7 @@ def refuse_slips(metrics: object, better: object, look: object, allow_missing: o
         raise InputError(f"look is {look!r}: it is a whole number, 1 at the first look")
     if allow_missing is None:
         return
-    if not isinstance(allow_missing, Real) or not 0 <= allow_missing <= 1:
+    if not isinstance(allow_missing, int | float) or not 0 <= allow_missing <= 1:
         raise InputError(f"allow_missing is {allow_missing!r}: it is a share, from 0 to 1")
 
 

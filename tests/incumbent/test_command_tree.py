@@ -162,6 +162,24 @@ def test_a_wrong_guess_is_told_where_the_verb_is(
     assert called(monkeypatch, capsys, *typed.split(), "3", "--json") == (2, "", told)
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("help", "there is no `incumbent help`: type `incumbent --help`, or --help behind a verb"),
+        ("version", "there is no `incumbent version`: type `incumbent --version`"),
+        ("decide --look two", "'--look': is no whole number"),
+        ("decide --look 0", "'--look': must be greater than or equal to 1"),
+        ("decide --from cvs", "'--from': 'cvs' is not one of 'lm-eval'"),
+    ],
+)
+def test_a_slip_is_answered_in_words_of_ours(
+    typed: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    code, _, said = called(monkeypatch, capsys, *typed.split())
+    assert (code, told in said) == (2, True), said
+
+
 def test_what_is_like_no_verb_is_sent_to_the_help() -> None:
     with pytest.raises(InputError, match="`incumbent data --help` lists what there is"):
         CliRunner().invoke(app, ["data", "xyzzy"], prog_name="incumbent", catch_exceptions=False)

@@ -149,9 +149,11 @@ def test_another_program_stays_as_it_is(tmp_path: Path) -> None:
     assert heavy & set(after) == set()
 
 
-def test_a_folder_that_hides_our_package_is_named(tmp_path: Path) -> None:
-    (tmp_path / "evaluation").mkdir()
-    (tmp_path / "evaluation" / "__init__.py").touch()
+@pytest.mark.parametrize("hides", ["evaluation/__init__.py", "project.py"])
+def test_what_hides_our_package_is_named(hides: str, tmp_path: Path) -> None:
+    place = tmp_path / hides
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
     done = subprocess.run(
         # -S: an editable installation would find the rest of ours
         [sys.executable, "-S", "-c", "import incumbent; incumbent.decide"],
@@ -160,7 +162,9 @@ def test_a_folder_that_hides_our_package_is_named(tmp_path: Path) -> None:
         cwd=tmp_path,
         env={"PYTHONPATH": ":".join([str(ROOT), *filter(None, sys.path)])},
     )
-    told = f"ImportError: {tmp_path}/evaluation hides Incumbent's package 'evaluation': run from"
+    named = hides.removesuffix("/__init__.py")
+    package = named.removesuffix(".py")
+    told = f"ImportError: {tmp_path}/{named} hides Incumbent's package '{package}': run from"
     assert told in done.stderr
 
 
