@@ -118,7 +118,10 @@ def decide(
         Path | None, typer.Option(help="A file to keep the logs' score table in.")
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(help="A policy as YAML; if left out, `strict`.")
+        Path | None,
+        typer.Option(
+            help="A policy: a YAML file, or strict, the default: each metric must be better."
+        ),
     ] = None,
     look: Annotated[
         int,
