@@ -17,6 +17,7 @@ from incumbent.cli import app
 from incumbent.planning.on_machines import largest, lighter, read_prices
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_cost import (
+    Minutes,
     Setup,
     answering_peak,
     run_minutes,
@@ -215,6 +216,15 @@ def test_half_the_cores_take_twice_as_long() -> None:
     assert alone is not None
     assert beside is not None
     assert beside.total == pytest.approx(2 * alone.total)
+
+
+def test_of_a_busy_machine_it_is_told_what_a_run_takes_alone() -> None:
+    busy = Minutes(steps={"sft": 30.0}, answer=15.0, other=5.0, share=0.2)
+    assert busy.beside_others == (
+        "other programs keep the cores busy now and leave 20% of them: alone, a run would take "
+        "about 10 minutes"
+    )
+    assert replace(busy, share=0.9).beside_others is None
 
 
 def test_the_cores_that_are_free_are_no_more_than_compute() -> None:
