@@ -153,6 +153,15 @@ def main() -> None:
     for line in accepted_row_lines(made, seen):
         print(line)
     print(summary(account))
+    for line in train_only_lines(made, params.train_only):
+        print(line)
+
+
+def train_only_lines(made: Curated, train_only: Collection[str]) -> Iterator[str]:
+    """How many of the training rows are nobody's task, such as those that a project rehearses."""
+    found = Counter(row.source for row in made.parts[Split.TRAIN] if row.source in train_only)
+    for source, count in found.items():
+        yield f"of the training rows {count:,} are from {source} (curation.curate.train_only)"
 
 
 def read_inputs(params: CurateParams) -> Inputs:

@@ -25,8 +25,10 @@ def main(today: date | None = None) -> None:
     report = GateReport.read(GATE_REPORT)
     for line in notes(report, today):
         print(wrapped(line))
-    for check in failing(report, today, Severity.WARNING):
-        print(f"warning: {check.name}: {check.crashed or check.observed}; see {GATE_PAGE}")
+    warned = failing(report, today, Severity.WARNING)
+    for check in warned:
+        where = f"; all failing rows: {GATE_PAGE}" if check is warned[-1] else ""
+        print(f"warning: {check.name}: {check.crashed or check.observed}{where}")
     if failed := failing(report, today, Severity.CRITICAL):
         raise IncumbentError(shut([failure(check, today, today + USUAL) for check in failed]))
     dataset = pinned(report)

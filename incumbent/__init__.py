@@ -38,6 +38,7 @@ def __getattr__(name: str) -> Any:
         package, dot, _ = (error.name or "").partition(".")
         if not dot or package not in ("evaluation", "project", "registry"):
             raise
-        place = import_module(package).__path__[0]
+        other = import_module(package)
+        place = getattr(other, "__path__", [other.__file__])[0]
         problem = f"{place} hides Incumbent's package {package!r}: run from another folder"
         raise ImportError(problem) from error

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache, cached_property, wraps
+from functools import cache, cached_property, partial, wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +12,25 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from incumbent.options import LARGEST
 from project.errors import InputError
 
 Verb = Callable[..., None]
 VERBS = Path(__file__).parent / "verbs"
+INSTEAD = {
+    "help": "`incumbent --help`, or --help behind a verb",
+    "version": "`incumbent --version`",
+}
+VALUES = {"path": "PATH", "Path": "PATH", "str": "TEXT", "int": "N", "float": "N"}
+
+
+# What a library says of a value, and what a person reads.
+REFUSED = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "is no whole number",
+    "Input should be a valid number, unable to parse string as a number": "is no number",
+    "Input should be": "must be",
+}
 
 
 class LazyVerb(TyperCommand):
@@ -32,8 +47,13 @@ class LazyVerb(TyperCommand):
 
     @cached_property
     def declared(self) -> Any:
-        """The same verb and options, with its function's body left out until it is called."""
-        return self.command_of(signature_at(self.place))
+        """The same verb and options, with its function's body left out until it is called, and with
+        what an option takes in a word, so that its help has the room.
+        """
+        command = self.command_of(signature_at(self.place))
+        for parameter in command.params:
+            parameter.display_type_rich = partial(value_name, parameter)
+        return command
 
     def command_of(self, verb: Verb) -> Any:
         alone = typer.Typer(add_completion=False)
@@ -44,7 +64,23 @@ class LazyVerb(TyperCommand):
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
         command = self.declared if {"--help", "-h"} & {*args} else self.loaded
-        return command.make_context(info_name, args, parent, **extra)
+        try:
+            return command.make_context(info_name, args, parent, **extra)
+        except typer.BadParameter as error:
+            for words, plain in REFUSED.items():
+                error.message = error.message.replace(words, plain)
+            raise
+
+
+def value_name(parameter: Any, ctx: Any) -> str | None:
+    """What stands behind an option in its verb's help; nothing behind a switch or an argument."""
+    if parameter.param_type_name == "argument" or parameter.is_flag:
+        return None
+    if getattr(parameter, "max", None) == LARGEST:
+        parameter.max = None
+    named: str | None = parameter.metavar
+    kind = parameter.display_type(ctx).strip("<>").removeprefix("list[").removesuffix("]")
+    return named or VALUES.get(kind.removesuffix(" range"), kind)
 
 
 class VerbGroup(TyperGroup):
@@ -62,6 +98,8 @@ class VerbGroup(TyperGroup):
         if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         root = ctx.find_root()
+        if name in ("help", "version"):
+            raise InputError(f"there is no `{ctx.command_path} {name}`: type {INSTEAD[name]}")
         meant = [f"`{root.info_name} {path}`" for path in places_of(name, root.command)]
         there = f"`{ctx.command_path} --help` lists what there is"
         hint = f"did you mean {' or '.join(meant)}?" if meant else there

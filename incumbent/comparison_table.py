@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from rich.text import Text
 
 from evaluation.decision.metric_evidence import shown_bounds
+from evaluation.decision.policy import Policy
 from evaluation.scoring.built_in import ranges_by_ours
 from incumbent.output import coloured, console, print_table
 from project.records.evidence import Bound, Decision, Measured, MetricEvidence
@@ -83,13 +84,32 @@ def bound_text(bound: Bound, margin: float | None = None) -> Text:
     return Text("worse", "red") if bound.upper < 0 else Text("undecided", "yellow")
 
 
-def print_verdict(decision: Decision, subject: str = "", ways_out: Iterable[str] = ()) -> None:
+def print_verdict(
+    decision: Decision, policy: Policy, subject: str = "", ways_out: Iterable[str] = ()
+) -> None:
     """The verdict, why, how many items are missing, and what would turn it."""
-    share = f" (look {decision.opening}, alpha {decision.alpha:.4f})" if decision.alpha else ""
+    share = (
+        f" (look {decision.opening}, alpha {alpha_text(decision.alpha)})" if decision.alpha else ""
+    )
     console.print(Text.assemble(subject, coloured(decision.verdict.value), share))
     for reason in decision.reasons:
         console.print(f"  {reason}")
     if decision.needed:
-        console.print(f"  about {decision.needed} more eval items would settle it at the next look")
+        console.print(
+            f"  about {decision.needed} more eval items would settle it at the next look"
+            f"{if_small(policy)}"
+        )
     for way in ways_out:
         console.print(f"  what would turn it: {way}", soft_wrap=True)
+
+
+def alpha_text(alpha: float) -> str:
+    """A level as people read it: with four decimals, or two digits where these would be zeros."""
+    return f"{alpha:.4f}" if alpha >= 0.001 else f"{alpha:.2g}"
+
+
+def if_small(policy: Policy) -> str:
+    """Which difference takes so many items; nothing where such a one would not win."""
+    if policy.effect <= max(map(policy.threshold, policy.gating)):
+        return ""
+    return f", if the true difference is at least {policy.effect:g}"

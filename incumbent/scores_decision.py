@@ -1,31 +1,49 @@
 """`incumbent.decide`: a verdict on scores that a program holds, as the command gives on files."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Never, get_args
+
+from pydantic import ValidationError
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import PREFERENCE, weigh
+from evaluation.other_logs.csv_answers import NAMES
 from evaluation.other_logs.pair_logs import TASK, log_of_rows, pair_logs
 from evaluation.scoring.built_in import better_by_ours
 from project.errors import InputError
 from project.records.evidence import Decision, Evidence
 from project.records.scores import Better, ScoreTable
+from project.settings import first_fault, read_settings
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from numpy import ndarray
+    from pandas import DataFrame, Series
 
-    # A system's scores: by item, one score or several by metric; or a row for each item.
+    # A system's scores: by item, one score or several by metric; or a row for each item; or the
+    # numbers alone, in the same order on both sides.
     Scores = (
-        Mapping[Any, float | Mapping[str, Any] | None] | Iterable[Mapping[str, Any]] | DataFrame
+        Mapping[Any, float | Mapping[str, Any] | None]
+        | Iterable[Mapping[str, Any] | float | None]
+        | DataFrame
+        | Series
+        | ndarray
     )
 
 SIDES_OF_ROW = (("old", "new"), ("champion", "challenger"))
 FORMS = (
-    "scores are a DataFrame, a list of rows such as {'item': 'q1', 'accuracy': 1}, or a mapping "
-    "such as {'q1': 1} or {'q1': {'accuracy': 1}}"
+    "scores are a mapping such as {'q1': 1} or {'q1': {'accuracy': 1}}, a list of rows such as "
+    "{'item': 'q1', 'accuracy': 1}, a DataFrame, a Series, or a list of numbers"
+)
+# What errors about logs call by an option, and Python by a parameter.
+PARAMETERS = (
+    (re.compile(r"--allow-missing ([\d.]+)"), r"allow_missing=\1"),
+    (re.compile(r"--metric\b"), "metrics=[NAME]"),
+    (re.compile(r"\bboth logs\b"), "both"),
 )
 
 
@@ -35,6 +53,16 @@ class ScoresError(InputError, ValueError):
 
 class WeighingError(InputError):
     """What keeps a table that could be read from being weighed."""
+
+
+class DecisionOnScores(Decision):
+    """A decision that cannot be taken for true: `if incumbent.decide(…)` would promote a HOLD."""
+
+    def __bool__(self) -> Never:
+        raise TypeError(
+            f"a decision is neither true nor false, and this one is {self.verdict}: ask "
+            "decision.promotes, or compare decision.verdict with 'PROMOTE', 'HOLD' or 'REJECT'"
+        )
 
 
 def decide(
@@ -56,8 +84,11 @@ def decide(
 
     or one table of both, a row an item: {"item": "q1", "old": 0.2, "new": 0.9}, where `old` and
     `new` may hold several scores by metric. A row may have `cluster`, `slices` and `error`, as a
-    line of `--from jsonl` has. A DataFrame without the column `item` is told by its index. None and
-    NaN are missing scores, and never a zero.
+    line of `--from jsonl` has. What a row or a DataFrame calls `item`, `id`, `item_id` or `key`
+    tells its item; else the DataFrame's index does, as a Series' does. Two lists or arrays of
+    numbers are paired by their places. None and NaN are missing scores, and never a zero.
+
+    The decision is neither true nor false: ask `decision.promotes`, or its `verdict`.
 
     Args:
         scores: The scores of the system in use, or of both.
@@ -65,7 +96,7 @@ def decide(
         metrics: Which of them decide, each of which must be better; all if empty.
         better: Of a metric, "less" where less is better; more is, of those not named.
         policy: What must be shown, as in a policy file: {"gating": ["accuracy"], "alpha": 0.1}.
-        look: Which comparison on these items it is: later ones must show more.
+        look: Which comparison on these items it is, from 1: later ones must show more.
         allow_missing: The share of items that may be missing; None: 0.02.
 
     Raises:
@@ -73,10 +104,7 @@ def decide(
             compared, and what to do.
     """
     try:
-        if isinstance(metrics, str):
-            raise InputError(f"metrics is one text: say [{metrics!r}]")
-        if allow_missing is not None and not 0 <= allow_missing <= 1:
-            raise InputError(f"allow_missing is {allow_missing:g}: it is a share, from 0 to 1")
+        refuse_slips(metrics, better, look, allow_missing)
         old_rows, new_rows = sides_of(scores, new)
         logs = [
             log_of_rows(Path(side), enumerate(rows, start=1))
@@ -87,16 +115,17 @@ def decide(
         )
         told = [replace(log, better={TASK: dict(better or {})}) for log in logs]
         table = pair_logs(*told, metrics=metrics, allowed=allow_missing).table
-        chosen = (
-            policy
-            if isinstance(policy, Policy)
-            else Policy.model_validate(policy)
-            if policy
-            else default_policy(table, named=bool(metrics))
-        )
-        return weigh_and_rule(table, chosen, look)[1]
+        chosen = fitting_policy(policy_of(policy), table, named=bool(metrics))
+        decision = weigh_and_rule(table, chosen, look)[1]
     except InputError as error:
-        raise ScoresError(str(error)) from None
+        raise ScoresError(in_parameters(str(error))) from None
+    return DecisionOnScores(**dict(decision))
+
+
+def in_parameters(message: str) -> str:
+    for option, parameter in PARAMETERS:
+        message = option.sub(parameter, message)
+    return message
 
 
 def weigh_and_rule(
@@ -115,6 +144,45 @@ def weigh_and_rule(
         raise WeighingError(str(error)) from None
 
 
+# --- policy ---------------------------------------------------------------------------------------
+
+DEFAULT = "strict"  # the policy that needs no file
+NO_FILE = (
+    "is no file: a policy is a YAML file with lines such as `alpha: 0.1`, `gating: [accuracy]` and "
+    f"`margins: {{accuracy: 0.02}}`; {DEFAULT}, by which each metric must be better, needs none"
+)
+
+
+def policy_of(given: Policy | Mapping[str, Any] | Path | None) -> Policy | None:
+    """A policy as it is given, or as its file says; None for the default one. Raises InputError."""
+    if given is None or isinstance(given, Policy) or str(given) == DEFAULT:
+        return given if isinstance(given, Policy) else None
+    if isinstance(given, Path):
+        if not given.exists():
+            raise InputError(NO_FILE, file=given)
+        return read_settings(Policy, given)
+    if not isinstance(given, Mapping):
+        problem = f"policy is {given!r}: say {{'alpha': 0.1, 'gating': ['accuracy']}}, or a Policy"
+        raise InputError(problem)
+    try:
+        return Policy.model_validate(given)
+    except ValidationError as error:
+        steps, problem = first_fault(error, Policy)
+        raise InputError(problem, field=".".join(["policy", *steps])) from None
+
+
+def fitting_policy(policy: Policy | None, table: ScoreTable, *, named: bool = False) -> Policy:
+    """The policy, where it says nothing of what gates, with the metrics that the table has."""
+    if policy is None:
+        return default_policy(table, named=named)
+    if "gating" in policy.model_fields_set or policy.kind == "guarded":
+        return policy
+    ways = (table.better or {}) | (policy.better or {})
+    gating = default_policy(table.model_copy(update={"better": ways}), named=named).gating
+    free = tuple(metric for metric in gating if metric not in (policy.guards or {}))
+    return policy.model_copy(update={"gating": free or gating})
+
+
 def default_policy(table: ScoreTable, *, named: bool = False) -> Policy:
     """The default policy where the table has its metrics, else one by which all it has must win:
     those of which more is better, or all where somebody named them.
@@ -130,10 +198,27 @@ def default_policy(table: ScoreTable, *, named: bool = False) -> Policy:
     wins = ("more", "less") if named else ("more",)
     gating = tuple(metric for metric in there if ways.get(metric, "more") in wins)
     if not gating and table.better:
-        gating = tuple(metric for metric in there if ways[metric] == "less")
+        gating = tuple(metric for metric in there if ways.get(metric) == "less")
     if not gating:
         raise WeighingError("no metric of it is one in which more is better")
     return Policy(gating=gating)
+
+
+# --- slips ----------------------------------------------------------------------------------------
+
+
+def refuse_slips(metrics: object, better: object, look: object, allow_missing: object) -> None:
+    """Raise InputError for an argument of another kind than it must be."""
+    if isinstance(metrics, str):
+        raise InputError(f"metrics is one text: say [{metrics!r}]")
+    if better is not None and not isinstance(better, Mapping):
+        raise InputError(f"better is {better!r}: say which metric, as in {{'seconds': 'less'}}")
+    if not isinstance(look, int):
+        raise InputError(f"look is {look!r}: it is a whole number, 1 at the first look")
+    if allow_missing is None:
+        return
+    if not isinstance(allow_missing, int | float) or not 0 <= allow_missing <= 1:
+        raise InputError(f"allow_missing is {allow_missing!r}: it is a share, from 0 to 1")
 
 
 def refuse_unknown_ways(better: Mapping[str, str], metrics: Collection[str]) -> None:
@@ -152,26 +237,65 @@ def sides_of(
     scores: "Scores", new: "Scores | None"
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of the old and of the new system. Raises InputError naming the row."""
-    rows = list(rows_of(scores))
+    old, other = listed(scores), listed(new)
     if new is not None:
-        return rows, list(rows_of(new))
-    pairs = [both_sides(row, number) for number, row in enumerate(rows, start=1)]
-    return [old for old, _ in pairs], [other for _, other in pairs]
+        refuse_unpaired(numbers_of(old), numbers_of(other))
+        return list(rows_of(old)), list(rows_of(other))
+    if numbers_of(old):
+        raise InputError("these are scores of one system: give the new ones as second argument")
+    pairs = [both_sides(row, number) for number, row in enumerate(rows_of(old), start=1)]
+    return [one for one, _ in pairs], [two for _, two in pairs]
+
+
+def listed(scores: Any) -> Any:
+    """The same, an array or what can be read but once as a list."""
+    if hasattr(scores, "items"):  # a mapping, a Series or a DataFrame, without pandas
+        return scores
+    if hasattr(scores, "tolist"):
+        return scores.tolist()
+    is_iterable = isinstance(scores, Iterable) and not isinstance(scores, str)
+    return list(scores) if is_iterable else scores
+
+
+def numbers_of(scores: Any) -> int | None:
+    """How many numbers a list has that has nothing else; None for anything else."""
+    plain = isinstance(scores, list) and all(s is None or isinstance(s, Real) for s in scores)
+    return len(scores) if plain and scores else None
+
+
+def refuse_unpaired(old: int | None, new: int | None) -> None:
+    """Raise InputError for numbers that cannot be paired by their places."""
+    by_item = "give both as mappings by item, such as {'q1': 0.2}"
+    if (old is None) != (new is None):
+        raise InputError(f"one side is a list of numbers, which names no item: {by_item}")
+    if old != new:
+        problem = f"there are {old} old and {new} new numbers, which are paired by their places"
+        raise InputError(f"{problem}: {by_item}")
 
 
 def rows_of(scores: Any) -> Iterator[dict[str, Any]]:
-    if hasattr(scores, "to_dict") and hasattr(scores, "columns"):  # a DataFrame, without pandas
-        scores = scores.to_dict("records" if "item" in scores.columns else "index")
-    if isinstance(scores, Mapping):
+    if hasattr(scores, "to_dict") and hasattr(scores, "columns"):  # a DataFrame
+        told = scores.index.name is None and any(name in scores.columns for name in NAMES["item"])
+        scores = scores.to_dict("records" if told or "item" in scores.columns else "index")
+    if hasattr(scores, "items"):
         for item, value in scores.items():
             yield {"item": str(item), **(value if isinstance(value, Mapping) else {"score": value})}
         return
-    if isinstance(scores, str) or not isinstance(scores, Iterable):
+    if not isinstance(scores, list):
         raise InputError(FORMS)
-    for row in scores:
-        if not isinstance(row, Mapping):
+    for place, row in enumerate(scores, start=1):
+        if row is None or isinstance(row, Real):
+            yield {"item": str(place), "score": row}
+        elif isinstance(row, Mapping):
+            yield named_row(row)
+        else:
             raise InputError(f"a row is {type(row).__name__}: {FORMS}")
-        yield dict(row)
+
+
+def named_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with its item's name as `item`."""
+    name = next((name for name in NAMES["item"] if name in row), "item")
+    return {"item" if field == name else field: value for field, value in row.items()}
 
 
 def both_sides(row: dict[str, Any], number: int) -> tuple[dict[str, Any], dict[str, Any]]:

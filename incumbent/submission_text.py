@@ -83,7 +83,7 @@ def print_outcome(outcome: SubmissionOutcome, policy: Policy) -> None:
     version, decision = outcome.version, outcome.decided.decision
     console.print()
     ways = ways_out(outcome.decided.evidence, decision, policy)
-    print_verdict(decision, f"{version.label}: ", ways)
+    print_verdict(decision, policy, f"{version.label}: ", ways)
     for note in outcome.decided.notes:
         console.print(note, soft_wrap=True)
     if outcome.is_champion:

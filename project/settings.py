@@ -136,14 +136,20 @@ def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = 
     except yaml.MarkedYAMLError as error:
         raise InputError(str(error.problem), file=path, line=line_of(node, [])[0]) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        line, inner = line_of(node, [str(part) for part in first["loc"]])
+        steps, problem = first_fault(error, model)
+        line, inner = line_of(node, steps)
         field = f"{prefix}{'.'.join(inner)}".rstrip(".")
-        problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
-        if first["type"] == "extra_forbidden":
-            *above, name = first["loc"]
-            problem = f"no such setting{meant(str(name), sorted(keys_below(model, above)))}"
         raise InputError(problem, file=path, line=line, field=field) from None
+
+
+def first_fault(error: ValidationError, model: type[BaseModel]) -> tuple[list[str], str]:
+    """The steps to the first value that a model refuses, and why."""
+    first = error.errors()[0]
+    problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
+    if first["type"] == "extra_forbidden":
+        *above, name = first["loc"]
+        problem = f"no such setting{meant(str(name), sorted(keys_below(model, above)))}"
+    return [str(part) for part in first["loc"]], problem
 
 
 def keys_below(model: type[BaseModel], steps: Iterable[str | int]) -> set[str]:

@@ -139,6 +139,7 @@ def preference_tables(made: Sequence[tuple[str, object]], compared: CheckReferen
         ]
     pairs = [one for one in judged if one.is_pair]
     dataset = found.dataset.assign(
+        rows=len(judged),  # a good answer may be better than several
         pairs=len(pairs),
         chosen_longer_share=share([longer(one) for one in pairs]) if pairs else None,
         good_share=None if pairs else share([one.good is not None for one in judged]),

@@ -37,7 +37,7 @@ def dataset_table(
 ) -> pd.DataFrame:
     """One line; what needs an embedder is missing without one."""
     measures: dict[str, float | None] = {
-        "rows": len(texts.rows),
+        "rows": distinct_own_rows(texts, table, compared.aside),
         **{split.value: texts.splits.count(split.value) for split in Split},
         **diversity(texts),
         **percentiles(table),
@@ -51,6 +51,15 @@ def dataset_table(
     }
     unknown = dict.fromkeys((*BY_MEANING, "shift"), float)
     return pd.DataFrame([{"id": WHOLE} | measures]).astype(unknown)
+
+
+def distinct_own_rows(texts: RowTexts, table: pd.DataFrame, aside: Collection[str]) -> int:
+    """How many different rows somebody brought: one that repeats another adds nothing, and what a
+    project rehearses against forgetting is nobody's task. `incumbent init` counts so too.
+    """
+    again = table["repeat"] != NONE
+    own = (row.source not in aside for row in texts.rows)
+    return sum(mine and not seen for mine, seen in zip(own, again, strict=True))
 
 
 def by_meaning(

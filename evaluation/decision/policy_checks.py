@@ -371,6 +371,11 @@ def undecided(case: Case, metric: str, measured: MetricEvidence) -> str:
             f"{differs} a few clusters have most of the items: they count as "
             f"{measured.df + 1:.1f} clusters, and {LEAST_DF + 1} are needed"
         )
+    if case.lower(metric) == -inf:
+        return (
+            f"{metric} differs by {signed(measured.diff)}, and at so small an alpha no lower bound "
+            "of it is known"
+        )
     return (
         f"{metric} differs by {signed(measured.diff)}, with a lower bound of "
         f"{signed(case.lower(metric))}; that must exceed {signed(case.policy.threshold(metric))}"

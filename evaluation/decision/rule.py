@@ -1,6 +1,7 @@
 """The decision: a pure function of evidence, policy and which look at the sealed eval set it is."""
 
 from collections.abc import Iterator
+from math import inf, isfinite
 from typing import TypeVar
 
 from evaluation.decision.policy import Policy
@@ -127,6 +128,8 @@ def further_items(case: Case) -> int | None:
     None where no number of items would, or where what is in doubt is no mean.
     """
     doubtful = [m for m in case.policy.gating if m in case.evidence.sealed and not case.won(m)]
+    if any(case.lower(metric) == -inf for metric in doubtful):
+        return None  # nor is a bound known at the next look
     guards = list(guard_checks(case.evidence.sealed, case.policy))
     if not doubtful and all(check.passed(case.alpha) for check in guards):
         return None
@@ -174,7 +177,7 @@ def decided(
         opening=case.look.number if case.look else None,
         budget=case.look.budget if case.look else None,
         alpha=case.alpha if case.look else None,
-        bounds={m: bound(case, m) for m in case.evidence.sealed} if case.look else {},
+        bounds=dict(known_bounds(case)) if case.look else {},
         needed=needed,
         pins=case.evidence.pins,
         evidence=case.evidence.digest,
@@ -183,7 +186,9 @@ def decided(
     )
 
 
-def bound(case: Case, metric: str) -> Bound:
-    measured = case.evidence.sealed[metric]
-    lower, upper = reach(measured, case.alpha)
-    return Bound(lower=lower, upper=upper, won=case.won(metric))
+def known_bounds(case: Case) -> Iterator[tuple[str, Bound]]:
+    """Those of each metric, but for one that looks have worn out so far that it has none."""
+    for metric, measured in case.evidence.sealed.items():
+        lower, upper = reach(measured, case.alpha)
+        if isfinite(lower) and isfinite(upper):
+            yield metric, Bound(lower=lower, upper=upper, won=case.won(metric))

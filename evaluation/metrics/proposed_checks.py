@@ -110,7 +110,9 @@ def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
     guards, floors, held = dict[str, float](), dict[str, float](), "they are scored by `facts`"
     if with_facts * sealed >= LEAST_NAMED:
         guards |= {"facts_kept": MARGIN, "facts": MARGIN}
-        held = "no fewer may be kept, and no more contradicted than is gained"
+        held = (
+            "a new model may neither keep fewer of them nor contradict more of them than it gains"
+        )
     if with_figures >= SOME and with_figures * sealed >= LEAST:
         guards |= {"figures_wrong": MORE_WRONG}
         if concise(text for text, facts in zip(read, found, strict=True) if has_figure(facts)):

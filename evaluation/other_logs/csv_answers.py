@@ -58,7 +58,7 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
     rows = read_csv(path)
     if not rows:
         raise InputError("holds no row below its header", file=path)
-    chosen = choose_columns(list(rows[0][1]), path, options)
+    chosen = choose_columns(rows[0][1], path, options)
     answers = [row[chosen.answer] for _, row in rows]
     references = [row[chosen.expected] for _, row in rows]
     similar = "semantic" in options.metrics or not (options.metrics or are_short(references))
@@ -79,6 +79,14 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
     ]
     empty = sum(not answer.strip() for answer in answers)
     notes = [f"{empty} answers are empty, which counts 0"] * bool(empty) + missing
+    capitals = sum(
+        answer != reference and answer.casefold() == reference.casefold()
+        for answer, reference in zip(
+            map(str.strip, answers), map(str.strip, references), strict=True
+        )
+    )
+    if capitals:
+        notes.append(f"{capitals} answers are right but for capitals, which exact_match counts 0")
     return SystemLog(
         path=path,
         system=chosen.system or path.stem,
@@ -89,8 +97,11 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
     )
 
 
-def choose_columns(there: Sequence[str], path: Path, options: ReadingOptions) -> AnswerColumns:
-    """Raises InputError with the option to type where a column is not there or not told."""
+def choose_columns(first: Mapping[str, str], path: Path, options: ReadingOptions) -> AnswerColumns:
+    """By the table's first row. Raises InputError with the option to type where a column is not
+    there or not told.
+    """
+    there = list(first)
     system = column(there, path, options.side, options.system)
     answer = system or column(there, path, "answer")
     if answer is None:
@@ -98,6 +109,10 @@ def choose_columns(there: Sequence[str], path: Path, options: ReadingOptions) ->
         raise InputError(f"{unknown('the answers', there)}: {advice}", file=path)
     named = options.columns
     expected = column(there, path, "expected", named.get("expected"))
+    if expected is None and is_number(first[answer]):
+        line = '{"item": "q1", "score": 0.7}'
+        problem = f"column {answer!r} holds numbers: scores go by --from jsonl, in lines of {line}"
+        raise InputError(problem, file=path)
     if expected is None:
         advice = "name it by --column expected=NAME"
         raise InputError(f"{unknown('what was expected', there)}: {advice}", file=path)
@@ -117,6 +132,14 @@ def column(there: Sequence[str], path: Path, role: str, named: str | None = None
 def guessed(there: Sequence[str], names: Sequence[str]) -> str | None:
     plain = {"_".join(name.lower().replace("-", " ").split()): name for name in reversed(there)}
     return next((plain[name] for name in names if name in plain), None)
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def unknown(what: str, there: Sequence[str]) -> str:

@@ -120,7 +120,9 @@ def everything(
     ways = directions(logs, {task: {m: m for m in common} for task in there})
     chosen = [metric for metric in common if ways.get(metric, "more") == "more"]
     if not chosen:
-        raise InputError(nothing(there, common))
+        if len(common) > 1 or not common:
+            raise InputError(nothing(logs, there, common))
+        chosen = common  # the one that there is, though less of it is better
     chosen = [metric for metric in chosen if metric in logs[0].deciding] or chosen
     seen = dict.fromkeys(m for log in logs for task in there for m in metrics_counted(log, task))
     left = [m for m in seen if m not in chosen]
@@ -129,7 +131,9 @@ def everything(
     return ChosenColumns(columns, {m: ways[m] for m in chosen if m in ways}, tuple(notes))
 
 
-def nothing(there: Mapping[str, Sequence[str]], common: Sequence[str]) -> str:
+def nothing(
+    logs: tuple[SystemLog, SystemLog], there: Mapping[str, Sequence[str]], common: Sequence[str]
+) -> str:
     if common:
         return f"less is better of all metrics: choose one by --metric{have(there)}"
     if len(there) > 1:
@@ -137,7 +141,11 @@ def nothing(there: Mapping[str, Sequence[str]], common: Sequence[str]) -> str:
             "the tasks have no metric in common: choose one for each by --metric TASK=METRIC, "
             f"or tasks by --task{have(there)}"
         )
-    return f"no metric scores all items of both logs: choose one by --metric{have(there)}"
+    if any(there.values()):
+        return f"no metric scores all items of both logs: choose one by --metric{have(there)}"
+    (task,) = there
+    ours, theirs = (", ".join(metrics_counted(log, task)) for log in logs)
+    return f"no metric is in both logs: {SIDES[0]} has {ours}, {SIDES[1]} has {theirs}"
 
 
 def everywhere(logs: tuple[SystemLog, SystemLog], task: str, metric: str) -> bool:
@@ -170,7 +178,7 @@ def refuse_one_log(champion: SystemLog, challenger: SystemLog) -> None:
     if all(path.is_file() for path in paths):
         same = same or digest_file(paths[0]) == digest_file(paths[1])
     if same and champion.system == challenger.system:
-        problem = "champion and challenger are one log: name the log of another system"
+        problem = f"champion and challenger are one log, and both {champion.system!r}: name another"
         raise InputError(problem, file=challenger.path)
 
 
@@ -328,6 +336,8 @@ def refuse_losses(losses: Losses, total: int, allowed: float | None, advice: str
     """Raise InputError where more is missing than may be."""
     share = losses.items / total if total else 0
     told = "; ".join(losses.told())
+    if losses.different.total() == total:
+        advice = "both sides must be asked the same and expect the same"
     if losses.items == total:
         raise InputError(f"no item can be compared ({told}){': ' * bool(advice)}{advice}")
     example = f", such as {losses.first}" if losses.first else ""
@@ -338,7 +348,7 @@ def refuse_losses(losses: Losses, total: int, allowed: float | None, advice: str
         least = -(-losses.items * 100 // total) / 100
         raise InputError(
             f"{problem}: mend the runs, or weigh these as the challenger's worst by "
-            f"--allow-missing {least:.2f}"
+            f"--allow-missing {least:.2f}; above the policy's unjudged_cap that is a HOLD"
         )
 
 

@@ -16,10 +16,11 @@ from project.records.data import Split, counted
 
 MOST_FILES = 10  # named one by one
 PARTS = {
-    Split.TRAIN: "train",
-    Split.DEV: "dev, to look at and tune on",
-    Split.SEALED: "sealed, for the decision alone",
+    Split.TRAIN: "train: the model learns from these",
+    Split.DEV: "dev: to look at, and to choose settings by",
+    Split.SEALED: "sealed: kept unseen, for the decision alone",
 }
+SHOWS = "how surely the kept items show a true gain of a score, in the first comparison (look 1):"
 BESIDE = {
     PREFERENCES: "preferences, to learn from behind the rows",
     DOCUMENTS: "passages of raw text, to learn from before the rows",
@@ -59,7 +60,8 @@ def finding_lines(findings: Findings) -> Iterator[LabelledLines]:
 def outlook_lines(findings: Findings) -> Iterator[LabelledLines]:
     """The outlook under the settings in the current folder."""
     yield LabelledLines("a run", list(run_lines(findings.lengths, findings.others)))
-    yield LabelledLines("sealed set", list(sealed_lines(len(findings.lengths[Split.SEALED]))))
+    if lines := list(sealed_lines(len(findings.lengths[Split.SEALED]))):
+        yield LabelledLines("sealed set", [SHOWS, *lines])
 
 
 def account_lines(findings: Findings) -> Iterator[str]:
@@ -73,7 +75,10 @@ def account_lines(findings: Findings) -> Iterator[str]:
     width = len(f"{len(account):,}")
     yield total(account)
     yield from (f"  {count:>{width},} {words}" for count, words in found)
-    yield f"{findings.rehearsed} general rows are rehearsed beside them: the base forgets less"
+    yield (
+        f"{findings.rehearsed} general rows are rehearsed beside them, so that the model forgets "
+        "less of what it knows"
+    )
 
 
 def conflict_lines(findings: Findings) -> Iterator[str]:
@@ -106,7 +111,7 @@ def slice_lines(findings: Findings) -> Iterator[str]:
 
 def contact_lines(findings: Findings) -> Iterator[str]:
     if ours := [*findings.ours.phones, *findings.ours.domains]:
-        yield f"your own, for several answers have them: {some(ours)}"
-        yield f"  what is not: take it out of {WAIVERS}"
+        yield f"taken for your organisation's own, for several answers have them: {some(ours)}"
+        yield f"  if one is a person's, take it out of {WAIVERS}"
     if findings.personal:
         yield "rows with other personal data are left out (curation.curate.personal_data)"

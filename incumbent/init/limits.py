@@ -138,6 +138,8 @@ def run_lines(lengths: Mapping[Split, Sequence[TokenCount]], others: Others) -> 
     if here.minutes:
         total = about_minutes(here.minutes.total)
         yield f"{total} on this machine; `incumbent plan` has GPUs and prices"
+        if busy := here.minutes.beside_others:
+            yield f"  {busy}"
         steps = {name: part for name, part in here.minutes.steps.items() if name != "sft"}
         yield from (
             f"  of it {about_minutes(part)} for {STEPS[name]}" for name, part in steps.items()

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from curation.curation_settings import CurateParams
+from curation.collect import collect
+from curation.curation_settings import CollectParams, CurateParams, FileSource
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Decoding, FewShot, PreferenceParams, Prices
+from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.paths import CURATED, RAW, TOKENS, rows_of
 from project.records.data import Document, Row, Split, TokenCount
@@ -63,7 +65,25 @@ def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
         return RowLengths(
             dealt(Row.read_lines(RAW), curate), token_estimate_note("of the text, not yet split")
         )
-    return limited(curate, sft)
+    return in_sources(curate) or limited(curate, sft)
+
+
+def in_sources(curate: CurateParams) -> RowLengths | None:
+    """As the files hold them that are the project's sources; None where a source is no file, or
+    cannot be read: stage `collect` says why.
+    """
+    try:
+        sources = load(CollectParams).sources
+        if not all(isinstance(source, FileSource) for source in sources):
+            return None
+        found = collect(sources)
+    except InputError:
+        return None
+    return RowLengths(
+        dealt(list(found.rows.values()), curate),
+        token_estimate_note("of the text, not yet split"),
+        Beside(tuple(found.documents.values()), tuple(found.preferences.values())),
+    )
 
 
 def counted_lengths(curated: Mapping[Split, Sequence[Row]]) -> RowLengths | None:
@@ -89,12 +109,15 @@ def tokens(text: str) -> int:
 
 
 def dealt(rows: Sequence[Row], params: CurateParams) -> Lengths:
-    """Rows that are not split yet, by the shares: sealed first, then dev, then training."""
-    counts = list(map(estimate, rows))
-    sealed = round(len(rows) * params.sealed_share)
-    dev = sealed + round(len(rows) * params.dev_share)
+    """Rows that are not split yet, by the shares: sealed first, then dev, then training, to which
+    what is rehearsed goes.
+    """
+    counts = [estimate(row) for row in rows if row.source not in params.train_only]
+    rehearsed = [estimate(row) for row in rows if row.source in params.train_only]
+    sealed = round(len(counts) * params.sealed_share)
+    dev = sealed + round(len(counts) * params.dev_share)
     return {
-        Split.TRAIN: counts[dev:],
+        Split.TRAIN: [*counts[dev:], *rehearsed],
         Split.DEV: counts[sealed:dev][: params.dev],
         Split.SEALED: counts[:sealed][: params.sealed],
     }

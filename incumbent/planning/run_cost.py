@@ -86,6 +86,7 @@ class Setup:
 FULL = 0.85  # of a batch's places are taken, since answers end at different times
 # Of what neither trains nor answers: programs that start, checks, scores, a small reward model.
 OTHER_MINUTES = 2.5
+BUSY = 0.7  # of the cores: what is left to us tells where it is less
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Minutes:
     steps: Mapping[StepName, float]  # of training
     answer: float
     other: float
+    share: float = 1.0  # of the cores, that other programs leave us: all of the above count it in
 
     @property
     def train(self) -> float:
@@ -101,6 +103,18 @@ class Minutes:
     @property
     def total(self) -> float:
         return self.train + self.answer + self.other
+
+    @property
+    def beside_others(self) -> str | None:
+        """That it would be quicker if other programs did not keep the cores busy; None where they
+        hardly do.
+        """
+        if self.share > BUSY:
+            return None
+        return (
+            f"other programs keep the cores busy now and leave {self.share:.0%} of them: alone, a "
+            f"run would take about {max(1, round(self.total * self.share))} minutes"
+        )
 
 
 def run_minutes(setup: Setup, speed: Speed | None) -> Minutes | None:
@@ -115,6 +129,7 @@ def run_minutes(setup: Setup, speed: Speed | None) -> Minutes | None:
         steps={name: step_minutes(setup, speed, name) for name in work.steps},
         answer=answers / 60,
         other=OTHER_MINUTES / speed.share,
+        share=speed.share,
     )
 
 

@@ -72,7 +72,8 @@ class RunningStage:
         if self.bar is None or len(points) < 2:
             return None
         (began, at_first), (newest, done) = points[0], points[-1]
-        if newest - began < STEADY and done - at_first < TENTH * self.bar.total:
+        steady = newest - began >= STEADY and points[0] != self.start
+        if not steady and done - at_first < TENTH * self.bar.total:
             return None
         left = (self.bar.total - done) * (newest - began) / (done - at_first)
         return max(0.0, left - (self.clock() - newest))

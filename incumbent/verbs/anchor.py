@@ -30,7 +30,10 @@ def write_anchor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write down outside of the registry how far its history goes, signed where there is a key."""
+    """Write down outside of the registry how far its history goes, signed where there is a key.
+
+    $ incumbent registry anchor --to anchors.jsonl
+    """
     place = to or load(RegistryParams).anchor_place
     if place is None:
         problem = "say where to: a file, git, git:REMOTE or a webhook, also as registry.anchor"
@@ -59,7 +62,10 @@ def sign_version(
     ] = None,
     reason: Reason = "signed by hand",
 ) -> None:
-    """Sign a version, its data and the decision on it; needs the signing extra."""
+    """Sign a version, its data and the decision on it; needs the signing extra.
+
+    $ incumbent registry sign v3 --key release.pem
+    """
     with Registry.here() as registry:
         chosen = key or registry.keys.private
         if chosen is None:
@@ -72,7 +78,10 @@ def sign_version(
 def generate_keys(
     file: Annotated[Path, typer.Argument(help="Where the private key goes; FILE.pub is public.")],
 ) -> None:
-    """Make a pair of keys to sign versions with."""
+    """Make a pair of keys to sign versions with.
+
+    $ incumbent registry keygen release.pem
+    """
     public = make_keys(file)
     console.print(f"{file} is secret: INCUMBENT_SIGNING_KEY={file} signs with it")
     console.print(f"{public} is for everybody: name it in params.yaml, registry.public_keys")

@@ -32,7 +32,10 @@ def back_up(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the registry and its artifacts, as they are at one instant, to one archive."""
+    """Write the registry and its artifacts, as they are at one instant, to one archive.
+
+    $ incumbent registry backup --to bank.tar
+    """
     with RegistryReader.here() as registry, ended_by_signals():
         manifest = write_archive(registry, to, without_damaged=without_damaged)
     if as_json:
@@ -52,6 +55,8 @@ def restore(
     """Bring an archive's registry and artifacts to where params.yaml says, if nothing is there.
 
     Fills the registry, then checks it as `registry verify` does; exits with 1 for a problem.
+
+    $ incumbent registry restore bank.tar
     """
     with Registry.here() as registry, ended_by_signals():
         manifest = fill_registry(registry, archive)

@@ -39,6 +39,8 @@ def bases(
     """Rank base models on dev, bare and few-shot, with what each costs, before any is trained.
 
     Raises InputError for a base that is named twice, and IncumbentError where none could be asked.
+
+    $ incumbent search bases embedded models/qwen
     """
     # Imported here because it brings libraries of an extra, and takes a while.
     from incumbent.searching.base_asking import RankingSetup, rank

@@ -73,7 +73,11 @@ def check(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Hold a file against a data contract; needs no project. Exit 1: a critical check failed."""
+    """Hold a file against a data contract; needs no project. Exit 1: a critical check failed.
+
+    $ incumbent data check faq.csv
+    $ incumbent data check new.csv --prompt question --completion answer
+    """
     wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
     options = CheckOptions(
         contract=contract,
@@ -200,7 +204,9 @@ def mark(check: Check) -> Text:
 
 def print_failing(own: OwnRecords, check: Check) -> None:
     """A check that fails, its limit, what to do, and where its first rows stand."""
-    console.print(Text.assemble(mark(check), f" {check.name} ({check.severity})"))
+    critical = check.severity is Severity.CRITICAL
+    how = " (critical)" if critical else ": fails, and stops nothing"
+    console.print(Text.assemble(mark(check), f" {check.name}{how}"))
     for told in (check.crashed or check.observed, f"limit: {check.limit}", todo(check)):
         for line in wrapped(told):
             console.print(f"  {line.rstrip()}", soft_wrap=True)

@@ -54,7 +54,10 @@ def check_drift(
         typer.Option("--exit-verdict", help="Exit with 0: no drift, 10: insufficient, 11: drift."),
     ] = False,
 ) -> None:
-    """Compare two files of anybody's prompts; needs no project."""
+    """Compare two files of anybody's prompts; needs no project.
+
+    $ incumbent drift check --reference june.jsonl --current july.jsonl
+    """
     from monitoring.drift.compare_sets import compare
 
     before, now = (read(path, text_field, block_field) for path in (reference, current))

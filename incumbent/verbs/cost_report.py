@@ -25,6 +25,8 @@ def report_costs(
 
     Raises InputError where there is no champion or no dev set, and IncumbentError where a model
     does not answer.
+
+    $ incumbent gateway cost-report --items 50
     """
     # Imported here because it brings libraries of an extra, and takes a while.
     from serving.system_costs import compare_costs, sentences, write_page

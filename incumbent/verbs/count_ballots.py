@@ -54,6 +54,8 @@ def count_ballots(
     `conclusions`: the sentences of the text, as a list. With a judge, `prediction_powered` has the
     fields of PredictionPowered for the pair of versions with most votes, and `others`, a list of
     the other pairs; it is null where no pair has three closed items.
+
+    $ incumbent judge ballots ballots.jsonl
     """
     if votes % 2 == 0:
         raise InputError(

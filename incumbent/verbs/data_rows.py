@@ -42,6 +42,8 @@ def export_bad_answers(
     """Write the dev answers that are worst or got worse, to correct and to learn from.
 
     Raises InputError when a file is there already: somebody may have corrected it.
+
+    $ incumbent data export --to worst/ --worst 20
     """
     paths = to / "corrections.jsonl", to / "negatives.jsonl"
     for path in paths:
@@ -97,6 +99,8 @@ def accept_labels(
 
     Raises InputError for an export that cannot be read, or a blank reason, and IncumbentError for
     an actor who may not promote.
+
+    $ incumbent data labels labels.jsonl
     """
     if not reason.strip():
         raise InputError("say why these labels are accepted: --reason")
@@ -142,7 +146,10 @@ def waive_check(
     ] = False,
     by: Annotated[str | None, typer.Option(help="Who says so; if left out, you.")] = None,
 ) -> None:
-    """Excuse rows from a check until a day, by name and with a reason."""
+    """Excuse rows from a check until a day, by name and with a reason.
+
+    $ incumbent data waive "no names of persons" --until 2027-03-31 --reason "authors"
+    """
     waive(check, rows=rows, every=every, until=until, reason=reason, by=by)
 
 
@@ -178,7 +185,10 @@ def allow_contacts(
         typer.Option(help="A domain: all its mail addresses, and those of domains below it."),
     ] = None,
 ) -> None:
-    """Name your organisation's own contacts: the gate takes them for no personal data."""
+    """Name your organisation's own contacts: the gate takes them for no personal data.
+
+    $ incumbent data allow --phone "1800 209 4324" --domain bank.com
+    """
     allow({"phones": phone or [], "emails": email or [], "domains": domain or []})
 
 

@@ -1,6 +1,7 @@
 """`decide`: a verdict from anybody's scores, with no project and no registry."""
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,15 +26,14 @@ from incumbent.comparison_table import print_arrow_note, print_measured, print_v
 from incumbent.demo_logs import FOLDER, METRIC, DemoLogs, write_demo
 from incumbent.options import LARGEST, ExitVerdict, Json
 from incumbent.output import EXIT_CODES, console, print_json, print_table
-from incumbent.scores_decision import WeighingError, default_policy, weigh_and_rule
+from incumbent.scores_decision import WeighingError, fitting_policy, policy_of, weigh_and_rule
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Measured
 from project.records.record import write_records
 from project.records.scores import ScoreTable
-from project.settings import read_settings
 from project.untrusted_input import one_line
 
-DEMO_LARGER = "So many find a difference of 0.02. This one is larger: all {} items settle it."
+DEMO_LARGER = "The difference seems to be larger than that: see what all {} items say."
 DEMO = (
     "Is a small model better after its fine-tuning than with examples in its prompt?\n"
     "Both answered questions about Python APIs; ROUGE-L compares with what was expected.\n"
@@ -80,7 +80,10 @@ def decide(
         Tool | None,
         typer.Option(
             "--from",
-            help="The tool that wrote two logs; csv: answers; jsonl: scores of your own.",
+            case_sensitive=False,
+            metavar="TOOL",
+            help="What wrote two logs: lm-eval, inspect, promptfoo, openai-evals, deepeval, "
+            "langfuse; csv: answers; jsonl: scores of your own.",
         ),
     ] = None,
     demo: Annotated[
@@ -115,7 +118,10 @@ def decide(
         Path | None, typer.Option(help="A file to keep the logs' score table in.")
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(help="A policy as YAML; if left out, `strict`.")
+        Path | None,
+        typer.Option(
+            help="A policy: a YAML file, or strict, the default: each metric must be better."
+        ),
     ] = None,
     look: Annotated[
         int,
@@ -167,8 +173,7 @@ def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:
     """
     if scores and options.write:
         raise InputError("--write keeps the table of two logs: --scores names one already")
-    if options.write and options.write.resolve() in {path.resolve() for path in options.paths}:
-        raise InputError("is one of the logs: name another file by --write", file=options.write)
+    refuse_overwriting(options)
     if scores and (options.tool or options.paths):
         raise InputError("give a score table by --scores or two logs by --from, not both")
     if options.tool:
@@ -179,6 +184,20 @@ def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:
     if not scores:
         raise InputError("name a score table by --scores, or two logs by --from; --demo shows it")
     return decide_on_scores(scores, terms)
+
+
+def refuse_overwriting(options: LogOptions) -> None:
+    """Raise InputError where --write names a file that holds something else than a score table."""
+    there = options.write
+    if there is None or not there.exists():
+        return
+    if there.resolve() in {path.resolve() for path in options.paths}:
+        raise InputError("is one of the logs: name another file by --write", file=there)
+    try:
+        read_score_table(there)
+    except InputError:
+        problem = "is there, and no score table: name another file by --write"
+        raise InputError(problem, file=there) from None
 
 
 def decide_on_demo(options: LogOptions, terms: Terms) -> int:
@@ -202,6 +221,8 @@ def decide_on_demo_logs(logs: DemoLogs, options: LogOptions, terms: Terms) -> in
 
 
 def decide_on_scores(scores: Path, terms: Terms) -> int:
+    if (tool := tool_of(scores)) and tool != "jsonl":
+        raise InputError(f"is no score table: --from {tool} reads it", file=scores)
     try:
         return decide_on_table(read_score_table(scores), terms)
     except WeighingError as error:
@@ -232,6 +253,8 @@ def read_both(tool: Tool, options: LogOptions) -> tuple[SystemLog, SystemLog]:
     if options.systems and tool not in SEVERAL_SYSTEMS:
         takers = " and ".join(SEVERAL_SYSTEMS)
         raise InputError(f"--systems chooses among those of one file of {takers}, not of {tool}")
+    if Path("-") in paths:
+        raise InputError("standard input is not read: write it into a file, and name that")
     columns = columns_by_role(tool, options.columns)
     read = [
         read_log(tool, path, ReadingOptions(side, system, columns, options.metrics))
@@ -264,9 +287,7 @@ def decide_on_table(
     """Print the verdict on a table; `named`: somebody chose its metrics. Returns the exit code.
     Raises InputError.
     """
-    policy = (
-        read_settings(Policy, terms.policy) if terms.policy else default_policy(table, named=named)
-    )
+    policy = fitting_policy(policy_of(terms.policy), table, named=named)
     suite, baseline = (
         read_score_table(path) if path else None for path in (terms.general, terms.reference)
     )
@@ -289,7 +310,7 @@ def print_decision(evidence: Evidence, decision: Decision, policy: Policy) -> No
     print_slices(evidence, decision)
     print_arrow_note(evidence.sealed)
     console.print(f"\npolicy {policy.kind} on {', '.join(policy.gating)}")
-    print_verdict(decision)
+    print_verdict(decision, policy)
 
 
 def print_compared(compared: PairedLogs) -> None:
@@ -342,6 +363,8 @@ def bounds_of(measured: Measured, alpha: float) -> dict[str, Bound]:
     bounds = {}
     for metric, found in measured.items():
         lower, upper = reach(found, alpha)
+        if not (isfinite(lower) and isfinite(upper)):
+            continue  # so late a look that no bound is known
         bounds[metric] = Bound(lower=lower, upper=upper, won=lower > 0)
     return bounds
 
@@ -363,8 +386,10 @@ def as_object(evidence: Evidence, decision: Decision) -> dict[str, Any]:
 
 
 def fields(measured: Measured, alpha: float) -> dict[str, Any]:
+    known = bounds_of(measured, alpha)
+    nothing = {"lower": None, "upper": None}
     return {
         metric: found.model_dump(mode="json")
-        | dict(zip(("lower", "upper"), reach(found, alpha), strict=True))
+        | (known[metric].model_dump(exclude={"won"}) if metric in known else nothing)
         for metric, found in measured.items()
     }

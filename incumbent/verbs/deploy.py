@@ -34,6 +34,8 @@ def deploy_version(
 
     Raises InputError for a version that is not the champion, IncumbentError where it is not
     deployed in time.
+
+    $ incumbent gateway deploy v3
     """
     params = load(ServingParams)
     tell = (lambda line: None) if as_json else tell_people

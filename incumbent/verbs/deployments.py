@@ -13,7 +13,10 @@ Line = tuple[str | Text, ...]
 
 
 def print_deployments(as_json: Json = False) -> None:
-    """List which version answered since when, and what could not be deployed."""
+    """List which version answered since when, and what could not be deployed.
+
+    $ incumbent gateway deployments
+    """
     with RegistryReader.here() as registry:
         found = deployments(registry)
         champion = registry.champion()

@@ -38,6 +38,8 @@ def open_docs(
     """Open the documentation in a browser, without a network.
 
     It is one page, so that the browser's own search finds a word wherever it is.
+
+    $ incumbent docs start/decide
     """
     place = place_of(page) if page else ""
     address = put(whole_page().encode()).as_uri() + (f"#{place}" if place else "")

@@ -50,6 +50,8 @@ def print_diagnosis(as_json: Json = False) -> None:
     """Say what this machine can do, and what it lacks.
 
     Exits with 1 when something that a run needs is missing.
+
+    $ incumbent project doctor
     """
     found = list(findings())
     if as_json:

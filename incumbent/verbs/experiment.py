@@ -54,7 +54,10 @@ def start(
     ] = 0.05,
     reason: Reason = "opened by hand",
 ) -> None:
-    """Let a version that is not the champion answer some users."""
+    """Let a version that is not the champion answer some users.
+
+    $ incumbent gateway experiment start v4 --mode canary --share 0.1
+    """
     with Registry.here() as registry:
         version = registry.version(number)
         told = experiment_asked_for(
@@ -93,7 +96,10 @@ def share_text(experiment: Experiment) -> str:
 
 
 def print_list(as_json: Json = False) -> None:
-    """List the experiments, the newest first."""
+    """List the experiments, the newest first.
+
+    $ incumbent gateway experiment list
+    """
     with RegistryReader.here() as registry:
         found = experiments(registry)
     if as_json:
@@ -120,7 +126,10 @@ def line(one: Experiment) -> tuple[str | Text, ...]:
 
 
 def print_one(number: ExperimentNumber, as_json: Json = False) -> None:
-    """Show how an experiment stands."""
+    """Show how an experiment stands.
+
+    $ incumbent gateway experiment show 1
+    """
     with RegistryReader.here() as registry:
         experiment = find_experiment(registry, number)
         result = current_result(registry, experiment)
@@ -188,7 +197,10 @@ def summary(one: Experiment) -> dict[str, Any]:
 
 
 def stop(number: ExperimentNumber, reason: Reason = "stopped by hand") -> None:
-    """End an experiment: its users get the champion again."""
+    """End an experiment: its users get the champion again.
+
+    $ incumbent gateway experiment stop 1
+    """
     with Registry.here() as registry:
         registry.roles.require("promote", registry.actor)
         experiment = find_experiment(registry, number)

@@ -78,7 +78,11 @@ def export(
         typer.Option("--force", help="On the Hub: overwrite what is no version of this family."),
     ] = False,
 ) -> None:
-    """Write a version to a folder or the Hugging Face Hub, with its card and evidence."""
+    """Write a version to a folder or the Hugging Face Hub, with its card and evidence.
+
+    $ incumbent registry export v3 --to v3/
+    $ incumbent registry export v3 --to v3/ --for gguf
+    """
     if "://" in to or to.startswith("hf:"):
         upload_version(
             number,
@@ -250,7 +254,10 @@ def write_version_dossier(
         bool, typer.Option("--force", help="Replace a file that is there already.")
     ] = False,
 ) -> None:
-    """Write what a model-risk department asks for about a version (SR 11-7, EU AI Act Annex IV)."""
+    """Write what a model-risk department asks for about a version (SR 11-7, EU AI Act Annex IV).
+
+    $ incumbent registry dossier v3 --to dossier.html
+    """
     with Registry.here() as registry:
         to = to or Path(f"{registry.family}-v{number}-dossier.html")
         refuse_unwritable(to)  # rather now than after all records were checked
@@ -288,6 +295,8 @@ def import_adapter(
     """Check a third-party adapter byte by byte, and register it as the next version.
 
     Nothing is stored unless all of it is sound. Raises InputError naming what is not.
+
+    $ incumbent registry import-adapter adapter/ --reason "made by a vendor"
     """
     choice = ModelChoice(model=base, revision=revision) if base else None
     made_for = pin(choice, "base") if choice else ModelPin.read(BASE)

@@ -92,6 +92,8 @@ def forget(
     What is gone stays on record by digests. Raises InputError where nothing is found, or for want
     of a reason, and IncumbentError for an actor who may not promote. Killed on the way, it is done
     by typing it again.
+
+    $ incumbent data forget --match "Jane Doe" --reason "she asked for it"
     """
     texts = tuple(match or ())
     wanted = ErasureRequest(frozenset(ids or ()), texts)

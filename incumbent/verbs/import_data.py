@@ -147,7 +147,10 @@ def import_files(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring in files as others have them: rows, preferences, documents; all of them or none."""
+    """Bring in files as others have them: rows, preferences, documents; all of them or none.
+
+    $ incumbent data import faq.csv --as spring --dry-run
+    """
     given = ImportOptions(
         format=format_,
         prompt=tuple(prompt or ()),

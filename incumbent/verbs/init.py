@@ -32,6 +32,7 @@ from incumbent.init.own_sources import (
     column_lines,
     look_at,
     show,
+    some,
 )
 from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
 from incumbent.init.usable_registry import SharedPlaces
@@ -99,7 +100,11 @@ def init(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the columns as guessed.")] = False,
 ) -> None:
-    """Make a project of your own, from your data."""
+    """Make a project of your own, from your data.
+
+    $ incumbent init bank --from faq.csv
+    $ incumbent init demo --sample
+    """
     sources = [*(files or ()), *(more or ())]
     if sample == bool(sources):
         raise InputError("say --from FILE… for a project of your data, or --sample")
@@ -217,8 +222,8 @@ def tell_task(rows: Sequence[Row], *, yes: bool) -> None:
         task = typer.prompt("What are the rows to teach?", default=task or "", type=str).strip()
     if task:
         write_task(task)
-        told = f"{task}: by this `task` in {CONTRACT} later rows are held against it; say it better"
-        show([LabelledLines("task", [told])])
+        told = f"later rows are held against this sentence, `task` in {CONTRACT}: mend it there"
+        show([LabelledLines("task", [task, told])])
 
 
 @contextmanager
@@ -238,7 +243,11 @@ def agree(files: OwnFiles, *, yes: bool) -> None:
     """
     if yes:
         return
-    others = f"name others, as in {as_options(files.columns.columns)}" if files.columns else ""
+    others = ""
+    if files.columns:
+        others = (
+            f"name others of {some(files.columns.taken)}, as in {as_options(files.columns.columns)}"
+        )
     if not sys.stdin.isatty():
         right = "say --yes if these columns are right; else " if others else "say --yes if it is so"
         raise InputError(f"{right}{others}")

@@ -84,6 +84,8 @@ def launch(
 
     Raises InputError for a project that a rented machine cannot reach, IncumbentError where
     SkyPilot or the run fails.
+
+    $ incumbent project launch --gpus L4:1 --dry-run
     """
     machine, places = RentedMachine(cloud, gpus, spot), reachable_places(spot=spot)
     incumbent = incumbent_here()

@@ -91,6 +91,8 @@ def serve_agents(
     """Answer coding agents over stdin and stdout, by the Model Context Protocol (MCP).
 
     Raises InputError for a folder that there is not.
+
+    $ incumbent mcp --project bank
     """
     folders = [folder.resolve() for folder in (project, *(allow_files or ()))]
     for folder in folders:

@@ -63,6 +63,8 @@ def run_night(
 
     The same date twice does nothing twice, but a night that could compare nothing is judged again
     where its rows have come since.
+
+    $ incumbent nightly --date 2026-11-30
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     tell_own_progress()
@@ -152,7 +154,10 @@ def scheduler(
         typer.Option(min=0, help="How many retrains of this family may start in 7 days."),
     ] = None,
 ) -> None:
-    """Run every night at its time, catch up on missed ones; anchor and verify the registry."""
+    """Run every night at its time, catch up on missed ones; anchor and verify the registry.
+
+    $ incumbent drift scheduler --once
+    """
     if check:
         check_scheduler(teams)
         return

@@ -61,7 +61,11 @@ def print_plan(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a run will take, here and on common machines: memory, minutes, tokens, money."""
+    """Say what a run will take, here and on common machines: memory, minutes, tokens, money.
+
+    $ incumbent plan
+    $ incumbent plan --base 7B --gpus H100:2
+    """
     plan = plan_run(base, read_prices(price or ()), gpus=read_gpus(gpus or ()))
     if as_json:
         print_json(plan_json(plan))
@@ -113,6 +117,8 @@ def print_here(here: OnMachine, plan: RunPlan) -> None:
             f"about {minutes(taken.total)} minutes: {minutes(taken.train)} to train{steps}, "
             f"{minutes(taken.answer)} to answer, {minutes(taken.other)} for everything else{money}"
         )
+        if busy := taken.beside_others:
+            console.print(busy)
     rows = list(memory_rows(here))
     print_table(("memory at the peak, GB", ">training", ">answering"), rows)
     missing = "answering does not fit" if here.trains else "training does not fit"

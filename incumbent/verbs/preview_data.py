@@ -252,6 +252,8 @@ def preview(
     """Show a row as the model sees it: its tokens, which of them are learnt, where it ends.
 
     Raises InputError for a row that training cannot learn from.
+
+    $ incumbent data preview faq.csv --rows 3
     """
     if file is None:
         refuse_no_project()

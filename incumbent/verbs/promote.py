@@ -31,7 +31,10 @@ def promote_version(
         ),
     ] = False,
 ) -> None:
-    """Make a version the champion, if its decision says PROMOTE."""
+    """Make a version the champion, if its decision says PROMOTE.
+
+    $ incumbent promote v3 --reason "the owner agreed"
+    """
     if force and not reason:
         raise InputError("a forced promotion needs a --reason: it is marked for ever")
     with Registry.here() as registry:
@@ -48,7 +51,10 @@ def roll_back(
     ] = None,
     reason: Reason = "rolled back by hand",
 ) -> None:
-    """Make an earlier version champion again."""
+    """Make an earlier version champion again.
+
+    $ incumbent rollback --to v2
+    """
     with Registry.here() as registry:
         champion, target = registry.champion(), to or registry.before_champion()
         expected = champion.number if champion else None
@@ -63,7 +69,10 @@ def roll_back(
 
 
 def withdraw_champion(number: VersionNumber, reason: Reason) -> None:
-    """Take the champion out: the bare base is in its place until a version beats it."""
+    """Take the champion out: the bare base is in its place until a version beats it.
+
+    $ incumbent registry withdraw v3 --reason "it invents figures"
+    """
     with Registry.here() as registry:
         version = registry.withdraw(number, reason)
     console.print(
@@ -76,7 +85,10 @@ def withdraw_champion(number: VersionNumber, reason: Reason) -> None:
 
 
 def reject_version(number: VersionNumber, reason: Reason) -> None:
-    """Say no to a version, whatever its verdict: it cannot be promoted any more."""
+    """Say no to a version, whatever its verdict: it cannot be promoted any more.
+
+    $ incumbent registry reject v4 --reason "it invents figures"
+    """
     with Registry.here() as registry:
         version = registry.reject(number, reason)
     console.print(f"{version.label} is rejected")
@@ -94,14 +106,20 @@ def point_alias(
     expect: Annotated[int | None, version_option("What it names now; nothing if left out.")] = None,
     reason: Reason = "moved by hand",
 ) -> None:
-    """Point an alias at a version, if it still names what you expect."""
+    """Point an alias at a version, if it still names what you expect.
+
+    $ incumbent registry alias staging --to v3
+    """
     with Registry.here() as registry:
         registry.point(name, to, reason, expected=expect)
     console.print(f"{name} names v{to}" if to else f"{name} names nothing")
 
 
 def delete_version(number: VersionNumber, reason: Reason) -> None:
-    """Delete a version that no alias names; a tombstone keeps its record and lineage."""
+    """Delete a version that no alias names; a tombstone keeps its record and lineage.
+
+    $ incumbent registry delete v2 --reason "a trial"
+    """
     with Registry.here() as registry:
         version = registry.delete(number, reason)
     console.print(
@@ -115,7 +133,10 @@ def collect_garbage(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find artifacts that no version and no event names any more."""
+    """Find artifacts that no version and no event names any more.
+
+    $ incumbent registry gc
+    """
     with Registry.here() as registry:
         garbage = collect(registry, dry_run=not delete)
     if as_json:
@@ -132,7 +153,10 @@ def collect_garbage(
 
 
 def adopt(reason: Reason) -> None:
-    """Count looks at this project's sealed items that another registry took, or a lost one."""
+    """Count looks at this project's sealed items that another registry took, or a lost one.
+
+    $ incumbent registry adopt-looks --reason "the old registry was lost"
+    """
     with Registry.here() as registry:
         found = registry.looks_elsewhere()
         registry.adopt_looks(found, reason)

@@ -54,7 +54,11 @@ def recipes(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the named recipes of training, show one, or put it into params.yaml."""
+    """List the named recipes of training, show one, or put it into params.yaml.
+
+    $ incumbent search recipes
+    $ incumbent search recipes brief --write
+    """
     if name is None:
         if write:
             raise InputError("say which recipe to write: `incumbent search recipes` lists them")

@@ -35,7 +35,10 @@ def review(
         ),
     ] = None,
 ) -> None:
-    """Open the web page on which people look, vote and decide; needs the review extra."""
+    """Open the web page on which people look, vote and decide; needs the review extra.
+
+    $ incumbent review
+    """
     if new_user is not None:
         add_user(new_user)
         return

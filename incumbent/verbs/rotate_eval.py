@@ -40,7 +40,10 @@ def change_eval(
         bool, typer.Option("--grow", help="No item leaves: rows that wait come in beside them.")
     ] = False,
 ) -> None:
-    """Let all items of an eval set leave, and take rows that were never items in their place."""
+    """Let all items of an eval set leave, and take rows that were never items in their place.
+
+    $ incumbent data rotate-eval --reason "worn out by looks"
+    """
     (grow_eval if grow else rotate_eval)(Split(part), reason)
 
 

@@ -18,7 +18,7 @@ from monitoring.monitoring_settings import TriggerParams
 from project.child_processes import ended_by_signals
 from project.errors import InputError
 from project.progress import watched
-from project.settings import load
+from project.settings import load, meant
 from registry.champion import refuse_absent_base
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def run(
     """Run the loop once: the pipeline, the decision on its challenger, the promotion if it won.
 
     Raises IncumbentError when a stage fails, in the stage's own words.
+
+    $ incumbent run
+    $ incumbent run --until gate
     """
     if until and exit_verdict:
         raise InputError("with --until there is no verdict: leave --exit-verdict out")
@@ -65,8 +68,8 @@ def stages_of_a_run(until: str | None) -> Sequence[Stage]:
     if until is None:
         return pipeline
     if not (needed := needed_for(until.partition("@")[0], pipeline)):
-        known = ", ".join(stage.name for stage in pipeline)
-        raise InputError(f"there is no stage {until!r}; {PIPELINE} has {known}")
+        known = [stage.name for stage in pipeline]
+        raise InputError(f"{PIPELINE} has no stage {until!r}{meant(until, known)}")
     return needed
 
 

@@ -38,6 +38,8 @@ def select(
 
     The selection is written before the comparison: that may take long, and can be made later.
     Raises InputError where there are not enough rows to choose from.
+
+    $ incumbent search select --rows 200
     """
     candidates = read_candidates()
     refuse_too_many(rows, candidates)

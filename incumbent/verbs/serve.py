@@ -56,7 +56,10 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the champion behind OpenAI's API; needs the serve extra."""
+    """Serve the champion behind OpenAI's API; needs the serve extra.
+
+    $ incumbent serve --port 8000 --without-keys
+    """
     if new_caller is not None:
         add_key(new_caller)
         return

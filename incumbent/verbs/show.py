@@ -47,7 +47,10 @@ def show(
     card: Annotated[bool, typer.Option("--card", help="Print its model card instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one version: its lineage, its evidence and the decision on it."""
+    """Show one version: its lineage, its evidence and the decision on it.
+
+    $ incumbent registry show v3
+    """
     if card:
         print_card(number)
     else:
@@ -193,7 +196,10 @@ def print_versions(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the family's versions, with their verdicts, the oldest first."""
+    """List the family's versions, with their verdicts, the oldest first.
+
+    $ incumbent registry versions
+    """
     with RegistryReader.here() as registry:
         chosen = VersionFilter(deleted=False, before=before)
         standings = search(registry, chosen, limit=limit).versions[::-1]
@@ -236,6 +242,8 @@ def print_history(
     """List everything that happened to the family, the oldest first.
 
     Raises InputError for a moment that is no date or time of ISO 8601.
+
+    $ incumbent history
     """
     if at is not None:
         print_aliases(moment(at), as_json)
@@ -282,7 +290,10 @@ def moment(text: str) -> str:
 
 
 def print_why(number: VersionNumber, as_json: Json = False) -> None:
-    """Say in a paragraph why a version was or was not promoted."""
+    """Say in a paragraph why a version was or was not promoted.
+
+    $ incumbent registry why v3
+    """
     with RegistryReader.here() as registry:
         paragraph = why(registry, number)
         label = registry.version(number).label

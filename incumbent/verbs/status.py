@@ -29,7 +29,10 @@ def status(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say where things stand: champion, newest challenger, looks at the sealed eval set."""
+    """Say where things stand: champion, newest challenger, looks at the sealed eval set.
+
+    $ incumbent status
+    """
     (print_all_families if every else print_status)(as_json)
 
 
@@ -83,7 +86,11 @@ def print_status(as_json: bool) -> None:
             f"newest    {newest.label}: ", verdict, f", {decision.reasons[0]}"
         )
         console.print(newest_line, soft_wrap=True)
-    console.print(f"looks     {looks} at the sealed eval set so far")
+    console.print(
+        f"looks     {looks} at the sealed eval set so far (comparisons on it: each makes the next "
+        "one harder)",
+        soft_wrap=True,
+    )
     if night:
         console.print(f"night     {night}", soft_wrap=True)
     for run in unfinished:

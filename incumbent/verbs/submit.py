@@ -33,7 +33,10 @@ def submit_challenger(
     as_json: Json = False,
     exit_verdict: ExitVerdict = False,
 ) -> None:
-    """Register the pipeline's challenger and decide on its evidence."""
+    """Register the pipeline's challenger and decide on its evidence.
+
+    $ incumbent submit --promote
+    """
     code = submit_and_tell(promote=promote, reason=reason, as_json=as_json)
     if exit_verdict:
         raise typer.Exit(code)
@@ -60,6 +63,8 @@ def reevaluate(
 
     The evaluation stages run in a folder of their own, on the project's data and models as the
     last `dvc repro` left them, so that the pipeline's own challenger stays what it is.
+
+    $ incumbent registry reevaluate v3
     """
     with Registry.here() as registry:
         version = registry.version(number)

@@ -39,7 +39,10 @@ def run_suites(
         typer.Option(help="The metric, such as acc; if left out, the first that all tasks have."),
     ] = None,
 ) -> None:
-    """Run public suites on champion and challenger; needs the lm-eval extra."""
+    """Run public suites on champion and challenger; needs the lm-eval extra.
+
+    $ incumbent judge suites arc_easy --to suites.jsonl --limit 100
+    """
     allow_downloads()  # of a suite's data, which lm-eval fetches from the Hub
     show_library_bars()  # its own are all that says how far it is
     champion, challenger = both_contestants()

@@ -51,6 +51,8 @@ def synthesize(
     """Let a model write rows from training rows, for people to accept or not.
 
     Seeds are training rows alone. Raises InputError where there are none, or a review still waits.
+
+    $ incumbent data synthesize --rows 100 --with base
     """
     writer = writer_of(with_, model, key_variable)
     refuse_unreviewed(to)

@@ -47,6 +47,8 @@ def tune(
     """Look for better settings of training, on dev alone; goes on from where it was.
 
     Raises InputError where there is nothing to search on, or by.
+
+    $ incumbent search tune --trials 10
     """
     given = {"trials": trials, "minutes": minutes}
     wanted = {name: value for name, value in given.items() if value is not None}
@@ -131,6 +133,8 @@ def curve(
     """Measure on dev what several numbers of labels reach, and what more labels are worth.
 
     Raises InputError for shares that are none, and where there are too few rows or items.
+
+    $ incumbent search curve
     """
     # Imported here because it brings libraries of an extra, and takes a while.
     from incumbent.searching.label_curve import write_page

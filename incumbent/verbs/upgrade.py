@@ -64,6 +64,8 @@ def upgrade_project(
 
     Raises InputError where nobody can be asked, IncumbentError where a step is left that only a
     person can take.
+
+    $ incumbent project upgrade --dry-run
     """
     project, version = read_project(), project_version()
     assert version is not None, "both files are there"
@@ -164,7 +166,10 @@ def print_settings(
         ),
     ] = None,
 ) -> None:
-    """Print every key of params.yaml, with its default and what it is for."""
+    """Print every key of params.yaml, with its default and what it is for.
+
+    $ incumbent project settings training
+    """
     if section is None:
         told = ((name, (model_of(name).__doc__ or "").splitlines()[0]) for name in SECTIONS)
         print_table(("section", "what it sets"), told)

@@ -68,7 +68,10 @@ def verify(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check the whole registry: events, tables, artifacts, and every decision made again."""
+    """Check the whole registry: events, tables, artifacts, and every decision made again.
+
+    $ incumbent registry verify
+    """
     if data:
         verify_data(number, as_json=as_json)
     elif number is None:
@@ -196,6 +199,8 @@ def reproduce_version(
     """Train a version again from its commit, and say whether the adapter has the same bytes.
 
     Raises IncumbentError where that fails.
+
+    $ incumbent registry reproduce v3
     """
     said = Console(stderr=True, highlight=False, markup=False)
     with RegistryReader.here() as registry, ended_by_signals():

@@ -230,5 +230,10 @@ class Decision(Record):
     policy: Digest
     rule: int  # the version of the rule that made it
 
+    @property
+    def promotes(self) -> bool:
+        """Whether the challenger is to take the champion's place."""
+        return self.verdict is Verdict.PROMOTE
+
     def __str__(self) -> str:
         return f"{self.verdict}: {self.reasons[0]}"

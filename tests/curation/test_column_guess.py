@@ -499,6 +499,14 @@ def test_good_and_bad_answers_are_asked_about_when_they_are_numbers_too() -> Non
     assert "`is_correct` says true or false" in refused(pair(is_correct=T.one_of(0, 1)))
 
 
+def test_values_that_show_which_column_is_which_are_of_one_row() -> None:
+    """Those of several rows look like a table that was shuffled."""
+    names = ("question", "old", "new")
+    rows = named({n: [f"{n} number {i}{' and more' * (i % 3)}" for i in range(30)] for n in names})
+    shown = re.findall(r'"\w+ number (\d+)', refused(rows).partition("such as")[2])
+    assert (len(shown), len(set(shown))) == (3, 1)
+
+
 def test_a_first_line_that_could_be_a_record_is_told() -> None:
     asked = "How long does a transfer to another bank take?"
     (note,) = guessed(named({asked: T.questions(), "answer": T.sentences()})).notes

@@ -13,6 +13,7 @@ from curation.checks.explained import explained
 from curation.checks.row_columns import CheckReferences
 from curation.faults.every_fault import FAULTS
 from curation.validate import reference_texts
+from incumbent.init.limits import FEWEST_ROWS
 from project.errors import InputError
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.settings import read_settings
@@ -46,14 +47,24 @@ def test_there_is_a_column_for_every_fault() -> None:
 @pytest.mark.parametrize(
     ("count", "failed"),
     [
-        (99, {"there are rows enough to learn from", "there are rows enough to learn well from"}),
-        (100, {"there are rows enough to learn well from"}),
+        (29, {"there are rows enough to learn from", "there are rows enough to learn well from"}),
+        (30, {"there are rows enough to learn well from"}),
         (500, set()),
     ],
 )
 def test_few_rows_are_a_warning_and_very_few_stop_the_gate(count: int, failed: set[str]) -> None:
     found = outcome(tables_of({Split.TRAIN: rows(count)}, CheckReferences()))
     assert {name for name, one in found.items() if "enough" in name and not one.passed} == failed
+
+
+def test_rows_that_repeat_or_are_only_rehearsed_do_not_count() -> None:
+    rehearsed = [one.model_copy(update={"source": "general.jsonl"}) for one in rows(90)[29:]]
+    again = [one.model_copy(update={"id": f"again {one.id}"}) for one in rows(29)]
+    compared = CheckReferences(aside=("general.jsonl",))
+    found = outcome(tables_of({Split.TRAIN: [*rows(29), *again, *rehearsed]}, compared))
+    enough = found["there are rows enough to learn from"]
+    assert (enough.passed, enough.observed) == (False, "rows is 29")
+    assert enough.limit == f"rows: at least {FEWEST_ROWS}"  # as `incumbent init` asks
 
 
 def test_many_rows_of_few_distinct_pairs_do_not_pass() -> None:

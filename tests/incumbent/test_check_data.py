@@ -239,7 +239,7 @@ def test_people_read_how_the_file_was_read_and_what_to_do() -> None:
     assert "faq.csv: csv, 20 records" in output
     assert "question  prompt" in output
     assert "rows is 20" in output
-    assert "limit: rows: at least 100" in output
+    assert "limit: rows: at least 30" in output
     assert "Bring more rows" in output
 
 

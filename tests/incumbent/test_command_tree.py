@@ -1,5 +1,6 @@
 """The tree of verbs: what is in sight, where each verb is, and what is said of a wrong guess."""
 
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from incumbent.cli import MORE, app, main
-from incumbent.command_tree import LazyVerb, every_verb, tree
+from incumbent.command_tree import LazyVerb, every_verb, examples, tree
 from incumbent.options import LARGEST, version_number
 from project.errors import InputError
 from registry.store import Registry
@@ -116,6 +117,20 @@ def test_help_tells_the_options_that_the_verb_has(path: str) -> None:
     assert options_of(verb.declared) == options_of(verb.loaded)
 
 
+@pytest.mark.parametrize("path", [path for path in LAZY if path != "stage"])
+def test_help_ends_with_commands_that_can_be_typed(path: str) -> None:
+    """As far as the command line goes; a folder or a version need not be there."""
+    typed = [line for line in examples(LAZY[path].place).splitlines() if line]
+    assert typed, "no line of the docstring begins with a dollar sign"
+    for line in typed:
+        dollar, program, *words = shlex.split(line)
+        assert [dollar, program, *words[: len(path.split())]] == ["$", "incumbent", *path.split()]
+        LAZY[path].declared.make_context(path, words[len(path.split()) :])
+    shown = CliRunner().invoke(app, [*path.split(), "--help"], terminal_width=80).stdout
+    assert typed[-1].split()[-1] in shown
+    assert "<" not in shown.replace("<bool>", "").replace("<=", "")  # no type of Python's
+
+
 def options_of(command: Any) -> list[tuple[object, ...]]:
     return [
         (one.name, one.opts, one.secondary_opts, one.required, one.help, one.default)
@@ -145,6 +160,24 @@ def test_a_wrong_guess_is_told_where_the_verb_is(
 ) -> None:
     told = f"error: there is no `incumbent {typed}`: did you mean {meant}?\n"
     assert called(monkeypatch, capsys, *typed.split(), "3", "--json") == (2, "", told)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("help", "there is no `incumbent help`: type `incumbent --help`, or --help behind a verb"),
+        ("version", "there is no `incumbent version`: type `incumbent --version`"),
+        ("decide --look two", "'--look': is no whole number"),
+        ("decide --look 0", "'--look': must be greater than or equal to 1"),
+        ("decide --from cvs", "'--from': 'cvs' is not one of 'lm-eval'"),
+    ],
+)
+def test_a_slip_is_answered_in_words_of_ours(
+    typed: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    code, _, said = called(monkeypatch, capsys, *typed.split())
+    assert (code, told in said) == (2, True), said
 
 
 def test_what_is_like_no_verb_is_sent_to_the_help() -> None:

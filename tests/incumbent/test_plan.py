@@ -17,6 +17,7 @@ from incumbent.cli import app
 from incumbent.planning.on_machines import largest, lighter, read_prices
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_cost import (
+    Minutes,
     Setup,
     answering_peak,
     run_minutes,
@@ -215,6 +216,15 @@ def test_half_the_cores_take_twice_as_long() -> None:
     assert alone is not None
     assert beside is not None
     assert beside.total == pytest.approx(2 * alone.total)
+
+
+def test_of_a_busy_machine_it_is_told_what_a_run_takes_alone() -> None:
+    busy = Minutes(steps={"sft": 30.0}, answer=15.0, other=5.0, share=0.2)
+    assert busy.beside_others == (
+        "other programs keep the cores busy now and leave 20% of them: alone, a run would take "
+        "about 10 minutes"
+    )
+    assert replace(busy, share=0.9).beside_others is None
 
 
 def test_the_cores_that_are_free_are_no_more_than_compute() -> None:
@@ -488,6 +498,28 @@ def test_rows_that_are_not_split_are_dealt_by_the_shares() -> None:
     plan = planned()
     assert plan["steps"]["sft"]["examples"] == 70
     assert "not yet split" in plan["assumed"][0]
+
+
+@pytest.mark.usefixtures("machine")
+def test_before_a_first_run_the_sources_are_read_and_what_is_rehearsed_goes_to_training() -> None:
+    """So that `plan` says what `init` said, right after it."""
+    Path("params.yaml").write_text(
+        "curation:\n"
+        "  curate: {dev_share: 0.1, sealed_share: 0.2, train_only: [general.jsonl]}\n"
+        "  collect:\n"
+        "    sources:\n"
+        "    - {kind: file, path: datasets/sources/own.jsonl}\n"
+        "    - {kind: file, path: datasets/sources/general.jsonl}\n"
+    )
+    folder = Path("datasets/sources")
+    folder.mkdir(parents=True)
+    for name, size in (("own", 100), ("general", 40)):
+        rows = [{"prompt": f"{name} {i}", "completion": "yes"} for i in range(size)]
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    plan = planned()
+    assert plan["steps"]["sft"]["examples"] == 70 + 40
+    assert {one["count"] for one in plan["answers"] if one["rows"] == "sealed"} == {20}
+    assert plan["here"]["minutes"]["total"] > 0
 
 
 @pytest.mark.usefixtures("machine")

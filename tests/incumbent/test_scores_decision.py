@@ -1,12 +1,14 @@
 """`incumbent.decide`: the command's verdict, on scores that another program holds."""
 
 import json
+import math
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -66,6 +68,18 @@ def test_the_verdict_is_that_of_the_command_on_the_same_scores(tmp_path: Path) -
             FRAME.rename(columns={"old": "score"}).drop(columns="new"),
             iter([{"item": k, "score": v} for k, v in NEW.items()]),
         ),
+        (list(OLD.values()), tuple(NEW.values())),
+        (iter(OLD.values()), np.array(list(NEW.values()))),
+        (pd.Series(OLD), pd.Series(NEW).sample(frac=1, random_state=1)),
+        (OLD, pd.Series(NEW)),
+        (
+            FRAME.rename(columns={"item": "id", "old": "score"}).drop(columns="new"),
+            # in another order, as no index tells
+            FRAME.rename(columns={"item": "id", "new": "score"})
+            .drop(columns="old")
+            .sample(frac=1, random_state=1)
+            .reset_index(drop=True),
+        ),
     ],
 )
 def test_every_form_of_scores_is_read(given: tuple[Any, ...]) -> None:
@@ -95,16 +109,23 @@ def test_metrics_directions_policy_and_looks_are_those_of_the_command() -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ((5,), "scores are a DataFrame, a list of rows"),
-        (("path.jsonl",), "scores are a DataFrame, a list of rows"),
-        (([1],), "a row is int: scores are"),
+        ((5,), "scores are a mapping such as"),
+        (("path.jsonl",), "scores are a mapping such as"),
+        ((["a"],), "a row is str: scores are"),
+        (([1.0],), "scores of one system: give the new ones as second argument"),
+        (([0.5] * 3, [0.5] * 2), "there are 3 old and 2 new numbers, which are paired by their p"),
+        (([0.5] * 3, NEW), "one side is a list of numbers, which names no item: give both as map"),
         (([{"item": "a"}],), "scores:1: has not both `old` and `new`"),
         (([{"item": "a"}], [{"score": 1}]), 'new:1: item: lacks "item"'),
         (([{"item": "a", "old": 1, "new": "x"}],), "new:1: scores.score: 'x' is no number"),
-        ((OLD, {"q0": 1}), "39 of 40 items cannot be compared"),
+        ((OLD, {"q0": 1}), "weigh these as the challenger's worst by allow_missing=0.98; above"),
         ((OLD, NEW | {"q1": None}), "1 not scored (score)"),
         ((OLD, NEW | {"q1": float("nan")}), "1 not scored (score)"),
-        (({"a": {"b": 1}}, {"a": {"c": 1}}), "no metric scores all items"),
+        (({"a": {"b": 1}}, {"a": {"c": 1}}), "no metric is in both: champion has b, challenger "),
+        (
+            ([{"item": "a", "b": 1}, {"item": "c", "d": 1}],) * 2,
+            "all items of both: choose one by m",
+        ),
     ],
 )
 def test_scores_that_cannot_be_compared_are_a_value_error(
@@ -128,9 +149,11 @@ def test_another_program_stays_as_it_is(tmp_path: Path) -> None:
     assert heavy & set(after) == set()
 
 
-def test_a_folder_that_hides_our_package_is_named(tmp_path: Path) -> None:
-    (tmp_path / "evaluation").mkdir()
-    (tmp_path / "evaluation" / "__init__.py").touch()
+@pytest.mark.parametrize("hides", ["evaluation/__init__.py", "project.py"])
+def test_what_hides_our_package_is_named(hides: str, tmp_path: Path) -> None:
+    place = tmp_path / hides
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
     done = subprocess.run(
         # -S: an editable installation would find the rest of ours
         [sys.executable, "-S", "-c", "import incumbent; incumbent.decide"],
@@ -139,7 +162,9 @@ def test_a_folder_that_hides_our_package_is_named(tmp_path: Path) -> None:
         cwd=tmp_path,
         env={"PYTHONPATH": ":".join([str(ROOT), *filter(None, sys.path)])},
     )
-    told = f"ImportError: {tmp_path}/evaluation hides Incumbent's package 'evaluation': run from"
+    named = hides.removesuffix("/__init__.py")
+    package = named.removesuffix(".py")
+    told = f"ImportError: {tmp_path}/{named} hides Incumbent's package '{package}': run from"
     assert told in done.stderr
 
 
@@ -211,11 +236,78 @@ def test_a_metric_of_which_less_is_better_decides_where_it_is_named() -> None:
         (SLOWER, {"metrics": "acc"}, r"metrics is one text: say \['acc'\]"),
         (SLOWER, {"allow_missing": 5}, "allow_missing is 5: it is a share, from 0 to 1"),
         (([], []), {}, "old: holds no item"),
+        ((OLD, NEW), {"better": "less"}, "better is 'less': say which metric, as in {'seconds'"),
+        ((OLD, NEW), {"look": "2"}, "look is '2': it is a whole number"),
+        ((OLD, NEW), {"policy": "guarded"}, "policy is 'guarded': say {'alpha': 0.1"),
+        (
+            (OLD, NEW),
+            {"policy": {"alfa": 0.1}},
+            "policy.alfa: no such setting; did you mean alpha?",
+        ),
     ],
 )
 def test_a_slip_in_what_is_given_is_said(given: Any, options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         incumbent.decide(*given, **options)
+
+
+def test_a_decision_cannot_be_taken_for_true() -> None:
+    held = incumbent.decide(OLD, OLD | {"q0": 0.5})
+    assert (held.promotes, incumbent.decide(OLD, NEW).promotes) == (False, True)
+    with pytest.raises(TypeError, match=r"this one is HOLD: ask decision\.promotes"):
+        bool(held)
+    assert isinstance(held, incumbent.Decision)
+
+
+def test_a_policy_that_says_nothing_of_what_gates_is_about_the_metrics_that_there_are() -> None:
+    lenient = incumbent.decide(*SLOWER, policy={"alpha": 0.2, "better": {"seconds": "less"}})
+    assert (lenient.verdict, set(lenient.bounds)) == ("PROMOTE", {"acc", "seconds"})
+    assert lenient.alpha == pytest.approx(0.2 * 6 / math.pi**2)
+    guarded = incumbent.decide(
+        *SLOWER, policy={"better": {"seconds": "less"}, "guards": {"seconds": 0.1}}
+    )
+    assert guarded.verdict == "REJECT"
+
+
+def test_of_one_metric_less_may_be_better() -> None:
+    assert incumbent.decide(NEW, OLD, better={"score": "less"}).verdict == "PROMOTE"
+
+
+@pytest.mark.parametrize(("policy", "verdict"), [("strict", "PROMOTE"), ("mine.yaml", "HOLD")])
+def test_a_policy_is_a_file_or_the_default_one_by_its_name(policy: str, verdict: str) -> None:
+    logs = [write_lines(Path(f"{i}.jsonl"), rows) for i, rows in enumerate(ROWS)]
+    Path("mine.yaml").write_text("margins: {acc: 0.5}\ngating: [acc]\n")
+    assert decide("--from", "jsonl", *logs, "--policy", policy)["verdict"] == verdict
+    with pytest.raises(InputError, match="guarded: is no file: a policy is a YAML file with li"):
+        decide("--from", "jsonl", *logs, "--policy", "guarded")
+
+
+@pytest.mark.parametrize("look", [552, 1_000_000])
+def test_so_late_a_look_that_no_bound_is_known_is_a_hold(look: int) -> None:
+    """Of a metric with a range, bounds are known down to an alpha of 1e-7."""
+    rows = [
+        {"item": str(i), "old": {"rougeL": 0.2}, "new": {"rougeL": 0.9 + 0.001 * (i % 7)}}
+        for i in range(30)
+    ]
+    held = incumbent.decide(rows, look=look)
+    assert (held.verdict, held.bounds, held.needed) == ("HOLD", {}, None)
+    assert "at so small an alpha no lower bound of it is known" in held.reasons[0]
+    assert "worn out by looks" in held.reasons[1]
+    logs = [
+        write_lines(Path(f"{side}.jsonl"), [{"item": row["item"], **row[side]} for row in rows])
+        for side in ("old", "new")
+    ]
+    printed = decide("--from", "jsonl", *logs, "--look", str(look))
+    assert printed["metrics"]["rougeL"]["lower"] is None
+
+
+def test_a_file_that_is_no_score_table_is_never_written_over() -> None:
+    logs = [write_lines(Path(f"{i}.jsonl"), rows) for i, rows in enumerate(ROWS)]
+    Path("notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"notes.txt: is there, and no score table"):
+        decide("--from", "jsonl", *logs, "--write", "notes.txt")
+    for _ in range(2):
+        decide("--from", "jsonl", *logs, "--write", "table.jsonl")
 
 
 def test_a_table_is_never_written_over_a_log(tmp_path: Path) -> None:

@@ -197,12 +197,6 @@ class ColumnProfile:
             return "kind"
         return role
 
-    @property
-    def example(self) -> str:
-        """A value of middling length."""
-        there = sorted((text for text in self.texts if text), key=len)
-        return there[len(there) // 2] if there else ""
-
 
 def profiles(tables: Sequence[Table]) -> tuple[ColumnProfile, ...]:
     """The columns that all tables have, by the names of the first table, in its order."""

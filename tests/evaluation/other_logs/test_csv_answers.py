@@ -56,6 +56,15 @@ def test_short_answers_are_right_or_wrong(write: Callable[..., Path], tmp_path: 
     assert (found["verdict"], means) == ("PROMOTE", [0.5, 35 / 40])
 
 
+def test_answers_that_are_wrong_by_their_capitals_alone_are_told(
+    write: Callable[..., Path],
+) -> None:
+    shouted = [row | {"answer": row["answer"].upper()} for row in answered(9)]
+    found = decide("--from", "csv", write("old.csv", answered(2)), write("new.csv", shouted))
+    told = "challenger, answers: 35 answers are right but for capitals, which exact_match counts 0"
+    assert told in found["logs"]["notes"]
+
+
 def test_long_answers_are_measured_by_rouge(write: Callable[..., Path]) -> None:
     old, new = (
         write("old.csv", texts("Response", "or", "so")),
@@ -161,6 +170,9 @@ def test_rows_without_a_name_are_told_by_question_else_by_place(write: Callable[
     logs = write("old.csv", nameless), write("new.csv", [*nameless[1:], nameless[0]])
     message = refusal("--from", "csv", *logs, *ROUGE)
     assert "another reference" in message
+    other = [row | {"expected": f"another {i}"} for i, row in enumerate(nameless)]
+    message = refusal("--from", "csv", logs[0], write("other.csv", other), *ROUGE)
+    assert message.endswith("both sides must be asked the same and expect the same")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +184,7 @@ def test_rows_without_a_name_are_told_by_question_else_by_place(write: Callable[
         (b"expected,answer\nyes,no,yes\n", ":2: has not the 2 cells"),
         (b"expected,answer,answer\na,b,c\n", ":1: two columns have one name"),
         (b'expected,answer\nyes,"no\n', ":2: is no CSV: "),
+        (b"item,answer\na,0.4\n", ": column 'answer' holds numbers: scores go by --from jsonl"),
         (b"expected,answer\nyes,\xe9t\xe9\n", "is not UTF-8 at byte 20: save it as UTF-8"),
     ],
 )
