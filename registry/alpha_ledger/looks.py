@@ -331,11 +331,13 @@ def families_of_project(
     """The other families that took looks, and share rows with one that is about to be asked these
     prompts.
     """
-    own = WordPrints.joined([asked, *prompts_of(connection, artifacts, family)])
     query = select(events.c.family).where(
         events.c.kind == LookTaken.kind, events.c.family != family
     )
     others = connection.execute(query.distinct().order_by(events.c.family)).scalars().all()
+    if not others:
+        return []
+    own = WordPrints.joined([asked, *prompts_of(connection, artifacts, family)])
     return [
         other
         for other in others
