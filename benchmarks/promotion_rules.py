@@ -74,13 +74,13 @@ class Pairing:
 
 def differences(champion: Array, challenger: Array, effect: Array, pairing: Pairing) -> Array:
     """Challenger − champion, [n, 3], with a true mean of `effect` [3] or [n, 3]."""
-    shown = np.broadcast_to(effect, champion.shape) / (1 - EQUAL_ANSWERS)
+    shown = np.atleast_2d(effect) / (1 - EQUAL_ANSWERS)
     apart = challenger - champion
     made = np.empty_like(apart)
     made[:, :2] = apart[:, :2] * SD / np.sqrt(2 * (1 - EQUAL_ANSWERS))
     made[:, :2] += shown[:, :2] * pairing.gain[:, None]
-    shift = np.array([preference_shift(value) for value in np.unique(shown[:, 2])])
-    liking = apart[:, 2] / np.sqrt(2) + shift[np.searchsorted(np.unique(shown[:, 2]), shown[:, 2])]
+    shift = np.array([preference_shift(value) for value in shown[:, 2].tolist()])
+    liking = apart[:, 2] / np.sqrt(2) + shift
     made[:, 2] = 0.5 * ((liking > INDIFFERENCE) * 1.0 - (liking < -INDIFFERENCE) * 1.0)
     made[pairing.equal] = 0
     return made
