@@ -49,10 +49,11 @@ from benchmarks.promotion_rules import (
     luck,
     measured,
     on_dev_alone,
+    zero_refused,
 )
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import FAR_OUT, MANY_CLUSTERS, Case
-from evaluation.decision.statistics import LEVELS, bets_of, means_refused, p_above
+from evaluation.decision.statistics import LEVELS, p_above
 from evaluation.generation.answers import KeptBytes
 from evaluation.look_decision import decide
 from evaluation.sealed_look import SealedItems, SealedLook
@@ -815,15 +816,10 @@ Tries = dict[int, Submission]  # by their places among the moves
 
 
 def above_far_out(tries: Tries, levels: Array) -> NDArray[np.bool_]:
-    """Whether the bound of each preference may be above 0 at levels [k, l], [k, l]. It cannot be
-    where 0, which is a point of its grid, is not refused.
-    """
-    n = next(len(tried.sealed) for tried in tries.values())
-    assert n < MANY_CLUSTERS, "t is asked at first looks"
-    order, sizes = bets_of(np.arange(n), [str(i) for i in range(n)])
-    bets = np.stack([tried.sealed[order.astype(int), 2] for tried in tries.values()], axis=1)
-    zeros = np.zeros((*levels.shape, 1))
-    return means_refused(bets[:, :, None, None], sizes, zeros, -0.5, 0.5, levels)[:, :, 0]
+    """Whether each preference may win at levels [k, l] at which t is not asked, [k, l]."""
+    found = np.stack([tried.sealed[:, 2] for tried in tries.values()], axis=1)
+    assert len(found) < MANY_CLUSTERS, "t is asked at first looks"
+    return zero_refused(found, levels, 0.5)
 
 
 def last_lucky(tries: Tries) -> int:
