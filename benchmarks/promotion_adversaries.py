@@ -103,6 +103,7 @@ class Contestant:
     dev_pairing: Pairing
     seeds: dict[int, float]  # of its luck on all rows, with the weight of each
     pairing_seed: int
+    found: "OnDev | None" = None
 
     def at(self, rows: Ints) -> tuple[Array, Pairing]:
         """Its luck on some rows, and how it is paired there; rows are drawn `ITEMS` at a time."""
@@ -111,14 +112,13 @@ class Contestant:
         groups = np.unique(rows // ITEMS)
         place = ITEMS * np.searchsorted(groups, rows // ITEMS) + rows % ITEMS
         lucks, pairings = zip(*map(self.group, groups.tolist()), strict=True)
-        equal, gain = (np.concatenate([getattr(p, n) for p in pairings]) for n in ("equal", "gain"))
+        equal, gain = (np.concatenate([vars(p)[n] for p in pairings]) for n in PAIRED)
         return np.concatenate(lucks)[place], Pairing(equal=equal[place], gain=gain[place])
 
     def group(self, number: int) -> tuple[Array, Pairing]:
         if number not in self.drawn:
-            lucks = [w * luck(seeded(seed, number), ITEMS) for seed, w in self.seeds.items()]
-            pairing = Pairing.draw(seeded(self.pairing_seed, number), ITEMS)
-            self.drawn[number] = sum(lucks[1:], lucks[0]), pairing
+            lucks = [weight * luck_of(seed, number) for seed, weight in self.seeds.items()]
+            self.drawn[number] = sum(lucks[1:], lucks[0]), pairing_of(self.pairing_seed, number)
         return self.drawn[number]
 
     @cached_property
@@ -126,8 +126,29 @@ class Contestant:
         return {}
 
 
+PAIRED = ("equal", "gain")  # a pairing's parts
+
+
+class OnDev(NamedTuple):
+    """Mean differences from a champion on dev [3], with their standard errors."""
+
+    champion: str
+    diff: Array
+    se: Array
+
+
 def seeded(*seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+@lru_cache(maxsize=32)
+def luck_of(seed: int, group: int) -> Array:
+    return luck(seeded(seed, group), ITEMS)
+
+
+@lru_cache(maxsize=32)
+def pairing_of(seed: int, group: int) -> Pairing:
+    return Pairing.draw(seeded(seed, group), ITEMS)
 
 
 @cache
@@ -196,12 +217,12 @@ MEASURED = Path("differences")  # the name of what a look measured
 
 class SimulatedItems(SealedItems):
     """Sealed items whose measurement is simulated. A look that is not `weighed` ends as soon as it
-    is counted.
+    is counted. Bounds for any distribution take long: without `sure` there are none.
     """
 
-    def __init__(self, tried: "Submission", *, weighed: bool) -> None:
+    def __init__(self, tried: "Submission", *, weighed: bool, sure: bool) -> None:
         self.set, self.trained_today = tried.split.set, tried.split.learnt
-        self.tried, self.weighed = tried, weighed
+        self.tried, self.weighed, self.sure = tried, weighed, sure
 
     @property
     def counted_set(self) -> SealedSet:
@@ -234,7 +255,7 @@ class SimulatedItems(SealedItems):
             found = np.frombuffer(kept).reshape(found.shape)
         if self.tried.killed and self.tried.killed(found):
             raise KilledError
-        told = {"pins": pins, "sealed": measured(found, policy, sealed=True)}
+        told = {"pins": pins, "sealed": measured(found, policy, sealed=self.sure)}
         return SealedLook(dev.model_copy(update=told), items=(), flags=Flags(), answers={})
 
 
@@ -306,27 +327,39 @@ class Project:
     def __post_init__(self) -> None:
         self.numbers, self.drawn = count(), self.in_blocks()
         self.names: dict[str, str] = {}  # of challengers that were submitted, in that order
-        self.champion = self.challenger()
+        (dev,), (pairing,) = self.many(1)
+        self.champion = self.drawn_one(dev, pairing)
 
-    def in_blocks(self) -> Iterator[tuple[Array, Pairing]]:
-        """What challengers have on dev: many are drawn faster together."""
+    def in_blocks(self) -> Iterator[Contestant]:
+        """Equal challengers: many are drawn faster together, and measured on dev."""
         while True:
-            n = ITEMS * BLOCK
-            lucks, pairing = luck(self.rng, n), Pairing.draw(self.rng, n)
-            for first in range(0, n, ITEMS):
-                own = slice(first, first + ITEMS)
-                yield lucks[own], Pairing(equal=pairing.equal[own], gain=pairing.gain[own])
+            champion, (lucks, pairings) = self.champion, self.many(BLOCK)
+            every = Pairing(*(np.concatenate([vars(p)[n] for p in pairings]) for n in PAIRED))
+            theirs = np.tile(champion.dev, (BLOCK, 1))
+            d = differences(theirs, np.concatenate(lucks), self.equal, every)
+            d = d.reshape(BLOCK, ITEMS, -1)
+            means, errors = d.mean(axis=1), d.std(axis=1, ddof=1) / ITEMS**0.5
+            for own, pairing, *found in zip(lucks, pairings, means, errors, strict=True):
+                yield replace(self.drawn_one(own, pairing), found=OnDev(champion.name, *found))
 
-    def challenger(self, effect: Array | None = None) -> Contestant:
-        dev, pairing = next(self.drawn)
+    def drawn_one(self, dev: Array, pairing: Pairing) -> Contestant:
         return Contestant(
-            name=f"challenger-{next(self.numbers)}",
+            name=f"contestant-{next(self.numbers)}",
             dev=dev,
-            effect=self.equal if effect is None else effect,
+            effect=self.equal,
             dev_pairing=pairing,
             seeds={self.new_seed(): 1.0},
             pairing_seed=self.new_seed(),
         )
+
+    def many(self, number: int) -> tuple[list[Array], list[Pairing]]:
+        """The luck of so many on `ITEMS` items, and their pairings."""
+        lucks, all_of = luck(self.rng, number * ITEMS), Pairing.draw(self.rng, number * ITEMS)
+        parts = [np.split(vars(all_of)[name], number) for name in PAIRED]
+        return np.split(lucks, number), [Pairing(*pair) for pair in zip(*parts, strict=True)]
+
+    def challenger(self) -> Contestant:
+        return next(self.drawn)
 
     def new_seed(self) -> int:
         return int(self.rng.integers(2**62))
@@ -348,23 +381,29 @@ class Project:
             self.champion.dev, challenger.dev, challenger.effect, challenger.dev_pairing
         )
 
-    def worst_p(self, challenger: Contestant) -> float:
-        return max(found.p for found in measured(self.on_dev(challenger), STRICT).values())
-
-    def qualifies(self, challenger: Contestant, policy: Policy = STRICT) -> bool:
-        """As `unqualified` does: what it says otherwise has no look, and is an error."""
-        d = self.on_dev(challenger)
-        se = d.std(axis=0, ddof=1) / len(d) ** 0.5
-        return all(
-            p_above(d[:, i].mean(), se[i], len(d) - 1, policy.threshold(metric)) < policy.qualify
+    def ps(self, challenger: Contestant, policy: Policy = STRICT) -> list[float]:
+        """The p of each gating metric on dev."""
+        found = challenger.found
+        if found is None or found.champion != self.champion.name:
+            d = self.on_dev(challenger)
+            found = OnDev("", d.mean(axis=0), d.std(axis=0, ddof=1) / ITEMS**0.5)
+        return [
+            p_above(found.diff[i], found.se[i], ITEMS - 1, policy.threshold(metric))
             for i, metric in enumerate(METRICS)
             if metric in policy.gating
-        )
+        ]
 
-    def good(self) -> Iterator[Contestant]:
+    def qualifies(self, challenger: Contestant, policy: Policy = STRICT) -> bool:
+        """As `unqualified` says it: for whom it says otherwise there is no look, and an error."""
+        return max(self.ps(challenger, policy)) < policy.qualify
+
+    def good(self) -> list[Contestant]:
         """The challengers of all nights that qualify on dev."""
         challengers = (self.challenger() for _ in range(self.nights))
-        return filter(self.qualifies, challengers)
+        found = [one for one in challengers if self.qualifies(one)]
+        for one, *drawn in zip(found, *self.many(len(found)), strict=True) if found else ():
+            one.drawn[0] = tuple(drawn)
+        return found
 
     def tries(self, challenger: Contestant, policy: Policy = STRICT) -> None:
         """Submit a challenger if it qualifies."""
@@ -412,7 +451,9 @@ class Project:
 
     def crown(self, *, force: bool = False) -> Contestant:
         """A champion that is truly better, or one that a person forces."""
-        made = self.challenger(None if force else TRUE_GAIN)
+        made = self.challenger()
+        if not force:
+            made = replace(made, effect=TRUE_GAIN, found=None)
         if force:
             name, learnt = self.named(made), self.split.learnt
             self.act(lambda site: site.force(name, learnt), "force", name, self.split.told)
@@ -463,13 +504,13 @@ class Site:
         copytree(self.template, another)
         self.open(another, "own")
 
-    def make(self, move: Move, *, weighed: bool) -> Tried:
+    def make(self, move: Move, *, weighed: bool, sure: bool = True) -> Tried:
         if isinstance(move, Submission):
-            return self.submit(move, weighed=weighed or move.crowned)
+            return self.submit(move, weighed=weighed or move.crowned, sure=sure)
         move.done(self)
         return Tried()
 
-    def submit(self, tried: Submission, *, weighed: bool) -> Tried:
+    def submit(self, tried: Submission, *, weighed: bool, sure: bool) -> Tried:
         """What `incumbent submit --promote` does with the records of a pipeline."""
         assert self.registry
         adapter, folder = self.adapter(tried.adapter)
@@ -482,7 +523,7 @@ class Site:
             scorers=tried.scorers,
         )
         dev = on_dev_alone(tried.dev, tried.policy).model_copy(update={"pins": pins})
-        items = SimulatedItems(tried, weighed=weighed)
+        items = SimulatedItems(tried, weighed=weighed, sure=sure)
         version = self.registry.submit(adapter, folder, "a try", trained_on=tried.split.learnt)
         try:
             refuse_unknown(self.registry.looks_elsewhere())
@@ -561,9 +602,10 @@ def honest(project: Project) -> None:
 def picks_on_dev(project: Project) -> None:
     """makes five challengers a night, and submits the best one where its p on dev is under 0.05"""
     for _ in range(project.nights):
-        best = min((project.challenger() for _ in range(5)), key=project.worst_p)
-        if project.worst_p(best) < 0.05:
-            project.tries(best)
+        five = [project.challenger() for _ in range(5)]
+        best = min(five, key=lambda one: max(project.ps(one)))
+        if max(project.ps(best)) < 0.05:
+            project.submit(best)
 
 
 def sees_the_verdict_first(project: Project) -> None:
@@ -863,15 +905,16 @@ def promoted(moves: Sequence[Move], tries: Tries, template: Path) -> bool:
                     LEVEL_AFTER[after] = site.make(move, weighed=False).level
     found = {i: LEVEL_AFTER.get(done[i]) for i in tries}
     levels = {i: level for i, level in found.items() if level is not None}
-    return any(promoted_at_last(moves[: i + 1], template) for i in could_win(tries, levels))
+    winning = could_win(tries, levels)
+    return any(promoted_at_last(moves[: i + 1], levels[i], template) for i in winning)
 
 
-def promoted_at_last(moves: Sequence[Move], template: Path) -> bool:
-    """Whether the last of these is promoted, no other one being weighed."""
+def promoted_at_last(moves: Sequence[Move], level: float, template: Path) -> bool:
+    """Whether the last of these is promoted, at its level, no other one being weighed."""
     with real_site(template) as site:
         for move in moves[:-1]:
             site.make(move, weighed=False)
-        return site.make(moves[-1], weighed=True).promoted
+        return site.make(moves[-1], weighed=True, sure=level < FAR_OUT).promoted
 
 
 @dataclass(frozen=True)

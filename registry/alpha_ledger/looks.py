@@ -348,6 +348,9 @@ def families_of_project(
 def share_rows(own: WordPrints, theirs: WordPrints) -> bool:
     fewer, more = sorted((own, theirs), key=lambda side: len(side.texts))
     some = fewer.at(range(min(COMPARED, len(fewer.texts))))
+    known = {*more.texts} - {()}  # the same text is a near-duplicate, and is found at once
+    if sum(text in known for text in some.texts) > SHARED * len(some.texts):
+        return True
     return len(near_duplicates_among(some, more)) > SHARED * len(some.texts)
 
 

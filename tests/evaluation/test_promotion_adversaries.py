@@ -29,7 +29,7 @@ WHO = (
     "moves to another family",
     "same look in another family",
 )
-BETTER = (0.05, 0.05, 0.05)  # so that some are promoted within few nights
+BETTER = (0.05, 0.05, 0.06)  # so that some are promoted within few nights
 
 
 def test_weighing_lucky_looks_alone_comes_to_the_verdicts_of_weighing_all(
@@ -39,8 +39,8 @@ def test_weighing_lucky_looks_alone_comes_to_the_verdicts_of_weighing_all(
     verdicts = {}
     with empty_registry() as template:
         for name in WHO:
-            for seed in range(2):  # the second finds levels that the first left
-                project = listed(seed, name, BETTER, nights=4)
+            for seed in (1, 2):  # the second finds levels that the first left
+                project = listed(seed, name, BETTER, nights=5)
                 ways = [falsely_promoted(project, template, in_full=full) for full in (False, True)]
                 verdicts[name, seed] = ways
     assert all(short == full for short, full in verdicts.values()), verdicts
