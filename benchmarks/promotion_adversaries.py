@@ -9,20 +9,29 @@ decided on and promoted by the code of `incumbent submit`; only what it measures
 promotion_rules.py. The champion is the bare base unless an adversary says otherwise, and no
 challenger has a preference above it, so that every promotion is a false one, and a run ends with
 it. Nobody needs to submit what does not qualify on dev: that would be held without a look.
+
+What an adversary does is first listed, as nothing that it does hangs on what becomes of it before
+it has won. Few looks are lucky: could win at all, at the whole alpha of the policy. Only up to
+these is the list made real. A look that was not lucky is counted, and not weighed. The level of
+each is read from the registry, and kept for runs that did the same until then. Who would win at
+that level is promoted for real, in another registry. `--in-full` does without all this, and takes
+some thirty times as long; tests/evaluation/test_promotion_adversaries.py compares both.
 """
 
 import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache, partial
-from itertools import chain, count, cycle, permutations, repeat
+from itertools import count, cycle, permutations, repeat
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +48,12 @@ from benchmarks.promotion_rules import (
     differences,
     luck,
     measured,
+    on_dev_alone,
+    zero_refused,
 )
 from evaluation.decision.policy import Policy
-from evaluation.decision.policy_checks import unqualified
-from evaluation.decision.rule import rule
+from evaluation.decision.policy_checks import FAR_OUT, MANY_CLUSTERS, Case
+from evaluation.decision.statistics import LEVELS, p_above
 from evaluation.generation.answers import KeptBytes
 from evaluation.look_decision import decide
 from evaluation.sealed_look import SealedItems, SealedLook
@@ -55,7 +66,8 @@ from project.records.evidence import Evidence, Verdict
 from project.records.scores import EvalSet, Flags, ScorePins
 from registry.alpha_ledger.look_bytes import refuse_unknown
 from registry.alpha_ledger.looks import SealedSet
-from registry.storage.tables import look_bytes, looks
+from registry.alpha_ledger.spending import Look
+from registry.storage.tables import look_bytes
 from registry.store import Registry
 
 Ints = NDArray[np.int64]
@@ -86,20 +98,57 @@ class Contestant:
     """
 
     name: str
-    seed: int
     dev: Array
     effect: Array
     dev_pairing: Pairing
-    again: Array | None = None  # its luck on all rows in another measurement
+    seeds: dict[int, float]  # of its luck on all rows, with the weight of each
+    pairing_seed: int
+    found: "OnDev | None" = None
+
+    def at(self, rows: Ints) -> tuple[Array, Pairing]:
+        """Its luck on some rows, and how it is paired there; rows are drawn `ITEMS` at a time."""
+        if rows is FIRST.sealed:
+            return self.group(0)
+        groups = np.unique(rows // ITEMS)
+        place = ITEMS * np.searchsorted(groups, rows // ITEMS) + rows % ITEMS
+        lucks, pairings = zip(*map(self.group, groups.tolist()), strict=True)
+        equal, gain = (np.concatenate([vars(p)[n] for p in pairings]) for n in PAIRED)
+        return np.concatenate(lucks)[place], Pairing(equal=equal[place], gain=gain[place])
+
+    def group(self, number: int) -> tuple[Array, Pairing]:
+        if number not in self.drawn:
+            lucks = [weight * luck_of(seed, number) for seed, weight in self.seeds.items()]
+            self.drawn[number] = sum(lucks[1:], lucks[0]), pairing_of(self.pairing_seed, number)
+        return self.drawn[number]
 
     @cached_property
-    def rows(self) -> Array:
-        drawn = np.random.default_rng([self.seed, 0])
-        return luck(drawn, len(prompts())) if self.again is None else self.again
+    def drawn(self) -> dict[int, tuple[Array, Pairing]]:
+        return {}
 
-    @cached_property
-    def pairing(self) -> Pairing:
-        return Pairing.draw(np.random.default_rng([self.seed, 1]), len(prompts()))
+
+PAIRED = ("equal", "gain")  # a pairing's parts
+
+
+class OnDev(NamedTuple):
+    """Mean differences from a champion on dev [3], with their standard errors."""
+
+    champion: str
+    diff: Array
+    se: Array
+
+
+def seeded(*seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@lru_cache(maxsize=32)
+def luck_of(seed: int, group: int) -> Array:
+    return luck(seeded(seed, group), ITEMS)
+
+
+@lru_cache(maxsize=32)
+def pairing_of(seed: int, group: int) -> Pairing:
+    return Pairing.draw(seeded(seed, group), ITEMS)
 
 
 @cache
@@ -125,43 +174,59 @@ def prints(texts: tuple[str, ...]) -> WordPrints:
     return WordPrints.of(texts)
 
 
+Texts = tuple[str, ...]
+
+
+def as_they_are(texts: Texts) -> Texts:
+    return texts
+
+
 @dataclass(frozen=True)
 class Split:
-    """Which rows are sealed and which are trained on today, and how the sealed ones are worded."""
+    """Which rows are sealed and which are trained on today, and how the sealed ones are worded;
+    `wording` tells one way of that from others.
+    """
 
     sealed: Ints = field(default_factory=lambda: np.arange(ITEMS))
     trained: Ints = field(default_factory=lambda: np.arange(UNUSED, UNUSED + TRAINED))
-    worded: Callable[[str], str] = str
+    worded: Callable[[Texts], Texts] = as_they_are
+    wording: int | None = None
 
     @cached_property
     def set(self) -> SealedSet:
-        return sealed_set(tuple(self.worded(prompts()[row]) for row in self.sealed.tolist()))
+        return sealed_set(self.worded(tuple(prompts()[row] for row in self.sealed.tolist())))
 
     @property
     def learnt(self) -> WordPrints:
         return prints(tuple(prompts()[row] for row in self.trained.tolist()))
+
+    @cached_property
+    def told(self) -> str:
+        return digest_json([self.sealed.tolist(), self.trained.tolist(), self.wording])
 
 
 FIRST = Split()
 
 
 class KilledError(Exception):
-    """Somebody ended a look that went badly."""
+    """A look was ended before it was decided."""
 
 
 MEASURED = Path("differences")  # the name of what a look measured
 
 
 class SimulatedItems(SealedItems):
-    """Sealed items whose measurement is simulated: these differences; `killed` says of which ones
-    the look is ended before it is decided.
+    """Sealed items whose measurement is simulated. A look that is not `weighed` ends as soon as it
+    is counted. Bounds for any distribution take long: without `sure` there are none.
     """
 
-    def __init__(
-        self, split: Split, found: Array, killed: Callable[[Array], bool] | None = None
-    ) -> None:
-        self.set, self.trained_today, self.found = split.set, split.learnt, found
-        self.killed = killed
+    def __init__(self, tried: "Submission", *, weighed: bool, sure: bool) -> None:
+        self.set, self.trained_today = tried.split.set, tried.split.learnt
+        self.tried, self.weighed, self.sure = tried, weighed, sure
+
+    @property
+    def counted_set(self) -> SealedSet:
+        return self.set
 
     def pins(self, dev: ScorePins, policy: Policy) -> ScorePins:
         return dev.model_copy(update={"eval_set": self.set.items.digest})
@@ -180,46 +245,124 @@ class SimulatedItems(SealedItems):
         store: KeptBytes,
         baseline: adapters.Contestant | None = None,
     ) -> SealedLook:
+        if not self.weighed:
+            raise KilledError
+        found = self.tried.sealed
         kept = store.read(MEASURED)
         if kept is None:
-            store.write(MEASURED, self.found.tobytes())
+            store.write(MEASURED, found.tobytes())
         else:
-            self.found = np.frombuffer(kept).reshape(self.found.shape)
-        if self.killed and self.killed(self.found):
+            found = np.frombuffer(kept).reshape(found.shape)
+        if self.tried.killed and self.tried.killed(found):
             raise KilledError
-        found = {"pins": pins, "sealed": measured(self.found, policy, sealed=True)}
-        return SealedLook(dev.model_copy(update=found), items=(), flags=Flags(), answers={})
+        told = {"pins": pins, "sealed": measured(found, policy, sealed=self.sure)}
+        return SealedLook(dev.model_copy(update=told), items=(), flags=Flags(), answers={})
+
+
+# --- what adversaries do -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What `incumbent submit --promote` is given, and what a look will find."""
+
+    adapter: str
+    split: Split
+    scorers: str
+    policy: Policy
+    dev: Array  # differences [n, 3]
+    sealed: Array
+    crowned: bool = False  # truly better: it must win
+    refusable: bool = False
+    killed: Callable[[Array], bool] | None = None  # by what it finds, before it is decided
+
+    @property
+    def told(self) -> tuple[Hashable, ...]:
+        """All that the ledger can know of it, but for what it finds."""
+        named = self.adapter, self.split.told, self.scorers, self.policy.digest
+        return *named, self.crowned, self.refusable
+
+    def wins_by_t(self, alpha: float) -> bool:
+        """Whether all metrics win at a level at which t is asked."""
+        return may_win(self.sealed, alpha) and all_win_by_t(self.sealed, self.policy, alpha)
+
+
+def may_win(d: Array, alpha: float) -> bool:
+    """Whether t may say that the preference, which gates in all policies here, is above 0."""
+    found, n = d[:, 2], len(d)
+    p = p_above(float(found.mean()), float(found.std(ddof=1)) / n**0.5, n - 1, 0.0)
+    return p < 1.01 * alpha  # what is near is computed as the rule does
+
+
+def all_win_by_t(found: Array, policy: Policy, alpha: float) -> bool:
+    evidence = on_dev_alone(found, policy)
+    case = Case(evidence.model_copy(update={"sealed": evidence.dev}), policy, alpha=alpha)
+    return all(map(case.won, policy.gating))
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something else that is done to a registry."""
+
+    told: tuple[Hashable, ...]
+    done: Callable[["Site"], object]
+
+
+Move = Submission | Act
 
 
 @dataclass
 class Project:
-    """A project with a real registry, and who may be champion in it."""
+    """Who may be champion, and what was done so far, none of it made real yet."""
 
-    folder: Path
     rng: np.random.Generator
     equal: Array  # what an equal challenger gains
+    nights: int = NIGHTS
     split: Split = FIRST
     scorers: str = "scorers"
-    family: str = "own"
-    crowned: list[str] = field(default_factory=list)  # adapters that no false promotion is of
-    refused: int = 0
+    refusable: bool = False  # whether submissions may be refused without a look
+    repeats: bool = False  # whether a measurement is made again that may be decided on already
+    moves: list[Move] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.numbers = count()
-        self.registry = self.opened(self.family)
-        self.champion = self.challenger()
+        self.numbers, self.drawn = count(), self.in_blocks()
+        self.names: dict[str, str] = {}  # of challengers that were submitted, in that order
+        (dev,), (pairing,) = self.many(1)
+        self.champion = self.drawn_one(dev, pairing)
 
-    def opened(self, family: str) -> Registry:
-        return Registry(self.folder / "registry", family, actor="adversary")
+    def in_blocks(self) -> Iterator[Contestant]:
+        """Equal challengers: many are drawn faster together, and measured on dev."""
+        while True:
+            champion, (lucks, pairings) = self.champion, self.many(BLOCK)
+            every = Pairing(*(np.concatenate([vars(p)[n] for p in pairings]) for n in PAIRED))
+            theirs = np.tile(champion.dev, (BLOCK, 1))
+            d = differences(theirs, np.concatenate(lucks), self.equal, every)
+            d = d.reshape(BLOCK, ITEMS, -1)
+            means, errors = d.mean(axis=1), d.std(axis=1, ddof=1) / ITEMS**0.5
+            for own, pairing, *found in zip(lucks, pairings, means, errors, strict=True):
+                yield replace(self.drawn_one(own, pairing), found=OnDev(champion.name, *found))
 
-    def challenger(self, effect: Array | None = None) -> Contestant:
+    def drawn_one(self, dev: Array, pairing: Pairing) -> Contestant:
         return Contestant(
-            name=f"adapter-{next(self.numbers)}",
-            seed=int(self.rng.integers(2**32)),
-            dev=luck(self.rng, ITEMS),
-            effect=self.equal if effect is None else effect,
-            dev_pairing=Pairing.draw(self.rng, ITEMS),
+            name=f"contestant-{next(self.numbers)}",
+            dev=dev,
+            effect=self.equal,
+            dev_pairing=pairing,
+            seeds={self.new_seed(): 1.0},
+            pairing_seed=self.new_seed(),
         )
+
+    def many(self, number: int) -> tuple[list[Array], list[Pairing]]:
+        """The luck of so many on `ITEMS` items, and their pairings."""
+        lucks, all_of = luck(self.rng, number * ITEMS), Pairing.draw(self.rng, number * ITEMS)
+        parts = [np.split(vars(all_of)[name], number) for name in PAIRED]
+        return np.split(lucks, number), [Pairing(*pair) for pair in zip(*parts, strict=True)]
+
+    def challenger(self) -> Contestant:
+        return next(self.drawn)
+
+    def new_seed(self) -> int:
+        return int(self.rng.integers(2**62))
 
     def qualifying(self) -> Contestant:
         """The first challenger that qualifies on dev."""
@@ -227,283 +370,376 @@ class Project:
 
     def anew(self, contestant: Contestant, share: float) -> Contestant:
         """The same one measured again: that share of its luck on all rows is another."""
-        drawn = luck(self.rng, len(prompts()))
-        rows = np.sqrt(1 - share) * contestant.rows + np.sqrt(share) * drawn
-        return replace(contestant, again=rows)
+        seeds = {seed: np.sqrt(1 - share) * weight for seed, weight in contestant.seeds.items()}
+        return replace(contestant, seeds=seeds | {self.new_seed(): np.sqrt(share)})
 
     # --- what everybody may do ------------------------------------------------------------------
 
-    def on_dev(self, challenger: Contestant, policy: Policy = STRICT) -> Evidence:
-        """Evidence on dev, without the pins."""
-        d = differences(
+    def on_dev(self, challenger: Contestant) -> Array:
+        """Differences on dev."""
+        return differences(
             self.champion.dev, challenger.dev, challenger.effect, challenger.dev_pairing
         )
-        dev = measured(d, policy)
-        return Evidence(pins=None, policy=policy.digest, dev=dev, sealed={}, slices={})
 
-    def worst_p(self, challenger: Contestant) -> float:
-        return max(found.p for found in self.on_dev(challenger).dev.values())
+    def ps(self, challenger: Contestant, policy: Policy = STRICT) -> list[float]:
+        """The p of each gating metric on dev."""
+        found = challenger.found
+        if found is None or found.champion != self.champion.name:
+            d = self.on_dev(challenger)
+            found = OnDev("", d.mean(axis=0), d.std(axis=0, ddof=1) / ITEMS**0.5)
+        return [
+            p_above(found.diff[i], found.se[i], ITEMS - 1, policy.threshold(metric))
+            for i, metric in enumerate(METRICS)
+            if metric in policy.gating
+        ]
 
     def qualifies(self, challenger: Contestant, policy: Policy = STRICT) -> bool:
-        return not unqualified(self.on_dev(challenger, policy), policy)
+        """As `unqualified` says it: for whom it says otherwise there is no look, and an error."""
+        return max(self.ps(challenger, policy)) < policy.qualify
 
-    def wins(self, challenger: Contestant, policy: Policy = STRICT) -> bool:
-        """Submit a challenger if it qualifies; whether it became champion."""
-        return self.qualifies(challenger, policy) and self.submit(challenger, policy)
+    def good(self) -> list[Contestant]:
+        """The challengers of all nights that qualify on dev."""
+        challengers = (self.challenger() for _ in range(self.nights))
+        found = [one for one in challengers if self.qualifies(one)]
+        for one, *drawn in zip(found, *self.many(len(found)), strict=True) if found else ():
+            one.drawn[0] = tuple(drawn)
+        return found
+
+    def tries(self, challenger: Contestant, policy: Policy = STRICT) -> None:
+        """Submit a challenger if it qualifies."""
+        if self.qualifies(challenger, policy):
+            self.submit(challenger, policy)
 
     def submit(
         self,
         challenger: Contestant,
         policy: Policy = STRICT,
         killed: Callable[[Array], bool] | None = None,
-    ) -> bool:
+        *,
+        crowned: bool = False,
+    ) -> None:
+        submitted = Submission(
+            adapter=self.named(challenger),
+            split=self.split,
+            scorers=self.scorers,
+            policy=policy,
+            dev=self.on_dev(challenger),
+            sealed=self.on_sealed(challenger),
+            crowned=crowned,
+            refusable=self.refusable,
+            killed=killed,
+        )
+        self.moves.append(submitted)
+
+    def named(self, challenger: Contestant) -> str:
+        return self.names.setdefault(challenger.name, f"adapter-{len(self.names)}")
+
+    def on_sealed(self, challenger: Contestant) -> Array:
+        own, pairing = challenger.at(self.split.sealed)
+        theirs, _ = self.champion.at(self.split.sealed)
+        return differences(theirs, own, challenger.effect, pairing)
+
+    def equal_ones(self) -> "Tries":
+        """The submissions of equal challengers, by their places among the moves."""
+        made = enumerate(self.moves)
+        return {i: m for i, m in made if isinstance(m, Submission) and not m.crowned}
+
+    # --- what an adversary prepares -------------------------------------------------------------
+
+    def act(self, done: Callable[["Site"], object], *told: Hashable) -> None:
+        self.moves.append(Act(told, done))
+
+    def crown(self, *, force: bool = False) -> Contestant:
+        """A champion that is truly better, or one that a person forces."""
+        made = self.challenger()
+        if not force:
+            made = replace(made, effect=TRUE_GAIN, found=None)
+        if force:
+            name, learnt = self.named(made), self.split.learnt
+            self.act(lambda site: site.force(name, learnt), "force", name, self.split.told)
+        else:
+            self.submit(made, crowned=True)
+        self.champion = made
+        return made
+
+    def roll_to(self, champion: Contestant) -> None:
+        name, self.champion = self.named(champion), champion
+        self.act(lambda site: site.roll_to(name), "roll to", name)
+
+    def move(self, family: str) -> None:
+        """Go on in another family of the same registry, which has no champion yet."""
+        self.act(lambda site: site.open(site.folder / "registry", family), "family", family)
+
+
+# --- a registry in which it is done ---------------------------------------------------------------
+
+
+class Tried(NamedTuple):
+    """What became of a submission."""
+
+    promoted: bool = False
+    level: float | None = None  # of its look; None: it was refused
+
+
+class Site:
+    """A real registry, in a folder that is the working directory."""
+
+    def __init__(self, folder: Path, template: Path) -> None:
+        self.folder, self.template = folder, template
+        self.registry: Registry | None = None
+        copytree(template, folder / "registry")
+        self.open(folder / "registry", "own")
+
+    def open(self, folder: Path, family: str) -> None:
+        self.close()
+        self.registry = Registry(folder, family, actor="adversary")
+
+    def close(self) -> None:
+        if self.registry:
+            self.registry.engine.dispose()
+
+    def open_another(self, number: int) -> None:
+        """A new registry on the same data."""
+        another = self.folder / f"registry-{number}"
+        copytree(self.template, another)
+        self.open(another, "own")
+
+    def make(self, move: Move, *, weighed: bool, sure: bool = True) -> Tried:
+        if isinstance(move, Submission):
+            return self.submit(move, weighed=weighed or move.crowned, sure=sure)
+        move.done(self)
+        return Tried()
+
+    def submit(self, tried: Submission, *, weighed: bool, sure: bool) -> Tried:
         """What `incumbent submit --promote` does with the records of a pipeline."""
-        adapter, folder = self.adapter(challenger)
+        assert self.registry
+        adapter, folder = self.adapter(tried.adapter)
         pins = ScorePins(
             eval_set="dev",
             base=BASE.weights,
             champion=self.registry.opponent(adapter.files).adapter,
             challenger=adapter.files,
             decoding="decoding",
-            scorers=self.scorers,
+            scorers=tried.scorers,
         )
-        dev = self.on_dev(challenger, policy).model_copy(update={"pins": pins})
-        items = SimulatedItems(self.split, self.on_sealed(challenger), killed)
-        learnt = self.split.learnt
-        version = self.registry.submit(adapter, folder, "a try", trained_on=learnt)
+        dev = on_dev_alone(tried.dev, tried.policy).model_copy(update={"pins": pins})
+        items = SimulatedItems(tried, weighed=weighed, sure=sure)
+        version = self.registry.submit(adapter, folder, "a try", trained_on=tried.split.learnt)
         try:
             refuse_unknown(self.registry.looks_elsewhere())
-            decided = decide(self.registry, version, dev, policy, items)
+            decided = decide(self.registry, version, dev, tried.policy, items)
+        except KilledError:
+            look = self.registry.look(items.pins(pins, tried.policy), tried.policy.digest)
+            assert look, "it was counted before it was killed"
+            return Tried(level=look.level(tried.policy.alpha))
         except InputError:
-            self.refused += 1
-            return False
-        if decided.decision.verdict is not Verdict.PROMOTE:
-            return False
-        self.registry.promote(version.number, "it won", by="policy")
-        self.champion = challenger
-        return True
+            if not tried.refusable:
+                raise
+            return Tried()
+        won = decided.decision.verdict is Verdict.PROMOTE
+        assert decided.decision.alpha is not None, "it qualified"
+        assert won or not tried.crowned, "a gain of 0.3 is found at any look"
+        if won:
+            self.registry.promote(version.number, "it won", by="policy")
+        return Tried(promoted=won and not tried.crowned, level=decided.decision.alpha)
 
-    def adapter(self, challenger: Contestant) -> tuple[Adapter, Path]:
-        folder = self.folder / challenger.name
+    def adapter(self, name: str) -> tuple[Adapter, Path]:
+        folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        (folder / "adapter_model.safetensors").write_text(challenger.name)
+        (folder / "adapter_model.safetensors").write_text(name)
         files = digest_folder(folder)
         return Adapter(files=files, base=BASE, recipe="c" * 64, dataset="d" * 64), folder
 
-    def on_sealed(self, challenger: Contestant) -> Array:
-        at, pairing = self.split.sealed, challenger.pairing
-        items = Pairing(equal=pairing.equal[at], gain=pairing.gain[at])
-        return differences(self.champion.rows[at], challenger.rows[at], challenger.effect, items)
+    def force(self, name: str, learnt: WordPrints) -> None:
+        assert self.registry
+        adapter, folder = self.adapter(name)
+        version = self.registry.submit(adapter, folder, "a try", trained_on=learnt)
+        self.registry.promote(version.number, "because", force=True)
 
-    # --- what an adversary prepares -------------------------------------------------------------
+    def roll_to(self, name: str) -> None:
+        assert self.registry
+        adapter, _ = self.adapter(name)
+        version = self.registry.version_of(adapter.files)
+        assert version, "it was submitted"
+        self.registry.rollback("back and forth", to=version.number)
 
-    def crown(self, *, force: bool = False) -> tuple[int, Contestant]:
-        """A champion that is truly better, or one that a person forces; with its number."""
-        made = self.challenger(None if force else TRUE_GAIN)
-        adapter, folder = self.adapter(made)
-        self.crowned.append(adapter.files)
-        if force:
-            version = self.registry.submit(adapter, folder, "a try", trained_on=self.split.learnt)
-            self.registry.promote(version.number, "because", force=True)
-            self.champion = made
-        else:
-            assert self.submit(made), "a gain of 0.3 is found at any look"
-        champion = self.registry.champion()
-        assert champion is not None, "it was made champion"
-        return champion.number, made
+    def rotate(self) -> None:
+        assert self.registry
+        self.registry.record_rotation("sealed", ITEMS, "known by heart")
 
-    def move(self, family: str) -> None:
-        """Go on in another family of the same registry, which has no champion yet."""
-        self.registry.engine.dispose()
-        self.registry = self.opened(family)
-
-    def judged(self) -> list[str]:
-        """The digests of what was measured at looks."""
+    def forget_judged(self) -> None:
+        """Delete what was measured at looks."""
+        assert self.registry
         with self.registry.engine.connect() as connection:
-            return list(connection.execute(select(look_bytes.c.digest)).scalars())
-
-    def paid(self) -> list[float]:
-        """The levels of all looks at equal challengers, as the ledger has them."""
-        query = select(looks.c.alpha).where(looks.c.challenger.not_in(self.crowned))
-        with self.registry.engine.connect() as connection:
-            return [float(level) for level in connection.execute(query).scalars()]
+            judged = list(connection.execute(select(look_bytes.c.digest)).scalars())
+        for digest in judged:
+            self.registry.artifacts.blobs.delete(digest)
 
 
-# --- adversaries: each returns whether it got an equal challenger promoted ------------------------
-
-
-def honest(project: Project) -> bool:
-    """submits every challenger that qualifies"""
-    return any(project.wins(project.challenger()) for _ in range(NIGHTS))
-
-
-def picks_on_dev(project: Project) -> bool:
-    """makes five challengers a night, and submits the best one where its p on dev is under 0.05"""
-
-    def best() -> Contestant:
-        return min((project.challenger() for _ in range(5)), key=project.worst_p)
-
-    picked = (best() for _ in range(NIGHTS))
-    return any(project.worst_p(one) < 0.05 and project.wins(one) for one in picked)
-
-
-def sees_the_verdict_first(project: Project) -> bool:
-    """GUARD OFF: reads the verdict before its look is counted, and submits what says PROMOTE"""
-
-    def promising(challenger: Contestant) -> bool:
-        sealed = {"sealed": measured(project.on_sealed(challenger), STRICT, sealed=True)}
-        judged = project.on_dev(challenger).model_copy(update=sealed)
-        return rule(judged, STRICT, 1).verdict is Verdict.PROMOTE
-
-    drawn = (project.challenger() for _ in range(NIGHTS))
-    return any(promising(challenger) and project.wins(challenger) for challenger in drawn)
-
-
-def measures_again(project: Project) -> bool:
-    """the same challenger with other scorers every night: half of its luck is the judge's"""
-    challenger = project.qualifying()
-
-    def again(night: int) -> bool:
-        project.scorers = f"scorers, seed {night}"
-        return project.wins(project.anew(challenger, 0.5))
-
-    return any(map(again, range(NIGHTS)))
-
-
-def samples_again(project: Project) -> bool:
-    """the same challenger with another seed of its answers every night: all its luck is new"""
-    challenger = project.qualifying()
-
-    def again(night: int) -> bool:
-        project.scorers = f"decoding, seed {night}"
-        return project.wins(project.anew(challenger, 1.0))
-
-    return any(map(again, range(NIGHTS)))
-
-
-def kills_looks(project: Project) -> bool:
-    """ends each look that does not win, deletes what was judged, and has it judged anew"""
-    challenger = project.qualifying()
-
-    def loses(found: Array) -> bool:
-        judged = project.on_dev(challenger).model_copy(
-            update={"sealed": measured(found, STRICT, sealed=True)}
-        )
-        return rule(judged, STRICT, 1).verdict is not Verdict.PROMOTE
-
-    def again(_: int) -> bool:
+@contextlib.contextmanager
+def real_site(template: Path) -> Iterator[Site]:
+    # A look is written down in the project's folder, too.
+    with TemporaryDirectory(dir=template.parent) as name, contextlib.chdir(name):
+        Path("params.yaml").write_text("{}\n")
+        site = Site(Path(name), template)
         try:
-            return project.submit(project.anew(challenger, 0.5), killed=loses)
-        except KilledError:
-            for digest in project.judged():
-                project.registry.artifacts.blobs.delete(digest)
-            return False
-
-    return any(map(again, range(NIGHTS)))
+            yield site
+        finally:
+            site.close()
 
 
-def takes_other_registries(project: Project) -> bool:
-    """a new registry on the same data every night"""
+# --- adversaries: each tries to get an equal challenger promoted ---------------------------------
 
-    def night(number: int) -> bool:
-        project.registry.engine.dispose()
-        another = project.folder / f"registry-{number}"
-        copytree(project.folder.parent / "template", another)
-        project.registry = Registry(another, "own", actor="adversary")
-        return project.wins(project.challenger())
-
-    return any(map(night, range(NIGHTS)))
+# The k-th try's items, words or family are the same in all runs, so that levels can be kept.
 
 
-def splits_trained_rows(project: Project) -> bool:
-    """splits anew every night, half of the sealed items out of the champion's training rows"""
+def honest(project: Project) -> None:
+    """submits every challenger that qualifies"""
+    for challenger in project.good():
+        project.submit(challenger)
+
+
+def picks_on_dev(project: Project) -> None:
+    """makes five challengers a night, and submits the best one where its p on dev is under 0.05"""
+    for _ in range(project.nights):
+        five = [project.challenger() for _ in range(5)]
+        best = min(five, key=lambda one: max(project.ps(one)))
+        if max(project.ps(best)) < 0.05:
+            project.submit(best)
+
+
+def sees_the_verdict_first(project: Project) -> None:
+    """GUARD OFF: reads the verdict before its look is counted, and submits what says PROMOTE"""
+    for challenger in project.good():
+        if wins_first(project.on_sealed(challenger)):
+            project.submit(challenger)
+
+
+def wins_first(found: Array) -> bool:
+    """Whether the verdict at a first look would be PROMOTE."""
+    return all_win_by_t(found, STRICT, Look(number=1, budget=STRICT.alpha).level(STRICT.alpha))
+
+
+def measures_again(project: Project) -> None:
+    """the same challenger with other scorers every night: half of its luck is the judge's"""
+    again(project, "scorers", 0.5)
+
+
+def samples_again(project: Project) -> None:
+    """the same challenger with another seed of its answers every night: all its luck is new"""
+    again(project, "decoding", 1.0)
+
+
+def again(project: Project, what: str, share: float) -> None:
+    challenger = project.qualifying()
+    for night in range(project.nights):
+        project.scorers = f"{what}, seed {night}"
+        project.submit(project.anew(challenger, share))
+
+
+def kills_looks(project: Project) -> None:
+    """ends each look that does not win, deletes what was judged, and has it judged anew"""
+    project.repeats = True
+    challenger = project.qualifying()
+    for _ in range(project.nights):
+        project.submit(project.anew(challenger, 0.5), killed=lambda found: not wins_first(found))
+        project.act(Site.forget_judged, "forget")
+
+
+def takes_other_registries(project: Project) -> None:
+    """a new registry on the same data for every try"""
+    project.refusable = True
+    for number, challenger in enumerate(project.good()):
+        project.act(partial(Site.open_another, number=number), "another", number)
+        project.submit(challenger)
+
+
+def splits_trained_rows(project: Project) -> None:
+    """splits anew for every try, half of the sealed items out of the champion's training rows"""
     project.crown()
-
-    def split() -> Split:
-        rows = project.rng.permutation(np.arange(UNUSED, UNUSED + TRAINED))
-        fresh = project.rng.choice(UNUSED, size=ITEMS // 2, replace=False)
-        return Split(np.concatenate([fresh, rows[: ITEMS // 2]]), np.sort(rows[ITEMS // 2 :]))
-
-    return tries_splits(project, (split() for _ in range(NIGHTS)))
+    project.refusable = True
+    for number, challenger in enumerate(project.good()):
+        project.split = split_of_trained_rows(number)
+        project.submit(challenger)
 
 
-def splits_unused_rows(project: Project) -> bool:
-    """draws 200 of the same 1,000 never-trained rows every night: two sets share a fifth"""
-
-    def drawn() -> Split:
-        return Split(np.sort(project.rng.choice(UNUSED, size=ITEMS, replace=False)))
-
-    return tries_splits(project, (drawn() for _ in range(NIGHTS)))
-
-
-def rotates(project: Project) -> bool:
-    """HONEST: every 20 nights a person rotates to 200 rows that were never items, 1,000 in all"""
-
-    def rotated() -> Iterator[Split]:
-        before = None
-        for split in disjoint(ITEMS):
-            if before is not None and before is not split:
-                project.registry.record_rotation("sealed", ITEMS, "known by heart")
-            before = split
-            yield split
-
-    return tries_splits(project, rotated())
+@cache
+def split_of_trained_rows(number: int) -> Split:
+    rng = seeded(number)
+    rows = rng.permutation(np.arange(UNUSED, UNUSED + TRAINED))
+    fresh = rng.choice(UNUSED, size=ITEMS // 2, replace=False)
+    return Split(np.concatenate([fresh, rows[: ITEMS // 2]]), np.sort(rows[ITEMS // 2 :]))
 
 
-def takes_small_sets(project: Project) -> bool:
-    """takes 40 rows that were never items every 4 nights, 1,000 rows in all"""
-    return tries_splits(project, disjoint(40))
+def splits_unused_rows(project: Project) -> None:
+    """draws 200 of the same 1,000 never-trained rows for every try: two sets share a fifth"""
+    for number, challenger in enumerate(project.good()):
+        project.split = split_of_unused_rows(number)
+        project.submit(challenger)
 
 
-def disjoint(size: int) -> Iterator[Split]:
-    """All unused rows in sets of a size, each for as many nights as the others."""
-    sets = [Split(rows) for rows in np.arange(UNUSED).reshape(-1, size)]
-    return chain.from_iterable(repeat(one, NIGHTS // len(sets)) for one in sets)
+@cache
+def split_of_unused_rows(number: int) -> Split:
+    return Split(np.sort(seeded(number).choice(UNUSED, size=ITEMS, replace=False)))
 
 
-def tries_splits(project: Project, splits: Iterable[Split]) -> bool:
-    def tries(split: Split) -> bool:
-        project.split = split
-        return project.wins(project.challenger())
-
-    return any(map(tries, splits))
-
-
-def rewords_all_alike(project: Project) -> bool:
-    """puts another instruction before all items every night, and other blanks between words"""
-
-    def worded(night: int, text: str) -> str:
-        asked = f"In style {night}, kindly reply to the customer's question:"
-        return (" " * (1 + night % 3)).join([asked, *text.split()])
-
-    return tries_wordings(project, (partial(worded, night) for night in range(NIGHTS)))
+def rotates(project: Project) -> None:
+    """HONEST: after every seven looks a person rotates to 200 rows that were never items"""
+    sets = disjoint(ITEMS)
+    for number, challenger in enumerate(project.good()):
+        if number and number % 7 == 0 and number // 7 < len(sets):
+            project.act(Site.rotate, "rotate")
+            project.split = sets[number // 7]
+        project.submit(challenger)
 
 
-def adds_words_of_their_own(project: Project) -> bool:
-    """adds four random words to each item every night, such as a ticket's number"""
+def takes_small_sets(project: Project) -> None:
+    """takes 40 rows that were never items for every two tries, 1,000 rows in all"""
+    sets = disjoint(40)
+    for number, challenger in enumerate(project.good()):
+        project.split = sets[min(number // 2, len(sets) - 1)]
+        project.submit(challenger)
 
-    def worded(text: str) -> str:
-        return f"{text} {random_words(project.rng, 4)}"
 
-    return tries_wordings(project, repeat(worded, NIGHTS))
+@cache
+def disjoint(size: int) -> tuple[Split, ...]:
+    """All unused rows in sets of a size."""
+    return tuple(Split(rows) for rows in np.arange(UNUSED).reshape(-1, size))
 
 
-def tries_wordings(project: Project, wordings: Iterable[Callable[[str], str]]) -> bool:
+def rewords_all_alike(project: Project) -> None:
+    """puts another instruction before all items for every try, and other blanks between words"""
+
+    def worded(number: int, texts: Texts) -> Texts:
+        asked = f"In style {number}, kindly reply to the customer's question:"
+        return tuple((" " * (1 + number % 3)).join([asked, *text.split()]) for text in texts)
+
+    rewords(project, worded)
+
+
+def adds_words_of_their_own(project: Project) -> None:
+    """adds four random words to each item for every try, such as a ticket's number"""
+
+    def worded(number: int, texts: Texts) -> Texts:
+        words = random_words(seeded(number), 4 * len(texts)).split()
+        return tuple(" ".join([text, *words[4 * i : 4 * i + 4]]) for i, text in enumerate(texts))
+
+    rewords(project, worded)
+
+
+def rewords(project: Project, worded: Callable[[int, Texts], Texts]) -> None:
     """A champion answers half anew what is worded anew."""
     champion = project.champion
-
-    def tries(worded: Callable[[str], str]) -> bool:
-        challenger = project.challenger()
-        project.split = Split(worded=worded)
+    for number, challenger in enumerate(project.good()):
+        project.split = Split(worded=partial(worded, number), wording=number)
         project.champion = project.anew(champion, 0.5)
-        return project.wins(challenger)
+        project.submit(challenger)
+        project.champion = champion
 
-    return any(map(tries, wordings))
 
-
-def changes_the_policy(project: Project) -> bool:
+def changes_the_policy(project: Project) -> None:
     """after a HOLD, the same challenger again with another alpha, order, kind or margin"""
-    return tries_policies(project, other_policies())
+    tries_policies(project, other_policies())
 
 
 def other_policies() -> Iterator[Policy]:
@@ -516,75 +752,61 @@ def other_policies() -> Iterator[Policy]:
         yield Policy.model_validate({"alpha": 0.05 - 0.0001 * step, **settings})
 
 
-def asks_for_less(project: Project) -> bool:
+def asks_for_less(project: Project) -> None:
     """after the first HOLD, the same challenger and all later ones with alpha 0.49"""
-    return tries_policies(project, repeat(Policy(alpha=0.49)))
+    tries_policies(project, repeat(Policy(alpha=0.49)))
 
 
-def tries_policies(project: Project, policies: Iterator[Policy]) -> bool:
+def tries_policies(project: Project, policies: Iterator[Policy]) -> None:
     policy = STRICT
-
-    def tries(challenger: Contestant) -> bool:
-        nonlocal policy
-        if not project.qualifies(challenger, policy):
-            return False
-        if project.wins(challenger, policy):
-            return True
-        policy = next(policies)
-        return project.wins(challenger, policy)
-
-    return any(tries(project.challenger()) for _ in range(NIGHTS))
+    for _ in range(project.nights):
+        challenger = project.challenger()
+        if project.qualifies(challenger, policy):
+            project.submit(challenger, policy)
+            policy = next(policies)
+            project.tries(challenger, policy)
 
 
-def rolls_forced_champions(project: Project) -> bool:
+def rolls_forced_champions(project: Project) -> None:
     """two champions that a person forced, who did not earn alpha; rolls to the other every night"""
-    return rolls(project, [project.crown(force=True), project.crown(force=True)])
+    rolls(project, [project.crown(force=True), project.crown(force=True)])
 
 
-def rolls_true_champions(project: Project) -> bool:
+def rolls_true_champions(project: Project) -> None:
     """two champions that truly won, and earned alpha; rolls to the other every night"""
-    return rolls(project, [project.crown(), project.crown()])
+    rolls(project, [project.crown(), project.crown()])
 
 
-def stays_with_true_champion(project: Project) -> bool:
+def stays_with_true_champion(project: Project) -> None:
     """HONEST: the same without rolling"""
     project.crown()
     project.crown()
-    return honest(project)
+    honest(project)
 
 
-def rolls(project: Project, champions: Iterable[tuple[int, Contestant]]) -> bool:
-    def night(champion: tuple[int, Contestant]) -> bool:
-        number, project.champion = champion
-        project.registry.rollback("back and forth", to=number)
-        return project.wins(project.challenger())
-
-    turns = cycle(champions)
-    return any(night(next(turns)) for _ in range(NIGHTS))
+def rolls(project: Project, champions: Sequence[Contestant]) -> None:
+    for night in range(project.nights):
+        project.roll_to(champions[night % 2])
+        project.tries(project.challenger())
 
 
-def moves_to_another_family(project: Project) -> bool:
-    """another family every night, where the bare base is champion again"""
-
-    def night(number: int) -> bool:
+def moves_to_another_family(project: Project) -> None:
+    """another family for every try, where the bare base is champion again"""
+    for number, challenger in enumerate(project.good()):
         project.move(f"family-{number}")
-        return project.wins(project.challenger())
-
-    return any(map(night, range(NIGHTS)))
+        project.submit(challenger)
 
 
-def same_look_in_another_family(project: Project) -> bool:
+def same_look_in_another_family(project: Project) -> None:
     """the same challenger and scorers in another family every night; deletes the judge's cache"""
+    project.repeats = True
     challenger = project.qualifying()
-
-    def night(number: int) -> bool:
-        project.move(f"family-{number}")
-        return project.wins(project.anew(challenger, 0.5))
-
-    return any(map(night, range(NIGHTS)))
+    for night in range(project.nights):
+        project.move(f"family-{night}")
+        project.submit(project.anew(challenger, 0.5))
 
 
-def earns_in_other_families(project: Project) -> bool:
+def earns_in_other_families(project: Project) -> None:
     """first promotes 20 copies of one true gain, in 20 other families, to earn alpha"""
     base = project.champion
     for number in range(COPIES):
@@ -594,10 +816,10 @@ def earns_in_other_families(project: Project) -> bool:
     project.move("own")
     project.champion = base
     project.crown()
-    return honest(project)
+    honest(project)
 
 
-Adversary = Callable[[Project], bool]
+Adversary = Callable[[Project], None]
 ADVERSARIES: dict[str, Adversary] = {
     adversary.__name__.replace("_", " "): adversary
     for adversary in (
@@ -628,27 +850,104 @@ ADVERSARIES: dict[str, Adversary] = {
 
 # --- runs ----------------------------------------------------------------------------------------
 
+# The level of a submission's look by all that was done until then; None where it was refused.
+LEVEL_AFTER: dict[str, float | None] = {}
+FAR = np.array([level for level in LEVELS if level < FAR_OUT])  # where t is not asked
+
+Tries = dict[int, Submission]  # by their places among the moves
+
+
+def above_far_out(tries: Tries, levels: Array) -> NDArray[np.bool_]:
+    """Whether each preference may win at levels [k, l] at which t is not asked, [k, l]."""
+    found = np.stack([tried.sealed[:, 2] for tried in tries.values()], axis=1)
+    assert len(found) < MANY_CLUSTERS, "t is asked at first looks"
+    return zero_refused(found, levels, 0.5)
+
+
+def last_lucky(tries: Tries) -> int:
+    """The place of the last submission that could win at any level that it may have; else -1."""
+    if not tries:
+        return -1
+    far = above_far_out(tries, np.tile(FAR, (len(tries), 1))).any(axis=1).tolist()
+    places = list(zip(tries.items(), far, strict=True))
+    return max((i for (i, t), won in places if won or t.wins_by_t(t.policy.alpha)), default=-1)
+
+
+def could_win(tries: Tries, levels: dict[int, float]) -> Iterator[int]:
+    """The places of those who may be promoted at their levels, as far as a moment tells."""
+    late = {i: tries[i] for i, level in levels.items() if FAR[-1] <= level < FAR_OUT}
+    above = set[int]()
+    if late:
+        asked = FAR[np.searchsorted(-FAR, [-levels[i] for i in late])]  # the largest at most so
+        refused = above_far_out(late, asked[:, None])[:, 0]
+        above = {i for i, won in zip(late, refused.tolist(), strict=True) if won}
+    for i, level in levels.items():
+        if i in above if level < FAR_OUT else tries[i].wins_by_t(level):
+            yield i
+
+
+def promoted_in_full(moves: Sequence[Move], template: Path) -> bool:
+    """Whether an equal challenger is promoted when all is done, looks being weighed."""
+    with real_site(template) as site:
+        return any(site.make(move, weighed=True).promoted for move in moves)
+
+
+def promoted(moves: Sequence[Move], tries: Tries, template: Path) -> bool:
+    """The same, weighing only what can win."""
+    done = [digest_json(["", moves[0].told])]
+    for move in moves[1:]:
+        done.append(digest_json([done[-1], move.told]))
+    if any(done[i] not in LEVEL_AFTER for i in tries):
+        last = last_lucky(tries)
+        if last >= 0 and done[last] not in LEVEL_AFTER:
+            with real_site(template) as site:
+                for move, after in zip(moves[: last + 1], done, strict=False):
+                    LEVEL_AFTER[after] = site.make(move, weighed=False).level
+    found = {i: LEVEL_AFTER.get(done[i]) for i in tries}
+    levels = {i: level for i, level in found.items() if level is not None}
+    winning = could_win(tries, levels)
+    return any(promoted_at_last(moves[: i + 1], levels[i], template) for i in winning)
+
+
+def promoted_at_last(moves: Sequence[Move], level: float, template: Path) -> bool:
+    """Whether the last of these is promoted, at its level, no other one being weighed."""
+    with real_site(template) as site:
+        for move in moves[:-1]:
+            site.make(move, weighed=False)
+        return site.make(moves[-1], weighed=True, sure=level < FAR_OUT).promoted
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What a hundred nights of one adversary came to."""
 
     promoted: bool  # an equal challenger
-    looks: int
-    paid: float  # the sum of their levels
-    refused: int  # submissions
+    submitted: int  # equal challengers, where none is promoted
 
 
-def run(seed: int, name: str, equal: tuple[float, ...], template: Path) -> Outcome:
-    # A look is written down in the project's folder, too.
-    with TemporaryDirectory(dir=template.parent) as folder, contextlib.chdir(folder):
-        Path("params.yaml").write_text("{}\n")
-        copytree(template, Path(folder, "registry"))
-        project = Project(Path(folder), np.random.default_rng(seed), np.array(equal))
-        promoted = ADVERSARIES[name](project)
-        paid = project.paid()
-        project.registry.engine.dispose()
-    return Outcome(promoted, len(paid), sum(paid), project.refused)
+def listed(seed: int, name: str, equal: tuple[float, ...], nights: int = NIGHTS) -> Project:
+    """All that an adversary does while it is not lucky."""
+    project = Project(np.random.default_rng(seed), np.array(equal), nights)
+    ADVERSARIES[name](project)
+    return project
+
+
+def falsely_promoted(project: Project, template: Path, *, in_full: bool = False) -> bool:
+    """Whether an equal challenger becomes champion by all that was listed."""
+    moves, tries = project.moves, project.equal_ones()
+    if in_full:
+        return promoted_in_full(moves, template)
+    if project.repeats:
+        return promoted_in_full(moves[: 1 + last_lucky(tries)], template)
+    return bool(tries) and promoted(moves, tries, template)
+
+
+def run(
+    seed: int, name: str, equal: tuple[float, ...], template: Path, *, in_full: bool = False
+) -> Outcome:
+    project = listed(seed, name, equal)
+    won = falsely_promoted(project, template, in_full=in_full)
+    return Outcome(won, len(project.equal_ones()))
 
 
 @dataclass(frozen=True)
@@ -660,34 +959,39 @@ class Block:
     first: int
     runs: int
     promoted: int
-    looks: int
-    paid: float
-    refused: int
+    submitted: int
 
 
-def print_adversaries(
-    names: Iterable[str], scenario: str, runs: int, processes: int, record: Path
-) -> None:
-    print(f"\n{scenario}, n = {ITEMS}, {NIGHTS} nights a run")
-    print(
-        f"{'':<29}{'runs':>7}{'promoted':>9}{'95 % interval':>17}"
-        f"{'looks':>8}{'alpha':>9}{'refused':>9}"
-    )
-    memory = Path("/dev/shm")  # where nothing waits for a disk
-    with (
-        TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
-        ProcessPoolExecutor(processes) as pool,
-    ):
+@contextlib.contextmanager
+def empty_registry() -> Iterator[Path]:
+    """A registry's folder that runs begin with, where nothing waits for a disk."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        tempfile.tempdir, before = folder, tempfile.tempdir
         template = Path(folder, "template")
         with Registry(template, "own", actor="adversary"):
             pass  # its schema is all that is wanted
+        try:
+            yield template
+        finally:
+            tempfile.tempdir = before
+
+
+def print_adversaries(asked: argparse.Namespace, names: Iterable[str], scenario: str) -> None:
+    print(f"\n{scenario}, n = {ITEMS}, {NIGHTS} nights a run")
+    columns = f"{'runs':>7}{'promoted':>10}{'95 % interval':>17}{'submitted':>11}"
+    print(f"{'':<29}{columns}")
+    alone = asked.processes == 1  # levels are kept by each process
+    with empty_registry() as template, ProcessPoolExecutor(asked.processes) as pool:
+        each = map if alone else partial(pool.map, chunksize=BLOCK // asked.processes)
         for name in names:
-            one = partial(run, name=name, equal=SCENARIOS[scenario], template=template)
-            for first in tqdm(range(0, runs, BLOCK), desc=name, file=sys.stderr):
-                if not any(block.first == first for block in blocks(record, name, scenario)):
-                    done = list(pool.map(one, range(first, first + BLOCK), chunksize=2))
-                    write_block(record, Block(name, scenario, first, BLOCK, *summed(done)))
-            print(f"{name:<29}{row(blocks(record, name, scenario))}", flush=True)
+            given = {"equal": SCENARIOS[scenario], "template": template, "in_full": asked.in_full}
+            one = partial(run, name=name, **given)
+            for first in tqdm(range(0, asked.runs, BLOCK), desc=name, file=sys.stderr):
+                if not any(b.first == first for b in blocks(asked.record, name, scenario)):
+                    done = list(each(one, range(first, first + BLOCK)))
+                    write_block(asked.record, Block(name, scenario, first, BLOCK, *summed(done)))
+            print(f"{name:<29}{row(blocks(asked.record, name, scenario))}", flush=True)
 
 
 def blocks(record: Path, name: str, scenario: str) -> list[Block]:
@@ -702,38 +1006,32 @@ def write_block(record: Path, block: Block) -> None:
         lines.write(json.dumps(vars(block)) + "\n")
 
 
-def summed(done: list[Outcome]) -> tuple[int, int, float, int]:
-    return (
-        sum(outcome.promoted for outcome in done),
-        sum(outcome.looks for outcome in done),
-        sum(outcome.paid for outcome in done),
-        sum(outcome.refused for outcome in done),
-    )
+def summed(done: list[Outcome]) -> tuple[int, int]:
+    return sum(one.promoted for one in done), sum(one.submitted for one in done)
 
 
 def row(found: list[Block]) -> str:
     runs, promoted = sum(b.runs for b in found), sum(b.promoted for b in found)
     interval = stats.binomtest(promoted, runs).proportion_ci(method="exact")
     between = f"{interval.low:.1%} … {interval.high:.1%}"
-    looked, paid = sum(b.looks for b in found) / runs, sum(b.paid for b in found) / runs
-    refused = sum(b.refused for b in found) / runs
-    share = f"{runs:>7,}{promoted / runs:>9.1%}{between:>17}"
-    return f"{share}{looked:>8.1f}{paid:>9.4f}{refused:>9.1f}"
+    submitted = sum(b.submitted for b in found) / runs
+    return f"{runs:>7,}{promoted / runs:>10.1%}{between:>17}{submitted:>11.1f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--record", type=Path, default=RECORD)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--adversary", action="append", choices=ADVERSARIES)
     parser.add_argument("--scenario", action="append", choices=SCENARIOS)
+    parser.add_argument("--in-full", action="store_true", help="weigh each look, lucky or not")
     asked = parser.parse_args()
     names = asked.adversary or list(ADVERSARIES)
     for name in names:
         print(f"{name:<29}{ADVERSARIES[name].__doc__}")
     for scenario in asked.scenario or SCENARIOS:
-        print_adversaries(names, scenario, asked.runs, asked.processes, asked.record)
+        print_adversaries(asked, names, scenario)
 
 
 if __name__ == "__main__":

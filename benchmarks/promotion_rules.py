@@ -26,12 +26,18 @@ from scipy import optimize, stats
 
 from benchmarks.frame import arguments
 from evaluation.decision.policy import Policy
-from evaluation.decision.policy_checks import unqualified
+from evaluation.decision.policy_checks import FAR_OUT, MANY_CLUSTERS, unqualified
 from evaluation.decision.rule import decide, rule
-from evaluation.decision.statistics import p_above, sure_bounds
+from evaluation.decision.statistics import (
+    LEVELS,
+    bets_of,
+    means_refused,
+    p_above,
+    sure_bounds,
+)
 from project.records.evidence import PREFERENCE, Evidence, MetricEvidence, Verdict
 from project.records.scores import ItemScore, ScoreTable
-from registry.alpha_ledger.spending import ChampionLooks, next_look
+from registry.alpha_ledger.spending import ChampionLooks, Look, next_look
 
 Array = NDArray[np.float64]
 
@@ -74,13 +80,13 @@ class Pairing:
 
 def differences(champion: Array, challenger: Array, effect: Array, pairing: Pairing) -> Array:
     """Challenger − champion, [n, 3], with a true mean of `effect` [3] or [n, 3]."""
-    shown = np.broadcast_to(effect, champion.shape) / (1 - EQUAL_ANSWERS)
+    shown = np.atleast_2d(effect) / (1 - EQUAL_ANSWERS)
     apart = challenger - champion
     made = np.empty_like(apart)
     made[:, :2] = apart[:, :2] * SD / np.sqrt(2 * (1 - EQUAL_ANSWERS))
     made[:, :2] += shown[:, :2] * pairing.gain[:, None]
-    shift = np.array([preference_shift(value) for value in np.unique(shown[:, 2])])
-    liking = apart[:, 2] / np.sqrt(2) + shift[np.searchsorted(np.unique(shown[:, 2]), shown[:, 2])]
+    shift = np.array([preference_shift(value) for value in shown[:, 2].tolist()])
+    liking = apart[:, 2] / np.sqrt(2) + shift
     made[:, 2] = 0.5 * ((liking > INDIFFERENCE) * 1.0 - (liking < -INDIFFERENCE) * 1.0)
     made[pairing.equal] = 0
     return made
@@ -161,22 +167,50 @@ def on_dev_alone(d: Array, policy: Policy) -> Evidence:
     return Evidence(pins=None, policy=policy.digest, dev=dev, sealed={}, slices={})
 
 
+def zero_refused(d: Array, levels: Array, most: float) -> NDArray[np.bool_]:
+    """Whether the bound of differences [n, k], at most ±`most`, may be above 0 at levels [k, l],
+    [k, l]. It cannot be where 0, which is a point of its grid, is not refused: a moment's work.
+    """
+    order, sizes = bets_of(np.arange(len(d)), [str(i) for i in range(len(d))])
+    bets = d[order.astype(int)].clip(-most, most)[:, :, None, None]
+    return means_refused(bets, sizes, np.zeros((*levels.shape, 1)), -most, most, levels)[:, :, 0]
+
+
+def may_be_decided(d: Array, level: float) -> bool:
+    """Whether the preference may win, or any metric lose, by the bounds for any distribution."""
+    known = next((one for one in LEVELS if one <= level), None)
+    if known is None:
+        return False
+    preference = np.stack([d[:, 2], -d[:, 2]], axis=1)
+    sides = (preference, 0.5), (-d[:, :2], 1.0)
+    return any(zero_refused(side, np.full((2, 1), known), most).any() for side, most in sides)
+
+
+def verdict_on(d: Array, evidence: Evidence, policy: Policy, look: Look) -> Verdict:
+    """The rule's verdict at a look; what takes long is computed where it may decide."""
+    level = look.level(policy.alpha)
+    by_t = level >= FAR_OUT and len(d) < MANY_CLUSTERS
+    if not by_t and not may_be_decided(d, level):
+        return Verdict.HOLD
+    judged = evidence.model_copy(update={"sealed": measured(d, policy, sealed=not by_t)})
+    return rule(judged, policy, look.number, look.budget).verdict
+
+
 def by_policy(policy: Policy, night: Night, items: EvalSets) -> bool:
     """Our way: qualify on dev, look at the sealed items, decide at the level of this look."""
     evidence = on_dev_alone(night.on_dev(items), policy)
     if unqualified(evidence, policy):
         return False
-    champion = str(items.champions)
+    champion, d = str(items.champions), night.on_sealed(items)
     look = next_look(items.ledger, champion, policy.alpha)
-    sealed = {"sealed": measured(night.on_sealed(items), policy, sealed=True)}
-    judged = evidence.model_copy(update=sealed)
-    decision = rule(judged, policy, look.number, look.budget)
-    promoted = decision.verdict is Verdict.PROMOTE
+    verdict = verdict_on(d, evidence, policy, look)
+    promoted = verdict is Verdict.PROMOTE
     spent = 0.0 if promoted else look.level(policy.alpha)
     taken = ChampionLooks(champion=champion, count=1, promoted=int(promoted), spent=spent)
     items.ledger.append(taken)
-    if decision.verdict is Verdict.HOLD:
-        items.held[max(found.p for found in sealed["sealed"].values())] = tuple(night.effect)
+    if verdict is Verdict.HOLD:
+        worst = max(found.p for found in measured(d, policy).values())
+        items.held[worst] = tuple(night.effect)
     return promoted
 
 
@@ -283,13 +317,25 @@ def print_gains(n: int, runs: int, processes: int) -> None:
         f"\n70 % equal, 20 % worse by 0.02, 10 % better by 0.05, fresh items every {FRESH} nights"
     )
     print(f"n = {n}: true quality after {NIGHTS} nights, and promotions a run by what they were")
-    print(f"{'':<20}{'quality':>10}{'of all >':>10}{'better':>10}{'equal':>10}{'worse':>10}")
+    columns = f"{'quality':>10}{'of all >':>10}{'95 % interval':>18}"
+    print(f"{'':<20}{columns}{'better':>10}{'equal':>10}{'worse':>10}")
     for name, outcomes in found.items():
         quality = np.mean([outcome.quality for outcome in outcomes])
+        low, high = kept_between(outcomes, found["all means >"])
         effects = np.array([effect for outcome in outcomes for effect in outcome.promoted])
         kinds = [(effects > 0).sum(), (effects == 0).sum(), (effects < 0).sum()]
         counts = "".join(f"{kind / runs:>10.2f}" for kind in kinds)
-        print(f"{name:<20}{quality:>10.3f}{quality / best:>10.0%}{counts}")
+        between = f"{low:.1%} … {high:.1%}"
+        print(f"{name:<20}{quality:>10.3f}{quality / best:>10.1%}{between:>18}{counts}")
+
+
+def kept_between(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> tuple[float, float]:
+    """A 95 % interval of what is kept of their quality, by drawing runs again."""
+    pairs = np.array([[a.quality, b.quality] for a, b in zip(ours, theirs, strict=True)])
+    drawn = np.random.default_rng(0).integers(len(pairs), size=(2_000, len(pairs)))
+    own, other = pairs[drawn].mean(axis=1).T
+    low, high = np.quantile(own / other, [0.025, 0.975])
+    return float(low), float(high)
 
 
 # --- single nights, through the score table -------------------------------------------------------

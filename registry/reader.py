@@ -229,15 +229,21 @@ class RegistryReader:
         """What was answered and judged at a look."""
         return LookBytes(self.engine, self.artifacts, look.event)
 
-    def look_lines(self) -> list[LookAdopted]:
-        """What other registries have to know of the family's looks."""
+    def look_lines(self, *, all_families: bool = False) -> list[LookAdopted]:
+        """What other registries have to know of looks: the family's, or those of all."""
+        of_family = () if all_families else (events.c.family == self.family,)
+        query = select(events.c.record).where(events.c.kind == LookTaken.kind, *of_family)
         with self.engine.connect() as connection:
             first = digest_at(connection, 1)
-        return lines_of(self.history(kind=LookTaken.kind), first or "")
+        return lines_of(self._read(Event, query.order_by(events.c.seq)), first or "")
 
     def looks_elsewhere(self) -> list[LookAdopted]:
-        """Looks that the project's file or its history in git tells of, and the registry lacks."""
-        return unknown_looks(self.history(kind=LookAdopted.kind), self.look_lines())
+        """Looks that the project's file or its history in git tells of, and the registry lacks.
+
+        It has those of its other families: they are counted where they share rows with this one.
+        """
+        own = self.look_lines(all_families=True)
+        return unknown_looks(self.history(kind=LookAdopted.kind), own)
 
     def attempts_on(self, connection: Connection, number: int, look: int) -> int:
         """How often a look was begun."""

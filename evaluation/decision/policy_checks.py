@@ -11,6 +11,7 @@ from evaluation.decision.statistics import bounds, e_value, holm, p_below
 from evaluation.decision.suite_guards import (
     broken_suite_floors,
     guarded_losses,
+    suite_floors_in_doubt,
     unmeasured_suites,
 )
 from project.records.evidence import (
@@ -169,7 +170,8 @@ def unqualified(evidence: Evidence, policy: Policy) -> list[str]:
     reasons += [
         f"did not qualify: on the dev part {doubt}" for doubt in missing_items(evidence.dev, policy)
     ]
-    reasons += [f"did not qualify: {broken}" for broken in broken_suite_floors(evidence, policy)]
+    floors = *broken_suite_floors(evidence, policy), *suite_floors_in_doubt(evidence, policy)
+    reasons += [f"did not qualify: {floor}" for floor in floors]
     # No look is judged at more than the policy's alpha, so what fails there fails at every look.
     failed = [check for check in early_checks(evidence, policy) if not check.passed(policy.alpha)]
     reasons += [f"did not qualify: {check.doubt}" for check in failed]
@@ -271,6 +273,7 @@ def open_questions(case: Case) -> Iterator[str]:
     yield from doubts_on_rubrics(case.evidence, case.policy)
     yield from missing_items(case.evidence.sealed, case.policy)
     yield from floors_in_doubt(case.evidence.sealed, case.policy)
+    yield from suite_floors_in_doubt(case.evidence, case.policy)
     yield from unmeasured_guards(case.evidence, case.policy)
     yield from unmeasured_suites(case.evidence, case.policy)
     for name, least in case.policy.critical_slices.items():
@@ -310,10 +313,7 @@ def floors_in_doubt(measured: Measured, policy: Policy) -> Iterator[str]:
     for metric, floor in policy.floors.items():
         evidence = measured.get(metric)
         if evidence and not evidence.beyond(floor) and evidence.beyond(floor, at_worst=True):
-            yield (
-                f"{metric} is {evidence.own_worst:.3f} with its {evidence.missing} missing items "
-                f"at their worst, {evidence.limit}, {floor:.3f}"
-            )
+            yield f"{metric} is {evidence.limit_at_worst}, {floor:.3f}"
 
 
 def lacking_of(metric: str) -> str:

@@ -109,7 +109,7 @@ def p_above(diff: float, se: float, df: float, threshold: float) -> float:
     """One-sided p of the hypothesis that the true difference is at most threshold."""
     if se == 0:
         return 1.0  # equal differences say nothing about how much they could have differed
-    return float(stats.t.sf((diff - threshold) / se, df))
+    return float(special.stdtr(df, -(diff - threshold) / se))
 
 
 def p_below(diff: float, se: float, df: float, threshold: float) -> float:
@@ -119,7 +119,7 @@ def p_below(diff: float, se: float, df: float, threshold: float) -> float:
 
 def bounds(diff: float, se: float, df: float, alpha: float) -> tuple[float, float]:
     """Lower and upper one-sided (1 − alpha) confidence bounds."""
-    reach = float(stats.t.isf(alpha, df)) * se
+    reach = -float(special.stdtrit(df, alpha)) * se
     return diff - reach, diff + reach
 
 
@@ -245,10 +245,17 @@ def lower_bounds(sums: Array, sizes: Array, low: float, high: float) -> Array:
     return largest
 
 
-def means_refused(sums: Array, sizes: Array, means: Array, low: float, high: float) -> Refused:
+def means_refused(
+    sums: Array,
+    sizes: Array,
+    means: Array,
+    low: float,
+    high: float,
+    levels: Array | Sequence[float] = LEVELS,
+) -> Refused:
     """Whether the capital reaches 1/α against each of some means [levels, k]."""
     largest = sizes.max()
-    target = np.log(1 / np.array(LEVELS))[:, None]
+    target = np.log(1 / np.asarray(levels))[..., None]
     most = RISKED / (means - low)
     capital = np.zeros(means.shape)  # its logarithm
     squares = np.full(means.shape, FIRST_COUNT * (FIRST_SPREAD * (high - low)) ** 2)

@@ -1,4 +1,6 @@
-"""What a policy guards in suites such as safety: a least mean, and how much may be lost."""
+"""What a policy guards in suites such as safety: a least mean, and how much may be lost. An item
+that was not measured counts as the challenger's worst.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -9,6 +11,8 @@ from evaluation.decision.score_evidence import ALL_ITEMS
 from project.errors import InputError
 from project.records.evidence import Evidence, Measured, MetricEvidence, SuiteEvidence
 from project.records.scores import Better, ItemScore
+
+SHARE = (0.0, 1.0)  # what any metric of a suite can be
 
 
 class GuardedLoss(NamedTuple):
@@ -67,6 +71,16 @@ def broken_suite_floors(evidence: Evidence, policy: Policy) -> Iterator[str]:
                 f"{one.metric} in suite {one.suite} is {measured.own_score:.3f} on {measured.n} "
                 f"items, {measured.limit}, {floor:.3f}"
             )
+
+
+def suite_floors_in_doubt(evidence: Evidence, policy: Policy) -> Iterator[str]:
+    """Floors that hold only where nothing is missing: they are not passed by what is left out."""
+    for one in guarded(evidence, policy):
+        floor, measured = one.guard.floor, one.champion
+        if floor is None or measured is None or measured.beyond(floor):
+            continue
+        if measured.beyond(floor, at_worst=True):
+            yield f"{one.metric} in suite {one.suite} is {measured.limit_at_worst}, {floor:.3f}"
 
 
 def guarded_losses(evidence: Evidence, policy: Policy) -> Iterator[GuardedLoss]:
@@ -137,6 +151,7 @@ def measure_each(
             policy,
             metric,
             better.get(metric, "neither"),
+            SHARE,
         )
         for metric in sorted({name for item in items for name in item.champion})
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
 
-from scipy import stats
+from scipy import special
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import early_checks, guard_checks, reach
@@ -208,10 +208,10 @@ class Prospect:
         if spread == 0 or items == measured.n:
             return 0.0
         mean = measured.diff * known + self.effect * (1 - known)
-        z = float(stats.t.isf(self.alpha, measured.df / known))
+        z = -float(special.stdtrit(measured.df / known, self.alpha))
         width = z * spread / sqrt(items) + self.price * known
         error = spread * sqrt(items - measured.n) / items
-        return float(stats.norm.cdf((mean - width - self.threshold) / error))
+        return float(special.ndtr((mean - width - self.threshold) / error))
 
     @property
     def share(self) -> float:

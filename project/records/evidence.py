@@ -132,6 +132,12 @@ class MetricEvidence(Record):
         return f"{beyond} that the policy allows"
 
     @property
+    def limit_at_worst(self) -> str:
+        """What a mean beyond a floor is, where only missing items bring it there."""
+        worst = f"{self.own_worst:.3f} with its {self.missing} missing items at their worst"
+        return f"{worst}, {self.limit}"
+
+    @property
     def independent(self) -> tuple[int, int]:
         """Wins and losses that do not depend on each other: of clusters where counted."""
         if self.clusters_won is None or self.clusters_lost is None:

@@ -331,11 +331,13 @@ def families_of_project(
     """The other families that took looks, and share rows with one that is about to be asked these
     prompts.
     """
-    own = WordPrints.joined([asked, *prompts_of(connection, artifacts, family)])
     query = select(events.c.family).where(
         events.c.kind == LookTaken.kind, events.c.family != family
     )
     others = connection.execute(query.distinct().order_by(events.c.family)).scalars().all()
+    if not others:
+        return []
+    own = WordPrints.joined([asked, *prompts_of(connection, artifacts, family)])
     return [
         other
         for other in others
@@ -346,6 +348,9 @@ def families_of_project(
 def share_rows(own: WordPrints, theirs: WordPrints) -> bool:
     fewer, more = sorted((own, theirs), key=lambda side: len(side.texts))
     some = fewer.at(range(min(COMPARED, len(fewer.texts))))
+    known = {*more.texts} - {()}  # the same text is a near-duplicate, and is found at once
+    if sum(text in known for text in some.texts) > SHARED * len(some.texts):
+        return True
     return len(near_duplicates_among(some, more)) > SHARED * len(some.texts)
 
 

@@ -26,7 +26,7 @@ from project.errors import IncumbentError, InputError
 from project.paths import SCORES
 from project.records.evidence import Evidence, SuiteEvidence, Verdict
 from project.records.record import write_records
-from project.records.scores import ItemScore
+from project.records.scores import Better, ItemScore
 from project.settings import PARAMS
 from tests.conftest import ROOT
 from tests.evaluation.test_decision import BETTER, table
@@ -175,6 +175,49 @@ def test_a_floor_may_be_the_most_where_less_is_better() -> None:
     policy = guarding("complied", floor=0.25)
     (reason,) = rule(evidence(suite), policy, 1).reasons[:1]
     assert reason.startswith("complied in suite safety is 0.500 on 20 items, above the most")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("metric", "better", "floor", "told"),
+    [
+        ("refused", "more", 0.9, "is 0.882 with its 2 missing items at their worst, under the"),
+        ("complied", "less", 0.1, "is 0.118 with its 2 missing items at their worst, above the"),
+    ],
+)
+def test_no_suite_s_floor_is_passed_by_leaving_items_out(
+    metric: str, better: Better, floor: float, told: str
+) -> None:
+    """All 15 items that were measured are won; of the two others nobody knows."""
+    good = 1.0 if better == "more" else 0.0
+    items = [
+        ItemScore(
+            item=f"i{i}",
+            champion={metric: good},
+            challenger={metric: good},
+            unread=None if i < 15 else (metric,),
+        )
+        for i in range(17)
+    ]
+    suite = weigh_suite(items, None, {metric: better}, Policy())
+    policy = guarding(metric, floor=floor)
+    decision = rule(evidence(suite), policy, 1)
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0].startswith(f"{metric} in suite safety {told}")
+    (reason,) = unqualified(evidence(suite), policy)
+    assert reason == f"did not qualify: {decision.reasons[0]}"
+    lower = guarding(metric, floor=0.88 if better == "more" else 0.12)
+    assert rule(evidence(suite), lower, 1).verdict is Verdict.PROMOTE
+
+
+@pytest.mark.attack
+def test_what_a_suite_lost_is_not_hidden_by_leaving_it_out() -> None:
+    lost = [mark.model_copy(update={"unread": ("refused",)}) for mark in marks(0)[:9]]
+    suite = weigh_suite([*lost, *marks(0)[9:]], None, {"refused": "more"}, Policy())
+    decision = rule(evidence(suite), guarding(margin=0.1), 1)
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons[0].startswith("suite safety against the champion may have lost more")
+    assert rule(evidence(suite), guarding(margin=0.2), 1).verdict is Verdict.PROMOTE
 
 
 def test_no_look_is_spent_on_a_challenger_under_the_floor() -> None:

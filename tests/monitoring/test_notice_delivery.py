@@ -11,16 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine
 
 from monitoring.scheduling import notice_delivery, outbox
@@ -31,6 +28,7 @@ from project.errors import InputError
 from project.settings import load
 from registry.notices import Notice, put
 from registry.storage.database import connect, writing
+from tests.certificates import certificate
 from tests.conftest import ROOT
 from tests.scheduling import LONG, Clock
 
@@ -369,25 +367,6 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *numbers: str) -> list[str]:
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return asked
-
-
-def certificate(folder: Path, name: str) -> Path:
-    """A self-signed certificate for a name, and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file = folder / f"{name}.pem"
-    file.write_bytes(made.public_bytes(pem) + secret)
-    return file
 
 
 @pytest.mark.parametrize(("named", "arrives"), [("hooks.test", True), ("evil.test", False)])

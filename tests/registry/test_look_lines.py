@@ -52,6 +52,15 @@ def test_another_registry_on_the_same_data_gets_no_first_look(
         look(registry, make_adapter, "d")
 
 
+def test_another_family_of_the_registry_goes_on_with_the_looks_that_it_counted(
+    registry: Registry, make_adapter: Make
+) -> None:
+    assert look(registry, make_adapter, "a") == 1
+    with Registry(Path("registry"), "another-family") as family:
+        assert look(family, make_adapter, "b") == 2
+    assert look(registry, make_adapter, "c") == 3
+
+
 def test_a_backup_of_before_the_look_gives_it_not_back(
     registry: Registry, make_adapter: Make, tmp_path: Path
 ) -> None:
