@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Literal, Self, get_args
 
 import numpy as np
@@ -112,12 +113,16 @@ ALWAYS = Season()  # one stratum
 
 SPOKEN = 3  # users have a word at least that names a topic
 MOST_INDEX = 4_000  # users: every prompt is compared with all of the index
+# Where users are few and come back, less than half of them is index enough: so many rows. The
+# others are so many users, where that leaves the index a quarter.
+INDEX_ROWS, OTHERS, LEAST_INDEX = 200, 100, 0.25
 SIGNAL, UNITS, SHARED = "signal.", "units.", "shared."  # what the names of arrays begin with
 
 
 @dataclass(frozen=True)
 class Reference:
     """One half of the users, the index, has fitted the signals; nights are compared with the other.
+    Of few users who come back the index is less than half.
 
     Nothing that a signal learnt has seen the other half, or a night of users who are not in the
     index: given the index, a row of either is alike, whichever function is taken of it. So the
@@ -202,9 +207,13 @@ class Reference:
 
 
 def chosen_half(users: Ints, rng: np.random.Generator) -> Ints:
-    """The users of the index, each once: a random half of them, or MOST_INDEX."""
+    """The users of the index, each once: a random half of them, or MOST_INDEX, or less than half
+    where they are few; users [rows].
+    """
     numbers = np.unique(users)
-    return numbers[rng.permutation(len(numbers)) < min(len(numbers) // 2, MOST_INDEX)]
+    count = len(numbers)
+    few = max(LEAST_INDEX * count, count - OTHERS, INDEX_ROWS * count / max(len(users), 1))
+    return numbers[rng.permutation(count) < min(count // 2, ceil(few), MOST_INDEX)]
 
 
 def shared_text(texts: Sequence[str], users: Sequence[str], rng: np.random.Generator) -> SharedText:

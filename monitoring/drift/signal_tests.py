@@ -29,8 +29,10 @@ def shared_out(budget: float, signals: Sequence[Signal]) -> dict[str, float]:
     return {signal.name: budget * signal.weight / total for signal in signals}
 
 
-# Users of a window: a part of them that moved by 2 % is one of fifty, and fewer say nothing.
-MINIMUM_UNITS = 50
+MINIMUM_UNITS = 50  # of a stratum: a part of them that moved by 2 % is one of fifty
+# Of a window, on each side. A test of fewer is valid too, but finds next to nothing: of 25 users it
+# takes half of what they ask to be new.
+FEWEST_USERS = 25
 
 
 def signal_tests(
@@ -101,7 +103,7 @@ class SignalTest:
     def can_tell(self) -> bool:
         """Whether neither side has too few users."""
         sides = self.now, self.before
-        return all(side.has_voices(MINIMUM_UNITS) for side in sides)
+        return all(side.has_voices(FEWEST_USERS) for side in sides)
 
     @cached_property
     def now(self) -> SignalUnits:
