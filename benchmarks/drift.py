@@ -649,12 +649,14 @@ def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
     def evenly(deck: Ints) -> Night:
         return lambda n: rng.choice(deck, n)
 
-    kept = rng.permutation(len(rows.labels))[: len(rows.labels) * 2 // 3]
+    order = rng.permutation(len(rows.labels))
+    kept, most = order[: len(order) * 2 // 3], order[: len(order) - len(order) * 8 // 100]
     reworded = len(rows.inside) + len(rows.outside) + np.arange(-(-len(rows.inside) // EVERY))
     doses = (0.02, 0.05, 0.1, 0.2) if len(rows.outside) else ()
     return {
         **{f"{share:.0%} out of scope": out_of_scope(share) for share in doses},
         "two thirds of the labels": evenly(np.concatenate([rows.labels[i] for i in kept])),
+        "8% of the labels gone": evenly(np.concatenate([rows.labels[i] for i in most])),
         "half of the labels doubled": evenly(
             np.concatenate([rows.inside, half_of(rows.labels, rng)])
         ),
