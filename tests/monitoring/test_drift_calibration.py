@@ -250,6 +250,25 @@ def test_fifty_users_who_come_back_are_enough_for_a_change_of_half_of_the_topics
     assert verdict(reference, usual + changed, DriftParams()) is DriftVerdict.DRIFT
 
 
+def test_news_of_one_day_are_as_new_in_the_reference_as_in_a_night() -> None:
+    """Each day a tenth asks about one thing that was not asked before: half of them in the index."""
+    rng = np.random.default_rng(23)
+
+    def asked(day: int) -> Floats:
+        news = rng.normal(size=3 * WIDTH) + rng.normal(size=(20, 3 * WIDTH)) / 4
+        news /= np.linalg.norm(news, axis=1, keepdims=True)
+        return np.concatenate([many_topics(180, rng), news.astype(np.float32)])
+
+    month = np.concatenate([asked(day) for day in range(14)])
+    reference = frozen(month, 24.0 * (np.arange(len(month)) // 200))
+    nights = [night(reference, asked(day), day=day, hours=24.0 * day) for day in range(14, 21)]
+    known, now = (
+        units.columns["novelty"].mean() for units in (reference.units, UserDays.joined(nights))
+    )
+    assert now == pytest.approx(known, rel=0.2)
+    assert verdict(reference, nights, DriftParams()) is DriftVerdict.NO_DRIFT
+
+
 def test_users_of_the_index_are_left_out_of_nights() -> None:
     """Their rows would lie near their own, which those of the other half do not."""
     reference = frozen(prompts(400, np.random.default_rng(13)))
