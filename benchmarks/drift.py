@@ -60,11 +60,12 @@ PHRASES = (
 )
 JOB = "write a one line summary of this ticket for the morning report: {}"
 JOB_ROWS = (100, 300)  # a night
-EVERY = 5  # of so many rows inside one may be a ticket
+EVERY = 5  # of so many rows inside one may be a ticket, and one is there in other words
 
 # What can be measured, beside YEARS.
 CHANGES, IN_SEASON, COMPARISON = "changes", "changes, in season", "comparison"
 NAMELESS = "changes, no row tells a user"
+SMALL = "small populations"
 FULL = "a night in full drift"
 TEXTS = "drift check of 20,000 prompts against 5,000"
 
@@ -93,6 +94,8 @@ def main() -> None:
     for name in (CHANGES, IN_SEASON, NAMELESS):
         if name in given.only:
             print_nights_until_alarm(rows, name, simulated, given.runs)
+    if SMALL in given.only:
+        print_small_populations(rows, simulated, given.runs)
     if COMPARISON in given.only:
         print_comparisons(rows)
     if FULL in given.only:
@@ -109,7 +112,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--text-field", default="prompt")
     parser.add_argument("--label-field", default="label")
     parser.add_argument("--out-label", default="oos", help="of rows that are out of scope")
-    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, COMPARISON, FULL, TEXTS)
+    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, SMALL, COMPARISON, FULL, TEXTS)
     parser.add_argument("--only", nargs="+", choices=measures, default=measures, metavar="MEASURE")
     parser.add_argument(
         "--years", type=int, default=100, help="of each kind; 0: print those that the results hold"
@@ -156,7 +159,7 @@ def sample_task(out_label: str) -> Iterable[tuple[str, str]]:
 class Rows:
     """What nights are drawn from: each row a prompt, with all that a night knows of it."""
 
-    # Those inside by label, those outside, those inside in other words, and the tickets of a job.
+    # Those inside by label, those outside, some inside in other words, and the tickets of a job.
     batch: Batch
     labels: tuple[Ints, ...]  # the rows inside of each label
     outside: Ints
@@ -169,10 +172,10 @@ class Rows:
         outside = np.flatnonzero(names == out_label)
         inside = len(ordered) - len(outside)
         texts = [text for text, _ in ordered]
-        reworded = [PHRASES[i % len(PHRASES)].format(texts[i]) for i in range(inside)]
+        reworded = [PHRASES[i % len(PHRASES)].format(texts[i]) for i in range(0, inside, EVERY)]
         tickets = [JOB.format(text) for text in texts[:inside:EVERY]]
-        answers = answered(labels, len(texts), inside)
-        answers = np.concatenate([answers, answers[:inside:EVERY]])
+        answers = answered(labels, len(texts))
+        answers = np.concatenate([answers, *[answers[:inside:EVERY]] * 2])
         batch = completed([*texts, *reworded, *tickets], answers)
         return cls(batch, tuple(own for own in labels if own[0] < inside), outside)
 
@@ -198,14 +201,13 @@ class Rows:
         return Batch(**{name: own(column) for name, column in vars(self.batch).items()})
 
 
-def answered(labels: Sequence[Ints], count: int, inside: int) -> Ints:
-    """For each row, the row whose prompt stands for its answer: one of the same label. A prompt in
-    other words has the answer of the first."""
+def answered(labels: Sequence[Ints], count: int) -> Ints:
+    """For each row, the row whose prompt stands for its answer: one of the same label."""
     rng = np.random.default_rng(0)
     answers = np.empty(count, np.int64)
     for own in labels:
         answers[own] = rng.choice(own, len(own))
-    return np.concatenate([answers, answers[:inside]])
+    return answers
 
 
 def completed(texts: list[str], answers: Ints) -> Batch:
@@ -289,6 +291,8 @@ class Watch:
         return [f"{test.signal.name} {test.nights}" for test in drifted]
 
 
+Traffic = Callable[[int, int], Asked]  # of a day so many rows
+
 # --- years in which nothing changes --------------------------------------------------------------
 
 
@@ -307,11 +311,91 @@ class Year:
     young: bool = False  # the reference is of three days, until there are more
     job: bool = False  # one that tells no user asks each night about other tickets
     nameless: bool = False  # whether no row tells a user
+    honest: str = ""  # how days differ in a year on which nothing is wrong: a name in HONEST
 
     @property
     def heard(self) -> bool:
         """Whether rows tell no user, so that it is asked which of them are one voice."""
         return self.job or self.nameless
+
+
+# --- honest traffic -----------------------------------------------------------------------------
+
+# Days that are unlike others although nothing is wrong. Topics have a rate each day, of which the
+# rows of that day are drawn; a change of rows alone is one of how many users there are.
+
+CHECK_ROWS = 1_440  # a day, of a bot's health check without a user
+PEAK, PEAK_DAYS, MONTH_DAYS = 3.0, 3, 30  # times as often, on the last days of each month
+HOLIDAY = range(200, 207)  # days of the year
+NEAR = 10  # rows outside that are about one thing
+
+Rates = Callable[[int, int], Floats]  # of each label on a day, by the number of labels and the day
+
+
+def month_end(labels: int, day: int) -> Floats:
+    """A fifth of the labels is asked more often at a month's end, as bills are."""
+    rates = np.ones(labels, np.float32)
+    rates[: labels // 5] = PEAK if day % MONTH_DAYS >= MONTH_DAYS - PEAK_DAYS else 1
+    return rates
+
+
+def holidays(labels: int, day: int) -> Floats:
+    """In one week of the year half of the labels is asked about half as often, a tenth twice."""
+    rates = np.ones(labels, np.float32)
+    if day in HOLIDAY:
+        rates[: labels // 2], rates[-(labels // 10) :] = 0.5, 2
+    return rates
+
+
+def slow_seasons(labels: int, day: int) -> Floats:
+    """Each label is asked up to half more and half less often, at a time of the year of its own."""
+    phases = np.arange(labels) * 2 * np.pi * 0.618  # spread evenly
+    return np.asarray(1 + np.sin(2 * np.pi * day / YEAR + phases) / 2, np.float32)
+
+
+@dataclass(frozen=True)
+class Honest:
+    """What days are like: the labels' rates, and what part of some days' rows is news."""
+
+    rates: Rates = lambda labels, day: np.ones(labels, np.float32)
+    news: float = 0.0  # the part of a day about one thing that was not asked before
+    weekly: bool = False  # on one day of the week only
+    growth: float = 1.0  # how many times as many users there are at the year's end
+
+    def traffic(self, rows: Rows, rng: Generator) -> Traffic:
+        """Which label has which rate is drawn anew for each year."""
+        labels = [rows.labels[i] for i in rng.permutation(len(rows.labels))]
+        sizes = [len(own) for own in labels]
+        inside = np.concatenate(labels)
+
+        def asked(day: int, count: int) -> Asked:
+            count = round(count * (1 + (self.growth - 1) * max(day, 0) / YEAR))
+            told = 0 if self.weekly and day % WEEK != 1 else round(self.news * count)
+            chances = np.repeat(self.rates(len(labels), day) / np.array(sizes), sizes)
+            usual = rng.choice(inside, count - told, p=chances / chances.sum())
+            new = rng.choice(about_one_thing(rows, rng), told)
+            return Asked.on(day, rng.permutation(np.concatenate([usual, new])))
+
+        return asked
+
+
+def about_one_thing(rows: Rows, rng: Generator) -> Ints:
+    """A row outside, chosen at random, and those nearest to it."""
+    vectors = cast(Floats, rows.batch.vectors)[rows.outside]
+    near = vectors @ vectors[rng.integers(len(vectors))]
+    return rows.outside[np.argpartition(-near, NEAR)[:NEAR]]
+
+
+GROWING = "users grow threefold beside a bot"
+HONEST = {
+    "month-end peaks": Honest(month_end),
+    "a holiday week": Honest(holidays),
+    "slow seasons, ±50 % over a year": Honest(slow_seasons),
+    "a weekly newsletter on a new product": Honest(news=0.15, weekly=True),
+    "6 % of each day about something new": Honest(news=0.06),
+    "12 % of each day about something new": Honest(news=0.12),
+}
+GROWTH = Honest(growth=3.0)
 
 
 YEARS = {
@@ -331,6 +415,8 @@ YEARS = {
     "a nightly job without a user": Year(rows=500, job=True),
     "a nightly job, no row tells a user": Year(rows=500, job=True, nameless=True),
     "no row tells a user": Year(rows=500, nameless=True),
+    **{name: Year(rows=500, seasonal=True, honest=name) for name in HONEST},
+    GROWING: Year(rows=150, seasonal=True, honest=GROWING, job=True),
 }
 
 
@@ -338,11 +424,11 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     """Its alarms, and how often each signal said drift over each window."""
     if kind.young:
         return young_year(rows, kind, rng)
-    asked = people(rows, kind, rng) if kind.people else new_users(rows, kind, rng)
+    asked = traffic_of(rows, kind, rng)
     count = PARAMS.reference_rows if kind.seasonal or kind.moods else REFERENCE
     asked = heard(rows, kind, asked, rng) if kind.heard else asked
     month = whole_month(rows, kind, asked, count) if kind.heard else a_month(asked, count)
-    nightly = np.arange(len(rows.batch)) if kind.job else rows.inside
+    nightly = np.arange(len(rows.batch)) if kind.job or kind.honest else rows.inside
     watch = Watch.over(rows, month, nightly, rng, seasonal=kind.seasonal)
     repeated = repeating(rows, kind, rng)
     nights: list[UserDays] = []
@@ -356,6 +442,12 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
         before = bool(found)
         told += found
     return {"alarms": alarms, "told": told}
+
+
+def traffic_of(rows: Rows, kind: Year, rng: Generator) -> Traffic:
+    if kind.honest:
+        return HONEST.get(kind.honest, GROWTH).traffic(rows, rng)
+    return people(rows, kind, rng) if kind.people else new_users(rows, kind, rng)
 
 
 def young_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
@@ -386,9 +478,6 @@ def frozen_of(rows: Rows, days: Mapping[int, Asked], rng: Generator) -> Watch:
     return Watch.over(rows, chosen, rows.inside, rng, seasonal=True)
 
 
-Traffic = Callable[[int, int], Asked]  # of a day so many rows
-
-
 def a_month(asked: Traffic, count: int) -> Asked:
     """So many rows of a reference, evenly over the days before the first night."""
     counts = np.diff(np.arange(MONTH + 1) * count // MONTH).tolist()
@@ -408,7 +497,9 @@ def heard(rows: Rows, kind: Year, asked: Traffic, rng: Generator) -> Traffic:
         hours = 24 * (day + rng.beta(3, 3, len(honest.rows)))
         users = np.full_like(honest.users, NOBODY) if kind.nameless else honest.users
         people = Asked(honest.rows, users, hours)
-        return Asked.joined([people, nightly_job(rows, day, rng)]) if kind.job else people
+        jobs = [nightly_job(rows, day, rng)] if kind.job else []
+        jobs += [health_check(rows, day)] if kind.honest else []
+        return Asked.joined([people, *jobs])
 
     return of_day
 
@@ -419,6 +510,13 @@ def nightly_job(rows: Rows, day: int, rng: Generator) -> Asked:
     asked = rng.choice(about, rng.integers(*JOB_ROWS))
     hours = 24 * day + 2 + rng.random(len(asked)) / 3
     return Asked(asked, np.full(len(asked), NOBODY), hours)
+
+
+def health_check(rows: Rows, day: int) -> Asked:
+    """Each minute the same."""
+    asked = np.full(CHECK_ROWS, rows.outside[0])
+    hours = 24 * (day + (np.arange(CHECK_ROWS) + 0.5) / CHECK_ROWS)
+    return Asked(asked, np.full(CHECK_ROWS, NOBODY), hours)
 
 
 def voices(rows: Rows, days: Mapping[int, Asked], limit: int) -> Asked:
@@ -498,11 +596,13 @@ def half_of(labels: Sequence[Ints], rng: Generator) -> Ints:
 
 def print_false_alarms(found: Iterable[tuple[str, Sequence[Outcome]]]) -> None:
     """Of each kind of year."""
-    print(f"\n{'false alarms a year':<44}years   mean  at most  without  most often by")
+    print(f"\n{'false alarms a year':<44}years   mean  95 % interval  at most  without  by")
     for name, outcomes in found:
         if outcomes:
             alarms = np.array([outcome["alarms"] for outcome in outcomes])
-            figures = f"{len(alarms):>5}{alarms.mean():>7.2f}{at_most(alarms):>9.2f}"
+            low, high = garwood(int(alarms.sum()), len(alarms))
+            figures = f"{len(alarms):>5}{alarms.mean():>7.2f}    {low:>5.2f}–{high:<5.2f}"
+            figures += f"{at_most(alarms):>9.2f}"
             told = most_often(outcome["told"] for outcome in outcomes)
             print(f"{name:<44}{figures}{(alarms == 0).mean():>9.0%}  {told}")
 
@@ -515,6 +615,12 @@ def at_most(alarms: Ints) -> float:
     error = alarms.std(ddof=1) / years**0.5 if years > 1 else 0.0
     by_years = alarms.mean() + t.ppf(0.95, max(years - 1, 1)) * error
     return float(max(by_years, chi2.ppf(0.95, 2 * (alarms.sum() + 1)) / 2 / years))
+
+
+def garwood(alarms: int, years: int) -> tuple[float, float]:
+    """The exact 95 % interval of a Poisson rate a year (Garwood 1936, Biometrika 28: 437)."""
+    low = chi2.ppf(0.025, 2 * alarms) / 2 if alarms else 0.0
+    return float(low / years), float(chi2.ppf(0.975, 2 * alarms + 2) / 2 / years)
 
 
 def most_often(told: Iterable[Iterable[str]]) -> str:
@@ -543,12 +649,14 @@ def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
     def evenly(deck: Ints) -> Night:
         return lambda n: rng.choice(deck, n)
 
-    kept = rng.permutation(len(rows.labels))[: len(rows.labels) * 2 // 3]
-    reworded = np.arange(len(rows.inside)) + len(rows.inside) + len(rows.outside)
+    order = rng.permutation(len(rows.labels))
+    kept, most = order[: len(order) * 2 // 3], order[: len(order) - len(order) * 8 // 100]
+    reworded = len(rows.inside) + len(rows.outside) + np.arange(-(-len(rows.inside) // EVERY))
     doses = (0.02, 0.05, 0.1, 0.2) if len(rows.outside) else ()
     return {
         **{f"{share:.0%} out of scope": out_of_scope(share) for share in doses},
         "two thirds of the labels": evenly(np.concatenate([rows.labels[i] for i in kept])),
+        "8% of the labels gone": evenly(np.concatenate([rows.labels[i] for i in most])),
         "half of the labels doubled": evenly(
             np.concatenate([rows.inside, half_of(rows.labels, rng)])
         ),
@@ -599,6 +707,54 @@ def print_nights_until_alarm(rows: Rows, name: str, simulated: Simulated, count:
         shares = "".join(f"{(nights <= limit).mean():>6.0%}" for limit in within)
         told = most_often(outcome[change]["told"] for outcome in outcomes)
         print(f"{change:<42}{shares}  {told}")
+
+
+# --- small populations ---------------------------------------------------------------------------
+
+POPULATIONS = (30, 50, 80, 150)  # regular users
+COMING = 0.8  # of them come each day
+TASTES = 3  # labels of each user
+NEW_SHARES = (0.1, 0.25, 0.5, 1.0)  # of what each user asks about other labels from a night on
+
+
+def nights_of_regulars(rows: Rows, users: int, rng: Generator) -> Outcome:
+    """Nights until the first alarm, 31 where none of 30 has one, for each share of new topics.
+
+    Half of the labels is known before; what is new is about the others.
+    """
+    labels = rng.permutation(len(rows.labels))
+    known, new = np.array_split(labels, 2)
+    tastes = [rng.choice(known, (users, TASTES)), rng.choice(new, (users, TASTES))]
+
+    def asked(share: float) -> Traffic:
+        def of_day(day: int, count: int) -> Asked:
+            who = np.flatnonzero(rng.random(users) < COMING)
+            strange = (rng.random(len(who)) < share).astype(int)
+            chosen = [tastes[s][u, rng.integers(TASTES)] for s, u in zip(strange, who, strict=True)]
+            return Asked.on(day, np.array([rng.choice(rows.labels[i]) for i in chosen]), who)
+
+        return of_day
+
+    month = Asked.joined(asked(0)(day, users) for day in range(-MONTH, 0))
+    watch = Watch.over(rows, month, rows.inside, rng, seasonal=True)
+    calm = [watch.night(asked(0)(day, users)) for day in range(CALM)]
+    return {f"{share:.0%}": first_alarm(watch, calm, asked(share), rng) for share in NEW_SHARES}
+
+
+def print_small_populations(rows: Rows, simulated: Simulated, count: int) -> None:
+    """Of each number of users and share of new topics, how many runs alarm within 30 nights, and
+    the median of nights.
+    """
+    print(f"\n{SMALL}: nights, and runs seen" + "".join(f"{share:>14.0%}" for share in NEW_SHARES))
+    for users in POPULATIONS:
+        name = f"{users} regular users"
+        found = simulated(name, count, partial(nights_of_regulars, rows, users))
+        cells = []
+        for change in found[0]:
+            nights = np.array([outcome[change]["nights"] for outcome in found])
+            seen = (nights <= PATIENCE).mean()
+            cells.append(f"{f'{np.median(nights):.0f}, {seen:.0%}':>14}")
+        print(f"{name:<40}" + "".join(cells))
 
 
 # --- one comparison ------------------------------------------------------------------------------

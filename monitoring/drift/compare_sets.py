@@ -2,21 +2,31 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from statistics import median
-from typing import Any, TypeGuard
+from typing import Any, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from monitoring.drift.permutation import ENOUGH, TIE
 from monitoring.drift.reference import MOST_INDEX, Reference, shared_text
-from monitoring.drift.signal_tests import MINIMUM_UNITS, overall, shared_out, signal_tests
+from monitoring.drift.signal_tests import (
+    MINIMUM_UNITS,
+    moved_share,
+    overall,
+    shared_out,
+    signal_tests,
+)
 from monitoring.drift.topic_attribution import attribute
-from monitoring.drift.user_days import UserDays, numbered
+from monitoring.drift.user_days import NOBODY, SignalUnits, UserDays, numbered
 from monitoring.features.embedder import Embedder, is_cut
 from monitoring.features.watched_text import NOTHING, SharedText
-from monitoring.signals.signal import Batch, Floats
+from monitoring.signals.prompt_signals import FAR, Novelty
+from monitoring.signals.signal import NEIGHBOURS, Batch, Floats, Ints, nearest
 from project.errors import InputError
 from project.model_pins import ModelChoice, pin
 from project.progress import progress
@@ -65,6 +75,92 @@ def is_missing(block: object) -> bool:
 def plain(block: object) -> object:
     """The number 7 where a column with gaps made 7.0 of it."""
     return int(block) if isinstance(block, float) and block.is_integer() else block
+
+
+# --- novelty of few rows --------------------------------------------------------------------------
+
+# Half of a small reference knows too few prompts to tell what is new. Where each row may as well be
+# of the other side, the whole of it can be the index: a random choice of which rows are now's has
+# the others as its reference, and their distances are found anew. So p is exact (Phipson & Smyth
+# 2010), though the distances of rows depend on one another. Few rows tell little else, so novelty
+# has half of the level beside its share.
+
+MOST_ROWS = 4_000  # of both sides: half of more is index enough
+MOST_CHOICES = 20_000
+SPARE = 4  # times as many neighbours are looked at as have the nearest of the reference among them
+
+
+def can_be_whole(before: "Chosen", now: "Chosen") -> bool:
+    """Whether rows are few, and no text is left out of them. It says nothing of which rows are
+    now's, so that both ways to test are valid where they are chosen between by it.
+    """
+    if len(before) + len(now) > MOST_ROWS:
+        return False
+    texts = [text for side in (before, now) for text in side if isinstance(text, str)]
+    return SharedText.of(texts) == NOTHING
+
+
+def by_all_rows(
+    reading: SignalReading, before: Floats, now: Floats, rng: np.random.Generator
+) -> SignalReading:
+    """The reading of novelty with the whole reference as its index; before [m, d], now [n, d]."""
+    if ceil(4 / reading.level) > MOST_CHOICES:
+        return reading
+    rows = Neighbours.of(np.concatenate([before, now]), len(before))
+    there = np.arange(len(before) + len(now)) < len(before)
+    columns = rows.excess(there)[:, None]
+    no_strata = np.zeros(len(there), np.int64)
+    sides = (
+        SignalUnits(columns[side], no_strata[side], NOBODY, NOBODY) for side in (~there, there)
+    )
+    effect = moved_share(*sides, direction=Novelty.direction, shares=Novelty.shares)
+    p = rows.p_value(there, ceil(4 / reading.level), rng)
+    drifted = p <= reading.level and effect >= MINIMUM_EFFECT
+    verdict = DriftVerdict.DRIFT if drifted else DriftVerdict.NO_DRIFT
+    n, m = len(now), len(before)
+    told = {"n": n, "reference_n": m, "p": p, "effect": effect, "verdict": verdict}
+    return reading.model_copy(update=told)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The rows that are nearest to each row, the nearest first, and how far they are [rows, k]."""
+
+    near: Ints
+    far: Floats
+
+    @classmethod
+    def of(cls, vectors: Floats, reference: int) -> Self:
+        """Of rows of which so many are the reference: as many as nearly always suffice."""
+        count = ceil(SPARE * NEIGHBOURS * len(vectors) / reference)
+        near, far = nearest(vectors, vectors, count, without_itself=True)
+        order = np.argsort(far, axis=1, kind="stable")
+        return cls(*(np.take_along_axis(of, order, axis=1) for of in (near, far)))
+
+    def excess(self, reference: NDArray[np.bool_]) -> Floats:
+        """Novelty's column, where these rows are the reference [rows]: the mean distance to the 5
+        nearest of them, itself left out, as far as it is above their own 90 % point.
+        """
+        there = reference[self.near]
+        there &= np.cumsum(there, axis=1) <= NEIGHBOURS
+        count = there.sum(1)
+        mean = np.where(count, (self.far * there).sum(1) / np.maximum(count, 1), self.far[:, -1])
+        excess: Floats = np.maximum(mean - np.quantile(mean[reference], FAR), 0)
+        return excess
+
+    def p_value(self, reference: NDArray[np.bool_], most: int, rng: np.random.Generator) -> float:
+        """The share of random choices whose rows are as new to the others, sequentially."""
+
+        def newer(chosen: NDArray[np.bool_]) -> float:
+            excess = self.excess(chosen)
+            return float(excess[~chosen].mean() - excess[chosen].mean())
+
+        observed, seen = newer(reference), 0
+        for drawn in range(1, most + 1):
+            seen += newer(rng.permutation(reference)) >= observed - TIE
+            if seen >= ENOUGH:
+                return ENOUGH / (drawn + 1)
+        return (seen + 1) / (most + 1)
 
 
 # --- compare sets ---------------------------------------------------------------------------------
@@ -118,11 +214,18 @@ def compare(
         return DriftResult(verdict=DriftVerdict.INSUFFICIENT, alpha=alpha)
     before, before_blocks = some(prompts[0], names[0], MOST_UNITS + MOST_INDEX, rng)
     now, now_blocks = some(prompts[1], names[1], MOST_UNITS, rng)
-    shared = shared_by(before, before_blocks, rng)
+    whole = not set(before_blocks) & set(now_blocks) and can_be_whole(before, now)
+    shared = NOTHING if whole else shared_by(before, before_blocks, rng)
     then, batch = batch_of(before, shared), batch_of(now, shared)
     times = always(len(then)), always(len(batch))
     frozen = Reference.freeze(then, before_blocks, times[0], rng=rng, shared=shared)
-    readings = tested(frozen, frozen.units_of(batch, now_blocks, times[1]), alpha, rng)
+    levels = shared_out(alpha / 2 if whole else alpha, frozen.signals)
+    if whole:
+        levels[Novelty.name] += alpha / 2
+    readings = tested(frozen, frozen.units_of(batch, now_blocks, times[1]), levels, rng)
+    if whole and then.vectors is not None and batch.vectors is not None:
+        novelty = next(i for i, one in enumerate(readings) if one.signal == Novelty.name)
+        readings[novelty] = by_all_rows(readings[novelty], then.vectors, batch.vectors, rng)
     about = attribute(frozen, batch, times[1])
     return DriftResult(
         verdict=overall(readings),
@@ -136,9 +239,8 @@ def compare(
 
 
 def tested(
-    frozen: Reference, units: UserDays, alpha: float, rng: np.random.Generator
+    frozen: Reference, units: UserDays, levels: Mapping[str, float], rng: np.random.Generator
 ) -> list[SignalReading]:
-    levels = shared_out(alpha, frozen.signals)
     tests = signal_tests(
         frozen.signals,
         units,

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Literal, Self, get_args
 
 import numpy as np
@@ -11,8 +12,8 @@ from monitoring.drift.user_days import NOBODY, Arrays, UserDays, from_bytes, num
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import Weekday
 from monitoring.signals import SIGNALS, Kinds
-from monitoring.signals.prompt_signals import Topics
-from monitoring.signals.signal import Batch, Ints, Signal, Times
+from monitoring.signals.prompt_signals import Novelty, Topics
+from monitoring.signals.signal import Batch, Floats, Ints, Signal, Times
 from monitoring.signals.vocabulary import topic_words, words_of
 
 # --- season ---------------------------------------------------------------------------------------
@@ -111,13 +112,18 @@ ALWAYS = Season()  # one stratum
 # The traffic that a champion is compared with: frozen once, and stored as plain arrays.
 
 SPOKEN = 3  # users have a word at least that names a topic
+SEVERAL_DAYS = 7  # without one of them, the index is nearly what it was
 MOST_INDEX = 4_000  # users: every prompt is compared with all of the index
+# Where users are few and come back, less than half of them is index enough: so many rows. The
+# others are so many users, where that leaves the index a quarter.
+INDEX_ROWS, OTHERS, LEAST_INDEX = 200, 100, 0.25
 SIGNAL, UNITS, SHARED = "signal.", "units.", "shared."  # what the names of arrays begin with
 
 
 @dataclass(frozen=True)
 class Reference:
     """One half of the users, the index, has fitted the signals; nights are compared with the other.
+    Of few users who come back the index is less than half.
 
     Nothing that a signal learnt has seen the other half, or a night of users who are not in the
     index: given the index, a row of either is alike, whichever function is taken of it. So the
@@ -149,7 +155,12 @@ class Reference:
         in_half = np.isin(numbers, index)
         fitted = (kind.fit(batch.taken(in_half), rng) for kind in kinds)
         signals = tuple(signal for signal in fitted if signal is not None)
-        units = UserDays.of(batch, signals, users, season.strata(times), days_of(times))
+        days = days_of(times)
+        units = UserDays.of(batch, signals, users, season.strata(times), days)
+        for novelty in signals:
+            if isinstance(novelty, Novelty) and len(np.unique(days)) >= SEVERAL_DAYS:
+                columns = beside_other_days(novelty, batch, days, days[in_half])
+                units = replace(units, columns={**units.columns, novelty.name: columns})
         return cls(
             signals=signals,
             index_users=index,
@@ -202,9 +213,27 @@ class Reference:
 
 
 def chosen_half(users: Ints, rng: np.random.Generator) -> Ints:
-    """The users of the index, each once: a random half of them, or MOST_INDEX."""
+    """The users of the index, each once: a random half of them, or MOST_INDEX, or less than half
+    where they are few; users [rows].
+    """
     numbers = np.unique(users)
-    return numbers[rng.permutation(len(numbers)) < min(len(numbers) // 2, MOST_INDEX)]
+    count = len(numbers)
+    few = max(LEAST_INDEX * count, count - OTHERS, INDEX_ROWS * count / max(len(users), 1))
+    return numbers[rng.permutation(count) < min(count // 2, ceil(few), MOST_INDEX)]
+
+
+def beside_other_days(novelty: Novelty, batch: Batch, days: Ints, index_days: Ints) -> Floats:
+    """Novelty's columns of the reference's rows, by the index's rows of other days [rows, 1].
+
+    A night is compared with an index of other days, so news that one day alone asks about is new to
+    it. In the reference it would not be, for half of those who asked are in the index. What is left
+    of the index is never nearer, so novelty's p can only be larger: P(p ≤ a) ≤ a stays.
+    """
+    columns = np.empty((len(batch), 1), np.float32)
+    for day in np.unique(days):
+        others = replace(novelty, index=novelty.index[index_days != day])
+        columns[days == day] = others.columns(batch.taken(days == day))
+    return columns
 
 
 def shared_text(texts: Sequence[str], users: Sequence[str], rng: np.random.Generator) -> SharedText:

@@ -26,7 +26,8 @@ from project.records.traffic import Traffic
 # --- reference rows -------------------------------------------------------------------------------
 
 WEEK = 7  # days of its answers make a reference of a champion
-MONTH = 4 * WEEK  # so many days back at the most: each weekday as often
+MONTH = 4 * WEEK  # so many days back, each weekday as often; more where they have too few rows
+MOST_DAYS = 4 * MONTH  # of a champion's own answers
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ReferenceRows:
 
 
 def prompt_rows(context: NightContext, day: date, nights: Sequence[Night]) -> ReferenceRows:
-    """Of traffic the last four weeks before `day`, or of the dataset.
+    """Of traffic the last four weeks before `day`, more where it is thin, or of the dataset.
 
     After a drift only the days since it began, or the new champion would be compared with what is
     gone. nights are those before `day`, oldest first.
@@ -57,8 +58,13 @@ def prompt_rows(context: NightContext, day: date, nights: Sequence[Night]) -> Re
 
 
 def traffic_rows(context: NightContext, days: Sequence[date], since: date) -> ReferenceRows:
-    rows = context.sample(days[-MONTH:], context.drift.reference_rows)[0].finish()
-    return ReferenceRows(rows, since)
+    """A sample of the last four weeks, or of twice as many as long as there are too few rows."""
+    span = MONTH
+    while True:
+        rows = context.sample(days[-span:], context.drift.reference_rows)[0].finish()
+        if len(rows) >= context.drift.minimum_reference or span >= len(days):
+            return ReferenceRows(rows, since)
+        span *= 2
 
 
 def days_since(
@@ -71,7 +77,7 @@ def days_since(
         return []
     odd = {n.date for n in nights if n.reference == digest and n.verdict is DriftVerdict.DRIFT}
     there = (one for one in context.traffic.days() if since <= one < day)
-    return [one for one in there if one.isoformat() not in odd][-MONTH:]
+    return [one for one in there if one.isoformat() not in odd]
 
 
 def is_due(known: int, days: Sequence[date]) -> bool:
@@ -100,7 +106,10 @@ def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> R
         ]
 
     sample, days = UserSample(context.drift.reference_rows, SEED), list[date]()
-    for one in [d for d in context.traffic.days() if d < day][-MONTH:]:
+    past = [one for one in context.traffic.days() if one < day][-MOST_DAYS:]
+    for read, one in enumerate(reversed(past)):
+        if read >= MONTH and len(sample.users) >= context.drift.minimum_reference:
+            break
         of_day, _ = context.sample([one], context.drift.reference_rows, own)
         sample.merge(of_day)
         days += [one] if of_day.tally.rows else []

@@ -29,8 +29,10 @@ def shared_out(budget: float, signals: Sequence[Signal]) -> dict[str, float]:
     return {signal.name: budget * signal.weight / total for signal in signals}
 
 
-# Users of a window: a part of them that moved by 2 % is one of fifty, and fewer say nothing.
-MINIMUM_UNITS = 50
+MINIMUM_UNITS = 50  # of a stratum: a part of them that moved by 2 % is one of fifty
+# Of a window, on each side. A test of fewer is valid too, but finds next to nothing: of 25 users it
+# takes half of what they ask to be new.
+FEWEST_USERS = 25
 
 
 def signal_tests(
@@ -101,7 +103,7 @@ class SignalTest:
     def can_tell(self) -> bool:
         """Whether neither side has too few users."""
         sides = self.now, self.before
-        return all(side.has_voices(MINIMUM_UNITS) for side in sides)
+        return all(side.has_voices(FEWEST_USERS) for side in sides)
 
     @cached_property
     def now(self) -> SignalUnits:
@@ -204,13 +206,26 @@ def moved_share(
     if shares:
         usual = weights @ before.columns
         # Of zeros and ones float32 has the exact sum.
-        moved = float(np.abs(now.columns.sum(0) / np.float64(len(now)) - usual).sum() / 2)
-        by_chance = float(np.sqrt(usual * (1 - np.minimum(usual, 1))).sum())
-        return max(0.0, moved - by_chance / sqrt(2 * np.pi * effective))
+        return shares_moved(now.columns.sum(0) / np.float64(len(now)), usual, effective)
     moved = gap(now, before, weights, most_moved(now, before, weights), direction)
     sides = now.columns.shape[1] * (1 if direction == "up" else 2)
     # The median of the largest of so many, by P(D > x) ≤ exp(−2 n x²) on each side (Massart 1990).
     return max(0.0, moved - sqrt(log(sides / log(2)) / (2 * effective)))
+
+
+def shares_moved(now: Weights, usual: Weights, effective: float) -> float:
+    """The total variation distance of two lists of shares, chance aside [kinds]; effective is the
+    number of rows that would tell as much.
+
+    It is half of all differences, of which chance in many kinds hides a few that are gone. It is
+    also the sum of what fell; no share u falls by more than u, so that is at least Σ fell² / u, of
+    which chance is half of a χ² and large falls are most. The larger of the two is taken.
+    """
+    variance = usual * (1 - np.minimum(usual, 1)) / effective
+    moved = np.abs(now - usual).sum() / 2 - np.sqrt(variance).sum() / sqrt(2 * np.pi)
+    known = np.maximum(usual, 1e-12)
+    gone = (np.maximum(usual - now, 0) ** 2 / known).sum() - (variance / known).sum() / 2
+    return max(0.0, float(moved), float(gone))
 
 
 def like_weights(strata: Ints, reference_strata: Ints) -> Weights:

@@ -7,8 +7,10 @@ from hashlib import blake2b
 from math import exp, log
 from typing import Any
 
-from monitoring.traffic.voices import voice_of, voices_of
+from monitoring.traffic.voices import outvoting, voice_of, voices_of
 from project.records.traffic import DayTally, Outcome, Traffic
+
+EVERY_HASH = 1 << 64
 
 
 class UserSample:
@@ -26,7 +28,7 @@ class UserSample:
         self.tally = Tally()  # of every row, whether kept or not
         self.heavy = HeavyUsers(self.key)  # likewise
         self.users: dict[int, tuple[int, Traffic]] = {}  # hash -> the row's hash, and the row
-        self.bound = 1 << 64  # hashes from here on are not kept
+        self.bound = EVERY_HASH  # hashes from here on are not kept
 
     def update(self, rows: Collection[Traffic]) -> None:
         self.tally.update(rows)
@@ -51,14 +53,16 @@ class UserSample:
         """The chosen rows, by the users' hashes: in an order that says nothing.
 
         A template is heard by many of its rows' minutes: it stays where its own hash is small too,
-        or a sample of many days would have more of it than a night has.
+        or a sample of many days would have more of it than a night has. Voices without a user are
+        at most as many as users.
         """
         rows = [row for _, (_, row) in sorted(self.users.items())]
         chosen: dict[tuple[str, str], Traffic] = {}
         for row, voice in zip(rows, voices_of(rows), strict=True):
             if row.user or voice == voice_of(row) or self.hash(voice) < self.bound:
                 chosen.setdefault((row.at[:10], voice), row)
-        return list(chosen.values())
+        too_many = outvoting(list(chosen.values()), self.bound / EVERY_HASH)
+        return [row for row in chosen.values() if row.id not in too_many]
 
     def keep(self, user: int, row: tuple[int, Traffic]) -> None:
         known = self.users.get(user)
@@ -100,7 +104,7 @@ class HeavyUsers:
     def __init__(self, key: bytes = b"") -> None:
         self.key = key  # of the hashes
         self.rows: dict[int, Traffic] = {}
-        self.bound = 1 << 64  # hashes from here on are not kept
+        self.bound = EVERY_HASH  # hashes from here on are not kept
 
     def update(self, rows: Iterable[Traffic]) -> None:
         for row in rows:

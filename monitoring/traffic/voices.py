@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import Protocol
 
 from project.records.traffic import Traffic
@@ -13,6 +14,8 @@ LOOKED_AT = 400  # characters at either end of a text
 # without a user on. Of 450 questions of CLINC150 at most 5 begin or end alike.
 FEWEST, LEAST_SHARE = 8, 0.01
 MOST_SHARE = 0.5  # what more rows share is how the site asks, and no job of one client
+ENOUGH = 100  # voices without a user that a day may have beside fewer users
+CLOCK, LONG_NUMBER = re.compile(r"\d:\d\d"), 6  # digits
 # Quoted strings, what has a digit in it, and names: a large first letter within a sentence.
 MASKED = re.compile(
     r"""(?<!\w)["'“«`].{1,200}?["'”»`](?!\w)|\S*\d\S*|(?<=[^.!?:\s] )[^\W\d_a-z]\w*"""
@@ -34,27 +37,61 @@ def voice_of(row: Traffic) -> str:
 
 
 def voices_of(rows: Sequence[Traffic]) -> list[str]:
-    """The voice of each row; rows without a user that are of one template have one for each day."""
+    """The voice of each row; rows without a user that one client asks alike, or that are of one
+    template, have one for each day.
+    """
+    asked = {number: asked_alike(row) for number, row in enumerate(rows) if not row.user}
+    often = Counter(asked.values())
+    # A template is known by different texts: what is asked alike is one of them.
+    first = {alike: number for number, alike in asked.items()}
+    ends = {alike: list(template_ends(last_prompt_text(rows[n]))) for alike, n in first.items()}
+    named = (template_ends(last_prompt_text(row)) for row in rows if asked and row.user)
+    common = common_ends(list(ends.values()), [*ends.values(), *map(list, named)])
     voices = [voice_of(row) for row in rows]
-    nameless = [number for number, row in enumerate(rows) if not row.user]
-    if not nameless:
-        return voices
-    everyone = [list(template_ends(last_prompt_text(row))) for row in rows]
-    ends = [everyone[number] for number in nameless]
-    common = common_ends(ends, everyone)
-    for number, own in zip(nameless, ends, strict=True):
-        if found := next((end for end in own if end in common), None):
+    for number, alike in asked.items():
+        if found := next((end for end in ends[alike] if end in common), None):
             voices[number] = f"\0{rows[number].time.date()}\0{found}"
+        elif often[alike] > 1:
+            voices[number] = alike
     return voices
+
+
+def asked_alike(row: Traffic) -> str:
+    """A name that rows share which one client asks on one day in the same words, such as a health
+    check; times and long numbers in it may differ.
+    """
+    words = last_prompt_text(row).casefold().split()
+    text = " ".join("_" if is_changing(word) else word for word in words)
+    return f"\0{row.time.date()}\0{row.caller or ''}\0{text.rstrip('.!?')}"
+
+
+def is_changing(word: str) -> bool:
+    """Whether it is a time of day, or a long number such as a date or an id."""
+    return bool(CLOCK.search(word)) or sum(map(str.isdigit, word)) >= LONG_NUMBER
+
+
+def outvoting(rows: Sequence[Traffic], part: float) -> set[str]:
+    """The ids of rows without a user that are too many beside those with one: a day's may be as
+    many as its users, or ENOUGH of the whole day. Rows are one of each voice, in an order that says
+    nothing, and a `part` of all; a day on which no row tells a user loses none.
+    """
+    named = Counter(row.at[:10] for row in rows if row.user)
+    left = {day: max(count, ceil(ENOUGH * part)) for day, count in named.items()}
+    too_many = set()
+    for row in rows:
+        if not row.user and (day := row.at[:10]) in left:
+            left[day] -= 1
+            too_many |= {row.id} if left[day] < 0 else set()
+    return too_many
 
 
 def voice_notes(rows: int, nameless: int, voices: int) -> Iterator[str]:
     """A sentence for people where most of a day's rows tell no user."""
     if nameless > MOST_SHARE * rows:
         yield (
-            f"{nameless / rows:.0%} of the rows tell no user: those of one client and minute, or "
-            f"of one template, count as one voice, which makes {voices} of {rows} rows; log `user` "
-            "to see more"
+            f"{nameless / rows:.0%} of the rows tell no user: those of one client and minute, of "
+            "one template or of one text count as one voice, and no more of them than of users, "
+            f"which makes {voices} of {rows} rows; log `user` to see more"
         )
 
 

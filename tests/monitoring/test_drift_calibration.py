@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, hypergeom, norm
 
 from monitoring.drift.alarm_budget import NIGHTS, night_tests
-from monitoring.drift.compare_sets import MINIMUM_EFFECT, always, compare
+from monitoring.drift.compare_sets import MINIMUM_EFFECT, Neighbours, always, compare
 from monitoring.drift.matched_sets import MatchedPool
 from monitoring.drift.permutation import p_value
 from monitoring.drift.reference import ALWAYS, Cut, Reference, Season
@@ -185,11 +185,88 @@ def test_a_tenth_of_new_prompts_is_drift() -> None:
     assert found.signals["novelty"].verdict is DriftVerdict.DRIFT
 
 
+def many_topics(n: int, rng: np.random.Generator, first: int = 0) -> Floats:
+    """Of so many topics that a small reference has each but a few times [n, d]."""
+    centres = np.random.default_rng(98).normal(size=(100, 3 * WIDTH))
+    rows = centres[first + rng.integers(50, size=n)]
+    vectors = rows + rng.normal(size=rows.shape) / 2
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_few_rows_are_enough_to_find_a_tenth_of_new_prompts() -> None:
+    found = []
+    for seed in range(6):
+        rng = np.random.default_rng([19, seed])
+        now = np.concatenate([many_topics(135, rng), many_topics(15, rng, first=50)])
+        found.append(compare(many_topics(300, rng), now).verdict is DriftVerdict.DRIFT)
+    assert sum(found) >= 5
+
+
+def test_few_unchanged_rows_are_as_new_as_chance_makes_them() -> None:
+    """The whole reference is the index, and each choice of rows has its own."""
+    rng, times, there = np.random.default_rng(20), 300, np.arange(160) < 100
+    found = [
+        Neighbours.of(many_topics(160, rng), 100).p_value(there, 200, rng) for _ in range(times)
+    ]
+    for alpha in (0.05, 0.2):
+        expected = binom(times, alpha)
+        assert expected.ppf(0.001) <= sum(p <= alpha for p in found) <= expected.ppf(0.999)
+
+
+def test_unchanged_pairs_of_few_rows_are_drift_as_often_as_asked() -> None:
+    drifted = []
+    for seed in range(60):
+        rng = np.random.default_rng([21, seed])
+        found = compare(many_topics(120, rng), many_topics(60, rng), alpha=0.2)
+        drifted.append(found.verdict is DriftVerdict.DRIFT)
+    assert sum(drifted) <= binom(60, 0.2).ppf(0.999)
+
+
 def test_the_same_seed_gives_the_same_comparison() -> None:
     rng = np.random.default_rng(12)
     sides = prompts(800, rng), prompts(300, rng)
     assert compare(*sides, seed=1) == compare(*sides, seed=1)
     assert compare(*sides, seed=1) != compare(*sides, seed=2)
+
+
+def test_fifty_users_who_come_back_are_enough_for_a_change_of_half_of_the_topics() -> None:
+    rng = np.random.default_rng(22)
+
+    def asked(day: int, new: bool = False) -> tuple[Batch, list[str], Floats]:
+        who = np.flatnonzero(rng.random(50) < 0.8)
+        other = new & (rng.random(len(who)) < 0.5)
+        rows = np.where(other[:, None], many_topics(len(who), rng, 50), many_topics(len(who), rng))
+        times = np.full(len(who), 24.0 * day, np.float32)
+        return Batch(vectors=rows), [str(user) for user in who], times
+
+    month = [asked(day) for day in range(28)]
+    batch = Batch(vectors=np.concatenate([own.vectors for own, _, _ in month]))
+    users = [user for _, own, _ in month for user in own]
+    times = np.concatenate([own for _, _, own in month])
+    reference = Reference.freeze(batch, users, times, rng=np.random.default_rng(4))
+    usual = [reference.units_of(*asked(day)) for day in range(28, 35)]
+    assert verdict(reference, usual, DriftParams()) is DriftVerdict.NO_DRIFT
+    changed = [reference.units_of(*asked(day, new=True)) for day in range(35, 42)]
+    assert verdict(reference, usual + changed, DriftParams()) is DriftVerdict.DRIFT
+
+
+def test_news_of_one_day_are_as_new_in_the_reference_as_in_a_night() -> None:
+    """Each day a tenth asks about one thing that was not asked before: half of them in the index."""
+    rng = np.random.default_rng(23)
+
+    def asked(day: int) -> Floats:
+        news = rng.normal(size=3 * WIDTH) + rng.normal(size=(20, 3 * WIDTH)) / 4
+        news /= np.linalg.norm(news, axis=1, keepdims=True)
+        return np.concatenate([many_topics(180, rng), news.astype(np.float32)])
+
+    month = np.concatenate([asked(day) for day in range(14)])
+    reference = frozen(month, 24.0 * (np.arange(len(month)) // 200))
+    nights = [night(reference, asked(day), day=day, hours=24.0 * day) for day in range(14, 21)]
+    known, now = (
+        units.columns["novelty"].mean() for units in (reference.units, UserDays.joined(nights))
+    )
+    assert now == pytest.approx(known, rel=0.2)
+    assert verdict(reference, nights, DriftParams()) is DriftVerdict.NO_DRIFT
 
 
 def test_users_of_the_index_are_left_out_of_nights() -> None:

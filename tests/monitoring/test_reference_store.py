@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from monitoring.drift.reference import Reference, Season
-from monitoring.drift.reference_rows import began, is_due, lacking_days
+from monitoring.drift.reference_rows import began, is_due, lacking_days, traffic_rows
 from monitoring.drift.reference_store import PROMPTS, find_reference
 from monitoring.night_context import NightContext
 from monitoring.signals.signal import Batch
@@ -123,6 +123,19 @@ def test_a_reference_of_three_days_is_frozen_anew_at_a_week_and_at_four(
     assert found == [(str(day(-2)), since, 3), (str(day(2)), since, 7), (str(day(23)), since, 28)]
     digests = [{night.reference for night in nights} for nights in (early, week, [month])]
     assert digests == [{one.reference} for one in kept(context)]
+
+
+def test_thin_traffic_makes_a_reference_of_more_than_four_weeks(make_adapter: Make) -> None:
+    with opened(make_adapter) as registry:
+        context = site_of(registry)
+        a_day = context.drift.minimum_reference // 28 - 1
+        for number in range(-60, 0):
+            context.traffic.append(rows_of(number)[:a_day])
+        days = context.traffic.days()
+        chosen = traffic_rows(context, days, days[0])
+        assert chosen.days == 56 and len(chosen.rows) >= context.drift.minimum_reference
+        few = traffic_rows(context, days[-20:], days[-20])
+        assert few.days == 20
 
 
 def test_while_a_drift_is_in_progress_the_reference_stays(context: NightContext) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitoring.drift.alarm_budget import pooled
-from monitoring.drift.signal_tests import SignalTest, signal_tests
+from monitoring.drift.signal_tests import SignalTest, shares_moved, signal_tests
 from monitoring.drift.user_days import UserDays
 from monitoring.signals import signal as signals
 from monitoring.signals.answer_signals import Ratings
@@ -102,3 +102,18 @@ def test_rows_that_were_changed_in_place_are_compared_anew(compared: list[int]) 
     rows += 1
     assert not np.array_equal(before, nearest(rows, rows[:9] - 1, 2)[1])
     assert compared == [20, 20]
+
+
+@pytest.mark.parametrize(("gone", "least", "most"), [(0, 0.0, 0.02), (8, 0.04, 0.1)])
+def test_a_few_of_many_topics_that_are_gone_are_not_hidden_by_chance_in_the_others(
+    gone: int, least: float, most: float
+) -> None:
+    """Of 100 topics eight are gone: 8 % of what was asked."""
+    rng, kinds = np.random.default_rng(6), 100
+    found = []
+    for _ in range(9):
+        before = rng.multinomial(1_000, np.full(kinds, 1 / kinds)) / 1_000
+        left = np.arange(kinds) >= gone
+        now = rng.multinomial(14_000, left / left.sum()) / 14_000
+        found.append(shares_moved(now, before, 1 / (1 / 1_000 + 1 / 14_000)))
+    assert least <= np.median(found) <= most

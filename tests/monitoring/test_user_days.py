@@ -45,7 +45,7 @@ def test_a_user_of_many_nights_is_one_voice() -> None:
 def test_few_users_of_many_nights_are_not_enough_to_say_anything() -> None:
     rng = np.random.default_rng(1)
     now, before = (
-        units(rng.normal(size=1400).tolist(), [f"{side}{i % 49}" for i in range(1400)])
+        units(rng.normal(size=1400).tolist(), [f"{side}{i % 24}" for i in range(1400)])
         for side in ("now", "before")
     )
     found = SignalTest(

@@ -8,7 +8,8 @@ from project.records.traffic import Traffic
 
 
 def row(number: int, user: str | None = None, day: str = "2026-03-01") -> Traffic:
-    return Traffic(id=f"r{number}", at=f"{day}T00:00:00Z", user=user, prompt="p", response="r")
+    prompt = f"p {number}"
+    return Traffic(id=f"r{number}", at=f"{day}T00:00:00Z", user=user, prompt=prompt, response="r")
 
 
 def names(sample: UserSample) -> list[str]:

@@ -2,13 +2,20 @@
 
 from random import Random
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitoring.drift.reference import Reference
+from monitoring.monitoring_settings import DriftParams
+from monitoring.signals.signal import Batch, Floats
 from monitoring.traffic.user_sample import UserSample
-from monitoring.traffic.voices import FEWEST, voice_notes, voice_of, voices_of
+from monitoring.traffic.voices import ENOUGH, FEWEST, voice_notes, voice_of, voices_of
 from project.records.data import Message
+from project.records.drift import DriftVerdict
 from project.records.traffic import Traffic
+from tests.monitoring.test_drift_calibration import WIDTH, prompts, verdict
 
 WORDS = ("card", "loan", "fee", "branch", "salary", "cheque", "rate", "pin", "cash", "tax", "rent")
 
@@ -137,13 +144,56 @@ def test_how_a_whole_site_asks_is_no_template_of_one_client() -> None:
 
 
 def test_a_few_who_ask_alike_stay_many() -> None:
-    alike = [row(i, clock(i), "how do i change the limit of my card") for i in range(1, FEWEST)]
+    question = "how do i change the limit of my card at"
+    alike = [row(i, clock(i), f"{question} {WORDS[i]}") for i in range(1, FEWEST)]
     assert len(heard([*people(200), *alike])) == len(heard(people(200))) + FEWEST - 1
 
 
 def test_those_with_a_user_stay_many_whatever_they_ask() -> None:
     rows = [one.model_copy(update={"user": one.id}) for one in job(100)]
-    assert len(heard([*people(200), *rows])) == len(heard(people(200))) + 100
+    assert len(heard([*people(90), *rows])) == len(heard(people(90))) + 100
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["ping"],
+        ["Hello?", "hello", " hello "],
+        [f"status at 10:{i % 60:02}" for i in range(1440)],
+        [f"check 20261124-{i:06}" for i in range(1440)],
+        ["Are you there? Answer with the word yes and with nothing else."],
+    ],
+)
+def test_a_health_check_is_one_voice_of_its_client_and_day(texts: list[str]) -> None:
+    check = [row(20_000 + i, clock(i), texts[i % len(texts)], caller="bot") for i in range(1440)]
+    asked = people(300)
+    assert len(heard([*asked, *check])) <= len(heard(asked)) + 1
+    assert len(heard([*check, *on(25, check)])) == 2
+
+
+def test_what_differs_stays_many_where_a_number_tells_it() -> None:
+    sums = [row(i, clock(i), f"what is {i % 90} times {i}") for i in range(1, 40)]
+    assert len(heard([*people(100), *sums])) == len(heard(people(100))) + 39
+
+
+@pytest.mark.parametrize(("users", "expected"), [(300, 300), (150, 150), (20, ENOUGH), (0, 1439)])
+def test_rows_without_a_user_never_outvote_those_with_one(users: int, expected: int) -> None:
+    named = [one.model_copy(update={"user": f"u{one.id}"}) for one in people(users)]
+    others = [row(10_000 + i, clock(i), question(Random(i))) for i in range(1, 1440)]
+    found = heard([*named, *others])
+    assert sum(not one.user for one in found) == expected
+    assert sum(bool(one.user) for one in found) == users
+
+
+def test_users_outvote_alike_in_a_sample_of_many_days_and_in_a_night() -> None:
+    """Beside 20 users a day, of 1,439 others."""
+    named = [one.model_copy(update={"user": f"u{one.id}"}) for one in people(20)]
+    day = [*named, *(row(10_000 + i, clock(i), question(Random(i))) for i in range(1, 1440))]
+    sample = UserSample(8_000)
+    for number in range(1, 29):
+        sample.update(on(number, day))
+    found = sample.finish()
+    assert sum(bool(one.user) for one in found) / len(found) == pytest.approx(1 / 6, rel=0.25)
 
 
 def test_a_template_is_one_voice_of_each_day() -> None:
@@ -179,3 +229,43 @@ def test_a_night_says_where_most_rows_tell_no_user() -> None:
     assert list(voice_notes(500, 250, 400)) == []
     (note,) = voice_notes(500, 400, 370)
     assert note.startswith("80% of the rows tell no user") and "370 of 500" in note
+
+
+# --- a bot beside users ---------------------------------------------------------------------------
+
+CHECK = prompts(1, np.random.default_rng(30))[0]
+BOT = [row(90_000 + i, clock(i), "ping") for i in range(1, 1440)]
+
+
+def beside_a_bot(users: Floats, day: int, bot: list[Traffic]) -> tuple[Batch, list[str], Floats]:
+    """What a night sees of users who each ask once, and of a bot without a user."""
+    named = [row(i, clock(1 + i % 1439), f"q {i}", user=f"{day} {i}") for i in range(len(users))]
+    chosen = heard([*named, *bot])
+    vectors = [users[int(one.prompt_text[2:])] if one.user else CHECK for one in chosen]
+    times = np.full(len(chosen), 24.0 * day, np.float32)
+    return Batch(vectors=np.array(vectors)), [f"{day} {v}" for v in voices_of(chosen)], times
+
+
+def first_drift(counts: list[int], strange: float, bot: list[Traffic], seed: int) -> int | None:
+    """The first night of drift, of so many users each, a share of whom ask about new things."""
+    rng = np.random.default_rng(seed)
+    days = [beside_a_bot(prompts(100, rng), day, bot) for day in range(-28, 0)]
+    batch = Batch(vectors=np.concatenate([own[0].vectors for own in days]))
+    voices, times = [v for own in days for v in own[1]], np.concatenate([own[2] for own in days])
+    reference = Reference.freeze(batch, voices, times, rng=np.random.default_rng(4))
+    nights = []
+    for day, count in enumerate(counts):
+        new = rng.normal(size=(round(count * strange), WIDTH))
+        new /= np.linalg.norm(new, axis=1, keepdims=True)
+        asked = np.concatenate([prompts(count - len(new), rng), new.astype(np.float32)])
+        nights.append(reference.units_of(*beside_a_bot(asked, day, bot)))
+        if verdict(reference, nights, DriftParams()) is DriftVerdict.DRIFT:
+            return day
+    return None
+
+
+def test_a_health_check_is_no_drift_while_users_grow_and_hides_none() -> None:
+    growing = [100 + 10 * day for day in range(21)]
+    assert first_drift(growing, 0.0, BOT, seed=1) is None
+    seen = [first_drift([100] * 6, 0.1, bot, seed=2) for bot in (BOT, [])]
+    assert seen[0] is not None and seen[0] == seen[1]
