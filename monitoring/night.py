@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
+from monitoring.blindness import blind_notices, with_blindness
 from monitoring.carried_labels import (
     bring_folder,
     bring_labels,
@@ -29,6 +30,7 @@ from monitoring.night_history import (
     verify_of,
 )
 from monitoring.night_page import write_page
+from monitoring.night_text import blind_sentence
 from monitoring.retention import forget, forget_carried, forget_queued
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron, ScheduleParams
@@ -108,6 +110,8 @@ def verdict_of(
     # Labels that are still to be accepted are carried with the others, once they are.
     labels = None if night.to_label else carry_labels(context, None)
     night = night.model_copy(update={"notes": notes, "labels": labels})
+    missing = next((one for one in notes if one.startswith(NO_TRAFFIC)), None)
+    night = with_blindness(night, before, missing)
     require_place(context)  # a folder that went away meanwhile looks like a day without traffic
     keep_check(registry.engine, claim, night, registry.clock())
     return night
@@ -180,6 +184,8 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     """
     yield from of_traffic(night, before)
     yield from of_clock(night)
+    if not is_late(night):
+        yield from blind_notices(night, before)
     if night.action is Action.NONE and night.verdict is not DriftVerdict.DRIFT:
         return
     what = night.outcome or night.action
@@ -213,7 +219,7 @@ def missing_since(day: date, days: Collection[date], before: Sequence[Night]) ->
 
 def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     """One notice as a gap begins, one more each week that it lasts, and one when it is over."""
-    if any(note.startswith(AGAIN) for note in night.notes):
+    if is_late(night):
         return
     since, was = gap_of(night), gap_of(before[-1]) if before else None
     if since:
@@ -224,6 +230,11 @@ def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     elif was and night.traffic:
         text = f"{night.family}: traffic is back on {night.date}; there was none since {was}"
         yield of_gap(night, was, f"traffic-back {night.family} {was}", "traffic-back", text)
+
+
+def is_late(night: Night) -> bool:
+    """Whether it was judged again: what it says of its day is no news."""
+    return any(note.startswith(AGAIN) for note in night.notes)
 
 
 def of_clock(night: Night) -> Iterator[Notice]:
@@ -327,6 +338,7 @@ def figures(run: JobRun) -> Figures | None:
         evidence=night.evidence,
         threshold=1.0,
         retrain=night.outcome.value if night.outcome else None,
+        blind=blind_sentence(night),
     )
 
 

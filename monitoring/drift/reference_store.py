@@ -106,18 +106,29 @@ class References:
         return self.answers.judge if self.answers else None
 
 
+@dataclass(frozen=True)
+class NoReference:
+    """Why a day has none, and what there is of one that is not whole yet."""
+
+    why: str
+    is_filling: bool = False
+    rows: int = 0
+    users: int = 0
+    days: int = 0
+
+
 def find_or_freeze(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
-) -> References | str:
-    """The champion's references; frozen now where it has none. Words when there is too little.
+) -> References | NoReference:
+    """The champion's references; frozen now where it has none.
 
     nights are those before `day`, oldest first.
     """
     prompts = prompts_of(context, champion, day, nights)
-    if isinstance(prompts, str):
+    if isinstance(prompts, NoReference):
         return prompts
     if day < prompts.first:
-        return f"the reference was frozen for nights from {prompts.first}"
+        return NoReference(f"the reference was frozen for nights from {prompts.first}")
     answers = find_reference(context, champion, ANSWERS, day)
     if answers is None or answers_are_due(context, answers, day, nights):
         answers = freeze_answers(context, champion, day, prompts.reference.shared) or answers
@@ -142,7 +153,7 @@ def frozen_as(
 
 def prompts_of(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
-) -> FrozenReference | str:
+) -> FrozenReference | NoReference:
     known = find_reference(context, champion, PROMPTS, day)
     if known is None:
         return freeze_prompts(context, champion, day, nights)
@@ -184,11 +195,13 @@ def load_judge(artifacts: Artifacts, digest: Digest) -> AnswerJudge:
 
 def freeze_prompts(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
-) -> FrozenReference | str:
+) -> FrozenReference | NoReference:
     chosen = prompt_rows(context, day, nights)
     if len(chosen.rows) < context.drift.minimum_reference:
         missing = context.drift.minimum_reference - len(chosen.rows)
-        return f"the reference needs {missing} more rows of traffic, each of another user"
+        why = f"the reference needs {missing} more rows of traffic, each of another user"
+        users = len(set(voices_of(chosen.rows)))
+        return NoReference(why, True, len(chosen.rows), users, chosen.days or 0)
     return freeze_rows(context, champion, day, chosen)
 
 

@@ -60,6 +60,7 @@ class Figures(Record):
     evidence: float | None = None
     threshold: float | None = None  # for the evidence
     retrain: str | None = None  # its outcome, such as promoted; None: there was none
+    blind: str | None = None  # why nothing could be told, and since when; None: it could
 
 
 # Runs a job for the date of a claim. When the event is set it raises StoppedError as soon as it
