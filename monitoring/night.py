@@ -20,6 +20,7 @@ from monitoring.night_history import (
     anchor_of,
     check_of,
     end_of,
+    failed_retrain,
     judged_after,
     keep_check,
     made_a_test,
@@ -37,6 +38,7 @@ from monitoring.scheduling.cron import Cron, ScheduleParams
 from monitoring.scheduling.job import Figures, Job, JobResult, Work
 from monitoring.scheduling.retrain_slots import ask_turn
 from monitoring.scheduling.runs import Claim, JobRun, RunState
+from monitoring.trigger.retrain import HungRetrainError, what_a_retrain_reads
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.canonical import stamp
 from project.errors import IncumbentError
@@ -70,9 +72,7 @@ def nightly(context: NightContext) -> Work:
         if night.to_label:
             night = labels_done(own, claim, night, night.to_label)
         if night.action is Action.RETRAIN:
-            bring_labels(own, [night], strict=True)
-            with retrain_slot(own, claim, stop):
-                night = run_retrain(own, night, stop)
+            night = retrain_done(own, claim, night, before, stop)
         any_own = night.tally is None or night.tally.corrected > 0
         queued = queue_corrections(
             own.traffic, claim.date, own.trigger, own.keep_days, any_own=any_own
@@ -125,6 +125,24 @@ def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel
     done = done.model_copy(update={"labels": carry_labels(context, None)})
     keep_check(registry.engine, claim, done, registry.clock())
     return done
+
+
+def retrain_done(
+    context: NightContext, claim: Claim, night: Night, before: Sequence[Night], stop: Event
+) -> Night:
+    """The night with what its retrain came to. Of one that hangs is kept what it read, so that no
+    later night tries the same.
+    """
+    bring_labels(context, [night], strict=True)
+    try:
+        with retrain_slot(context, claim, stop):
+            return run_retrain(context, night, stop)
+    except HungRetrainError as error:
+        registry = context.registry
+        hung = night.model_copy(update={"hung": what_a_retrain_reads()})
+        keep_check(registry.engine, claim, hung, registry.clock())
+        write_page(failed_retrain(hung, str(error)), before)
+        raise
 
 
 def notes_of(

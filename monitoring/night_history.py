@@ -129,8 +129,15 @@ def ended(night: Night, end: JobRun | None) -> Night:
     if end is None:
         return night
     if end.state is RunState.FAILED and night.action is Action.RETRAIN:
-        return night.model_copy(update={"outcome": RetrainOutcome.FAILED})
+        return failed_retrain(night, end.problem)
     return night_of(end) or night
+
+
+def failed_retrain(night: Night, problem: str | None) -> Night:
+    """The night, whose retrain failed."""
+    why = (f"the retrain failed: {problem.splitlines()[0]}",) if problem else ()
+    reasons = (*night.reasons, *why)
+    return night.model_copy(update={"outcome": RetrainOutcome.FAILED, "reasons": reasons})
 
 
 def night_of(run: JobRun) -> Night | None:

@@ -103,7 +103,9 @@ def fail(
         key = f"{claim.job} {claim.date} given up {claim.fence}"
         text = f"{claim} failed and was given up: {problem}"
         family = claim.job.partition(" ")[2] or None  # as jobs are named
-        put(connection, Notice(key=key, kind="run-failed", text=text, family=family), now)
+        path = f"/nights/{claim.date}" if claim.job.startswith("nightly ") else None
+        notice = Notice(key=key, kind="run-failed", text=text, family=family, path=path)
+        put(connection, notice, now)
 
 
 def wait_after(attempt: int, error: Exception) -> timedelta | None:

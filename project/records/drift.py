@@ -153,6 +153,8 @@ class Night(Record):
     labels: Digest | None = None
     # What is still to be accepted and queued of a night whose verdict is kept; None: nothing is.
     to_label: Annotated[ToLabel | None, LATER] = None
+    # Of a night whose retrain ran over its time, what that retrain read.
+    hung: Annotated[Digest | None, LATER] = None
     hindrance: Annotated[Hindrance | None, LATER] = None
     # The date of the first of the nights that cannot tell drift; None: this one is not blind. The
     # state stays what it was before them.
