@@ -3,6 +3,7 @@
 Blind neither begins nor ends a drift: the state underneath stays what it was.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import takewhile
@@ -15,10 +16,13 @@ from monitoring.drift.reference_store import NoReference, References
 from monitoring.drift.signal_tests import MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import quarantine_folder
-from monitoring.night_history import made_a_test
+from monitoring.night_context import UNSEEN, NightContext
+from monitoring.night_history import lost_dates, made_a_test
 from monitoring.night_text import blind_sentence
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.traffic.file_lines import NO_DAY, NO_FORMAT
 from monitoring.traffic.partition import ANOTHER_DAY, NO_PROMPT, NO_ZONE, REPEATED
+from project.records.data import counted
 from project.records.drift import Hindrance, HindranceKind, Night
 from registry.notices import Notice
 
@@ -173,12 +177,17 @@ def has_much_aside(night: Night) -> bool:
 # --- blind notices --------------------------------------------------------------------------------
 
 REMINDED = 7  # days between two notices of one cause
+LOST = "never judged"  # begins a note on nights that nobody began
+LISTED = 14  # lost nights that are named one by one
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def blind_notices(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     """One notice as nights become blind or the cause is another one, one more each week, and one
     when they are blind no more. Of missing traffic there are notices of its own.
     """
+    yield from of_unseen(night)
+    yield from of_lost(night)
     run = list(takewhile(lambda one: one.blind, reversed(before)))
     told = {kind_of(one) for one in run} - {HindranceKind.TRAFFIC}
     if night.blind and kind_of(night) is not HindranceKind.TRAFFIC:
@@ -191,6 +200,49 @@ def blind_notices(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     elif told and not night.blind and made_a_test(night):
         text = f"{night.family}: nights tell drift again since {night.date}; they were blind since "
         yield blind_notice(night, "blind-over", f"{run[0].blind}", f"{text}{run[0].blind}")
+
+
+def of_unseen(night: Night) -> Iterator[Notice]:
+    """One notice a week from a machine that does not see what another one saw."""
+    for note in night.notes:
+        if note.startswith(UNSEEN):
+            day = date.fromisoformat(night.date)
+            yield Notice(
+                key=f"traffic-unseen {night.family} {day.toordinal() // REMINDED}",
+                kind="traffic-unseen",
+                text=f"{night.family}: {note}",
+                detail={"date": night.date},
+                path=f"/nights/{night.date}",
+                family=night.family,
+            )
+
+
+def lost_notes(context: NightContext, schedule: ScheduleParams, day: date) -> list[str]:
+    """Which nights before a day's nobody judged, by their dates, and how each still is."""
+    registry = context.registry
+    dates = lost_dates(registry.engine, registry.family, schedule, day, registry.clock())
+    if not dates:
+        return []
+    named = ", ".join(map(str, dates)) if len(dates) <= LISTED else f"{dates[0]} to {dates[-1]}"
+    return [
+        f"{LOST}: {counted(len(dates), 'night')}, {named}. No scheduler ran for longer than "
+        f"monitoring.schedule.catch_up_days, {schedule.catch_up_days}; while traffic is kept, "
+        f"{context.keep_days} days, each is judged by `incumbent nightly --date {dates[0]}`"
+    ]
+
+
+def of_lost(night: Night) -> Iterator[Notice]:
+    for note in night.notes:
+        if note.startswith(LOST):
+            first = DATE.findall(note)[0]
+            yield Notice(
+                key=f"nights-lost {night.family} {first}",
+                kind="nights-lost",
+                text=f"{night.family}: {note}",
+                detail={"date": night.date, "since": first},
+                path=f"/nights/{night.date}",
+                family=night.family,
+            )
 
 
 def kind_of(night: Night) -> HindranceKind | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
-from monitoring.blindness import blind_notices, with_blindness
+from monitoring.blindness import blind_notices, lost_notes, with_blindness
 from monitoring.carried_labels import (
     bring_folder,
     bring_labels,
@@ -15,7 +15,13 @@ from monitoring.carried_labels import (
 from monitoring.duties import why_and_what
 from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.night_check import check
-from monitoring.night_context import NightContext, require_place, trusted_day
+from monitoring.night_context import (
+    UNSEEN,
+    NightContext,
+    require_place,
+    trusted_day,
+    unseen_here,
+)
 from monitoring.night_history import (
     anchor_of,
     check_of,
@@ -23,12 +29,12 @@ from monitoring.night_history import (
     failed_retrain,
     judged_after,
     keep_check,
-    made_a_test,
     night_of,
     nightly_of,
     nights_before,
-    nights_between,
+    unjudged_nights,
     verify_of,
+    waits_for_rows,
 )
 from monitoring.night_page import write_page
 from monitoring.night_text import blind_sentence
@@ -37,7 +43,7 @@ from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron, ScheduleParams
 from monitoring.scheduling.job import Figures, Job, JobResult, Work
 from monitoring.scheduling.retrain_slots import ask_turn
-from monitoring.scheduling.runs import Claim, JobRun, RunState
+from monitoring.scheduling.runs import Claim, JobRun
 from monitoring.trigger.retrain import HungRetrainError, what_a_retrain_reads
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.canonical import stamp
@@ -55,7 +61,7 @@ from registry.store import Registry
 # The nightly job: check the day's traffic, do what follows, notify people.
 
 
-def nightly(context: NightContext) -> Work:
+def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
     """The work of the nightly job."""
 
     def work(claim: Claim, stop: Event) -> JobResult:
@@ -65,6 +71,7 @@ def nightly(context: NightContext) -> Work:
         if done := done_already(own, claim.date):
             return JobResult(done)
         brought, waiting = bring_labels(own, before), labels_waiting(own.registry)
+        brought += lost_notes(own, schedule, claim.date)
         if waiting:
             brought += bring_folder(own.registry.artifacts, waiting, queues=False)
         forget_queued(own, claim.date)
@@ -110,7 +117,7 @@ def verdict_of(
     # Labels that are still to be accepted are carried with the others, once they are.
     labels = None if night.to_label else carry_labels(context, None)
     night = night.model_copy(update={"notes": notes, "labels": labels})
-    missing = next((one for one in notes if one.startswith(NO_TRAFFIC)), None)
+    missing = next((one for one in notes if one.startswith((NO_TRAFFIC, UNSEEN))), None)
     night = with_blindness(night, before, missing)
     require_place(context)  # a folder that went away meanwhile looks like a day without traffic
     keep_check(registry.engine, claim, night, registry.clock())
@@ -155,7 +162,8 @@ def notes_of(
         notes.append(f"{AGAIN}: {again}")
     elif night.traffic is None and not judged_after(registry, day):
         since = missing_since(day, there, before)
-        notes += [f"{NO_TRAFFIC} {since}"] if since else []
+        unseen = unseen_here(context, day, there, before)
+        notes += [unseen] if unseen else [f"{NO_TRAFFIC} {since}"] if since else []
     trusted = trusted_day(registry, context.traffic, day)
     if trusted < day and any((day - one).days > context.keep_days for one in there):
         notes.append(
@@ -294,35 +302,22 @@ def gap_of(night: Night) -> date | None:
 # that compared nothing may be judged again as a whole: it has spent nothing of the false-alarm
 # budget yet. The late rows of all other nights count in the windows of the nights that follow.
 
-REACH = timedelta(days=28)  # as far as the longest window, and late corrections, go back
-
 
 def late_nights(context: NightContext) -> Mapping[date, str]:
     """The finished nights of the last four weeks that are to be judged again, each with why."""
-    engine, family = context.registry.engine, context.registry.family
-    today = context.registry.clock().date()
-    first, last = today - REACH, today - timedelta(days=1)
-    kept = nights_between(engine, family, first, last)
-    over = (one for one in reversed(kept) if one.end and one.end.state is RunState.FINISHED)
-    nights = {one.day: night_of(one.check) for one in over if one.check}
-    return {
-        day: why for day, night in nights.items() if night and (why := why_again(context, night))
-    }
+    registry = context.registry
+    nights = unjudged_nights(registry.engine, registry.family, registry.clock().date())
+    return {day: why for day, night in nights.items() if (why := why_again(context, night))}
 
 
 def why_again(context: NightContext, night: Night) -> str | None:
     """Why a night that has a verdict is to be judged again; None: it stands."""
-    if made_a_test(night) or lacked_a_reference(night):
+    if not waits_for_rows(night):
         return None
     seen = context.traffic.seen(date.fromisoformat(night.date))
     if seen is None or seen == night.traffic:
         return None
     return "rows came after its night" if night.traffic else "its traffic came after its night"
-
-
-def lacked_a_reference(night: Night) -> bool:
-    """Whether there were rows, and nothing to compare them with: more rows change nothing."""
-    return bool(night.traffic and not night.reference and not night.set_aside)
 
 
 # --- night jobs -----------------------------------------------------------------------------------
@@ -336,7 +331,7 @@ def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
     return Job(
         name,
         Cron(schedule.nightly, schedule.timezone),
-        nightly(context),
+        nightly(context, schedule),
         figures,
         admit=lambda: require_place(context),
         late=lambda: late_nights(context),

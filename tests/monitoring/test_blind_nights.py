@@ -164,6 +164,23 @@ def test_blindness_is_in_status_the_pages_for_programs_and_first_on_the_page(
     assert f"bank: {told[:-1]}: Let the log write times" in " ".join(shown.split())
 
 
+def test_nights_that_a_scheduler_slept_through_are_judged_late_or_told_by_name(
+    context: NightContext,
+) -> None:
+    for number in range(3, 17):
+        context.traffic.append(rows_of(number))
+    scheduler_of(context, at=day(5)).tick()
+    for woken in (17, 18):
+        scheduler_of(context, at=day(woken)).tick()
+    engine = context.registry.engine
+    judged = {n for n in range(5, 17) if check_of(engine, "bank", day(n))}
+    assert judged == set(range(10, 17))
+    (told,) = [n.notice for n in newest_notices(engine, 9) if n.notice.kind == "nights-lost"]
+    assert f"5 nights, {', '.join(str(day(n)) for n in range(5, 10))}. No" in told.text
+    assert told.text.endswith("by `incumbent nightly --date 2026-03-07`")
+    assert run(context, 5, []).verdict is DriftVerdict.NO_DRIFT
+
+
 def hindered(number: int, kind: HindranceKind | None, **changed: Any) -> Night:
     found = Hindrance(kind=kind, cause="c", mend="m") if kind else None
     verdict = DriftVerdict.INSUFFICIENT if kind else DriftVerdict.NO_DRIFT
