@@ -101,9 +101,9 @@ def reference_hindrance(found: NoReference, gained: int, needed: int) -> Hindran
     more = ceil((needed - rows) / pace) + 1
     return Hindrance(
         kind=HindranceKind.REFERENCE,
-        cause=f"the reference has {rows} of {needed} rows: at {pace:.0f} users a day it is whole "
-        f"in {more} nights",
-        mend=f"Nothing, or set monitoring.drift.minimum_reference to less, or {DATASET}.",
+        cause=f"the reference has {found.rows} of {needed} rows: at {pace:.0f} users a day it is "
+        f"whole in {more} nights",
+        mend=f"Wait, or set monitoring.drift.minimum_reference to less, or {DATASET}.",
         soon=more <= SOON,
     )
 
@@ -147,6 +147,10 @@ def with_blindness(night: Night, before: Sequence[Night], missing: str | None) -
     hindrance = night.hindrance
     if missing and hindrance is None:
         hindrance = Hindrance(kind=HindranceKind.TRAFFIC, cause=missing, mend=TRAFFIC_MEND)
+    if hindrance:
+        same = takewhile(lambda one: kind_of(one) is hindrance.kind, reversed(before))
+        since = [night.date, *(one.date for one in same)][-1]
+        hindrance = hindrance.model_copy(update={"since": since})
     night = night.model_copy(update={"hindrance": hindrance})
     return night.model_copy(update={"blind": blind_since(night, before)})
 

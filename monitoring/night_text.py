@@ -62,7 +62,9 @@ def blind_sentence(night: Night) -> str | None:
     """Since when nights are blind and why; None of a night that is not. `duty` says what to do."""
     if night.blind is None or night.hindrance is None:
         return None
-    return f"Blind since {night.blind}: {night.hindrance.cause}."
+    since = night.hindrance.since or night.blind
+    later = f"; since {since}" if since != night.blind else ""
+    return f"Blind since {night.blind}{later}: {night.hindrance.cause}."
 
 
 def watched(night: Night) -> str:

@@ -119,6 +119,7 @@ class Hindrance(Record):
     cause: str  # with its figures
     mend: str  # what a person can do, as a sentence
     soon: bool = False  # whether it ends by itself within days
+    since: Annotated[str | None, LATER] = None  # the date of the first night in a row of its kind
 
 
 class Night(Record):

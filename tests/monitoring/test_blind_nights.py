@@ -3,18 +3,22 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from incumbent.verbs.nightly import check_scheduler
 from incumbent.verbs.status import print_all_families, print_status
 from monitoring.blindness import BOTH_HALVES, with_blindness
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
 from monitoring.night_page import page_path
 from monitoring.night_text import blind_sentence, duty, line
+from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.health import pages_of
+from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.outbox import newest_notices
 from project.records.drift import DriftState, DriftVerdict, Hindrance, HindranceKind, Night
 from project.records.traffic import Traffic
@@ -157,9 +161,12 @@ def test_blindness_is_in_status_the_pages_for_programs_and_first_on_the_page(
     newest = check_of(context.registry.engine, "bank", day(5))
     assert newest and str(line(newest)).splitlines()[1].strip() == told
     Path("params.yaml").write_text("registry: {family: bank}\n")
+    replace_heartbeat(scheduler)
+    check_scheduler()
     print_status(as_json=False)
     print_all_families(as_json=False)
     shown = capsys.readouterr().out
+    assert told in shown.splitlines()
     assert "blind since 2026-03-06 (before that ok); times lack a zone: 120 of 120" in shown
     assert f"bank: {told[:-1]}: Let the log write times" in " ".join(shown.split())
 
@@ -167,18 +174,35 @@ def test_blindness_is_in_status_the_pages_for_programs_and_first_on_the_page(
 def test_nights_that_a_scheduler_slept_through_are_judged_late_or_told_by_name(
     context: NightContext,
 ) -> None:
-    for number in range(3, 17):
+    schedule, engine = ScheduleParams(catch_up_days=2), context.registry.engine
+    for number in range(3, 12):
         context.traffic.append(rows_of(number))
-    scheduler_of(context, at=day(5)).tick()
-    for woken in (17, 18):
-        scheduler_of(context, at=day(woken)).tick()
-    engine = context.registry.engine
-    judged = {n for n in range(5, 17) if check_of(engine, "bank", day(n))}
-    assert judged == set(range(10, 17))
+    for woken in (5, 12, 13):
+        scheduler_of(context, day(woken), schedule).tick()
+    judged = {n for n in range(5, 13) if check_of(engine, "bank", day(n))}
+    assert judged == {10, 11, 12}
     (told,) = [n.notice for n in newest_notices(engine, 9) if n.notice.kind == "nights-lost"]
     assert f"5 nights, {', '.join(str(day(n)) for n in range(5, 10))}. No" in told.text
     assert told.text.endswith("by `incumbent nightly --date 2026-03-07`")
     assert run(context, 5, []).verdict is DriftVerdict.NO_DRIFT
+
+
+def replace_heartbeat(scheduler: Scheduler) -> None:
+    """By one of this moment: `--check` asks the real clock."""
+    scheduler.clock = lambda: datetime.now(UTC)
+    scheduler.beat()
+
+
+def test_a_cause_that_comes_later_is_told_with_its_own_date(context: NightContext) -> None:
+    """And as a cause of its own, though the nights were blind before."""
+    run(context, 3)
+    for number in range(4, 9):  # the first two are compared with the days before them
+        run(context, number, rows_of(number, rows=5))
+    without_zone(9)
+    run(context, 9, [])
+    blind = "Blind since 2026-03-08; since 2026-03-11: times lack a zone: 120 of 120 rows."
+    assert blind in newest_text(context, "blind")
+    assert [when for _, when in told(context)] == ["2026-03-10", "2026-03-11"]
 
 
 def hindered(number: int, kind: HindranceKind | None, **changed: Any) -> Night:
