@@ -18,7 +18,7 @@ from project.records.traffic import LateFeedback, Traffic
 
 # Why lines are set aside, where more than the field is told.
 NO_PROMPT = "no prompt"  # also where a system prompt, or empty turns, are all that there is
-NO_ZONE = "at without a time zone"
+NO_ZONE = "no zone in at"
 ANOTHER_DAY = "another day"
 REPEATED = "repeated id"
 
