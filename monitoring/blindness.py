@@ -17,9 +17,10 @@ from monitoring.drift.signal_tests import MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import quarantine_folder
 from monitoring.night_context import UNSEEN, NightContext
-from monitoring.night_history import lost_dates, made_a_test
+from monitoring.night_history import check_job, lost_dates, made_a_test
 from monitoring.night_text import blind_sentence
 from monitoring.scheduling.cron import ScheduleParams
+from monitoring.scheduling.runs import runs_of
 from monitoring.traffic.file_lines import NO_DAY, NO_FORMAT
 from monitoring.traffic.partition import ANOTHER_DAY, NO_PROMPT, NO_ZONE, REPEATED
 from project.records.data import counted
@@ -181,6 +182,7 @@ def has_much_aside(night: Night) -> bool:
 # --- blind notices --------------------------------------------------------------------------------
 
 REMINDED = 7  # days between two notices of one cause
+SIGHT = "drift can be told again"  # begins a note on a night that was blind
 LOST = "never judged"  # begins a note on nights that nobody began
 LISTED = 14  # lost nights that are named one by one
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -202,8 +204,27 @@ def blind_notices(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
         text = f"{night.family}: {blind_sentence(night)} To do: {mend}"
         yield blind_notice(night, "blind", f"{first} {kind_of(night)} {week}", text)
     elif told and not night.blind and made_a_test(night):
-        text = f"{night.family}: nights tell drift again since {night.date}; they were blind since "
-        yield blind_notice(night, "blind-over", f"{run[0].blind}", f"{text}{run[0].blind}")
+        yield sight_notice(
+            night, f"{SIGHT} on {night.date}; nights were blind since {run[0].blind}"
+        )
+
+
+def sight_notes(context: NightContext, known: Night, night: Night) -> list[str]:
+    """Of a night that is judged again, and that was blind as the newest one: that it is no more."""
+    registry = context.registry
+    newest = runs_of(registry.engine, check_job(registry.family), 1)
+    is_newest = bool(newest) and str(newest[0].date) == night.date
+    if not (known.blind and is_newest and made_a_test(night)):
+        return []
+    return [f"{SIGHT} on {night.date}, whose rows have come; nights were blind since {known.blind}"]
+
+
+def of_sight(night: Night) -> Iterator[Notice]:
+    yield from (sight_notice(night, note) for note in night.notes if note.startswith(SIGHT))
+
+
+def sight_notice(night: Night, told: str) -> Notice:
+    return blind_notice(night, "blind-over", night.date, f"{night.family}: {told}")
 
 
 def of_unseen(night: Night) -> Iterator[Notice]:

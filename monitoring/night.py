@@ -4,7 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
-from monitoring.blindness import blind_notices, lost_notes, with_blindness
+from monitoring.blindness import (
+    blind_notices,
+    lost_notes,
+    of_sight,
+    sight_notes,
+    with_blindness,
+)
 from monitoring.carried_labels import (
     bring_folder,
     bring_labels,
@@ -114,6 +120,8 @@ def verdict_of(
         return known
     night = check(context, claim.date)
     notes = (*night.notes, *notes, *notes_of(context, night, before, again))
+    if known:
+        notes = (*notes, *sight_notes(context, known, night))
     # Labels that are still to be accepted are carried with the others, once they are.
     labels = None if night.to_label else carry_labels(context, None)
     night = night.model_copy(update={"notes": notes, "labels": labels})
@@ -210,8 +218,7 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     """
     yield from of_traffic(night, before)
     yield from of_clock(night)
-    if not is_late(night):
-        yield from blind_notices(night, before)
+    yield from of_sight(night) if is_late(night) else blind_notices(night, before)
     if night.action is Action.NONE and night.verdict is not DriftVerdict.DRIFT:
         return
     what = night.outcome or night.action

@@ -171,6 +171,21 @@ def test_blindness_is_in_status_the_pages_for_programs_and_first_on_the_page(
     assert f"bank: {told[:-1]}: Let the log write times" in " ".join(shown.split())
 
 
+def test_logs_that_are_mended_end_blindness_too(context: NightContext) -> None:
+    """Their nights are judged again, the newest one last."""
+    run(context, 3)
+    for number in (4, 5):
+        without_zone(number)
+        run(context, number, [])
+    for number in (4, 5):
+        write(number, [one.model_dump(mode="json") for one in rows_of(number)])
+    scheduler_of(context, at=day(6)).tick()
+    assert told(context) == [("blind", "2026-03-07"), ("blind-over", "2026-03-07")]
+    assert "drift can be told again on 2026-03-07" in newest_text(context, "blind-over")
+    assert run(context, 6).blind is None
+    assert len(told(context)) == 2
+
+
 def test_nights_that_a_scheduler_slept_through_are_judged_late_or_told_by_name(
     context: NightContext,
 ) -> None:
