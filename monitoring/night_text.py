@@ -86,7 +86,7 @@ def done(night: Night) -> str:
 
 def duty(night: Night) -> str:
     """What a person must do, or that there is nothing to do."""
-    number = night.challenger or "V"
+    number, again = night.challenger or "V", f"incumbent nightly --date {night.date}"
     if night.outcome is not None:
         return {
             RetrainOutcome.PROMOTED: "Nothing: the challenger won, and is the champion now.",
@@ -94,7 +94,9 @@ def duty(night: Night) -> str:
             f"`incumbent promote {number}` or `incumbent registry reject {number}`.",
             RetrainOutcome.LOST: "Nothing: the champion stays; "
             f"`incumbent registry why {number}` says why.",
-            RetrainOutcome.FAILED: "Mend what made the retrain fail; the reasons name it.",
+            RetrainOutcome.FAILED: f"The retrain hung: see why, then `{again}` tries it again."
+            if night.hung
+            else "Mend what made the retrain fail; the reasons name it.",
         }[night.outcome]
     if night.action is not Action.NONE:
         return {
