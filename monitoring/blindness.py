@@ -38,7 +38,8 @@ BOTH_HALVES = 2 * MINIMUM_UNITS
 DATASET = "monitoring.drift.reference to dataset"
 USERS_MEND = (
     "Log a person or a conversation as `user`, not an application, and those of more people "
-    "(serving.traffic.share); `incumbent drift check` compares two files that name no users."
+    "(serving.traffic.share): a reference of them is frozen within a week. `incumbent drift check` "
+    "compares two files that name no users."
 )
 TRAFFIC_MEND = (
     "See whether the gateway logs traffic, and whether that is in monitoring.traffic.folder."
@@ -85,7 +86,9 @@ def set_aside_hindrance(day: date, rows: int, set_aside: Mapping[str, int]) -> H
 def reference_hindrance(found: NoReference, gained: int, needed: int) -> Hindrance | None:
     """Where there is no reference yet: `gained` units of the night itself join what it `needed`."""
     rows, days = found.rows + gained, found.days + bool(gained)
-    if not (found.is_filling and rows):
+    if found.source == "dataset":
+        return dataset_hindrance(found.rows, needed)
+    if found.source is None or not rows:
         return None
     pace = rows / days
     if days >= WEEK and found.users < BOTH_HALVES:
@@ -109,6 +112,16 @@ def reference_hindrance(found: NoReference, gained: int, needed: int) -> Hindran
     )
 
 
+def dataset_hindrance(rows: int, needed: int) -> Hindrance:
+    """Where the dataset, which does not grow by itself, is the reference and too small."""
+    return Hindrance(
+        kind=HindranceKind.REFERENCE,
+        cause=f"the dataset has {rows} rows, and a reference needs {needed}",
+        mend="Set monitoring.drift.reference to traffic, or monitoring.drift.minimum_reference to "
+        "less.",
+    )
+
+
 def users_hindrance(users: int) -> Hindrance:
     """Where the reference has too few users."""
     cause = (
@@ -120,9 +133,9 @@ def users_hindrance(users: int) -> Hindrance:
 
 def window_hindrance(references: References, nights: Sequence[UserDays]) -> Hindrance:
     """Where the references said nothing of the nights of the longest window."""
-    reference = references.prompts.reference
-    others = len(np.unique(reference.units.users))
-    if len(reference.units.users) and others < MINIMUM_UNITS:
+    if references.prompts.has_few_users:
+        reference = references.prompts.reference
+        others = len(np.unique(reference.units.users))
         return users_hindrance(others + len(reference.index_users))
     users = len(np.unique(np.concatenate([one.users for one in nights])))
     cause = f"{users} users in the longest window, {MINIMUM_UNITS} needed"

@@ -84,6 +84,17 @@ def test_few_regular_users_are_told_how_many_are_needed_each_week(empty: NightCo
     assert "as `user`" in newest_text(context, "blind")
 
 
+def test_users_that_are_told_apart_end_blindness_within_a_week(empty: NightContext) -> None:
+    """The reference, of 28 days or of a week, would have stayed that of the few."""
+    context = replace(empty, drift=empty.drift.model_copy(update={"minimum_reference": 100}))
+    for number in range(7):
+        context.traffic.append(of_regulars(rows_of(number, rows=30), 30))
+    nights = [run(context, number, rows_of(number, rows=60)) for number in range(7, 15)]
+    assert {one.verdict for one in nights[:-1]} == {DriftVerdict.INSUFFICIENT}
+    assert (nights[-2].blind, nights[-1].verdict) == ("2026-03-09", DriftVerdict.NO_DRIFT)
+    assert [kind for kind, _ in told(context)] == ["blind", "blind-over"]
+
+
 def test_12_users_a_day_are_told_that_no_reference_comes_of_them(empty: NightContext) -> None:
     context = replace(empty, drift=empty.drift.model_copy(update={"minimum_reference": 400}))
     nights = [run(context, number, rows_of(number, rows=12)) for number in range(4)]
@@ -92,9 +103,10 @@ def test_12_users_a_day_are_told_that_no_reference_comes_of_them(empty: NightCon
     cause = "12 users a day: 28 days have about 336, and a reference needs 400"
     assert nights[-1].hindrance and nights[-1].hindrance.cause == cause
     assert duty(nights[-1]).startswith("Set monitoring.drift.minimum_reference to 300 or less")
-    mended = replace(empty, drift=empty.drift.model_copy(update={"reference": "dataset"}))
     assert "reference to dataset" in duty(nights[-1])
-    assert run(mended, 4, rows_of(4, rows=12)).hindrance != nights[-1].hindrance
+    of_dataset = replace(empty, drift=empty.drift.model_copy(update={"reference": "dataset"}))
+    other = run(of_dataset, 4, rows_of(4, rows=12)).hindrance
+    assert other and other.cause == "the dataset has 0 rows, and a reference needs 200"
 
 
 def test_a_reference_that_fills_within_days_alarms_nobody(empty: NightContext) -> None:
