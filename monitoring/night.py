@@ -310,11 +310,14 @@ def gap_of(night: Night) -> date | None:
 # budget yet. The late rows of all other nights count in the windows of the nights that follow.
 
 
-def late_nights(context: NightContext) -> Mapping[date, str]:
-    """The finished nights of the last four weeks that are to be judged again, each with why."""
+def late_nights(context: NightContext, every: bool = True) -> Mapping[date, str]:
+    """The finished nights of the last four weeks that are to be judged again, each with why; of
+    every night, or of those that had no traffic: files are read to find out about the others.
+    """
     registry = context.registry
     nights = unjudged_nights(registry.engine, registry.family, registry.clock().date())
-    return {day: why for day, night in nights.items() if (why := why_again(context, night))}
+    looked_at = {day: one for day, one in nights.items() if every or one.traffic is None}
+    return {day: why for day, one in looked_at.items() if (why := why_again(context, one))}
 
 
 def why_again(context: NightContext, night: Night) -> str | None:
@@ -341,7 +344,7 @@ def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
         nightly(context, schedule),
         figures,
         admit=lambda: require_place(context),
-        late=lambda: late_nights(context),
+        late=lambda every: late_nights(context, every),
         ask_turn=lambda day: ask_turn(
             registry.engine, registry.family, day, registry.clock(), context.limits
         ),

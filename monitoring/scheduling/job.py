@@ -79,8 +79,9 @@ class Job:
     figures: Callable[[JobRun], Figures | None] = lambda _: None  # of a finished run, for /metrics
     # Raises WrongMachineError where this machine must not do it; asked before each claim.
     admit: Callable[[], None] = lambda: None
-    # Finished dates that have to be done again, each with the reason; asked when a date is due.
-    late: Callable[[], Mapping[date, str]] = dict
+    # Finished dates that have to be done again, each with the reason. Asked for all when a date is
+    # due, and each hour for those alone that had no data (False): to look at these is quick.
+    late: Callable[[bool], Mapping[date, str]] = lambda _: {}
     # Whether a date may go on, or has to wait for others; asked before each claim.
     ask_turn: Callable[[date], bool] = lambda _: True
 

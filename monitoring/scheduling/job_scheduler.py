@@ -94,7 +94,7 @@ class Scheduler:
         job.admit()
         self.refused.pop(job.name, None)
         self.asked_late[job.name] = now
-        late = job.late()
+        late = job.late(bool(missing))
         for one in sorted({*missing, *late}):
             if not self.run(job, one, again=late.get(one)):
                 return

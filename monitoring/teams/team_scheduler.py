@@ -161,12 +161,13 @@ class TeamScheduler:
             log.error("%s: %s", project.family, error)
 
     def late_work(self, project: ReadProject, now: datetime) -> Iterator[DueWork]:
-        """Once an hour, where a night compared nothing: its rows may have come since."""
+        """Once an hour, where a night had no traffic: it may have come since."""
         due = DueWork(what=LATE_DAYS)
         tried = self.tried.get((project.family, due))
         if tried is None or abs(now - tried) >= LATE:
             self.tried[project.family, due] = now
-            if unjudged_nights(self.engine, project.family, now.date()):
+            nights = unjudged_nights(self.engine, project.family, now.date()).values()
+            if any(night.traffic is None for night in nights):
                 yield due
 
     def begin(self, due: DueWork, project: ReadProject) -> None:
