@@ -162,7 +162,8 @@ def with_blindness(night: Night, before: Sequence[Night], missing: str | None) -
     if missing and hindrance is None:
         hindrance = Hindrance(kind=HindranceKind.TRAFFIC, cause=missing, mend=TRAFFIC_MEND)
     if hindrance:
-        same = takewhile(lambda one: kind_of(one) is hindrance.kind, reversed(before))
+        kind = hindrance.kind
+        same = takewhile(lambda one: kind_of(one) is kind, reversed(before))
         since = [night.date, *(one.date for one in same)][-1]
         hindrance = hindrance.model_copy(update={"since": since})
     night = night.model_copy(update={"hindrance": hindrance})
