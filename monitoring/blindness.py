@@ -160,7 +160,8 @@ def with_blindness(night: Night, before: Sequence[Night], missing: str | None) -
         return night
     hindrance = night.hindrance
     if missing and hindrance is None:
-        hindrance = Hindrance(kind=HindranceKind.TRAFFIC, cause=missing, mend=TRAFFIC_MEND)
+        cause = missing.partition(" since ")[0]  # the day is told beside it
+        hindrance = Hindrance(kind=HindranceKind.TRAFFIC, cause=cause, mend=TRAFFIC_MEND)
     if hindrance:
         kind = hindrance.kind
         same = takewhile(lambda one: kind_of(one) is kind, reversed(before))
