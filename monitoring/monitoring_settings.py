@@ -69,7 +69,7 @@ class TriggerParams(Settings):
     # others wait until a person accepts them.
     trusted: tuple[str, ...] = ()
     labels_per_user: int = Field(default=50, ge=1)  # of one user, queued or accepted at a time
-    retrain_hours: float = Field(default=12.0, gt=0)  # a longer retrain is stopped
+    retrain_hours: float = Field(default=12.0, gt=0)  # a longer one is ended, and not tried again
     promote: Literal["policy", "review"] = "policy"  # whether a winner is promoted by itself
 
 
