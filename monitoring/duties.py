@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 from monitoring.night_history import KeptNight, anchor_of, verify_of
-from monitoring.night_text import duty
+from monitoring.night_text import blind_sentence, duty
 from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from project.errors import IncumbentError
 from project.records.data import counted
@@ -22,6 +22,7 @@ DutyKind = Literal[
     "undeployed",
     "failed",
     "drift",
+    "blind",
     "review",
     "older",
     "votes",
@@ -78,6 +79,14 @@ def family_duties(
             detail=" ".join(map(as_sentence, why_and_what(night))),
             link=f"/nights/{night.date}",
             action="See why",
+        )
+    if night and (told := blind_sentence(night)):
+        yield Duty(
+            kind="blind",
+            text=told.rstrip("."),
+            detail=duty(night),
+            link=f"/nights/{night.date}",
+            action="See the night",
         )
     yield from review_duties(reader, reviews, hides)
 

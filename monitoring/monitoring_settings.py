@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from project.files import home
 from project.settings import Settings
 
+LEAST_READ = 50  # rows: the least that a signal says anything of
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -36,8 +37,19 @@ class DriftParams(Settings):
     minimum_reference: int = Field(default=400, ge=100)  # rows; with fewer there is none yet
     # Days that are not like the others, until the reference has a whole week.
     weekend: tuple[Weekday, ...] = ("sat", "sun")
-    perplexity_rows: int = Field(default=200, ge=0)  # read by the champion each night; 0: none
+    # Read by the champion each night: 50 or more, for fewer say nothing; 0: none.
+    perplexity_rows: int = Field(default=200, ge=0)
     quality_rows: int = Field(default=40, ge=0)  # fresh labels that the champion answers a night
+
+    @field_validator("perplexity_rows")
+    @classmethod
+    def they_are_enough_to_compare(cls, rows: int) -> int:
+        if 0 < rows < LEAST_READ:
+            raise ValueError(
+                f"must be 0 or at least {LEAST_READ}: a signal compares no fewer users, so {rows} "
+                "rows would be read each night for nothing"
+            )
+        return rows
 
     @model_validator(mode="after")
     def windows_grow(self) -> Self:
@@ -57,7 +69,7 @@ class TriggerParams(Settings):
     # others wait until a person accepts them.
     trusted: tuple[str, ...] = ()
     labels_per_user: int = Field(default=50, ge=1)  # of one user, queued or accepted at a time
-    retrain_hours: float = Field(default=12.0, gt=0)  # a longer retrain is stopped
+    retrain_hours: float = Field(default=12.0, gt=0)  # a longer one is ended, and not tried again
     promote: Literal["policy", "review"] = "policy"  # whether a winner is promoted by itself
 
 

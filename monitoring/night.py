@@ -4,6 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
+from monitoring.blindness import (
+    blind_notices,
+    lost_notes,
+    of_sight,
+    sight_notes,
+    with_blindness,
+)
 from monitoring.carried_labels import (
     bring_folder,
     bring_labels,
@@ -14,27 +21,36 @@ from monitoring.carried_labels import (
 from monitoring.duties import why_and_what
 from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.night_check import check
-from monitoring.night_context import NightContext, require_place, trusted_day
+from monitoring.night_context import (
+    UNSEEN,
+    NightContext,
+    require_place,
+    trusted_day,
+    unseen_here,
+)
 from monitoring.night_history import (
     anchor_of,
     check_of,
     end_of,
+    failed_retrain,
     judged_after,
     keep_check,
-    made_a_test,
     night_of,
     nightly_of,
     nights_before,
-    nights_between,
+    unjudged_nights,
     verify_of,
+    waits_for_rows,
 )
 from monitoring.night_page import write_page
+from monitoring.night_text import blind_sentence
 from monitoring.retention import forget, forget_carried, forget_queued
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron, ScheduleParams
 from monitoring.scheduling.job import Figures, Job, JobResult, Work
 from monitoring.scheduling.retrain_slots import ask_turn
-from monitoring.scheduling.runs import Claim, JobRun, RunState
+from monitoring.scheduling.runs import Claim, JobRun
+from monitoring.trigger.retrain import HungRetrainError, what_a_retrain_reads
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.canonical import stamp
 from project.errors import IncumbentError
@@ -51,7 +67,7 @@ from registry.store import Registry
 # The nightly job: check the day's traffic, do what follows, notify people.
 
 
-def nightly(context: NightContext) -> Work:
+def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
     """The work of the nightly job."""
 
     def work(claim: Claim, stop: Event) -> JobResult:
@@ -61,6 +77,7 @@ def nightly(context: NightContext) -> Work:
         if done := done_already(own, claim.date):
             return JobResult(done)
         brought, waiting = bring_labels(own, before), labels_waiting(own.registry)
+        brought += lost_notes(own, schedule, claim.date)
         if waiting:
             brought += bring_folder(own.registry.artifacts, waiting, queues=False)
         forget_queued(own, claim.date)
@@ -68,9 +85,7 @@ def nightly(context: NightContext) -> Work:
         if night.to_label:
             night = labels_done(own, claim, night, night.to_label)
         if night.action is Action.RETRAIN:
-            bring_labels(own, [night], strict=True)
-            with retrain_slot(own, claim, stop):
-                night = run_retrain(own, night, stop)
+            night = retrain_done(own, claim, night, before, stop)
         any_own = night.tally is None or night.tally.corrected > 0
         queued = queue_corrections(
             own.traffic, claim.date, own.trigger, own.keep_days, any_own=any_own
@@ -105,9 +120,13 @@ def verdict_of(
         return known
     night = check(context, claim.date)
     notes = (*night.notes, *notes, *notes_of(context, night, before, again))
+    if known:
+        notes = (*notes, *sight_notes(context, known, night))
     # Labels that are still to be accepted are carried with the others, once they are.
     labels = None if night.to_label else carry_labels(context, None)
     night = night.model_copy(update={"notes": notes, "labels": labels})
+    missing = next((one for one in notes if one.startswith((NO_TRAFFIC, UNSEEN))), None)
+    night = with_blindness(night, before, missing)
     require_place(context)  # a folder that went away meanwhile looks like a day without traffic
     keep_check(registry.engine, claim, night, registry.clock())
     return night
@@ -123,6 +142,24 @@ def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel
     return done
 
 
+def retrain_done(
+    context: NightContext, claim: Claim, night: Night, before: Sequence[Night], stop: Event
+) -> Night:
+    """The night with what its retrain came to. Of one that hangs is kept what it read, so that no
+    later night tries the same.
+    """
+    bring_labels(context, [night], strict=True)
+    try:
+        with retrain_slot(context, claim, stop):
+            return run_retrain(context, night, stop)
+    except HungRetrainError as error:
+        registry = context.registry
+        hung = night.model_copy(update={"hung": what_a_retrain_reads()})
+        keep_check(registry.engine, claim, hung, registry.clock())
+        write_page(failed_retrain(hung, str(error)), before)
+        raise
+
+
 def notes_of(
     context: NightContext, night: Night, before: Sequence[Night], again: str | None
 ) -> list[str]:
@@ -133,7 +170,8 @@ def notes_of(
         notes.append(f"{AGAIN}: {again}")
     elif night.traffic is None and not judged_after(registry, day):
         since = missing_since(day, there, before)
-        notes += [f"{NO_TRAFFIC} {since}"] if since else []
+        unseen = unseen_here(context, day, there, before)
+        notes += [unseen] if unseen else [f"{NO_TRAFFIC} {since}"] if since else []
     trusted = trusted_day(registry, context.traffic, day)
     if trusted < day and any((day - one).days > context.keep_days for one in there):
         notes.append(
@@ -180,6 +218,7 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     """
     yield from of_traffic(night, before)
     yield from of_clock(night)
+    yield from of_sight(night) if is_late(night) else blind_notices(night, before)
     if night.action is Action.NONE and night.verdict is not DriftVerdict.DRIFT:
         return
     what = night.outcome or night.action
@@ -213,7 +252,7 @@ def missing_since(day: date, days: Collection[date], before: Sequence[Night]) ->
 
 def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     """One notice as a gap begins, one more each week that it lasts, and one when it is over."""
-    if any(note.startswith(AGAIN) for note in night.notes):
+    if is_late(night):
         return
     since, was = gap_of(night), gap_of(before[-1]) if before else None
     if since:
@@ -224,6 +263,11 @@ def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     elif was and night.traffic:
         text = f"{night.family}: traffic is back on {night.date}; there was none since {was}"
         yield of_gap(night, was, f"traffic-back {night.family} {was}", "traffic-back", text)
+
+
+def is_late(night: Night) -> bool:
+    """Whether it was judged again: what it says of its day is no news."""
+    return any(note.startswith(AGAIN) for note in night.notes)
 
 
 def of_clock(night: Night) -> Iterator[Notice]:
@@ -265,35 +309,25 @@ def gap_of(night: Night) -> date | None:
 # that compared nothing may be judged again as a whole: it has spent nothing of the false-alarm
 # budget yet. The late rows of all other nights count in the windows of the nights that follow.
 
-REACH = timedelta(days=28)  # as far as the longest window, and late corrections, go back
 
-
-def late_nights(context: NightContext) -> Mapping[date, str]:
-    """The finished nights of the last four weeks that are to be judged again, each with why."""
-    engine, family = context.registry.engine, context.registry.family
-    today = context.registry.clock().date()
-    first, last = today - REACH, today - timedelta(days=1)
-    kept = nights_between(engine, family, first, last)
-    over = (one for one in reversed(kept) if one.end and one.end.state is RunState.FINISHED)
-    nights = {one.day: night_of(one.check) for one in over if one.check}
-    return {
-        day: why for day, night in nights.items() if night and (why := why_again(context, night))
-    }
+def late_nights(context: NightContext, every: bool = True) -> Mapping[date, str]:
+    """The finished nights of the last four weeks that are to be judged again, each with why; of
+    every night, or of those that had no traffic: files are read to find out about the others.
+    """
+    registry = context.registry
+    nights = unjudged_nights(registry.engine, registry.family, registry.clock().date())
+    looked_at = {day: one for day, one in nights.items() if every or one.traffic is None}
+    return {day: why for day, one in looked_at.items() if (why := why_again(context, one))}
 
 
 def why_again(context: NightContext, night: Night) -> str | None:
     """Why a night that has a verdict is to be judged again; None: it stands."""
-    if made_a_test(night) or lacked_a_reference(night):
+    if not waits_for_rows(night):
         return None
     seen = context.traffic.seen(date.fromisoformat(night.date))
     if seen is None or seen == night.traffic:
         return None
     return "rows came after its night" if night.traffic else "its traffic came after its night"
-
-
-def lacked_a_reference(night: Night) -> bool:
-    """Whether there were rows, and nothing to compare them with: more rows change nothing."""
-    return bool(night.traffic and not night.reference and not night.set_aside)
 
 
 # --- night jobs -----------------------------------------------------------------------------------
@@ -307,10 +341,10 @@ def nightly_job(context: NightContext, schedule: ScheduleParams) -> Job:
     return Job(
         name,
         Cron(schedule.nightly, schedule.timezone),
-        nightly(context),
+        nightly(context, schedule),
         figures,
         admit=lambda: require_place(context),
-        late=lambda: late_nights(context),
+        late=lambda every: late_nights(context, every),
         ask_turn=lambda day: ask_turn(
             registry.engine, registry.family, day, registry.clock(), context.limits
         ),
@@ -327,6 +361,7 @@ def figures(run: JobRun) -> Figures | None:
         evidence=night.evidence,
         threshold=1.0,
         retrain=night.outcome.value if night.outcome else None,
+        blind=blind_sentence(night),
     )
 
 

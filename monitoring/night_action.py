@@ -26,7 +26,7 @@ from monitoring.trigger.labels import (
     pseudonym,
     write_queue,
 )
-from monitoring.trigger.retrain import retrain
+from monitoring.trigger.retrain import retrain, what_a_retrain_reads
 from monitoring.trigger.state_machine import DriftStep, Facts, step
 from monitoring.trigger.waiting_corrections import worth_asking
 from project.canonical import moment_of
@@ -71,6 +71,7 @@ def follow(
         waiting=waiting_version(context.registry, own),
         confirming=confirming,
         quota=over_quota(context),
+        hung=hung_as_before(before),
     )
     taken = step(verdict, day, own, before, facts, context.trigger)
     if judged_after(context.registry, day):
@@ -178,6 +179,20 @@ def waiting_version(registry: Registry, own: Sequence[Night]) -> int | None:
     return None if newest in state.rejected | state.deleted else newest
 
 
+def hung_as_before(before: Sequence[Night]) -> str | None:
+    """That the last retrain hung, where another one would be the same; None: nothing does."""
+    last = next((night for night in reversed(before) if night.action is Action.RETRAIN), None)
+    if last is None or last.hung is None or last.outcome is not RetrainOutcome.FAILED:
+        return None
+    if last.hung != what_a_retrain_reads():
+        return None
+    again = f"`incumbent nightly --date {last.date}` tries it again"
+    return (
+        f"the retrain of {last.date} ran over its time, and settings, pipeline and rows are still "
+        f"the same: {again}"
+    )
+
+
 def without_action(taken: DriftStep) -> DriftStep:
     """What a night comes to whose rows came late: later nights have been judged without it."""
     state = DriftState.CONFIRMED if taken.state is DriftState.ACT else taken.state
@@ -206,7 +221,12 @@ def run_retrain(context: NightContext, night: Night, stop: Event) -> Night:
     where = [f"trained at commit {made.commit}"] if made.commit else []
     reasons = (*night.reasons, reason, *where)
     return night.model_copy(
-        update={"outcome": outcome, "challenger": made.version, "reasons": reasons}
+        update={
+            "outcome": outcome,
+            "challenger": made.version,
+            "reasons": reasons,
+            "hung": None,
+        }
     )
 
 

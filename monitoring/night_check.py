@@ -6,15 +6,28 @@ from itertools import takewhile
 
 import numpy as np
 
+from monitoring.blindness import reference_hindrance, set_aside_hindrance, window_hindrance
 from monitoring.champion_quality import with_quality
 from monitoring.drift.alarm_budget import confirm, night_tests
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import reference_notes
-from monitoring.drift.reference_store import References, find_or_freeze
+from monitoring.drift.reference_store import (
+    FrozenReference,
+    NoReference,
+    References,
+    find_or_freeze,
+)
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
-from monitoring.features.cut_prompts import cut_notes, cut_prompts
-from monitoring.features.signal_inputs import rated_so_far, rewatched, times_of, watched_prompts
+from monitoring.drift.user_days import UserDays
+from monitoring.features.signal_inputs import (
+    cut_notes,
+    cut_prompts,
+    rated_so_far,
+    rewatched,
+    times_of,
+    watched_prompts,
+)
 from monitoring.night_action import follow
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
@@ -32,6 +45,7 @@ from project.records.drift import (
     Action,
     DriftState,
     DriftVerdict,
+    Hindrance,
     Night,
     SignalReading,
 )
@@ -39,6 +53,7 @@ from project.records.record import Digest
 from project.records.traffic import Traffic
 
 NO_TRAFFIC = "there is no traffic of that day"
+ALL_ASIDE = "all rows of that day were set aside"
 
 
 def check(context: NightContext, day: date) -> Night:
@@ -60,9 +75,11 @@ def judged_night(context: NightContext, day: date) -> Night:
     if traffic is None:  # before a reference is frozen, which takes long, and for good
         return silent(context, day, champion, NO_TRAFFIC, None)
     references = find_or_freeze(context, champion, day, before)
-    if isinstance(references, str):
+    if isinstance(references, NoReference):
         there, set_aside = context.sample([day], USERS_A_NIGHT)
-        return silent(context, day, champion, references, traffic, set_aside, there)
+        night = silent(context, day, champion, references.why, traffic, set_aside, there)
+        needed = context.drift.minimum_reference
+        return hindered(night, reference_hindrance(references, night.units, needed))
     return compared(context, day, traffic, champion, references, before)
 
 
@@ -79,7 +96,8 @@ def compared(
     sample, set_aside = context.sample([day], USERS_A_NIGHT)
     rows = sample.finish()
     if not rows:
-        return silent(context, day, champion, NO_TRAFFIC, traffic, set_aside)
+        why = ALL_ASIDE if set_aside else NO_TRAFFIC
+        return hindered(silent(context, day, champion, why, traffic, set_aside))
     batch = batch_of(context, champion, references, rows)
     for frozen, place in zip(references.all, places, strict=True):
         own_prompts = rewatched(batch, rows, frozen.reference.shared, context.embeddings)
@@ -96,7 +114,7 @@ def compared(
     drifted = DriftedRows(context, references, found.grown, champion)
     taken, to_label = follow(context, day, verdict, confirming, own, before, drifted)
     keep_map(context.registry.family, day, references.prompts.reference, batch, found.grown)
-    return Night(
+    night = Night(
         family=context.registry.family,
         date=day.isoformat(),
         champion=champion.number,
@@ -121,6 +139,16 @@ def compared(
         **taken.model_dump(),
         to_label=to_label,
     )
+    if verdict is not DriftVerdict.INSUFFICIENT:
+        return hindered(night)
+    units = units_before(context, champion, references.prompts, day, days)
+    return hindered(night, window_hindrance(references, units))
+
+
+def hindered(night: Night, otherwise: Hindrance | None = None) -> Night:
+    """The night with what keeps it from telling drift: rows that are set aside come first."""
+    aside = set_aside_hindrance(date.fromisoformat(night.date), night.rows, night.set_aside)
+    return night.model_copy(update={"hindrance": aside or otherwise})
 
 
 def batch_of(
@@ -174,14 +202,25 @@ def read(
     """Every signal over every window of the nights up to this one."""
     rng = np.random.default_rng([SEED, day.toordinal()])
     for frozen in references.all:
-        later = [one for one in days if one >= frozen.first][1 - max(context.drift.windows) :]
-        units = [frozen.units_of(one, context, champion) for one in (*later, day)]
+        units = units_before(context, champion, frozen, day, days)
         signals, reference = frozen.reference.signals, frozen.reference.units
         for test in night_tests(
             signals, units, reference, context.drift, rng, among=references.signals
         ):
             refuse_stopped(context.stop)
             yield test.reading
+
+
+def units_before(
+    context: NightContext,
+    champion: AdapterVersion,
+    frozen: FrozenReference,
+    day: date,
+    days: Sequence[date],
+) -> list[UserDays]:
+    """The units of a reference's longest window, tonight's the last."""
+    later = [one for one in days if one >= frozen.first][1 - max(context.drift.windows) :]
+    return [frozen.units_of(one, context, champion) for one in (*later, day)]
 
 
 def silent(

@@ -1,10 +1,11 @@
 """What a night works with: the registry, the traffic, and the settings."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from secrets import token_hex
+from socket import gethostname
 from threading import Event
 from typing import Self
 
@@ -19,7 +20,7 @@ from monitoring.monitoring_settings import (
     TriggerParams,
     quarantine_folder,
 )
-from monitoring.night_history import REMEMBERED, nightly_of
+from monitoring.night_history import REMEMBERED, nightly_of, seen_by
 from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job import WrongMachineError, refuse_stopped
 from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
@@ -33,6 +34,8 @@ from project.errors import IncumbentError
 from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import AdapterVersion
+from project.records.data import counted
+from project.records.drift import Night
 from project.records.record import Record
 from project.records.traffic import Traffic
 from project.settings import load
@@ -237,6 +240,34 @@ def settle_traffic(context: NightContext, instead_of: str | None) -> MarkedFolde
     except OtherPlaceError as error:  # another machine was quicker, maybe with the same folder
         raise WrongMachineError(f"{error}: it is looked at again") from None
     return place
+
+
+# --- unseen days ----------------------------------------------------------------------------------
+
+# A copy of the folder has its mark too. It grows old: days that another machine saw are not in it.
+
+UNSEEN = "another machine saw traffic that this one does not see"  # what a night's note begins with
+LOOKED_BACK = 7  # days
+
+
+def unseen_here(
+    context: NightContext, day: date, days: Collection[date], before: Sequence[Night]
+) -> str | None:
+    """That a day before has had rows, and is not among the days that have traffic on this machine:
+    its folder may be an old copy, with the mark of the right one.
+    """
+    recent = (day - timedelta(days=LOOKED_BACK), day - timedelta(days=context.keep_days))
+    rows_on = {date.fromisoformat(n.date): n.rows for n in before if n.rows}
+    gone = [one for one in rows_on if one >= max(recent) and one not in days]
+    if not gone:
+        return None
+    seen, host = max(gone), gethostname()
+    other = seen_by(context.registry.engine, context.registry.family, seen)
+    return (
+        f"{UNSEEN}: {other} saw {counted(rows_on[seen], 'row')} of {seen}, and "
+        f"{context.traffic.location} on {host} has none of that day. Is it an old copy? Let "
+        "monitoring.traffic.folder be the folder that gateways write to"
+    )
 
 
 # --- clock check ----------------------------------------------------------------------------------

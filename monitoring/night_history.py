@@ -6,12 +6,13 @@ the challenger is the champion already.
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 
 from monitoring.scheduling import runs
+from monitoring.scheduling.cron import Cron, ScheduleParams, due
 from monitoring.scheduling.runs import Claim, JobRun, RunState
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from registry.reader import RegistryReader
@@ -52,6 +53,12 @@ def end_of(engine: Engine, night: Night) -> Night | None:
     return end if end and (end.traffic, end.rows) == (night.traffic, night.rows) else None
 
 
+def seen_by(engine: Engine, family: str, day: date) -> str:
+    """The name of the machine that came to a night's verdict."""
+    run = runs.run_on(engine, check_job(family), day)
+    return run.holder.rsplit(":", 2)[0] if run else "another machine"
+
+
 def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:
     """Keep a night's verdict, instead of one that is there already.
 
@@ -87,6 +94,45 @@ def judged_after(registry: RegistryReader, day: date) -> bool:
     known = runs.runs_of(registry.engine, check_job(registry.family), REMEMBERED)
     later = (run for run in known if day < run.date < registry.clock().date())
     return any((night := night_of(run)) and made_a_test(night) for run in later)
+
+
+REACH = timedelta(days=28)  # as far as the longest window, and late corrections, go back
+
+
+def unjudged_nights(engine: Engine, family: str, today: date) -> dict[date, Night]:
+    """The finished nights of the last four weeks that are judged again once their rows have come,
+    the oldest first: they compared nothing.
+    """
+    kept = nights_between(engine, family, today - REACH, today - timedelta(days=1))
+    over = (one for one in reversed(kept) if one.end and one.end.state is RunState.FINISHED)
+    nights = {one.day: night_of(one.check) for one in over if one.check}
+    return {day: night for day, night in nights.items() if night and waits_for_rows(night)}
+
+
+def waits_for_rows(night: Night) -> bool:
+    """Whether a night has compared nothing, and could where it had more rows."""
+    return not (made_a_test(night) or lacked_a_reference(night))
+
+
+def lacked_a_reference(night: Night) -> bool:
+    """Whether there were rows, and nothing to compare them with: more rows change nothing."""
+    return bool(night.traffic and not night.reference and not night.set_aside)
+
+
+def lost_dates(
+    engine: Engine, family: str, schedule: ScheduleParams, day: date, now: datetime
+) -> list[date]:
+    """The dates right before a night's that were due and that nobody began, and that no scheduler
+    catches up with any more.
+    """
+    job, cron = nightly_of(family), Cron(schedule.nightly, schedule.timezone)
+    begun = [run.date for run in runs.runs_of(engine, job, REMEMBERED) if run.date < day]
+    if not begun:
+        return []
+    asleep = timedelta(days=min((now.date() - max(begun)).days + 1, REMEMBERED))
+    beyond = cron.date(now - schedule.catch_up)
+    fired = due(cron, now, begun, asleep)
+    return [one for one in fired if max(begun) < one < min(day, beyond)]
 
 
 class KeptNight(NamedTuple):
@@ -129,8 +175,15 @@ def ended(night: Night, end: JobRun | None) -> Night:
     if end is None:
         return night
     if end.state is RunState.FAILED and night.action is Action.RETRAIN:
-        return night.model_copy(update={"outcome": RetrainOutcome.FAILED})
+        return failed_retrain(night, end.problem)
     return night_of(end) or night
+
+
+def failed_retrain(night: Night, problem: str | None) -> Night:
+    """The night, whose retrain failed."""
+    why = (f"the retrain failed: {problem.splitlines()[0]}",) if problem else ()
+    reasons = (*night.reasons, *why)
+    return night.model_copy(update={"outcome": RetrainOutcome.FAILED, "reasons": reasons})
 
 
 def night_of(run: JobRun) -> Night | None:

@@ -19,6 +19,7 @@ from monitoring.charts import (
 from monitoring.drift.reference import Reference
 from monitoring.night_text import (
     VERDICTS,
+    blind_sentence,
     day_text,
     done,
     duty,
@@ -144,6 +145,7 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         watched=watched,
         verdicts=VERDICTS,
         duty=duty(night),
+        blind=blind_sentence(night),
         done=done,
         counted=counted,
         day_text=day_text,

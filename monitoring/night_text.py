@@ -10,6 +10,7 @@ from project.records.drift import (
     Action,
     ChampionQuality,
     DriftVerdict,
+    HindranceKind,
     Night,
     RetrainOutcome,
     SignalReading,
@@ -33,11 +34,13 @@ SHOWN = 3  # signals, and topics
 def line(night: Night) -> Text:
     """A few lines for the terminal: the verdict and why, what speaks for it, what was done."""
     verdict = (VERDICTS[night.verdict], COLOURS[night.verdict])
-    head = Text.assemble(f"{night.date}  ", verdict, f"  {watched(night)}, state {night.state}")
+    state = f"state {night.state}, blind" if night.blind else f"state {night.state}"
+    head = Text.assemble(f"{night.date}  ", verdict, f"  {watched(night)}, {state}")
     return Text("\n").join([head, *(Text(f"  {detail}") for detail in details(night))])
 
 
 def details(night: Night) -> Iterator[str]:
+    yield from filter(None, [blind_sentence(night)])
     yield from night.reasons
     for reading in strongest(night.readings)[:SHOWN]:
         yield f"evidence  {reading_text(reading)}"
@@ -53,6 +56,15 @@ def details(night: Night) -> Iterator[str]:
         yield f"set aside {set_aside_text(night)}"
     yield f"done      {done(night)}"
     yield f"to do     {duty(night)}"
+
+
+def blind_sentence(night: Night) -> str | None:
+    """Since when nights are blind and why; None of a night that is not. `duty` says what to do."""
+    if night.blind is None or night.hindrance is None:
+        return None
+    since = night.hindrance.since or night.blind
+    later = f"; since {since}" if since != night.blind else ""
+    return f"Blind since {night.blind}{later}: {night.hindrance.cause}."
 
 
 def watched(night: Night) -> str:
@@ -74,7 +86,7 @@ def done(night: Night) -> str:
 
 def duty(night: Night) -> str:
     """What a person must do, or that there is nothing to do."""
-    number = night.challenger or "V"
+    number, again = night.challenger or "V", f"incumbent nightly --date {night.date}"
     if night.outcome is not None:
         return {
             RetrainOutcome.PROMOTED: "Nothing: the challenger won, and is the champion now.",
@@ -82,7 +94,9 @@ def duty(night: Night) -> str:
             f"`incumbent promote {number}` or `incumbent registry reject {number}`.",
             RetrainOutcome.LOST: "Nothing: the champion stays; "
             f"`incumbent registry why {number}` says why.",
-            RetrainOutcome.FAILED: "Mend what made the retrain fail; the reasons name it.",
+            RetrainOutcome.FAILED: f"The retrain hung: see why, then `{again}` tries it again."
+            if night.hung
+            else "Mend what made the retrain fail; the reasons name it.",
         }[night.outcome]
     if night.action is not Action.NONE:
         return {
@@ -90,6 +104,8 @@ def duty(night: Night) -> str:
             Action.RETRAIN: "Nothing: a retrain was started.",
             Action.REFUSED: "See the reasons: they say what stands in the way of a retrain.",
         }[night.action]
+    if (lacks := night.hindrance) and (night.blind or lacks.kind is HindranceKind.ROWS):
+        return lacks.mend
     if not night.rows:
         return "See whether the gateway logs traffic: there is none of this day."
     return {

@@ -12,6 +12,7 @@ from monitoring import night_page
 from monitoring.night_page import PointKind
 from monitoring.night_text import (
     VERDICTS,
+    blind_sentence,
     day_text,
     done,
     duty,
@@ -84,6 +85,7 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         followed=environment(PARTS).get_template("followed.html").module,
         verdicts=VERDICTS,
         duty=duty,
+        blind=blind_sentence(nights[-1]),
         done=done,
         watched=watched,
         day_text=day_text,

@@ -117,7 +117,7 @@ def line_of(kept: KeptNight) -> NightLine:
         date=day,
         status=status,
         words=VERDICTS[night.verdict].lower(),
-        state=night.state.value,
+        state="blind" if night.blind else night.state.value,
         evidence=night.evidence,
         rows=night.rows,
         champion=night.champion,

@@ -112,11 +112,14 @@ def watched_site(make_adapter: Make) -> Iterator[NightContext]:
         yield made
 
 
-def scheduler_of(context: NightContext, at: date | None = None) -> Scheduler:
+def scheduler_of(
+    context: NightContext, at: date | None = None, schedule: ScheduleParams | None = None
+) -> Scheduler:
     """A scheduler, on the morning of a day if one is named."""
-    job = nightly_job(context, ScheduleParams())
+    schedule = schedule or ScheduleParams()
+    job = nightly_job(context, schedule)
     now = datetime(at.year, at.month, at.day, 3, tzinfo=UTC) if at else NOW
-    return Scheduler(ScheduleParams(), [job], context.registry.engine, clock=lambda: now)
+    return Scheduler(schedule, [job], context.registry.engine, clock=lambda: now)
 
 
 def run(context: NightContext, number: int, rows: list[Traffic] | None = None) -> Night:

@@ -12,9 +12,9 @@ from incumbent.options import Json, day_option
 from incumbent.output import console, print_json
 from monitoring.night import nightly_job, why_again
 from monitoring.night_context import NightContext, believe, move_traffic
-from monitoring.night_history import check_of, night_of
+from monitoring.night_history import check_of, last_nights, night_of
 from monitoring.night_page import page_path
-from monitoring.night_text import line
+from monitoring.night_text import blind_sentence, line
 from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.job import Job
@@ -208,7 +208,7 @@ def run_team_scheduler(file: Path, *, once: bool) -> None:
 
 
 def check_scheduler(teams: Path | None = None) -> None:
-    """Print the newest sign of life of a scheduler on this host.
+    """Print the newest sign of life of a scheduler on this host, and whether its nights are blind.
 
     Raises IncumbentError where there is no fresh one, and InputError outside of a project, where
     looking would make a registry.
@@ -223,6 +223,16 @@ def check_scheduler(teams: Path | None = None) -> None:
     if not newest.is_fresh(now):
         raise IncumbentError(f"no heartbeat for {newest.age(now).total_seconds():.0f} s: {newest}")
     console.print(str(newest), soft_wrap=True)
+    if teams is None and (told := blind_here()):
+        console.print(told, soft_wrap=True)
+
+
+def blind_here() -> str | None:
+    """Why the newest night of this project is blind; None: it is not."""
+    with RegistryReader.here() as reader:
+        nights = last_nights(reader.engine, reader.family, limit=2)  # one may be without verdict
+    newest = next((night for kept in nights if (night := kept.verdict)), None)
+    return blind_sentence(newest) if newest else None
 
 
 def here() -> tuple[Heartbeat, ...]:

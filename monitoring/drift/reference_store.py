@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -81,6 +82,12 @@ class FrozenReference:
         return folder / f"{day}-{context.traffic.stamp(day)}{'-early' if waits else ''}.npz"
 
     @property
+    def has_few_users(self) -> bool:
+        """Whether so few can be compared with that no test says anything."""
+        users = self.reference.units.users
+        return bool(len(users)) and len(np.unique(users)) < MINIMUM_UNITS
+
+    @property
     def waits_for_users(self) -> bool:
         """Whether it has signals of ratings, or of what became of cases: known a day later."""
         return any(isinstance(signal, (Ratings, *OUTCOMES)) for signal in self.reference.signals)
@@ -106,18 +113,29 @@ class References:
         return self.answers.judge if self.answers else None
 
 
+@dataclass(frozen=True)
+class NoReference:
+    """Why a day has none, and what there is of one that is not whole yet."""
+
+    why: str
+    source: Literal["traffic", "dataset"] | None = None  # None: there is one, of later nights
+    rows: int = 0
+    users: int = 0
+    days: int = 0
+
+
 def find_or_freeze(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
-) -> References | str:
-    """The champion's references; frozen now where it has none. Words when there is too little.
+) -> References | NoReference:
+    """The champion's references; frozen now where it has none.
 
     nights are those before `day`, oldest first.
     """
     prompts = prompts_of(context, champion, day, nights)
-    if isinstance(prompts, str):
+    if isinstance(prompts, NoReference):
         return prompts
     if day < prompts.first:
-        return f"the reference was frozen for nights from {prompts.first}"
+        return NoReference(f"the reference was frozen for nights from {prompts.first}")
     answers = find_reference(context, champion, ANSWERS, day)
     if answers is None or answers_are_due(context, answers, day, nights):
         answers = freeze_answers(context, champion, day, prompts.reference.shared) or answers
@@ -142,7 +160,7 @@ def frozen_as(
 
 def prompts_of(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
-) -> FrozenReference | str:
+) -> FrozenReference | NoReference:
     known = find_reference(context, champion, PROMPTS, day)
     if known is None:
         return freeze_prompts(context, champion, day, nights)
@@ -184,11 +202,14 @@ def load_judge(artifacts: Artifacts, digest: Digest) -> AnswerJudge:
 
 def freeze_prompts(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
-) -> FrozenReference | str:
+) -> FrozenReference | NoReference:
     chosen = prompt_rows(context, day, nights)
     if len(chosen.rows) < context.drift.minimum_reference:
         missing = context.drift.minimum_reference - len(chosen.rows)
-        return f"the reference needs {missing} more rows of traffic, each of another user"
+        why = f"the reference needs {missing} more rows of traffic, each of another user"
+        users = len(set(voices_of(chosen.rows)))
+        source: Literal["traffic", "dataset"] = "traffic" if chosen.since else "dataset"
+        return NoReference(why, source, len(chosen.rows), users, chosen.days or 0)
     return freeze_rows(context, champion, day, chosen)
 
 
@@ -199,14 +220,21 @@ def prompts_anew(
     nights: Sequence[Night],
     known: FrozenReference,
 ) -> FrozenReference | None:
-    """A reference of more days than the known one, once they are there; None while they are not."""
+    """A reference of more days than the known one, once they are there; None while they are not.
+
+    Where the known one has too few users to compare with, nothing was tested: one of more users
+    takes its place, which is looked for once a week.
+    """
     if known.since is None or known.days is None or known.first >= day:
         return None
     days = days_since(context, known.since, day, nights, known.digest)
-    if not is_due(known.days, days):
+    longer = is_due(known.days, days)
+    weekly = (day - known.first).days % WEEK == 0
+    if not (longer or (weekly and known.has_few_users)):
         return None
     chosen = traffic_rows(context, days, known.since)
     enough = len(chosen.rows) >= context.drift.minimum_reference
+    enough &= longer or len(set(voices_of(chosen.rows))) >= 2 * MINIMUM_UNITS
     return freeze_rows(context, champion, day, chosen) if enough else None
 
 

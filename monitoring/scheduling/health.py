@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Annotated
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,10 +21,11 @@ from monitoring.scheduling.outbox import depth
 from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from project.canonical import canonical_json
 from project.errors import IncumbentError, InputError
-from project.records.record import Record
+from project.records.record import LATER, Record
 from project.settings import PARAMS
 
 Clock = Callable[[], datetime]
+LOOKED_AT = 8  # runs, for the newest that is finished
 
 
 class SchedulerHealth(Record):
@@ -36,6 +38,8 @@ class SchedulerHealth(Record):
     next_job: str | None = None
     next_at: str | None = None
     refuses: str | None = None  # why this machine must not do a job; it does the others
+    # Of each job whose newest run could tell nothing, why. It is no reason to start anew.
+    blind: Annotated[dict[str, str] | None, LATER] = None
 
 
 class HealthPage(Record):
@@ -47,10 +51,11 @@ class HealthPage(Record):
 Pages = dict[str, Callable[[], HealthPage]]
 
 
-def health_of(engine: Engine, holder: str, now: datetime) -> SchedulerHealth:
+def health_of(engine: Engine, jobs: Sequence[Job], holder: str, now: datetime) -> SchedulerHealth:
     """A scheduler is well when the database answers and has a fresh sign of its life."""
     try:
         heartbeat = next((known for known in living(engine) if known.holder == holder), None)
+        blind = blind_jobs(engine, jobs)
     except IncumbentError:
         return SchedulerHealth(
             healthy=False, problem="the database does not answer", scheduler=holder
@@ -66,7 +71,14 @@ def health_of(engine: Engine, holder: str, now: datetime) -> SchedulerHealth:
         next_job=heartbeat.next_job,
         next_at=heartbeat.next_at,
         refuses=heartbeat.refuses,
+        blind=blind or None,
     )
+
+
+def blind_jobs(engine: Engine, jobs: Sequence[Job]) -> dict[str, str]:
+    """Of each job whose newest finished run could tell nothing, why."""
+    newest = {job.name: figured(job, runs_of(engine, job.name, LOOKED_AT))[:1] for job in jobs}
+    return {name: one.blind for name, known in newest.items() for _, one in known if one.blind}
 
 
 def pages_of(engine: Engine, jobs: Sequence[Job], holder: str, clock: Clock) -> Pages:
@@ -74,7 +86,7 @@ def pages_of(engine: Engine, jobs: Sequence[Job], holder: str, clock: Clock) -> 
     registry.register(RegistryCollector(engine, jobs, clock))
 
     def healthz() -> HealthPage:
-        health = health_of(engine, holder, clock())
+        health = health_of(engine, jobs, holder, clock())
         status = 200 if health.healthy else 503
         return HealthPage(status=status, kind="application/json", body=health.canonical() + b"\n")
 
@@ -213,6 +225,7 @@ def of_newest(figures: dict[Job, Figured]) -> Iterator[Metric]:
     dated = gauge("last_date_seconds", "The newest finished date, since 1970.", "job", "verdict")
     evidence = gauge("last_evidence", "The evidence of the newest finished date.", "job")
     threshold = gauge("last_threshold", "What that evidence has to reach.", "job")
+    blind = gauge("blind", "1: the newest finished dates could tell nothing.", "job")
     for job, known in figures.items():
         for run, newest in known[:1]:
             midnight = datetime.combine(run.date, time(), UTC)
@@ -221,7 +234,8 @@ def of_newest(figures: dict[Job, Figured]) -> Iterator[Metric]:
                 evidence.add_metric([job.name], newest.evidence)
             if newest.threshold is not None:
                 threshold.add_metric([job.name], newest.threshold)
-    yield from (dated, evidence, threshold)
+            blind.add_metric([job.name], float(newest.blind is not None))
+    yield from (dated, evidence, threshold, blind)
 
 
 def days_without_data(figures: dict[Job, Figured], today: date) -> Metric:

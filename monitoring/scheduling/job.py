@@ -60,6 +60,7 @@ class Figures(Record):
     evidence: float | None = None
     threshold: float | None = None  # for the evidence
     retrain: str | None = None  # its outcome, such as promoted; None: there was none
+    blind: str | None = None  # why nothing could be told, and since when; None: it could
 
 
 # Runs a job for the date of a claim. When the event is set it raises StoppedError as soon as it
@@ -78,8 +79,9 @@ class Job:
     figures: Callable[[JobRun], Figures | None] = lambda _: None  # of a finished run, for /metrics
     # Raises WrongMachineError where this machine must not do it; asked before each claim.
     admit: Callable[[], None] = lambda: None
-    # Finished dates that have to be done again, each with the reason; asked when a date is due.
-    late: Callable[[], Mapping[date, str]] = dict
+    # Finished dates that have to be done again, each with the reason. Asked for all when a date is
+    # due, and each hour for those alone that had no data (False): to look at these is quick.
+    late: Callable[[bool], Mapping[date, str]] = lambda _: {}
     # Whether a date may go on, or has to wait for others; asked before each claim.
     ask_turn: Callable[[date], bool] = lambda _: True
 
@@ -102,7 +104,9 @@ def fail(
         key = f"{claim.job} {claim.date} given up {claim.fence}"
         text = f"{claim} failed and was given up: {problem}"
         family = claim.job.partition(" ")[2] or None  # as jobs are named
-        put(connection, Notice(key=key, kind="run-failed", text=text, family=family), now)
+        path = f"/nights/{claim.date}" if claim.job.startswith("nightly ") else None
+        notice = Notice(key=key, kind="run-failed", text=text, family=family, path=path)
+        put(connection, notice, now)
 
 
 def wait_after(attempt: int, error: Exception) -> timedelta | None:

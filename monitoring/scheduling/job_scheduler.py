@@ -35,6 +35,7 @@ from project.canonical import stamp
 from project.errors import IncumbentError
 from registry.storage.database import writing
 
+LATE = timedelta(hours=1)  # between two looks at what came late, where nothing is due
 LONGEST_PAUSE = 30.0  # seconds between two tries to write to a database that is away
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Scheduler:
         self.pause = self.stopping.wait if pause is None else pause
         self.holder = new_holder()
         self.claim: Claim | None = None  # what it is at
+        self.asked_late: dict[str, datetime] = {}  # when a job was asked for late dates, by name
         self.refused: dict[str, str] = {}  # why this machine must not do a job, by its name
         self.stop_claim = Event()
 
@@ -79,15 +81,20 @@ class Scheduler:
 
         A later date waits until the earlier one is finished or given up, by whomever: what a night
         concludes rests on the nights before. So finished dates that have to be done again, for
-        their data came late, come first.
+        their data came late, come first. They are looked for each hour where nothing is due too:
+        a machine that sees less than this one may have settled all dates.
         """
-        missing = missing_dates(self.engine, job.name, job.cron, self.clock(), self.params.catch_up)
-        nothing_to_do = not missing and job.name not in self.refused
+        now = self.clock()
+        missing = missing_dates(self.engine, job.name, job.cron, now, self.params.catch_up)
+        asked = self.asked_late.get(job.name)
+        rests = asked is not None and abs(now - asked) < LATE
+        nothing_to_do = not missing and job.name not in self.refused and rests
         if nothing_to_do or self.stopping.is_set():
             return
         job.admit()
         self.refused.pop(job.name, None)
-        late = job.late()
+        self.asked_late[job.name] = now
+        late = job.late(bool(missing))
         for one in sorted({*missing, *late}):
             if not self.run(job, one, again=late.get(one)):
                 return

@@ -11,10 +11,10 @@ from threading import Event
 
 from sqlalchemy import Engine
 
-from monitoring.night_history import nightly_of
+from monitoring.night_history import nightly_of, unjudged_nights
 from monitoring.scheduling import outbox
 from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell
-from monitoring.scheduling.job_scheduler import missing_dates, new_holder, next_run
+from monitoring.scheduling.job_scheduler import LATE, missing_dates, new_holder, next_run
 from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, is_waiting, retrains
 from monitoring.scheduling.runs import claimable, run_on
 from monitoring.teams.team_project import ProjectProcess, ReadProject, Teams, read_project
@@ -24,6 +24,7 @@ from project.records.record import Record
 
 # Before work is tried again that a process left undone, as where its machine must not do it.
 PAUSE = timedelta(minutes=5)
+LATE_DAYS = "days that came late"  # a project is asked for them each hour
 
 log = logging.getLogger(__name__)
 
@@ -155,8 +156,19 @@ class TeamScheduler:
                 day = datetime.fromisoformat(due.date).date() if due.retrain else None
                 if day is None or ask_turn(self.engine, project.family, day, now, limits):
                     yield due
+            yield from self.late_work(project, now)
         except IncumbentError as error:
             log.error("%s: %s", project.family, error)
+
+    def late_work(self, project: ReadProject, now: datetime) -> Iterator[DueWork]:
+        """Once an hour, where a night had no traffic: it may have come since."""
+        due = DueWork(what=LATE_DAYS)
+        tried = self.tried.get((project.family, due))
+        if tried is None or abs(now - tried) >= LATE:
+            self.tried[project.family, due] = now
+            nights = unjudged_nights(self.engine, project.family, now.date()).values()
+            if any(night.traffic is None for night in nights):
+                yield due
 
     def begin(self, due: DueWork, project: ReadProject) -> None:
         """Start a project's process, unless one runs or the machine has enough to do."""

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
@@ -73,6 +74,7 @@ def json_lines(path: Path, offset: int = 0, number: int = 0) -> Iterator[RawLine
             stream.seek(offset)
             while data := stream.readline(LONGEST):
                 number += 1
+                data = data.removeprefix(BOM_UTF8)  # also where files were put behind each other
                 if data.startswith(SPANS) and not data.endswith(b"\n"):
                     data += stream.readline(MOST_SPANS)
                 if len(data) >= LONGEST and not data.endswith(b"\n"):

@@ -1,5 +1,6 @@
 """Feedback that came after its answers were logged, joined to their rows."""
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +97,8 @@ def correction_at(place: LinePosition, answer: str) -> str | None:
     try:
         with place.file.open("rb") as stream:
             stream.seek(place.offset)
-            found = LateFeedback.model_validate_json(stream.readline())
+            line = stream.readline().removeprefix(BOM_UTF8)
+            found = LateFeedback.model_validate_json(line)
     except (OSError, ValidationError):
         return None
     return found.correction if found.feedback_of == answer else None

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,7 +16,11 @@ from monitoring.traffic.set_aside import Quarantine, streamed
 from monitoring.traffic.voices import asks
 from project.records.traffic import LateFeedback, Traffic
 
+# Why lines are set aside, where more than the field is told.
 NO_PROMPT = "no prompt"  # also where a system prompt, or empty turns, are all that there is
+NO_ZONE = "no zone in at"
+ANOTHER_DAY = "another day"
+REPEATED = "repeated id"
 
 
 class CorruptError(ValueError):
@@ -91,7 +95,7 @@ class DayReading:
                 if isinstance(found, CorruptError):
                     quarantine.put(file.name, line, str(found))
                 elif found.id in seen:
-                    quarantine.put(file.name, line, "repeated id")
+                    quarantine.put(file.name, line, REPEATED)
                 else:
                     seen.add(found.id)
                     batch.append(feedback.join(found))
@@ -163,7 +167,7 @@ def counted_row(row: Traffic, day: date) -> Traffic | CorruptError:
     if not asks(row.prompt):
         return CorruptError(NO_PROMPT)
     try:
-        return row if row.time.date() == day else CorruptError("another day")
+        return row if row.time.date() == day else CorruptError(ANOTHER_DAY)
     except OverflowError:  # a time of the year 1 or 9999 that UTC has not
         return CorruptError("bad at")
 
@@ -202,5 +206,15 @@ def reason(error: ValidationError, data: bytes) -> str:
     first = error.errors(include_url=False)[0]
     if not first["loc"]:
         return "not JSON" if first["type"] == "json_invalid" else "not an object"
+    if first["loc"] == ("at",) and lacks_zone(first["input"]):
+        return NO_ZONE
     missing = first["input"] is None or (first["type"] == "missing" and len(first["loc"]) == 1)
     return f"{'no' if missing else 'bad'} {first['loc'][0]}"
+
+
+def lacks_zone(time: object) -> bool:
+    """Whether a time would be one, if it told its zone."""
+    try:
+        return isinstance(time, str) and datetime.fromisoformat(time).tzinfo is None
+    except ValueError:
+        return False

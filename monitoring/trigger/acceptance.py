@@ -96,30 +96,32 @@ def capped(
     params: TriggerParams,
     known: Callable[[T], bool] = lambda _: False,
 ) -> tuple[list[T], tuple[str, ...]]:
-    """The first of each user, and of all, as many as the settings allow; and what that leaves out.
+    """As many of each user, and of all, as the settings allow, in their order; and what that leaves
+    out.
 
-    A row without a user is a user of its own, as everywhere; the limit in all holds for those too,
-    and not for what is known already: so the rest of a long file can be accepted after its start.
+    Where all are too many, they are taken in turns: the first of each user, then the second of
+    each. So many users with many rows leave a place to whoever has one. A row without a user is
+    bound by the limit in all alone, and such rows share a turn. What is known already has its
+    place: so the rest of a long file can be accepted after its start.
     """
-    taken: list[T] = []
-    old = 0
-    of_user: Counter[str] = Counter()
-    of_one, of_all = 0, 0
-    for one in found:
-        user = user_of(one)
-        if user and of_user[user] >= params.labels_per_user:
+    own, turns = Counter[str](), list[tuple[int, int, T]]()
+    of_one = 0
+    for place, one in enumerate(found):
+        user = user_of(one) or ""
+        if user and own[user] >= params.labels_per_user:
             of_one += 1
-        elif not known(one) and len(taken) - old >= LABELS_AT_ONCE:
-            of_all += 1
-        else:
-            taken.append(one)
-            old += known(one)
-            of_user[user or ""] += bool(user)
+            continue
+        turns.append((-1 if known(one) else own[user], place, one))
+        own[user] += 1
+    turns.sort(key=lambda turn: turn[:2])
+    old = sum(turn < 0 for turn, _, _ in turns)
+    kept = sorted(turns[: old + LABELS_AT_ONCE], key=lambda turn: turn[1])
     limits = {
         f"monitoring.trigger.labels_per_user, {params.labels_per_user}": of_one,
-        f"{LABELS_AT_ONCE} labels at once": of_all,
+        f"{LABELS_AT_ONCE} labels at once": len(turns) - len(kept),
     }
-    return taken, tuple(f"{n} left out: over {limit}" for limit, n in limits.items() if n)
+    left_out = tuple(f"{n} left out: over {limit}" for limit, n in limits.items() if n)
+    return [one for _, _, one in kept], left_out
 
 
 def accepted_prompts() -> set[str]:

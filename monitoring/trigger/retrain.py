@@ -12,16 +12,23 @@ from time import monotonic
 
 from curation.gate import SHUT
 from monitoring.scheduling.job import StoppedError, UnchangedError
+from monitoring.trigger.labels import LABELLED
+from project.canonical import digest_file, digest_json
 from project.child_processes import POLL, end_group, environment
 from project.errors import IncumbentError
 from project.files import home, write_bytes
 from project.records.evidence import Decision, Verdict
-from project.records.record import Record
+from project.records.record import Digest, Record
+from project.settings import PARAMS
 
 TAIL = 2_000  # bytes of the log that an error shows
 BEGINS = b"Running stage '"
 
 log = logging.getLogger(__name__)
+
+
+class HungRetrainError(UnchangedError):
+    """A step did not come to its end in time; another attempt would take as long."""
 
 
 class Group(Record):
@@ -47,11 +54,26 @@ def retrain(
     """Run `dvc repro`, then `incumbent submit`, logged below `.incumbent/monitoring/`.
 
     What an earlier attempt left running is ended first. Raises StoppedError when asked to stop, and
-    IncumbentError, with the end of the log, when a step fails or takes too long; UnchangedError,
-    with the gate's words, when the gate is shut: the same rows shut it again.
+    IncumbentError, with the end of the log, when a step fails; UnchangedError, with the gate's
+    words, when the gate is shut: the same rows shut it again; HungRetrainError after the limit.
     """
+    end_leftover(group_file(family))
+    try:
+        return retrained(stop, limit, family, day, promote=promote)
+    except HungRetrainError as error:
+        hours = limit.total_seconds() / 3600
+        raise HungRetrainError(
+            f"{error}. It had {hours:.2g} hours (monitoring.trigger.retrain_hours). No night tries "
+            "it again before settings, pipeline or rows have changed; "
+            f"`incumbent nightly --date {day}` does"
+        ) from None
+
+
+def retrained(
+    stop: Event, limit: timedelta, family: str, day: str, *, promote: bool
+) -> RetrainResult:
+    """What the two steps come to."""
     group = group_file(family)
-    end_leftover(group)
     output = home() / "monitoring" / f"{family}-retrain-{day}.log"
     deadline = monotonic() + limit.total_seconds()
     variables = environment()
@@ -105,7 +127,8 @@ def run(
             while process.poll() is None and not stop.wait(POLL):
                 stages.tell()
                 if monotonic() > deadline:
-                    raise IncumbentError(f"{called} took too long and was ended: {path}")
+                    where = f", in {stages.newest}" if stages.newest else ""
+                    raise HungRetrainError(f"{called} took too long and was ended{where}: {path}")
         finally:
             end_group(process.pid, process.poll)
             stages.tell()
@@ -126,6 +149,7 @@ class Stages:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.read = path.stat().st_size
+        self.newest: str | None = None  # the stage that began last
 
     def tell(self) -> None:
         with self.path.open("rb") as stream:
@@ -135,7 +159,9 @@ class Stages:
         self.read += len(whole)
         for line in whole.splitlines():  # also at what a progress bar writes
             if line.startswith(BEGINS):
-                log.info("retrain: %s", line.decode(errors="replace").strip())
+                told = line.decode(errors="replace").strip()
+                self.newest = told.removeprefix("Running ").rstrip(":")
+                log.info("retrain: %s", told)
 
 
 def end_leftover(path: Path) -> None:
@@ -163,6 +189,16 @@ def started(pid: int) -> str:
 def group_file(family: str) -> Path:
     """Where the process group of a family's retrain is noted while it runs."""
     return home() / "monitoring" / f"{family}-retrain.json"
+
+
+def what_a_retrain_reads() -> Digest:
+    """A digest of what makes another retrain of this project: settings, pipeline, accepted labels,
+    and the names and sizes of the sources.
+    """
+    read = [path for path in (Path(PARAMS), Path("dvc.yaml"), LABELLED) if path.is_file()]
+    sources = [path for path in sorted(LABELLED.parent.rglob("*")) if path.is_file()]
+    sizes = {str(path): path.stat().st_size for path in sources}
+    return digest_json([{str(path): digest_file(path) for path in read}, sizes])
 
 
 # --- shut gate ------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ class Facts(Record):
     in_flight: str | None  # another retrain that is not at its end
     waiting: int | None = None  # a version that won, and that nobody promoted or rejected yet
     quota: str | None = None  # what the scheduler's quota for the family says against one
+    hung: str | None = None  # that the last one hung, and that nothing has changed since
     # What alarmed, on the days after that alone; of a night that follows one of drift.
     confirming: tuple[SignalReading, ...] = ()
 
@@ -145,7 +146,7 @@ def against(
         found.append(f"version {facts.waiting} won, and waits for a person to promote it")
     if facts.in_flight:
         found.append(f"another retrain is in flight: {facts.in_flight}")
-    found += waits(day, all_nights, params)
+    found += waits(day, all_nights, params, facts.hung)
     return [*found, facts.quota] if facts.quota else found
 
 
@@ -166,12 +167,16 @@ FAILED = 1  # days that the first run which failed waits: tomorrow's night tries
 LONGEST_FAILED = 7
 
 
-def waits(day: date, nights: Sequence[Night], params: TriggerParams) -> list[str]:
-    """What the retrains before a day have to say against one on it; nothing when it is empty."""
+def waits(
+    day: date, nights: Sequence[Night], params: TriggerParams, hung: str | None = None
+) -> list[str]:
+    """What the retrains before a day have to say against one on it; nothing when it is empty.
+    `hung` says that the last one must not be tried again as it is.
+    """
     tried = [n for n in nights if n.action is Action.RETRAIN and n.date < str(day)]
     ended = [n for n in tried if n.outcome is not RetrainOutcome.FAILED]
     recent = [n for n in ended if day - date.fromisoformat(n.date) < MONTH]
-    found = [*after_ended(day, ended, params), *after_failed(day, tried)]
+    found = [*after_ended(day, ended, params), *([hung] if hung else after_failed(day, tried))]
     if len(recent) >= params.retrains_per_month:
         found.append(f"{len(recent)} retrains in 30 days are all that the budget allows")
     return found

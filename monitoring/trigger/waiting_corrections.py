@@ -56,7 +56,7 @@ def queue_corrections(
     written = {
         row.id: row for row in corrected_on(traffic, day, any_own) if row.prompt_text not in known
     }
-    rows, _ = capped(written.values(), pseudonym, params)
+    rows, too_many = capped(written.values(), pseudonym, params)
     fit, notes = worth_asking(rows, LABEL_QUEUE, f"{day}T23:59:59Z", drafts=True)
     found = before | {row.id: task_of(row, None) for row in fit}
     waits = (
@@ -64,10 +64,12 @@ def queue_corrections(
         for task in found.values()
         if prompt_text(task) not in known and asked_on(task) >= oldest
     )
-    taken, _ = capped(waits, lambda task: task["data"]["user"], params)
+    taken, over = capped(waits, lambda task: task["data"]["user"], params)
     data = canonical_json(taken) + b"\n"
     if data != (path.read_bytes() if path.exists() else NOTHING):
         write_bytes(path, data)
+    notes += [f"of the day's corrections by users {told}" for told in too_many]
+    notes += [f"of the corrections that wait {told}" for told in over]
     return Queued(len(taken), tuple(notes))
 
 

@@ -103,6 +103,25 @@ class ToLabel(Record):
     grown: tuple[int, ...]  # the numbers of the topics that grew; none: all rows
 
 
+class HindranceKind(StrEnum):
+    """What a night lacks."""
+
+    TRAFFIC = "traffic"  # there is none of the day, and there was some before
+    ROWS = "rows"  # many are set aside
+    REFERENCE = "reference"  # there is none yet
+    USERS = "users"  # too few on one side
+
+
+class Hindrance(Record):
+    """Why a night could compare nothing, or not see a large part of the traffic."""
+
+    kind: HindranceKind
+    cause: str  # with its figures
+    mend: str  # what a person can do, as a sentence
+    soon: bool = False  # whether it ends by itself within days
+    since: Annotated[str | None, LATER] = None  # the date of the first night in a row of its kind
+
+
 class Night(Record):
     """One night's verdict, what followed from it, and why."""
 
@@ -135,6 +154,12 @@ class Night(Record):
     labels: Digest | None = None
     # What is still to be accepted and queued of a night whose verdict is kept; None: nothing is.
     to_label: Annotated[ToLabel | None, LATER] = None
+    # Of a night whose retrain ran over its time, what that retrain read.
+    hung: Annotated[Digest | None, LATER] = None
+    hindrance: Annotated[Hindrance | None, LATER] = None
+    # The date of the first of the nights that cannot tell drift; None: this one is not blind. The
+    # state stays what it was before them.
+    blind: Annotated[str | None, LATER] = None
 
     @property
     def evidence(self) -> float:
@@ -142,4 +167,7 @@ class Night(Record):
         return max((reading.evidence for reading in self.readings), default=0)
 
     def __str__(self) -> str:
+        if self.blind and self.hindrance:
+            since = f"blind since {self.blind} (before that {self.state})"
+            return f"{self.date}: {self.verdict}, {since}; {self.hindrance.cause}"
         return f"{self.date}: {self.verdict}, {self.state}; {self.reasons[0]}"

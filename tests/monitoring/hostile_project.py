@@ -38,7 +38,7 @@ def params(base: Path, shared: Path) -> dict[str, Any]:
     }
     found["monitoring"] = {
         "traffic": {"folder": SEEN},
-        "drift": {"perplexity_rows": 30, "quality_rows": 10},
+        "drift": {"perplexity_rows": 50, "quality_rows": 10},
         "trigger": {"minimum_labels": 25, "cooldown_days": 2, "promote": "review"},
         "schedule": {"catch_up_days": 2},
     }

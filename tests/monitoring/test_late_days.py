@@ -13,6 +13,7 @@ from monitoring.night import late_nights
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, nightly_of, nights_before
 from monitoring.night_page import page_path
+from monitoring.night_text import blind_sentence
 from monitoring.scheduling.health import pages_of
 from monitoring.scheduling.outbox import newest_notices
 from monitoring.scheduling.runs import runs_of
@@ -187,6 +188,7 @@ def test_a_missing_day_is_told_once_and_each_week_until_traffic_is_back(
     run(context, 3)
     missing = [run(context, number, []) for number in range(4, 13)]
     assert {night.notes for night in missing} == {("no traffic since 2026-03-06",)}
+    assert blind_sentence(missing[-1]) == "Blind since 2026-03-06: no traffic."
     back = run(context, 13)
     assert not any("no traffic" in note for note in back.notes)
     kinds = [(n.kind, n.detail["date"]) for n in sent(context) if "traffic" in n.kind]

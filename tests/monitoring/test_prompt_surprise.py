@@ -16,10 +16,12 @@ from monitoring.features.prompt_surprise import (
     parts_of,
     surprise,
 )
+from monitoring.monitoring_settings import DriftParams
 from monitoring.retention import forget_dated_files
 from project.canonical import digest_bytes
+from project.errors import InputError
 from project.files import home
-from project.settings import PARAMS
+from project.settings import PARAMS, load
 from registry.storage.artifact_store import Artifacts
 from registry.storage.blobs import Blobs
 from tests.incumbent.setting_effects.nights import MACHINE
@@ -109,3 +111,12 @@ def test_what_was_read_is_kept_by_the_day_and_leaves_with_the_retention() -> Non
 def test_nothing_in_nothing_out() -> None:
     assert read([], new=0) == []
     assert read(["", "a"], new=9) == [0, 1]
+
+
+@pytest.mark.parametrize("rows", [0, 50])
+def test_fewer_rows_than_a_signal_compares_are_refused(rows: int) -> None:
+    PARAMS.write_text("monitoring: {drift: {perplexity_rows: 49}}\n")
+    with pytest.raises(InputError, match=r"^params\.yaml:1: .*perplexity_rows.* at least 50"):
+        load(DriftParams)
+    PARAMS.write_text(f"monitoring: {{drift: {{perplexity_rows: {rows}}}}}\n")
+    assert load(DriftParams).perplexity_rows == rows

@@ -25,6 +25,7 @@ from monitoring.night_context import (
 from monitoring.night_history import check_of
 from monitoring.scheduling.health import pages_of
 from monitoring.scheduling.job import WrongMachineError
+from monitoring.scheduling.outbox import newest_notices
 from monitoring.scheduling.runs import runs_of
 from monitoring.traffic.traffic_store import MARK
 from project.errors import IncumbentError
@@ -41,6 +42,7 @@ from tests.quick_nights import (
     site_of,
     watched_site,
 )
+from tests.scheduling import Clock
 
 
 @pytest.fixture
@@ -96,6 +98,42 @@ def test_status_lists_the_machine_with_why_it_is_refused(
     shown = capsys.readouterr().out.splitlines()
     assert f"refused   {socket.gethostname()}: {why}" in shown
     assert not any("refuses" in line for line in shown)
+
+
+def test_an_old_copy_of_the_folder_silences_nobody_and_says_that_it_is_one(
+    context: NightContext,
+) -> None:
+    """It has the mark, and is the first each night; the other machine has nothing due."""
+    shutil.copytree("traffic", "copy")
+    old, engine = elsewhere(context, "copy"), context.registry.engine
+    right = scheduler_of(context, at=day(5))
+    right.tick()
+    for number in (5, 6):
+        context.traffic.append(rows_of(number))
+        scheduler_of(old, at=day(number + 1)).tick()
+        settled = check_of(engine, "bank", day(number))
+        assert settled and settled.verdict is DriftVerdict.INSUFFICIENT
+        right.clock = scheduler_of(context, at=day(number + 1)).clock
+        right.tick()
+        judged = check_of(engine, "bank", day(number))
+        assert judged and judged.verdict is DriftVerdict.NO_DRIFT
+    told = [one.notice for one in newest_notices(engine, 9) if one.notice.kind == "traffic-unseen"]
+    assert [one.detail["date"] for one in told] == [str(day(6))]
+    assert f"{socket.gethostname()} saw 150 rows of {day(5)}, and copy on" in told[0].text
+
+
+def test_late_days_are_asked_for_once_an_hour_where_nothing_is_due(context: NightContext) -> None:
+    run(context, 4, [])
+    clock = Clock(f"{day(5)}T03:00:00+00:00")
+    scheduler = scheduler_of(context)
+    scheduler.clock = clock
+    scheduler.tick()
+    context.traffic.append(rows_of(4))
+    for minutes, verdict in ((50, DriftVerdict.INSUFFICIENT), (10, DriftVerdict.NO_DRIFT)):
+        clock.forward(minutes=minutes)
+        scheduler.tick()
+        night = check_of(context.registry.engine, "bank", day(4))
+        assert night and night.verdict is verdict
 
 
 def test_a_machine_with_another_folder_is_told_both_marks(context: NightContext) -> None:

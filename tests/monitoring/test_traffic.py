@@ -113,6 +113,7 @@ BAD = {
     "no response": GOOD.replace(b',"response":"r"', b""),
     "bad prompt": GOOD.replace(b'"p"', b'[{"role": "user"}]'),
     "bad at": GOOD.replace(b"T10", b"T25"),
+    "no zone in at": GOOD.replace(b"00Z", b"00"),
     "bad id": GOOD.replace(b'"a"', b'""'),
     "bad feedback": GOOD.replace(b"}", b',"feedback":{"rating":7}}'),
     "bad latency_ms": GOOD.replace(b"}", b',"latency_ms":NaN}'),
@@ -209,7 +210,7 @@ def test_a_corrupt_parquet_row_is_set_aside_by_its_number(store: TrafficStore) -
     table = {"id": ["a", "b"], "at": at, "prompt": ["p", "q"], "response": ["r", "s"]}
     parquet.write_table(pa.table(table), drop(store, b"", "theirs.parquet"))
     reading = store.read(DAY)
-    assert (ids(reading), reading.set_aside) == ([], {"bad at": 2})
+    assert (ids(reading), reading.set_aside) == ([], {"no zone in at": 2})
     assert [found["line"] for found in quarantined(store)] == [1, 2]
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -58,6 +59,9 @@ def ids(store: TrafficStore) -> list[str]:
         ("app.json", json.dumps([line("a"), line("b")], indent=2).encode()),
         ("app.json.gz", gzip.compress(json.dumps({"data": [line("a"), line("b")]}).encode())),
         ("lines.json", jsonl("a", "b")),
+        ("marked.jsonl", BOM_UTF8 + jsonl("a") + BOM_UTF8 + jsonl("b")),
+        ("marked.json", BOM_UTF8 + json.dumps([line("a"), line("b")]).encode()),
+        ("marked.ndjson.gz", gzip.compress(BOM_UTF8 + jsonl("a", "b"))),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -163,6 +167,14 @@ def test_retention_deletes_files_beside_the_folders_with_their_quarantine(
     assert not old.exists()
     assert not foreign.exists()
     assert list(store.quarantine.iterdir()) == []
+
+
+def test_a_correction_is_found_behind_a_byte_order_mark(store: TrafficStore) -> None:
+    put(store, f"{DAY}/app.jsonl", jsonl("a"))
+    said = {"feedback_of": "a", "at": f"{DAY}T12:00:00Z", "correction": "so"}
+    put(store, f"{DAY}/feedback-1.jsonl", BOM_UTF8 + json.dumps(said).encode() + b"\n")
+    (row,) = rows(store)[0]
+    assert row.feedback and row.feedback.correction == "so"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What users corrected waits for a person after every night, also where nothing drifts."""
 
 import json
+from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,17 @@ import pytest
 
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.night import new_notes
+from monitoring.night_history import nights_before
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.label_checks import read_set_aside, set_aside
 from monitoring.trigger.labels import labelled_row, read_labels
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import InputError
+from project.records.traffic import Feedback
 from registry.store import Registry
 from tests.monitoring.test_acceptance import with_contract
+from tests.quick_nights import Make, day, rows_of, run, watched_site
 
 DAY = date(2026, 11, 24)
 QUEUE = Path("datasets/queue/user-corrections.json")
@@ -123,6 +127,43 @@ def test_one_user_fills_no_file(store: TrafficStore) -> None:
     put(store, DAY, "feedback-g-2.jsonl", *said, corrects("b", "It is b."))
     assert night(store, labels_per_user=2) == 3
     assert "b" in waiting()
+
+
+def test_many_users_with_many_corrections_leave_a_place_to_each_other_one(
+    store: TrafficStore,
+) -> None:
+    """In the order of the log those of the flood come first."""
+    flood = [answer(f"f{i}", user=f"flooder {i % 50}") for i in range(600)]
+    others = [answer(f"o{i}") for i in range(30)]
+    put(store, DAY, "g-1.jsonl", *flood, *others)
+    said = [corrects(row["id"], f"It is {row['id']}.") for row in (*flood, *others)]
+    put(store, DAY, "feedback-g-2.jsonl", *said)
+    first = queue_corrections(store, DAY, TriggerParams(), KEEP)
+    assert first.waiting == 500
+    assert {row["id"] for row in others} <= waiting().keys()
+    assert first.notes == (
+        "of the day's corrections by users 130 left out: over 500 labels at once",
+    )
+    later = DAY + timedelta(days=1)
+    late = [answer(f"l{i}", later) for i in range(20)]
+    put(store, later, "g-3.jsonl", *late)
+    put(store, later, "feedback-g-4.jsonl", *(corrects(r["id"], "So.", later) for r in late))
+    second = queue_corrections(store, later, TriggerParams(), KEEP)
+    assert {row["id"] for row in (*others, *late)} <= waiting().keys()
+    assert second.notes == ("of the corrections that wait 20 left out: over 500 labels at once",)
+    users = Counter(task["data"]["user"] for task in json.loads(QUEUE.read_bytes()))
+    assert max(users.values()) == 9
+
+
+def test_the_night_says_what_did_not_fit_in_the_queue(make_adapter: Make) -> None:
+    said = Feedback(rating=-1, correction="as it should be")
+    rows = rows_of(3, rows=520)
+    flood = [row.model_copy(update={"feedback": said, "user": f"f {row.id[-1]}"}) for row in rows]
+    with watched_site(make_adapter) as context:
+        run(context, 3, flood)
+        (night, *_) = nights_before(context.registry.engine, "bank", day(4))
+    limit = "left out: over monitoring.trigger.labels_per_user, 50"
+    assert f"of the day's corrections by users 20 {limit}" in night.notes
 
 
 def test_a_file_that_is_no_queue_is_left_alone(store: TrafficStore) -> None:

@@ -15,6 +15,7 @@ from monitoring.teams.team_project import TeamProject, Teams
 from monitoring.teams.team_scheduler import TeamScheduler
 from monitoring.teams.team_service import do_all
 from project.errors import IncumbentError
+from project.records.drift import DriftVerdict
 from registry.notices import Notice, put
 from registry.storage.database import writing
 from tests.monitoring.teams.projects import (
@@ -27,6 +28,7 @@ from tests.monitoring.teams.projects import (
     scheduler_of,
     write_project,
 )
+from tests.monitoring.test_night_report import night
 from tests.scheduling import Clock, noted
 
 QUICK, LONG = ("true",), ("sleep", "60")
@@ -68,6 +70,22 @@ def test_a_night_that_is_due_starts_a_process_once_and_again_after_a_pause() -> 
         clock.forward(minutes=6)
         ticked(scheduler)
         assert len(start.families) == 4
+
+
+def test_a_family_whose_night_saw_no_traffic_is_asked_for_late_days_each_hour() -> None:
+    """Another machine may have settled the night, with an old copy of the folder."""
+    start, clock = Recorded(*QUICK), Clock(NOW)
+    with opened(teams_of("bank", "shop"), start, clock) as scheduler:
+        for family in ("bank", "shop"):
+            end_night(scheduler.engine, family)
+        unseen = night(9, DriftVerdict.INSUFFICIENT, date="2026-03-09", traffic=None)
+        with writing(scheduler.engine) as connection:
+            record = unseen.canonical().decode()
+            runs.keep_done(connection, "check bank", DAY, "a", MOMENT, record)
+        for minutes in (0, 30, 29, 1):
+            clock.forward(minutes=minutes)
+            ticked(scheduler)
+        assert start.families == ["bank", "bank"]
 
 
 def test_nights_of_a_machine_are_looked_at_a_few_at_a_time() -> None:
