@@ -1,10 +1,11 @@
 """From drift to a retrain: the states, and what a retrain waits for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from monitoring.drift.signal_tests import drift_run, overall
 from monitoring.monitoring_settings import TriggerParams
+from monitoring.signals.vocabulary import name_words, words_of
 from project.records.data import counted
 from project.records.drift import (
     Action,
@@ -13,6 +14,7 @@ from project.records.drift import (
     Night,
     RetrainOutcome,
     SignalReading,
+    Topic,
 )
 from project.records.record import Record
 
@@ -219,3 +221,88 @@ def grown(days: float, factor: float, times: int, longest: float) -> float:
             break
         days *= factor
     return min(days, longest)
+
+
+# --- drift news -----------------------------------------------------------------------------------
+
+# What a night says of a drift that the nights of the same drift before it did not.
+#
+# People are told of a drift as it begins, when it changes, and else once a week: 39 equal notices
+# in 39 nights hide a second drift in the first.
+
+REMINDED = timedelta(days=7)
+
+
+def drift_news(night: Night, before: Sequence[Night]) -> str | None:
+    """What is to be said of a night of drift, beside what it found; "" where all of it is new, None
+    where people know it. before are the nights before it, oldest first.
+
+    Pure: which nights people were told of follows from the nights.
+    """
+    run = [*same_drift(night, before), night]
+    told, words = run[0], ""
+    for number, one in enumerate(run[1:], start=1):
+        found = [*changes(one, run[:number])]
+        is_due = date.fromisoformat(one.date) - date.fromisoformat(told.date) >= REMINDED
+        words = f"new in the drift since {run[0].date}: {'; '.join(found)}"
+        if found or is_due:
+            told = one
+        if not found:
+            words = f"the drift since {run[0].date} goes on as it was"
+    return words if told is night else None
+
+
+def same_drift(night: Night, before: Sequence[Night]) -> list[Night]:
+    """The nights before it of which people may have been told, under the same reference."""
+    found = []
+    for one in reversed(before):
+        if one.state is DriftState.OK or one.reference not in (night.reference, None):
+            break
+        found += [one] if is_told(one) else []
+    return found[::-1]
+
+
+def is_told(night: Night) -> bool:
+    """Whether it is of a kind that people are told of, where it says anything new."""
+    return night.action is not Action.NONE or night.verdict is DriftVerdict.DRIFT
+
+
+def changes(night: Night, earlier: Sequence[Night]) -> Iterator[str]:
+    """What a night has that none of the earlier ones of its drift had."""
+    last, named = earlier[-1], {word for one in earlier for word in words_told(one)}
+    yield from (f"topic {topic_name(one)}" for one in grown_topics(night) if is_new(one, named))
+    signals = alarming(night).difference(*map(alarming, earlier))
+    yield from (f"signal {name}" for name in sorted(signals))
+    if night.outcome:
+        yield f"a retrain: {night.outcome.value}"
+    elif night.state is not last.state:
+        yield f"state {night.state.value}"
+    elif night.action is not last.action:
+        yield f"done: {night.action.value}"
+
+
+def alarming(night: Night) -> set[str]:
+    return {one.signal for one in night.readings if one.verdict is DriftVerdict.DRIFT}
+
+
+def grown_topics(night: Night) -> list[Topic]:
+    return [topic for topic in night.topics if topic.now > topic.before]
+
+
+def words_told(night: Night) -> Iterator[str]:
+    """All words that the topics which grew were told by."""
+    for topic in grown_topics(night):
+        yield from (word for text in (topic.name, *topic.exemplars) for word in words_of(text))
+
+
+def is_new(topic: Topic, named: set[str]) -> bool:
+    """Whether most of the words of its name are new: each night cuts what is new into other parts,
+    and calls them by other words of the same.
+    """
+    words = words_of(topic.name)
+    return 2 * len({*words} - named) > len({*words})
+
+
+def topic_name(topic: Topic) -> str:
+    """Its words. A prompt that a topic is named by stays on the night's page."""
+    return ", ".join(name_words(topic.name)) or "without typical words"
