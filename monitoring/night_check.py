@@ -7,6 +7,7 @@ from itertools import takewhile
 import numpy as np
 
 from monitoring.champion_quality import with_quality
+from monitoring.drift.accepted_reference import as_accepted
 from monitoring.drift.alarm_budget import confirm, night_tests
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import reference_notes
@@ -63,7 +64,9 @@ def judged_night(context: NightContext, day: date) -> Night:
     if isinstance(references, str):
         there, set_aside = context.sample([day], USERS_A_NIGHT)
         return silent(context, day, champion, references, traffic, set_aside, there)
-    return compared(context, day, traffic, champion, references, before)
+    references, notes = as_accepted(context, champion, day, before, references)
+    night = compared(context, day, traffic, champion, references, before)
+    return night.model_copy(update={"notes": (*notes, *night.notes)})
 
 
 def compared(

@@ -253,13 +253,14 @@ def test_while_a_drift_lasts_a_notice_comes_when_it_changes_and_else_once_a_week
         26: {"reference": "c" * 64, "state": DriftState.WATCH},  # another reference, another drift
         33: {"action": Action.LABEL},
     }
-    nights, told = [night(1, date="2026-02-28")], {}
+    nights, told = [night(1, date="2026-02-28")], dict[int, str]()
     for number in range(1, 40):
         values = {"topics": (other if number % 3 else coin,), "state": DriftState.CONFIRMED}
         values |= {"reference": "c" * 64} if number > 26 else {}
         when = str(date(2026, 2, 28) + timedelta(days=number))
         one = night(1, DRIFT, **{**values, **changed.get(number, {}), "date": when})
-        told |= {number: sent.text.splitlines()[1] for sent in notices(one, nights)}
+        for sent in notices(one, nights):
+            told[number] = sent.text.splitlines()[1]
         nights.append(one)
     assert told == {
         1: duty(nights[1]),
