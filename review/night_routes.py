@@ -4,11 +4,13 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi import Path as InPath
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from monitoring import night_page
+from monitoring.drift.accepted_drift import accept_drift, accepted_words, alarms_of, drift_nights
+from monitoring.monitoring_settings import DriftParams
 from monitoring.night_page import PointKind
 from monitoring.night_text import (
     VERDICTS,
@@ -21,8 +23,14 @@ from monitoring.night_text import (
 )
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABEL_QUEUE
+from project.errors import InputError
 from project.records.drift import DriftState, Night, Topic
+from project.records.events import DriftAccepted
+from project.settings import load
+from registry.store import Registry
 from review import delivery_routes
+from review.access.users_file import ThePerson
+from review.frame.form_fields import Reason
 from review.frame.pages import environment, page
 from review.site import Site, TheSite
 from review.stored_nights import (
@@ -47,6 +55,8 @@ TOPICS = 100  # more than a night ever names
 
 Year = Annotated[int | None, Query(ge=1970, le=9998, description="The newest one if left out.")]
 TopicNumber = Annotated[int, InPath(ge=1, le=TOPICS, description="As the night lists them.")]
+Names = Annotated[list[str], Form(default_factory=list, max_length=TOPICS)]
+Day = Annotated[str, Form(max_length=10)]  # a browser sends an empty field as ""
 
 
 @router.get("/nights", response_class=HTMLResponse)
@@ -71,8 +81,9 @@ def read_nights(site: TheSite, year: Year = None) -> list[NightLine]:
 
 
 @router.get("/nights/{day}", response_class=HTMLResponse)
-def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
+def show_night(request: Request, site: TheSite, person: ThePerson, day: date) -> HTMLResponse:
     """What a night found, what followed from it, and what a person must do."""
+    registry = site.registry(person.name)
     nights = nights_up_to(site.opened.engine, site.family, day)
     if not nights or nights[-1].date != day.isoformat():
         return show_without_verdict(request, site, day)
@@ -80,6 +91,9 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         request,
         TEMPLATES / "night.html",
         facts=facts_of(nights),
+        accepted=said_already(registry, nights[-1]),
+        goes_on=[night.date for night in drift_nights(registry)][-1:] == [nights[-1].date],
+        alarms=alarms_of(nights[-1:]),
         charts=environment(PARTS).get_template("charts.html").module,
         followed=environment(PARTS).get_template("followed.html").module,
         verdicts=VERDICTS,
@@ -92,6 +106,27 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         states=list(DriftState),
         kinds=PointKind,
     )
+
+
+@router.post("/nights/{day}/accept", response_class=RedirectResponse)
+def accept_as_normal(
+    site: TheSite,
+    person: ThePerson,
+    day: date,
+    topics: Names,
+    signals: Names,
+    reason: Reason = "",
+    first: Day = "",
+    last: Day = "",
+) -> RedirectResponse:
+    """Accept what a drift brought as normal, as `incumbent drift accept` does."""
+    if not person.may("promote"):
+        names = person.roles.names("promote")
+        raise HTTPException(403, f"{person.name} may not promote: that is for {names}.")
+    days = (day_of(first), day_of(last)) if first or last else None
+    registry, params = site.registry(person.name), load(DriftParams)
+    accept_drift(registry, params, reason.strip(), topics=topics, signals=signals, days=days)
+    return RedirectResponse(f"/nights/{day}#accept", 303)
 
 
 @router.get("/api/nights/{day}")
@@ -135,6 +170,24 @@ def night_of_day(site: Site, day: date) -> Night:
     if nights and nights[-1].date == day.isoformat():
         return nights[-1]
     raise HTTPException(404, f"There is no verdict on the night of {day}.")
+
+
+def said_already(registry: Registry, night: Night) -> list[str]:
+    """What people accepted of the drift when this night was the newest."""
+    events = registry.history(night.champion, "accept") if night.champion else ()
+    return [
+        f"{event.actor} {accepted_words(event)}: {event.reason}"
+        for event in events
+        if event.told(DriftAccepted).night == night.date
+    ]
+
+
+def day_of(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        problem = f"{text!r} is no day: give the first and the last one, or none of them"
+        raise InputError(problem, field="days") from None
 
 
 def topic_of(night: Night, number: int) -> Topic:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import dropwhile
 from typing import Self
 
 import numpy as np
@@ -87,15 +88,16 @@ def refuse_night_at_work(registry: Registry) -> None:
 
 
 def drift_nights(registry: Registry) -> list[Night]:
-    """The nights of the drift that goes on, of the champion of now; oldest first."""
+    """The nights of the drift that goes on, of the champion of now, from the first alarm on."""
     champion = registry.champion()
     nights = nights_before(registry.engine, registry.family, registry.clock().date())
     since = began(nights)
-    return [
+    own = (
         night
         for night in nights
         if since and champion and night.date >= str(since) and night.champion == champion.number
-    ]
+    )
+    return [*dropwhile(lambda night: night.verdict is not DriftVerdict.DRIFT, own)]
 
 
 def chosen_nights(drift: Sequence[Night], days: Days | None) -> list[Night]:
@@ -144,7 +146,7 @@ def accepted_words(event: Event) -> str:
     what = ", ".join(parts) or "all that changed"
     rest = "; all else is compared as before" if parts else ""
     return (
-        f"accepted: {what}, as on {told.first}..{told.last}. The night after {told.night} freezes "
+        f"accepted {what}, as on {told.first}..{told.last}; the night after {told.night} freezes "
         f"the reference anew{rest}"
     )
 
@@ -167,7 +169,7 @@ def place_of_topic(drift: Sequence[Night], name: str) -> str:
         if len(places) == 1:
             return places[0]
         if places:
-            several = ", ".join(own[place].name for place in places)
+            several = "; ".join(own[place].name for place in places)
             raise InputError(f"{name!r} is in several: {several}; write one of them", field="topic")
     there = "its nights name none: accept a signal, or all of it"
     if telling:
@@ -185,13 +187,17 @@ def named_so(own: Mapping[str, Topic], name: str) -> list[str]:
 
 def known_signal(drift: Sequence[Night], name: str) -> str:
     """Raises InputError for a signal that says nothing of this drift."""
-    alarmed = {
-        one.signal for night in drift for one in night.readings if one.verdict is DriftVerdict.DRIFT
-    }
-    if name in alarmed:
+    alarms = alarms_of(drift)
+    if name in alarms:
         return name
-    there = ", ".join(sorted(alarmed)) or "none"
+    there = ", ".join(alarms) or "none does"
     raise InputError(f"{name!r} is no signal that alarms in this drift: {there}", field="signal")
+
+
+def alarms_of(nights: Sequence[Night]) -> list[str]:
+    """The signals that alarm in some nights, by name."""
+    readings = (one for night in nights for one in night.readings)
+    return sorted({one.signal for one in readings if one.verdict is DriftVerdict.DRIFT})
 
 
 # --- accepted topics ------------------------------------------------------------------------------

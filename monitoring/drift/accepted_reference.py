@@ -104,7 +104,8 @@ class Refreezing:
             chosen, judge = ReferenceRows(rows, self.day), self.new_judge()
             least = self.context.drift.minimum_reference
             if (chosen.days or 0) < min(WEEK, known.days or WEEK) or len(rows) < least:
-                return f"there are {len(rows)} rows of {counted(chosen.days or 0, 'day')} for it"
+                there = f"{len(rows)} rows of {counted(chosen.days or 0, 'day')}"
+                return f"only {there} are there for it"
             shared = shared_by(rows, self.context) if self.kind == PROMPTS else self.shared
             reference = fitted_rows(self.context, self.champion, self.kind, chosen, shared, judge)
         for one in self.signals_of(told, known):
@@ -143,8 +144,11 @@ class Refreezing:
         return exchanged(self.rows_of_days(told), before, on_any(accepted), weekend)
 
     def rows_of_days(self, told: DriftAccepted) -> list[Traffic]:
+        return self.sample(self.chosen_days(told))
+
+    def chosen_days(self, told: DriftAccepted) -> list[date]:
         days = self.context.traffic.days()
-        return self.sample([day for day in days if told.first <= str(day) <= told.last])
+        return [day for day in days if told.first <= str(day) <= told.last]
 
     def sample(self, days: Sequence[date]) -> list[Traffic]:
         own = own_answers(self.context, self.champion) if self.kind == ANSWERS else list[Traffic]
@@ -158,7 +162,8 @@ class Refreezing:
             earlier, old = self.acceptance(frozen)
             return self.rows(earlier, old)
         if frozen.since is None:
-            return dataset(frozen.first, self.context.drift.reference_rows)
+            rows = dataset(frozen.first, self.context.drift.reference_rows)
+            return spread(rows, self.chosen_days(told))
         since = began([night for night in self.nights if night.date <= told.night])
         digest = frozen.digest if self.kind == PROMPTS else ""
         days = quiet_days(self.context, frozen.since, since or self.day, self.nights, digest)
@@ -251,16 +256,13 @@ def exchanged(
     are not either.
 
     Each chosen day has the rows of one day before, of the same weekday where there is one, so that
-    a day keeps what its rows have in common; a reference of one day is spread over all.
+    a day keeps what its rows have in common.
     """
     rng = np.random.default_rng(SEED)
     on = on_topic(chosen)
     topical = {row.id for row, is_on in zip(chosen, on, strict=True) if is_on}
     others = [row for row, is_on in zip(before, on_topic(before), strict=True) if not is_on]
     days, known = by_day(chosen), by_day(others)
-    if len(known) == 1:
-        shuffled = [others[i] for i in rng.permutation(len(others))]
-        known = {day: shuffled[number :: len(days)] for number, day in enumerate(sorted(days))}
     rows: list[Traffic] = []
     for day, partner in partners(sorted(days), sorted(known), weekend).items():
         rows += exchanged_day(day, days[day], known[partner], topical, rng)
@@ -285,7 +287,17 @@ def exchanged_day(
         row for row, voice in zip(others, voices_of(others), strict=True) if voice not in voices
     ]
     for i in rng.permutation(len(strangers))[: len(some) - len(kept)]:
-        yield strangers[i].model_copy(update={"at": f"{day}{strangers[i].at[10:]}"})
+        yield moved(strangers[i], day)
+
+
+def moved(row: Traffic, day: date) -> Traffic:
+    return row.model_copy(update={"at": f"{day}{row.at[10:]}"})
+
+
+def spread(rows: Sequence[Traffic], days: Sequence[date]) -> list[Traffic]:
+    """Rows of no day, such as a dataset's, over some days at random."""
+    order = np.random.default_rng(SEED).permutation(len(rows)) if days else ()
+    return [moved(rows[i], days[number % len(days)]) for number, i in enumerate(order)]
 
 
 def by_day(rows: Sequence[Traffic]) -> dict[date, list[Traffic]]:
