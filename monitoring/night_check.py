@@ -14,7 +14,7 @@ from monitoring.drift.reference_rows import reference_notes
 from monitoring.drift.reference_store import References, find_or_freeze
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
-from monitoring.features.cut_prompts import cut_notes, cut_prompts
+from monitoring.features import embedder, prompt_surprise
 from monitoring.features.signal_inputs import rated_so_far, rewatched, times_of, watched_prompts
 from monitoring.night_action import follow
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
@@ -247,3 +247,31 @@ def heavy_user_notes(
                 f"and {new:.0%} of that user's prompts are unlike the reference; a user counts "
                 "once a day, so this alone is no drift"
             )
+
+
+# --- cut prompts ----------------------------------------------------------------------------------
+
+# Prompts that are longer than what is read of them.
+
+WORTH_SAYING = 0.01  # of the prompts
+
+
+def cut_prompts(batch: Batch) -> int:
+    """The number of prompts of which a part was not read, by the embedder or by the champion; each
+    once.
+    """
+    if batch.prompts is None:
+        return 0
+    nats = batch.surprise
+    read = np.zeros(len(batch), bool) if nats is None else ~np.isnan(nats)
+    return sum(
+        embedder.is_cut(text) or (by_champion and prompt_surprise.is_cut(text))
+        for text, by_champion in zip(batch.prompts, read.tolist(), strict=True)
+    )
+
+
+def cut_notes(cut: int, prompts: int) -> tuple[str, ...]:
+    """Words for people, where it is more than a few."""
+    if cut <= WORTH_SAYING * prompts:
+        return ()
+    return (f"{cut / prompts:.0%} of the prompts are longer than what is read of them",)

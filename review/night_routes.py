@@ -1,4 +1,4 @@
-"""The pages of the nights, and the same as JSON."""
+"""The pages of the nights and of the notices about them, and the same as JSON."""
 
 from datetime import date
 from pathlib import Path
@@ -21,16 +21,18 @@ from monitoring.night_text import (
     set_aside_text,
     watched,
 )
+from monitoring.scheduling.heartbeats import living
+from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices, revive
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABEL_QUEUE
 from project.errors import InputError
 from project.records.drift import DriftState, Night, Topic
 from project.records.events import DriftAccepted
+from project.records.record import Record
 from project.settings import load
 from registry.store import Registry
-from review import delivery_routes
-from review.access.users_file import ThePerson
-from review.frame.form_fields import Reason
+from review.access.users_file import Person, ThePerson
+from review.frame.form_fields import LARGEST, Reason
 from review.frame.pages import environment, page
 from review.site import Site, TheSite
 from review.stored_nights import (
@@ -45,8 +47,7 @@ from review.stored_nights import (
     years_of,
 )
 
-router = APIRouter(tags=["nights"])
-router.include_router(delivery_routes.router)
+router, notice_router = APIRouter(tags=["nights"]), APIRouter(tags=["deliveries"])
 
 TEMPLATES = Path(__file__).parent / "templates"
 PARTS = night_page.TEMPLATE.parent  # of the page that each night writes
@@ -206,3 +207,70 @@ def show_without_verdict(request: Request, site: Site, day: date) -> HTMLRespons
     if not lines:
         raise HTTPException(404, f"There was no night of {day}.")
     return page(request, TEMPLATES / "unfinished.html", line=lines[0])
+
+
+# --- notices --------------------------------------------------------------------------------------
+
+# The page of notices: which went out, which did not and why, and how to try again.
+
+PAGE = 50  # notices on a page
+
+Before = Annotated[int | None, Query(ge=1, le=LARGEST, description="Notices with lower ids.")]
+State = Annotated[NoticeState | None, Query(description="All of them if left out.")]
+NoticeId = Annotated[int | None, Form(ge=1, le=LARGEST)]
+
+
+class Deliveries(Record):
+    """How many notices wait and were given up, and a page of them, the newest first."""
+
+    waiting: int
+    given_up: int
+    notices: tuple[SentNotice, ...]
+    older: int | None  # `before` of the next page; None: there is none
+
+
+@notice_router.get("/deliveries", response_class=HTMLResponse)
+def show_deliveries(
+    request: Request, site: TheSite, person: ThePerson, before: Before = None, state: State = None
+) -> HTMLResponse:
+    """The notices and every try to deliver them."""
+    found = read_deliveries(site, person, before, state)
+    return page(
+        request,
+        TEMPLATES / "deliveries.html",
+        found=found,
+        states=list(NoticeState),
+        chosen=state,
+        alive=bool(living(site.opened.engine)),
+    )
+
+
+@notice_router.get("/api/deliveries")
+def read_deliveries(
+    site: TheSite, person: ThePerson, before: Before = None, state: State = None
+) -> Deliveries:
+    """The notices and every try to deliver them, for whoever may administer."""
+    require_administer(person)
+    engine = site.opened.engine
+    notices = newest_notices(engine, PAGE + 1, before=before, state=state)
+    waiting, given_up = depth(engine)
+    return Deliveries(
+        waiting=waiting,
+        given_up=given_up,
+        notices=notices[:PAGE],
+        older=notices[PAGE - 1].id if len(notices) > PAGE else None,
+    )
+
+
+@notice_router.post("/deliveries/retry")
+def retry(site: TheSite, person: ThePerson, notice: NoticeId = None) -> RedirectResponse:
+    """Try a notice again that was given up, or all of them; the scheduler sends it."""
+    require_administer(person)
+    revive(site.opened.engine, site.clock(), notice)
+    return RedirectResponse("/deliveries", 303)
+
+
+def require_administer(person: Person) -> None:
+    """Notices tell of others' work: raises HTTPException (403) unless the person may see that."""
+    if not person.may("administer"):
+        raise HTTPException(403, f"{person.name} may not administer: ask somebody who may.")
