@@ -231,6 +231,7 @@ def grown(days: float, factor: float, times: int, longest: float) -> float:
 # in 39 nights hide a second drift in the first.
 
 REMINDED = timedelta(days=7)
+MORE = 0.02  # of the traffic: less is not worth a notice, as monitoring.drift.minimum_effect has it
 
 
 def drift_news(night: Night, before: Sequence[Night]) -> str | None:
@@ -240,16 +241,16 @@ def drift_news(night: Night, before: Sequence[Night]) -> str | None:
     Pure: which nights people were told of follows from the nights.
     """
     run = [*same_drift(night, before), night]
-    told, words = run[0], ""
-    for number, one in enumerate(run[1:], start=1):
-        found = [*changes(one, run[:number])]
-        is_due = date.fromisoformat(one.date) - date.fromisoformat(told.date) >= REMINDED
-        words = f"new in the drift since {run[0].date}: {'; '.join(found)}"
+    told, words = run[:1], ""
+    for one in run[1:]:
+        found = [*changes(one, told)]
+        is_due = date.fromisoformat(one.date) - date.fromisoformat(told[-1].date) >= REMINDED
+        words = f"the drift since {run[0].date} goes on as it was"
+        if found:
+            words = f"new in the drift since {run[0].date}: {'; '.join(found)}"
         if found or is_due:
-            told = one
-        if not found:
-            words = f"the drift since {run[0].date} goes on as it was"
-    return words if told is night else None
+            told.append(one)
+    return words if told[-1] is night else None
 
 
 def same_drift(night: Night, before: Sequence[Night]) -> list[Night]:
@@ -267,17 +268,16 @@ def is_told(night: Night) -> bool:
     return night.action is not Action.NONE or night.verdict is DriftVerdict.DRIFT
 
 
-def changes(night: Night, earlier: Sequence[Night]) -> Iterator[str]:
-    """What a night has that none of the earlier ones of its drift had."""
-    last, named = earlier[-1], {word for one in earlier for word in words_told(one)}
-    yield from (f"topic {topic_name(one)}" for one in grown_topics(night) if is_new(one, named))
-    signals = alarming(night).difference(*map(alarming, earlier))
+def changes(night: Night, told: Sequence[Night]) -> Iterator[str]:
+    """What a night has that none had of those that people were told of in the same drift."""
+    yield from (f"topic {topic_name(topic)}" for topic in new_topics(night, told))
+    signals = alarming(night).difference(*map(alarming, told))
     yield from (f"signal {name}" for name in sorted(signals))
     if night.outcome:
         yield f"a retrain: {night.outcome.value}"
-    elif night.state is not last.state:
+    elif night.state is not told[-1].state:
         yield f"state {night.state.value}"
-    elif night.action is not last.action:
+    elif night.action is not told[-1].action:
         yield f"done: {night.action.value}"
 
 
@@ -285,8 +285,27 @@ def alarming(night: Night) -> set[str]:
     return {one.signal for one in night.readings if one.verdict is DriftVerdict.DRIFT}
 
 
+def new_topics(night: Night, told: Sequence[Night]) -> list[Topic]:
+    """The topics of a night that people were not told of, where there is more that is new than they
+    were told, or most of it is other than that.
+
+    Each night cuts what is new into other parts, and calls these by other words: few other words
+    alone are no change.
+    """
+    heard = {word for one in told for word in words_told(one)}
+    own = grown_topics(night)
+    fresh = [topic for topic in own if is_unheard(topic, heard)]
+    more = growth(own) >= MORE + max(growth(grown_topics(one)) for one in told)
+    return fresh if more or 2 * growth(fresh) > growth(own) else []
+
+
 def grown_topics(night: Night) -> list[Topic]:
     return [topic for topic in night.topics if topic.now > topic.before]
+
+
+def growth(topics: Sequence[Topic]) -> float:
+    """By how much of the traffic they grew together."""
+    return sum(topic.now - topic.before for topic in topics)
 
 
 def words_told(night: Night) -> Iterator[str]:
@@ -295,12 +314,10 @@ def words_told(night: Night) -> Iterator[str]:
         yield from (word for text in (topic.name, *topic.exemplars) for word in words_of(text))
 
 
-def is_new(topic: Topic, named: set[str]) -> bool:
-    """Whether most of the words of its name are new: each night cuts what is new into other parts,
-    and calls them by other words of the same.
-    """
-    words = words_of(topic.name)
-    return 2 * len({*words} - named) > len({*words})
+def is_unheard(topic: Topic, heard: set[str]) -> bool:
+    """Whether most of the words of its name are new."""
+    words = {*words_of(topic.name)}
+    return 2 * len(words - heard) > len(words)
 
 
 def topic_name(topic: Topic) -> str:
