@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import Field
 
 from monitoring import night_page
 from monitoring.drift.accepted_drift import accept_drift, accepted_words, alarms_of, drift_nights
@@ -56,7 +57,8 @@ TOPICS = 100  # more than a night ever names
 
 Year = Annotated[int | None, Query(ge=1970, le=9998, description="The newest one if left out.")]
 TopicNumber = Annotated[int, InPath(ge=1, le=TOPICS, description="As the night lists them.")]
-Names = Annotated[list[str], Form(default_factory=list, max_length=TOPICS)]
+Name = Annotated[str, Field(max_length=100)]
+Names = Annotated[list[Name], Form(default_factory=list, max_length=TOPICS)]
 Day = Annotated[str, Form(max_length=10)]  # a browser sends an empty field as ""
 
 
@@ -117,6 +119,7 @@ def accept_as_normal(
     topics: Names,
     signals: Names,
     reason: Reason = "",
+    whole: Annotated[bool, Form()] = False,
     first: Day = "",
     last: Day = "",
 ) -> RedirectResponse:
@@ -124,6 +127,8 @@ def accept_as_normal(
     if not person.may("promote"):
         names = person.roles.names("promote")
         raise HTTPException(403, f"{person.name} may not promote: that is for {names}.")
+    if not (whole or topics or signals) or (whole and (topics or signals)):
+        raise InputError("choose topics or signals, or else all that changed")
     days = (day_of(first), day_of(last)) if first or last else None
     registry, params = site.registry(person.name), load(DriftParams)
     accept_drift(registry, params, reason.strip(), topics=topics, signals=signals, days=days)

@@ -89,7 +89,8 @@ def test_whoever_may_promote_accepts_a_drift_on_the_page_of_its_newest_night(
     assert bob.send_form(f"{path}/accept", reason="mine").status_code == 403
     refused = ann.send_form(f"{path}/accept", reason="we sell", topics="2025-12-10/7")
     assert (refused.status_code, "has 1: torch, tensor" in refused.text) == (400, True)
-    assert ann.send_form(f"{path}/accept", reason="w", first="2025-12-03").status_code == 400
+    for wrong in ({}, {"whole": "true", "signals": "novelty"}, {"whole": "true", "first": "x"}):
+        assert ann.send_form(f"{path}/accept", reason="we sell", **wrong).status_code == 400
     assert not registry.history(kind="accept")
     days_of = {"first": "2025-12-03", "last": "2025-12-09"}
     done = ann.send_form(f"{path}/accept", reason="we sell", topics="2025-12-10/1", **days_of)
