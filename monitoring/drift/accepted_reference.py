@@ -76,12 +76,13 @@ class Refreezing:
             if (made := self.frozen(event, known)) is None:
                 continue
             who = f"{event.actor} accepted on {event.at[:10]}"
+            of = "the reference" if self.kind == PROMPTS else "the reference of answers"
             if isinstance(made, str):
                 advice = "`incumbent drift accept` takes other days, or all that changed"
-                notes.append(f"what {who} is not in the reference, for {made}; {advice}")
+                notes.append(f"what {who} is not in {of}, for {made}; {advice}")
             else:
                 known = made
-                notes.append(f"the reference has what {who}: {one_line(event.reason)}")
+                notes.append(f"{of} has what {who}: {one_line(event.reason)}")
         return known, tuple(notes)
 
     @property
@@ -95,21 +96,21 @@ class Refreezing:
         told = event.told(DriftAccepted)
         if told.signals and not told.topics and not known.has(told.signals):
             return None
-        chosen = ReferenceRows(self.rows_of_days(told), self.day)
+        anew = bool(told.topics) or not told.signals  # else its signals stay as they are fitted
+        rows = self.rows(told, known) if anew else self.rows_of_days(told)
+        if isinstance(rows, str):
+            return rows
+        chosen = ReferenceRows(rows, self.day)
+        days, least = chosen.days or 0, self.context.drift.minimum_reference
+        if days < min(WEEK, known.days or WEEK) or len(rows) < least:
+            return f"only {len(rows)} rows of {counted(days, 'day')} are there for it"
         judge, reference = known.judge, known.reference
-        if told.topics or not told.signals:
-            rows = self.rows(told, known)
-            if isinstance(rows, str):
-                return rows
-            chosen, judge = ReferenceRows(rows, self.day), self.new_judge()
-            least = self.context.drift.minimum_reference
-            if (chosen.days or 0) < min(WEEK, known.days or WEEK) or len(rows) < least:
-                there = f"{len(rows)} rows of {counted(chosen.days or 0, 'day')}"
-                return f"only {there} are there for it"
+        if anew:
+            judge = trained_judge() if self.kind == ANSWERS else None
             shared = shared_by(rows, self.context) if self.kind == PROMPTS else self.shared
             reference = fitted_rows(self.context, self.champion, self.kind, chosen, shared, judge)
         for one in self.signals_of(told, known):
-            reference = self.with_signals(reference, one)
+            reference = self.with_signals(reference, one, judge)
         return keep_reference(
             self.context,
             self.champion,
@@ -122,9 +123,6 @@ class Refreezing:
             accepted=event.seq,
             instead_of=known.digest,
         )
-
-    def new_judge(self) -> AnswerJudge | None:
-        return trained_judge() if self.kind == ANSWERS else None
 
     # --- what it is made of ---------------------------------------------------------------------
 
@@ -192,11 +190,11 @@ class Refreezing:
         own = [told] * bool(told.signals)
         return [*self.all_signals(*self.acceptance(old)), *own] if old.accepted else own
 
-    def with_signals(self, reference: Reference, told: DriftAccepted) -> Reference:
-        rows = self.rows_of_days(told)
-        batch = watched_batch(
-            self.context, self.champion, self.kind, rows, reference.shared, self.new_judge()
-        )
+    def with_signals(
+        self, reference: Reference, told: DriftAccepted, judge: AnswerJudge | None
+    ) -> Reference:
+        rows, shared = self.rows_of_days(told), reference.shared
+        batch = watched_batch(self.context, self.champion, self.kind, rows, shared, judge)
         units = reference.units_of(batch, voices_of(rows), times_of(rows))
         return with_signals(reference, told.signals, units)
 
@@ -260,27 +258,26 @@ def exchanged(
     """
     rng = np.random.default_rng(SEED)
     on = on_topic(chosen)
-    topical = {row.id for row, is_on in zip(chosen, on, strict=True) if is_on}
     others = [row for row, is_on in zip(before, on_topic(before), strict=True) if not is_on]
     days, known = by_day(chosen), by_day(others)
     rows: list[Traffic] = []
-    for day, partner in partners(sorted(days), sorted(known), weekend).items():
-        rows += exchanged_day(day, days[day], known[partner], topical, rng)
+    for day, partner in partners(sorted(days, reverse=True), sorted(known), weekend).items():
+        theirs = [(chosen[i], bool(on[i])) for i in days[day]]
+        rows += exchanged_day(day, theirs, [others[i] for i in known[partner]], rng)
     return rows
 
 
 def exchanged_day(
     day: date,
-    chosen: Sequence[Traffic],
+    chosen: Sequence[tuple[Traffic, bool]],
     others: Sequence[Traffic],
-    topical: Collection[str],
     rng: np.random.Generator,
 ) -> Iterator[Traffic]:
-    """As many users of a chosen day as there are others: so the topics have the share that they
-    have on that day, with no less and no more chance in it than in so many users.
+    """As many users of a chosen day as there are others, each with whether it is on the topics: so
+    these have the share that they have on that day, with the chance in it that so many users have.
     """
     some = [chosen[i] for i in rng.permutation(len(chosen))[: len(others)]]
-    kept = [row for row in some if row.id in topical]
+    kept = [row for row, is_on in some if is_on]
     voices = {*voices_of(kept)}
     yield from kept
     strangers = [
@@ -300,10 +297,11 @@ def spread(rows: Sequence[Traffic], days: Sequence[date]) -> list[Traffic]:
     return [moved(rows[i], days[number % len(days)]) for number, i in enumerate(order)]
 
 
-def by_day(rows: Sequence[Traffic]) -> dict[date, list[Traffic]]:
-    found: defaultdict[date, list[Traffic]] = defaultdict(list)
-    for row in rows:
-        found[row.time.date()].append(row)
+def by_day(rows: Sequence[Traffic]) -> dict[date, list[int]]:
+    """The places of the rows of each day."""
+    found: defaultdict[date, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        found[row.time.date()].append(place)
     return dict(found)
 
 

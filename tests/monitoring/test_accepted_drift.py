@@ -155,6 +155,7 @@ def test_an_acceptance_that_cannot_be_followed_changes_nothing_and_is_told(
     run(context, 7, asked(7))
     nights = [run(context, number, asked(number, 0.3)) for number in range(8, 16)]
     accept_drift(context.registry, context.drift, "normal", topics=named(nights[-1], FIRST))
+    # The traffic from before the drift goes.
     for number in range(7):
         (folder,) = Path("traffic").glob(str(day(number)))
         for file in folder.iterdir():
