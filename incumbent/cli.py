@@ -94,6 +94,7 @@ EXPERIMENT = {
 }
 DRIFT = {
     "check": "check_drift:check_drift*",
+    "accept": "nightly:accept",
     "scheduler": "nightly:scheduler*",
 }
 PROJECT = {

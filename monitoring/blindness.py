@@ -13,7 +13,7 @@ import numpy as np
 
 from monitoring.drift.reference_rows import MONTH, WEEK
 from monitoring.drift.reference_store import NoReference, References
-from monitoring.drift.signal_tests import MINIMUM_UNITS
+from monitoring.drift.signal_tests import FEWEST_USERS
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import quarantine_folder
 from monitoring.night_context import UNSEEN, NightContext
@@ -34,7 +34,7 @@ from registry.notices import Notice
 MUCH = 0.2  # of the rows: a drift may be in what is set aside
 SOON = 7  # nights: a reference that is whole by then needs nobody
 # One half of a reference's users fits the signals, and the other is compared with.
-BOTH_HALVES = 2 * MINIMUM_UNITS
+BOTH_HALVES = 2 * FEWEST_USERS
 DATASET = "monitoring.drift.reference to dataset"
 USERS_MEND = (
     "Log a person or a conversation as `user`, not an application, and those of more people "
@@ -138,8 +138,8 @@ def window_hindrance(references: References, nights: Sequence[UserDays]) -> Hind
         others = len(np.unique(reference.units.users))
         return users_hindrance(others + len(reference.index_users))
     users = len(np.unique(np.concatenate([one.users for one in nights])))
-    cause = f"{users} users in the longest window, {MINIMUM_UNITS} needed"
-    if users >= MINIMUM_UNITS:
+    cause = f"{users} users in the longest window, {FEWEST_USERS} needed"
+    if users >= FEWEST_USERS:
         cause = "the reference has too few users of such a weekday or part of the day"
     return Hindrance(kind=HindranceKind.USERS, cause=cause, mend=USERS_MEND)
 

@@ -51,10 +51,11 @@ from monitoring.scheduling.job import Figures, Job, JobResult, Work
 from monitoring.scheduling.retrain_slots import ask_turn
 from monitoring.scheduling.runs import Claim, JobRun
 from monitoring.trigger.retrain import HungRetrainError, what_a_retrain_reads
+from monitoring.trigger.state_machine import drift_news, is_told
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.canonical import stamp
 from project.errors import IncumbentError
-from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome, ToLabel
+from project.records.drift import Action, Night, RetrainOutcome, ToLabel
 from project.settings import load
 from registry.audit import problems
 from registry.chain_anchor import newest_anchor
@@ -213,19 +214,19 @@ DAY = timedelta(days=1)
 
 
 def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
-    """The notices to people: that drift was found, or what was done about it; that no traffic
-    comes, or that it comes again. before are the nights before it, oldest first.
+    """The notices to people: that drift was found or is another one, or what was done about it;
+    that no traffic comes, or that it comes again. before are the nights before it, oldest first.
     """
     yield from of_traffic(night, before)
     yield from of_clock(night)
     yield from of_sight(night) if is_late(night) else blind_notices(night, before)
-    if night.action is Action.NONE and night.verdict is not DriftVerdict.DRIFT:
+    if not is_told(night) or (news := drift_news(night, before)) is None:
         return
     what = night.outcome or night.action
     yield Notice(
         key=f"nightly {night.family} {night.date}",
         kind="drift" if night.action is Action.NONE else what.value,
-        text=f"{night.family}, {night}\n" + "\n".join(why_and_what(night)),
+        text="\n".join([f"{night.family}, {night}", *[news] * bool(news), *why_and_what(night)]),
         detail={"date": night.date, "verdict": night.verdict, "state": night.state},
         path=path_of(night),
         family=night.family,

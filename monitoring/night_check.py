@@ -8,6 +8,7 @@ import numpy as np
 
 from monitoring.blindness import reference_hindrance, set_aside_hindrance, window_hindrance
 from monitoring.champion_quality import with_quality
+from monitoring.drift.accepted_reference import as_accepted
 from monitoring.drift.alarm_budget import confirm, night_tests
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import reference_notes
@@ -80,7 +81,9 @@ def judged_night(context: NightContext, day: date) -> Night:
         night = silent(context, day, champion, references.why, traffic, set_aside, there)
         needed = context.drift.minimum_reference
         return hindered(night, reference_hindrance(references, night.units, needed))
-    return compared(context, day, traffic, champion, references, before)
+    references, notes = as_accepted(context, champion, day, before, references)
+    night = compared(context, day, traffic, champion, references, before)
+    return night.model_copy(update={"notes": (*notes, *night.notes)})
 
 
 def compared(

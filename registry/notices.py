@@ -115,6 +115,7 @@ DONE = {
     "reject": "rejected",
     "delete": "deleted",
     "sign": "signed",
+    "accept": "accepted the drift in the traffic of",
     "deploy": "deployed",
     "deploy-failed": "could not deploy",
     "experiment": "opened an experiment with",

@@ -29,7 +29,8 @@ class Roles(Settings):
     """Who has each duty: a list of names, or the word everybody. A duty that is left out, or that
     has nothing behind it, is nobody's: a file that was cut gives nobody more than it gave before.
 
-    Whoever may promote approves, rejects, rolls back, and accepts what waits for a person.
+    Whoever may promote approves, rejects, rolls back, and accepts what waits for a person, and
+    drift that is normal now.
     """
 
     submit: tuple[str, ...] | Everybody = ()

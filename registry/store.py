@@ -445,12 +445,14 @@ class Registry(RegistryReader):
         reason: str,
         since: str | None = None,
         days: int | None = None,
+        accepted: int | None = None,
+        instead_of: Digest | None = None,
     ) -> Event:
         """Keep the traffic that a version is compared with from a day on, and the folder of the
         model that judged its answers.
 
         Of each kind the first one stays, unless it was seen by another embedder, is of fewer days
-        or of days to come.
+        or of days to come, or lacks what a person accepted.
         """
         self.roles.require("submit", self.actor)
         folder = self.artifacts.take_folder(judge) if judge else None
@@ -461,6 +463,8 @@ class Registry(RegistryReader):
             embedder=embedder,
             since=since,
             days=days,
+            accepted=accepted,
+            instead_of=instead_of,
         )
         today = self.clock().date().isoformat()
         with writing(self.engine) as connection:

@@ -36,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     items.router,
     data_pages.router,
     nights.router,
+    nights.notice_router,
     dossier.router,
 )
 

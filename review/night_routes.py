@@ -1,14 +1,17 @@
-"""The pages of the nights, and the same as JSON."""
+"""The pages of the nights and of the notices about them, and the same as JSON."""
 
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi import Path as InPath
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import Field
 
 from monitoring import night_page
+from monitoring.drift.accepted_drift import accept_drift, accepted_words, alarms_of, drift_nights
+from monitoring.monitoring_settings import DriftParams
 from monitoring.night_page import PointKind
 from monitoring.night_text import (
     VERDICTS,
@@ -20,10 +23,18 @@ from monitoring.night_text import (
     set_aside_text,
     watched,
 )
+from monitoring.scheduling.heartbeats import living
+from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices, revive
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABEL_QUEUE
+from project.errors import InputError
 from project.records.drift import DriftState, Night, Topic
-from review import delivery_routes
+from project.records.events import DriftAccepted
+from project.records.record import Record
+from project.settings import load
+from registry.store import Registry
+from review.access.users_file import Person, ThePerson
+from review.frame.form_fields import LARGEST, Reason
 from review.frame.pages import environment, page
 from review.site import Site, TheSite
 from review.stored_nights import (
@@ -38,8 +49,7 @@ from review.stored_nights import (
     years_of,
 )
 
-router = APIRouter(tags=["nights"])
-router.include_router(delivery_routes.router)
+router, notice_router = APIRouter(tags=["nights"]), APIRouter(tags=["deliveries"])
 
 TEMPLATES = Path(__file__).parent / "templates"
 PARTS = night_page.TEMPLATE.parent  # of the page that each night writes
@@ -48,6 +58,9 @@ TOPICS = 100  # more than a night ever names
 
 Year = Annotated[int | None, Query(ge=1970, le=9998, description="The newest one if left out.")]
 TopicNumber = Annotated[int, InPath(ge=1, le=TOPICS, description="As the night lists them.")]
+Name = Annotated[str, Field(max_length=100)]
+Names = Annotated[list[Name], Form(default_factory=list, max_length=TOPICS)]
+Day = Annotated[str, Form(max_length=10)]  # a browser sends an empty field as ""
 
 
 @router.get("/nights", response_class=HTMLResponse)
@@ -72,8 +85,9 @@ def read_nights(site: TheSite, year: Year = None) -> list[NightLine]:
 
 
 @router.get("/nights/{day}", response_class=HTMLResponse)
-def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
+def show_night(request: Request, site: TheSite, person: ThePerson, day: date) -> HTMLResponse:
     """What a night found, what followed from it, and what a person must do."""
+    registry = site.registry(person.name)
     nights = nights_up_to(site.opened.engine, site.family, day)
     if not nights or nights[-1].date != day.isoformat():
         return show_without_verdict(request, site, day)
@@ -81,6 +95,9 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         request,
         TEMPLATES / "night.html",
         facts=facts_of(nights),
+        accepted=said_already(registry, nights[-1]),
+        goes_on=[night.date for night in drift_nights(registry)][-1:] == [nights[-1].date],
+        alarms=alarms_of(nights[-1:]),
         charts=environment(PARTS).get_template("charts.html").module,
         followed=environment(PARTS).get_template("followed.html").module,
         verdicts=VERDICTS,
@@ -94,6 +111,30 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         states=list(DriftState),
         kinds=PointKind,
     )
+
+
+@router.post("/nights/{day}/accept", response_class=RedirectResponse)
+def accept_as_normal(
+    site: TheSite,
+    person: ThePerson,
+    day: date,
+    topics: Names,
+    signals: Names,
+    reason: Reason = "",
+    whole: Annotated[bool, Form()] = False,
+    first: Day = "",
+    last: Day = "",
+) -> RedirectResponse:
+    """Accept what a drift brought as normal, as `incumbent drift accept` does."""
+    if not person.may("promote"):
+        names = person.roles.names("promote")
+        raise HTTPException(403, f"{person.name} may not promote: that is for {names}.")
+    if not (whole or topics or signals) or (whole and (topics or signals)):
+        raise InputError("choose topics or signals, or else all that changed")
+    days = (day_of(first), day_of(last)) if first or last else None
+    registry, params = site.registry(person.name), load(DriftParams)
+    accept_drift(registry, params, reason.strip(), topics=topics, signals=signals, days=days)
+    return RedirectResponse(f"/nights/{day}#accept", 303)
 
 
 @router.get("/api/nights/{day}")
@@ -139,6 +180,24 @@ def night_of_day(site: Site, day: date) -> Night:
     raise HTTPException(404, f"There is no verdict on the night of {day}.")
 
 
+def said_already(registry: Registry, night: Night) -> list[str]:
+    """What people accepted of the drift when this night was the newest."""
+    events = registry.history(night.champion, "accept") if night.champion else ()
+    return [
+        f"{event.actor} {accepted_words(event)}: {event.reason}"
+        for event in events
+        if event.told(DriftAccepted).night == night.date
+    ]
+
+
+def day_of(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        problem = f"{text!r} is no day: give the first and the last one, or none of them"
+        raise InputError(problem, field="days") from None
+
+
 def topic_of(night: Night, number: int) -> Topic:
     if number > len(night.topics):
         raise HTTPException(404, f"The night of {night.date} has {len(night.topics)} topics.")
@@ -155,3 +214,70 @@ def show_without_verdict(request: Request, site: Site, day: date) -> HTMLRespons
     if not lines:
         raise HTTPException(404, f"There was no night of {day}.")
     return page(request, TEMPLATES / "unfinished.html", line=lines[0])
+
+
+# --- notices --------------------------------------------------------------------------------------
+
+# The page of notices: which went out, which did not and why, and how to try again.
+
+PAGE = 50  # notices on a page
+
+Before = Annotated[int | None, Query(ge=1, le=LARGEST, description="Notices with lower ids.")]
+State = Annotated[NoticeState | None, Query(description="All of them if left out.")]
+NoticeId = Annotated[int | None, Form(ge=1, le=LARGEST)]
+
+
+class Deliveries(Record):
+    """How many notices wait and were given up, and a page of them, the newest first."""
+
+    waiting: int
+    given_up: int
+    notices: tuple[SentNotice, ...]
+    older: int | None  # `before` of the next page; None: there is none
+
+
+@notice_router.get("/deliveries", response_class=HTMLResponse)
+def show_deliveries(
+    request: Request, site: TheSite, person: ThePerson, before: Before = None, state: State = None
+) -> HTMLResponse:
+    """The notices and every try to deliver them."""
+    found = read_deliveries(site, person, before, state)
+    return page(
+        request,
+        TEMPLATES / "deliveries.html",
+        found=found,
+        states=list(NoticeState),
+        chosen=state,
+        alive=bool(living(site.opened.engine)),
+    )
+
+
+@notice_router.get("/api/deliveries")
+def read_deliveries(
+    site: TheSite, person: ThePerson, before: Before = None, state: State = None
+) -> Deliveries:
+    """The notices and every try to deliver them, for whoever may administer."""
+    require_administer(person)
+    engine = site.opened.engine
+    notices = newest_notices(engine, PAGE + 1, before=before, state=state)
+    waiting, given_up = depth(engine)
+    return Deliveries(
+        waiting=waiting,
+        given_up=given_up,
+        notices=notices[:PAGE],
+        older=notices[PAGE - 1].id if len(notices) > PAGE else None,
+    )
+
+
+@notice_router.post("/deliveries/retry")
+def retry(site: TheSite, person: ThePerson, notice: NoticeId = None) -> RedirectResponse:
+    """Try a notice again that was given up, or all of them; the scheduler sends it."""
+    require_administer(person)
+    revive(site.opened.engine, site.clock(), notice)
+    return RedirectResponse("/deliveries", 303)
+
+
+def require_administer(person: Person) -> None:
+    """Notices tell of others' work: raises HTTPException (403) unless the person may see that."""
+    if not person.may("administer"):
+        raise HTTPException(403, f"{person.name} may not administer: ask somebody who may.")

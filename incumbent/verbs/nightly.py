@@ -1,4 +1,6 @@
-"""`incumbent nightly` and `scheduler`: a night now, and every night."""
+"""`incumbent nightly`, `drift scheduler` and `drift accept`: a night now, every night, and what a
+person says of the drift that they found.
+"""
 
 import logging
 import socket
@@ -8,8 +10,10 @@ from typing import Annotated
 
 import typer
 
-from incumbent.options import Json, day_option
+from incumbent.options import Json, Reason, calendar_day, day_option
 from incumbent.output import console, print_json
+from monitoring.drift.accepted_drift import accept_drift, accepted_words
+from monitoring.monitoring_settings import DriftParams
 from monitoring.night import nightly_job, why_again
 from monitoring.night_context import NightContext, believe, move_traffic
 from monitoring.night_history import check_of, last_nights, night_of
@@ -127,6 +131,56 @@ def what_stopped(run: JobRun | None) -> str:
     if run.state is RunState.WAITING:
         command += f"; so does a scheduler, where one runs, from {readable(run.until)} on"
     return f"{run.problem}\n{command}"
+
+
+# --- drift accept ---------------------------------------------------------------------------------
+
+# `drift accept`: what a drift brought is normal now.
+
+
+def days_between(text: str) -> tuple[date, date]:
+    """Days as people type them, FROM..TO."""
+    first, dots, last = text.partition("..")
+    if not dots:
+        raise typer.BadParameter(f"{text!r} is no days such as 2026-11-23..2026-11-29")
+    return calendar_day(first), calendar_day(last)
+
+
+def accept(
+    reason: Reason,
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(help="A topic of the drift, by its words or its number; again for others."),
+    ] = None,
+    signal: Annotated[
+        list[str] | None, typer.Option(help="A signal that alarms; again for others.")
+    ] = None,
+    days: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FROM..TO",
+            help="What is normal is as on these days; by default the drift's last seven.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Accept a drift: some topics or signals of it, or all of it, are normal from now on.
+
+    The next night freezes the reference anew. What is not accepted is compared as before.
+
+    $ incumbent drift accept --topic "coin, token" --reason "we sell coins since March"
+    """
+    span = days_between(days) if days else None
+    with Registry.here() as registry:
+        params = load(DriftParams)
+        event = accept_drift(
+            registry, params, reason, topics=topic or (), signals=signal or (), days=span
+        )
+        words = accepted_words(event)
+    if as_json:
+        print_json(event.model_dump(mode="json"))
+    else:
+        console.print(words, soft_wrap=True)
 
 
 # --- scheduler ------------------------------------------------------------------------------------

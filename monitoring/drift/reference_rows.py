@@ -2,7 +2,7 @@
 reference.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import log, sqrt
@@ -75,6 +75,13 @@ def days_since(
     """
     if nights and nights[-1].state is not DriftState.OK:
         return []
+    return quiet_days(context, since, day, nights, digest)
+
+
+def quiet_days(
+    context: NightContext, since: date, day: date, nights: Sequence[Night], digest: Digest
+) -> list[date]:
+    """The days with traffic from `since` to before `day` that a reference did not call drift."""
     odd = {n.date for n in nights if n.reference == digest and n.verdict is DriftVerdict.DRIFT}
     there = (one for one in context.traffic.days() if since <= one < day)
     return [one for one in there if one.isoformat() not in odd]
@@ -92,7 +99,26 @@ def is_due(known: int, days: Sequence[date]) -> bool:
 def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> ReferenceRows:
     """A sample of the champion's own answers before `day`; none before there is a week of them.
 
-    A weekday is not like another. Answers of nobody that is named are the champion's from the day
+    A weekday is not like another.
+    """
+    own = own_answers(context, champion)
+    sample, days = UserSample(context.drift.reference_rows, SEED), list[date]()
+    past = [one for one in context.traffic.days() if one < day][-MOST_DAYS:]
+    for read, one in enumerate(reversed(past)):
+        if read >= MONTH and len(sample.users) >= context.drift.minimum_reference:
+            break
+        of_day, _ = context.sample([one], context.drift.reference_rows, own)
+        sample.merge(of_day)
+        days += [one] if of_day.tally.rows else []
+    rows = sample.finish() if len(days) >= WEEK else []
+    enough = len(rows) >= context.drift.minimum_reference
+    return ReferenceRows(rows if enough else [], min(days, default=day))
+
+
+def own_answers(
+    context: NightContext, champion: AdapterVersion
+) -> Callable[[list[Traffic]], list[Traffic]]:
+    """Which rows are the champion's own answers. Those of nobody that is named are its from the day
     after it became champion.
     """
     gained, _ = context.registry.tenure(champion.number)
@@ -105,17 +131,7 @@ def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> R
             and (row.adapter or (gained and row.at[:10] > gained.at[:10]))
         ]
 
-    sample, days = UserSample(context.drift.reference_rows, SEED), list[date]()
-    past = [one for one in context.traffic.days() if one < day][-MOST_DAYS:]
-    for read, one in enumerate(reversed(past)):
-        if read >= MONTH and len(sample.users) >= context.drift.minimum_reference:
-            break
-        of_day, _ = context.sample([one], context.drift.reference_rows, own)
-        sample.merge(of_day)
-        days += [one] if of_day.tally.rows else []
-    rows = sample.finish() if len(days) >= WEEK else []
-    enough = len(rows) >= context.drift.minimum_reference
-    return ReferenceRows(rows if enough else [], min(days, default=day))
+    return own
 
 
 def began(nights: Sequence[Night]) -> date | None:

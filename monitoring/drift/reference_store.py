@@ -4,7 +4,7 @@ One is of prompts, of the traffic before the champion's first night. One is of a
 there are enough of the champion's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,12 +22,12 @@ from monitoring.drift.reference_rows import (
     prompt_rows,
     traffic_rows,
 )
-from monitoring.drift.signal_tests import MINIMUM_UNITS
+from monitoring.drift.signal_tests import FEWEST_USERS, MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays, from_bytes, to_bytes
 from monitoring.features.signal_inputs import AnswerJudge, times_of, trained_judge
 from monitoring.features.watched_text import SharedText
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
-from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS, Kinds
+from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS
 from monitoring.signals.answer_signals import OUTCOMES, Ratings
 from monitoring.signals.signal import Batch, Signal
 from monitoring.traffic.voices import asked_text, voices_of
@@ -52,8 +52,12 @@ class FrozenReference:
     digest: Digest
     first: date
     judge: AnswerJudge | None  # that its answers were judged with
+    event: int  # the number of the one that keeps it
     since: date | None = None  # the first day that its rows may be of, and how many days they are
     days: int | None = None  # of; None: it is not of traffic
+    # The event of the acceptance that it follows, and the reference that it took the place of.
+    accepted: int | None = None
+    instead_of: Digest | None = None
 
     def keep(self, place: Path, rows: Sequence[Traffic], batch: Batch) -> None:
         """Keep a day's units, of sampled rows, for the windows of the nights that follow."""
@@ -81,11 +85,15 @@ class FrozenReference:
         waits = self.waits_for_users and not context.settled(day)
         return folder / f"{day}-{context.traffic.stamp(day)}{'-early' if waits else ''}.npz"
 
+    def has(self, signals: Collection[str]) -> bool:
+        """Whether it has one of some signals."""
+        return any(signal.name in signals for signal in self.reference.signals)
+
     @property
     def has_few_users(self) -> bool:
         """Whether so few can be compared with that no test says anything."""
         users = self.reference.units.users
-        return bool(len(users)) and len(np.unique(users)) < MINIMUM_UNITS
+        return bool(len(users)) and len(np.unique(users)) < FEWEST_USERS
 
     @property
     def waits_for_users(self) -> bool:
@@ -145,15 +153,16 @@ def find_or_freeze(
 
 def night_references(context: NightContext, night: Night) -> References:
     """Those that a night's verdict rests on."""
-    prompts = frozen_as(context, night, PROMPTS, night.reference)
+    prompts = reference_of(context, night.champion, PROMPTS, night.reference)
     assert prompts is not None, "what compared nothing asks for nothing"
-    return References(prompts, frozen_as(context, night, ANSWERS, night.answers))
+    return References(prompts, reference_of(context, night.champion, ANSWERS, night.answers))
 
 
-def frozen_as(
-    context: NightContext, night: Night, kind: ReferenceKind, digest: Digest | None
+def reference_of(
+    context: NightContext, champion: int | None, kind: ReferenceKind, digest: Digest | None
 ) -> FrozenReference | None:
-    events = context.registry.history(night.champion, kind)
+    """A champion's reference by its digest; None: it has no such one."""
+    events = context.registry.history(champion, kind)
     known = (event for event in events if event.told(PromptReference).reference == digest)
     return next((of_event(context, event) for event in known), None)
 
@@ -191,6 +200,9 @@ def of_event(context: NightContext, event: Event) -> FrozenReference:
         digest=frozen.reference,
         first=date.fromisoformat(frozen.first),
         judge=load_judge(artifacts, frozen.judge[0]) if frozen.judge else None,
+        event=event.seq,
+        accepted=frozen.accepted,
+        instead_of=frozen.instead_of,
         since=date.fromisoformat(frozen.since) if frozen.since else None,
         days=frozen.days,
     )
@@ -234,7 +246,7 @@ def prompts_anew(
         return None
     chosen = traffic_rows(context, days, known.since)
     enough = len(chosen.rows) >= context.drift.minimum_reference
-    enough &= longer or len(set(voices_of(chosen.rows))) >= 2 * MINIMUM_UNITS
+    enough &= longer or len(set(voices_of(chosen.rows))) >= 2 * FEWEST_USERS
     return freeze_rows(context, champion, day, chosen) if enough else None
 
 
@@ -242,10 +254,7 @@ def freeze_rows(
     context: NightContext, champion: AdapterVersion, day: date, chosen: ReferenceRows
 ) -> FrozenReference:
     rows, source = chosen.rows, "traffic" if chosen.since else "dataset"
-    season = season_of(rows, context) if chosen.since else ALWAYS
-    shared = shared_by(rows, context)
-    batch = context.batch(rows, champion, nights=READ, answers=False, shared=shared)
-    reference = fitted(context, rows, batch, season, PROMPT_SIGNALS, shared)
+    reference = fitted_rows(context, champion, PROMPTS, chosen, shared_by(rows, context), None)
     what = f"{len(rows)} rows of {source}"
     return keep_reference(context, champion, PROMPTS, day, reference, what, chosen)
 
@@ -254,13 +263,11 @@ def freeze_answers(
     context: NightContext, champion: AdapterVersion, day: date, shared: SharedText
 ) -> FrozenReference | None:
     chosen = answer_rows(context, champion, day)
-    rows = chosen.rows
-    if not rows:
+    if not chosen.rows:
         return None
     judge = trained_judge()
-    batch = context.batch(rows, champion, nights=READ, judge=judge, perplexity=False, shared=shared)
-    reference = fitted(context, rows, batch, season_of(rows, context), ANSWER_SIGNALS, shared)
-    what = f"{len(rows)} answers"
+    reference = fitted_rows(context, champion, ANSWERS, chosen, shared, judge)
+    what = f"{len(chosen.rows)} answers"
     return keep_reference(context, champion, ANSWERS, day, reference, what, chosen, judge)
 
 
@@ -282,18 +289,45 @@ def shared_by(rows: Sequence[Traffic], context: NightContext) -> SharedText:
     return shared_text(texts, voices_of(rows), rng)
 
 
-def fitted(
+def fitted_rows(
     context: NightContext,
-    rows: Sequence[Traffic],
-    batch: Batch,
-    season: Season,
-    kinds: Kinds,
+    champion: AdapterVersion,
+    kind: ReferenceKind,
+    chosen: ReferenceRows,
     shared: SharedText,
+    judge: AnswerJudge | None,
 ) -> Reference:
-    rng = np.random.default_rng(SEED)
-    times = times_of(rows)
+    """A reference of some rows, which nothing keeps yet; `shared` is left out of their prompts."""
+    rows, rng = chosen.rows, np.random.default_rng(SEED)
     return Reference.freeze(
-        batch, voices_of(rows), times, rng=rng, season=season, kinds=kinds, shared=shared
+        watched_batch(context, champion, kind, rows, shared, judge),
+        voices_of(rows),
+        times_of(rows),
+        rng=rng,
+        season=season_of(rows, context) if chosen.since else ALWAYS,
+        kinds=PROMPT_SIGNALS if kind == PROMPTS else ANSWER_SIGNALS,
+        shared=shared,
+    )
+
+
+def watched_batch(
+    context: NightContext,
+    champion: AdapterVersion,
+    kind: ReferenceKind,
+    rows: Sequence[Traffic],
+    shared: SharedText,
+    judge: AnswerJudge | None,
+) -> Batch:
+    """Rows of a reference as the signals of its kind see them."""
+    of_prompts = kind == PROMPTS
+    return context.batch(
+        rows,
+        champion,
+        judge=judge,
+        nights=READ,
+        answers=not of_prompts,
+        perplexity=of_prompts,
+        shared=shared,
     )
 
 
@@ -306,6 +340,9 @@ def keep_reference(
     what: str,
     chosen: ReferenceRows,
     judge: AnswerJudge | None = None,
+    *,
+    accepted: int | None = None,
+    instead_of: Digest | None = None,
 ) -> FrozenReference:
     """The reference as the registry has it from now on."""
     event = context.registry.watch(
@@ -318,6 +355,8 @@ def keep_reference(
         reason=f"{what} before {day}",
         since=chosen.since.isoformat() if chosen.since else None,
         days=chosen.days,
+        accepted=accepted,
+        instead_of=instead_of,
     )
     return of_event(context, event)
 

@@ -84,11 +84,11 @@ def shares_before(
     """Each topic's share of the reference, its strata weighted as tonight's, and of how many units
     that is worth. All weigh alike where it has none of tonight's strata.
     """
-    units = reference.units
+    units = reference.units.having(topics.name)
     weights = like_weights(strata, units.strata)
     weights = weights if weights.any() else np.ones(len(units))
     weights = weights / weights.sum()
-    return weights @ units.columns[topics.name], 1 / float((weights**2).sum())
+    return weights @ units.columns, 1 / float((weights**2).sum())
 
 
 def difference(now: float, before: float, n: int, m: float) -> float:
@@ -131,12 +131,9 @@ def new_topics(
 ) -> list[Topic]:
     """What belongs to no topic of the reference, split by k-means where there is enough of it."""
     assert batch.vectors is not None
-    from sklearn.cluster import KMeans  # takes a second, which --help should not wait for
-
     rows = np.flatnonzero(there)
-    count = max(1, min(NEW_TOPICS, len(rows) // 10))
-    parts = KMeans(count, n_init=3, random_state=0).fit_predict(batch.vectors[rows])
-    topics = []
+    parts = parts_of(batch.vectors[rows])
+    count, topics = most_parts(len(rows)), []
     for part in sorted(set(parts.tolist())):  # fewer than `count` where prompts are alike
         in_part = np.zeros(len(batch), bool)
         in_part[rows[parts == part]] = True
@@ -144,6 +141,18 @@ def new_topics(
         name = name_of(batch, in_part, words)
         topics.append(describe(batch, in_part, name, before / count, z, new=True))
     return topics
+
+
+def parts_of(vectors: Floats) -> Ints:
+    """The part of each row that belongs to no topic [n]; the same rows have the same parts."""
+    from sklearn.cluster import KMeans  # takes a second, which --help should not wait for
+
+    means = KMeans(most_parts(len(vectors)), n_init=3, random_state=0)
+    return np.asarray(means.fit_predict(vectors), np.int64)
+
+
+def most_parts(rows: int) -> int:
+    return max(1, min(NEW_TOPICS, rows // 10))
 
 
 def name_of(batch: Batch, there: NDArray[np.bool_], words: WordsBefore) -> str:

@@ -1,10 +1,11 @@
 """From drift to a retrain: the states, and what a retrain waits for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from monitoring.drift.signal_tests import drift_run, overall
 from monitoring.monitoring_settings import TriggerParams
+from monitoring.signals.vocabulary import name_words, words_of
 from project.records.data import counted
 from project.records.drift import (
     Action,
@@ -13,6 +14,7 @@ from project.records.drift import (
     Night,
     RetrainOutcome,
     SignalReading,
+    Topic,
 )
 from project.records.record import Record
 
@@ -224,3 +226,105 @@ def grown(days: float, factor: float, times: int, longest: float) -> float:
             break
         days *= factor
     return min(days, longest)
+
+
+# --- drift news -----------------------------------------------------------------------------------
+
+# What a night says of a drift that the nights of the same drift before it did not.
+#
+# People are told of a drift as it begins, when it changes, and else once a week: 39 equal notices
+# in 39 nights hide a second drift in the first.
+
+REMINDED = timedelta(days=7)
+MORE = 0.02  # of the traffic: less is not worth a notice, as monitoring.drift.minimum_effect has it
+
+
+def drift_news(night: Night, before: Sequence[Night]) -> str | None:
+    """What is to be said of a night of drift, beside what it found; "" where all of it is new, None
+    where people know it. before are the nights before it, oldest first.
+
+    Pure: which nights people were told of follows from the nights.
+    """
+    run = [*same_drift(night, before), night]
+    told, words = run[:1], ""
+    for one in run[1:]:
+        found = [*changes(one, told)]
+        is_due = date.fromisoformat(one.date) - date.fromisoformat(told[-1].date) >= REMINDED
+        words = f"the drift since {run[0].date} goes on as it was"
+        if found:
+            words = f"new in the drift since {run[0].date}: {'; '.join(found)}"
+        if found or is_due:
+            told.append(one)
+    return words if told[-1] is night else None
+
+
+def same_drift(night: Night, before: Sequence[Night]) -> list[Night]:
+    """The nights before it of which people may have been told, under the same reference."""
+    found = []
+    for one in reversed(before):
+        if one.state is DriftState.OK or one.reference not in (night.reference, None):
+            break
+        found += [one] if is_told(one) else []
+    return found[::-1]
+
+
+def is_told(night: Night) -> bool:
+    """Whether it is of a kind that people are told of, where it says anything new."""
+    return night.action is not Action.NONE or night.verdict is DriftVerdict.DRIFT
+
+
+def changes(night: Night, told: Sequence[Night]) -> Iterator[str]:
+    """What a night has that none had of those that people were told of in the same drift."""
+    yield from (f"topic {topic_name(topic)}" for topic in new_topics(night, told))
+    signals = alarming(night).difference(*map(alarming, told))
+    yield from (f"signal {name}" for name in sorted(signals))
+    if night.outcome:
+        yield f"a retrain: {night.outcome.value}"
+    elif night.state is not told[-1].state:
+        yield f"state {night.state.value}"
+    elif night.action is not told[-1].action:
+        yield f"done: {night.action.value}"
+
+
+def alarming(night: Night) -> set[str]:
+    return {one.signal for one in night.readings if one.verdict is DriftVerdict.DRIFT}
+
+
+def new_topics(night: Night, told: Sequence[Night]) -> list[Topic]:
+    """The topics of a night that people were not told of, where there is more that is new than they
+    were told, or most of it is other than that.
+
+    Each night cuts what is new into other parts, and calls these by other words: few other words
+    alone are no change.
+    """
+    heard = {word for one in told for word in words_told(one)}
+    own = grown_topics(night)
+    fresh = [topic for topic in own if is_unheard(topic, heard)]
+    more = growth(own) >= MORE + max(growth(grown_topics(one)) for one in told)
+    return fresh if more or 2 * growth(fresh) > growth(own) else []
+
+
+def grown_topics(night: Night) -> list[Topic]:
+    return [topic for topic in night.topics if topic.now > topic.before]
+
+
+def growth(topics: Sequence[Topic]) -> float:
+    """By how much of the traffic they grew together."""
+    return sum(topic.now - topic.before for topic in topics)
+
+
+def words_told(night: Night) -> Iterator[str]:
+    """All words that the topics which grew were told by."""
+    for topic in grown_topics(night):
+        yield from (word for text in (topic.name, *topic.exemplars) for word in words_of(text))
+
+
+def is_unheard(topic: Topic, heard: set[str]) -> bool:
+    """Whether most of the words of its name are new."""
+    words = {*words_of(topic.name)}
+    return 2 * len(words - heard) > len(words)
+
+
+def topic_name(topic: Topic) -> str:
+    """Its words. A prompt that a topic is named by stays on the night's page."""
+    return ", ".join(name_words(topic.name)) or "without typical words"

@@ -35,6 +35,7 @@ EventKind = Literal[
     "erase",
     "watch",
     "watch-answers",
+    "accept",
     "ask",
     "show",
     "vote",
@@ -241,15 +242,20 @@ class PromptReference(Detail):
     since: Annotated[str | None, LATER] = None
     days: Annotated[int | None, LATER] = None
     watched: Literal["last turn"] = "last turn"  # of a prompt: what its user asked last
+    # Frozen anew because a person accepted a drift: the number of that event, and the reference
+    # that it took the place of. What was not accepted is as in that one.
+    accepted: Annotated[int | None, LATER] = None
+    instead_of: Annotated[Digest | None, LATER] = None
 
     def outlasts(self, other: "PromptReference", today: str) -> bool:
         """Whether it stays beside another one: it was seen by the same embedder, and has as many
         days.
 
         One of rows whose days are not known stays; one for days that are still to come, of a clock
-        that was ahead, does not.
+        that was ahead, does not, nor one that lacks what a person accepted.
         """
-        if self.first > max(today, other.first):
+        lacks = (other.accepted or 0) > (self.accepted or 0)
+        if self.first > max(today, other.first) or lacks:
             return False
         days = self.days is None or self.days >= (other.days or 0)
         return self.embedder == other.embedder and days
@@ -259,6 +265,22 @@ class AnswerReference(PromptReference):
     """The same for the champion's answers."""
 
     kind = "watch-answers"
+
+
+class DriftAccepted(Detail):
+    """A person said that what a drift brought is normal now: the nights to come are compared with
+    references that are frozen anew. No word of a user is in it.
+    """
+
+    kind = "accept"
+    night: str  # the newest one then: later ones have the new references
+    # The days that these are made of; both are in.
+    first: str
+    last: str
+    # Each as a night and its place there: 2026-03-09/1. With no topic and no signal all that these
+    # days hold is accepted.
+    topics: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
 
 
 class VotesAsked(Detail):
@@ -389,6 +411,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         RowErasure,
         PromptReference,
         AnswerReference,
+        DriftAccepted,
         VotesAsked,
         ItemShown,
         BallotCast,

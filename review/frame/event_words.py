@@ -31,6 +31,7 @@ WORDS: dict[EventKind, str] = {
     "erase": "erased rows",
     "watch": "froze the prompts that its nights are compared with",
     "watch-answers": "froze the answers that its nights are compared with",
+    "accept": "accepted a drift: what it brought is normal now",
     "ask": "asked for votes",
     "show": "was shown an item",
     "vote": "voted",

@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from monitoring.night import notices
+from monitoring.night_text import duty
 from monitoring.scheduling import notice_delivery, outbox
 from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
@@ -22,14 +24,14 @@ from monitoring.scheduling.webhook import (
     signature_headers,
 )
 from project.errors import IncumbentError, InputError
-from project.records.drift import Action, DriftVerdict, RetrainOutcome
+from project.records.drift import Action, DriftState, DriftVerdict, RetrainOutcome, Topic
 from project.records.events import EventKind
 from registry.notices import Notice
 from registry.registry_settings import RegistryParams
 from registry.storage.database import connect, writing
 from registry.store import Registry
 from tests.conftest import ROOT
-from tests.monitoring.test_night_report import night
+from tests.monitoring.test_night_report import ALARM, DRIFT, night, reading
 from tests.monitoring.test_notice_delivery import NOTICE, local, receiver, tell
 from tests.places import submit, win
 from tests.scheduling import Clock
@@ -235,6 +237,43 @@ def test_a_night_links_to_itself_and_a_winner_that_waits_to_its_review() -> None
     assert next(notices(drifted)).path == "/nights/2026-01-01"
     won = night(action=Action.RETRAIN, outcome=RetrainOutcome.REVIEW, challenger=4)
     assert next(notices(won)).path == "/review/4"
+
+
+def grew(name: str, *prompts: str) -> Topic:
+    return Topic(name=name, new=True, before=0, now=0.3, z=9, exemplars=prompts)
+
+
+def test_while_a_drift_lasts_a_notice_comes_when_it_changes_and_else_once_a_week() -> None:
+    """39 nights; each names the topic by other words of it. A second drift begins in the 24th."""
+    coin = grew("coin, token", "which coin should I mine", "sell a token from my wallet")
+    other, visa = grew("token, wallet, mine", "a coin"), grew("visa, embassy", "a visa please")
+    changed: dict[int, dict[str, object]] = {
+        2: {"readings": (ALARM, reading("topics", p=2.5e-5, verdict=DRIFT))},  # one signal more
+        24: {"topics": (coin, visa)},
+        26: {"reference": "c" * 64, "state": DriftState.WATCH},  # another reference, another drift
+        33: {"action": Action.LABEL},
+    }
+    nights, told = [night(1, date="2026-02-28")], dict[int, str]()
+    for number in range(1, 40):
+        values = {"topics": (other if number % 3 else coin,), "state": DriftState.CONFIRMED}
+        values |= {"reference": "c" * 64} if number > 26 else {}
+        when = str(date(2026, 2, 28) + timedelta(days=number))
+        one = night(1, DRIFT, **{**values, **changed.get(number, {}), "date": when})
+        for sent in notices(one, nights):
+            told[number] = sent.text.splitlines()[1]
+        nights.append(one)
+    assert told == {
+        1: duty(nights[1]),
+        2: "new in the drift since 2026-03-01: signal topics",
+        9: "the drift since 2026-03-01 goes on as it was",
+        16: "the drift since 2026-03-01 goes on as it was",
+        23: "the drift since 2026-03-01 goes on as it was",
+        24: "new in the drift since 2026-03-01: topic visa, embassy",
+        26: duty(nights[26]),
+        27: "new in the drift since 2026-03-26: state confirmed",
+        33: "new in the drift since 2026-03-26: done: label",
+        34: "new in the drift since 2026-03-26: done: none",
+    }
 
 
 @pytest.mark.parametrize("path", ["//evil.example.com", "nights", "/a b", "/a\nb", "/<b>"])

@@ -27,6 +27,7 @@ from review.stored_nights import (
     year_of,
 )
 from tests.monitoring.test_night_report import ALARM, HOSTILE, NEW, TALLY, Outline, night
+from tests.places import win
 from tests.review.conftest import Browser, Browsers
 
 NOW = datetime(2026, 3, 1, 3, tzinfo=UTC)
@@ -67,6 +68,38 @@ def queued(*prompts: str) -> None:
         for i, prompt in enumerate(prompts)
     ]
     write_queue(rows, QUEUE, drifted={"r0"}, since="2026-01-01")
+
+
+# --- this is normal now -------------------------------------------------------------------------
+
+
+def test_whoever_may_promote_accepts_a_drift_on_the_page_of_its_newest_night(
+    registry: Registry, browser: Browsers, tmp_path: Path
+) -> None:
+    win(registry, "a", tmp_path)
+    Path("roles.yaml").write_text("promote: [ann]\nvote: everybody\n")
+    PARAMS.write_text("registry: {family: test, roles: roles.yaml}\n")
+    days = [drifted(champion=1, date=f"2025-12-{day:02}") for day in range(2, 11)]
+    keep(registry, *days, job=check_job)
+    path, button = "/nights/2025-12-10", ">Accept as normal<"
+    ann, bob = browser("ann"), browser("bob")
+    assert button in ann.get(path).text
+    assert button not in bob.get(path).text
+    assert button not in ann.get("/nights/2025-12-09").text, "a later night has the drift as it is"
+    assert bob.send_form(f"{path}/accept", reason="mine").status_code == 403
+    refused = ann.send_form(f"{path}/accept", reason="we sell", topics="2025-12-10/7")
+    assert (refused.status_code, "has 1: torch, tensor" in refused.text) == (400, True)
+    for wrong in ({}, {"whole": "true", "signals": "novelty"}, {"whole": "true", "first": "x"}):
+        assert ann.send_form(f"{path}/accept", reason="we sell", **wrong).status_code == 400
+    assert not registry.history(kind="accept")
+    days_of = {"first": "2025-12-03", "last": "2025-12-09"}
+    done = ann.send_form(f"{path}/accept", reason="we sell", topics="2025-12-10/1", **days_of)
+    assert (done.status_code, done.headers["location"]) == (303, f"{path}#accept")
+    (event,) = registry.history(kind="accept")
+    assert (event.actor, event.reason, event.version) == ("ann", "we sell", 1)
+    said = "ann accepted 1 topic, as on 2025-12-03..2025-12-09; the night after 2025-12-10 freezes"
+    assert said in Shown(bob.get(path).text).words
+    assert "accepted a drift" in ann.get("/history").text
 
 
 # --- the year -----------------------------------------------------------------------------------
