@@ -19,12 +19,14 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from examples.bank.recorded_bank import make_bank
-from examples.bank.recorded_nights import FAMILY, last_night
+from examples.bank.recorded_nights import FAMILY, last_night, situations
+from monitoring import night_page
 from project.files import staged_folder
 
 CHROMIUM = Path(os.environ.get("INCUMBENT_CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDTH, MARGIN = 1000, 16  # of a page, and of what is shown of it, in its pixels
+PHONE = 390
 SHARP = 1.6  # pixels of the picture for one of the page
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*")
 REPORT = f".incumbent/reports/{FAMILY}-v2.html"
@@ -45,7 +47,7 @@ PICTURES = {
     "vote": Picture("/vote/2"),
     "dossier": Picture("/dossier/2", ends="1.2 "),
     "nights": Picture("/nights", ends="By month"),
-    "night": Picture(f"/nights/{last_night()}", ends="Prompts to look at"),
+    "night": Picture(f"/nights/{last_night()}", ends="Evidence, night by night"),
     "gate": Picture("/data/gate"),
     "deployment": Picture("/versions/1", begins="On the traffic", ends="History"),
 }
@@ -62,6 +64,7 @@ def main() -> None:
         make_bank()
         with served() as address, pages() as page:
             take_all(page, address, draft)
+            take_situations(page, draft)
 
 
 @contextmanager
@@ -97,7 +100,23 @@ def take_all(page: Page, address: str, folder: Path) -> None:
     take(page, report.path, report, folder / "report.png")
 
 
+def take_situations(page: Page, folder: Path) -> None:
+    """The page of a night in each situation, on a desk and on a phone in the dark, with its notice
+    below the picture's name.
+    """
+    for name, (night, before) in situations(champion=1).items():
+        file = folder / f"{name}.html"
+        file.write_text(night_page.page(night, before, None))
+        top = Picture(file.as_uri(), ends="What the signals say")
+        for width, scheme, ending in ((WIDTH, "light", ""), (PHONE, "dark", "-phone")):
+            page.set_viewport_size({"width": width, "height": 700})
+            page.emulate_media(color_scheme=scheme)
+            take(page, top.path, top, folder / f"situation-{name}{ending}.png")
+        file.unlink()
+
+
 def take(page: Page, address: str, picture: Picture, file: Path) -> None:
+    assert page.viewport_size
     page.goto(address)
     top = top_of(page, picture.begins) if picture.begins else 0
     whole: float = page.evaluate("document.body.getBoundingClientRect().height")
@@ -105,7 +124,7 @@ def take(page: Page, address: str, picture: Picture, file: Path) -> None:
     page.screenshot(
         path=file,
         full_page=True,
-        clip={"x": 0, "y": top, "width": WIDTH, "height": end - top},
+        clip={"x": 0, "y": top, "width": page.viewport_size["width"], "height": end - top},
     )
 
 

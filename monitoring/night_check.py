@@ -8,13 +8,20 @@ import numpy as np
 
 from monitoring.champion_quality import with_quality
 from monitoring.drift.alarm_budget import confirm, night_tests
+from monitoring.drift.answer_attribution import answer_change
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import reference_notes
 from monitoring.drift.reference_store import References, find_or_freeze
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
-from monitoring.features.cut_prompts import cut_notes, cut_prompts
-from monitoring.features.signal_inputs import rated_so_far, rewatched, times_of, watched_prompts
+from monitoring.features.signal_inputs import (
+    cut_notes,
+    cut_prompts,
+    rated_so_far,
+    rewatched,
+    times_of,
+    watched_prompts,
+)
 from monitoring.night_action import follow
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
@@ -34,6 +41,7 @@ from project.records.drift import (
     DriftVerdict,
     Night,
     SignalReading,
+    answers_alone,
 )
 from project.records.record import Digest
 from project.records.traffic import Traffic
@@ -93,7 +101,11 @@ def compared(
     confirming = confirm(context, champion, references, day, days, own) if is_drift else ()
     shown = rated_so_far(batch, rows, champion)
     found = attribute(references.prompts.reference, shown, times_of(rows))
-    drifted = DriftedRows(context, references, found.grown, champion)
+    change = answer_change(context, champion, references, readings, [*days, day])
+    # Where answers alone drift, no topic does: what one grew by is chance, and not where to look.
+    alone = answers_alone(readings)
+    grown = () if alone else found.grown
+    drifted = DriftedRows(context, references, grown, champion, alone)
     taken, to_label = follow(context, day, verdict, confirming, own, before, drifted)
     keep_map(context.registry.family, day, references.prompts.reference, batch, found.grown)
     return Night(
@@ -120,6 +132,7 @@ def compared(
         **found.model_dump(exclude={"grown"}),
         **taken.model_dump(),
         to_label=to_label,
+        answer_change=change,
     )
 
 

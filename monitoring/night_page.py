@@ -22,11 +22,13 @@ from monitoring.night_text import (
     day_text,
     done,
     duty,
+    headline,
     quality_text,
     remarks,
     set_aside_text,
     strongest,
     watched,
+    whys,
 )
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch, Floats
@@ -143,7 +145,9 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         nights=nights,
         watched=watched,
         verdicts=VERDICTS,
+        headline=headline(night),
         duty=duty(night),
+        whys=whys(night),
         done=done,
         counted=counted,
         day_text=day_text,

@@ -15,13 +15,15 @@ from monitoring.night_text import (
     day_text,
     done,
     duty,
+    headline,
     quality_text,
     set_aside_text,
     watched,
+    whys,
 )
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABEL_QUEUE
-from project.records.drift import DriftState, Night, Topic
+from project.records.drift import DriftState, Night, Topic, answers_alone
 from review import delivery_routes
 from review.frame.pages import environment, page
 from review.site import Site, TheSite
@@ -82,8 +84,12 @@ def show_night(request: Request, site: TheSite, day: date) -> HTMLResponse:
         facts=facts_of(nights),
         charts=environment(PARTS).get_template("charts.html").module,
         followed=environment(PARTS).get_template("followed.html").module,
+        found=environment(PARTS).get_template("found.html").module,
         verdicts=VERDICTS,
+        headline=headline,
         duty=duty,
+        whys=whys,
+        alone=answers_alone,
         done=done,
         watched=watched,
         day_text=day_text,

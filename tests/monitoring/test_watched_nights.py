@@ -8,10 +8,14 @@ import pytest
 
 from monitoring.drift.reference import Reference, chosen_half, shared_text
 from monitoring.drift.user_days import from_bytes, numbered, to_bytes
-from monitoring.features.cut_prompts import cut_notes, cut_prompts
 from monitoring.features.embedder import READ
 from monitoring.features.prompt_surprise import is_cut
-from monitoring.features.signal_inputs import rewatched, watched_prompts
+from monitoring.features.signal_inputs import (
+    cut_notes,
+    cut_prompts,
+    rewatched,
+    watched_prompts,
+)
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.night_context import NightContext
 from monitoring.signals.signal import Batch, Floats
