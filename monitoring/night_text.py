@@ -241,12 +241,15 @@ def duty(night: Night) -> str:
             f"`incumbent registry why {number}` says why.",
             RetrainOutcome.FAILED: "Mend what made the retrain fail; the reasons name it.",
         }[night.outcome]
-    if answers_alone(night.readings) and night.action is not Action.RETRAIN:
+    if night.action is Action.RETRAIN:
+        return "Nothing: a retrain was started."
+    if answers_alone(night.readings):
         return LOOK_AT_ANSWERS
+    if is_less_asked(night):
+        return "See why it is no longer asked: a client, a page, the log. Labels change nothing."
     if night.action is not Action.NONE:
         return {
             Action.LABEL: "Label the prompts of the queue: a retrain has too few without them.",
-            Action.RETRAIN: "Nothing: a retrain was started.",
             Action.REFUSED: "See the reasons: they say what stands in the way of a retrain.",
         }[night.action]
     if not night.rows:
@@ -256,6 +259,12 @@ def duty(night: Night) -> str:
         DriftVerdict.NO_DRIFT: "Nothing.",
         DriftVerdict.INSUFFICIENT: too_little(night),
     }[night.verdict]
+
+
+def is_less_asked(night: Night) -> bool:
+    """Whether all that changed of the prompts is that some are gone."""
+    shrank = all(topic.now < topic.before for topic in night.topics)
+    return bool(alarmed(night.readings) and night.topics) and shrank
 
 
 # What was deployed is looked at before what was learnt: no label mends a gateway.

@@ -46,13 +46,13 @@ def answer_change(
     readings: Sequence[SignalReading],
     days: Sequence[date],
 ) -> AnswerChange | None:
-    """What a person should see of the last of these days' answers, where a signal of answers
-    alarms; None where none does.
+    """What a person should see of the last of these days' answers, as few as a signal of answers
+    alarms over; None where none does.
     """
     names = alarmed(readings) & OF_ANSWERS
     if references.answers is None or not names:
         return None
-    nights = max(one.nights for one in readings if one.signal in names and one.evidence >= 1)
+    nights = min(one.nights for one in readings if one.signal in names and one.evidence >= 1)
     rows = own_rows(context, champion, days[-nights:])
     usual = own_rows(context, champion, usual_days(context, references.answers))
     return AnswerChange(

@@ -16,7 +16,7 @@ from monitoring.night_page import page_path
 from monitoring.night_text import duty, headline, line, what_and_todo
 from monitoring.retention import without_words
 from monitoring.signals import ANSWER_SIGNALS
-from monitoring.trigger.drifted_rows import is_worse
+from monitoring.trigger.drifted_rows import NO_HARM, is_worse
 from monitoring.trigger.labels import LABEL_QUEUE
 from project.records.drift import (
     OF_ANSWERS,
@@ -27,7 +27,7 @@ from project.records.drift import (
     Topic,
     answers_alone,
 )
-from project.records.traffic import Traffic
+from project.records.traffic import Feedback, Traffic
 from tests.conftest import ROOT
 from tests.nights import night_of
 from tests.quick_nights import Make, day, opened, rows_of, run, site_of
@@ -50,29 +50,40 @@ def answer(random: Random, bad_share: float) -> str:
     return f"you find it at the {random.choice(PLACES)} by the {random.choice(PLACES)} today."
 
 
+def rated(number: int, up_share: float, **changed: float) -> list[Traffic]:
+    """The same, and half of the users rate."""
+    random = Random(100 + number)
+    votes = (1 if random.random() < up_share else -1 for _ in range(150))
+    said = [Feedback(rating=vote) if random.random() < 0.5 else None for vote in votes]
+    rows = zip(answered(number, **changed), said, strict=True)
+    return [row.model_copy(update={"feedback": feedback}) for row, feedback in rows]
+
+
 @pytest.fixture
 def context(make_adapter: Make) -> Iterator[NightContext]:
     """A champion whose answers of nine days are known."""
     with opened(make_adapter) as registry:
         made = site_of(registry)
         for number in range(9):
-            made.traffic.append(answered(number))
+            made.traffic.append(rated(number, 0.8))
         yield made
 
 
 def test_worse_answers_are_shown_beside_usual_ones_and_nobody_is_asked_for_prompts(
     context: NightContext,
 ) -> None:
-    calm = run(context, 9, answered(9))
+    calm = run(context, 9, rated(9, 0.8))
     assert (calm.verdict, calm.answer_change) == (DriftVerdict.NO_DRIFT, None)
-    run(context, 10, answered(10, 0.4))
-    night = run(context, 11, answered(11, 0.4))
+    run(context, 10, rated(10, 0.8, bad_share=0.4))
+    night = run(context, 11, rated(11, 0.8, bad_share=0.4))
     assert (night.action, answers_alone(night.readings)) == (Action.LABEL, {"response"})
     change = night.answer_change
     assert change and change.before
     assert change.now.refused > 0.15 * change.now.n > 20
     assert (change.before.refused, change.before.empty, change.before.cut) == (0, 0, 0)
     assert SORRY in [pair.answer for pair in change.furthest]
+    assert change.ratings and change.ratings.low < 0 < change.ratings.high
+    assert NO_HARM in night.reasons[1]
     assert all(pair.usual_answer and "you find it" in pair.usual_answer for pair in change.furthest)
 
     first = what_and_todo(night)
@@ -90,6 +101,21 @@ def test_worse_answers_are_shown_beside_usual_ones_and_nobody_is_asked_for_promp
     bad = [said.strip() in (SORRY, "") for said in queue]
     assert all(bad[: sum(bad)])  # the furthest answers come first
     assert SORRY not in without_words(night.canonical().decode())
+
+
+def test_worse_ratings_of_answers_as_ever_are_told_with_their_interval(
+    context: NightContext,
+) -> None:
+    run(context, 9, rated(9, 0.8))
+    run(context, 10, rated(10, 0.4))
+    night = run(context, 11, rated(11, 0.4))
+    assert answers_alone(night.readings) == {"feedback"}
+    shift = night.answer_change and night.answer_change.ratings
+    assert shift
+    assert shift.low < shift.now - shift.before < shift.high < -0.1
+    words = f"Prompts are as usual, users are less content: {shift}. To do: Read the answers"
+    assert what_and_todo(night).startswith(words)
+    assert night.reasons[1].endswith(" since the drift began")
 
 
 # --- ratings --------------------------------------------------------------------------------------
@@ -175,11 +201,14 @@ def test_the_first_line_says_what_changed_by_how_much_and_where(expected: str) -
     night = night_of(
         "bank",
         day(1),
+        rows=300,
         verdict=DriftVerdict.DRIFT,
+        action=Action.LABEL,
         readings=tuple(map(alarm, names)),
         topics=topics,
     )
     assert headline(night) == expected
+    assert ("no longer asked" in duty(night)) == (topics == (SAVINGS,))
     (notice,) = notices(night)
     assert "Ann Smith" not in notice.text  # what names a topic may be what one user wrote
 
