@@ -33,7 +33,7 @@ from registry.notices import Notice
 # Section `monitoring.notices`: whom to tell, and how.
 
 VARIABLE = "INCUMBENT_WEBHOOK"
-WITH_PROMPTS = "{prompts}"  # an argument of the command by which users' prompts may go to it
+WITH_PROMPTS = "<prompts>"  # an argument of the command by which users' prompts may go to it
 SECONDS = 10.0  # for a whole delivery, meanwhile the scheduler does nothing else
 ATTEMPTS = 8  # half a day, by wait_after; after that the next start of the scheduler tries anew
 
@@ -46,7 +46,7 @@ class NoticeParams(Settings):
     # $INCUMBENT_WEBHOOK_SECRET, if there is one.
     webhook: str | None = None
     # A program and its arguments, which gets the notice as JSON on its standard input. With an
-    # argument `{prompts}`, which it does not get, up to three prompts of a night are in the JSON: a
+    # argument `<prompts>`, which it does not get, up to three prompts of a night are in the JSON: a
     # webhook never has them.
     command: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
     allowed_hosts: tuple[str, ...] = ()  # where a webhook may be; empty: wherever it is

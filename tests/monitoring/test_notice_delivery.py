@@ -486,7 +486,7 @@ def test_prompts_go_to_a_command_that_asks_for_them_and_to_nobody_else(
     asked, unasked = tmp_path / "asked", tmp_path / "unasked"
     notice = NOTICE.model_copy(update={"prompts": ("am I Ann Smith?",)})
     with receiver() as received:
-        for path, more in ((asked, ("{prompts}",)), (unasked, ())):
+        for path, more in ((asked, ("<prompts>",)), (unasked, ())):
             tell(engine, clock, notice.model_copy(update={"key": path.name}))
             params = local(received.url, command=command(code, str(path), *more))
             assert deliver(engine, params, clock) == 1
