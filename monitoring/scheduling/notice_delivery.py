@@ -58,6 +58,12 @@ class NoticeParams(Settings):
             self.allowed(self.webhook)
         return self
 
+    @model_validator(mode="after")
+    def the_command_begins_with_a_program(self) -> Self:
+        if self.command[:1] == (WITH_PROMPTS,):
+            raise ValueError(f"command begins with {WITH_PROMPTS}: name the program before it")
+        return self
+
     def allowed(self, address: str) -> httpx2.URL:
         """A webhook's address. Raises ValueError, which does not repeat it."""
         url = parsed(address, allow_plain=self.allow_private)

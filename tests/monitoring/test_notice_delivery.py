@@ -424,6 +424,7 @@ def test_the_checked_address_is_the_one_that_is_used_and_must_prove_its_name(
             "its host evil.example.com is none of hooks.slack.com",
         ),
         ("command: ['']", "command"),
+        ("command: [<prompts>]", "name the program before it"),
         ("telegram: x", "telegram"),
     ],
 )
