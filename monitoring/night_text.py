@@ -247,15 +247,18 @@ def duty(night: Night) -> str:
         return LOOK_AT_ANSWERS
     if is_less_asked(night):
         return "See why it is no longer asked: a client, a page, the log. Labels change nothing."
+    also = " Read its answers too." if alarmed(night.readings) & OF_ANSWERS else ""
     if night.action is not Action.NONE:
         return {
-            Action.LABEL: "Label the prompts of the queue: a retrain has too few without them.",
+            Action.LABEL: "Label the prompts of the queue: a retrain has too few without them."
+            + also,
             Action.REFUSED: "See the reasons: they say what stands in the way of a retrain.",
         }[night.action]
     if not night.rows:
         return "See whether the gateway logs traffic: there is none of this day."
     return {
-        DriftVerdict.DRIFT: "Nothing yet: drift must last before something is done about it.",
+        DriftVerdict.DRIFT: "Nothing yet: drift must last before something is done about it."
+        + also,
         DriftVerdict.NO_DRIFT: "Nothing.",
         DriftVerdict.INSUFFICIENT: too_little(night),
     }[night.verdict]

@@ -199,9 +199,10 @@ def situations(champion: int) -> dict[str, tuple[Night, list[Night]]]:
 
 
 def situation(champion: int, **own: Any) -> Night:
-    """Last night, confirmed, with what a situation has of its own."""
+    """Last night: confirmed drift, but for what a situation has of its own, its state too."""
     state, action, reasons = CONFIRMED
-    return night(last_night(), champion, state, action, **{"reasons": reasons} | own)
+    usual = {"state": state, "action": action, "reasons": reasons}
+    return night(last_night(), champion, **usual | own)
 
 
 def keep(registry: Registry, night: Night) -> None:

@@ -209,6 +209,7 @@ def test_the_first_line_says_what_changed_by_how_much_and_where(expected: str) -
     )
     assert headline(night) == expected
     assert ("no longer asked" in duty(night)) == (topics == (SAVINGS,))
+    assert ("Read its answers too." in duty(night)) == (names == ("novelty", "judge"))
     (notice,) = notices(night)
     assert "Ann Smith" not in notice.text  # what names a topic may be what one user wrote
 
