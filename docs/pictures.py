@@ -1,4 +1,5 @@
-"""Pictures of the pages, for the documentation: `python -m docs.pictures FOLDER`.
+"""Pictures of the pages, for the documentation: `python -m docs.pictures FOLDER`; with `phone`
+behind it they are as narrow as a phone, and dark, to look at.
 
 They are made of a bank's project with recorded answers, by the real pages in a real browser, each
 time that the documentation is built: so none is older than the code. Without Chromium there are
@@ -19,12 +20,14 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from examples.bank.recorded_bank import make_bank
-from examples.bank.recorded_nights import FAMILY, last_night
+from examples.bank.recorded_nights import FAMILY, situations
+from monitoring import night_page
 from project.files import staged_folder
 
 CHROMIUM = Path(os.environ.get("INCUMBENT_CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDTH, MARGIN = 1000, 16  # of a page, and of what is shown of it, in its pixels
+PHONE = 390  # the width of one
 SHARP = 1.6  # pixels of the picture for one of the page
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*")
 REPORT = f".incumbent/reports/{FAMILY}-v2.html"
@@ -45,7 +48,6 @@ PICTURES = {
     "vote": Picture("/vote/2"),
     "dossier": Picture("/dossier/2", ends="1.2 "),
     "nights": Picture("/nights", ends="By month"),
-    "night": Picture(f"/nights/{last_night()}", ends="Prompts to look at"),
     "gate": Picture("/data/gate"),
     "deployment": Picture("/versions/1", begins="On the traffic", ends="History"),
 }
@@ -60,8 +62,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as bank, chdir(bank), staged_folder(folder) as draft:
         os.environ |= {"INCUMBENT_HOME": f"{bank}/.incumbent", "INCUMBENT_ACTOR": "ann"}
         make_bank()
-        with served() as address, pages() as page:
+        with served() as address, pages(phone=sys.argv[2:] == ["phone"]) as page:
             take_all(page, address, draft)
+            take_situations(page, draft)
 
 
 @contextmanager
@@ -77,12 +80,12 @@ def served() -> Iterator[str]:
 
 
 @contextmanager
-def pages() -> Iterator[Page]:
+def pages(*, phone: bool = False) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser.new_page(
-            viewport={"width": WIDTH, "height": 700},
-            color_scheme="light",
+            viewport={"width": PHONE if phone else WIDTH, "height": 700},
+            color_scheme="dark" if phone else "light",
             device_scale_factor=SHARP,
         )
         browser.close()
@@ -97,7 +100,18 @@ def take_all(page: Page, address: str, folder: Path) -> None:
     take(page, report.path, report, folder / "report.png")
 
 
+def take_situations(page: Page, folder: Path) -> None:
+    """The page that a night writes in each situation, from its top to its figures."""
+    for name, (night, before) in situations(champion=1).items():
+        file = folder / f"{name}.html"
+        file.write_text(night_page.page(night, before, None))
+        top = Picture(file.as_uri(), ends="What the signals say")
+        take(page, top.path, top, folder / f"situation-{name}.png")
+        file.unlink()
+
+
 def take(page: Page, address: str, picture: Picture, file: Path) -> None:
+    assert page.viewport_size
     page.goto(address)
     top = top_of(page, picture.begins) if picture.begins else 0
     whole: float = page.evaluate("document.body.getBoundingClientRect().height")
@@ -105,7 +119,7 @@ def take(page: Page, address: str, picture: Picture, file: Path) -> None:
     page.screenshot(
         path=file,
         full_page=True,
-        clip={"x": 0, "y": top, "width": WIDTH, "height": end - top},
+        clip={"x": 0, "y": top, "width": page.viewport_size["width"], "height": end - top},
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 from monitoring.night_history import KeptNight, anchor_of, verify_of
-from monitoring.night_text import blind_sentence, duty
+from monitoring.night_text import blind_sentence, duty, what_and_todo
 from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from project.errors import IncumbentError
 from project.records.data import counted
@@ -76,7 +76,7 @@ def family_duties(
         yield Duty(
             kind="drift",
             text=f"Drift is confirmed, in the night of {night.date} too",
-            detail=" ".join(map(as_sentence, why_and_what(night))),
+            detail=what_and_todo(night),
             link=f"/nights/{night.date}",
             action="See why",
         )
@@ -106,15 +106,6 @@ def is_for_a_person(night: Night) -> bool:
     """Drift that has lasted, but for one that a retrain was the answer to."""
     failed = night.outcome is RetrainOutcome.FAILED
     return night.state in PRESSING and (night.action is not Action.RETRAIN or failed)
-
-
-def as_sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
-
-
-def why_and_what(night: Night) -> list[str]:
-    """Why a night is told of, and what a person must do about it."""
-    return [*night.reasons[1:], duty(night)]
 
 
 # --- reviews --------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from monitoring.carried_labels import (
     labels_waiting,
     let_go,
 )
-from monitoring.duties import why_and_what
 from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.night_check import check
 from monitoring.night_context import (
@@ -43,7 +42,7 @@ from monitoring.night_history import (
     waits_for_rows,
 )
 from monitoring.night_page import write_page
-from monitoring.night_text import blind_sentence
+from monitoring.night_text import blind_sentence, counts_text, share_moved, what_and_todo
 from monitoring.retention import forget, forget_carried, forget_queued
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron, ScheduleParams
@@ -226,11 +225,27 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     yield Notice(
         key=f"nightly {night.family} {night.date}",
         kind="drift" if night.action is Action.NONE else what.value,
-        text="\n".join([f"{night.family}, {night}", *[news] * bool(news), *why_and_what(night)]),
-        detail={"date": night.date, "verdict": night.verdict, "state": night.state},
+        text=notice_text(night, news),
+        detail={
+            "date": night.date,
+            "verdict": night.verdict,
+            "state": night.state,
+            "share": share_moved(night),
+        },
         path=path_of(night),
         family=night.family,
+        prompts=night.exemplars[:PROMPTS] or None,
     )
+
+
+PROMPTS = 3  # of a night, for a destination that may have them
+
+
+def notice_text(night: Night, news: str) -> str:
+    """What changed and what to do in the first line, then what is new in a drift, and why."""
+    told = [f"answers: {counts_text(night.answer_change)}"] if night.answer_change else []
+    head = f"{night.family}, {night.date}: {what_and_todo(night)}"
+    return "\n".join([head, *[news] * bool(news), *night.reasons, *told])
 
 
 def path_of(night: Night) -> str:

@@ -39,6 +39,7 @@ from project.records.drift import (
     RetrainOutcome,
     SignalReading,
     ToLabel,
+    answers_alone,
 )
 from project.records.evidence import Verdict
 from project.records.traffic import Traffic
@@ -70,6 +71,7 @@ def follow(
         in_flight=in_flight(context.registry.engine, context.registry.family, day),
         waiting=waiting_version(context.registry, own),
         confirming=confirming,
+        where=drifted.where,
         quota=over_quota(context),
         hung=hung_as_before(before),
     )
@@ -87,7 +89,8 @@ def accept_and_queue(context: NightContext, night: Night, work: ToLabel) -> Nigh
     """
     assert night.champion is not None, "without a champion nothing is compared"
     champion = context.registry.version(night.champion)
-    drifted = DriftedRows(context, night_references(context, night), work.grown, champion)
+    alone, references = answers_alone(night.readings), night_references(context, night)
+    drifted = DriftedRows(context, references, work.grown, champion, alone)
     since, day = date.fromisoformat(work.since), date.fromisoformat(night.date)
     rows, trusted = drifted.rows(since, day), trusted_rows(context, drifted, since, day)
     done = {row.id for row in (*answered_of(rows, trusted), *trusted)}
@@ -146,7 +149,7 @@ def queue_labels(
     since: date,
     day: date,
 ) -> list[str]:
-    """Write the queue: drifted prompts that lack an answer, the strangest first, then all else that
+    """Write the queue: drifted rows that lack an answer, the strangest first, then all else that
     users corrected. Returns what there is to say of it.
     """
     known = accepted_prompts()

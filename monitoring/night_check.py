@@ -10,6 +10,7 @@ from monitoring.blindness import reference_hindrance, set_aside_hindrance, windo
 from monitoring.champion_quality import with_quality
 from monitoring.drift.accepted_reference import as_accepted
 from monitoring.drift.alarm_budget import confirm, night_tests
+from monitoring.drift.answer_attribution import answer_change
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import reference_notes
 from monitoring.drift.reference_store import (
@@ -49,6 +50,7 @@ from project.records.drift import (
     Hindrance,
     Night,
     SignalReading,
+    answers_alone,
 )
 from project.records.record import Digest
 from project.records.traffic import Traffic
@@ -114,7 +116,11 @@ def compared(
     confirming = confirm(context, champion, references, day, days, own) if is_drift else ()
     shown = rated_so_far(batch, rows, champion)
     found = attribute(references.prompts.reference, shown, times_of(rows))
-    drifted = DriftedRows(context, references, found.grown, champion)
+    change = answer_change(context, champion, references, readings, [*days, day])
+    # Where answers alone drift, no topic does: what one grew by is chance, and not where to look.
+    alone = answers_alone(readings)
+    grown = () if alone else found.grown
+    drifted = DriftedRows(context, references, grown, champion, alone)
     taken, to_label = follow(context, day, verdict, confirming, own, before, drifted)
     keep_map(context.registry.family, day, references.prompts.reference, batch, found.grown)
     night = Night(
@@ -141,6 +147,7 @@ def compared(
         **found.model_dump(exclude={"grown"}),
         **taken.model_dump(),
         to_label=to_label,
+        answer_change=change,
     )
     if verdict is not DriftVerdict.INSUFFICIENT:
         return hindered(night)

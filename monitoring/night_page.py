@@ -19,15 +19,16 @@ from monitoring.charts import (
 from monitoring.drift.reference import Reference
 from monitoring.night_text import (
     VERDICTS,
-    blind_sentence,
     day_text,
     done,
     duty,
+    headline,
     quality_text,
     remarks,
     set_aside_text,
     strongest,
     watched,
+    whys,
 )
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch, Floats
@@ -144,8 +145,9 @@ def page(night: Night, history: Sequence[Night], places: Map | None) -> str:
         nights=nights,
         watched=watched,
         verdicts=VERDICTS,
+        headline=headline(night),
         duty=duty(night),
-        blind=blind_sentence(night),
+        whys=whys(night),
         done=done,
         counted=counted,
         day_text=day_text,

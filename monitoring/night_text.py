@@ -1,13 +1,18 @@
 """A night in words: what it found, what followed from it, and what a person must do."""
 
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
 from monitoring.monitoring_settings import quarantine_folder
 from project.records.data import counted
 from project.records.drift import (
+    OF_ANSWERS,
     Action,
+    AnswerChange,
+    AnswerCounts,
     ChampionQuality,
     DriftVerdict,
     HindranceKind,
@@ -15,6 +20,8 @@ from project.records.drift import (
     RetrainOutcome,
     SignalReading,
     Topic,
+    alarmed,
+    answers_alone,
 )
 from project.records.traffic import DayTally
 
@@ -32,16 +39,18 @@ SHOWN = 3  # signals, and topics
 
 
 def line(night: Night) -> Text:
-    """A few lines for the terminal: the verdict and why, what speaks for it, what was done."""
+    """A few lines for the terminal: what changed and what to do, what speaks for it, what was
+    done.
+    """
     verdict = (VERDICTS[night.verdict], COLOURS[night.verdict])
-    state = f"state {night.state}, blind" if night.blind else f"state {night.state}"
-    head = Text.assemble(f"{night.date}  ", verdict, f"  {watched(night)}, {state}")
+    head = Text.assemble(f"{night.date}  ", verdict, f"  {what_and_todo(night)}")
     return Text("\n").join([head, *(Text(f"  {detail}") for detail in details(night))])
 
 
 def details(night: Night) -> Iterator[str]:
-    yield from filter(None, [blind_sentence(night)])
-    yield from night.reasons
+    state = f"state {night.state}, blind" if night.blind else f"state {night.state}"
+    yield f"{watched(night)}, {state}"
+    yield from whys(night)
     for reading in strongest(night.readings)[:SHOWN]:
         yield f"evidence  {reading_text(reading)}"
     for reading in strongest(night.confirming)[:SHOWN]:
@@ -54,8 +63,155 @@ def details(night: Night) -> Iterator[str]:
         yield f"note      {remark}"
     if night.set_aside:
         yield f"set aside {set_aside_text(night)}"
+    if night.answer_change:
+        yield f"answers   {counts_text(night.answer_change)}"
     yield f"done      {done(night)}"
-    yield f"to do     {duty(night)}"
+
+
+# --- headline -------------------------------------------------------------------------------------
+
+# What a night comes to in one line: what changed, by how much and where, and what to do.
+
+NAMED = 3  # topics
+GONE = 0.25  # of its share before: a topic with no more is called gone
+MARKED = 0.02  # more of the answers are plainly wrong than before: worth the first line
+# How prompts changed where no topic stands out, by the signal that says so.
+HOW = {
+    "novelty": "are like none before",
+    "topics": "are about other topics",
+    "embeddings": "are about other things",
+    "vocabulary": "are in other words",
+    "perplexity": "surprise the champion more",
+    "length": "are longer or shorter",
+    "script": "are in another script",
+}
+# What the signals of answers say, of at least a share of them.
+SAID = {
+    "response": "of answers are unlike those before",
+    "judge": "of answers are worse to the reward model",
+    "feedback": "of ratings are worse",
+    "escalated": "of cases more go to a person",
+    "unresolved": "of cases more end without a solution",
+    "satisfaction": "of users are less satisfied",
+}
+WRONG = {"refused": "are refusals", "empty": "are empty", "cut": "are cut off"}
+
+
+def what_and_todo(night: Night) -> str:
+    return f"{headline(night)} To do: {duty(night)}"
+
+
+def headline(night: Night) -> str:
+    """What changed, by how much and where, in a sentence; no prompt is quoted."""
+    found, blind = alarmed(night.readings), blind_sentence(night)
+    if not found:
+        return blind or as_sentence(night.reasons[0])
+    prompts, answers = found - OF_ANSWERS, found & OF_ANSWERS
+    told = list(prompt_changes(night, prompts))
+    if answers:
+        told.append(
+            f"{usual_or_not(prompts, answers)}: {', '.join(answer_changes(night, answers))}"
+        )
+    return " ".join([*filter(None, [blind]), as_sentence("; ".join(told))])
+
+
+def usual_or_not(prompts: frozenset[str], answers: frozenset[str]) -> str:
+    """What changed beside what did not, where answers did or what users make of them."""
+    what = "answers changed" if answers & {"response", "judge"} else "users are less content"
+    return what if prompts else f"prompts are as usual, {what}"
+
+
+def whys(night: Night) -> tuple[str, ...]:
+    """The reasons that its headline does not say."""
+    said = alarmed(night.readings) or night.blind
+    return night.reasons if said else night.reasons[1:]
+
+
+def share_moved(night: Night) -> float | None:
+    """The share of the traffic that the headline speaks of; None where nothing moved."""
+    found = [one for one in night.readings if one.verdict is DriftVerdict.DRIFT]
+    new = [topic for topic in night.topics if topic.new]
+    if new and alarmed(found) - OF_ANSWERS:
+        return round(grown_by(new), 3)
+    return round(max(one.effect for one in found), 3) if found else None
+
+
+def prompt_changes(night: Night, names: frozenset[str]) -> Iterator[str]:
+    """By the topics; where none stands out, by the strongest of the signals that alarm."""
+    if not names:
+        return
+    new = [topic for topic in night.topics if topic.new]
+    grew = [topic for topic in night.topics if not topic.new and topic.now > topic.before]
+    gone = [topic for topic in night.topics if topic.now <= GONE * topic.before]
+    script = f" and in {script_of(new)} script" if new and "script" in names else ""
+    if new:
+        yield f"about {percent(grown_by(new))} of prompts are new{script}{names_of(new)}"
+    if grew:
+        yield f"about {percent(grown_by(grew))} of prompts moved to{names_of(grew)}"
+    if gone:
+        yield f"about {percent(-grown_by(gone))} of prompts are gone{names_of(gone)}"
+    if not (new or grew or gone):
+        reading = strongest(one for one in night.readings if one.signal in names)[0]
+        how = HOW.get(reading.signal, f"changed ({reading.signal})")
+        yield f"at least {percent(reading.effect)} of prompts {how}"
+
+
+def grown_by(topics: Iterable[Topic]) -> float:
+    return sum(topic.now - topic.before for topic in topics)
+
+
+def names_of(topics: Sequence[Topic]) -> str:
+    """The largest ones by their words; a topic that no words tell is only counted."""
+    ordered = sorted(topics, key=lambda topic: -abs(topic.now - topic.before))
+    named = [topic.name for topic in ordered if topic.is_told_by_words][:NAMED]
+    others = len(topics) - len(named)
+    more = [f"{others} more topics" if others > 1 else "another topic"] * (others > 0)
+    return f": {'; '.join([*named, *more])}" if named else ""
+
+
+def script_of(topics: Iterable[Topic]) -> str:
+    """The script of most letters of the topics' prompts, as Unicode names it."""
+    letters = [c for topic in topics for text in topic.exemplars for c in text if c.isalpha()]
+    found = Counter(unicodedata.name(letter, "another").split()[0] for letter in letters)
+    return found.most_common(1)[0][0].capitalize() if found else "another"
+
+
+def answer_changes(night: Night, names: frozenset[str]) -> Iterator[str]:
+    """What is plainly wrong more often than before; what users say; else what the signals say."""
+    change = night.answer_change
+    wrong = list(wrong_shares(change.now, change.before)) if change and change.before else []
+    yield from wrong
+    for reading in strongest(one for one in night.readings if one.signal in names):
+        if reading.signal == "feedback" and change and change.ratings:
+            yield str(change.ratings)
+        elif not (wrong and reading.signal in ("response", "judge")):
+            yield f"at least {percent(reading.effect)} {SAID[reading.signal]}"
+
+
+def wrong_shares(now: AnswerCounts, before: AnswerCounts) -> Iterator[str]:
+    for kind, words in WRONG.items():
+        here, there = (getattr(side, kind) / max(side.n, 1) for side in (now, before))
+        if here - there >= MARKED:
+            yield f"{percent(here)} {words} (before: {percent(there)})"
+
+
+def counts_text(change: AnswerChange) -> str:
+    """How many answers are plainly wrong, beside those before."""
+    before = f"; before, {change.before}" if change.before else ""
+    return f"{change.now}{before}"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 or not share else "under 1 %"
+
+
+def as_sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
+# --- duty -----------------------------------------------------------------------------------------
+
+# What was done, and what is left for a person.
 
 
 def blind_sentence(night: Night) -> str | None:
@@ -76,9 +232,10 @@ def done(night: Night) -> str:
     """What was done about it, in one phrase."""
     challenger = f", v{night.challenger}" if night.challenger else ""
     became = f": {night.outcome}{challenger}" if night.outcome else challenger
+    alone = answers_alone(night.readings)
     return {
         Action.NONE: "nothing",
-        Action.LABEL: "a queue of prompts to label was written",
+        Action.LABEL: f"a queue of {'answers' if alone else 'prompts'} to label was written",
         Action.RETRAIN: "a retrain",
         Action.REFUSED: "a retrain was refused",
     }[night.action] + became
@@ -98,10 +255,17 @@ def duty(night: Night) -> str:
             if night.hung
             else "Mend what made the retrain fail; the reasons name it.",
         }[night.outcome]
+    if night.action is Action.RETRAIN:
+        return "Nothing: a retrain was started."
+    if answers_alone(night.readings):
+        return LOOK_AT_ANSWERS
+    if is_less_asked(night):
+        return "See why it is no longer asked: a client, a page, the log. Labels change nothing."
+    also = " Read its answers too." if alarmed(night.readings) & OF_ANSWERS else ""
     if night.action is not Action.NONE:
         return {
-            Action.LABEL: "Label the prompts of the queue: a retrain has too few without them.",
-            Action.RETRAIN: "Nothing: a retrain was started.",
+            Action.LABEL: "Label the prompts of the queue: a retrain has too few without them."
+            + also,
             Action.REFUSED: "See the reasons: they say what stands in the way of a retrain.",
         }[night.action]
     if (lacks := night.hindrance) and (night.blind or lacks.kind is HindranceKind.ROWS):
@@ -109,16 +273,36 @@ def duty(night: Night) -> str:
     if not night.rows:
         return "See whether the gateway logs traffic: there is none of this day."
     return {
-        DriftVerdict.DRIFT: "Nothing yet: drift must last before something is done about it.",
+        DriftVerdict.DRIFT: "Nothing yet: drift must last before something is done about it."
+        + also,
         DriftVerdict.NO_DRIFT: "Nothing.",
         DriftVerdict.INSUFFICIENT: too_little(night),
     }[night.verdict]
+
+
+def is_less_asked(night: Night) -> bool:
+    """Whether all that changed of the prompts is that some are gone."""
+    shrank = all(topic.now < topic.before for topic in night.topics)
+    return bool(alarmed(night.readings) and night.topics) and shrank
+
+
+# What was deployed is looked at before what was learnt: no label mends a gateway.
+LOOK_AT_ANSWERS = (
+    "Read the answers on the night's page. `incumbent status` says how the gateway is, `incumbent "
+    "gateway deployments` what was deployed since; `incumbent rollback` brings the version before "
+    "back."
+)
 
 
 def too_little(night: Night) -> str:
     most = max((reading.n for reading in night.readings), default=0)
     seen = f": {counted(most, 'user')} in its longest window" if most else ""
     return f"Nothing: there was too little traffic to tell{seen}."
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+# What it rests on.
 
 
 def strongest(readings: Iterable[SignalReading]) -> list[SignalReading]:

@@ -37,6 +37,8 @@ class Notice(Record):
     path: Annotated[str | None, Field(pattern=r"^/([\w.?=&-][\w/.?=&-]*)?$"), LATER] = None
     # Whose it is: only that family's scheduler sends it. None: every scheduler's.
     family: Annotated[str | None, LATER] = None
+    # What users wrote: no destination gets it but one that asks for it.
+    prompts: Annotated[tuple[str, ...] | None, LATER] = None
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"

@@ -15,20 +15,21 @@ from monitoring.monitoring_settings import DriftParams
 from monitoring.night_page import PointKind
 from monitoring.night_text import (
     VERDICTS,
-    blind_sentence,
     day_text,
     done,
     duty,
+    headline,
     quality_text,
     set_aside_text,
     watched,
+    whys,
 )
 from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices, revive
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABEL_QUEUE
 from project.errors import InputError
-from project.records.drift import DriftState, Night, Topic
+from project.records.drift import DriftState, Night, Topic, answers_alone
 from project.records.events import DriftAccepted
 from project.records.record import Record
 from project.settings import load
@@ -100,9 +101,12 @@ def show_night(request: Request, site: TheSite, person: ThePerson, day: date) ->
         alarms=alarms_of(nights[-1:]),
         charts=environment(PARTS).get_template("charts.html").module,
         followed=environment(PARTS).get_template("followed.html").module,
+        found=environment(PARTS).get_template("found.html").module,
         verdicts=VERDICTS,
+        headline=headline,
         duty=duty,
-        blind=blind_sentence(nights[-1]),
+        whys=whys,
+        alone=answers_alone,
         done=done,
         watched=watched,
         day_text=day_text,

@@ -44,7 +44,9 @@ class WordEmbeddings(Embeddings):
 
     def encode(self, texts: Sequence[str]) -> Floats:
         self.meanwhile()
-        vectors = np.array([sum(map(vector_of, text.split())) for text in texts], np.float32)
+        vectors = np.array(
+            [sum(map(vector_of, text.split() or ["nothing"])) for text in texts], np.float32
+        )
         vectors = vectors.reshape(len(texts), 8)
         found: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return found

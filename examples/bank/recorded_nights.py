@@ -5,13 +5,25 @@ The figures are made up; what a night's page says of them is what it says of any
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from monitoring.night_history import check_job, nightly_of
 from monitoring.scheduling.runs import claim, finish
-from monitoring.signals import PROMPT_SIGNALS
+from monitoring.signals import SIGNALS
 from monitoring.trigger.labels import write_queue
 from project.canonical import digest_json
-from project.records.drift import Action, DriftState, DriftVerdict, Night, SignalReading, Topic
+from project.records.drift import (
+    Action,
+    AnswerChange,
+    AnswerCounts,
+    DriftState,
+    DriftVerdict,
+    FarAnswer,
+    Night,
+    RatingShift,
+    SignalReading,
+    Topic,
+)
 from project.records.traffic import DayTally, Traffic
 from registry.storage.database import writing
 from registry.store import Registry
@@ -20,6 +32,73 @@ FAMILY = "lindmoor-bank"
 NIGHTS, USERS = 33, 690
 WINDOWS = (1, 2, 7, 28)
 MOVED, MOST = ("novelty", "topics", "vocabulary"), 28  # what moved, in windows shorter than this
+ASKED_IN_UKRAINIAN = (
+    "як заблокувати картку?",
+    "скільки коштує переказ до України?",
+    "коли прийде моя зарплата?",
+)
+UKRAINIAN = Topic(
+    name="переказ, картку, зарплата",
+    new=True,
+    before=0,
+    now=0.062,
+    z=7.1,
+    exemplars=ASKED_IN_UKRAINIAN,
+)
+SORRY = "I am sorry, I cannot help with that."
+WORSE = AnswerChange(
+    now=AnswerCounts(n=688, refused=151, empty=23, cut=4),
+    before=AnswerCounts(n=1_986, refused=17, empty=0, cut=9),
+    furthest=(
+        FarAnswer(
+            prompt="what is the fee for a transfer to Norway?",
+            answer=SORRY,
+            usual_prompt="what does a transfer to Norway cost?",
+            usual_answer="A transfer to Norway costs 4 crowns, and arrives on the next workday.",
+        ),
+        FarAnswer(
+            prompt="how do I raise my card limit?",
+            answer="",
+            usual_prompt="can I raise the limit of my card?",
+            usual_answer="In the app, under Cards and Limits; it holds from the next day.",
+        ),
+        FarAnswer(
+            prompt="is my deposit insured?",
+            answer="Here is a haiku about deposits: coins sleep in the dark",
+            usual_prompt="are deposits insured?",
+            usual_answer="Deposits are insured up to 100,000 crowns for each customer.",
+        ),
+        FarAnswer(
+            prompt="when is the branch open on Friday?",
+            answer="As a language model I have no",
+            usual_prompt="when does the branch open?",
+            usual_answer="From 9:00 to 17:00 on workdays, on Fridays until 15:00.",
+        ),
+        FarAnswer(
+            prompt="how do I close my account?",
+            answer="Sure! Closing your account is easy. First, think about why.",
+            usual_prompt="I want to close my account",
+            usual_answer="Any branch closes it; take your identity card with you.",
+        ),
+    ),
+    ratings=None,
+)
+RATED = WORSE.model_copy(
+    update={
+        "now": AnswerCounts(n=688, refused=6, empty=0, cut=4),
+        "furthest": (
+            FarAnswer(
+                prompt="what is the rate of the Tailwind Car Loan?",
+                answer="The Tailwind Car Loan is 4.9 % a year.",
+                usual_prompt="what does the Tailwind Car Loan cost?",
+                usual_answer="The Tailwind Car Loan is 4.9 % a year.",
+            ),
+        ),
+        "ratings": RatingShift(
+            now=0.21, n=204, before=0.62, n_before=1_310, low=-0.58, high=-0.24, level=0.99
+        ),
+    }
+)
 LEVEL = 5e-5  # that a p-value must not exceed
 ASKED = (
     "can I pay with my watch?",
@@ -54,21 +133,49 @@ TALLY = DayTally(
     median_ms=640.0,
     p95_ms=1_720.0,
 )
+SEEN = "drift, seen again on 2 later days"
+NOTHING_SHOWS = "nothing shows yet that the champion is worse there"
+NO_LABELS = "0 accepted labels since the drift began, 50 needed"
 # The last nights, oldest first: what came of the drift in each, and why.
 WATCHED = (DriftState.WATCH, Action.NONE, ("drift, not yet seen again on later days alone",))
 CONFIRMED = (
     DriftState.CONFIRMED,
     Action.LABEL,
     (
-        "drift, seen again on 2 later days",
-        "nothing shows yet that the champion is worse there",
+        SEEN,
+        NOTHING_SHOWS,
         "0 accepted labels on the drifted topics, 50 needed",
     ),
 )
 DRIFTED = (WATCHED, WATCHED, CONFIRMED)
 CALM = (DriftState.OK, Action.NONE, ("nothing that matters has changed",))
-NAMES = [signal.name for signal in PROMPT_SIGNALS]
+NAMES = [signal.name for signal in SIGNALS]
 QUEUE = Path("datasets/queue/labels.json")
+
+
+# What can be wrong, each as the night that says so; docs/pictures.py takes a picture of each.
+NOTHING_NEW = {"topics": (), "exemplars": (), "new_words": ()}
+SITUATIONS: dict[str, dict[str, Any]] = {
+    "new-topic": {"topics": (WALLET,)},
+    "language": {
+        "moved": ("novelty", "vocabulary", "script"),
+        "topics": (UKRAINIAN,),
+        "exemplars": ASKED_IN_UKRAINIAN,
+        "new_words": ("переказ", "картку", "зарплата"),
+    },
+    "answers": NOTHING_NEW
+    | {
+        "moved": ("response", "judge"),
+        "answer_change": WORSE,
+        "reasons": (SEEN, NOTHING_SHOWS, NO_LABELS),
+    },
+    "ratings": NOTHING_NEW
+    | {
+        "moved": ("feedback",),
+        "answer_change": RATED,
+        "reasons": (SEEN, f"{RATED.ratings} since the drift began", NO_LABELS),
+    },
+}
 
 
 def last_night() -> date:
@@ -84,6 +191,20 @@ def keep_nights(registry: Registry, champion: int) -> None:
     write_queue(rows, QUEUE, drifted={row.id for row in rows}, since=str(last_night()))
 
 
+def situations(champion: int) -> dict[str, tuple[Night, list[Night]]]:
+    """The night of each situation, and the nights before it, oldest first."""
+    days = [last_night() - timedelta(days=back) for back in range(NIGHTS, 0, -1)]
+    before = [night(day, champion, *CALM) for day in days]
+    return {name: (situation(champion, **own), before) for name, own in SITUATIONS.items()}
+
+
+def situation(champion: int, **own: Any) -> Night:
+    """Last night: confirmed drift, but for what a situation has of its own, its state too."""
+    state, action, reasons = CONFIRMED
+    usual = {"state": state, "action": action, "reasons": reasons}
+    return night(last_night(), champion, **usual | own)
+
+
 def keep(registry: Registry, night: Night) -> None:
     now, day = datetime.now(UTC), date.fromisoformat(night.date)
     for job in (check_job(night.family), nightly_of(night.family)):
@@ -94,35 +215,52 @@ def keep(registry: Registry, night: Night) -> None:
 
 
 def night(
-    day: date, champion: int, state: DriftState, action: Action, reasons: tuple[str, ...]
+    day: date,
+    champion: int,
+    state: DriftState,
+    action: Action,
+    reasons: tuple[str, ...],
+    *,
+    moved: tuple[str, ...] = MOVED,
+    **found: object,
 ) -> Night:
+    """A night whose signals `moved` alarm where its state is not ok; `found` is what else it has,
+    by default a new topic.
+    """
     drifted = state is not DriftState.OK
-    return Night(
-        family=FAMILY,
-        date=str(day),
-        champion=champion,
-        reference=digest_json("prompts"),
-        answers=digest_json("answers"),
-        traffic=digest_json(str(day)),
-        rows=sum(TALLY.hours),
-        units=USERS,
-        tally=TALLY,
-        set_aside={},
-        verdict=DriftVerdict.DRIFT if drifted else DriftVerdict.NO_DRIFT,
-        readings=tuple(reading(day, name, span, drifted) for name in NAMES for span in WINDOWS),
-        topics=(WALLET, LOANS) if drifted else (),
-        exemplars=ASKED[:3] if drifted else (),
-        new_words=("wallet", "watch", "tap") if drifted else (),
-        state=state,
-        action=action,
-        reasons=reasons,
-    )
+    wallet = {
+        "topics": (WALLET, LOANS) if drifted else (),
+        "exemplars": ASKED[:3] if drifted else (),
+        "new_words": ("wallet", "watch", "tap") if drifted else (),
+    }
+    told = {
+        "family": FAMILY,
+        "date": str(day),
+        "champion": champion,
+        "reference": digest_json("prompts"),
+        "answers": digest_json("answers"),
+        "traffic": digest_json(str(day)),
+        "rows": sum(TALLY.hours),
+        "units": USERS,
+        "tally": TALLY,
+        "set_aside": {},
+        "verdict": DriftVerdict.DRIFT if drifted else DriftVerdict.NO_DRIFT,
+        "readings": tuple(
+            reading(day, name, span, drifted and name in moved)
+            for name in NAMES
+            for span in WINDOWS
+        ),
+        "state": state,
+        "action": action,
+        "reasons": reasons,
+    }
+    return Night.model_validate(told | wallet | found)
 
 
 def reading(day: date, signal: str, nights: int, drifted: bool) -> SignalReading:
     """A p-value that is drawn by the day; of what moved, one that no chance explains."""
     lot = int(digest_json([str(day), signal, nights])[:4], 16) / 0xFFFF
-    moved = drifted and signal in MOVED and nights < MOST
+    moved = drifted and nights < MOST
     return SignalReading(
         signal=signal,
         nights=nights,

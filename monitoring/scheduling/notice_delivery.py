@@ -33,6 +33,7 @@ from registry.notices import Notice
 # Section `monitoring.notices`: whom to tell, and how.
 
 VARIABLE = "INCUMBENT_WEBHOOK"
+WITH_PROMPTS = "<prompts>"  # an argument of the command by which users' prompts may go to it
 SECONDS = 10.0  # for a whole delivery, meanwhile the scheduler does nothing else
 ATTEMPTS = 8  # half a day, by wait_after; after that the next start of the scheduler tries anew
 
@@ -44,7 +45,9 @@ class NoticeParams(Settings):
     # in $INCUMBENT_WEBHOOK, which wins over this. What is sent is signed with the secret in
     # $INCUMBENT_WEBHOOK_SECRET, if there is one.
     webhook: str | None = None
-    # A program and its arguments, which gets the notice as JSON on its standard input.
+    # A program and its arguments, which gets the notice as JSON on its standard input. With an
+    # argument `<prompts>`, which it does not get, up to three prompts of a night are in the JSON: a
+    # webhook never has them.
     command: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
     allowed_hosts: tuple[str, ...] = ()  # where a webhook may be; empty: wherever it is
     allow_private: bool = False  # also on this machine and in private networks, also by http
@@ -53,6 +56,12 @@ class NoticeParams(Settings):
     def the_webhook_is_an_allowed_address(self) -> Self:
         if self.webhook is not None:
             self.allowed(self.webhook)
+        return self
+
+    @model_validator(mode="after")
+    def the_command_begins_with_a_program(self) -> Self:
+        if self.command[:1] == (WITH_PROMPTS,):
+            raise ValueError(f"command begins with {WITH_PROMPTS}: name the program before it")
         return self
 
     def allowed(self, address: str) -> httpx2.URL:
@@ -194,18 +203,20 @@ def to_webhook(
 
 def message(notice: Notice, page: str | None) -> dict[str, Any]:
     """A notice as it is sent, with a link to its page where there is one."""
-    unknown = {"path"} if notice.family else {"path", "family"}
+    unknown = {"path", "prompts"} if notice.family else {"path", "prompts", "family"}
     told = notice.model_dump(mode="json", exclude=unknown)
     link = {"link": page.rstrip("/") + notice.path} if page and notice.path else {}
     return told | link
 
 
 def to_command(notice: Notice, params: NoticeParams, page: str | None) -> None:
-    program = params.command[0]
+    program, told = params.command[0], message(notice, page)
+    if WITH_PROMPTS in params.command and notice.prompts:
+        told["prompts"] = list(notice.prompts)
     try:
         done = subprocess.run(
-            params.command,
-            input=canonical_json(message(notice, page)) + b"\n",
+            [word for word in params.command if word != WITH_PROMPTS],
+            input=canonical_json(told) + b"\n",
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             timeout=SECONDS,

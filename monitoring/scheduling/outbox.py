@@ -8,7 +8,18 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from project.canonical import moment_of, stamp
 from project.records.record import Record
@@ -106,12 +117,15 @@ def newest_try() -> ColumnElement[str]:
 
 
 def forget_texts(engine: Engine, begins: str, before: date) -> None:
-    """Leave the words out of notices that were written before a day, whose keys begin so."""
-    own = (outbox.c.key.startswith(begins, autoescape=True), outbox.c.created < str(before))
+    """Leave the words out of notices whose keys begin so, with a date behind it, that were written
+    before a day, or later of a date before it: a night may be judged late.
+    """
+    old = or_(outbox.c.created < str(before), outbox.c.key < f"{begins}{before}")
+    own = (outbox.c.key.startswith(begins, autoescape=True), old)
     with reading(engine) as connection:
         found = connection.execute(select(outbox.c.id, outbox.c.record).where(*own)).all()
-    old = {row.id: wordless(row.record) for row in found}
-    changed = {row.id: old[row.id] for row in found if old[row.id] != row.record}
+    left = {row.id: wordless(row.record) for row in found}
+    changed = {row.id: left[row.id] for row in found if left[row.id] != row.record}
     if not changed:
         return
     with erasing(engine) as connection:
@@ -121,7 +135,9 @@ def forget_texts(engine: Engine, begins: str, before: date) -> None:
 
 def wordless(record: str) -> str:
     notice = Notice.model_validate_json(record)
-    return notice.model_copy(update={"text": OVER, "detail": {}}).canonical().decode()
+    return (
+        notice.model_copy(update={"text": OVER, "detail": {}, "prompts": None}).canonical().decode()
+    )
 
 
 def depth(engine: Engine) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from monitoring.signals.signal import Batch, Direction, Floats, Ints
 from project.canonical import digest_number
+from project.records.drift import QUOTE
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,6 @@ TELLING = frozenset(
 FEW = 3  # texts: of more, a name is in at least two, for one text may tell of one person
 SHOWN = 200  # characters of a prompt
 QUOTED = 60  # of a prompt that names a topic
-QUOTE = "“"
 LONGEST = 40  # letters of a word: what is longer is none
 
 

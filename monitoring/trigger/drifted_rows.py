@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from curation.eval_sets import EVAL_SETS, Extension, read_changes
 from evaluation.preference.preference_pairs import PREFERENCES
+from monitoring.drift.answer_attribution import RATED, furthest_first, rating_shift
 from monitoring.drift.reference_store import References
 from monitoring.features.prompt_surprise import surprise_so_far
-from monitoring.features.signal_inputs import ratings_of, watched_prompts
+from monitoring.features.signal_inputs import watched_prompts
 from monitoring.night_context import USERS_A_NIGHT, NightContext
 from monitoring.night_history import check_job
 from monitoring.scheduling.runs import runs_between
-from monitoring.signals.answer_signals import Ratings
 from monitoring.signals.prompt_signals import PromptPerplexity, Topics
 from monitoring.signals.signal import Batch, Floats, distance
 from monitoring.trigger.acceptance import accepted_rows
@@ -25,7 +25,7 @@ from monitoring.trigger.labels import LABELLED, corrected, pseudonym_of
 from project.canonical import moment_of
 from project.records.adapters import AdapterVersion
 from project.records.data import Row
-from project.records.drift import Action, Night, RetrainOutcome
+from project.records.drift import Action, Night, RatingShift, RetrainOutcome
 from project.records.preferences import RatedAnswer, read_preferences
 from project.records.traffic import Traffic
 from registry.store import Registry
@@ -33,10 +33,10 @@ from registry.store import Registry
 T = TypeVar("T")
 Asked = TypeVar("Asked", Traffic, Row)
 
-# Harm is a mean rating, from -1 to 1, that fell by so much, or prompts that the champion reads with
-# so many times the usual perplexity: less is what topics differ by anyway.
+# Harm is a mean rating, from -1 to 1, that fell by so much and not by chance, or prompts that the
+# champion reads with so many times the usual perplexity: less is what topics differ by anyway.
 WORSE_RATED, SURPRISED = 0.1, 1.2
-RATED = 10  # answers on the drifted topics from which their ratings say something
+NO_HARM = ", which shows no harm"
 LONGEST = timedelta(days=28)  # what is older than that is no news
 
 
@@ -46,6 +46,7 @@ class DriftedRows:
     references: References
     grown: tuple[int, ...]  # the topics that grew, as Topics.labels numbers them
     champion: AdapterVersion
+    answers: frozenset[str] = frozenset()  # signals of answers that alarm, where none of prompts do
 
     def of(self, batch: Batch) -> NDArray[np.bool_]:
         """Which rows are on a topic that grew [n]."""
@@ -74,7 +75,11 @@ class DriftedRows:
                 yield from corrected(rows)
 
     def strangest_first(self, rows: Sequence[Traffic]) -> list[Traffic]:
-        """The rows in the order of their distance to what the reference knows."""
+        """The rows in the order of their distance to what the reference knows: of their answers
+        where these alone drift, else of their prompts.
+        """
+        if self.answers:
+            return furthest_first(self.context, self.champion, self.references, self.answers, rows)
         topics = self.signal(Topics)
         if topics is None or not rows:
             return list(rows)
@@ -83,8 +88,20 @@ class DriftedRows:
         return [rows[i] for i in order.tolist()]
 
     def harm(self, rows: Sequence[Traffic]) -> str | None:
-        """How it shows that the champion is worse on these rows than it was; None: it does not."""
-        return self.rated_worse(rows) or self.surprised(rows)
+        """How it shows that the champion is worse on these rows than it was, or what their ratings
+        say instead; None: nothing is known.
+        """
+        answers = self.references.answers
+        shift = rating_shift(self.context, answers.reference, rows) if answers else None
+        if shift is None:
+            return self.surprised(rows)
+        worse = is_worse(shift)
+        harm = None if worse else self.surprised(rows)
+        return harm or f"{shift} {self.where}{'' if worse else NO_HARM}"
+
+    @property
+    def where(self) -> str:
+        return "on the drifted topics" if self.grown else "since the drift began"
 
     # --- what is read of the traffic ------------------------------------------------------------
 
@@ -96,18 +113,6 @@ class DriftedRows:
     def days(self, since: date, day: date) -> list[date]:
         first = max(since, day - LONGEST)
         return [d for d in self.context.traffic.days() if first <= d <= day]
-
-    def rated_worse(self, rows: Sequence[Traffic]) -> str | None:
-        # As the reference's: of days on which all ratings that count have come.
-        told = [row for row in rows if self.context.settled(row.time.date())]
-        usual, ratings = self.signal(Ratings), ratings_of(told)
-        rated = ratings[~np.isnan(ratings)]
-        if usual is None or len(rated) < RATED:
-            return None
-        before, now = float(usual.usual[0]), float(rated.mean())
-        if now > before - WORSE_RATED:
-            return None
-        return f"the mean rating on the drifted topics is {now:+.2f}, it was {before:+.2f}"
 
     def surprised(self, rows: Sequence[Traffic]) -> str | None:
         usual = self.signal(PromptPerplexity)
@@ -122,12 +127,15 @@ class DriftedRows:
         before, now = exp(float(usual.usual[0])), exp(min(float(nats.mean()), 50.0))
         if now < before * SURPRISED:
             return None
-        return (
-            f"the champion's perplexity on the drifted topics is {now:.0f}, usual is {before:.0f}"
-        )
+        return f"the champion's perplexity {self.where} is {now:.0f}, usual is {before:.0f}"
 
     def signal(self, kind: type[T]) -> T | None:
         return next((s for s in self.references.signals if isinstance(s, kind)), None)
+
+
+def is_worse(shift: RatingShift) -> bool:
+    """Whether ratings fell by enough to matter, and by more than chance explains."""
+    return shift.now <= shift.before - WORSE_RATED and shift.high < 0
 
 
 # --- new labels -----------------------------------------------------------------------------------

@@ -26,10 +26,11 @@ from project.records.record import Record
 class Facts(Record):
     """What is known beside the verdict when a retrain is thought of."""
 
-    labels: int  # accepted rows on the drifted topics, new since the last retrain
-    harm: str | None  # how it shows that the champion is worse there; None: it does not
+    labels: int  # accepted rows on what drifted, new since the last retrain
+    harm: str | None  # what shows whether the champion is worse there; None: nothing does
     in_flight: str | None  # another retrain that is not at its end
     waiting: int | None = None  # a version that won, and that nobody promoted or rejected yet
+    where: str = "on the drifted topics"  # labels are needed
     quota: str | None = None  # what the scheduler's quota for the family says against one
     hung: str | None = None  # that the last one hung, and that nothing has changed since
     # What alarmed, on the days after that alone; of a night that follows one of drift.
@@ -62,11 +63,9 @@ def step(
         return DriftStep(state=state, action=Action.REFUSED, reasons=(why, *refusals))
     harm = facts.harm or "nothing shows yet that the champion is worse there"
     if facts.labels < params.minimum_labels:
-        few = (
-            f"{facts.labels} accepted labels on the drifted topics, {params.minimum_labels} needed"
-        )
+        few = f"{facts.labels} accepted labels {facts.where}, {params.minimum_labels} needed"
         return DriftStep(state=state, action=Action.LABEL, reasons=(why, harm, few))
-    enough = f"{facts.labels} accepted labels on the drifted topics"
+    enough = f"{facts.labels} accepted labels {facts.where}"
     return DriftStep(state=DriftState.ACT, action=Action.RETRAIN, reasons=(why, harm, enough))
 
 

@@ -1,5 +1,6 @@
 """What a night found in the traffic, and what followed."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -39,6 +40,26 @@ class SignalReading(Record):
         return f"{self.signal} over {self.nights} nights: p {self.p:.2g}, moved {self.effect:.1%}"
 
 
+# The signals of what the champion answered, and of what became of it; all others are of prompts.
+OF_ANSWERS = frozenset(
+    ("response", "judge", "feedback", "escalated", "unresolved", "satisfaction"),
+)
+
+
+def alarmed(readings: Iterable[SignalReading]) -> frozenset[str]:
+    """The names of the signals that say drift."""
+    return frozenset(one.signal for one in readings if one.verdict is DriftVerdict.DRIFT)
+
+
+def answers_alone(readings: Iterable[SignalReading]) -> frozenset[str]:
+    """The signals of answers that say drift, where no signal of prompts does; else none."""
+    found = alarmed(readings)
+    return found if found <= OF_ANSWERS else frozenset()
+
+
+QUOTE = "“"  # what the name of a topic begins with that no word tells: a prompt stands for it
+
+
 class Topic(Record):
     """A cluster of prompts, and its share of the traffic, in the reference and now."""
 
@@ -50,6 +71,11 @@ class Topic(Record):
     exemplars: tuple[str, ...]  # prompts, the most typical first
     perplexity: float | None = None  # the champion's, on its prompts
     rating: float | None = None  # the mean feedback
+
+    @property
+    def is_told_by_words(self) -> bool:
+        """Whether its name quotes nobody."""
+        return bool(self.name) and not self.name.startswith(QUOTE)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.before:.1%} -> {self.now:.1%}"
@@ -80,6 +106,57 @@ class RetrainOutcome(StrEnum):
     REVIEW = "review"  # it won, and a person decides
     LOST = "lost"  # HOLD or REJECT
     FAILED = "failed"
+
+
+class AnswerCounts(Record):
+    """What is plainly wrong with some of the champion's answers, one of each user and day."""
+
+    n: int
+    refused: int
+    empty: int
+    cut: int  # that end in the middle of a sentence
+
+    def __str__(self) -> str:
+        return (
+            f"of {self.n:,}: {self.refused:,} refused, {self.empty:,} empty, {self.cut:,} cut off"
+        )
+
+
+class FarAnswer(Record):
+    """An answer that is far from the usual ones, beside one to the likest prompt from before."""
+
+    prompt: str
+    answer: str
+    usual_prompt: str | None  # None: no earlier traffic is kept
+    usual_answer: str | None
+
+
+class RatingShift(Record):
+    """The mean rating, from −1 to 1, of the users now and before; each user counts once."""
+
+    now: float
+    n: int
+    before: float
+    n_before: int
+    low: float  # of the interval of the difference, now less before
+    high: float
+    level: float  # that the interval holds the true difference with
+
+    def __str__(self) -> str:
+        users = f"{self.n} user{'s' if self.n != 1 else ''}"
+        return (
+            f"the mean rating is {self.now:+.2f}, it was {self.before:+.2f} (the difference: "
+            f"{self.low:+.2f} to {self.high:+.2f} at {self.level:.0%}, {users})"
+        )
+
+
+class AnswerChange(Record):
+    """How the champion's answers differ from those before, for a person to look at."""
+
+    now: AnswerCounts
+    before: AnswerCounts | None  # None: no earlier traffic is kept
+    furthest: tuple[FarAnswer, ...]
+    ratings: RatingShift | None  # None: too few users rate
 
 
 class ChampionQuality(Record):
@@ -160,6 +237,8 @@ class Night(Record):
     # The date of the first of the nights that cannot tell drift; None: this one is not blind. The
     # state stays what it was before them.
     blind: Annotated[str | None, LATER] = None
+    # Of a night on which a signal of answers alarms.
+    answer_change: Annotated[AnswerChange | None, LATER] = None
 
     @property
     def evidence(self) -> float:

@@ -137,7 +137,7 @@ def test_the_day_is_told_in_counts_and_by_its_hours() -> None:
 def test_the_verdict_and_what_to_do_come_before_all_else() -> None:
     won = night(verdict=DRIFT, action=Action.RETRAIN, outcome=RetrainOutcome.REVIEW, challenger=4)
     shown = Outline(page(won, [], None)).words
-    order = ["DRIFT", "incumbent promote 4", "because", "Evidence", "What was done"]
+    order = ["incumbent promote 4", "DRIFT", "because", "Evidence", "What was done"]
     places = [shown.index(part, shown.index("Night of 2026-01-01")) for part in order]
     assert places == sorted(places)
 
@@ -172,7 +172,7 @@ def test_what_users_wrote_stays_text_wherever_it_stands() -> None:
     assert shown.tags.count("script") == 1  # ours, for the map
     assert "img" not in shown.tags
     assert not any(name.startswith("on") for name in shown.attributes)
-    # The name, two lists of prompts, a word, a reason and a cause; and three points.
+    # The first line, the name, its prompts, a word, a reason and a cause; and three points.
     assert (shown.words.count(HOSTILE), shown.words.count(beginning(HOSTILE))) == (6, 3)
 
 
@@ -219,7 +219,7 @@ def test_signals_that_say_most_tonight_come_first_and_none_is_left_out() -> None
 def test_what_people_should_know_beside_the_verdict_stands_with_the_reasons() -> None:
     one = night(notes=("one user sent most of it",), cut=3, set_aside={"not JSON": 1_200})
     shown = Outline(page(one, [], None)).words
-    assert shown.index("because") < shown.index("one user sent most of it")
+    assert shown.index("Because.") < shown.index("one user sent most of it")
     assert "of 3 prompts only a part was read: the rest is too long" in shown
     listed = f"1,200 not JSON; see {quarantine_folder() / '2026-01-01.jsonl'}"
     assert f"set aside: {listed}" in shown
@@ -354,10 +354,11 @@ def test_the_lines_tell_verdict_reason_evidence_topics_and_action() -> None:
         challenger=4,
     )
     assert line(one).plain.splitlines() == [
-        "2026-01-01  DRIFT  test v3, state act",
+        "2026-01-01  DRIFT  About 9 % of prompts are new: torch, tensor. "
+        "To do: Nothing: the challenger won, and is the champion now.",
+        "  test v3, state act",
         "  because",
         "  evidence  novelty over 1 night: 4 (1 is an alarm), 9.0% of traffic moved",
         "  topic     torch, tensor (new): 0.0% -> 9.0%",
         "  done      a retrain: promoted, v4",
-        "  to do     Nothing: the challenger won, and is the champion now.",
     ]

@@ -403,6 +403,7 @@ def test_the_checked_address_is_the_one_that_is_used_and_must_prove_its_name(
             "its host evil.example.com is none of hooks.slack.com",
         ),
         ("command: ['']", "command"),
+        ("command: [<prompts>]", "name the program before it"),
         ("telegram: x", "telegram"),
     ],
 )
@@ -456,6 +457,22 @@ def test_a_command_gets_the_notice_on_its_standard_input(
     params = NoticeParams(command=command(code, str(tmp_path / "got")))
     assert deliver(told, params, clock) == 1
     assert Notice.read(tmp_path / "got") == NOTICE
+
+
+def test_prompts_go_to_a_command_that_asks_for_them_and_to_nobody_else(
+    engine: Engine, clock: Clock, tmp_path: Path
+) -> None:
+    code = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + ' '.join(sys.argv[2:]))"
+    asked, unasked = tmp_path / "asked", tmp_path / "unasked"
+    notice = NOTICE.model_copy(update={"prompts": ("am I Ann Smith?",)})
+    with receiver() as received:
+        for path, more in ((asked, ("<prompts>",)), (unasked, ())):
+            tell(engine, clock, notice.model_copy(update={"key": path.name}))
+            params = local(received.url, command=command(code, str(path), *more))
+            assert deliver(engine, params, clock) == 1
+    assert json.loads(asked.read_text())["prompts"] == ["am I Ann Smith?"]
+    assert "prompts" not in asked.read_text().rpartition("}")[2]  # the word itself is not passed on
+    assert "Ann Smith" not in unasked.read_text() + str(received.bodies)
 
 
 @pytest.mark.parametrize(

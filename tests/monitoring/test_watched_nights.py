@@ -12,7 +12,6 @@ from monitoring.features.embedder import READ
 from monitoring.features.prompt_surprise import is_cut
 from monitoring.features.signal_inputs import cut_notes, cut_prompts, rewatched, watched_prompts
 from monitoring.features.watched_text import NOTHING, SharedText
-from monitoring.night_check import cut_notes, cut_prompts
 from monitoring.night_context import NightContext
 from monitoring.signals.signal import Batch, Floats
 from project.records.data import Message

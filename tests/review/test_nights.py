@@ -192,7 +192,7 @@ def test_the_verdict_and_the_duty_come_first_and_the_challenger_is_a_click_away(
     keep(registry, night(1), won)
     html = client.get("/nights/2026-01-02").text
     words = Shown(html).words
-    order = ["DRIFT", "The challenger won and waits", "What the signals say", "What was done"]
+    order = ["The challenger won and waits", "DRIFT", "What the signals say", "What was done"]
     places = [words.index(part, words.index("Night of 2026-01-02")) for part in order]
     assert places == sorted(places)
     assert 'href="/review/4"' in html
