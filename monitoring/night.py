@@ -42,7 +42,7 @@ from monitoring.night_history import (
     waits_for_rows,
 )
 from monitoring.night_page import write_page
-from monitoring.night_text import blind_sentence, counts_text, share_moved, what_and_todo
+from monitoring.night_text import blind_sentence, notice_text, share_moved
 from monitoring.retention import forget, forget_carried, forget_queued
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron, ScheduleParams
@@ -239,13 +239,6 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
 
 
 PROMPTS = 3  # of a night, for a destination that may have them
-
-
-def notice_text(night: Night, news: str) -> str:
-    """What changed and what to do in the first line, then what is new in a drift, and why."""
-    told = [f"answers: {counts_text(night.answer_change)}"] if night.answer_change else []
-    head = f"{night.family}, {night.date}: {what_and_todo(night)}"
-    return "\n".join([head, *[news] * bool(news), *night.reasons, *told])
 
 
 def path_of(night: Night) -> str:

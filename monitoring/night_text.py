@@ -101,6 +101,13 @@ def what_and_todo(night: Night) -> str:
     return f"{headline(night)} To do: {duty(night)}"
 
 
+def notice_text(night: Night, news: str) -> str:
+    """What changed and what to do in the first line, then what is new in a drift, and why."""
+    told = [f"answers: {counts_text(night.answer_change)}"] if night.answer_change else []
+    head = f"{night.family}, {night.date}: {what_and_todo(night)}"
+    return "\n".join([head, *[news] * bool(news), *night.reasons, *told])
+
+
 def headline(night: Night) -> str:
     """What changed, by how much and where, in a sentence; no prompt is quoted."""
     found, blind = alarmed(night.readings), blind_sentence(night)

@@ -52,7 +52,7 @@ def summarise(
     if spanned.missing and (own_range := own_ends(metric, ends)):
         worst = own_range[1] if better == "less" else own_range[0]
         update["own_worst"] = own_mean(items, metric, worst)
-    if (sure or (evidence.se == 0 and evidence.diff > 0)) and spanned.reach:
+    if (sure or evidence.gains_alike) and spanned.reach:
         update["sure"] = spanned.sure(*spanned.reach)
     return evidence.model_copy(update=update)
 

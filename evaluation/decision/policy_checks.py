@@ -125,7 +125,7 @@ def reach(measured: MetricEvidence, alpha: float, *, veto: bool = False) -> tupl
     a mean whose t-interval lies far too low.
     """
     sure = measured.sure
-    far = alpha < FAR_OUT or measured.clusters >= MANY_CLUSTERS or gain_alike(measured)
+    far = alpha < FAR_OUT or measured.clusters >= MANY_CLUSTERS or measured.gains_alike
     if sure and (veto or far):
         return sure.at(alpha) or (-inf, inf)
     worst, best = measured.worst or measured, measured.best or measured
@@ -134,13 +134,8 @@ def reach(measured: MetricEvidence, alpha: float, *, veto: bool = False) -> tupl
     return lower, upper
 
 
-def gain_alike(measured: MetricEvidence) -> bool:
-    """Whether every item gains the same: as of class names, when nothing was right before."""
-    return measured.se == 0 and measured.diff > 0
-
-
 def better_on_dev(measured: MetricEvidence, threshold: float, level: float) -> bool:
-    if measured.sure and gain_alike(measured):
+    if measured.sure and measured.gains_alike:
         return reach(measured, level)[0] > threshold
     return measured.p < level
 

@@ -107,6 +107,11 @@ class MetricEvidence(Record):
     bootstrap: tuple[float, float]  # central 90 % interval of the cluster bootstrap
 
     @property
+    def gains_alike(self) -> bool:
+        """Whether every item gains the same: as of class names, when nothing was right before."""
+        return self.se == 0 and self.diff > 0
+
+    @property
     def drawn_share(self) -> float | None:
         """The share of the items' variance that comes from which answers were drawn, at most 1;
         more answers an item lessen that, and nothing else. None where items were answered once.
