@@ -16,8 +16,7 @@ from typing import NamedTuple, cast
 
 from monitoring.traffic.file_lines import RawLine, json_lines, lines_of
 from monitoring.traffic.late_feedback import LateFeedbacks
-from monitoring.traffic.partition import DayReading
-from monitoring.traffic.set_aside import Quarantine
+from monitoring.traffic.partition import DayReading, Quarantine
 from monitoring.traffic.user_sample import UserSample
 from project.engine.engine_settings import light_engine
 from project.engine.mapped import mapped

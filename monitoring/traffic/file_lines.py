@@ -5,6 +5,7 @@ import json
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -13,8 +14,9 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 from pydantic_core import to_json
 
+from monitoring.traffic import langfuse, litellm, open_telemetry, own_rows
+from monitoring.traffic.chat import Fields
 from monitoring.traffic.late_feedback import PREFIX
-from monitoring.traffic.log_formats import FIELDS
 
 BATCH = 1_000  # rows
 LONGEST = 1 << 20  # bytes of a line; with BATCH it bounds the memory
@@ -25,6 +27,24 @@ SPANS = b'{"resourceSpans"'
 MOST_UNPACKED, ALWAYS_UNPACKED = 300, 64 << 20
 LISTS = ("data", "observations", "traces", "rows", "items", "logs")  # that exports hold records in
 BROKEN = (OSError, EOFError, zlib.error)
+
+
+@dataclass(frozen=True)
+class LogFormat:
+    """A tool's log. Its functions raise UnfitError for what is no request with its answer."""
+
+    name: str
+    recognises: Callable[[Fields], bool]
+    parts_of: Callable[[Fields], list[Fields]]  # each of which should be a row
+    row_of: Callable[[Fields], Fields]  # with the fields of traffic
+    fields: tuple[str, ...]  # of a record, that are looked at
+
+
+LOG_FORMATS = tuple(
+    LogFormat(one.NAME, one.recognises, one.parts_of, one.row_of, one.FIELDS)
+    for one in (open_telemetry, litellm, langfuse, own_rows)
+)
+FIELDS = frozenset(name for one in LOG_FORMATS for name in one.fields)
 
 
 class RawLine(NamedTuple):
@@ -236,3 +256,15 @@ def unread(day: date, inside: Iterable[str], beside: Iterable[str]) -> list[tupl
 
 def sorted_entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def recognised(data: bytes) -> tuple[LogFormat, Fields] | None:
+    """Whose record a line is, and the record; None where no tool is known to write such ones."""
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    found = next((one for one in LOG_FORMATS if one.recognises(record)), None)
+    return (found, record) if found else None
