@@ -11,7 +11,7 @@ from math import ceil
 
 import numpy as np
 
-from monitoring.drift.reference_rows import MONTH, WEEK
+from monitoring.drift.reference_rows import WEEK
 from monitoring.drift.reference_store import NoReference, References
 from monitoring.drift.signal_tests import FEWEST_USERS
 from monitoring.drift.user_days import UserDays
@@ -93,15 +93,6 @@ def reference_hindrance(found: NoReference, gained: int, needed: int) -> Hindran
     pace = rows / days
     if days >= WEEK and found.users < BOTH_HALVES:
         return users_hindrance(found.users)
-    if pace * MONTH < needed:
-        most = int(pace * MONTH)
-        cause = (
-            f"{pace:.0f} users a day: {MONTH} days have about {most}, and a reference needs "
-            f"{needed}"
-        )
-        fewer = f"monitoring.drift.minimum_reference to {most // 50 * 50} or less, or "
-        mend = f"Set {fewer if most >= BOTH_HALVES else ''}{DATASET}."
-        return Hindrance(kind=HindranceKind.REFERENCE, cause=cause, mend=mend)
     more = ceil((needed - rows) / pace) + 1
     return Hindrance(
         kind=HindranceKind.REFERENCE,

@@ -165,7 +165,7 @@ class Refreezing:
         since = began([night for night in self.nights if night.date <= told.night])
         digest = frozen.digest if self.kind == PROMPTS else ""
         days = quiet_days(self.context, frozen.since, since or self.day, self.nights, digest)
-        return self.sample(days[:MONTH])
+        return self.sample(days[: max(MONTH, frozen.days or 0)])
 
     def acceptance(self, frozen: FrozenReference) -> tuple[DriftAccepted, FrozenReference]:
         """What a reference followed from, and the reference before it."""

@@ -52,7 +52,7 @@ class FrozenReference:
     digest: Digest
     first: date
     judge: AnswerJudge | None  # that its answers were judged with
-    event: int  # the number of the one that keeps it
+    event: int = 0  # the number of the one that keeps it; 0: none does
     since: date | None = None  # the first day that its rows may be of, and how many days they are
     days: int | None = None  # of; None: it is not of traffic
     # The event of the acceptance that it follows, and the reference that it took the place of.

@@ -29,7 +29,7 @@ from monitoring.trigger.state_machine import alarming
 from project.errors import IncumbentError, InputError
 from project.records.drift import DriftState, DriftVerdict, Night, Topic
 from project.records.events import DriftAccepted, PromptReference
-from project.records.traffic import Traffic
+from project.records.traffic import Feedback, Traffic
 from registry.roles import Roles
 from registry.storage.database import writing
 from registry.store import Registry
@@ -129,24 +129,35 @@ def test_a_topic_is_accepted_and_a_second_drift_in_the_first_is_told_and_stays_o
     assert len(registry.history(kind="watch")) == 3
 
 
-def test_an_accepted_signal_is_normal_and_the_others_alarm_as_before(
-    context: NightContext,
-) -> None:
-    def longer(number: int) -> list[Traffic]:
-        rows = asked(number)
+def test_an_accepted_signal_is_normal_and_the_others_alarm_as_before(make_adapter: Make) -> None:
+    """Prompts become longer, and ratings worse: the one is of prompts, the other of answers."""
+
+    def rated(number: int, longer: bool = False) -> list[Traffic]:
+        rows, random = asked(number), Random(number)
+        liked = 0.4 if longer else 0.9
         return [
-            row.model_copy(update={"prompt": f"{row.prompt} {row.prompt} {row.id}"}) for row in rows
+            row.model_copy(
+                update={
+                    "prompt": f"{row.prompt} {row.prompt} {row.id}" if longer else row.prompt,
+                    "feedback": Feedback(rating=1 if random.random() < liked else -1),
+                }
+            )
+            for row in rows
         ]
 
-    nights = [run(context, number, longer(number)) for number in range(7, 15)]
-    assert {"length", "embeddings"} <= alarming(nights[-1])
-    accept_drift(context.registry, context.drift, "a new client", signals=("length",))
-    after = run(context, 15, longer(15))
-    assert "length" not in alarming(after)
-    assert alarming(nights[-1]) - {"length"} <= alarming(after)
-    accept_drift(context.registry, context.drift, "all of it")
-    assert run(context, 16, longer(16)).verdict is QUIET
-    assert run(context, 17, asked(17)).verdict is DRIFT
+    with opened(make_adapter) as registry:
+        context = site_of(registry)
+        for number in range(7):
+            context.traffic.append(rated(number))
+        nights = [run(context, number, rated(number, True)) for number in range(7, 15)]
+        assert {"length", "feedback", "embeddings"} <= alarming(nights[-1])
+        accept_drift(registry, context.drift, "a new client", signals=("length", "feedback"))
+        after = run(context, 15, rated(15, True))
+        assert alarming(after) == alarming(nights[-1]) - {"length", "feedback"}
+        assert (after.reference, after.answers) != (nights[-1].reference, nights[-1].answers)
+        accept_drift(registry, context.drift, "all of it")
+        assert run(context, 16, rated(16, True)).verdict is QUIET
+        assert "embeddings" in alarming(run(context, 17, rated(17)))
 
 
 def test_an_acceptance_that_cannot_be_followed_changes_nothing_and_is_told(

@@ -95,14 +95,14 @@ def test_users_that_are_told_apart_end_blindness_within_a_week(empty: NightConte
     assert [kind for kind, _ in told(context)] == ["blind", "blind-over"]
 
 
-def test_12_users_a_day_are_told_that_no_reference_comes_of_them(empty: NightContext) -> None:
+def test_12_users_a_day_are_told_when_a_reference_comes_of_them(empty: NightContext) -> None:
     context = replace(empty, drift=empty.drift.model_copy(update={"minimum_reference": 400}))
     nights = [run(context, number, rows_of(number, rows=12)) for number in range(4)]
     assert [one.blind for one in nights] == [None, None, "2026-03-02", "2026-03-02"]
     assert told(context) == [("blind", "2026-03-04")]
-    cause = "12 users a day: 28 days have about 336, and a reference needs 400"
+    cause = "the reference has 36 of 400 rows: at 12 users a day it is whole in 31 nights"
     assert nights[-1].hindrance and nights[-1].hindrance.cause == cause
-    assert duty(nights[-1]).startswith("Set monitoring.drift.minimum_reference to 300 or less")
+    assert duty(nights[-1]).startswith("Wait, or set monitoring.drift.minimum_reference to less")
     assert "reference to dataset" in duty(nights[-1])
     of_dataset = replace(empty, drift=empty.drift.model_copy(update={"reference": "dataset"}))
     other = run(of_dataset, 4, rows_of(4, rows=12)).hindrance
