@@ -24,6 +24,11 @@ from registry.alpha_ledger.look_bytes import LOOKS
 from registry.lineage import apart
 from review.review_settings import ReviewParams
 
+UNSEEN = (
+    "the sealed items were not used: a challenger is compared on them only once it is better on "
+    "dev, for each such look makes the next one harder"
+)
+
 
 def submit_and_tell(*, promote: bool, reason: str, as_json: bool) -> int:
     """Submit, decide, and promote if asked and won; returns the verdict's exit code."""
@@ -84,6 +89,8 @@ def print_outcome(outcome: SubmissionOutcome, policy: Policy) -> None:
     console.print()
     ways = ways_out(outcome.decided.evidence, decision, policy)
     print_verdict(decision, policy, f"{version.label}: ", ways)
+    if decision.opening is None:
+        console.print(UNSEEN, soft_wrap=True)
     for note in outcome.decided.notes:
         console.print(note, soft_wrap=True)
     if outcome.is_champion:

@@ -79,14 +79,6 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
     ]
     empty = sum(not answer.strip() for answer in answers)
     notes = [f"{empty} answers are empty, which counts 0"] * bool(empty) + missing
-    capitals = sum(
-        answer != reference and answer.casefold() == reference.casefold()
-        for answer, reference in zip(
-            map(str.strip, answers), map(str.strip, references), strict=True
-        )
-    )
-    if capitals:
-        notes.append(f"{capitals} answers are right but for capitals, which exact_match counts 0")
     return SystemLog(
         path=path,
         system=chosen.system or path.stem,

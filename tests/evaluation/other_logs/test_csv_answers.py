@@ -56,15 +56,6 @@ def test_short_answers_are_right_or_wrong(write: Callable[..., Path], tmp_path: 
     assert (found["verdict"], means) == ("PROMOTE", [0.5, 35 / 40])
 
 
-def test_answers_that_are_wrong_by_their_capitals_alone_are_told(
-    write: Callable[..., Path],
-) -> None:
-    shouted = [row | {"answer": row["answer"].upper()} for row in answered(9)]
-    found = decide("--from", "csv", write("old.csv", answered(2)), write("new.csv", shouted))
-    told = "challenger, answers: 35 answers are right but for capitals, which exact_match counts 0"
-    assert told in found["logs"]["notes"]
-
-
 def test_long_answers_are_measured_by_rouge(write: Callable[..., Path]) -> None:
     old, new = (
         write("old.csv", texts("Response", "or", "so")),
