@@ -135,7 +135,7 @@ class Neighbours:
         count = ceil(SPARE * NEIGHBOURS * len(vectors) / reference)
         near, far = nearest(vectors, vectors, count, without_itself=True)
         order = np.argsort(far, axis=1, kind="stable")
-        return cls(*(np.take_along_axis(of, order, axis=1) for of in (near, far)))
+        return cls(np.take_along_axis(near, order, axis=1), np.take_along_axis(far, order, axis=1))
 
     def excess(self, reference: NDArray[np.bool_]) -> Floats:
         """Novelty's column, where these rows are the reference [rows]: the mean distance to the 5

@@ -171,7 +171,7 @@ def test_blindness_is_in_status_the_pages_for_programs_and_first_on_the_page(
     shown = page_path("bank", day(5)).read_text()
     assert shown.index(told) < shown.index("To do:") < shown.index("Evidence, night by night")
     newest = check_of(context.registry.engine, "bank", day(5))
-    assert newest and str(line(newest)).splitlines()[1].strip() == told
+    assert newest and told in str(line(newest)).splitlines()[0]
     Path("params.yaml").write_text("registry: {family: bank}\n")
     replace_heartbeat(scheduler)
     check_scheduler()

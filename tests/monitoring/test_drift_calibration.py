@@ -251,7 +251,7 @@ def test_fifty_users_who_come_back_are_enough_for_a_change_of_half_of_the_topics
 
 
 def test_news_of_one_day_are_as_new_in_the_reference_as_in_a_night() -> None:
-    """Each day a tenth asks about one thing that was not asked before: half of them in the index."""
+    """Each day a tenth asks about one thing that is new; half of those are in the index."""
     rng = np.random.default_rng(23)
 
     def asked(day: int) -> Floats:
