@@ -11,6 +11,7 @@ from math import ceil
 
 import numpy as np
 
+from monitoring.drift.reference import LEAST_INDEX
 from monitoring.drift.reference_rows import WEEK
 from monitoring.drift.reference_store import NoReference, References
 from monitoring.drift.signal_tests import FEWEST_USERS
@@ -33,8 +34,9 @@ from registry.notices import Notice
 
 MUCH = 0.2  # of the rows: a drift may be in what is set aside
 SOON = 7  # nights: a reference that is whole by then needs nobody
-# One half of a reference's users fits the signals, and the other is compared with.
-BOTH_HALVES = 2 * FEWEST_USERS
+# A part of a reference's users, a quarter at least, fits the signals; the others are compared
+# with.
+LEAST_USERS = ceil(FEWEST_USERS / (1 - LEAST_INDEX))
 DATASET = "monitoring.drift.reference to dataset"
 USERS_MEND = (
     "Log a person or a conversation as `user`, not an application, and those of more people "
@@ -91,7 +93,7 @@ def reference_hindrance(found: NoReference, gained: int, needed: int) -> Hindran
     if found.source is None or not rows:
         return None
     pace = rows / days
-    if days >= WEEK and found.users < BOTH_HALVES:
+    if days >= WEEK and found.users < LEAST_USERS:
         return users_hindrance(found.users)
     more = ceil((needed - rows) / pace) + 1
     return Hindrance(
@@ -116,8 +118,8 @@ def dataset_hindrance(rows: int, needed: int) -> Hindrance:
 def users_hindrance(users: int) -> Hindrance:
     """Where the reference has too few users."""
     cause = (
-        f"{users} users, {BOTH_HALVES} needed: one half of the reference's users fits the "
-        "signals, and the other half is compared with"
+        f"{users} users, {LEAST_USERS} needed: a part of the reference's users fits the "
+        "signals, and the others are compared with"
     )
     return Hindrance(kind=HindranceKind.USERS, cause=cause, mend=USERS_MEND)
 

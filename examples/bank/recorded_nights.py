@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from monitoring.blindness import set_aside_hindrance, users_hindrance
 from monitoring.night_history import check_job, nightly_of
 from monitoring.scheduling.runs import claim, finish
 from monitoring.signals import SIGNALS
+from monitoring.traffic.partition import NO_ZONE
 from monitoring.trigger.labels import write_queue
 from project.canonical import digest_json
 from project.records.drift import (
@@ -21,6 +23,7 @@ from project.records.drift import (
     FarAnswer,
     Night,
     RatingShift,
+    RetrainOutcome,
     SignalReading,
     Topic,
 )
@@ -153,6 +156,22 @@ NAMES = [signal.name for signal in SIGNALS]
 QUEUE = Path("datasets/queue/labels.json")
 
 
+VISA = Topic(
+    name="visa, embassy, travel",
+    new=True,
+    before=0,
+    now=0.062,
+    z=6.7,
+    exemplars=("which letter does the embassy want for a visa?", "a bank letter for my visa"),
+)
+BLIND = {
+    "state": DriftState.OK,
+    "action": Action.NONE,
+    "verdict": DriftVerdict.INSUFFICIENT,
+    "readings": (),
+    "blind": "2026-03-11",
+    "reasons": ("not enough data",),
+}
 # What can be wrong, each as the night that says so; docs/pictures.py takes a picture of each.
 NOTHING_NEW = {"topics": (), "exemplars": (), "new_words": ()}
 SITUATIONS: dict[str, dict[str, Any]] = {
@@ -174,6 +193,23 @@ SITUATIONS: dict[str, dict[str, Any]] = {
         "moved": ("feedback",),
         "answer_change": RATED,
         "reasons": (SEEN, f"{RATED.ratings} since the drift began", NO_LABELS),
+    },
+    "second": {"topics": (WALLET, VISA), "exemplars": (*ASKED[:2], *VISA.exemplars[:1])},
+    "hung": {
+        "topics": (WALLET,),
+        "state": DriftState.ACT,
+        "action": Action.RETRAIN,
+        "outcome": RetrainOutcome.FAILED,
+        "hung": digest_json("what it read"),
+        "reasons": (SEEN, "the retrain failed: it ran over its 12 hours in stage sft"),
+    },
+    "blind-users": BLIND | {"units": 30, "hindrance": users_hindrance(30)},
+    "blind-format": BLIND
+    | {
+        "units": 0,
+        "rows": 0,
+        "set_aside": {NO_ZONE: 120},
+        "hindrance": set_aside_hindrance(date(2026, 3, 11), 0, {NO_ZONE: 120}),
     },
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from incumbent.verbs.nightly import check_scheduler
 from incumbent.verbs.status import print_all_families, print_status
-from monitoring.blindness import BOTH_HALVES, with_blindness
+from monitoring.blindness import LEAST_USERS, with_blindness
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
 from monitoring.night_page import page_path
@@ -80,7 +80,7 @@ def test_few_regular_users_are_told_how_many_are_needed_each_week(empty: NightCo
     assert {one.state for one in drifted} == {DriftState.OK}
     assert [one.blind for one in drifted] == [None, None, *["2026-03-06"] * 8]
     assert told(context) == [("blind", "2026-03-08"), ("blind", "2026-03-15")]
-    assert f"30 users, {BOTH_HALVES} needed" in newest_text(context, "blind")
+    assert f"30 users, {LEAST_USERS} needed" in newest_text(context, "blind")
     assert "as `user`" in newest_text(context, "blind")
 
 
