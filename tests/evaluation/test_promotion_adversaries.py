@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchmarks import promotion_adversaries
-from benchmarks.promotion_adversaries import empty_registry, falsely_promoted, listed
+from benchmarks.promotion_adversaries import (
+    ADVERSARIES,
+    RECORD,
+    SCENARIOS,
+    blocks,
+    empty_registry,
+    falsely_promoted,
+    listed,
+)
 from benchmarks.promotion_rules import (
     GUARDED,
     STRICT,
@@ -17,6 +26,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from project.records.evidence import Verdict
 from registry.alpha_ledger.spending import Look
+from tests.conftest import ROOT
 
 WHO = (
     "honest",
@@ -61,3 +71,16 @@ def test_computing_bounds_where_they_may_decide_comes_to_the_verdict_of_the_rule
             verdicts.append(rule(judged, policy, look.number, look.budget).verdict)
             assert verdict_on(d, evidence, policy, look) is verdicts[-1]
     assert set(verdicts) == set(Verdict)
+
+
+def test_the_documentation_has_the_runs_that_are_on_record() -> None:
+    page = (ROOT / "docs" / "explain" / "decision.md").read_text()
+    scenario = next(iter(SCENARIOS))
+    for name in ADVERSARIES:
+        found = blocks(ROOT / RECORD, name, scenario)
+        runs, won = sum(block.runs for block in found), sum(block.promoted for block in found)
+        if not runs:
+            continue
+        interval = stats.binomtest(won, runs).proportion_ci(method="exact")
+        between = f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+        assert f"| {runs:,} | {100 * won / runs:.1f} % ({between}) |" in page, name
