@@ -68,7 +68,7 @@ def test_a_retrain_that_hangs_is_told_at_once_and_not_tried_again_as_it_is(
         assert words in hung.reasons[-1]
     assert (notice.kind, notice.path) == ("run-failed", "/nights/2026-03-05")
     page = page_path("bank", day(3)).read_text()
-    assert page.index("To do: The retrain hung") < page.index("took too long")
+    assert page.index("</b> The retrain hung") < page.index("took too long")
 
     later = live(context, 4)
     assert later.action is Action.REFUSED
