@@ -177,7 +177,9 @@ class Follower:
         # Answers that were drawn at a temperature are not those that greedy decoding gives.
         if deployment.version is None or self.decoding.temperature:
             return Subject(deployment, None)
-        return Subject(deployment, dev_answers(self.registry.family, deployment.version))
+        template = deployment.contestant.evidence_template
+        judged = dev_answers(self.registry.family, deployment.version, template)
+        return Subject(deployment, judged)
 
     def forget(self, found: WantedVersions) -> None:
         """Drop what is about versions that nobody wants any more."""

@@ -25,6 +25,7 @@ from evaluation.report.dev_items import (
 from project.chat_template import under
 from project.errors import InputError
 from project.records.data import Message, Row
+from project.shown_passages import with_passages
 from project.unicode_words import words
 from serving.exchange import Deployment
 
@@ -71,25 +72,27 @@ class DevAnswers:
     texts: Mapping[str, str]
 
 
-def dev_answers(family: str, version: int) -> DevAnswers | None:
-    """The version's answers, out of its own dev items or those of a version compared with it."""
+def dev_answers(family: str, version: int, template: str | None = None) -> DevAnswers | None:
+    """The version's answers, out of its own dev items or those of a version compared with it. It
+    was asked with the passages of rows by its `template`, where it has one.
+    """
     try:
         if kept_path(family, version).is_file():
-            return answers_in(family, version, own=True)
+            return answers_in(family, version, template, own=True)
         for other in kept_versions(family):
             if kept_comparison(kept_path(family, other)).opponent.version == version:
-                return answers_in(family, other, own=False)
+                return answers_in(family, other, template, own=False)
     except InputError as error:
         log.warning("the dev items of v%d cannot be read: %s", version, error)
     return None
 
 
-def answers_in(family: str, version: int, *, own: bool) -> DevAnswers | None:
+def answers_in(family: str, version: int, template: str | None, *, own: bool) -> DevAnswers | None:
     items = DevItems.kept(kept_path(family, version)).items
     if not items:
         return None
     return DevAnswers(
-        rows={item.row.id: item.row for item in items},
+        rows={item.row.id: with_passages(item.row, template) for item in items},
         texts={item.row.id: answer_of(item, own) for item in items},
     )
 

@@ -8,7 +8,9 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
 from evaluation.scoring.scorers import Scorer
 from project.records.adapters import AdapterVersion, Precision
+from project.records.data import Row
 from project.settings import load
+from project.shown_passages import all_with_passages
 from registry.lineage import Lineage
 from registry.overview.model_card import render_markdown
 from registry.reader import RegistryReader
@@ -57,6 +59,11 @@ class Plan:
     scorers: Sequence[Scorer]
     base: Path
     precision: Precision
+
+    @property
+    def asked(self) -> Sequence[Row]:
+        """The dev items as the version was asked them, with their passages."""
+        return all_with_passages(self.judged.rows, self.version.adapter.evidence_template)
 
 
 def plan(lineage: Lineage, form: Form) -> Plan:
@@ -110,15 +117,13 @@ def write_gguf_file(registry: RegistryReader, planned: Plan, draft: Path) -> For
 
     with merged_aside(registry.artifacts, planned.version) as merged:
         write_gguf(merged, draft / MODEL, planned.version.label)
-        longest = longest_prompt(merged, planned.judged.rows) + planned.decoding.max_new_tokens
+        longest = longest_prompt(merged, planned.asked) + planned.decoding.max_new_tokens
     asking = by_llama_cpp(question(planned), find_server(), draft / MODEL, longest)
     return waited_for(asking, "llama.cpp's server")
 
 
 def question(planned: Plan) -> RescoringRequest:
-    return RescoringRequest(
-        planned.version, planned.judged.rows, planned.decoding, planned.precision
-    )
+    return RescoringRequest(planned.version, planned.asked, planned.decoding, planned.precision)
 
 
 def check(planned: Plan, answered: FormAnswers, draft: Path, margin: float) -> ExportedForm:

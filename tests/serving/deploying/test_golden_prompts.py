@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from evaluation.evaluation_settings import Decoding
+from project.records.data import EvidencePassage
+from project.shown_passages import USUAL
 from serving.deploying.golden_prompts import (
     DevAnswers,
     GoldenError,
@@ -217,6 +219,18 @@ def test_the_answers_of_a_version_are_found_beside_its_challenger_too(site: Site
     kept_path("test", one).unlink()
     found = dev_answers("test", one)
     assert found is not None and set(found.texts.values()) == {"an ant's"}
+    passages = (EvidencePassage(id="1", text="Ants have six legs."),)
+    shown = [
+        i.model_copy(update={"row": i.row.model_copy(update={"evidence": passages})})
+        for i in kept.items
+    ]
+    lines = [comparison.canonical(), *(item.canonical() for item in shown)]
+    write_lines(kept_path("test", two), lines)
+    for template in (USUAL, None):  # asked as the version was: with its passages, or without
+        found = dev_answers("test", one, template)
+        assert found is not None
+        asked = [row.prompt_text for row in found.rows.values()]
+        assert all(("six legs" in text) == (template is not None) for text in asked)
     for broken in (b"{}", comparison.canonical(), b""):
         kept_path("test", two).write_bytes(broken)
         assert dev_answers("test", two) is None
