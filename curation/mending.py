@@ -156,8 +156,6 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         case Row():
             new = {"prompt": cleaned(made.prompt), "completion": cleaned(made.completion)}
             new |= {"context": clean(made.context)} if made.context else {}
-            passages = [p.model_copy(update={"text": clean(p.text)}) for p in made.evidence or ()]
-            new |= {"evidence": tuple(passages)} if passages else {}
             new |= {"assertions": redacted_assertions(made.assertions or (), clean)}
         case Document():
             new = {"text": clean(made.text)}
@@ -166,6 +164,9 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
             new = {field: clean(text) for field, text in texts}
         case _:
             new = {"prompt": clean(made.prompt), "completion": clean(made.completion)}
+    if not isinstance(made, Document) and made.evidence:
+        passages = [one.model_copy(update={"text": clean(one.text)}) for one in made.evidence]
+        new |= {"evidence": tuple(passages)}
     return made.model_copy(update=new), kinds
 
 

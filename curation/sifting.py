@@ -38,6 +38,7 @@ from curation.token_lengths import TokenLengths
 from project.near_duplicates import MIN_WORDS, SHARED_LEAST
 from project.personal_data import Contacts, find_personal_data
 from project.records.data import Message, Row, Split
+from project.shown_passages import evidence_text
 from project.unicode_words import folded, words
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def with_personal_data(rows: Iterable[Row], ours: Contacts) -> list[str]:
     return [
         row.id
         for row in rows
-        if find_personal_data(f"{row.prompt_text}\n{row.completion_text}", ours)
+        if find_personal_data("\n".join([*row.texts, evidence_text(row.evidence or ())]), ours)
     ]
 
 

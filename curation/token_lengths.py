@@ -115,12 +115,25 @@ class TokenLengths:
     def with_fewer_passages(
         self, row: Row, passages: Sequence[EvidencePassage], limit: int
     ) -> Row | None:
-        least = max([1, *cited(row.completion_text)])
-        shorter = (
-            row.model_copy(update={"evidence": tuple(passages[:kept])})
-            for kept in range(len(passages) - 1, least - 1, -1)
-        )
-        return next((one for one in shorter if self.fits(one, limit)), None)
+        """As many of the first passages as fit; none of those that the answer cites may go. None
+        where it is not known which hold it.
+        """
+        silent = 1 if row.answerable is False else None
+        fewest = max(cited(row.completion_text), default=silent)
+
+        def with_first(count: int) -> Row:
+            return row.model_copy(update={"evidence": tuple(passages[:count])})
+
+        if fewest is None or not self.fits(with_first(fewest), limit):
+            return None
+        least, most = fewest, len(passages)
+        while most - least > 1:
+            middle = (most + least) // 2
+            if self.fits(with_first(middle), limit):
+                least = middle
+            else:
+                most = middle
+        return with_first(least)
 
     def cut_text(
         self, row: Row, system: tuple[Message, ...], turn: Message, limit: int

@@ -24,6 +24,7 @@ from project.records.adapters import Contestant, Numerics
 from project.records.data import Message, Row, Split, TokenCount
 from project.records.record import write_records
 from project.settings import load
+from project.shown_passages import all_with_passages
 
 
 class AnsweringTask(NamedTuple):
@@ -132,7 +133,8 @@ def prompted(rows: Sequence[Row], shots: int) -> list[Row]:
     """
     sources = {row.source for row in rows}
     train = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source in sources]
-    shown = [m for row in train[:shots] for m in (*turns(row), *row.completion)]
+    examples = all_with_passages(train[:shots], bare_base().evidence_template)
+    shown = [m for row in examples for m in (*turns(row), *row.completion)]
     return [
         row.model_copy(update={"prompt": (*system_prompt(row), *shown, *turns(row))})
         for row in rows

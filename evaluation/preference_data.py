@@ -83,7 +83,7 @@ def under_row_prompts(given: Sequence[Preference], rows: Sequence[Row]) -> list[
     for one in given:
         prompts = alone.get(bare(one.prompt), set()) if bare(one.prompt) not in whole else set()
         prompt = next(iter(prompts)) if len(prompts) == 1 else one.prompt
-        shown = one.evidence or passages.get(bare(one.prompt))
+        shown = one.evidence or passages.get(bare(prompt))
         found.append(one.model_copy(update={"prompt": prompt, "evidence": shown}))
     return found
 

@@ -114,7 +114,7 @@ def submitted(
     refuse_unknown(registry.looks_elsewhere())
     refuse_once_sealed(registry)
     sealed = SealedItems()
-    refuse_told_answers(adapter.system_prompt, sealed.rows)
+    refuse_told_answers(adapter.texts_in_front, sealed.rows)
     new = registry.version_of(adapter.files) is None
     if new and adapter.dataset != dataset.digest:
         raise InputError(

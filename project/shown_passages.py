@@ -8,6 +8,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
 
 from project.records.data import EvidencePassage, Message, Row
 
@@ -17,9 +18,10 @@ USUAL = f"""{PASSAGES}
 
 Question: {QUESTION}
 Answer by these passages alone, and cite each that you use by its number, as [1]. \
-Say that you do not know where they do not say."""
+If they do not contain the answer, say that you do not know."""
 # Marks by which chat templates and tokenizers tell who speaks, and where a text ends.
-CONTROL = re.compile(r"<(?=[|｜/]?[\w ▁/.:-]{1,40}[|｜]?>)|\[(?=/?(?:INST|BOS|EOS|PAD)\])")
+CONTROL = re.compile(r"<(?=[|｜/]?[\w ▁/.:-]{1,40}[|｜]?>)|\[(?=/?[A-Z_]{3,24}\])")
+LONGEST = 20_000  # characters of a passage that an answer is held against
 CITED = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
 
 
@@ -35,11 +37,14 @@ def with_passages(row: Row, template: str | None) -> Row:
 def asked_on(
     prompt: Sequence[Message], passages: Sequence[EvidencePassage] | None, template: str | None
 ) -> tuple[Message, ...]:
-    """A prompt whose last turn stands among passages, where there are some and a template."""
-    if template is None or not passages:
+    """A prompt whose last question stands among passages, where there are some and a template."""
+    places = [i for i, turn in enumerate(prompt) if turn.role == "user"]
+    if template is None or not passages or not places:
         return tuple(prompt)
-    *before, asked = prompt
-    return (*before, Message(role=asked.role, content=filled(template, passages, asked.content)))
+    turns, last = list(prompt), places[-1]
+    shown = filled(template, passages, turns[last].content)
+    turns[last] = turns[last].model_copy(update={"content": shown})
+    return tuple(turns)
 
 
 def all_with_passages(rows: Sequence[Row], template: str | None) -> Sequence[Row]:
@@ -67,11 +72,11 @@ def cited(answer: str) -> list[int]:
 
 def without_citations(answer: str) -> str:
     """An answer's own words: the marks are no numbers of its own."""
-    return re.sub(rf"\s*{CITED.pattern}", "", answer)
+    return re.sub(rf"(?<!\s)\s*{CITED.pattern}", "", answer)
 
 
 def evidence_text(passages: Iterable[EvidencePassage]) -> str:
-    return "\n".join(one.text for one in passages)
+    return "\n".join(one.text[:LONGEST] for one in passages)
 
 
 def usable_template(template: str) -> str:
@@ -100,12 +105,14 @@ OPERATIONS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
 
 
 def reckoned(calculation: str | None) -> set[float]:
-    """The values that an answer may give for a calculation: to the cent, or less exactly. None
-    where it cannot be reckoned.
+    """The values, without a sign, that an answer may give for a calculation: to the cent, or less
+    exactly. None where it cannot be computed.
     """
     try:
-        value = value_of(parsed(calculation or "").body)
-    except (ValueError, SyntaxError, ArithmeticError):
+        value = abs(value_of(parsed(calculation or "").body))
+    except (ValueError, SyntaxError, ArithmeticError, RecursionError, MemoryError):
+        return set()
+    if not isfinite(value):
         return set()
     return {round(value, 2), round(value, 1), float(round(value))}
 
@@ -121,10 +128,10 @@ def value_of(node: ast.expr) -> float:
     """Sums, differences, products and quotients of numbers. Raises ValueError for all else, and
     ArithmeticError.
     """
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return float(node.value)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -value_of(node.operand)
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return float(str(node.value))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        return value_of(node.operand) * (-1 if isinstance(node.op, ast.USub) else 1)
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
         return OPERATIONS[type(node.op)](value_of(node.left), value_of(node.right))
     raise ValueError("is no arithmetic")

@@ -7,7 +7,6 @@ from curation.faults.not_in_source import (
     FACTORS,
     LONGEST,
     MOST_NUMBERS,
-    close,
     numbers,
     numbers_in_words,
     says_other_names,
@@ -21,6 +20,7 @@ from project.shown_passages import (
     value_of,
     without_citations,
 )
+from project.unicode_words import language_of
 
 
 def ungrounded(row: Row) -> str | None:
@@ -35,12 +35,14 @@ def ungrounded(row: Row) -> str | None:
         return "cites a passage that is not there"
     if marks and row.answerable is False:
         return "cites a passage, where none holds an answer"
-    source = f"{evidence_text(row.evidence)[:LONGEST]}\n{row.prompt_text[:LONGEST]}"
+    source = f"{evidence_text(row.evidence)}\n{row.prompt_text[:LONGEST]}"
     if row.calculation and (wrong := wrong_calculation(row.calculation, source)):
         return wrong
     said = without_citations(answer)
     if says_unknown_numbers(said, known_numbers(source) | reckoned(row.calculation)):
         return "a number that no passage holds"
+    if row.answerable is False or language_of(source) != "en":
+        return None  # where other words have capitals too, such as German nouns
     return "a name that no passage holds" if says_other_names(said, source) else None
 
 
@@ -58,13 +60,15 @@ def says_unknown_numbers(answer: str, known: set[float]) -> bool:
 
 
 def wrong_calculation(calculation: str, source: str) -> str | None:
-    try:
-        tree = parsed(calculation)
-        value_of(tree.body)
-    except (ValueError, SyntaxError, ArithmeticError):
-        return "a calculation that cannot be reckoned"
-    known = known_numbers(source) | set(FACTORS)
+    """A per cent of the source may stand as a fraction: 4.5 % as 0.045."""
+    if not reckoned(calculation):
+        return "a calculation that cannot be computed"
+    tree = parsed(calculation)
+    said = known_numbers(source)
+    said |= {round(value / 100, 9) for value in said} if "%" in source else set()
     used = [value_of(node) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    if all(any(close(value, one) for one in known) for value in used):
+    if not any(value in said for value in used):
+        return "a calculation with no number of a passage"
+    if all(value in said or value in FACTORS for value in used):
         return None
     return "a calculation with a number that no passage holds"

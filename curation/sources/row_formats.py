@@ -161,5 +161,6 @@ def row_of(made: Made | None) -> Row | None:
         "prompt": turns or turn("user", made.prompt),
         "completion": turn("assistant", answer),
         "annotator": made.annotator,
+        "evidence": [one.model_dump() for one in made.evidence] if made.evidence else None,
     }
     return Row.model_validate(complete(fields, made.source or ""))

@@ -90,7 +90,7 @@ def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Re
     turns = conversation_turns if columns.messages else pair_turns
     try:
         stands_on = evidence_of(record.fields, columns)
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         yield Read(Origin(file=file, line=record.line, why=f"{NO_PASSAGE}: {error}"))
         return
     found = turns(with_abstention(record.fields, columns, stands_on), columns)
@@ -117,7 +117,7 @@ def evidence_of(fields: Fields, columns: Columns) -> Fields:
 
 def with_abstention(fields: Fields, columns: Columns, stands_on: Fields) -> Fields:
     """A record with the answer that its passages allow: none where they hold none, and a citation
-    where there is one passage alone.
+    where it stands in the one passage, word for word.
     """
     name, passages = columns.completion, stands_on.get("evidence")
     if not name or not passages:
@@ -125,8 +125,8 @@ def with_abstention(fields: Fields, columns: Columns, stands_on: Fields) -> Fiel
     answer = as_text(fields.get(name)) or ""
     if not answer.strip() and stands_on.get("answerable") is False:
         return {**fields, name: columns.abstention}
-    alone = len(passages) == 1 and stands_on.get("answerable") is not False
-    if answer.strip() and alone and not cited(answer):
+    quoted = len(passages) == 1 and answer.strip() in passages[0]["text"]
+    if answer.strip() and quoted and not cited(answer):
         return {**fields, name: f"{answer.strip()} [1]"}
     return fields
 

@@ -25,7 +25,7 @@ ABSTAINS = re.compile(
     r"\b(?:(?:do|does|did|could|can|am|m) ?(?:not|n't)|cannot|unable to)"
     r" (?:\w+ )?(?:to )?"
     r"(?:know|say|tell|find|answer|mention|state|contain|specify|provide|hold)\b"
-    r"|\bnot (?:\w+ )?(?:mentioned|stated|specified|given|provided|said|covered)\b"
+    r"|\b(?:not|\w+n't) (?:\w+ )?(?:mentioned|stated|specified|given|provided|said|covered|sure)\b"
     r"|\bnot in the passages?\b|\bno (?:information|mention|answer)\b",
     re.IGNORECASE,
 )
@@ -46,8 +46,10 @@ class Grounding(PerItem):
     `cited_right` is the share of its citations that name a passage which is there and shares a fact
     or most words with the sentence; `cited_all` is the share of its sentences with a citation.
     `invented` is 1 where it has a figure that neither question, passages nor reference have. Both
-    abstentions are 1 or 0: of items whose passages hold an answer, and of the others. An item
-    without passages says nothing. `phrasings` are further ways to abstain, literal but for case.
+    abstentions are 1 or 0: of items whose passages hold an answer, and of the others. To say
+    nothing is to abstain, and nothing wrong is in it: whoever gates on `supported` guards
+    `wrong_abstention` too. An item without passages says nothing. `phrasings` are further ways to
+    abstain, literal but for case.
     """
 
     more_is_better = ("supported", "cited_right", "cited_all")
@@ -88,24 +90,31 @@ class Grounding(PerItem):
         return {name: [one[name] for one in found] for name, *_ in self.ranges}
 
     def one(self, asked: "Asked", answer: str) -> dict[str, float]:
-        abstains = self.abstains(answer)
+        abstains = self.abstains(asked, answer)
         said = [] if abstains else sentences_of(answer)
         marks = [(sentence, number) for sentence in said for number in cited(sentence)]
         return {
             "supported": share([asked.bears_out(one) for one in said]),
             "cited_right": share([asked.is_of(number, one) for one, number in marks]),
             "cited_all": share([bool(cited(one)) for one in said]),
-            "invented": float(not abstains and asked.invents(answer)),
+            "invented": float(asked.invents(answer)),
             "wrong_abstention": float(abstains),
             "missed_abstention": float(not abstains),
         }
 
-    def abstains(self, answer: str) -> bool:
-        """Whether an answer says that it does not know, and cites nothing."""
-        if cited(answer):
+    def abstains(self, asked: "Asked", answer: str) -> bool:
+        """Whether an answer says nothing, or that it does not know: then it cites nothing, and has
+        no figure but those of the question.
+        """
+        said = sentences_of(answer)
+        if not said or cited(answer):
+            return not said
+        figures = [fact for fact in source_of(answer).facts.certain if fact.kind in FIGURES]
+        if not all(map(asked.beside[0].facts.says, figures)):
             return False
-        text = answer.casefold()
-        return bool(ABSTAINS.search(answer)) or any(one in text for one in self.phrasings)
+        text = answer.replace("’", "'")
+        known = any(one in text.casefold() for one in self.phrasings)
+        return known or bool(ABSTAINS.search(text))
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ class Asked:
 
     @cached_property
     def results(self) -> set[str]:
-        return {f"{value:g}" for value in reckoned(self.calculation)}
+        return {f"{value:.2f}".rstrip("0").rstrip(".") for value in reckoned(self.calculation)}
 
     @cached_property
     def beside(self) -> tuple["Source", ...]:

@@ -17,7 +17,7 @@ from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.item_prompts import bare
 from project.paths import CALIBRATION, REWARD, START
-from project.records.data import Message, Row
+from project.records.data import Message, Row, evidence_digest
 from project.records.preferences import Calibration, Preference, PreferencePair, RatedAnswer
 from project.settings import PARAMS, load
 
@@ -72,6 +72,7 @@ def pair_of(both: TwoAnswers, judge: str, *, other_won: bool) -> PreferencePair:
         source=judge,
         origin="judge",
         messages=None if plain else both.row.prompt,
+        evidence=both.row.evidence,
     )
 
 
@@ -190,30 +191,41 @@ SAID_BY_ROW = "bad answers that the good one itself says: correct it"
 DISPUTED = "on which people disagree"
 
 
+def asked_of_row(row: Row) -> tuple[str, str]:
+    return bare(row.prompt_text), row.evidence_digest
+
+
+def asked_of(one: Preference) -> tuple[str, str]:
+    """A prompt and its passages: on others, another answer is the good one."""
+    return bare(one.prompt), evidence_digest(one.evidence)
+
+
 class GoodAnswers:
-    """What is the right thing to say, by prompt, letter case and white space aside."""
+    """What is the right thing to say, by prompt, letter case and white space aside, and by its
+    passages.
+    """
 
     def __init__(
         self, rows: Sequence[Row], given: Iterable[Preference], corrections: Collection[str]
     ) -> None:
-        self.rows = {bare(row.prompt_text): row for row in reversed(rows)}
+        self.rows = {asked_of_row(row): row for row in reversed(rows)}
         self.corrected = {
-            bare(row.prompt_text): row for row in reversed(rows) if row.source in corrections
+            asked_of_row(row): row for row in reversed(rows) if row.source in corrections
         }
         rated = [one for one in given if isinstance(one, RatedAnswer) and one.label]
-        self.rated = {bare(one.prompt): one.completion for one in reversed(rated)}
+        self.rated = {asked_of(one): one.completion for one in reversed(rated)}
 
-    def correction(self, prompt: str) -> Row | None:
-        return self.corrected.get(bare(prompt))
+    def correction(self, one: Preference) -> Row | None:
+        return self.corrected.get(asked_of(one))
 
-    def known(self, prompt: str) -> str | None:
+    def known(self, one: Preference) -> str | None:
         """A training row's answer, else one that somebody found good."""
-        row = self.rows.get(bare(prompt))
-        return row.completion_text if row else self.rated.get(bare(prompt))
+        row = self.rows.get(asked_of(one))
+        return row.completion_text if row else self.rated.get(asked_of(one))
 
-    def messages(self, prompt: str) -> tuple[Message, ...] | None:
+    def messages(self, one: Preference) -> tuple[Message, ...] | None:
         """The turns of the training row that asks this; None where that is one of the user's."""
-        row = self.rows.get(bare(prompt))
+        row = self.rows.get(asked_of(one))
         plain = row is None or [message.role for message in row.prompt] == ["user"]
         return None if row is None or plain else row.prompt
 
@@ -240,11 +252,11 @@ def says_one_thing(one: Preference) -> bool:
 
 def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
     """The preference as it is to be learnt, with its origin and its prompt's turns."""
-    messages = good.messages(one.prompt)
+    messages = good.messages(one)
     if isinstance(one, RatedAnswer) and one.label:
         return one.model_copy(update={"origin": one.origin or "good answer", "messages": messages})
     bad = one.completion if isinstance(one, RatedAnswer) else one.rejected
-    if corrected := good.correction(one.prompt):
+    if corrected := good.correction(one):
         return PreferencePair(
             prompt=one.prompt,
             chosen=corrected.completion_text,
@@ -253,11 +265,12 @@ def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
             annotator=corrected.annotator,
             origin="correction",
             messages=messages,
+            evidence=one.evidence,
         )
     if isinstance(one, PreferencePair):
         return one.model_copy(update={"origin": one.origin or "pair", "messages": messages})
     origin = one.origin or "negative example"
-    if (answer := good.known(one.prompt)) is None:
+    if (answer := good.known(one)) is None:
         return one.model_copy(update={"origin": origin, "messages": messages})
     return PreferencePair(
         prompt=one.prompt,
@@ -267,6 +280,7 @@ def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
         annotator=one.annotator,
         origin=origin,
         messages=messages,
+        evidence=one.evidence,
     )
 
 

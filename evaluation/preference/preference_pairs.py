@@ -128,7 +128,9 @@ def against(bad: Iterable[RatedAnswer], good: dict[str, str]) -> Iterator[Prefer
     for one in bad:
         chosen = good[bare(one.prompt)]
         if chosen.strip() != one.completion.strip():
-            yield PreferencePair(prompt=one.prompt, chosen=chosen, rejected=one.completion)
+            yield PreferencePair(
+                prompt=one.prompt, chosen=chosen, rejected=one.completion, evidence=one.evidence
+            )
 
 
 # --- judge protocol -------------------------------------------------------------------------------

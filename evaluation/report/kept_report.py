@@ -15,7 +15,7 @@ from project.files import FileState, home, state_of
 from project.paths import ADAPTER, CHAMPION, DIRECTIONS, SCORES, rows_of
 from project.records.adapters import Adapter, Opponent
 from project.records.assertion_kinds import RowAssertions
-from project.records.data import Message, Split
+from project.records.data import EvidencePassage, Message, Split
 from project.records.evidence import Decision, Evidence
 from project.records.preferences import PreferencePair
 from project.records.record import LATER, Digest, Record
@@ -113,6 +113,9 @@ class Correction(Record):
     slices: dict[str, str]
     group: str
     assertions: Annotated[RowAssertions | None, LATER] = None
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
+    answerable: Annotated[bool | None, LATER] = None
+    calculation: Annotated[str | None, LATER] = None
     about: BadAnswer
 
 
@@ -141,6 +144,9 @@ def correction(why: str, example: AnswerExample) -> Correction:
         slices=row.slices,
         group=row.group,
         assertions=row.assertions,
+        evidence=row.evidence,
+        answerable=row.answerable,
+        calculation=row.calculation,
         about=BadAnswer(
             why=why,
             answer=example.challenger,
@@ -155,7 +161,10 @@ def negative(example: AnswerExample) -> PreferencePair:
     """The bad answer as what a preference model should reject."""
     row = example.row
     return PreferencePair(
-        prompt=row.prompt_text, chosen=row.completion_text, rejected=example.challenger
+        prompt=row.prompt_text,
+        chosen=row.completion_text,
+        rejected=example.challenger,
+        evidence=row.evidence,
     )
 
 

@@ -51,7 +51,8 @@ class ScorerColumn(NamedTuple):
 
 
 def own_words(row: Row, text: str) -> str:
-    return without_citations(text) if row.evidence else text
+    is_code = text.lstrip()[:1] in ("{", "[") or "```" in text
+    return without_citations(text) if row.evidence and not is_code else text
 
 
 def stands_on(row: Row) -> str:

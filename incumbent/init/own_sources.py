@@ -130,7 +130,7 @@ def look_at(files: Sequence[Path], wanted: NamedColumns, options: FileOptions) -
     if not tables and all(file.format in RAW_TEXT for file in found):
         first = found[0]
         raise InputError(BESIDE.format(first.begins, first.path), file=first.path)
-    return OwnFiles(found, guess(tables, wanted) if tables else None)
+    return OwnFiles(found, guess(tables, wanted, passages=True) if tables else None)
 
 
 def export_fields(wanted: NamedColumns) -> ExportFields:

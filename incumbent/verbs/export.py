@@ -304,7 +304,7 @@ def import_adapter(
     with admit(folder, made_for, on) as found, Registry.here() as registry:
         if rows_of(Split.SEALED).exists():
             sealed = Row.read_lines(rows_of(Split.SEALED))
-            refuse_told_answers(found.adapter.system_prompt, sealed)
+            refuse_told_answers(found.adapter.texts_in_front, sealed)
         new = registry.version_of(found.adapter.files) is None
         version = registry.submit(found.adapter, found.folder, reason, found.origin)
         origin = found.origin

@@ -92,7 +92,7 @@ class Contestant(Record):
         Other files of the base count no more here than its weights and its chat template: libraries
         write the same configuration in more than one way.
         """
-        shown = [self.evidence_template] if self.evidence_template else []
+        shown = [] if self.evidence_template is None else [self.evidence_template]
         return digest_json(
             [self.base.weights, self.base.chat_template, self.adapter, self.system_prompt, *shown]
         )
@@ -131,6 +131,12 @@ class Adapter(Record):
     # What it was trained under, and answers under; it stands in the adapter's folder too.
     system_prompt: Annotated[str | None, LATER] = None
     evidence_template: Annotated[str | None, LATER] = None
+
+    @property
+    def texts_in_front(self) -> str | None:
+        """All that stands beside a question; None where nothing does."""
+        texts = [text for text in (self.system_prompt, self.evidence_template) if text]
+        return "\n\n".join(texts) or None
 
     @property
     def contestant(self) -> Contestant:

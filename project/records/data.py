@@ -1,5 +1,6 @@
 """Rows, the dataset version that they make, and the report of its checks."""
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -22,6 +23,12 @@ class EvidencePassage(Record):
     id: str = Field(min_length=1)
     text: str = Field(min_length=1)
     source: Annotated[str | None, LATER] = None  # the document that it is of
+
+
+def evidence_digest(passages: Iterable[EvidencePassage] | None) -> str:
+    """Of what passages say, in their order, blanks aside; empty where there are none."""
+    texts = [" ".join(one.text.split()) for one in passages or ()]
+    return digest_json(texts) if texts else ""
 
 
 class Row(Record):
@@ -74,8 +81,7 @@ class Row(Record):
 
     @property
     def evidence_digest(self) -> str:
-        """Of its passages, in their order; empty where it has none."""
-        return digest_json([one.text for one in self.evidence]) if self.evidence else ""
+        return evidence_digest(self.evidence)
 
     @property
     def asked_and_expected(self) -> list[str]:

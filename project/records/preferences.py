@@ -9,7 +9,7 @@ from pydantic import Field
 
 from project.canonical import digest_json
 from project.errors import InputError
-from project.records.data import EvidencePassage, Message
+from project.records.data import EvidencePassage, Message, evidence_digest
 from project.records.record import LATER, Digest, Record, read_input, read_object, short
 
 # --- preferences ----------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ class PreferencePair(Record):
 
     @property
     def id(self) -> str:
-        return digest_json([self.prompt, self.chosen, self.rejected])[:16]
+        return digest_json([self.prompt, self.chosen, self.rejected, *shown_with(self)])[:16]
 
 
 class RatedAnswer(Record):
@@ -59,10 +59,15 @@ class RatedAnswer(Record):
 
     @property
     def id(self) -> str:
-        return digest_json([self.prompt, self.completion, self.label])[:16]
+        return digest_json([self.prompt, self.completion, self.label, *shown_with(self)])[:16]
 
 
 Preference = PreferencePair | RatedAnswer
+
+
+def shown_with(one: Preference) -> list[str]:
+    """What tells answers on some passages from answers on others; nothing where there are none."""
+    return [evidence_digest(one.evidence)] if one.evidence else []
 
 
 def by_judge(one: Preference) -> bool:

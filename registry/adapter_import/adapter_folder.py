@@ -17,7 +17,7 @@ from project.files import home
 from project.model_pins import absent, folder_here
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.record import Record
-from project.shown_passages import EVIDENCE_TEMPLATE
+from project.shown_passages import EVIDENCE_TEMPLATE, usable_template
 from project.untrusted_input import quoted
 from registry.adapter_import.lora_config import (
     ImportedOrigin,
@@ -212,6 +212,13 @@ def copy_file(source: int, target: Path, limit: int, place: Path) -> None:
 # --- contents -----------------------------------------------------------------------------------
 
 
+def refuse_unusable(template: str, place: Path) -> None:
+    try:
+        usable_template(template)
+    except ValueError as error:
+        raise InputError(str(error), file=place) from None
+
+
 def sanitise(copy: Path, place: Path, pin: ModelPin, base: Path) -> ImportedOrigin:
     """Check a private copy and write its config anew. `place` is where the user has the adapter."""
     files = {path.name: digest_file(path) for path in sorted(copy.iterdir())}
@@ -219,6 +226,8 @@ def sanitise(copy: Path, place: Path, pin: ModelPin, base: Path) -> ImportedOrig
         refuse_no_text((copy / name).read_bytes(), place / name)
     if files.get(SYSTEM_PROMPT) == digest_bytes(b""):
         raise InputError("is empty: leave it out", file=place / SYSTEM_PROMPT)
+    if EVIDENCE_TEMPLATE in files:
+        refuse_unusable((copy / EVIDENCE_TEMPLATE).read_text(), place / EVIDENCE_TEMPLATE)
     settings = read_config((copy / CONFIG).read_bytes(), place / CONFIG)
     linears = linear_modules(base)
     pairs = read_pairs(

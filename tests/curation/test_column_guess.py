@@ -57,8 +57,7 @@ SURE: dict[str, dict[str, Any]] = {
         "slices": "category",
     },
     "squad with flat answers": {
-        "prompt": "question",
-        "evidence": "context",
+        "prompt": ("context", "question"),
         "completion": "answer",
         "slices": "title",
     },

@@ -8,14 +8,18 @@ import pytest
 from curation.checks.repeats import RowTexts, conflicts, repeats
 from curation.curation_settings import Columns
 from curation.faults.ungrounded import ungrounded
-from curation.sifting import conflicting, faulty, unrepeated
+from curation.mending import redacted
+from curation.sifting import conflicting, faulty, unrepeated, with_personal_data
 from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.evidence_values import answerable_in, evidence_in
 from curation.sources.row_formats import numbered_rows
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_table
+from curation.token_lengths import TokenLengths
+from project.personal_data import NO_CONTACTS
 from project.records.data import EvidencePassage, Row
+from project.shown_passages import USUAL
 
 FEES = "The Start account costs EUR 2.50 a month. Students under 26 pay nothing."
 LOAN = "A home loan of Lindmoor Bank runs for 5 to 30 years, at 4.5 % a year."
@@ -41,6 +45,12 @@ def grounded(answer: str, *passages: str, **more: object) -> Row:
         ("You pay EUR 39.25 [2].", {"calculation": "850 * 4.5 / 100"}, "a number that no passage"),
         ("You pay EUR 59.50 [2].", {"calculation": "850 * 7 / 100 + 0.33"}, "a calculation with"),
         ("You pay EUR 38.25 [2].", {"calculation": "850 times 4.5"}, "a calculation that cannot"),
+        ("You pay EUR 38.25 [2].", {"calculation": "850 * 0.045"}, None),  # 4.5 % as a fraction
+        ("You pay EUR 42 [2].", {"calculation": "30 + 12"}, None),  # 30 years stand there
+        ("You pay EUR 36 [2].", {"calculation": "24 + 12"}, "a calculation with no number of a"),
+        ("You lack EUR 350 [2].", {"calculation": "500 - 850"}, "a calculation with a number that"),
+        ("EUR 1 [1].", {"calculation": "1e9*" * 40 + "1"}, "a calculation that cannot"),
+        ("I do not know: please ask Customer Service.", {"answerable": False}, None),
     ],
 )
 def test_an_answer_stands_on_passages_question_or_calculation(
@@ -48,6 +58,32 @@ def test_an_answer_stands_on_passages_question_or_calculation(
 ) -> None:
     found = ungrounded(grounded(answer, FEES, LOAN, **more))
     assert found == why or (why and found and found.startswith(why))
+
+
+def test_names_are_not_asked_for_where_other_words_have_capitals_too() -> None:
+    card = "Eine verlorene Karte wird gegen eine Gebühr von 9 Euro durch die Bank ersetzt."
+    assert ungrounded(grounded("Der Ersatz kostet 9 Euro [1].", card)) is None
+    assert ungrounded(grounded("Der Ersatz kostet 8 Euro [1].", card)) is not None
+
+
+def test_a_row_is_cut_to_the_passages_that_its_answer_cites(tiny_base: Path) -> None:
+    lengths = TokenLengths(tiny_base, evidence_template=USUAL)
+    whole = grounded("EUR 2.50 [2].", LOAN, FEES, LOAN, LOAN)
+    (count,) = lengths.count([whole])
+    cut = lengths.cut(whole, count.prompt + count.completion - 1)
+    assert cut is not None
+    assert cut.evidence == whole.evidence[:3]
+    assert lengths.cut(whole, 10) is None  # what it cites cannot go
+    untold = grounded("EUR 2.50.", LOAN, FEES)  # and here it is not known which that is
+    assert lengths.cut(untold, lengths.count([untold])[0].prompt) is None
+
+
+def test_personal_data_in_a_passage_is_found_and_redacted() -> None:
+    row = grounded("EUR 2.50 [1].", "Ask jane.doe@gmail.com about the fee of EUR 2.50.")
+    assert with_personal_data([row], NO_CONTACTS) == [row.id]
+    clean, kinds = redacted(row)
+    assert "jane.doe" not in clean.evidence[0].text
+    assert kinds
 
 
 def test_a_row_that_its_passages_do_not_bear_out_leaves_with_its_reason() -> None:
@@ -136,7 +172,8 @@ def squad(path: Path) -> Path:
 
 def test_squad_is_read_with_no_word_about_its_columns(tmp_path: Path) -> None:
     table = read_table(squad(tmp_path / "squad.json"))
-    found = guess([table], NamedColumns())
+    assert guess([table], NamedColumns()).columns.evidence == ()  # where no passages are shown
+    found = guess([table], NamedColumns(), passages=True)
     assert found.columns.evidence == ("context",)
     assert found.columns.answerable == "is_impossible"
     rows = [read.made for read in rows_of_table(table, found.columns) if read.made]

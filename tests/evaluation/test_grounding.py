@@ -38,6 +38,7 @@ def scored(answer: str, reference: str = "EUR 9 [2].", **more: object) -> dict[s
         ("Replacing a lost card costs EUR 9 [2]. It arrives on the same evening [2].", 0.5, 0.5, 0),
         ("EUR 9 [7].", 1, 0, 0),
         ("I do not know.", 1, 1, 0),
+        ("I do not know. It costs EUR 99.", 0, 1, 1),
     ],
 )
 def test_each_sentence_is_held_against_the_passages(
@@ -63,6 +64,11 @@ def test_a_figure_of_the_recorded_calculation_is_not_invented() -> None:
         ("I'm not able to find that.", 1),
         ("The passages don't mention it.", 1),
         ("There is no information about courier delivery.", 1),
+        ("I don’t know.", 1),
+        ("That isn't mentioned.", 1),
+        ("", 1),
+        ("...", 1),
+        ("I cannot tell exactly, but it costs EUR 99.", 0),
         ("EUR 9 [2].", 0),
         ("It does not cost more than EUR 9 [2].", 0),
         ("You do not know the PIN of a new card [2].", 0),

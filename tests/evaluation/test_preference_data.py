@@ -45,12 +45,13 @@ from evaluation.preference.preference_pairs import (
     Judgement,
     given_preferences,
 )
+from evaluation.preference_data import under_row_prompts
 from project.canonical import digest_json
 from project.errors import InputError
 from project.item_prompts import bare, prompt_digest
 from project.paths import CALIBRATION, PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
 from project.records.ballots import Ballot, VotingPair
-from project.records.data import Message, Row, Split
+from project.records.data import EvidencePassage, Message, Row, Split
 from project.records.preferences import (
     Calibration,
     Preference,
@@ -515,3 +516,41 @@ def test_without_preferences_the_file_is_there_and_empty(
     preference_data.main()
     assert PREFERENCE_DATA.read_bytes() == b""
     assert "nothing for DPO or KTO to learn from" in capsys.readouterr().out
+
+
+# --- passages -------------------------------------------------------------------------------------
+
+
+def on(answer: str, *texts: str, prompt: str = "What is the fee?", **more: Any) -> Row:
+    row = Row.of(prompt, answer, group="g", source="rows.jsonl")
+    passages = tuple(EvidencePassage(id=str(i), text=text) for i, text in enumerate(texts))
+    return row.model_copy(update={"evidence": passages, **more})
+
+
+def test_an_answer_is_good_on_the_passages_that_it_stands_on_alone() -> None:
+    """A figure that is right on one passage is no good answer where another one is shown."""
+    known, unknown = on("EUR 9 [1].", "The fee is EUR 9."), on("I do not know.", "We open at nine.")
+    bad = RatedAnswer(prompt="What is the fee?", completion="EUR 7 [1].", label=False)
+    given = [bad.model_copy(update={"evidence": row.evidence}) for row in (known, unknown)]
+    found = learnable(given, GoodAnswers([known, unknown], given, ()), Counter())
+    assert [(one.chosen, one.evidence) for one in found if isinstance(one, PreferencePair)] == [
+        ("EUR 9 [1].", known.evidence),
+        ("I do not know.", unknown.evidence),
+    ]
+    turned = found[0].model_copy(
+        update={"chosen": "EUR 7 [1].", "rejected": "EUR 9 [1].", "evidence": unknown.evidence}
+    )
+    assert undisputed([found[0], turned], Counter()) == [found[0], turned]
+
+
+def test_a_preference_gets_the_passages_of_the_row_that_asks_its_question() -> None:
+    system = Message(role="system", content="You are a bank.")
+    row = on("EUR 9 [1].", "The fee is EUR 9.")
+    under = on("No [1].", "We close at six.", prompt="Open at seven?")
+    under = under.model_copy(update={"prompt": (system, *under.prompt)})
+    given = [
+        RatedAnswer(prompt=prompt, completion="EUR 7.", label=False)
+        for prompt in ("What is the fee?", "Open at seven?", "Something else?")
+    ]
+    found = under_row_prompts(given, [row, under])
+    assert [one.evidence for one in found] == [row.evidence, under.evidence, None]

@@ -70,7 +70,10 @@ def test_citations_are_told_from_what_an_answer_says(
     ("calculation", "values"),
     [
         ("850 * 0.045", {38.25, 38.2, 38.0}),
-        ("-(2 + 1) / 4", {-0.75, -0.8, -1.0}),
+        ("-(2 + 1) / 4", {0.75, 0.8, 1.0}),  # what is lacking is said without its sign
+        ("+2 * 4.5", {9.0}),
+        ("True + 1", set()),
+        ("*".join(["1e9"] * 40), set()),
         ("1 / 0", set()),
         ("__import__('os')", set()),
         ("2 ** 99", set()),

@@ -27,6 +27,7 @@ from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 from project.records.record import write_records
 from project.settings import load
+from project.shown_passages import EVIDENCE_TEMPLATE, USUAL
 from registry.adapter_import.adapter_folder import admit, copy_file, opened_folder, plain_file
 from registry.adapter_import.lora_config import (
     IGNORED,
@@ -302,6 +303,19 @@ def test_a_system_prompt_that_is_none_is_refused(
         take_in(folder)
 
 
+@pytest.mark.parametrize("template", ["", "no place", "{passages} {question} {question}"])
+def test_an_evidence_template_without_its_places_is_refused(template: str, base: ModelPin) -> None:
+    folder = make_adapter(Path("adapter"))
+    (folder / EVIDENCE_TEMPLATE).write_text(template)
+    with pytest.raises(InputError, match=rf"{EVIDENCE_TEMPLATE}: .*(times|is empty)"):
+        take_in(folder)
+    (folder / EVIDENCE_TEMPLATE).write_text(USUAL)
+    take_in(folder)
+    with Registry.here() as registry:
+        (version,) = registry.versions()
+    assert version.adapter.contestant.evidence_template == USUAL
+
+
 def first_layer_alone(folder: Path) -> None:
     save(folder / WEIGHTS, {n: v for n, v in sound_tensors().items() if "layers.0" in n})
     modules = [f"layers.0.{name}" for name in LINEARS]
@@ -458,6 +472,11 @@ def test_a_system_prompt_that_holds_sealed_answers_is_refused(
         take_in(folder)
     with Registry.here() as registry:
         assert registry.versions() == []
+    (folder / SYSTEM_PROMPT).unlink()
+    (folder / EVIDENCE_TEMPLATE).write_text(f"{{passages}}\n{told}\n{{question}}")
+    with pytest.raises(InputError, match="holds the answers of 4 of the 20 sealed items"):
+        take_in(folder)
+    (folder / EVIDENCE_TEMPLATE).unlink()
     (folder / SYSTEM_PROMPT).write_text(
         "You answer for a bank, such as: The fee of a card "
         "is charged on the first day of the month after you sign for it."

@@ -32,12 +32,14 @@ TEXTS = ("value",)  # fields of an object that hold what it says, beside `text` 
 LOOKED_AT = 20  # rows
 
 
-def guess(tables: Sequence[Table], given: NamedColumns) -> Guess:
+def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = False) -> Guess:
     """The columns of tables that are read together, by the names that the first one has for them.
 
     What was named is taken as it is. Fields of objects are columns too where no others will do, as
     json_nesting.py names them. Raises InputError where a table lacks it, and where it is not
     sure what is prompt and what is completion: the message lists the choices as options.
+    `passages`: whether a text that holds the answers may be taken for what they stand on, and not
+    for a part of the prompt: where the project shows passages.
     """
     refuse_empty(tables)
     refuse_no_header(tables)
@@ -45,16 +47,16 @@ def guess(tables: Sequence[Table], given: NamedColumns) -> Guess:
     tables = [with_nested(table, given.columns) for table in tables]
     nested = [with_nested(table) for table in tables]
     if [table.columns for table in nested] == [table.columns for table in tables]:
-        return guess_plain(tables, given)
+        return guess_plain(tables, given, passages)
     try:
-        found = guess_plain(tables, given)
+        found = guess_plain(tables, given, passages)
     except InputError:
-        deeper = guess_plain(nested, given)
+        deeper = guess_plain(nested, given, passages)
         if given.columns or is_text_of_answer(deeper.columns.completion):
             return deeper
         raise
     if given.completion is None and passes_over(tables, found.columns):
-        return guess_plain(nested, given)
+        return guess_plain(nested, given, passages)
     return found
 
 
@@ -73,11 +75,11 @@ def passes_over(tables: Sequence[Table], read: Columns) -> bool:
     return any(isinstance(value, list | dict) for value in values)
 
 
-def guess_plain(tables: Sequence[Table], given: NamedColumns) -> Guess:
+def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) -> Guess:
     """Guess columns as they are. Raises InputError."""
     given = by_own_names(tables, given)
     columns = profiles(tables)
-    given = with_evidence(tables, columns, given)
+    given = with_evidence(tables, columns, given) if passages else given
     texts = [c for c in columns if c.name not in (*given.evidence, given.answerable)]
     choice = choose(tables, texts, given)
     reading = read_columns(columns, choice, given)
