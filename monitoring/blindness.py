@@ -5,11 +5,12 @@ Blind neither begins nor ends a drift: the state underneath stays what it was.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import takewhile
 from math import ceil
 
 import numpy as np
+from sqlalchemy import Engine
 
 from monitoring.drift.reference import LEAST_INDEX
 from monitoring.drift.reference_rows import WEEK
@@ -18,9 +19,9 @@ from monitoring.drift.signal_tests import FEWEST_USERS
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import quarantine_folder
 from monitoring.night_context import UNSEEN, NightContext
-from monitoring.night_history import check_job, lost_dates, made_a_test
+from monitoring.night_history import REMEMBERED, check_job, made_a_test, nightly_of
 from monitoring.night_text import blind_sentence
-from monitoring.scheduling.cron import ScheduleParams
+from monitoring.scheduling.cron import Cron, ScheduleParams, due
 from monitoring.scheduling.runs import runs_of
 from monitoring.traffic.file_lines import NO_DAY, NO_FORMAT
 from monitoring.traffic.partition import ANOTHER_DAY, NO_PROMPT, NO_ZONE, REPEATED
@@ -248,6 +249,22 @@ def of_unseen(night: Night) -> Iterator[Notice]:
                 path=f"/nights/{night.date}",
                 family=night.family,
             )
+
+
+def lost_dates(
+    engine: Engine, family: str, schedule: ScheduleParams, day: date, now: datetime
+) -> list[date]:
+    """The dates right before a night's that were due and that nobody began, and that no scheduler
+    catches up with any more.
+    """
+    job, cron = nightly_of(family), Cron(schedule.nightly, schedule.timezone)
+    begun = [run.date for run in runs_of(engine, job, REMEMBERED) if run.date < day]
+    if not begun:
+        return []
+    asleep = timedelta(days=min((now.date() - max(begun)).days + 1, REMEMBERED))
+    beyond = cron.date(now - schedule.catch_up)
+    fired = due(cron, now, begun, asleep)
+    return [one for one in fired if max(begun) < one < min(day, beyond)]
 
 
 def lost_notes(context: NightContext, schedule: ScheduleParams, day: date) -> list[str]:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from monitoring.scheduling import runs
-from monitoring.scheduling.cron import Cron, ScheduleParams, due
 from monitoring.scheduling.runs import Claim, JobRun, RunState
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from registry.reader import RegistryReader
@@ -117,22 +116,6 @@ def waits_for_rows(night: Night) -> bool:
 def lacked_a_reference(night: Night) -> bool:
     """Whether there were rows, and nothing to compare them with: more rows change nothing."""
     return bool(night.traffic and not night.reference and not night.set_aside)
-
-
-def lost_dates(
-    engine: Engine, family: str, schedule: ScheduleParams, day: date, now: datetime
-) -> list[date]:
-    """The dates right before a night's that were due and that nobody began, and that no scheduler
-    catches up with any more.
-    """
-    job, cron = nightly_of(family), Cron(schedule.nightly, schedule.timezone)
-    begun = [run.date for run in runs.runs_of(engine, job, REMEMBERED) if run.date < day]
-    if not begun:
-        return []
-    asleep = timedelta(days=min((now.date() - max(begun)).days + 1, REMEMBERED))
-    beyond = cron.date(now - schedule.catch_up)
-    fired = due(cron, now, begun, asleep)
-    return [one for one in fired if max(begun) < one < min(day, beyond)]
 
 
 class KeptNight(NamedTuple):

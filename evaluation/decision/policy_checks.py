@@ -360,7 +360,7 @@ def undecided(case: Case, metric: str, measured: MetricEvidence) -> str:
     if not case.known(metric):
         differs = f"{metric} differs by {signed(measured.diff)}, but"
         if measured.df + 1 >= measured.clusters:
-            few = f"{measured.clusters} independent items are too few to tell its error"
+            few = f"{measured.clusters} independent groups of items are too few"
             return f"{differs} {few}: {LEAST_DF + 1} are needed"
         return (
             f"{differs} a few clusters have most of the items: they count as "

@@ -210,8 +210,7 @@ def test_equal_gains_on_two_items_are_no_measurement() -> None:
     decision = decide(table(BETTER, n=2, noise=0.0), Policy())
     assert decision.verdict is Verdict.HOLD
     assert decision.reasons[0] == (
-        "rougeL differs by +0.100, but 2 independent items are too few to tell its error: "
-        "7 are needed"
+        "rougeL differs by +0.100, but 2 independent groups of items are too few: 7 are needed"
     )
 
 

@@ -97,6 +97,7 @@ VERBS = {
     "registry adopt-looks": "--reason",
     "drift check": "--reference --current --text-field --block-field --alpha --seed --json "
     "--exit-verdict",
+    "drift accept": "--reason --topic --signal --days --json",
 }
 VERSION = "family number adapter actor at"
 EXPERIMENT = "number version opened ended"

@@ -223,7 +223,7 @@ def read(terminal: int) -> bytes:
     ("arguments", "complaint"),
     [
         ((), "here is no project: `incumbent init DIR` makes one"),
-        (("--until", "nope"), "there is no stage 'nope'; dvc.yaml has make"),
+        (("--until", "nope"), "dvc.yaml has no stage 'nope'; there are make"),
         (("--until", "make", "--exit-verdict"), "there is no verdict"),
     ],
 )

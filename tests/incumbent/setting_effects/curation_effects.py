@@ -26,7 +26,9 @@ ROWS, TORN, OLD = (f"datasets/sources/{name}" for name in ("rows.jsonl", "torn.c
 RATED = "datasets/sources/rated.jsonl"
 REHEARSED, LABELLED = "datasets/sources/rehearsal.jsonl", "datasets/sources/labelled.jsonl"
 CONTRACT = "datasets/contracts/sft.yaml"
+PASSAGES, SHOWN = "datasets/sources/passages.csv", "datasets/sources/shown.jsonl"
 PAIR = {"prompt": "question", "completion": "answer"}
+ON_PASSAGES = PAIR | {"evidence": "passage"}
 
 
 def source(path: str, **more: Any) -> dict[str, Any]:
@@ -54,6 +56,12 @@ def collected() -> str:
     chats |= {"called": [*said("what is it?"), call]}
     write(CHATS, *(json.dumps(chats | {"facts": facts}) for facts in ("a loan", {"kind": "loan"})))
     write(ROWS, pair("what is a fee?", "a price"))
+    write(
+        PASSAGES,
+        "question,answer,passage,held",
+        "what is a fee?,a price,a fee is a price,yes",
+        "what is a bond?,,a fee is a price,no",
+    )
     write(RATED, json.dumps({"prompt": "p", "completion": "a", "label": True, "text": "a text"}))
     write(TORN, "question,answer", "one?,1,2", "two?,2")
     Path(OLD).write_bytes(b"question,answer\nwhat is h\xf5?,an answer\n")
@@ -78,6 +86,9 @@ COLUMN_VALUES = {
     "system": (None, "You work for a bank.", PAIR, FAQ),
     "slices": ([], ["topic"], PAIR, FAQ),
     "group": (None, "customer", PAIR, FAQ),
+    "evidence": ([], ["passage"], PAIR, PASSAGES),
+    "answerable": (None, "held", ON_PASSAGES, PASSAGES),
+    "abstention": ("nobody says", "I do not know", ON_PASSAGES | {"answerable": "held"}, PASSAGES),
 }
 
 COLLECT = {
@@ -154,6 +165,8 @@ def write_sources() -> None:
     written = [pair(f"a note of {i}?", f"{i} it is", synthetic="a model") for i in range(40)]
     write(LABELLED, *coins, *written)
     ids = tuple(row.id for row in read_rows(Path(LABELLED)))
+    fee = {"prompt": "what is a fee?", "completion": "a price [1]"}
+    write(SHOWN, json.dumps(fee | {"evidence": ["a fee is a price"]}))
     name, at = Path(LABELLED).name, "2026-03-01T00:00:00Z"
     append_change(Extension(at=at, by="ann", reason="checked", source=name, rows=ids), EVAL_SETS)
 
@@ -256,6 +269,13 @@ BASE = {
     ),
     "base.system_prompt": Effect(
         (None, "be brief"), curated, "tokens", ALL_SOURCES, models="words"
+    ),
+    "base.evidence_template": Effect(
+        (None, "default"),
+        curated,
+        "tokens",
+        ALL_SOURCES | {SOURCES: [*ALL_SOURCES[SOURCES], source(SHOWN)]},
+        models="words",
     ),
     "base.chat_template": Effect(
         (None, "models/other-words/chat_template.jinja"),
