@@ -99,7 +99,8 @@ def tasks(numerics: Numerics) -> list[AnsweringTask]:
     if bare.system != sides[Role.CHAMPION].system:
         found += [AnsweringTask(Role.BASE, bare, part, rows) for part, rows in suites.items()]
     if shots := load(FewShot).shots:
-        found.append(AnsweringTask(Role.FEW_SHOT, bare, Split.DEV, prompted(dev, shots)))
+        shown = prompted(dev, shots, bare.system.evidence_template)
+        found.append(AnsweringTask(Role.FEW_SHOT, bare, Split.DEV, shown))
     return found
 
 
@@ -126,14 +127,15 @@ def seconds() -> dict[str, float | None]:
     return taken
 
 
-def prompted(rows: Sequence[Row], shots: int) -> list[Row]:
+def prompted(rows: Sequence[Row], shots: int, template: str | None = None) -> list[Row]:
     """The rows, each asked after the first training rows of their sources, with their answers.
 
-    A system prompt stays in front, once.
+    A system prompt stays in front, once. The passages of the rows that are shown stand in their
+    questions by the template.
     """
     sources = {row.source for row in rows}
     train = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source in sources]
-    examples = all_with_passages(train[:shots], bare_base().evidence_template)
+    examples = all_with_passages(train[:shots], template)
     shown = [m for row in examples for m in (*turns(row), *row.completion)]
     return [
         row.model_copy(update={"prompt": (*system_prompt(row), *shown, *turns(row))})

@@ -180,7 +180,8 @@ def answered(
     """
     system = from_registry(contestant, load(Decoding), recorded_numerics())
     samples, every = samples_of(Split.DEV), Row.read_lines(rows_of(Split.DEV))
-    rows = {row.id: row for row in (prompted(every, shots) if shots else every)}
+    shown = prompted(every, shots, contestant.evidence_template) if shots else every
+    rows = {row.id: row for row in shown}
     asked = [rows[item.id] for item in items]
     if system.seconds(list(rows.values()), samples) is not None:
         asked = list(rows.values())

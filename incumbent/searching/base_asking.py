@@ -179,7 +179,8 @@ def prompts(base: RankedBase, question: RankingSetup) -> list[tuple[str, Sequenc
     found: list[tuple[str, Sequence[Row]]] = [(base.name, question.items)]
     if question.shots:
         shown = f"{base.name} with {question.shots} examples"
-        found.append((shown, prompted(question.items, question.shots)))
+        template = load(BaseChoice).evidence_template
+        found.append((shown, prompted(question.items, question.shots, template)))
     return found
 
 
