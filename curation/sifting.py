@@ -38,7 +38,7 @@ from curation.token_lengths import TokenLengths
 from project.near_duplicates import MIN_WORDS, SHARED_LEAST
 from project.personal_data import Contacts, find_personal_data
 from project.records.data import Message, Row, Split
-from project.shown_passages import evidence_text
+from project.shown_passages import every_text
 from project.unicode_words import folded, words
 
 if TYPE_CHECKING:
@@ -59,11 +59,7 @@ def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
 
 def with_personal_data(rows: Iterable[Row], ours: Contacts) -> list[str]:
     """The ids of rows that seem to hold some, in prompt or answer."""
-    return [
-        row.id
-        for row in rows
-        if find_personal_data("\n".join([*row.texts, evidence_text(row.evidence or ())]), ours)
-    ]
+    return [row.id for row in rows if find_personal_data("\n".join(every_text(row)), ours)]
 
 
 def sifted(

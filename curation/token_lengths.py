@@ -1,7 +1,7 @@
 """How long rows are in tokens of the base, and prompts cut so that a row fits."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,33 +126,34 @@ class TokenLengths:
 
         if fewest is None or not self.fits(with_first(fewest), limit):
             return None
-        least, most = fewest, len(passages)
-        while most - least > 1:
-            middle = (most + least) // 2
-            if self.fits(with_first(middle), limit):
-                least = middle
-            else:
-                most = middle
-        return with_first(least)
+        return with_first(self.most_that_fit(with_first, fewest, len(passages), limit))
 
     def cut_text(
         self, row: Row, system: tuple[Message, ...], turn: Message, limit: int
     ) -> Row | None:
-        """By halving: the longest beginning of the turn with which the row fits."""
+        """The longest beginning of the turn with which the row fits."""
 
         def with_first(letters: int) -> Row:
             text = turn.content[:letters].rstrip()
             cut = turn.model_copy(update={"content": text})
             return row.model_copy(update={"prompt": (*system, cut)})
 
-        most, least = len(turn.content), 0
+        least = self.most_that_fit(with_first, 0, len(turn.content), limit)
+        return with_first(least) if least else None
+
+    def most_that_fit(
+        self, with_first: Callable[[int], Row], least: int, most: int, limit: int
+    ) -> int:
+        """By halving: of how many first pieces the row fits, where it does of `least`, and of
+        `most` does not.
+        """
         while most - least > 1:
             middle = (most + least) // 2
             if self.fits(with_first(middle), limit):
                 least = middle
             else:
                 most = middle
-        return with_first(least) if least else None
+        return least
 
 
 def quick_tokenizer(base: Path) -> Any:

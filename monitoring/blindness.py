@@ -240,15 +240,8 @@ def of_unseen(night: Night) -> Iterator[Notice]:
     """One notice a week from a machine that does not see what another one saw."""
     for note in night.notes:
         if note.startswith(UNSEEN):
-            day = date.fromisoformat(night.date)
-            yield Notice(
-                key=f"traffic-unseen {night.family} {day.toordinal() // REMINDED}",
-                kind="traffic-unseen",
-                text=f"{night.family}: {note}",
-                detail={"date": night.date},
-                path=f"/nights/{night.date}",
-                family=night.family,
-            )
+            week = date.fromisoformat(night.date).toordinal() // REMINDED
+            yield night_notice(night, "traffic-unseen", str(week), f"{night.family}: {note}")
 
 
 def lost_dates(
@@ -285,14 +278,7 @@ def of_lost(night: Night) -> Iterator[Notice]:
     for note in night.notes:
         if note.startswith(LOST):
             first = DATE.findall(note)[0]
-            yield Notice(
-                key=f"nights-lost {night.family} {first}",
-                kind="nights-lost",
-                text=f"{night.family}: {note}",
-                detail={"date": night.date, "since": first},
-                path=f"/nights/{night.date}",
-                family=night.family,
-            )
+            yield night_notice(night, "nights-lost", first, f"{night.family}: {note}", since=first)
 
 
 def kind_of(night: Night) -> HindranceKind | None:
@@ -300,11 +286,16 @@ def kind_of(night: Night) -> HindranceKind | None:
 
 
 def blind_notice(night: Night, kind: str, key: str, text: str) -> Notice:
+    return night_notice(night, kind, key, text, since=night.blind, state=night.state)
+
+
+def night_notice(night: Night, kind: str, key: str, text: str, **detail: str | None) -> Notice:
+    """A notice that leads to a night's page; `key` tells it from others of its kind."""
     return Notice(
         key=f"{kind} {night.family} {key}",
         kind=kind,
         text=text,
-        detail={"date": night.date, "since": night.blind, "state": night.state},
+        detail={"date": night.date, **detail},
         path=f"/nights/{night.date}",
         family=night.family,
     )

@@ -7,6 +7,7 @@ from threading import Event
 from monitoring.blindness import (
     blind_notices,
     lost_notes,
+    night_notice,
     of_sight,
     sight_notes,
     with_blindness,
@@ -283,14 +284,7 @@ def of_clock(night: Night) -> Iterator[Notice]:
     """A clock that may be wrong keeps traffic that seems due: a person knows which is right."""
     for note in night.notes:
         if note.startswith(DOUBT):
-            yield Notice(
-                key=f"clock {night.family} {night.date}",
-                kind="clock",
-                text=f"{night.family}: {note}",
-                detail={"date": night.date},
-                path=f"/nights/{night.date}",
-                family=night.family,
-            )
+            yield night_notice(night, "clock", night.date, f"{night.family}: {note}")
 
 
 def of_gap(night: Night, since: date, key: str, kind: str, text: str) -> Notice:

@@ -75,6 +75,11 @@ def without_citations(answer: str) -> str:
     return re.sub(rf"(?<!\s)\s*{CITED.pattern}", "", answer)
 
 
+def every_text(row: Row) -> tuple[str, ...]:
+    """Prompt, answer and passages: all in which somebody's data may stand."""
+    return (*row.texts, evidence_text(row.evidence or ()))
+
+
 def evidence_text(passages: Iterable[EvidencePassage]) -> str:
     return "\n".join(one.text[:LONGEST] for one in passages)
 

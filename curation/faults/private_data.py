@@ -16,7 +16,7 @@ from project.personal_data import (
     scan,
 )
 from project.records.data import Row
-from project.shown_passages import evidence_text
+from project.shown_passages import every_text
 
 DIGIT = re.compile(r"\d")
 SHORTEST = 7  # digits of a phone number, a card or an account
@@ -29,7 +29,7 @@ def personal_data(row: Row, ours: Contacts) -> str | None:
 
 def private(row: Row, ours: Contacts) -> Iterator[PersonalDataItem]:
     """Personal data in the order of the text; contacts of `ours` are none."""
-    texts = row.prompt_text, row.completion_text, evidence_text(row.evidence or ())
+    texts = every_text(row)
     if any(map(ADDRESSES.at, texts)) or sum(map(digits, texts)) >= SHORTEST:
         every = scanned("\n".join(texts))
         yield from (one for one in every if reaches_somebody(one, ours))

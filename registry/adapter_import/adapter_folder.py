@@ -50,8 +50,10 @@ from registry.storage.artifact_store import Artifacts
 # - README.md and recipe.json, left behind: nobody checked what they claim.
 
 WEIGHTS, CONFIG, LICENSE = "adapter_model.safetensors", "adapter_config.json", "LICENSE"
-MAX_BYTES = {WEIGHTS: 4 << 30, CONFIG: 64 << 10, LICENSE: 64 << 10, SYSTEM_PROMPT: 64 << 10}
-MAX_BYTES[EVIDENCE_TEMPLATE] = 64 << 10
+MAX_BYTES = {
+    WEIGHTS: 4 << 30,
+    **dict.fromkeys((CONFIG, LICENSE, SYSTEM_PROMPT, EVIDENCE_TEMPLATE), 64 << 10),
+}
 LEFT_BEHIND = ("README.md", "recipe.json")
 NEEDED = (CONFIG, WEIGHTS)
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
