@@ -165,7 +165,9 @@ def families_in_order(
 
 
 def kin_texts(row: Row) -> KinTexts:
-    return KinTexts(row.group, row.prompt_text, row.completion_text)
+    """That passages hold no answer is said in the same words of whatever was asked."""
+    answer = "" if row.answerable is False else row.completion_text
+    return KinTexts(row.group, row.prompt_text, answer)
 
 
 def kin_of(rows: Sequence[KinTexts], among: Sequence[KinTexts], alone: Collection[int]) -> Kin:
