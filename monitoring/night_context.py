@@ -188,7 +188,7 @@ def require_place(context: NightContext) -> None:
     require_traffic(context)
     registry = context.registry
     champion = registry.champion()
-    if champion and registry.artifacts.incomplete(champion.adapter.files):
+    if champion and any(map(registry.artifacts.incomplete, champion.adapter.folders)):
         raise WrongMachineError(
             f"the files of {champion.label} are not in {registry.artifacts.blobs.location}: a "
             "machine that runs nights needs the registry's artifacts; set registry.artifacts in "

@@ -201,6 +201,11 @@ class Embeddings(Embedder):
                 connection.rollback()
                 self._fill(connection, missing)
 
+    def count_new(self, texts: Sequence[str]) -> int:
+        """How many texts are yet to be embedded."""
+        with self._open() as connection:
+            return len(self._missing(connection, texts, [key_of(text) for text in texts]))
+
     def expire(self, keep_days: int) -> None:
         """Delete what was embedded over keep_days ago: in use or not, and made again if it is."""
         with self._open() as connection, connection:
