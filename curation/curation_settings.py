@@ -35,6 +35,21 @@ class PackagesSource(Settings):
     packages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], ...] = Field(min_length=1)
 
 
+class RetrievalParams(Settings):
+    """Passages that questions are asked with which bring none, in evaluation and, where
+    serving.retrieval says so, at the gateway. Their index is pinned with a contestant.
+    """
+
+    # Files or folders with PDF, DOCX, HTML, Markdown or text. None: nothing is retrieved.
+    documents: tuple[Annotated[Path, AfterValidator(below("datasets/sources"))], ...] = ()
+    shown: PositiveInt = 3  # passages that a question is asked with, of at most 500 characters
+    # Passages are found by meaning too, beside words. An index of 10,000 takes about six minutes of
+    # one processor then, and seconds without.
+    embedder: bool = True
+    # Eval items that bring passages are asked with those of the index too, in their place.
+    replace: bool = False
+
+
 def as_names(value: object) -> object:
     """One name may stand for a list of one."""
     return [value] if isinstance(value, str) else value

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from evaluation.evaluation_settings import Decoding, FewShot
 from evaluation.generation.answering_engine import answering_numerics, server_kept
-from evaluation.generation.answers import Respondent, Role, answers_of
+from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
 from evaluation.generation.contestants import both_contestants, record_engine, recorded_numerics
+from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
 from project.bare_base import bare_base
@@ -89,17 +90,19 @@ def tasks(numerics: Numerics) -> list[AnsweringTask]:
     dev = Row.read_lines(rows_of(Split.DEV))
     suites = {suite.name: suite.rows() for suite in suites_on()}
     parts = {Split.DEV: dev, GENERAL.name: GENERAL.rows()} | suites
-    sides = answering_in(numerics)
-    bare = respondent(bare_base(), None, load(Decoding), numerics)
+    sides, base = answering_in(numerics), bare_base()
+    of_side = dict(zip(SIDES, both_contestants(), strict=True))
+    bare = respondent(base, None, load(Decoding), numerics)
     found = [
-        AnsweringTask(role, system, part, rows)
+        AnsweringTask(role, system, part, shown)
         for role, system in sides.items()
         for part, rows in parts.items()
+        for shown in [asked_with(rows, of_side[role]) if part == Split.DEV else rows]
     ]
     if bare.system != sides[Role.CHAMPION].system:
         found += [AnsweringTask(Role.BASE, bare, part, rows) for part, rows in suites.items()]
     if shots := load(FewShot).shots:
-        shown = prompted(dev, shots, bare.system.evidence_template)
+        shown = prompted(asked_with(dev, base), shots, base.evidence_template)
         found.append(AnsweringTask(Role.FEW_SHOT, bare, Split.DEV, shown))
     return found
 

@@ -16,6 +16,7 @@ from evaluation.generate import answering_in, samples_of
 from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, KeptBytes, Role, by_sample
 from evaluation.generation.contestants import recorded_numerics
+from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.preference_evidence import without_preference
@@ -146,14 +147,15 @@ class SealedItems:
         pair = dev.pins.contestants if dev.pins else None
         assert pair is not None, "the pipeline pins who is compared"
         numerics, samples = recorded_numerics(), samples_of(Split.SEALED)
-        systems = answering_in(numerics, pair)
+        systems, asked = answering_in(numerics, pair), dict(zip(SIDES, pair, strict=True))
         if baseline:
+            asked[Role.REFERENCE] = baseline
             systems[Role.REFERENCE] = from_registry(baseline, load(Decoding), numerics)
         for system in systems.values():
             system.store = store
         with server_kept():
             given: dict[Role, Sequence[Answer]] = {
-                role: system.answers(self.rows, f"{role}, sealed", samples)
+                role: system.answers(asked_with(self.rows, asked[role]), f"{role}, sealed", samples)
                 for role, system in systems.items()
             }
         answers = {role: given[role] for role in SIDES}

@@ -34,6 +34,7 @@ PACKAGES = (
     "monitoring",
     "project",
     "registry",
+    "retrieval",
     "review",
     "serving",
     "training",
@@ -41,7 +42,7 @@ PACKAGES = (
 # The stages of each package: a stage's module lies at the root of its package, and has its name.
 STAGES = {
     "incumbent": ("code",),
-    "curation": ("collect", "curate", "validate", "gate"),
+    "curation": ("index", "collect", "curate", "validate", "gate"),
     "training": ("base", "start", "domain", "sft", "dpo", "kto", "train"),
     "evaluation": ("reward", "preference_data", "generate", "score", "compare"),
     "registry": ("champion",),

@@ -13,12 +13,12 @@ from curation.token_lengths import TokenLengths, fit
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Answer, by_sample
+from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
-from monitoring.scheduling.job import StoppedError, refuse_stopped
 from monitoring.trigger.acceptance import accepted_rows
-from project.errors import IncumbentError
+from project.errors import IncumbentError, StoppedError, refuse_stopped
 from project.files import home
 from project.model_pins import BaseChoice, absent, pinned_folder
 from project.paths import CURATED, NUMERICS, rows_of
@@ -173,11 +173,12 @@ def answers_to(
     folder = context.registry.artifacts.check_out(files, home() / "adapters" / files)
     numerics = answering_numerics() if NUMERICS.exists() else choose_numerics()
     system = respondent(champion.adapter.contestant, folder, decoding, numerics)
+    shown = asked_with(rows, champion.adapter.contestant)
     answers: list[Answer] = []
     with server_kept():
         for start in range(0, len(rows), decoding.batch_size):
             refuse_stopped(context.stop)
-            some = rows[start : start + decoding.batch_size]
+            some = shown[start : start + decoding.batch_size]
             answers += system.answers(some, f"{champion.label}, fresh labels", decoding.samples)
     return answers
 

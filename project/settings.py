@@ -27,6 +27,7 @@ SECTIONS = {
     "embedder": "project.model_pins:ModelChoice",
     "engine": "project.engine.engine_settings:EngineParams",
     "ray": "project.engine.engine_settings:RayParams",
+    "retrieval": "curation.curation_settings:RetrievalParams",
     "curation.collect": "curation.curation_settings:CollectParams",
     "curation.curate": "curation.curation_settings:CurateParams",
     "curation.validate": "curation.curation_settings:ValidateParams",

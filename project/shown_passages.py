@@ -13,6 +13,7 @@ from math import isfinite
 from project.records.data import EvidencePassage, Message, Row
 
 EVIDENCE_TEMPLATE = "evidence_template.txt"  # in an adapter's folder, where it has one
+INDEX_NAME = "index.txt"  # likewise: the digest of the index that its passages are found in
 PASSAGES, QUESTION = "{passages}", "{question}"
 USUAL = f"""{PASSAGES}
 
@@ -45,6 +46,11 @@ def asked_on(
     shown = filled(template, passages, turns[last].content)
     turns[last] = turns[last].model_copy(update={"content": shown})
     return tuple(turns)
+
+
+def question_of(prompt: Sequence[Message]) -> str:
+    """The turn of a prompt that passages are put beside; empty where there is none."""
+    return next((turn.content for turn in reversed(prompt) if turn.role == "user"), "")
 
 
 def all_with_passages(rows: Sequence[Row], template: str | None) -> Sequence[Row]:

@@ -126,6 +126,7 @@ def erased(history: Iterable[Event]) -> set[Digest]:
 def damaged_files(registry: Registry, version: AdapterVersion) -> Iterator[str]:
     """What is wrong with a version's adapter."""
     try:
-        registry.artifacts.verify_folder(version.adapter.files)
+        for folder in version.adapter.folders:
+            registry.artifacts.verify_folder(folder)
     except IncumbentError as error:
         yield f"{version.label}: {error}"

@@ -62,7 +62,8 @@ def needed_artifacts(
     found: set[Digest] = set()
     query = select(versions.c.record).where(versions.c.deleted.is_(False))
     for record in connection.execute(query).scalars():
-        found.update(artifacts.all_of(parsed(AdapterVersion, record).adapter.files))
+        for folder in parsed(AdapterVersion, record).adapter.folders:
+            found.update(artifacts.all_of(folder))
     decided = set[int]()
     for record in connection.execute(select(events.c.record)).scalars():
         detail = parsed(Event, record).detail

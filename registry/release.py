@@ -31,7 +31,8 @@ def release(reader: RegistryReader, number: int) -> AdapterVersion:
     with reader.engine.connect() as connection:
         refuse_changed(connection, version)
     check_signature(reader, version)
-    reader.artifacts.verify_folder(version.adapter.files)
+    for folder in version.adapter.folders:
+        reader.artifacts.verify_folder(folder)
     return version
 
 

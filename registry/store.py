@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from project.canonical import digest_bytes, stamp
 from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
+from project.paths import INDEX_FILES
 from project.records.adapters import Adapter, AdapterVersion, Provenance
 from project.records.events import (
     AliasMove,
@@ -82,7 +83,7 @@ class Registry(RegistryReader):
         adapter that was deleted.
         """
         self.roles.require("submit", self.actor)
-        self.artifacts.put_folder(folder, adapter.files)
+        self.put_folders(adapter, folder)
         with writing(self.engine) as connection:
             query = select(versions.c.record, versions.c.deleted).where(
                 versions.c.family == self.family, versions.c.adapter == adapter.files
@@ -98,8 +99,8 @@ class Registry(RegistryReader):
                     )
                 return version
             last = select(func.max(versions.c.number)).where(versions.c.family == self.family)
-            if self.artifacts.incomplete(adapter.files):  # garbage was collected since
-                self.artifacts.put_folder(folder, adapter.files)
+            if any(map(self.artifacts.incomplete, adapter.folders)):  # garbage was collected since
+                self.put_folders(adapter, folder)
             records = tuple(self.artifacts.put_record(record) for record in lineage)
             version = AdapterVersion(
                 family=self.family,
@@ -127,6 +128,12 @@ class Registry(RegistryReader):
             self._append(connection, version.number, submission, reason)
         self._sign_where_keyed(version.number)
         return version
+
+    def put_folders(self, adapter: Adapter, folder: Path) -> None:
+        """Raises InputError where one holds something else than the adapter's record says."""
+        self.artifacts.put_folder(folder, adapter.files)
+        if adapter.index:
+            self.artifacts.put_folder(INDEX_FILES, adapter.index)
 
     def sign(self, number: int, key: Path, reason: str) -> signatures.Statement:
         """Sign a version with a private key, as it stands on its newest decision."""
@@ -305,7 +312,8 @@ class Registry(RegistryReader):
         self.roles.require("promote", self.actor)
         version = self.version(number)
         self._refuse_deleted(version)  # now for a plain message, and below since it may be deleted
-        self.artifacts.verify_folder(version.adapter.files)
+        for folder in version.adapter.folders:
+            self.artifacts.verify_folder(folder)
         signed = signatures.verified(self, version)
         with writing(self.engine) as connection:
             self._refuse_deleted(version)

@@ -12,6 +12,7 @@ from evaluation.generation.answers import Answer, Respondent
 from evaluation.generation.backends.backend import ChatRequest
 from evaluation.generation.backends.chat_server import ChatServer, ask_together
 from evaluation.generation.contestants import recorded_numerics
+from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
 from project.canonical import digest_json
 from project.chat_template import under
@@ -162,7 +163,7 @@ def ask_systems(
         name = f"base, {count} examples" if count else "base, no examples"
         yield AskedSystem(name, *answered(bare, items, count, name), prices, shots=count)
     if larger:
-        timed = ask_larger(larger, items, contestant, load(Decoding))
+        timed = ask_larger(larger, asked_with(items, contestant), contestant, load(Decoding))
         yield AskedSystem(
             larger.model,
             [one.answer for one in timed],
@@ -179,7 +180,8 @@ def answered(
     all of dev, those are taken.
     """
     system = from_registry(contestant, load(Decoding), recorded_numerics())
-    samples, every = samples_of(Split.DEV), Row.read_lines(rows_of(Split.DEV))
+    samples = samples_of(Split.DEV)
+    every = asked_with(Row.read_lines(rows_of(Split.DEV)), contestant)
     shown = prompted(every, shots, contestant.evidence_template) if shots else every
     rows = {row.id: row for row in shown}
     asked = [rows[item.id] for item in items]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from project.canonical import digest_bytes
 from project.records.adapters import AdapterVersion, Contestant
-from project.records.data import Message
+from project.records.data import EvidencePassage, Message
 from project.records.record import Digest, Record
 from project.records.traffic import Outcome
 
@@ -101,6 +101,7 @@ class Exchange(Record):
     first_token_ms: float | None = None  # of a streamed answer
     status: int  # 200, or the error's
     finish: str | None = None  # OpenAI's finish_reason: stop, length, tool_calls
+    evidence: tuple[EvidencePassage, ...] | None = None  # the passages in the prompt, by number
 
     @property
     def ref(self) -> AnswerRef:

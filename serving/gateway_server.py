@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Endpoint
+from evaluation.generation.retrieved_passages import index_folder
 from project.child_processes import ended_by_signals
 from project.errors import InputError
 from project.listening import address_of, is_private, listening
@@ -31,6 +32,7 @@ from serving.deploying.pools import Pools, pools_of
 from serving.deploying.route_table import RouteTable, ServingState
 from serving.experiments.experiments import Experiments
 from serving.openai_api.answering import AnswerEndpoint, Shadows
+from serving.openai_api.evidence_shown import EvidenceSource
 from serving.openai_api.feedback import FeedbackEndpoint
 from serving.openai_api.gateway import Gateway, nothing_deployed
 from serving.openai_api.model_list import ModelList
@@ -93,7 +95,9 @@ def service_of(registry: Registry, tell: Callable[[str], None] = log.info) -> Se
     """The same for a registry that is open. All times are by its clock."""
     params, decoding = load(ServingParams), load(Decoding)
     table, pools = RouteTable(), pools_of(params)
-    follower = Follower(registry, pools, table, params, decoding, tell=tell)
+    evidence = EvidenceSource(params.retrieval, index_folder)
+    prepare = evidence.prepare
+    follower = Follower(registry, pools, table, params, decoding, prepare=prepare, tell=tell)
     experiments = Experiments(registry, table)
     traffic = TrafficLog.here(registry.clock)
     gateway = Gateway(
@@ -108,6 +112,7 @@ def service_of(registry: Registry, tell: Callable[[str], None] = log.info) -> Se
         wake=follower.wake,
         clock=registry.clock,
         traces=Traces.from_environment(),
+        evidence=evidence,
     )
     watch = gateway.metrics.watch
     watch("traffic_rows_dropped", "Rows that the log lost.", lambda: traffic.dropped)

@@ -75,6 +75,9 @@ class ServingParams(Settings):
     golden: GoldenParams = GoldenParams()
     reconcile_seconds: PositiveFloat = 5.0  # between two looks at registry and replicas
     keys: Path | None = None  # YAML: {keys: {caller: SHA-256 of the key}}; null: this machine alone
+    # Whether questions are asked with passages of the version's index, which `retrieval` makes. A
+    # request that brings its own as `incumbent.evidence` is asked with these in any case.
+    retrieval: bool = False
     max_tokens: PositiveInt = 1024  # of an answer; a request that asks for more is refused
     timeout_seconds: PositiveFloat = 120.0  # of an answer, from request to end
     running: PositiveInt = 64  # requests at a time; more wait

@@ -2,13 +2,15 @@
 
 import shutil
 
+from project.bare_base import index_shown
 from project.canonical import digest_folder
 from project.errors import InputError
-from project.files import staged_folder
+from project.files import staged_folder, write_bytes
 from project.paths import ADAPTER, ADAPTER_FILES, DATASET
 from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
 from project.settings import PARAMS
+from project.shown_passages import INDEX_NAME
 from training.recipe import Recipe
 from training.steps.earlier import newest_before
 
@@ -22,9 +24,12 @@ def main() -> None:
             field="training",
         )
     last.refuse_damaged(last.folder)
+    recipe = last.recipe
+    index = index_shown(recipe.evidence_template)
     with staged_folder(ADAPTER_FILES) as draft:
         shutil.copytree(last.folder, draft, dirs_exist_ok=True)
-    recipe = last.recipe
+        if index is not None:  # the same weights on other passages are another version
+            write_bytes(draft / INDEX_NAME, index.encode())
     card = Adapter(
         files=digest_folder(ADAPTER_FILES),
         base=recipe.base,
@@ -34,6 +39,7 @@ def main() -> None:
         numerics=recipe.numerics,
         system_prompt=recipe.system_prompt,
         evidence_template=recipe.evidence_template,
+        index=index,
     )
     card.write(ADAPTER)
     print(f"trained {card}: {steps_of(recipe)}")

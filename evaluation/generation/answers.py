@@ -17,7 +17,7 @@ from project.files import home, write_bytes
 from project.paths import ANSWERS
 from project.progress import Bar, progress
 from project.records.adapters import Numerics
-from project.records.data import Row
+from project.records.data import EvidencePassage, Row
 from project.records.record import LATER, Digest, Record, later
 from project.shown_passages import all_with_passages
 
@@ -49,6 +49,8 @@ class Answer(Record):
     reference_logprob: float | None = None
     reference_tokens: Annotated[int | None, LATER] = None  # of which that is the mean
     sample: int = later(0)  # which of several answers to the item, counted from 0
+    # The passages that a system with an index was asked with.
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
 
 
 def versions() -> tuple[str, ...]:
@@ -63,6 +65,7 @@ class System(Record):
     adapter: Digest | None  # None: the bare base
     system_prompt: Annotated[str | None, LATER] = None
     evidence_template: Annotated[str | None, LATER] = None
+    index: Annotated[Digest | None, LATER] = None
     decoding: Digest
     numerics: Numerics  # and the server that answers, where one does
     code: Digest  # of the modules that make answers
@@ -129,7 +132,10 @@ class Respondent:
                     found |= {(answer.item, answer.sample): answer for answer in unit.answers}
         finally:
             self.give_back()
-        return [found[row.id, sample] for row in rows for sample in range(samples)]
+        given = [(row, found[row.id, sample]) for row in rows for sample in range(samples)]
+        if self.system.index is None:
+            return [answer for _, answer in given]
+        return [answer.model_copy(update={"evidence": row.evidence}) for row, answer in given]
 
     def answer_ahead(self, asked: Iterable[tuple[Sequence[Row], int]], label: str) -> None:
         """Make the answers that are not in the cache on a cluster, where the settings choose one.
@@ -240,6 +246,14 @@ def speed(answers: Sequence[Answer], seconds: float) -> str:
 def answers_of(system: Role, part: str) -> Path:
     """Where stage `generate` leaves one system's answers to one part."""
     return ANSWERS / f"{system}-{part}.jsonl"
+
+
+def as_shown(rows: Sequence[Row], answers: Sequence[Answer]) -> list[Row]:
+    """The rows with the passages that these answers, in the same order, were given."""
+    return [
+        row if answer.evidence is None else row.model_copy(update={"evidence": answer.evidence})
+        for row, answer in zip(rows, answers, strict=True)
+    ]
 
 
 def by_sample(answers: Sequence[Answer]) -> list[list[Answer]]:

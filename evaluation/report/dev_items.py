@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
-from evaluation.generation.answers import SIDES, Answer, Role, answers_of
+from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
 from evaluation.scoring.score_table import read_scores
 from project.files import home, write_lines
 from project.paths import CHAMPION, SCORES, rows_of
@@ -82,7 +82,9 @@ def measured(version: int | None) -> DevItems:
     Raises InputError where something is not there.
     """
     scores, policy = read_scores(Split.DEV), load(Policy)
-    texts = [first_answers(side) for side in SIDES]
+    given = [first_answers(side) for side in SIDES]
+    rows = [r for r in Row.read_lines(rows_of(Split.DEV)) if all(r.id in known for known in given)]
+    shown = as_shown(rows, [given[1][row.id] for row in rows])  # what the challenger was
     of_item = {one.item: one for one in item_means(scores.items)}
     odd = flags_by_item(Flags.read(SCORES / f"{Split.DEV}.flags.json"))
     return DevItems(
@@ -95,20 +97,20 @@ def measured(version: int | None) -> DevItems:
         items=tuple(
             DevItem(
                 row=row,
-                champion=texts[0][row.id],
-                challenger=texts[1][row.id],
+                champion=given[0][row.id].text,
+                challenger=given[1][row.id].text,
                 scores=of_item[row.id],
                 flags=odd.get(row.id),
             )
-            for row in Row.read_lines(rows_of(Split.DEV))
-            if row.id in of_item and all(row.id in known for known in texts)
+            for row in shown
+            if row.id in of_item
         ),
     )
 
 
-def first_answers(side: Role) -> dict[str, str]:
+def first_answers(side: Role) -> dict[str, Answer]:
     """The first answer to each item."""
-    return {a.item: a.text for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
+    return {a.item: a for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
 
 
 def flags_by_item(flags: Flags) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
 from evaluation.evaluation_settings import Prices
-from evaluation.generation.answers import SIDES, Answer, Role, answers_of
+from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
 from evaluation.metrics.proposed_checks import proposed_checks
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of
@@ -72,22 +72,24 @@ def read_report_data() -> ReportData:
 
 def read_examples(dev: ScoreTable, policy: Policy) -> tuple[AnswerExample, ...]:
     """The dev items with what both sides answered, to be sorted by the gating metrics."""
-    answers = {
-        side: {a.item: a.text for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
+    given = {
+        side: {a.item: a for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
         for side in SIDES  # of several answers the first one
     }
+    rows = Row.read_lines(rows_of(Split.DEV))
+    own = as_shown(rows, [given[Role.CHALLENGER][row.id] for row in rows])
     scores = {item.item: item for item in item_means(dev.items)}
     scored = {name: way for name, way in better_of(dev, policy).items() if name in dev.metrics}
     better = {name: scored[name] for name in policy.gating if name in scored} or scored
     return tuple(
         AnswerExample(
             row=row,
-            champion=answers[Role.CHAMPION][row.id],
-            challenger=answers[Role.CHALLENGER][row.id],
+            champion=given[Role.CHAMPION][row.id].text,
+            challenger=given[Role.CHALLENGER][row.id].text,
             scores=scores[row.id],
             better=better,
         )
-        for row in Row.read_lines(rows_of(Split.DEV))
+        for row in own
     )
 
 

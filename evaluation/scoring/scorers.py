@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from evaluation.evaluation_settings import ScoringParams
-from evaluation.generation.answers import Answer
+from evaluation.generation.answers import Answer, as_shown
 from evaluation.scoring.built_in import (
     COLUMNS,
     SCORERS,
@@ -124,6 +124,7 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
     items = [row.id for row in rows]
     if items != [answer.item for answer in answers]:
         raise IncumbentError("the answers are to other items than these: run `dvc repro`")
+    rows = as_shown(rows, answers)
     values: dict[str, list[float]] = {}
     labels: dict[str, list[Sorted | None]] = {}
     flags: list[Flags] = []

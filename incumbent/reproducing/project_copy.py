@@ -220,13 +220,14 @@ def seat_parent(registry: RegistryReader, parent: AdapterVersion, project: Path)
 def seat(
     registry: RegistryReader, version: AdapterVersion, project: Path, *lineage: LearntRows
 ) -> None:
-    """Make a copy of a version the copy's champion."""
+    """Make a copy of a version the copy's champion; what it answers by plays no part."""
+    adapter = version.adapter.model_copy(update={"index": None})
     with (
         TemporaryDirectory(dir=project / STATE) as aside,
         Registry(project / STATE / "registry", version.family) as own,
     ):
         registry.artifacts.copy(version.adapter.files, Path(aside))
-        number = own.submit(version.adapter, Path(aside), WHY, *lineage).number
+        number = own.submit(adapter, Path(aside), WHY, *lineage).number
         own.promote(number, WHY, force=True)
 
 

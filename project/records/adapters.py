@@ -84,6 +84,8 @@ class Contestant(Record):
     system_prompt: str | None = None  # in front of every prompt
     # How the passages of a row are put into its prompt; None: they are not shown.
     evidence_template: Annotated[str | None, LATER] = None
+    # The folder of passages that are found for a question which brings none; None: none are.
+    index: Annotated[Digest | None, LATER] = None
 
     @property
     def identity(self) -> Digest:
@@ -93,6 +95,8 @@ class Contestant(Record):
         write the same configuration in more than one way.
         """
         shown = [] if self.evidence_template is None else [self.evidence_template]
+        if self.index is not None:
+            shown = [*shown, self.index]
         return digest_json(
             [self.base.weights, self.base.chat_template, self.adapter, self.system_prompt, *shown]
         )
@@ -116,6 +120,8 @@ def told_apart(champion: Contestant, challenger: Contestant) -> str | None:
         differing.append("their system prompts differ")
     if champion.evidence_template != challenger.evidence_template:
         differing.append("passages are put into their prompts in different ways")
+    if champion.index != challenger.index:
+        differing.append("their passages are found in different indexes")
     return "; ".join(differing) or None
 
 
@@ -131,6 +137,12 @@ class Adapter(Record):
     # What it was trained under, and answers under; it stands in the adapter's folder too.
     system_prompt: Annotated[str | None, LATER] = None
     evidence_template: Annotated[str | None, LATER] = None
+    index: Annotated[Digest | None, LATER] = None  # as a contestant has it
+
+    @property
+    def folders(self) -> tuple[Digest, ...]:
+        """All that has to be stored for it to answer."""
+        return (self.files, self.index) if self.index else (self.files,)
 
     @property
     def texts_in_front(self) -> str | None:
@@ -145,6 +157,7 @@ class Adapter(Record):
             adapter=self.files,
             system_prompt=self.system_prompt,
             evidence_template=self.evidence_template,
+            index=self.index,
         )
 
     def __str__(self) -> str:

@@ -31,6 +31,13 @@ def evidence_digest(passages: Iterable[EvidencePassage] | None) -> str:
     return digest_json(texts) if texts else ""
 
 
+class PassageIndex(Record):
+    """The passages of documents that questions are answered by, beside those that a row brings."""
+
+    files: Digest | None  # of the index's folder; None: the settings name no documents
+    passages: int
+
+
 class Row(Record):
     """One training or evaluation example. Rows of one group are never split apart."""
 

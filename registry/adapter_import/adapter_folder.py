@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from project.bare_base import index_shown
 from project.canonical import CHUNK, digest_bytes, digest_file, digest_folder
 from project.chat_template import SYSTEM_PROMPT
 from project.errors import IncumbentError, InputError
-from project.files import home
+from project.files import home, write_bytes
 from project.model_pins import absent, folder_here
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.record import Record
-from project.shown_passages import EVIDENCE_TEMPLATE, usable_template
+from project.shown_passages import EVIDENCE_TEMPLATE, INDEX_NAME, usable_template
 from project.untrusted_input import quoted
 from registry.adapter_import.lora_config import (
     ImportedOrigin,
@@ -47,14 +48,15 @@ from registry.storage.artifact_store import Artifacts
 # - LICENSE, kept as it is, since whoever passes the weights on may have to pass it on;
 # - system_prompt.txt, what it is to answer under, where there is such a file;
 # - evidence_template.txt, how passages are put into its prompts, likewise;
-# - README.md and recipe.json, left behind: nobody checked what they claim.
+# - README.md and recipe.json, left behind: nobody checked what they claim. So is index.txt: its
+#   passages are found in the project's own index.
 
 WEIGHTS, CONFIG, LICENSE = "adapter_model.safetensors", "adapter_config.json", "LICENSE"
 MAX_BYTES = {
     WEIGHTS: 4 << 30,
     **dict.fromkeys((CONFIG, LICENSE, SYSTEM_PROMPT, EVIDENCE_TEMPLATE), 64 << 10),
 }
-LEFT_BEHIND = ("README.md", "recipe.json")
+LEFT_BEHIND = ("README.md", "recipe.json", INDEX_NAME)
 NEEDED = (CONFIG, WEIGHTS)
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
 KINDS = {
@@ -88,13 +90,17 @@ def admit(folder: Path, pin: ModelPin, base: Path) -> Iterator[AdmittedAdapter]:
         copy_adapter(folder, copy)
         origin = sanitise(copy, folder, pin, base)
         prompt, shown = copy / SYSTEM_PROMPT, copy / EVIDENCE_TEMPLATE
+        template = shown.read_bytes().decode() if shown.exists() else None
+        if (index := index_shown(template)) is not None:
+            write_bytes(copy / INDEX_NAME, index.encode())
         adapter = Adapter(
             files=digest_folder(copy),
             base=pin,
             recipe=origin.digest,
             dataset=origin.digest,
             system_prompt=prompt.read_bytes().decode() if prompt.exists() else None,
-            evidence_template=shown.read_bytes().decode() if shown.exists() else None,
+            evidence_template=template,
+            index=index,
         )
         yield AdmittedAdapter(adapter=adapter, origin=origin, folder=copy)
 

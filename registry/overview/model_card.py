@@ -256,6 +256,7 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
         "chat template": code(base.chat_template) if base.chat_template else "none",
         "system prompt": text(adapter.system_prompt or "none"),
         "evidence template": text(adapter.evidence_template or "none"),
+        "index of passages": code(adapter.index) if adapter.index else "none",
         "recipe": code(adapter.recipe),
         "dataset" if lineage.dataset else "record of the import": code(adapter.dataset),
     }

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from evaluation.evaluation_settings import Decoding
 from project.errors import IncumbentError
-from project.records.adapters import AdapterVersion
+from project.records.adapters import AdapterVersion, Contestant
 from registry.deployment_history import WantedVersions, wanted
 from registry.store import Registry
 from serving.deploying.failures import Failures, Retries
@@ -45,6 +45,7 @@ class Follower:
         *,
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[str], None] = log.info,
+        prepare: Callable[[Contestant], None] = lambda _: None,
     ) -> None:
         self.registry = registry
         self.pools = pools
@@ -63,7 +64,7 @@ class Follower:
             subject_of=self.subject_of,
         )
         self.loader = VersionLoader(
-            registry, pools, table, self.watch, self.failures, replicas, tell
+            registry, pools, table, self.watch, self.failures, replicas, tell, prepare
         )
         self.moves = TrafficMoves(registry, table, self.loader, tell)
         self.wanted: WantedVersions | None = None  # as the registry said last

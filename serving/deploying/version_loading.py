@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evaluation.generation.backends.backend import Backend, BackendError
 from project.errors import IncumbentError
-from project.records.adapters import AdapterVersion
+from project.records.adapters import AdapterVersion, Contestant
 from project.records.events import Deployed
 from registry.deployment_history import record_deployment
 from registry.release import release
@@ -54,6 +54,7 @@ class VersionLoader:
     failures: Failures
     replicas: ReplicaLoader
     tell: Callable[[str], None]
+    prepare: Callable[[Contestant], None]  # makes ready what answers beside the replicas
     # How golden prompts were passed, by replica and deployment.
     passed: dict[tuple[str, str], Passed] = field(default_factory=dict)
     # What loads just now, by replica: one version at a time.
@@ -130,6 +131,7 @@ class VersionLoader:
         if not (what.away and what.number in self.verified):
             release(self.registry, what.number)
             self.verified.add(what.number)
+        self.prepare(what.version.adapter.contestant)
         return check_out(self.registry.artifacts, what.version.adapter.files)
 
     async def bring_alone(

@@ -5,10 +5,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from evaluation.generation.backends.backend import Body, whole_characters
+from evaluation.generation.backends.backend import Body, Endpoint, whole_characters
 from project.canonical import stamp
 from serving.exchange import Assignment, Deployment, Exchange
 from serving.openai_api.caller_request import CallerRequest
+from serving.openai_api.evidence_shown import ShownEvidence
 from serving.openai_api.gateway import Gateway
 from serving.openai_api.replicas import NoReplicaError, chunks
 from serving.traffic_log.metrics import Served
@@ -84,6 +85,7 @@ class GatewayAnswer:
     heard: HeardAnswer = field(default_factory=HeardAnswer)
     begun: bool = False  # whether the caller got its first byte
     asked: bool = False  # whether a backend was asked for it
+    shown: ShownEvidence | None = None  # the passages that it was asked with
 
     def __post_init__(self) -> None:
         self.at = stamp(self.gateway.clock())
@@ -111,6 +113,7 @@ class GatewayAnswer:
         """The chunks of a stream, or a whole answer as the only one, under our names."""
         self.asked = True
         while True:
+            self.shown = await self._evidence()
             try:
                 async with aclosing(self._asked(stream)) as answering:
                     async for chunk in answering:
@@ -122,7 +125,15 @@ class GatewayAnswer:
 
     def _asked(self, stream: bool) -> AsyncGenerator[Body]:
         gateway, question = self.gateway, self.question
-        return chunks(gateway, self.deployment, question, self.served, stream=stream)
+        return chunks(gateway, self.deployment, question, self.served, self.shown, stream=stream)
+
+    async def _evidence(self) -> ShownEvidence | None:
+        gateway, question = self.gateway, self.question
+        if question.endpoint is not Endpoint.CHAT:
+            return None
+        room = question.answer_room(gateway.decoding, gateway.params.max_tokens)
+        contestant, own = self.deployment.contestant, question.asked.incumbent
+        return await gateway.evidence.shown(contestant, question.messages, own, room)
 
     def _falls_back(self) -> bool:
         """Let the champion answer where an experiment's challenger is away. The answer counts in
@@ -137,7 +148,10 @@ class GatewayAnswer:
 
     def _heard(self, chunk: Body) -> Body:
         self._hear(chunk)
-        return {**chunk, "id": self.id, "model": self.deployment.name}
+        named = {**chunk, "id": self.id, "model": self.deployment.name}
+        if self.shown is not None and not self.begun:  # of a stream the first chunk says it
+            named["incumbent"] = self.shown.body()
+        return named
 
     def _hear(self, chunk: Body) -> None:
         self.heard.hear(chunk)
@@ -169,4 +183,5 @@ class GatewayAnswer:
             first_token_ms=self.served.first_token_ms,
             status=status,
             finish=self.heard.finish,
+            evidence=self.shown.evidence if self.shown else None,
         )

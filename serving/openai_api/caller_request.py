@@ -18,6 +18,7 @@ from project.records.data import Message
 from project.records.record import HALF, is_half
 from project.untrusted_input import shortened, strict_json
 from serving.exchange import Deployment
+from serving.openai_api.evidence_shown import OwnFields, ShownEvidence, with_evidence
 from serving.openai_api.request_body import ApiError
 
 # --- asked ----------------------------------------------------------------------------------------
@@ -127,6 +128,7 @@ class CommonFields(Loose):
     bad_words: Annotated[list[str] | None, at_most(MOST_NAMED)] = None
     allowed_token_ids: Annotated[list[int] | None, at_most(MOST_NAMED)] = None
     logit_bias: Annotated[dict[str, float] | None, at_most(MOST_NAMED)] = None
+    incumbent: OwnFields | None = None
 
 
 class ChatFields(CommonFields):
@@ -281,7 +283,10 @@ def foreign(name: str, known: Sequence[str]) -> ApiError:
 # --- question -------------------------------------------------------------------------------------
 
 # Of the gateway alone: a backend gets none of them.
-OURS = ("model", "user", "safety_identifier", "metadata", "store", "stream", "stream_options")
+OURS = (
+    *("model", "user", "safety_identifier", "metadata", "store", "stream", "stream_options"),
+    "incumbent",
+)
 LENGTHS = ("max_tokens", "max_completion_tokens", "n")  # every engine does these
 
 
@@ -317,10 +322,23 @@ class CallerRequest:
         prompt = self.fields["prompt"]
         return tuple(Message(role="user", content=text) for text in texts_of(prompt))
 
+    def answer_room(self, decoding: Decoding, most: int) -> int:
+        """The tokens that an answer may have."""
+        asked = self.asked
+        return asked.max_completion_tokens or asked.max_tokens or min(decoding.max_new_tokens, most)
+
     def body_for(
-        self, deployment: Deployment, decoding: Decoding, most: int, *, stream: bool
+        self,
+        deployment: Deployment,
+        decoding: Decoding,
+        most: int,
+        *,
+        stream: bool,
+        shown: ShownEvidence | None = None,
     ) -> dict[str, Any]:
-        """The request as a backend gets it: what was judged, where the caller chose nothing."""
+        """The request as a backend gets it: what was judged, where the caller chose nothing, and
+        with passages, where some are shown.
+        """
         body = {name: value for name, value in self.fields.items() if name not in OURS}
         if self.endpoint is Endpoint.COMPLETIONS:  # OpenAI has this name for chats alone
             newer = body.pop("max_completion_tokens", None)
@@ -333,6 +351,8 @@ class CallerRequest:
         if self.endpoint is Endpoint.CHAT:
             prompt = deployment.contestant.system_prompt
             body["messages"] = with_system_prompt(prompt, self.fields["messages"])
+            if shown and shown.evidence and (template := deployment.contestant.evidence_template):
+                body["messages"] = with_evidence(body["messages"], template, shown.evidence)
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
@@ -351,6 +371,9 @@ def read_question(
     said = "messages" if endpoint is Endpoint.CHAT else "prompt"
     refuse_others(fields, (said, *OURS, *LENGTHS), engine, endpoint)
     refuse_too_much(asked, most_tokens)
+    if asked.incumbent and endpoint is not Endpoint.CHAT:
+        problem = "`incumbent`: passages are shown beside a chat's messages alone."
+        raise ApiError(400, problem, param="incumbent")
     return CallerRequest(endpoint, fields, asked)
 
 

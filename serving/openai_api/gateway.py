@@ -16,6 +16,7 @@ from project.untrusted_input import shortened
 from serving.deploying.route_table import RouteTable
 from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven, Observer
 from serving.openai_api.answer_ids import AnswerIds
+from serving.openai_api.evidence_shown import EvidenceSource
 from serving.openai_api.request_body import ApiError, WaitingLine, after
 from serving.openai_api.who_asks import KeyFile
 from serving.serving_settings import ServingParams
@@ -65,6 +66,7 @@ class Gateway:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     traces: Traces = field(default_factory=Traces)
     ids: AnswerIds = field(default_factory=AnswerIds.here)
+    evidence: EvidenceSource = field(default_factory=EvidenceSource)
 
     def __post_init__(self) -> None:
         self.line = WaitingLine(places(self.params), self.params.waiting, most_of_one=self._of_one)

@@ -25,6 +25,7 @@ from project.records.adapters import ModelPin
 from project.untrusted_input import shortened
 from serving.exchange import Deployment
 from serving.openai_api.caller_request import CallerRequest
+from serving.openai_api.evidence_shown import ShownEvidence
 from serving.openai_api.gateway import SOON, Gateway
 from serving.openai_api.request_body import ApiError, after
 from serving.traffic_log.metrics import Served
@@ -50,6 +51,7 @@ async def chunks(
     deployment: Deployment,
     question: CallerRequest,
     served: Served,
+    shown: ShownEvidence | None,
     *,
     stream: bool,
 ) -> AsyncGenerator[Body]:
@@ -60,7 +62,10 @@ async def chunks(
     params = gateway.params
     if params.backend != "embedded" and question.endpoint is Endpoint.CHAT:
         refuse_control_tokens(question.fields, deployment.contestant.base, params.backend)
-    body = question.body_for(deployment, gateway.decoding, params.max_tokens, stream=stream)
+        shown = shown and without_control_tokens(shown, deployment.contestant.base)
+    body = question.body_for(
+        deployment, gateway.decoding, params.max_tokens, stream=stream, shown=shown
+    )
     tried: list[str] = []
     busy: BackendError | None = None
     while len(tried) < MOST_TRIES and (backend := gateway.table.replica(deployment, tried)):
@@ -211,6 +216,19 @@ def refuse_control_tokens(fields: Mapping[str, Any], base: ModelPin, engine: str
         for text in texts_in(value):
             if found := names.search(text) or names.search(unicodedata.normalize("NFKC", text)):
                 raise control_token_error(field, found[0], engine)
+
+
+def without_control_tokens(shown: ShownEvidence, base: ModelPin) -> ShownEvidence:
+    """Passages are no caller's fault: a token in one is broken up by a space."""
+    names = control_names(base)
+
+    def broken(text: str) -> str:
+        plain = unicodedata.normalize("NFKC", text)
+        told = plain if names.search(plain) else text
+        return names.sub(lambda found: f"{found[0][:1]} {found[0][1:]}", told)
+
+    passages = [one.model_copy(update={"text": broken(one.text)}) for one in shown.evidence]
+    return shown.model_copy(update={"evidence": tuple(passages)})
 
 
 def control_token_error(field: str, token: str, engine: str) -> ApiError:

@@ -63,6 +63,7 @@ def answer_line(exchange: Exchange, *, redacts: bool) -> LoggedLine:
             response=exchange.text,
             adapter=deployment.adapter or BARE_BASE,
             latency_ms=exchange.latency_ms,
+            evidence=exchange.evidence or None,
         )
         day = str(row.time.date())
     except (ValueError, OverflowError) as error:

@@ -230,7 +230,8 @@ class TrafficLog:
 def length_of(wanted: Exchange | FeedbackGiven) -> int:
     if isinstance(wanted, FeedbackGiven):
         return len(wanted.correction or "")
-    return len(wanted.text) + sum(len(message.content) for message in wanted.messages)
+    passages = sum(len(one.text) for one in wanted.evidence or ())
+    return len(wanted.text) + passages + sum(len(message.content) for message in wanted.messages)
 
 
 def kind_of(line: LoggedLine) -> tuple[str, str]:

@@ -12,15 +12,16 @@ from threading import Event
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from monitoring.scheduling.job import refuse_stopped
-from monitoring.signals.signal import Floats
 from project.canonical import digest_json
 from project.engine.embedded_texts import Embed, embedded_shards, shards_of
-from project.errors import IncumbentError
+from project.errors import IncumbentError, refuse_stopped
 from project.model_pins import pinned_folder
 from project.progress import progress
 from project.records.adapters import ModelPin
+
+Floats = NDArray[np.float32]
 
 # --- embedder -------------------------------------------------------------------------------------
 
@@ -199,6 +200,11 @@ class Embeddings(Embedder):
                     return self._read(connection, keys)
                 connection.rollback()
                 self._fill(connection, missing)
+
+    def count_new(self, texts: Sequence[str]) -> int:
+        """How many texts are yet to be embedded."""
+        with self._open() as connection:
+            return len(self._missing(connection, texts, [key_of(text) for text in texts]))
 
     def expire(self, keep_days: int) -> None:
         """Delete what was embedded over keep_days ago: in use or not, and made again if it is."""

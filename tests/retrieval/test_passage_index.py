@@ -1,0 +1,146 @@
+"""Stage `index`: documents become an index that contestants pin, and that nobody edits."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curation import index
+from evaluation.generation.retrieved_passages import asked_with
+from project.bare_base import index_shown
+from project.errors import IncumbentError, InputError
+from project.model_pins import ModelChoice, pin
+from project.paths import EMBEDDER, INDEX, INDEX_FILES
+from project.records.adapters import Contestant, ModelPin, told_apart
+from project.records.data import EvidencePassage, PassageIndex, Row
+from project.shown_passages import USUAL
+from retrieval.passage_index import IndexSettings, cost_of, kept_vectors, read_index, write_index
+from retrieval.prompt_room import PromptRoom
+
+PIN = ModelPin(model="m", name="m", revision=None, weights="w", config="c", chat_template=None)
+POLICY = "# Cards\n\nA lost card is blocked at once.\n\n# Fees\n\nA transfer costs 12 euros.\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    policies = Path("datasets/sources/policies")
+    policies.mkdir(parents=True)
+    (policies / "cards.md").write_text(POLICY)
+
+
+def made(template: str | None = "default", **settings: object) -> PassageIndex:
+    """What the stage leaves under these settings, without embeddings unless they say so."""
+    chosen = {"documents": ["datasets/sources/policies"], "embedder": False} | settings
+    params = {"version": 2, "base": {"evidence_template": template}, "retrieval": chosen}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    index.main()
+    return PassageIndex.read(INDEX)
+
+
+def test_without_documents_there_is_no_index_and_none_is_pinned() -> None:
+    assert made(documents=[]) == PassageIndex(files=None, passages=0)
+    assert list(INDEX_FILES.iterdir()) == []
+    assert index_shown(USUAL) is None
+
+
+def test_another_index_is_another_contestant() -> None:
+    first = made()
+    assert first.passages == 2
+    assert made() == first
+    cards = Path("datasets/sources/policies/cards.md")
+    others = [made(shown=1), made(replace=True)]
+    cards.write_text(POLICY.replace("12", "15"))
+    others.append(made())
+    assert len({first.files, *(one.files for one in others)}) == 4
+    assert index_shown(USUAL) == others[-1].files
+    assert index_shown(None) is None
+    one, other = (
+        Contestant(base=PIN, evidence_template=USUAL, index=found.files)
+        for found in (first, others[0])
+    )
+    without = Contestant(base=PIN, evidence_template=USUAL)
+    assert len({one.identity, other.identity, without.identity}) == 3
+    assert told_apart(one, other) == "their passages are found in different indexes"
+    assert b"index" not in without.canonical()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"documents": ["datasets/sources/none"]}, "datasets/sources/none is not there"),
+        ({"documents": ["datasets/sources/blank.txt"]}, "no document there has a text"),
+        ({"documents": ["datasets/sources/data"]}, "folder without documents"),
+        ({"documents": ["/etc/passwd"]}, "must be a path below datasets/sources/"),
+        ({"template": None}, "nobody would be shown the passages"),
+    ],
+)
+def test_what_makes_no_index_is_told(settings: dict[str, object], problem: str) -> None:
+    Path("datasets/sources/blank.txt").write_text(" ")
+    Path("datasets/sources/data").mkdir()
+    with pytest.raises(InputError, match=problem):
+        made(**settings)  # type: ignore[arg-type]
+    assert not INDEX.exists()
+
+
+@pytest.mark.parametrize("how", ["cut", "edited", "gone"])
+def test_an_index_that_was_changed_by_hand_is_refused(how: str) -> None:
+    digest = made().files
+    assert digest is not None
+    file = INDEX_FILES / "passages.jsonl"
+    if how == "gone":
+        file.unlink()
+    else:
+        text = file.read_text()
+        file.write_text(text[:-9] if how == "cut" else text.replace("12", "10"))
+    with pytest.raises(IncumbentError, match=r"outputs/index is not index .*dvc repro --force"):
+        read_index(INDEX_FILES, digest, kept_vectors)
+
+
+def test_rows_without_passages_are_asked_with_those_of_the_index() -> None:
+    fees = Row.of("What does a transfer cost?", "12 euros [1].", group="a", source="s")
+    unknown = Row.of("Wann öffnet ihr?", "I do not know.", group="b", source="s")
+    own = EvidencePassage(id="own", text="A transfer costs 12 euros.")
+    gold = fees.model_copy(update={"id": "gold", "evidence": (own,)})
+    for replace in (False, True):
+        found = made(shown=1, replace=replace)
+        asked = Contestant(base=PIN, evidence_template=USUAL, index=found.files)
+        first, second, third = asked_with([fees, unknown, gold], asked)
+        assert [one.text for one in first.evidence or ()] == ["Fees\n\nA transfer costs 12 euros."]
+        assert second.evidence is not None
+        assert third.evidence == (first.evidence if replace else (own,))
+    plain = Contestant(base=PIN, evidence_template=USUAL)
+    assert asked_with([fees, gold], plain) == [fees, gold]
+
+
+def test_passages_that_the_base_has_no_room_for_are_left_out_from_the_last(
+    tiny_base: Path,
+) -> None:
+    base = PIN.model_copy(update={"model": str(tiny_base)})
+    room = PromptRoom(Contestant(base=base, evidence_template=USUAL))
+    assert room.window is not None
+    passages = [EvidencePassage(id=str(i), text="word " * 60) for i in range(200)]
+    prompt = Row.of("Why?", "x", group="g", source="s").prompt
+    kept = room.first_that_fit(prompt, passages, 10)
+    assert 0 < len(kept) < 200
+    assert list(kept) == passages[: len(kept)]
+    assert room.first_that_fit(prompt, passages[:1], 10) == passages[:1]
+    elsewhere = PromptRoom(Contestant(base=PIN, evidence_template=USUAL))
+    assert elsewhere.first_that_fit(prompt, passages, 10) == passages
+
+
+def test_a_text_is_embedded_once_whatever_index_it_is_in() -> None:
+    embedder = pin(ModelChoice(), "embedder")
+    EMBEDDER.parent.mkdir(exist_ok=True)
+    embedder.write(EMBEDDER)
+    texts = ["A lost card is blocked.", "Transfers cost 12 euros.", "We open at nine."]
+    passages = [EvidencePassage(id=str(i), text=text) for i, text in enumerate(texts)]
+    settings = IndexSettings(shown=1, replace=False, embedder=embedder)
+    digest = write_index(passages[:2], settings, Path("a"))
+    assert kept_vectors(embedder).count_new(texts) == 1
+    assert cost_of(passages, embedder) is None
+    many = [EvidencePassage(id=str(i), text=f"Passage {i}") for i in range(10_000)]
+    assert "about 6 minutes" in (cost_of(many, embedder) or "")
+    found = read_index(Path("a"), digest, kept_vectors)
+    assert [one.id for one in found.passages_for("My bank card has been stolen")] == ["0"]
+    assert write_index(passages[:2], settings, Path("a")) == digest
