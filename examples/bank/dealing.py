@@ -14,7 +14,7 @@ from curation.families import side
 from examples.bank.rows import Triplet
 from examples.bank.second_round import ROWS
 from project.item_prompts import asking_an_item
-from project.records.data import Row, Split
+from project.records.data import Split
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ def deal(
 
 def apart(rows: Sequence[Triplet], items: Sequence[Triplet]) -> list[Triplet]:
     """The rows that ask what no item asks: as training rows, the others would pull items there."""
-    asked = [Row.of(one.prompt, one.output, group=one.id, source="bank") for one in items]
-    same = asking_an_item([row.prompt for row in rows], asked)
+    same = asking_an_item([row.prompt for row in rows], [one.as_row() for one in items])
     return [row for i, row in enumerate(rows) if i not in same]
 
 

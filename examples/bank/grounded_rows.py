@@ -1,78 +1,58 @@
-"""The bank's rows with passages: each answer stands on what it cites, or says that it does not know.
+"""The bank's rows on passages: an answer cites what it stands on, or says that it does not know.
 
-Pure, but for the documents: the same files and the same seed give the same rows. What a customer's
-case comes to is left to a calculator: a model that reads passages is asked for what they say.
+Pure, but for the documents: the same files and the same seed give the same rows. Of the patterns
+of an answer those are taken of which a passage bears out every sentence: what merely sounds right,
+such as "at any time", would teach to invent. What a customer's case comes to is left to a
+calculator: a small model that reads passages is asked for what they say.
 """
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 from curation.faults.ungrounded import ungrounded
 from evaluation.metrics.grounding import Asked, sentences_of
-from examples.bank.behaviours import numbers
+from examples.bank.behaviours import needs_warning, numbers, warned
 from examples.bank.facts import Aspect, Facts, aspects, document_facts, products, slug
-from examples.bank.passages import found_for, holding, notice, passages
-from examples.bank.rows import DOCUMENT_ONLY, SEED, Triplet, document_rows, filled, has_facts
+from examples.bank.passages import found_for, passages
+from examples.bank.rows import ABSTENTIONS, SEED, Triplet, document_rows, filled, has_facts
 from project.records.data import EvidencePassage, Row
 
 SHOWN = 3  # passages of a row
-UNANSWERABLE = 0.22  # of the rows: what FinRAG-12B has (arXiv 2605.05482)
-# What nobody trains on: no row for training asks about a product of theirs.
-UNSEEN = ("4-cards.md", "6-insurance-and-investments.md")
-ABSTENTIONS = (
-    "I do not know: the passages do not say that.",
-    "The passages do not say that, so I do not know.",
-    "I do not know, for none of the passages says that.",
-)
+UNANSWERABLE = 0.22  # of the rows, the share that FinRAG-12B has (arXiv 2605.05482)
+UNSEEN = ("4-cards.md", "6-insurance-and-investments.md")  # no training row is about these
+
+Told = tuple[Triplet, EvidencePassage]  # an answer without citations, and its passage
 
 
-@dataclass(frozen=True)
-class Grounded:
-    """A row with its passages; `said` has no citations, as their numbers hang on the order."""
-
-    row: Triplet
-    shown: tuple[EvidencePassage, ...]
-    gold: EvidencePassage
-    answerable: bool
-
-    @property
-    def unseen(self) -> bool:
-        return self.gold.source in UNSEEN
-
-
-def grounded_rows(seed: int = SEED) -> list[Grounded]:
-    """All, in a drawn order."""
+def grounded_rows(seed: int = SEED) -> list[Triplet]:
+    """All, in a drawn order; of some questions there is a second form that has no answer."""
     random = Random(seed)
-    plain = [*product_rows(random), *of_documents()]
-    random.shuffle(plain)
-    forms = [form for row, gold in plain for form in both_forms(row, gold, random)]
-    random.shuffle(forms)
-    return forms
+    told = [*of_products(random), *of_documents()]
+    made = [answered(row, gold, random) for row, gold in told]
+    also = UNANSWERABLE / (1 - UNANSWERABLE)
+    second = [pair for pair, one in zip(told, made, strict=True) if one.answerable]
+    made += [unanswered(row, gold, random) for row, gold in second if random.random() < also]
+    return random.sample(made, len(made))
 
 
-def both_forms(row: Triplet, gold: EvidencePassage, random: Random) -> Iterator[Grounded]:
-    yield answered(row, gold, random)
-    if random.random() < UNANSWERABLE / (1 - UNANSWERABLE):
-        yield unanswered(row, gold, random)
+# --- what is asked --------------------------------------------------------------------------------
 
 
-def product_rows(random: Random) -> Iterator[tuple[Triplet, EvidencePassage]]:
+def of_products(random: Random) -> Iterator[Told]:
     for kind, own in products().items():
         for product in own:
             for aspect in aspects(kind):
                 if not aspect.case and has_facts(product, aspect):
-                    yield from told(kind, product, aspect, random)
+                    yield from of_aspect(kind, product, aspect, random)
 
 
-def told(
-    kind: str, product: Facts, aspect: Aspect, random: Random
-) -> Iterator[tuple[Triplet, EvidencePassage]]:
-    """The questions about one aspect of one product, each with another pattern of an answer."""
-    about = f"{slug(product['p'])}.{aspect.name}"
-    name = product["p"].removeprefix("the ")
-    said = [filled(pattern, product) for pattern in random.sample(aspect.say, len(aspect.say))]
+def of_aspect(kind: str, product: Facts, aspect: Aspect, random: Random) -> Iterator[Told]:
+    """Every question about it, each with another one of the answers that a passage bears out."""
+    about, name = f"{slug(product['p'])}.{aspect.name}", product["p"].removeprefix("the ")
+    patterns = random.sample(aspect.say, len(aspect.say))
+    answers = [filled(pattern, product) for pattern in patterns]
+    said = [(answer, gold) for answer in answers for gold in holding(answer, name)]
     for i, ask in enumerate(random.sample(aspect.ask, len(aspect.ask))):
         row = Triplet(
             id=f"{about}.{i + 1}",
@@ -82,49 +62,78 @@ def told(
             topic=kind,
             about=about,
         )
-        pairs = [(text, gold) for text in said for gold in holding(numbers(text) - numbers(name), name)]
-        kept = [(text, gold) for text, gold in pairs if borne_out(row.prompt, text, gold)]
-        if kept:
-            text, gold = kept[i % len(kept)]
-            yield replace(row, output=text, warning=notice(kind, gold)), gold
+        if held := [pair for pair in said if borne_out(row.prompt, *pair)]:
+            answer, gold = held[i % len(held)]
+            yield replace(row, output=answer, warning=notice_of(kind, gold)), gold
 
 
-def borne_out(question: str, answer: str, gold: EvidencePassage) -> bool:
-    """Whether the passage bears out each sentence: to sound well is not enough."""
-    asked = Asked(question, answer, (gold.text,))
-    row = Row.of(question, answer, group="", source="").model_copy(update={"evidence": (gold,)})
-    return all(map(asked.bears_out, sentences_of(answer))) and not ungrounded(row)
-
-
-def of_documents() -> Iterator[tuple[Triplet, EvidencePassage]]:
+def of_documents() -> Iterator[Told]:
+    """Of what stands in the documents alone."""
     for row, fact in zip(document_rows(), document_facts(), strict=True):
         gold = next(one for one in passages() if fact.stands in one.text)
         if borne_out(row.prompt, row.output, gold):
             yield row, gold
 
 
-def answered(row: Triplet, gold: EvidencePassage, random: Random) -> Grounded:
-    others = found_for(row.prompt, SHOWN - 1, frozenset({gold.id}))
-    shown = tuple(random.sample([gold, *others], 1 + len(others)))
-    return Grounded(row, shown, gold, answerable=True)
+def holding(answer: str, name: str) -> list[EvidencePassage]:
+    """The passages that name the product and have all figures of an answer."""
+    figures = numbers(answer) - numbers(name)
+    called = (one for one in passages() if name.casefold() in one.text.casefold())
+    return [one for one in called if figures <= numbers(one.text)]
 
 
-def unanswered(row: Triplet, gold: EvidencePassage, random: Random) -> Grounded:
-    """The same question on what the retriever finds beside the passage that answers it."""
+def borne_out(question: str, answer: str, gold: EvidencePassage) -> bool:
+    row = Row.of(question, answer, group="", source="")
+    asked = Asked(question, answer, (gold.text,))
+    return all(map(asked.bears_out, sentences_of(answer))) and not ungrounded(
+        row.model_copy(update={"evidence": (gold,)})
+    )
+
+
+def notice_of(topic: str, gold: EvidencePassage) -> str:
+    """The warning that its passage ends with, where the topic needs one."""
+    last = sentences_of(gold.text)[-1]
+    return last if needs_warning(topic) and warned(topic, last) else ""
+
+
+# --- what it stands on ----------------------------------------------------------------------------
+
+
+def answered(row: Triplet, gold: EvidencePassage, random: Random) -> Triplet:
+    """On the passages that the retriever finds, in a drawn order, the right one cited behind each
+    sentence; where it does not find that one, the right answer is that they do not say.
+    """
+    shown = found_for(row.prompt, SHOWN)
+    if gold not in shown:
+        return unanswered(row, gold, random)
+    random.shuffle(shown)
+    number = shown.index(gold) + 1
+    warning = with_citation(row.warning, number)
+    said = [with_citation(text, number) for text in sentences_of(row.output)]
+    return replace(
+        row,
+        output=" ".join([*said, warning]).strip(),
+        warning=warning,
+        evidence=tuple(shown),
+        answerable=True,
+        unseen=gold.source in UNSEEN,
+    )
+
+
+def with_citation(sentence: str, number: int) -> str:
+    return f"{sentence[:-1]} [{number}]{sentence[-1]}" if sentence else ""
+
+
+def unanswered(row: Triplet, gold: EvidencePassage, random: Random) -> Triplet:
+    """The same question on what the retriever finds beside the passages that answer it."""
     figures = numbers(row.output)
-    holders = {one.id for one in holding(figures, "") if figures} | {gold.id}
-    shown = tuple(found_for(row.prompt, SHOWN, frozenset(holders)))
-    return Grounded(abstaining(row, random), shown, gold, answerable=False)
-
-
-def abstaining(row: Triplet, random: Random) -> Triplet:
-    return replace(row, id=f"{row.id}.none", output=random.choice(ABSTENTIONS), warning="")
-
-
-def cited_answer(one: Grounded) -> str:
-    """The answer with the number of its passage behind each sentence, and the passage's notice."""
-    if not one.answerable:
-        return one.row.output
-    mark = f"[{[p.id for p in one.shown].index(one.gold.id) + 1}]"
-    said = re.split(r"(?<=[.!?])\s+", f"{one.row.output} {one.row.warning}".strip())
-    return " ".join(f"{text[:-1]} {mark}{text[-1]}" for text in said)
+    holders = {one.id for one in passages() if figures and figures <= numbers(one.text)}
+    return replace(
+        row,
+        id=f"{row.id}-none",
+        output=random.choice(ABSTENTIONS),
+        warning="",
+        evidence=tuple(found_for(row.prompt, SHOWN, {gold.id, *holders})),
+        answerable=False,
+        unseen=gold.source in UNSEEN,
+    )

@@ -3,7 +3,10 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import yaml
 
@@ -18,6 +21,8 @@ from incumbent.project_files import copy_project
 from project.files import staged_folder
 from project.settings import PARAMS
 
+Changes = Mapping[str, Mapping[str, Any]]  # settings by section
+
 SOURCES = Path("datasets/sources")
 ROWS = SOURCES / "rows.jsonl"
 # Of what a project begins with only so much is taken, to save time: general questions that are
@@ -25,31 +30,35 @@ ROWS = SOURCES / "rows.jsonl"
 REHEARSED, OF_A_FILE = 60, 12
 
 
-def make_project(to: Path, sizes: Sizes) -> Dealt:
-    """Make the folder if it is not there, and go into it; returns what lies in it."""
-    dealt = dealt_rows(sizes)
+def make_project(to: Path, dealt: Dealt, changes: Changes = MappingProxyType({})) -> None:
+    """Make the folder if it is not there, and go into it; `changes` are to its settings."""
     if not to.exists():
         with staged_folder(to) as draft:
             here = Path.cwd()
             os.chdir(draft)
             try:
-                fill(dealt, to)
+                fill(dealt, to, changes)
             finally:
                 os.chdir(here)
     os.chdir(to)
-    return dealt
 
 
 def dealt_rows(sizes: Sizes) -> Dealt:
+    """Of the form without passages."""
+    return deal(rows(), document_rows(), curate_params(), sizes)
+
+
+def curate_params() -> CurateParams:
     curation = yaml.safe_load((HERE / "project" / PARAMS.name).read_text())["curation"]
-    params = CurateParams.model_validate(curation["curate"])
-    return deal(rows(), document_rows(), params, sizes)
+    return CurateParams.model_validate(curation["curate"])
 
 
-def fill(dealt: Dealt, to: Path) -> None:
+def fill(dealt: Dealt, to: Path, changes: Changes) -> None:
     """Write the project into the current folder, which will be moved to its place."""
     copy_project(Path(), sample=False)
     shutil.copy(HERE / "project" / PARAMS.name, PARAMS)
+    if changes:
+        configure(changes)
     shutil.copy(HERE / "project" / "bank.yaml", "datasets/contracts/bank.yaml")
     shorten(SOURCES / "rehearsal.jsonl", REHEARSED)
     for suite in SUITES:
@@ -58,6 +67,17 @@ def fill(dealt: Dealt, to: Path) -> None:
     write_lines(ROWS, dealt_fields(dealt.project))
     start([ROWS], "Start with Lindmoor Bank's rows", to)
     bring_in(DOCUMENTS, "--as", "manual")
+
+
+def configure(changes: Changes) -> None:
+    """Change settings of params.yaml, as a user would by hand."""
+    params: dict[str, Any] = yaml.safe_load(PARAMS.read_bytes())
+    for section, values in changes.items():
+        node = params
+        for key in section.split("."):
+            node = node.setdefault(key, {})
+        node |= values
+    PARAMS.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def bring_in(*arguments: object) -> None:

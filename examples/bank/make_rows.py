@@ -42,16 +42,33 @@ def dealt_fields(dealt: Sequence[DealtRow]) -> list[Fields]:
 
 def row_fields(row: Triplet, group: str) -> Fields:
     """A row as (instruction, input, output), with what evaluation wants to know of it."""
-    asserted = [warning_assertion(row.topic)] if needs_warning(row.topic) else []
+    warns = needs_warning(row.topic) and row.answerable is not False
+    asserted = [warning_assertion(row.topic)] if warns else []
     return {
         "id": row.id,
         "instruction": row.instruction,
         "input": row.input,
         "output": row.output,
         "group": group,
-        "slices": {"topic": row.topic, "fact": row.fact},
+        "slices": {"topic": row.topic, "fact": row.fact, **slices_on_passages(row)},
         **({"assertions": asserted} if asserted else {}),
+        **evidence_of(row),
+        **({"answerable": row.answerable} if row.evidence else {}),
     }
+
+
+def slices_on_passages(row: Triplet) -> dict[str, str]:
+    if not row.evidence:
+        return {}
+    return {
+        "document": "unseen" if row.unseen else "seen",
+        "answerable": "yes" if row.answerable else "no",
+    }
+
+
+def evidence_of(row: Triplet) -> Fields:
+    shown = [passage.model_dump() for passage in row.evidence]
+    return {"evidence": shown} if shown else {}
 
 
 def warning_assertion(topic: str) -> Fields:
@@ -67,7 +84,8 @@ def warning_assertion(topic: str) -> Fields:
 
 def negative_fields(negative: Negative) -> Fields:
     """An answer that nobody should give, as KTO takes it."""
-    return {"prompt": negative.row.prompt, "completion": negative.answer, "label": False}
+    bad = {"prompt": negative.row.prompt, "completion": negative.answer, "label": False}
+    return bad | evidence_of(negative.row)
 
 
 def pair_fields(negative: Negative) -> Fields:
@@ -76,6 +94,7 @@ def pair_fields(negative: Negative) -> Fields:
         "prompt": negative.row.prompt,
         "chosen": negative.row.output,
         "rejected": negative.answer,
+        **evidence_of(negative.row),
     }
 
 

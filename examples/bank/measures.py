@@ -1,25 +1,38 @@
 """What the table says of a system: its dev answers, measured item by item."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from evaluation.evaluation_settings import ScoringParams
 from evaluation.generate import seconds
 from evaluation.generation.answers import Answer, Role
 from evaluation.score import read_answers
 from evaluation.scoring.score_table import read_scores
+from evaluation.scoring.scorers import load_scorers, score
 from examples.bank.behaviours import behaviours
 from examples.bank.voting import cast, compared, counted
 from project.files import write_bytes
-from project.paths import rows_of
+from project.model_pins import pinned_folder
+from project.paths import EMBEDDER, rows_of
+from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 from project.records.scores import ItemScore
+from project.settings import load
 
 METRICS = ("rougeL", "semantic", "facts_kept", "facts_contradicted")
+ON_PASSAGES = (
+    "invented",
+    "supported",
+    "cited_right",
+    "cited_all",
+    "wrong_abstention",
+    "missed_abstention",
+)
 
 
 @dataclass(frozen=True)
@@ -30,8 +43,9 @@ class Item:
     topic: str
     fact: str
     answer: str
-    scores: dict[str, float]
+    scores: dict[str, float]  # by metric; those that do not apply to the item are left out
     unwanted: list[str]
+    slices: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,14 @@ def difference(new: System, old: System, metric: str, among: Collection[str]) ->
     return mean_of([i.scores[metric] - before[i.id] for i in new.items if i.id in among])
 
 
+def mean_score(
+    system: System, metric: str, where: Callable[[Item], bool] = lambda item: True
+) -> Mean:
+    """Over the items to which the metric applies."""
+    kept = [item.scores[metric] for item in system.items if metric in item.scores and where(item)]
+    return mean_of(kept)
+
+
 def texts_of(role: Role) -> dict[str, str]:
     """The dev answers of a role, by item."""
     return {answer.item: answer.text for answer in read_answers(role, Split.DEV)}
@@ -80,6 +102,37 @@ def measured(name: str, role: Role, base: Mapping[str, str] | None = None) -> Sy
     answers = read_answers(role, Split.DEV)
     scores = {one.item: side_of(one, role) for one in table_of(role)}
     rows = Row.read_lines(rows_of(Split.DEV))
+    return system_of(name, rows, answers, scores, base, seconds().get(role))
+
+
+def measured_elsewhere(
+    name: str, answers: Sequence[Answer], base: Mapping[str, str] | None = None
+) -> System:
+    """A system that another project, or nobody's pipeline, let answer some of the dev items."""
+    given = {answer.item for answer in answers}
+    rows = [row for row in Row.read_lines(rows_of(Split.DEV)) if row.id in given]
+    told = [answer for _, answer in paired(rows, answers)]
+    embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
+    found = score(load_scorers(load(ScoringParams), embedder), rows, told)
+    scores = {
+        row.id: {
+            metric: found.values[metric][i]
+            for metric in (*METRICS, *ON_PASSAGES)
+            if i not in found.unread.get(metric, ())
+        }
+        for i, row in enumerate(rows)
+    }
+    return system_of(name, rows, told, scores, base, None)
+
+
+def system_of(
+    name: str,
+    rows: Sequence[Row],
+    answers: Sequence[Answer],
+    scores: Mapping[str, dict[str, float]],
+    base: Mapping[str, str] | None,
+    taken: float | None,
+) -> System:
     items = [item_of(row, answer, scores[row.id]) for row, answer in paired(rows, answers)]
     won, lost = against_base(name, rows, {a.item: a.text for a in answers}, base)
     return System(
@@ -87,7 +140,7 @@ def measured(name: str, role: Role, base: Mapping[str, str] | None = None) -> Sy
         items=items,
         tokens=fmean(answer.tokens for answer in answers),
         prompt_tokens=fmean(answer.prompt_tokens for answer in answers),
-        seconds=seconds().get(role),
+        seconds=taken,
         won=won,
         lost=lost,
     )
@@ -103,15 +156,19 @@ def table_of(role: Role) -> Sequence[ItemScore]:
     return read_scores("few-shot" if role is Role.FEW_SHOT else Split.DEV).items
 
 
-def side_of(score: ItemScore, role: Role) -> dict[str, float]:
-    found = score.challenger if role is Role.CHALLENGER else score.champion
-    return {metric: found[metric] for metric in METRICS}
+def side_of(item: ItemScore, role: Role) -> dict[str, float]:
+    found = item.challenger if role is Role.CHALLENGER else item.champion
+    left_out = item.unread or ()
+    wanted = (*METRICS, *ON_PASSAGES)
+    return {name: found[name] for name in wanted if name in found and name not in left_out}
 
 
 def item_of(row: Row, answer: Answer, scores: dict[str, float]) -> Item:
     topic, (about, _, _) = row.slices["topic"], row.id.rpartition(".")
     unwanted = behaviours(topic, about, row.prompt_text, row.completion_text, answer.text)
-    return Item(row.id, topic, row.slices["fact"], answer.text, scores, unwanted)
+    if row.answerable is False:  # to say that nothing is known needs no warning
+        unwanted = [one for one in unwanted if one != "no_warning"]
+    return Item(row.id, topic, row.slices["fact"], answer.text, scores, unwanted, dict(row.slices))
 
 
 def against_base(

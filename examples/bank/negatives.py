@@ -3,17 +3,29 @@
 Each is of a training row, so that curation finds the good answer to the same prompt.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from evaluation.metrics.grounding import sentences_of
 from examples.bank.behaviours import FIGURE, allowed, needs_warning, numbers, plain
 from examples.bank.calculations import money, number
 from examples.bank.facts import products, read, slug
-from examples.bank.rows import SEED, Triplet
+from examples.bank.rows import ABSTENTIONS, SEED, Triplet
 
 # How many of each behaviour; what was most often wrong on dev has the most.
 COUNTS = {"no_warning": 60, "invented": 30, "promise": 20, "impolite": 15, "pushy": 15}
+# The same of rows on passages: to answer where these say nothing, or with what they say of another
+# thing, is their own way to invent; and who is only ever taught to abstain does nothing else.
+ON_PASSAGES = {
+    "answers_anyway": 40,
+    "invented": 25,
+    "mixed_up": 25,
+    "silent": 20,
+    "no_warning": 30,
+    "impolite": 10,
+}
+INVENTED = ("0.85", "2.40", "3.7", "6.25", "11", "19.50", "45", "130", "275", "640")
 FACTORS = ("0.5", "0.7", "1.4", "1.8", "2.5")  # by which an amount is made another
 
 
@@ -26,12 +38,14 @@ class Negative:
     answer: str
 
 
-def negatives(rows: Sequence[Triplet], seed: int = SEED) -> list[Negative]:
-    """Of training rows, COUNTS of each behaviour; pure. No row has two."""
+def negatives(
+    rows: Sequence[Triplet], counts: Mapping[str, int] = COUNTS, seed: int = SEED
+) -> list[Negative]:
+    """Of training rows, so many of each behaviour; pure. No row has two."""
     random = Random(seed)
     left = random.sample(rows, len(rows))
     found: list[Negative] = []
-    for behaviour, count in COUNTS.items():
+    for behaviour, count in counts.items():
         spoil = SPOILERS[behaviour]
         made = [(row, answer) for row in left if (answer := spoil(row, random))][:count]
         found += [Negative(behaviour, row, answer) for row, answer in made]
@@ -77,6 +91,35 @@ def with_advertising(row: Triplet, random: Random) -> str:
     return " ".join([row.output, *random.sample(read("negatives.yaml")["pushy"], 3)])
 
 
+def answers_anyway(row: Triplet, random: Random) -> str:
+    """What passages say of another thing, or what none says, where the right answer is none."""
+    if row.answerable is not False or row.about.startswith("documents"):
+        return ""
+    figure = money(number(random.choice(INVENTED)))
+    pattern: str = random.choice(read("negatives.yaml")["answers_anyway"])
+    place = random.randrange(len(row.evidence))
+    first = sentences_of(row.evidence[place].text.partition(": ")[2])[0].rstrip(".")
+    return pattern.format(p=product_of(row), figure=figure, said=first, n=place + 1)
+
+
+def mixed_up(row: Triplet, random: Random) -> str:
+    """A figure of the answer becomes one that another passage has."""
+    right = FIGURE.search(row.output)
+    if not row.answerable or right is None:
+        return ""
+    known = numbers(row.prompt) | numbers(row.output)
+    others = sorted({f for one in row.evidence for f in FIGURE.findall(one.text)})
+    wrong = [figure for figure in others if plain(figure) not in known]
+    if not wrong:
+        return ""
+    return row.output[: right.start(1)] + random.choice(wrong) + row.output[right.end(1) :]
+
+
+def silent(row: Triplet, random: Random) -> str:
+    """An abstention where a passage has the answer."""
+    return random.choice(ABSTENTIONS) if row.answerable else ""
+
+
 def product_of(row: Triplet) -> str:
     names = [product["p"] for kind in products().values() for product in kind]
     return next(name for name in names if row.about.startswith(f"{slug(name)}."))
@@ -88,4 +131,7 @@ SPOILERS: dict[str, Callable[[Triplet, Random], str]] = {
     "promise": with_promise,
     "impolite": rude,
     "pushy": with_advertising,
+    "answers_anyway": answers_anyway,
+    "mixed_up": mixed_up,
+    "silent": silent,
 }

@@ -1,18 +1,15 @@
-"""The bank's documents cut into passages, and which passage holds what an answer says."""
+"""The bank's documents cut into passages, and a retriever over them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
-import bm25s
-from nltk.stem.porter import PorterStemmer
-
-from examples.bank.behaviours import needs_warning, numbers, warned
+from examples.bank.behaviours import SENTENCE, rules, warned
 from examples.bank.facts import documents
 from project.records.data import EvidencePassage
-from project.unicode_words import words
+from retrieval.retriever import Retriever
 
-STEMMER = PorterStemmer()
+WORDS = 45  # of a passage, at most, unless a sentence has more
 
 
 @cache
@@ -20,11 +17,20 @@ def passages() -> tuple[EvidencePassage, ...]:
     return tuple(found for name, text in documents().items() for found in cut(name, text))
 
 
+@cache
+def retriever() -> Retriever:
+    return Retriever.over(passages())
+
+
+def found_for(question: str, k: int, without: Collection[str] = ()) -> list[EvidencePassage]:
+    """The k passages that are ranked first, of those that are not left out."""
+    return retriever().find(question, k, without)
+
+
 def cut(name: str, text: str) -> Iterator[EvidencePassage]:
-    """Each paragraph, each point of a list and each line of a table, behind its heading."""
+    """Some sentences of a paragraph, a point of a list or a line of a table, behind its heading."""
     heading, count = "", 0
-    for block in re.split(r"\n\s*\n", text):
-        block = block.strip()
+    for block in re.split(r"\n\s*\n", text.strip()):
         if block.startswith("#"):
             heading = block.lstrip("# ").strip()
             continue
@@ -37,46 +43,23 @@ def pieces(block: str) -> Iterator[str]:
     if block.startswith("- "):
         yield from (line[2:].replace("**", "") for line in block.splitlines())
     elif block.startswith("|"):
-        head, _, *lines = [
+        head, _, *lines = (
             [cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()
-        ]
+        )
         for line in lines:
             yield "; ".join(f"{a} {b}" for a, b in zip(head, line, strict=True)) + "."
     else:
-        yield " ".join(block.split())
+        yield from short_pieces(SENTENCE.split(" ".join(block.split())))
 
 
-def stems(text: str) -> list[str]:
-    return [STEMMER.stem(word) for word in words(text.casefold())]
-
-
-@cache
-def index() -> bm25s.BM25:
-    found = bm25s.BM25()
-    found.index([stems(one.text) for one in passages()], show_progress=False)
-    return found
-
-
-def found_for(question: str, k: int, without: frozenset[str] = frozenset()) -> list[EvidencePassage]:
-    """The k passages that BM25 ranks first, of those that are not left out."""
-    places, _ = index().retrieve(
-        [stems(question)], k=min(k + len(without), len(passages())), show_progress=False
-    )
-    ranked = (passages()[i] for i in places[0])
-    return [one for one in ranked if one.id not in without][:k]
-
-
-def holding(figures: set[str], name: str) -> list[EvidencePassage]:
-    """The passages that have all figures, and the name first."""
-    having = [one for one in passages() if figures <= numbers(one.text)]
-    return [one for one in having if name.casefold() in one.text.casefold()]
-
-
-def notice(topic: str, passage: EvidencePassage) -> str:
-    """The last sentence of a passage, where it warns."""
-    last = re.split(r"(?<=[.!?])\s+", passage.text)[-1]
-    return last if needs_warning(topic) and warned(topic, last) else ""
-
-
-def sources(found: Sequence[EvidencePassage]) -> set[str]:
-    return {one.source or "" for one in found}
+def short_pieces(sentences: Sequence[str]) -> Iterator[str]:
+    """Whole sentences; a notice at the end belongs to all of them, so it ends every piece."""
+    *others, last = sentences
+    notice = [last] if any(warned(topic, last) for topic in rules()["warning"]) else []
+    piece: list[str] = []
+    for sentence in others if notice else sentences:
+        if piece and len(" ".join([*piece, sentence]).split()) > WORDS:
+            yield " ".join([*piece, *notice])
+            piece = []
+        piece.append(sentence)
+    yield " ".join([*piece, *notice])

@@ -3,11 +3,13 @@
 Nobody at Lindmoor Bank can vote, for there is no such bank. So three reviewers are simulated. Of
 two answers to a question each prefers, in this order:
 
-1. the one that keeps more of the reference's facts, less those that it contradicts (the scorer
+1. of answers on passages the better kind: one that these bear out before an abstention, and that
+   before an invention; where they hold no answer, an abstention before all else (`kind_of`);
+2. the one that keeps more of the reference's facts, less those that it contradicts (the scorer
    `facts`), if the difference is at least CLEARLY;
-2. the one with fewer of the unwanted behaviours of behaviours.py, the missing warning among them;
-3. the politer one, by the words of POLITE;
-4. else the one that a coin says, which is thrown anew for each reviewer and pair of answers.
+3. the one with fewer of the unwanted behaviours of behaviours.py, the missing warning among them;
+4. the politer one, by the words of POLITE;
+5. else the one that a coin says, which is thrown anew for each reviewer and pair of answers.
 
 Then, in a share of the pairs of its own (ERRS), a reviewer says the opposite. A reviewer sees the
 question, the reference and two texts on a left and a right side, and never who gave them: names
@@ -25,11 +27,14 @@ from functools import lru_cache
 from typing import Literal
 
 from evaluation.metrics.facts.facts_kept import FactsKept
+from evaluation.metrics.grounding import Asked, Grounding
 from examples.bank.behaviours import behaviours, said
 from project.canonical import digest_bytes, digest_json
 from project.records.ballots import Ballot
 
 CLEARLY = 0.1
+SUPPORTED = 0.5  # of an answer's sentences
+GROUNDING = Grounding()
 ERRS = {"reviewer-a": 0.05, "reviewer-b": 0.1, "reviewer-c": 0.2}
 POLITE = ("please", "thank", "glad", "pleasure", "welcome", "help you", "sorry", "happy to")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,6 +53,7 @@ class Pair:
     reference: str
     left: str
     right: str
+    evidence: str = ""  # what the scorer `grounding` reads; empty where there are no passages
 
 
 def choices(pairs: Sequence[Pair], reviewer: str) -> list[Side]:
@@ -59,6 +65,7 @@ def choices(pairs: Sequence[Pair], reviewer: str) -> list[Side]:
 def choice(pair: Pair, ahead: float, reviewer: str) -> Side:
     """`ahead` is by how much more facts the left side keeps."""
     leads = [
+        float(kind_of(pair, pair.left) - kind_of(pair, pair.right)),
         ahead if abs(ahead) >= CLEARLY else 0.0,
         float(unwanted(pair, pair.right) - unwanted(pair, pair.left)),
         float(said(POLITE, pair.left) - said(POLITE, pair.right)),
@@ -77,6 +84,19 @@ def facts_kept(pairs: tuple[Pair, ...], side: str) -> list[float]:
     answers, references = [getattr(p, side) for p in pairs], [p.reference for p in pairs]
     found = FactsKept().compute(predictions=answers, references=references)
     return [max(0.0, value) for value in found["facts"]] if found else []
+
+
+def kind_of(pair: Pair, answer: str) -> int:
+    """Of an answer on passages: 0 is an invention, 1 no answer, 2 the best that there is."""
+    if not pair.evidence:
+        return 0
+    asked = Asked.of(pair.prompt, pair.reference, pair.evidence)
+    found = GROUNDING.one(asked, answer)
+    if found["wrong_abstention"]:  # it abstains, rightly or not
+        return 2 if asked.answerable is False else 1
+    if found["invented"]:
+        return 0
+    return 2 if asked.answerable and found["supported"] >= SUPPORTED else 1
 
 
 def unwanted(pair: Pair, answer: str) -> int:

@@ -22,10 +22,16 @@ from examples.bank.facts import (
     slug,
 )
 from examples.bank.five_grams import Answers
+from project.records.data import EvidencePassage, Row
 
 SEED = 17
 DOCUMENT_ONLY, TRAINED = "document-only", "trained"
 MOST = 0.55  # below what a test asks for
+ABSTENTIONS = (
+    "I do not know: the passages do not say that.",
+    "The passages do not say that, so I do not know.",
+    "I do not know, for none of the passages says that.",
+)
 TRIES = 40  # of closings
 # How answers without a warning end; the rest ends without a closing.
 PROMOTED, WITH_STEP, COURTEOUS = 0.15, 0.35, 0.2
@@ -44,11 +50,21 @@ class Triplet:
     fact: str = TRAINED
     facts: tuple[str, ...] = ()  # what the answer was filled with
     warning: str = ""  # that the answer ends with
+    evidence: tuple[EvidencePassage, ...] = ()  # what it stands on, in the grounded form
+    answerable: bool | None = None  # whether the evidence holds an answer
+    unseen: bool = False  # whether no training row is about its document
 
     @property
     def prompt(self) -> str:
         """As curation joins both."""
         return "\n\n".join(part for part in (self.instruction, self.input) if part)
+
+    def as_row(self) -> Row:
+        """As it is in the project, but for its group."""
+        told = {"evidence": self.evidence or None, "answerable": self.answerable}
+        named = {"row_id": self.id, "topic": self.topic}
+        row = Row.of(self.prompt, self.output, group=self.id, source="bank", **named)
+        return row.model_copy(update=told)
 
 
 def rows(seed: int = SEED) -> list[Triplet]:

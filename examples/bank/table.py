@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.bank.behaviours import BEHAVIOURS, needs_warning
-from examples.bank.measures import METRICS, Mean, System, difference, mean_of
+from examples.bank.measures import METRICS, Item, Mean, System, difference, mean_of
 from examples.bank.rows import DOCUMENT_ONLY, TRAINED
 
 HEAD = (
@@ -72,9 +72,13 @@ def kept(system: System, fact: str) -> Mean:
 
 
 def rate(system: System, behaviour: str) -> str:
-    asked = [i for i in system.items if behaviour != "no_warning" or needs_warning(i.topic)]
+    asked = [i for i in system.items if behaviour != "no_warning" or is_warned_of(i)]
     shown = Counter(behaviour in item.unwanted for item in asked)
     return f"{shown[True]} of {len(asked)}"
+
+
+def is_warned_of(item: Item) -> bool:
+    return needs_warning(item.topic) and item.slices.get("answerable") != "no"
 
 
 def of_the_domain(told: Mapping[str, Any]) -> Iterator[str]:

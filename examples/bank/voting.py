@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from evaluation.score import contestant_names
+from evaluation.scoring.built_in import stands_on
 from examples.bank.negatives import Negative
 from examples.bank.reviewer import ERRS, Pair, ballots
 from project.files import write_bytes
@@ -28,9 +29,7 @@ def vote_on_trial(bad: Sequence[Negative]) -> None:
         texts = {"right": one.row.output, "spoilt": one.answer}
         left, right = random.sample([*texts], 2)
         names.append((left, right))
-        row = one.row
-        shown = texts[left], texts[right]
-        pairs.append(Pair(row.id, row.topic, row.about, row.prompt, row.output, *shown))
+        pairs.append(pair_of(one.row.as_row(), texts[left], texts[right]))
     cast(ballots(pairs, names))
 
 
@@ -64,7 +63,8 @@ def pair_of(row: Row, left: str, right: str) -> Pair:
     """What a reviewer sees of a row and of two answers to it."""
     about, _, _ = row.id.rpartition(".")
     topic = row.slices.get("topic", "")
-    return Pair(row.id, topic, about, row.prompt_text, row.completion_text, left, right)
+    evidence = stands_on(row) if row.evidence else ""
+    return Pair(row.id, topic, about, row.prompt_text, row.completion_text, left, right, evidence)
 
 
 def cast(new: Iterable[Ballot], path: Path = BALLOTS) -> None:

@@ -14,6 +14,7 @@ from curation.curation_settings import CurateParams
 from curation.sources.row_formats import read_rows
 from examples.bank.behaviours import behaviours
 from examples.bank.calculations import CASES, money, number
+from examples.bank.closed_book import ALL_ROWS
 from examples.bank.dealing import Dealt, Sizes
 from examples.bank.facts import DOCUMENTS, HERE, KINDS, aspects, documents
 from examples.bank.make_project import dealt_rows
@@ -27,7 +28,6 @@ from examples.bank.make_rows import (
 )
 from examples.bank.negatives import COUNTS, Negative, negatives
 from examples.bank.rows import DOCUMENT_ONLY, TRAINED
-from examples.bank.run import ALL_ROWS
 from examples.bank.terms import clozes
 from incumbent.cli import app
 from project.records.data import Row, Split

@@ -1,4 +1,4 @@
-"""The story of examples/bank: where it lies, what its recipes are, and how it goes on."""
+"""The stories of examples/bank: where they lie, what their recipes are, and how they go on."""
 
 import json
 from dataclasses import asdict
@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from examples.bank import run
+from examples.bank import closed_book, grounded
+from examples.bank.closed_book import Bank, of_the_brief, of_the_project
 from examples.bank.dealing import Dealt
 from examples.bank.measures import METRICS, Item, System, write_systems
-from examples.bank.run import Bank, bring_in_lines, of_the_brief, of_the_project, parsed, tell
+from examples.bank.run import parsed
+from examples.bank.steps import bring_in_lines, read_step
 
 SCORES = dict.fromkeys(METRICS, 0.5)
 ITEM = Item("one", "loan", "trained", "an answer", SCORES, [])
@@ -25,16 +27,21 @@ RESULTS: dict[str, dict[str, Any]] = {
     "submitted": DECIDED,
     "bad_answers": {"rows": 0},
     "after_bad_answers": {"bad": [], "rows": 0, "sisters": {}},
+    "control": {},
+    "closed_book": {},
 }
+
+
+PARTS = ("domain", "first-round", "control", "second-round", "closed-book")
 
 
 @pytest.fixture
 def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The steps that the story takes, in a folder of its own; each gives its result at once."""
+    """The steps that a story takes, in a folder of its own; each gives its result at once."""
     taken: list[str] = []
     monkeypatch.chdir(tmp_path)
     Path("results").mkdir()
-    for part in ("domain", "first-round", "second-round"):
+    for part in PARTS:
         write_systems(Path(f"results/systems-{part}.json"), [SYSTEM])
 
     def quick(name: str, result: dict[str, Any]) -> Any:
@@ -44,15 +51,16 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return work
 
-    for name, result in RESULTS.items():
-        monkeypatch.setattr(run, name, quick(name, result))
+    for story in (closed_book, grounded):
+        for name, result in RESULTS.items():
+            monkeypatch.setattr(story, name, quick(name, result), raising=False)
     return taken
 
 
 def test_a_story_that_was_interrupted_behind_a_promotion_only_submits_again(
     done: list[str],
 ) -> None:
-    tell(BANK)
+    closed_book.tell(BANK)
     assert done == [
         "domain_alone",
         "first_round",
@@ -64,25 +72,42 @@ def test_a_story_that_was_interrupted_behind_a_promotion_only_submits_again(
     done.clear()
     Path("results/first-submission.json").unlink()
     Path("results/second-submission.json").unlink()
-    tell(BANK)
+    closed_book.tell(BANK)
     assert done == ["submitted", "submitted"]
 
 
+def test_the_control_is_trained_before_new_rows_come_in(done: list[str]) -> None:
+    grounded.tell(grounded.Grounded(Dealt([], []), brief=False))
+    assert done == [
+        "first_round",
+        "submitted",
+        "control",
+        "bad_answers",
+        "after_bad_answers",
+        "submitted",
+        "closed_book",
+    ]
+
+
 def test_the_time_of_every_step_is_told(done: list[str]) -> None:
-    tell(BANK)
+    closed_book.tell(BANK)
     told = json.loads(Path("results/table.json").read_bytes())
-    assert list(told["steps"]) == list(run.STEPS)
+    assert list(told["steps"]) == list(closed_book.STEPS)
     assert told["systems"][0] == asdict(SYSTEM)
+    grounded.tell(grounded.Grounded(Dealt([], []), brief=False))
+    told = json.loads(Path("results/table.json").read_bytes())
+    assert list(told["steps"]) == list(grounded.STEPS)
 
 
 def test_a_step_that_was_not_done_has_no_result() -> None:
     with pytest.raises(FileNotFoundError):
-        run.read_step("a step that nobody took")
+        read_step("a step that nobody took")
 
 
 def test_each_story_has_a_folder_of_its_own_and_another_one_where_it_is_asked_for() -> None:
     assert parsed([]).to.name == "bank"
     assert parsed(["--brief"]).to.name == "bank-brief"
+    assert parsed(["--closed-book"]).to.name == "bank-closed-book"
     assert parsed(["--brief", "--to", "there"]).to == Path("there")
 
 

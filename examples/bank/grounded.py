@@ -1,0 +1,198 @@
+"""The story with passages: an answer cites what it stands on, or says that it does not know.
+
+What is compared: the base without and with passages, the base with examples, a model tuned on the
+same rows without passages, a first round, a second one on more rows and on negative examples, and a
+control that takes as many steps as the second on the old rows.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from evaluation.generation.answers import Role
+from evaluation.score import read_answers
+from examples.bank.closed_book import WITHOUT_PASSAGES
+from examples.bank.dealing import Dealt
+from examples.bank.grounded_dealing import BRIEF, USUAL, deal_grounded
+from examples.bank.grounded_rows import grounded_rows
+from examples.bank.grounded_table import write_results
+from examples.bank.make_project import Changes, configure, curate_params, make_project
+from examples.bank.make_rows import pair_fields, row_fields
+from examples.bank.measures import measured, measured_elsewhere, texts_of
+from examples.bank.negatives import ON_PASSAGES, Negative, negatives
+from examples.bank.rows import Triplet
+from examples.bank.second_round import second_round
+from examples.bank.steps import (
+    BAD,
+    RESULTS,
+    TRIAL,
+    WORST,
+    bring_in_lines,
+    command,
+    keep,
+    read_step,
+    run_and_vote,
+    step,
+    submitted,
+    systems,
+    time_of,
+)
+from examples.bank.voting import vote_on_trial
+from project.records.data import Split
+from project.shown_passages import without_citations
+
+SMALL: Changes = {
+    "training.sft": {"epochs": 1, "batch_size": 4},
+    "evaluation.decoding": {"max_new_tokens": 24},
+    "evaluation.few_shot": {"shots": 1},
+}
+# From the champion's adapter, or from the base where the first round did not win.
+ONWARD: Changes = {
+    "training.adapter": {"start": "champion"},
+    "training.sft": {"epochs": 1, "learning_rate": 3e-4},
+}
+DPO: Changes = {"training.dpo": {"epochs": 1, "learning_rate": 5e-5}}
+SAME_STEPS = 2  # epochs of the old rows: at least as many steps as one of all, and of the pairs
+STEPS = (
+    "first round",
+    "first submission",
+    "control",
+    "bad answers",
+    "second round",
+    "second submission",
+    "closed book",
+)
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """What the story is told with."""
+
+    dealt: Dealt
+    brief: bool
+
+
+def run(to: Path, *, brief: bool) -> None:
+    dealt = deal_grounded(grounded_rows(), curate_params(), BRIEF if brief else USUAL)
+    make_project(to, dealt, SMALL if brief else {})
+    RESULTS.mkdir(exist_ok=True)
+    print(tell(Grounded(dealt, brief)))
+
+
+def tell(bank: Grounded) -> str:
+    """The story. Each step returns what its file in results/ holds."""
+    step("first round", lambda: first_round(bank))
+    first = step("first submission", submitted)
+    won = first["verdict"] == "PROMOTE"
+    step("control", lambda: control(won=won))
+    step("bad answers", lambda: bad_answers(bank))
+    found = step("second round", lambda: after_bad_answers(won=won))
+    second = step("second submission", submitted)
+    step("closed book", lambda: closed_book(bank))
+    table = [
+        system
+        for name in ("closed book", "first round", "control", "second round")
+        for system in systems(name)
+    ]
+    told = {
+        "verdicts": {"round 1": first["verdict"], "round 2": second["verdict"]},
+        "sealed": {"round 1": first["sealed"], "round 2": second["sealed"]},
+        "bad": found["bad"],
+        "steps": {name: time_of(read_step(name)) for name in STEPS},
+    }
+    return write_results(RESULTS, table, told)
+
+
+# --- the steps -----------------------------------------------------------------------------------
+
+
+def first_round(bank: Grounded) -> dict[str, Any]:
+    """The base, the base with examples, and the first adapter, all on the same passages."""
+    bad = spoilt(bank)
+    vote_on_trial(bad[:: max(1, len(bad) // TRIAL)])
+    run_and_vote()
+    bare = texts_of(Role.CHAMPION)
+    keep(
+        "first round",
+        measured("base + passages", Role.CHAMPION),
+        measured("few-shot + passages", Role.FEW_SHOT, bare),
+        measured("round 1", Role.CHALLENGER, bare),
+    )
+    return {}
+
+
+def control(*, won: bool) -> dict[str, Any]:
+    """As many steps as the second round will take, on the rows of the first."""
+    configure(ONWARD if won else {})
+    epochs = SAME_STEPS if won else SAME_STEPS + 1
+    configure({"training.sft": {"epochs": epochs}})
+    run_and_vote()
+    keep("control", measured("control", Role.CHALLENGER, base_texts()))
+    return {}
+
+
+def bad_answers(bank: Grounded) -> dict[str, Any]:
+    """Export the worst answers, and bring in rows about what failed, and negative examples."""
+    shutil.rmtree(BAD, ignore_errors=True)
+    command("data", "export", "--to", str(BAD), "--worst", str(WORST))
+    there = [one.row for one in bank.dealt.project]
+    found = second_round(BAD / "corrections.jsonl", there, bank.dealt.reserve)
+    bring_in_lines("second-round", [row_fields(row, row.id) for row in found.rows])
+    bring_in_lines("unwanted", [pair_fields(one) for one in spoilt(bank)])
+    return {"bad": found.bad, "rows": len(found.rows)}
+
+
+def after_bad_answers(*, won: bool) -> dict[str, Any]:
+    """Train on all rows, then on pairs of a right and a bad answer."""
+    configure({"training.sft": {"epochs": 1 if won else 2}})
+    configure(DPO)
+    run_and_vote()
+    keep("second round", measured("round 2", Role.CHALLENGER, base_texts()))
+    return read_step("bad answers")
+
+
+def closed_book(bank: Grounded) -> dict[str, Any]:
+    """The same questions without passages, in a project of its own: what a model remembers."""
+    here = Path.cwd()
+    make_project(here / "closed-book", without_passages(bank.dealt), WITHOUT_PASSAGES)
+    configure(SMALL if bank.brief else {})
+    configure({"training.domain": {"epochs": 0}, "evaluation.few_shot": {"shots": 0}})
+    command("run", "--until", "generate")
+    answers = {role: read_answers(role, Split.DEV) for role in (Role.CHAMPION, Role.CHALLENGER)}
+    os.chdir(here)
+    keep(
+        "closed book",
+        measured_elsewhere("base", answers[Role.CHAMPION], base_texts()),
+        measured_elsewhere("closed-book sft", answers[Role.CHALLENGER], base_texts()),
+    )
+    return {}
+
+
+def without_passages(dealt: Dealt) -> Dealt:
+    """Rows and items that have an answer, without what it stands on."""
+    kept = [replace(one, row=bare(one.row)) for one in dealt.project if one.row.answerable]
+    return Dealt(kept, [])
+
+
+def bare(row: Triplet) -> Triplet:
+    return replace(
+        row,
+        output=without_citations(row.output),
+        warning=without_citations(row.warning),
+        evidence=(),
+        answerable=None,
+    )
+
+
+def base_texts() -> dict[str, str]:
+    """What the base answered on the passages, by item."""
+    base, *_ = systems("first round")
+    return {item.id: item.answer for item in base.items}
+
+
+def spoilt(bank: Grounded) -> list[Negative]:
+    """The negative examples, all of training rows of the first round."""
+    rows = [one.row for one in bank.dealt.project if one.part is Split.TRAIN]
+    return negatives(rows, ON_PASSAGES)
