@@ -15,8 +15,9 @@ from evaluation.metrics.grounding import Asked, sentences_of
 from examples.bank.behaviours import needs_warning, numbers, warned
 from examples.bank.facts import Aspect, Facts, aspects, document_facts, products, slug
 from examples.bank.passages import found_for, passages
-from examples.bank.rows import ABSTENTIONS, SEED, Triplet, document_rows, filled, has_facts
+from examples.bank.rows import ABSTENTION, SEED, Triplet, document_rows, filled, has_facts
 from project.records.data import EvidencePassage, Row
+from project.unicode_words import words
 
 SHOWN = 3  # passages of a row
 UNANSWERABLE = 0.22  # of the rows, the share that FinRAG-12B has (arXiv 2605.05482)
@@ -32,7 +33,7 @@ def grounded_rows(seed: int = SEED) -> list[Triplet]:
     made = [answered(row, gold, random) for row, gold in told]
     also = UNANSWERABLE / (1 - UNANSWERABLE)
     second = [pair for pair, one in zip(told, made, strict=True) if one.answerable]
-    made += [unanswered(row, gold, random) for row, gold in second if random.random() < also]
+    made += [unanswered(row, gold) for row, gold in second if random.random() < also]
     return random.sample(made, len(made))
 
 
@@ -48,11 +49,14 @@ def of_products(random: Random) -> Iterator[Told]:
 
 
 def of_aspect(kind: str, product: Facts, aspect: Aspect, random: Random) -> Iterator[Told]:
-    """Every question about it, each with another one of the answers that a passage bears out."""
+    """Every question about it, with one of the two answers that are nearest to the words of a
+    passage that bears them out: a bank's own text is quoted rather than told anew.
+    """
     about, name = f"{slug(product['p'])}.{aspect.name}", product["p"].removeprefix("the ")
     patterns = random.sample(aspect.say, len(aspect.say))
     answers = [filled(pattern, product) for pattern in patterns]
     said = [(answer, gold) for answer in answers for gold in holding(answer, name)]
+    said.sort(key=lambda pair: words_of(*pair), reverse=True)
     for i, ask in enumerate(random.sample(aspect.ask, len(aspect.ask))):
         row = Triplet(
             id=f"{about}.{i + 1}",
@@ -62,9 +66,15 @@ def of_aspect(kind: str, product: Facts, aspect: Aspect, random: Random) -> Iter
             topic=kind,
             about=about,
         )
-        if held := [pair for pair in said if borne_out(row.prompt, *pair)]:
+        if held := [pair for pair in said if borne_out(row.prompt, *pair)][:2]:
             answer, gold = held[i % len(held)]
             yield replace(row, output=answer, warning=notice_of(kind, gold)), gold
+
+
+def words_of(answer: str, gold: EvidencePassage) -> float:
+    """The share of an answer's words that its passage has."""
+    said = words(answer.casefold())
+    return len(set(said) & set(words(gold.text.casefold()))) / len(set(said))
 
 
 def of_documents() -> Iterator[Told]:
@@ -105,7 +115,7 @@ def answered(row: Triplet, gold: EvidencePassage, random: Random) -> Triplet:
     """
     shown = found_for(row.prompt, SHOWN)
     if gold not in shown:
-        return unanswered(row, gold, random)
+        return unanswered(row, gold)
     random.shuffle(shown)
     number = shown.index(gold) + 1
     warning = with_citation(row.warning, number)
@@ -124,14 +134,14 @@ def with_citation(sentence: str, number: int) -> str:
     return f"{sentence[:-1]} [{number}]{sentence[-1]}" if sentence else ""
 
 
-def unanswered(row: Triplet, gold: EvidencePassage, random: Random) -> Triplet:
+def unanswered(row: Triplet, gold: EvidencePassage) -> Triplet:
     """The same question on what the retriever finds beside the passages that answer it."""
     figures = numbers(row.output)
     holders = {one.id for one in passages() if figures and figures <= numbers(one.text)}
     return replace(
         row,
         id=f"{row.id}-none",
-        output=random.choice(ABSTENTIONS),
+        output=ABSTENTION,
         warning="",
         evidence=tuple(found_for(row.prompt, SHOWN, {gold.id, *holders})),
         answerable=False,

@@ -11,7 +11,7 @@ from evaluation.metrics.grounding import sentences_of
 from examples.bank.behaviours import FIGURE, allowed, needs_warning, numbers, plain
 from examples.bank.calculations import money, number
 from examples.bank.facts import products, read, slug
-from examples.bank.rows import ABSTENTIONS, SEED, Triplet
+from examples.bank.rows import ABSTENTION, SEED, Triplet
 
 # How many of each behaviour; what was most often wrong on dev has the most.
 COUNTS = {"no_warning": 60, "invented": 30, "promise": 20, "impolite": 15, "pushy": 15}
@@ -117,7 +117,7 @@ def mixed_up(row: Triplet, random: Random) -> str:
 
 def silent(row: Triplet, random: Random) -> str:
     """An abstention where a passage has the answer."""
-    return random.choice(ABSTENTIONS) if row.answerable else ""
+    return ABSTENTION if row.answerable else ""
 
 
 def product_of(row: Triplet) -> str:

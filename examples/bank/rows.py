@@ -27,11 +27,7 @@ from project.records.data import EvidencePassage, Row
 SEED = 17
 DOCUMENT_ONLY, TRAINED = "document-only", "trained"
 MOST = 0.55  # below what a test asks for
-ABSTENTIONS = (
-    "I do not know: the passages do not say that.",
-    "The passages do not say that, so I do not know.",
-    "I do not know, for none of the passages says that.",
-)
+ABSTENTION = "I do not know: the passages do not say that."
 TRIES = 40  # of closings
 # How answers without a warning end; the rest ends without a closing.
 PROMOTED, WITH_STEP, COURTEOUS = 0.15, 0.35, 0.2

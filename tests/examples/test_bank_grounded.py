@@ -129,7 +129,7 @@ def evidence_of(row: Triplet) -> str:
 
 
 def test_what_the_passages_do_not_say_makes_no_kin(made: list[Triplet], tmp_path: Path) -> None:
-    """The same three sentences answer a fifth of the rows."""
+    """The same sentence answers a fifth of the rows."""
     none = [one for one in made if one.answerable is False][:30]
     lines = [
         {"prompt": one.prompt, "completion": none[0].output, "answerable": False} for one in none
