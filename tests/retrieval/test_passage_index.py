@@ -7,13 +7,12 @@ import yaml
 
 from curation import index
 from evaluation.generation.retrieved_passages import asked_with
-from project.bare_base import index_shown
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.paths import EMBEDDER, INDEX, INDEX_FILES
 from project.records.adapters import Contestant, ModelPin, told_apart
 from project.records.data import EvidencePassage, PassageIndex, Row
-from project.shown_passages import USUAL
+from project.shown_passages import USUAL, index_shown
 from retrieval.passage_index import IndexSettings, cost_of, kept_vectors, read_index, write_index
 from retrieval.prompt_room import PromptRoom
 
