@@ -13,7 +13,7 @@ from project.canonical import digest_folder
 from project.errors import IncumbentError
 from project.files import home, staged_folder
 from project.records.adapters import ModelPin
-from project.records.data import EvidencePassage
+from project.records.data import EvidencePassage, counted
 from project.records.record import Digest, Record, short
 from retrieval.embedder import Embedder, Embeddings
 from retrieval.retriever import RULE, Embed, Retriever
@@ -87,6 +87,6 @@ def cost_of(passages: Sequence[EvidencePassage], embedder: ModelPin) -> str | No
         return None
     return (
         f"{new:,} of {len(passages):,} passages have to be embedded: about "
-        f"{-(-new // A_MINUTE)} minutes of one processor. It may be interrupted, and goes on where "
-        "it was; `retrieval.embedder: false` finds them by words alone, without that"
+        f"{counted(-(-new // A_MINUTE), 'minute')} of one processor. It may be interrupted, and goes on "
+        "where it was; `retrieval.embedder: false` finds them by words alone, without that"
     )

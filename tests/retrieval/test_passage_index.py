@@ -166,6 +166,8 @@ def test_the_same_weights_on_another_index_are_another_version_that_keeps_its_in
     registry: Registry,
 ) -> None:
     """The index goes with the version into the registry, and comes back out of it."""
+    Path("home").mkdir()
+    Path("home/registry").symlink_to(Path("registry").resolve())
     digests = []
     for shown in (1, 2):
         digests.append(made(shown=shown).files)
