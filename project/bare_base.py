@@ -4,11 +4,10 @@ Under the project's system prompt, so that what an adapter wins is not the promp
 """
 
 from project.model_pins import BaseChoice
-from project.paths import BASE, INDEX
+from project.paths import BASE
 from project.records.adapters import Contestant, ModelPin
-from project.records.data import PassageIndex
-from project.records.record import Digest
 from project.settings import load
+from project.shown_passages import index_shown
 
 
 def bare_base() -> Contestant:
@@ -23,10 +22,3 @@ def as_asked(base: ModelPin, choice: BaseChoice) -> Contestant:
         evidence_template=choice.evidence_template,
         index=index_shown(choice.evidence_template),
     )
-
-
-def index_shown(template: str | None) -> Digest | None:
-    """The index that stage `index` left, for whoever is shown passages at all."""
-    if template is None or not INDEX.exists():  # a pipeline from before there was one has none
-        return None
-    return PassageIndex.read(INDEX).files

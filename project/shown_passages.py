@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 
-from project.records.data import EvidencePassage, Message, Row
+from project.paths import INDEX
+from project.records.data import EvidencePassage, Message, PassageIndex, Row
+from project.records.record import Digest
 
 EVIDENCE_TEMPLATE = "evidence_template.txt"  # in an adapter's folder, where it has one
 INDEX_NAME = "index.txt"  # likewise: the digest of the index that its passages are found in
@@ -46,6 +48,13 @@ def asked_on(
     shown = filled(template, passages, turns[last].content)
     turns[last] = turns[last].model_copy(update={"content": shown})
     return tuple(turns)
+
+
+def index_shown(template: str | None) -> Digest | None:
+    """The index that stage `index` left, for whoever is shown passages at all."""
+    if template is None or not INDEX.exists():  # a pipeline from before there was one has none
+        return None
+    return PassageIndex.read(INDEX).files
 
 
 def question_of(prompt: Sequence[Message]) -> str:

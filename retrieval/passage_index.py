@@ -13,7 +13,7 @@ from project.canonical import digest_folder
 from project.errors import IncumbentError
 from project.files import home, staged_folder
 from project.records.adapters import ModelPin
-from project.records.data import EvidencePassage
+from project.records.data import EvidencePassage, counted
 from project.records.record import Digest, Record, short
 from retrieval.embedder import Embedder, Embeddings
 from retrieval.retriever import RULE, Embed, Retriever
@@ -85,8 +85,9 @@ def cost_of(passages: Sequence[EvidencePassage], embedder: ModelPin) -> str | No
     new = kept_vectors(embedder).count_new([one.text for one in passages])
     if new < WORTH_SAYING:
         return None
+    minutes = counted(-(-new // A_MINUTE), "minute")
     return (
-        f"{new:,} of {len(passages):,} passages have to be embedded: about "
-        f"{-(-new // A_MINUTE)} minutes of one processor. It may be interrupted, and goes on where "
-        "it was; `retrieval.embedder: false` finds them by words alone, without that"
+        f"{new:,} of {len(passages):,} passages have to be embedded: about {minutes} of one "
+        "processor. It may be interrupted, and goes on where it was; `retrieval.embedder: false` "
+        "finds them by words alone, without that"
     )

@@ -2,7 +2,6 @@
 
 import shutil
 
-from project.bare_base import index_shown
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import staged_folder, write_bytes
@@ -10,7 +9,7 @@ from project.paths import ADAPTER, ADAPTER_FILES, DATASET
 from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
 from project.settings import PARAMS
-from project.shown_passages import INDEX_NAME
+from project.shown_passages import INDEX_NAME, index_shown
 from training.recipe import Recipe
 from training.steps.earlier import newest_before
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from project.bare_base import index_shown
 from project.canonical import CHUNK, digest_bytes, digest_file, digest_folder
 from project.chat_template import SYSTEM_PROMPT
 from project.errors import IncumbentError, InputError
@@ -18,7 +17,12 @@ from project.files import home, write_bytes
 from project.model_pins import absent, folder_here
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.record import Record
-from project.shown_passages import EVIDENCE_TEMPLATE, INDEX_NAME, usable_template
+from project.shown_passages import (
+    EVIDENCE_TEMPLATE,
+    INDEX_NAME,
+    index_shown,
+    usable_template,
+)
 from project.untrusted_input import quoted
 from registry.adapter_import.lora_config import (
     ImportedOrigin,

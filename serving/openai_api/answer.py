@@ -12,6 +12,7 @@ from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.evidence_shown import ShownEvidence
 from serving.openai_api.gateway import Gateway
 from serving.openai_api.replicas import NoReplicaError, chunks
+from serving.openai_api.request_body import ApiError
 from serving.traffic_log.metrics import Served
 
 # --- heard answer ---------------------------------------------------------------------------------
@@ -128,12 +129,17 @@ class GatewayAnswer:
         return chunks(gateway, self.deployment, question, self.served, self.shown, stream=stream)
 
     async def _evidence(self) -> ShownEvidence | None:
-        gateway, question = self.gateway, self.question
-        if question.endpoint is not Endpoint.CHAT:
+        """The passages that the question is asked with. Raises ApiError."""
+        gateway, asked = self.gateway, self.question.asked
+        if self.question.endpoint is not Endpoint.CHAT:
+            if asked.incumbent:
+                problem = "`incumbent`: passages are shown beside a chat's messages alone."
+                raise ApiError(400, problem, param="incumbent")
             return None
-        room = question.answer_room(gateway.decoding, gateway.params.max_tokens)
-        contestant, own = self.deployment.contestant, question.asked.incumbent
-        return await gateway.evidence.shown(contestant, question.messages, own, room)
+        usual = min(gateway.decoding.max_new_tokens, gateway.params.max_tokens)
+        room = asked.max_completion_tokens or asked.max_tokens or usual
+        contestant, messages = self.deployment.contestant, self.question.messages
+        return await gateway.evidence.shown(contestant, messages, asked.incumbent, room)
 
     def _falls_back(self) -> bool:
         """Let the champion answer where an experiment's challenger is away. The answer counts in

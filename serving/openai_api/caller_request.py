@@ -18,7 +18,7 @@ from project.records.data import Message
 from project.records.record import HALF, is_half
 from project.untrusted_input import shortened, strict_json
 from serving.exchange import Deployment
-from serving.openai_api.evidence_shown import OwnFields, ShownEvidence, with_evidence
+from serving.openai_api.evidence_shown import OwnFields
 from serving.openai_api.request_body import ApiError
 
 # --- asked ----------------------------------------------------------------------------------------
@@ -283,10 +283,8 @@ def foreign(name: str, known: Sequence[str]) -> ApiError:
 # --- question -------------------------------------------------------------------------------------
 
 # Of the gateway alone: a backend gets none of them.
-OURS = (
-    *("model", "user", "safety_identifier", "metadata", "store", "stream", "stream_options"),
-    "incumbent",
-)
+CALLERS = ("model", "user", "safety_identifier", "metadata", "store", "incumbent")
+OURS = (*CALLERS, "stream", "stream_options")
 LENGTHS = ("max_tokens", "max_completion_tokens", "n")  # every engine does these
 
 
@@ -322,23 +320,10 @@ class CallerRequest:
         prompt = self.fields["prompt"]
         return tuple(Message(role="user", content=text) for text in texts_of(prompt))
 
-    def answer_room(self, decoding: Decoding, most: int) -> int:
-        """The tokens that an answer may have."""
-        asked = self.asked
-        return asked.max_completion_tokens or asked.max_tokens or min(decoding.max_new_tokens, most)
-
     def body_for(
-        self,
-        deployment: Deployment,
-        decoding: Decoding,
-        most: int,
-        *,
-        stream: bool,
-        shown: ShownEvidence | None = None,
+        self, deployment: Deployment, decoding: Decoding, most: int, *, stream: bool
     ) -> dict[str, Any]:
-        """The request as a backend gets it: what was judged, where the caller chose nothing, and
-        with passages, where some are shown.
-        """
+        """The request as a backend gets it: what was judged, where the caller chose nothing."""
         body = {name: value for name, value in self.fields.items() if name not in OURS}
         if self.endpoint is Endpoint.COMPLETIONS:  # OpenAI has this name for chats alone
             newer = body.pop("max_completion_tokens", None)
@@ -351,8 +336,6 @@ class CallerRequest:
         if self.endpoint is Endpoint.CHAT:
             prompt = deployment.contestant.system_prompt
             body["messages"] = with_system_prompt(prompt, self.fields["messages"])
-            if shown and shown.evidence and (template := deployment.contestant.evidence_template):
-                body["messages"] = with_evidence(body["messages"], template, shown.evidence)
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
@@ -371,9 +354,6 @@ def read_question(
     said = "messages" if endpoint is Endpoint.CHAT else "prompt"
     refuse_others(fields, (said, *OURS, *LENGTHS), engine, endpoint)
     refuse_too_much(asked, most_tokens)
-    if asked.incumbent and endpoint is not Endpoint.CHAT:
-        problem = "`incumbent`: passages are shown beside a chat's messages alone."
-        raise ApiError(400, problem, param="incumbent")
     return CallerRequest(endpoint, fields, asked)
 
 
@@ -415,9 +395,6 @@ def with_system_prompt(
     turns = [{**turn, "role": ROLES.get(turn["role"], turn["role"])} for turn in messages]
     if system_prompt is None:
         return turns
-    own = [
-        RequestMessage.model_validate(turn).message for turn in turns if turn["role"] == "system"
-    ]
+    own = [RequestMessage.model_validate(t).message for t in turns if t["role"] == "system"]
     first = under(system_prompt, own)[0]
-    others = [turn for turn in turns if turn["role"] != "system"]
-    return [first.model_dump(), *others]
+    return [first.model_dump(), *(turn for turn in turns if turn["role"] != "system")]

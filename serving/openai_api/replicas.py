@@ -25,7 +25,7 @@ from project.records.adapters import ModelPin
 from project.untrusted_input import shortened
 from serving.exchange import Deployment
 from serving.openai_api.caller_request import CallerRequest
-from serving.openai_api.evidence_shown import ShownEvidence
+from serving.openai_api.evidence_shown import ShownEvidence, with_evidence
 from serving.openai_api.gateway import SOON, Gateway
 from serving.openai_api.request_body import ApiError, after
 from serving.traffic_log.metrics import Served
@@ -63,9 +63,9 @@ async def chunks(
     if params.backend != "embedded" and question.endpoint is Endpoint.CHAT:
         refuse_control_tokens(question.fields, deployment.contestant.base, params.backend)
         shown = shown and without_control_tokens(shown, deployment.contestant.base)
-    body = question.body_for(
-        deployment, gateway.decoding, params.max_tokens, stream=stream, shown=shown
-    )
+    body = question.body_for(deployment, gateway.decoding, params.max_tokens, stream=stream)
+    if shown and shown.evidence and (template := deployment.contestant.evidence_template):
+        body["messages"] = with_evidence(body["messages"], template, shown.evidence)
     tried: list[str] = []
     busy: BackendError | None = None
     while len(tried) < MOST_TRIES and (backend := gateway.table.replica(deployment, tried)):

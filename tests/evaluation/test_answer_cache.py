@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.generation.answers import BATCHES, Answer, Respondent, System
+from evaluation.generation.answers import BATCHES, Answer, Respondent, System, as_shown
 from project.files import home
-from project.records.data import Row
+from project.records.data import EvidencePassage, Row
+from project.shown_passages import USUAL
 from tests.conftest import NUMERICS
 
 SYSTEM = System(base="b" * 64, adapter=None, decoding="d" * 64, numerics=NUMERICS, code="c" * 64)
@@ -154,3 +155,19 @@ def test_progress_counts_answers_and_tokens_per_second(
     assert "the label: 100%" in shown
     assert "8/8" in shown
     assert "4 tokens/s" in shown
+
+
+def test_a_system_with_an_index_says_which_passages_it_was_given() -> None:
+    passages = (EvidencePassage(id="p", text="Fees are 5 euros."),)
+    plain, given = rows(2)
+    given = given.model_copy(update={"evidence": passages})
+    indexed = SYSTEM.model_copy(update={"evidence_template": USUAL, "index": "i" * 64})
+    answers = respondent(Echo(), indexed).answers([plain, given], "test")
+    assert [answer.evidence for answer in answers] == [None, passages]
+    assert "[1] Fees are 5 euros." in answers[1].text
+    again = respondent(Echo(), indexed).answers([plain, given], "test")
+    assert again == answers
+    assert as_shown([plain, plain], answers)[1].evidence == passages
+    without = SYSTEM.model_copy(update={"evidence_template": USUAL})
+    assert respondent(Echo(), without).answers([given], "test")[0].evidence is None
+    assert b"index" not in SYSTEM.canonical() and b"evidence" not in SYSTEM.canonical()

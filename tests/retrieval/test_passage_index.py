@@ -7,15 +7,31 @@ import yaml
 
 from curation import index
 from evaluation.generation.retrieved_passages import asked_with
-from project.bare_base import index_shown
+from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
-from project.paths import EMBEDDER, INDEX, INDEX_FILES
-from project.records.adapters import Contestant, ModelPin, told_apart
-from project.records.data import EvidencePassage, PassageIndex, Row
-from project.shown_passages import USUAL
+from project.paths import (
+    ADAPTER,
+    ADAPTER_FILES,
+    DATASET,
+    EMBEDDER,
+    INDEX,
+    INDEX_FILES,
+    step_of,
+)
+from project.records.adapters import Adapter, Contestant, ModelPin, told_apart
+from project.records.data import DatasetVersion, EvidencePassage, PassageIndex, Row
+from project.shown_passages import USUAL, index_shown
+from registry.garbage import collect
+from registry.release import release
+from registry.store import Registry
 from retrieval.passage_index import IndexSettings, cost_of, kept_vectors, read_index, write_index
 from retrieval.prompt_room import PromptRoom
+from tests.conftest import NUMERICS
+from training import train
+from training.recipe import STEPS, Recipe, StepRecord
+from training.start_record import START_FILE, TrainingStart
+from training.training_settings import AdapterParams
 
 PIN = ModelPin(model="m", name="m", revision=None, weights="w", config="c", chat_template=None)
 POLICY = "# Cards\n\nA lost card is blocked at once.\n\n# Fees\n\nA transfer costs 12 euros.\n"
@@ -144,3 +160,43 @@ def test_a_text_is_embedded_once_whatever_index_it_is_in() -> None:
     found = read_index(Path("a"), digest, kept_vectors)
     assert [one.id for one in found.passages_for("My bank card has been stolen")] == ["0"]
     assert write_index(passages[:2], settings, Path("a")) == digest
+
+
+def test_the_same_weights_on_another_index_are_another_version_that_keeps_its_index(
+    registry: Registry,
+) -> None:
+    """The index goes with the version into the registry, and comes back out of it."""
+    Path("home").mkdir()
+    Path("home/registry").symlink_to(Path("registry").resolve())
+    digests = []
+    for shown in (1, 2):
+        digests.append(made(shown=shown).files)
+        trained()
+        train.main()
+        adapter = Adapter.read(ADAPTER)
+        assert adapter.contestant.index == digests[-1] != adapter.files
+        version = registry.submit(adapter, ADAPTER_FILES, "a test")
+        assert version.number == shown
+    assert registry.submit(adapter, ADAPTER_FILES, "again").number == 2
+    first, second = registry.versions()
+    assert collect(registry) == []
+    asked = asked_with([Row.of("fee", "x", group="g", source="s")], first.adapter.contestant)
+    assert len(asked[0].evidence or ()) == 1  # of the index that only the registry holds now
+    registry.artifacts.blobs.delete(second.adapter.index or "")
+    with pytest.raises(IncumbentError, match="missing"):
+        release(registry, second.number)
+
+
+def trained() -> None:
+    """What the steps of training leave, without their work."""
+    recipe = Recipe(base=PIN, numerics=NUMERICS, adapter=AdapterParams(), evidence_template=USUAL)
+    for name in STEPS:
+        step_of(name).mkdir(parents=True, exist_ok=True)
+        StepRecord(step=name).write(step_of(name) / "step.json")
+    files = step_of("sft") / "adapter"
+    files.mkdir(exist_ok=True)
+    recipe.write(files / "recipe.json")
+    record = StepRecord(step="sft", adapter=digest_folder(files), recipe=recipe)
+    record.write(step_of("sft") / "step.json")
+    TrainingStart().write(START_FILE)
+    DatasetVersion(rows="r", splits={}, sources=(), contract="c").write(DATASET)

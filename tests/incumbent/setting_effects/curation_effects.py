@@ -7,12 +7,13 @@ from typing import Any
 
 import yaml
 
-from curation import collect, curate, validate
+from curation import collect, curate, index, validate
 from curation.curation_settings import CurateParams
 from curation.eval_sets import EVAL_SETS, Extension, append_change, read_changes
 from curation.sources.row_formats import read_rows
 from project import paths
 from project.model_pins import BaseChoice, ModelChoice, pin
+from project.paths import EMBEDDER, INDEX_FILES
 from project.records.data import GateReport, Row, Split, TokenCount
 from project.settings import load
 from tests.conftest import ROOT
@@ -287,4 +288,34 @@ BASE = {
     "base.max_length": Effect((512, 30), curated, "account", ALL_SOURCES, models="words"),
 }
 
-EFFECTS = COLLECT | CURATE | BASE
+# --- the index of passages ------------------------------------------------------------------------
+
+
+def indexed() -> dict[str, bytes]:
+    """What the stage leaves, its digest aside."""
+    for name in ("fees", "cards"):
+        write(f"datasets/sources/{name}.txt", f"All about {name}.")
+    pin(ModelChoice(), "embedder").write(EMBEDDER)
+    index.main()
+    return {path.name: path.read_bytes() for path in INDEX_FILES.rglob("*") if path.is_file()}
+
+
+def indexing(a: Any, b: Any, shown: str) -> Effect:
+    beside = {
+        "base.evidence_template": "default",
+        "retrieval.documents": ["datasets/sources/fees.txt"],
+        "retrieval.embedder": False,
+    }
+    return Effect((a, b), indexed, shown, beside)
+
+
+RETRIEVAL = {
+    "retrieval.documents": indexing(
+        ["datasets/sources/fees.txt"], ["datasets/sources/cards.txt"], "passages.jsonl"
+    ),
+    "retrieval.shown": indexing(3, 2, "index.json"),
+    "retrieval.replace": indexing(False, True, "index.json"),
+    "retrieval.embedder": indexing(False, True, "index.json"),
+}
+
+EFFECTS = COLLECT | CURATE | BASE | RETRIEVAL

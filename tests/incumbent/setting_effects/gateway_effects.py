@@ -52,6 +52,10 @@ def effect(a: Any, b: Any, output: Output) -> Effect:
 LINE = ShownBy("tests/serving/test_openai_api.py::test_too_many_requests_are_told_to_come_again")
 GATEWAY: dict[str, Effect | ShownBy] = {
     "keys": effect(None, "keys.yaml", without_a_key),
+    "retrieval": ShownBy(
+        "tests/serving/test_evidence_shown.py::"
+        "test_without_retrieval_or_a_template_questions_are_asked_as_they_come"
+    ),
     "max_tokens": effect(49, 50, asked),
     "timeout_seconds": effect(0.01, 0.02, given_up),
     "running": LINE,
