@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import regex
 
-from evaluation.evaluation_settings import ScoringParams
 from evaluation.metrics.answer_sentences import AnswerSentence, AskedOnPassages, judged_sentences
 from project.records.data import Row
-from project.settings import load
 from project.unicode_words import UNSPACED
 
 # --- marked words ---------------------------------------------------------------------------------
@@ -80,13 +78,6 @@ class SentenceMarker:
     """`phrasings` are the project's own ways to abstain."""
 
     phrasings: tuple[str, ...] = ()
-
-    @classmethod
-    def of_project(cls) -> "SentenceMarker":
-        """With the phrasings of the scorer `grounding` in params.yaml."""
-        chosen = (one for one in load(ScoringParams).metrics if one.metric == "grounding")
-        given = [one.options.get("phrasings") for one in chosen]
-        return cls(tuple(str(text) for own in given if isinstance(own, list) for text in own))
 
     def marked(self, row: Row, text: str, words: Words = ()) -> list[MarkedSentence]:
         """The sentences of an answer to a row; the whole answer where the row has no passages.

@@ -7,10 +7,10 @@ from statistics import fmean
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
-from evaluation.evaluation_settings import Prices
+from evaluation.evaluation_settings import Prices, own_abstentions
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.metrics.proposed_checks import proposed_checks
-from evaluation.report.marked_answers import SentenceMarker, Words, marked
+from evaluation.report.marked_answers import Words, marked
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of
 from project.records.adapters import Opponent
@@ -66,7 +66,7 @@ def read_report_data() -> ReportData:
         dev=item_means(dev.items),
         flags=Flags.read(SCORES / f"{Split.DEV}.flags.json"),
         examples=read_examples(dev, load(Policy)),
-        phrasings=SentenceMarker.of_project().phrasings,
+        phrasings=own_abstentions(),
     )
 
 

@@ -293,6 +293,9 @@ def redacted(row: Traffic) -> Traffic:
             message.model_copy(update={"content": redact(message.content)})
             for message in row.prompt
         )
+    if row.evidence:
+        texts = [(one, redact(one.text)) for one in row.evidence]
+        changed["evidence"] = tuple(one.model_copy(update={"text": text}) for one, text in texts)
     if row.user and redact(row.user) != row.user:
         changed["user"] = user_digest(row.user)
     if row.feedback and row.feedback.correction:

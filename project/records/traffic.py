@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from project.canonical import moment
-from project.records.data import Message
+from project.records.data import EvidencePassage, Message
 from project.records.record import LATER, Record
 
 
@@ -63,6 +63,8 @@ class Traffic(Record):
     feedback: Feedback | None = None
     outcome: Outcome | None = None
     latency_ms: float | None = None
+    # The passages that it was asked with, in the order of their numbers.
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
 
     @property
     def prompt_text(self) -> str:

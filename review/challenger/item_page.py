@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evaluation.evaluation_settings import own_abstentions
 from evaluation.report.dev_items import (
     DevComparison,
     DevItem,
@@ -244,7 +245,7 @@ def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentenc
     against does not have; that one as it is. `against` is REFERENCE or the key of an answer.
     """
     texts = {one.key: one.text for one in view.answers}
-    marker = SentenceMarker.of_project() if view.row.evidence else SentenceMarker()
+    marker = SentenceMarker(own_abstentions() if view.row.evidence else ())
     base = view.row.completion_text if against == REFERENCE else texts[against]
     return {
         key: marker.marked(view.row, text, () if key == against else marked(base, text)[1])
