@@ -17,7 +17,7 @@ from project.files import home, write_bytes
 from project.paths import ANSWERS
 from project.progress import Bar, progress
 from project.records.adapters import Numerics
-from project.records.data import Row
+from project.records.data import EvidencePassage, Row
 from project.records.record import LATER, Digest, Record, later
 from project.shown_passages import all_with_passages
 
@@ -49,6 +49,8 @@ class Answer(Record):
     reference_logprob: float | None = None
     reference_tokens: Annotated[int | None, LATER] = None  # of which that is the mean
     sample: int = later(0)  # which of several answers to the item, counted from 0
+    # The passages that a system with an index was asked with.
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
 
 
 def versions() -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from evaluation.evaluation_settings import Prices, own_abstentions
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.metrics.proposed_checks import proposed_checks
 from evaluation.report.marked_answers import Words, marked
+from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of
 from project.records.adapters import Opponent
@@ -56,6 +57,7 @@ class ReportData(Record):
     flags: Flags
     examples: tuple[AnswerExample, ...]
     phrasings: tuple[str, ...] = ()  # by which an answer abstains, beside the usual ones
+    retrieval: RetrievalRecall | None = None  # None: no item was asked with what was retrieved
 
 
 def read_report_data() -> ReportData:
@@ -67,6 +69,11 @@ def read_report_data() -> ReportData:
         flags=Flags.read(SCORES / f"{Split.DEV}.flags.json"),
         examples=read_examples(dev, load(Policy)),
         phrasings=own_abstentions(),
+        retrieval=retrieval_recall(
+            Row.read_lines(rows_of(Split.DEV)),
+            Answer.read_lines(answers_of(Role.CHALLENGER, Split.DEV)),
+            item_means(dev.items),
+        ),
     )
 
 

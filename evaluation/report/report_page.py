@@ -104,7 +104,11 @@ def report(
         policy=policy,
         opponent=material.opponent,
         qualifies=not unqualified(evidence, policy),
-        right=[*right_lines(measured), *unchecked(measured, references)],
+        right=[
+            *right_lines(measured),
+            *unchecked(measured, references),
+            *([f"on dev, {material.retrieval}"] if material.retrieval else []),
+        ],
         ways_out=list(ways_out(evidence, decision, policy)),
         alpha=alpha,
         part=part,
