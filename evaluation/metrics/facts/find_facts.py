@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-import regex
-
 from evaluation.metrics.facts.dates import (
     days_of_month,
     lone_parts,
@@ -18,7 +16,7 @@ from evaluation.metrics.facts.fact import BLANK, Fact, blanked, folded
 from evaluation.metrics.facts.names import identifiers, names
 from evaluation.metrics.facts.number_forms import plain
 from evaluation.metrics.facts.quantities import KEPT, quantities
-from project.unicode_words import UNSPACED
+from project.unicode_words import figures_apart
 
 # --- digit groups ---------------------------------------------------------------------------------
 
@@ -139,9 +137,6 @@ FINDERS: tuple[Callable[[str], Iterator[Fact]], ...] = (
 )
 
 
-# Scripts that write figures next to their letters: these are the borders of a number.
-LETTER_OF_NO_WORD = regex.compile(rf"[{UNSPACED}\p{{Hangul}}]", regex.V1)
-PART = "¦"  # no pattern knows it
 # "1." and "2)" at the begin of lines count the lines of a list, and say nothing.
 LIST_NUMBER = re.compile(r"^[ \t]*\(?\d{1,2}[.)](?=[ \t]+\S)", re.MULTILINE)
 
@@ -152,7 +147,7 @@ def find_facts(text: str, *, doubtful: bool = False) -> tuple[Fact, ...]:
     With `doubtful`, those too that may be none. Takes time linear in the length of the text.
     """
     found: list[Fact] = []
-    unread = LETTER_OF_NO_WORD.sub(PART, without_list_numbers(folded(text)))
+    unread = figures_apart(without_list_numbers(folded(text)))
     for finder in FINDERS:
         new = apart(finder(unread))
         unread = blanked(unread, [(fact.start, fact.end) for fact in new])
