@@ -68,7 +68,7 @@ def texts_of(made: Erasable) -> tuple[str, ...]:
             return (made.text,)
 
 
-def passages_of(made: Erasable) -> tuple[str, ...]:
+def passage_texts(made: Erasable) -> tuple[str, ...]:
     """What it shows beside its texts, which other rows may show too."""
     shown = () if isinstance(made, Document) else made.evidence or ()
     return tuple(one.text for one in shown)

@@ -30,22 +30,22 @@ SENTENCE_END = re.compile(
 
 def sentences_of(text: str) -> list[str]:
     """Those that say something beside what they cite."""
-    return [piece.strip() for piece in pieces_of(text) if says_something(piece)]
+    return [piece.strip() for piece in sentence_pieces(text) if has_words(piece)]
 
 
-def pieces_of(text: str) -> list[str]:
+def sentence_pieces(text: str) -> list[str]:
     """The sentences with the blanks and citations behind them: together they are the text."""
     ends = [found.end() for found in SENTENCE_END.finditer(text)]
     pieces: list[str] = []
     for start, end in pairwise([0, *ends, len(text)]):
-        if pieces and not says_something(text[start:end]):
+        if pieces and not has_words(text[start:end]):
             pieces[-1] += text[start:end]
         elif start < end:
             pieces.append(text[start:end])
     return pieces
 
 
-def says_something(piece: str) -> bool:
+def has_words(piece: str) -> bool:
     return bool(words(without_citations(piece)))
 
 
@@ -54,7 +54,7 @@ def says_something(piece: str) -> bool:
 
 @dataclass(frozen=True)
 class AnswerSentence:
-    """A piece of an answer as `pieces_of` cuts it, with what is known of it."""
+    """A piece of an answer as `sentence_pieces` cuts it, with what is known of it."""
 
     text: str
     borne_out: bool | None = None  # None: it says nothing, or that the answer is not known
@@ -69,10 +69,10 @@ def judged_sentences(
     """The pieces of an answer; of one that abstains nothing is judged. `phrasings` are further ways
     to abstain.
     """
-    pieces = pieces_of(answer)
+    pieces = sentence_pieces(answer)
     if not asked.passages or abstains(asked, answer, phrasings):
         return list(map(AnswerSentence, pieces))
-    return [asked.judged(one) if says_something(one) else AnswerSentence(one) for one in pieces]
+    return [asked.judged(one) if has_words(one) else AnswerSentence(one) for one in pieces]
 
 
 # English phrasings by which an answer says that it does not know.

@@ -82,15 +82,15 @@ def train_head(
 ) -> None:
     """Train a head on pairs and save it beside its embedder: safetensors, JSON, and no pickle."""
     exchanges = list(
-        dict.fromkeys((asked(p), said) for p in pairs for said in (p.chosen, p.rejected))
+        dict.fromkeys((pair_question(p), said) for p in pairs for said in (p.chosen, p.rejected))
     )
     known = features(vectors, *zip(*exchanges, strict=True))
     head = RewardHead(RewardHeadConfig(width=known.shape[1] - 2), known)
     numbers = {exchange: i for i, exchange in enumerate(exchanges)}
     rows = [
         {
-            "chosen_ids": [numbers[asked(pair), pair.chosen]],
-            "rejected_ids": [numbers[asked(pair), pair.rejected]],
+            "chosen_ids": [numbers[pair_question(pair), pair.chosen]],
+            "rejected_ids": [numbers[pair_question(pair), pair.rejected]],
         }
         for pair in pairs
     ]
@@ -107,7 +107,7 @@ def train_head(
     save_head(head, vectors, folder)
 
 
-def asked(pair: PreferencePair) -> str:
+def pair_question(pair: PreferencePair) -> str:
     return judged_on(pair.prompt, pair.evidence)
 
 
@@ -180,8 +180,8 @@ def train_reward(
     )
     rows = [
         {
-            "chosen_ids": token_ids(asked(pair), pair.chosen, tokenizer, MAX_LENGTH),
-            "rejected_ids": token_ids(asked(pair), pair.rejected, tokenizer, MAX_LENGTH),
+            "chosen_ids": token_ids(pair_question(pair), pair.chosen, tokenizer, MAX_LENGTH),
+            "rejected_ids": token_ids(pair_question(pair), pair.rejected, tokenizer, MAX_LENGTH),
         }
         for pair in pairs
     ]

@@ -87,11 +87,11 @@ class SentenceMarker:
         if not row.evidence:
             return [MarkedSentence(AnswerSentence(text), words)]
         judged = judged_sentences(AskedOnPassages.of_row(row), text, self.phrasings)
-        parts = cut(words, [len(one.text) for one in judged])
+        parts = cut_words(words, [len(one.text) for one in judged])
         return [MarkedSentence(*one) for one in zip(judged, parts, strict=True)]
 
 
-def cut(words: Words, lengths: Sequence[int]) -> Iterator[Words]:
+def cut_words(words: Words, lengths: Sequence[int]) -> Iterator[Words]:
     """The words of each part of a text, by the parts' lengths in characters."""
     left = list(reversed(words))
     for length in lengths:

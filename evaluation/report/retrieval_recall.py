@@ -82,11 +82,11 @@ def named_passages(row: Row) -> list[EvidencePassage]:
 
 def is_shown(row: Row, shown: Iterable[EvidencePassage]) -> bool:
     """Whether all of them are there: by id, or by what they say."""
-    known = {mark for one in shown for mark in marks(one)}
-    return all(known.intersection(marks(one)) for one in named_passages(row))
+    known = {mark for one in shown for mark in passage_marks(one)}
+    return all(known.intersection(passage_marks(one)) for one in named_passages(row))
 
 
-def marks(passage: EvidencePassage) -> Iterator[tuple[str, str]]:
+def passage_marks(passage: EvidencePassage) -> Iterator[tuple[str, str]]:
     yield "id", passage.id
     yield "text", " ".join(passage.text.split())
 
