@@ -114,7 +114,8 @@ def batch_of(
 
     # The first, whose order says nothing: a reference meets those again that their nights read.
     first, most_judged = np.arange(min(perplexity_rows, len(rows))), judged_rows if judge else 0
-    grounded = np.flatnonzero(own & [bool(row.evidence) for row in rows]) if answers else first[:0]
+    shown = np.array([answers and bool(row.evidence) for row in rows], bool)
+    grounded = np.flatnonzero(own & shown)
     standing = of_some(grounded, grounded_rows, len(rows), stood, columns=2)
     found = Batch(
         prompts=prompts,

@@ -64,6 +64,7 @@ def test_only_own_answers_to_requests_with_passages_are_looked_at() -> None:
     assert found.abstaining is not None and found.ungrounded is not None
     assert np.isfinite(found.abstaining).tolist() == [False, False, True]
     assert found.ungrounded[2] == 0
+    assert batch([]).abstaining is None
 
 
 def values(rows: Sequence[Traffic], *phrasings: str) -> list[tuple[float, float]]:
