@@ -37,7 +37,9 @@ from monitoring.drift.signal_tests import MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays, numbered
 from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import USERS_A_NIGHT
-from monitoring.signals.signal import Batch, Floats, Ints, Times
+from monitoring.signals import SIGNALS
+from monitoring.signals.answer_signals import Abstaining, Ungrounded
+from monitoring.signals.signal import Batch, Floats, Ints, Signal, Times
 from project.errors import InputError
 from project.files import home
 from project.model_pins import ModelChoice, pin
@@ -66,6 +68,20 @@ EVERY = 5  # of so many rows inside one may be a ticket, and one is there in oth
 CHANGES, IN_SEASON, COMPARISON = "changes", "changes, in season", "comparison"
 NAMELESS = "changes, no row tells a user"
 SMALL = "small populations"
+GROUNDED = "answers on passages"
+ANSWERS_A_NIGHT = 200  # of those that are asked with passages
+# The share of answers that abstain, and of the others' sentences that no passage bears out: in the
+# reference, and after a change of one of them.
+BEFORE = (0.1, 0.1)
+STANDING = {
+    "nothing": BEFORE,
+    "15% abstain": (0.15, 0.1),
+    "20% abstain": (0.2, 0.1),
+    "30% abstain": (0.3, 0.1),
+    "15% not borne out": (0.1, 0.15),
+    "20% not borne out": (0.1, 0.2),
+    "30% not borne out": (0.1, 0.3),
+}
 FULL = "a night in full drift"
 TEXTS = "drift check of 20,000 prompts against 5,000"
 
@@ -82,6 +98,10 @@ def main() -> None:
     if not given.years:
         known = known_outcomes(given.results)
         print_false_alarms((kind, outcomes_of(known, name, kind)) for kind in years)
+        return
+    if GROUNDED in given.only:
+        print_grounded(partial(simulations, given.results, name), given.runs)
+    if [*given.only] == [GROUNDED]:
         return
     rows = Rows.of(pairs, given.out_label)
     print(f"{len(rows.inside)} prompts of {len(rows.labels)} labels, {len(rows.outside)} others")
@@ -112,7 +132,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--text-field", default="prompt")
     parser.add_argument("--label-field", default="label")
     parser.add_argument("--out-label", default="oos", help="of rows that are out of scope")
-    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, SMALL, COMPARISON, FULL, TEXTS)
+    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, SMALL, GROUNDED, COMPARISON, FULL, TEXTS)
     parser.add_argument("--only", nargs="+", choices=measures, default=measures, metavar="MEASURE")
     parser.add_argument(
         "--years", type=int, default=100, help="of each kind; 0: print those that the results hold"
@@ -755,6 +775,53 @@ def print_small_populations(rows: Rows, simulated: Simulated, count: int) -> Non
             seen = (nights <= PATIENCE).mean()
             cells.append(f"{f'{np.median(nights):.0f}, {seen:.0%}':>14}")
         print(f"{name:<40}" + "".join(cells))
+
+
+# --- answers on passages ------------------------------------------------------------------------
+
+
+def print_grounded(simulated: Simulated, count: int) -> None:
+    """Of each change, the runs in which one of both signals alarms within 30 nights of 200 answers,
+    and the median of nights until then. They have their share of the budget beside all others.
+    """
+    print(f"\n{GROUNDED:<30}{'nights':>8}{'seen':>8}")
+    for name, after in STANDING.items():
+        found = simulated(f"{GROUNDED}, {name}", count, partial(nights_of_answers, after))
+        nights = np.array([one["nights"] for one in found])
+        print(f"{name:<30}{np.median(nights):>8.0f}{(nights <= PATIENCE).mean():>8.0%}")
+
+
+def nights_of_answers(after: tuple[float, float], rng: Generator) -> Outcome:
+    """How many nights after a change the first alarm is; more than PATIENCE where there is none."""
+    count = np.arange(REFERENCE)
+    users, times = [f"before {i}" for i in count], 24 * MONTH * count / REFERENCE
+    kinds = (Abstaining, Ungrounded)
+    reference = Reference.freeze(
+        answers_like(BEFORE, REFERENCE, rng), users, times, rng=rng, kinds=kinds
+    )
+    nights: list[UserDays] = []
+    for night in range(-CALM, PATIENCE):
+        batch = answers_like(BEFORE if night < 0 else after, ANSWERS_A_NIGHT, rng)
+        own = [f"{night} {i}" for i in range(ANSWERS_A_NIGHT)]
+        hours = 24 * (MONTH + CALM + night + np.arange(ANSWERS_A_NIGHT) / ANSWERS_A_NIGHT)
+        nights.append(reference.units_of(batch, own, hours))
+        signals, among = reference.signals, cast(Sequence[Signal], SIGNALS)
+        tests = night_tests(signals, nights, reference.units, PARAMS, rng, among=among)
+        if night >= 0 and any(test.verdict is DriftVerdict.DRIFT for test in tests):
+            return {"nights": night + 1}
+    return {"nights": PATIENCE + 1}
+
+
+def answers_like(shares: tuple[float, float], count: int, rng: Generator) -> Batch:
+    """Answers of one to three sentences; of one that abstains none is looked at."""
+    silent = rng.random(count) < shares[0]
+    sentences = rng.integers(1, 4, count)
+    loose = np.where(silent, np.nan, rng.binomial(sentences, shares[1]) / sentences)
+    return Batch(
+        prompts=[""] * count,
+        abstaining=silent.astype(np.float32),
+        ungrounded=loose.astype(np.float32),
+    )
 
 
 # --- one comparison ------------------------------------------------------------------------------

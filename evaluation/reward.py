@@ -39,6 +39,7 @@ from project.records.data import Row, Split
 from project.records.preferences import Calibration, PreferencePair
 from project.records.record import Digest, Record
 from project.settings import PARAMS, load
+from project.shown_passages import JUDGED_ON
 
 RECIPE = 2  # of pairs and training: another one makes another judge of the same rows
 
@@ -112,6 +113,7 @@ def made_of(kept: str, learnt: Sequence[Record], start: Path) -> Digest:
     """
     asked = [record.model_dump(mode="json") for record in learnt]
     model = [*answering(bare_base()), load(Decoding).digest, digest_folder(start)]
+    model += [JUDGED_ON] if any(getattr(record, "evidence", None) for record in learnt) else []
     return digest_json([RECIPE, kept, asked, *model])
 
 

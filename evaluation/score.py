@@ -163,7 +163,13 @@ def ask_preference(
     rows: Sequence[Row], sides: Mapping[Role, Sequence[Answer]], judge: Judge
 ) -> list[float | None]:
     comparisons = [
-        AnswerPair(item=row.id, prompt=row.prompt_text, champion=a.text, challenger=b.text)
+        AnswerPair(
+            item=row.id,
+            prompt=row.prompt_text,
+            champion=a.text,
+            challenger=b.text,
+            evidence=row.evidence,
+        )
         for row, a, b in zip(rows, *(sides[role] for role in SIDES), strict=True)
     ]
     return [judgement.win_probability for judgement in judge.prefer(comparisons)]

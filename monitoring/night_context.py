@@ -11,7 +11,8 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from monitoring.features.signal_inputs import AnswerJudge, batch_of
+from evaluation.evaluation_settings import own_abstentions
+from monitoring.features.signal_inputs import MOST_GROUNDED, AnswerJudge, batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import (
     DriftParams,
@@ -61,6 +62,7 @@ class NightContext:
     trigger: TriggerParams
     limits: RetrainLimits = NO_LIMITS  # what the scheduler keeps retrains to
     lease: timedelta = timedelta(minutes=10)  # of a retrain's slot
+    phrasings: tuple[str, ...] = ()  # by which answers abstain, beside the usual ones
     stop: Event = field(default_factory=Event)  # set when the night is asked to end early
 
     def until(self, stop: Event) -> Self:
@@ -83,6 +85,7 @@ class NightContext:
             trigger=load(TriggerParams),
             limits=limits,
             lease=load(ScheduleParams).lease,
+            phrasings=own_abstentions(),
         )
 
     def sample(
@@ -122,6 +125,8 @@ class NightContext:
             judged_rows=nights * JUDGED_ROWS,
             shared=shared,
             settled=self.settled,
+            grounded_rows=nights * MOST_GROUNDED,
+            phrasings=self.phrasings,
         )
 
     def settled(self, day: date) -> bool:

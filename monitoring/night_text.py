@@ -93,7 +93,10 @@ SAID = {
     "escalated": "of cases more go to a person",
     "unresolved": "of cases more end without a solution",
     "satisfaction": "of users are less satisfied",
+    "abstaining": "of answers on passages more say that they do not know",
+    "ungrounded": "of answers on passages stand on these less",
 }
+OF_WHAT_IS_SAID = frozenset(("response", "judge", "abstaining", "ungrounded"))
 WRONG = {"refused": "are refusals", "empty": "are empty", "cut": "are cut off"}
 
 
@@ -124,7 +127,7 @@ def headline(night: Night) -> str:
 
 def usual_or_not(prompts: frozenset[str], answers: frozenset[str]) -> str:
     """What changed beside what did not, where answers did or what users make of them."""
-    what = "answers changed" if answers & {"response", "judge"} else "users are less content"
+    what = "answers changed" if answers & OF_WHAT_IS_SAID else "users are less content"
     return what if prompts else f"prompts are as usual, {what}"
 
 

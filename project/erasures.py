@@ -68,6 +68,12 @@ def texts_of(made: Erasable) -> tuple[str, ...]:
             return (made.text,)
 
 
+def passage_texts(made: Erasable) -> tuple[str, ...]:
+    """What it shows beside its texts, which other rows may show too."""
+    shown = () if isinstance(made, Document) else made.evidence or ()
+    return tuple(one.text for one in shown)
+
+
 def append_erasure(erasure: Erasure, path: Path = ERASED) -> None:
     """Add one behind the others, whole or not at all."""
     before = path.read_bytes() if path.exists() else b""

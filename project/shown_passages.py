@@ -22,6 +22,8 @@ USUAL = f"""{PASSAGES}
 Question: {QUESTION}
 Answer by these passages alone, and cite each that you use by its number, as [1]. \
 If they do not contain the answer, say that you do not know."""
+# How a judge reads a question: what an answer may stand on, and no order what to do with it.
+JUDGED_ON = f"Passages that an answer may stand on, by their numbers:\n{PASSAGES}\n\n{QUESTION}"
 # Marks by which chat templates and tokenizers tell who speaks, and where a text ends.
 CONTROL = re.compile(r"<(?=[|｜/]?[\w ▁/.:-]{1,40}[|｜]?>)|\[(?=/?[A-Z_]{3,24}\])")
 LONGEST = 20_000  # characters of a passage that an answer is held against
@@ -72,6 +74,11 @@ def filled(template: str, passages: Sequence[EvidencePassage], question: str) ->
     parts = {PASSAGES: numbered, QUESTION: question}
     pieces = re.split(f"({re.escape(PASSAGES)}|{re.escape(QUESTION)})", template)
     return "".join(parts.get(piece, piece) for piece in pieces)
+
+
+def judged_on(prompt: str, passages: Sequence[EvidencePassage] | None) -> str:
+    """A question as a judge and a reward model read it; the question alone without passages."""
+    return filled(JUDGED_ON, passages, prompt) if passages else prompt
 
 
 def harmless(text: str) -> str:

@@ -26,6 +26,19 @@ WORD = regex.compile(
 ASCII_WORD = re.compile(r"[a-z0-9]+")  # the same in a text of ASCII, where it is much faster
 
 
+# Scripts that write figures next to their letters: these are the borders of a number.
+BESIDE_FIGURES = regex.compile(rf"[{UNSPACED}\p{{Hangul}}]", regex.V1)
+BORDER = "¦"  # no pattern for numbers knows it
+
+
+def figures_apart(text: str) -> str:
+    """The text, as long as it was, with a border for each letter that may touch a figure."""
+    if text.isascii():
+        return text
+    apart: str = BESIDE_FIGURES.sub(BORDER, text)
+    return apart
+
+
 INVISIBLE = regex.compile(r"\p{Cf}")  # such as a soft hyphen, or a space without width
 
 

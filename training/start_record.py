@@ -39,5 +39,7 @@ class TrainingStart(Record):
 
 
 def row_digest(row: Row) -> RowDigest:
-    """A digest of prompt and answer: with a better answer it is a new row, whatever its id."""
-    return digest_json(row.texts)[:16]
+    """A digest of prompt, answer and passages: with a better answer, or on other passages, it is a
+    new row, whatever its id.
+    """
+    return digest_json([*row.texts, *filter(None, [row.evidence_digest])])[:16]

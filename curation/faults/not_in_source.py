@@ -10,6 +10,7 @@ import regex
 
 from curation.faults.suspect_words import Hints, near, question_text
 from project.records.data import Row
+from project.unicode_words import figures_apart
 
 # --- not in source --------------------------------------------------------------------------------
 
@@ -117,7 +118,7 @@ MOST = 40  # numbers of a source that are reckoned with
 
 def numbers(text: str) -> Iterator[tuple[float, ...]]:
     """The values of each number in digits: one, or two where a dot may part thousands."""
-    for match in NUMBER.finditer(LIST_MARK.sub(" ", text)):
+    for match in NUMBER.finditer(figures_apart(LIST_MARK.sub(" ", text))):
         scale = SCALES.get((match["scale"] or "").strip().lower(), 1.0)
         yield tuple(value * scale for value in readings(match["whole"], match["part"]))
 

@@ -4,13 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evaluation.preference.ballots.ballot_files import answer_digest, leader, read_ballots
 from evaluation.suites.every_suite import GENERAL, SUITES
 from project.item_prompts import asking_an_item, prompt_digest
 from project.paths import rows_of
 from project.records.ballots import Ballot, VotingPair
-from project.records.data import Row, Split, counted
+from project.records.data import EvidencePassage, Row, Split, counted, evidence_digest
 from project.records.preferences import ORIGINS, Preference, PreferencePair, RatedAnswer
 from project.records.record import Digest, Record, read_input, read_object
 
@@ -23,6 +24,9 @@ UNKNOWN = "ballots on answers whose text nobody knows: put their voting sheet in
 NO_WINNER = "comparisons in which no answer has most ballots"
 
 
+Compared = tuple[str, str, frozenset[str]]  # a prompt, its passages' digest, and two answers
+
+
 @dataclass(frozen=True)
 class ShownPair:
     """What a ballot was cast on."""
@@ -30,6 +34,12 @@ class ShownPair:
     prompt: str
     left: str
     right: str
+    evidence: tuple[EvidencePassage, ...] | None
+
+    @property
+    def compared(self) -> Compared:
+        texts = frozenset((self.left, self.right))
+        return self.prompt, evidence_digest(self.evidence), texts
 
 
 class KnownTexts:
@@ -39,6 +49,8 @@ class KnownTexts:
         self.sheets = {(one.item, frozenset((one.left, one.right))): one for one in sheets}
         self.prompts = {row.id: row.prompt_text for row in rows}
         self.prompts |= {one.item: one.prompt for one in self.sheets.values()}
+        self.evidence = {row.id: row.evidence for row in rows}
+        self.evidence |= {one.item: one.evidence for one in self.sheets.values()}
         texts = [row.completion_text for row in rows]
         for one in self.sheets.values():
             texts += one.left_text, one.right_text
@@ -53,7 +65,7 @@ class KnownTexts:
         right = self.answer(ballot.right_answer, own.get(ballot.right))
         if prompt is None or left is None or right is None or left == right:
             return None
-        return ShownPair(prompt, left, right)
+        return ShownPair(prompt, left, right, self.evidence.get(ballot.item))
 
     def answer(self, digest: Digest | None, shown: str | None) -> str | None:
         """What a ballot is bound to; where it is bound to nothing, what the sheet shows."""
@@ -69,8 +81,8 @@ def ballot_preferences(
     """
     sheets = [one for path in jsonl(folder / SHEETS.name) for one in VotingPair.read_lines(path)]
     texts, known_items = KnownTexts(sheets, rows), {row.id for row in items}
-    cast: dict[tuple[str, frozenset[str]], list[tuple[Ballot, ShownPair]]] = defaultdict(list)
-    files: dict[tuple[str, frozenset[str]], str] = {}
+    cast: dict[Compared, list[tuple[Ballot, ShownPair]]] = defaultdict(list)
+    files: dict[Compared, str] = {}
     for path in ballot_files(folder):
         for ballot in read_ballots(path):
             if ballot.item in known_items:
@@ -78,7 +90,7 @@ def ballot_preferences(
             elif (shown := texts.shown(ballot)) is None:
                 lost[UNKNOWN] += 1
             else:
-                compared = shown.prompt, frozenset((shown.left, shown.right))
+                compared = shown.compared
                 cast[compared].append((ballot, shown))
                 files.setdefault(compared, path.name)
     said = {
@@ -95,20 +107,23 @@ def preferences_of_votes(
     """Of the ballots on two answers: a pair where one has most of them, two negative examples where
     most call both bad, else nothing.
     """
-    prompt, texts = votes[0][1].prompt, sorted({votes[0][1].left, votes[0][1].right})
+    shown = votes[0][1]
+    said: dict[str, Any] = {
+        "prompt": shown.prompt,
+        "evidence": shown.evidence,
+        "source": file,
+        "origin": "ballot",
+    }
+    texts = sorted({shown.left, shown.right})
     both_bad = sum(ballot.choice == "both_bad" for ballot, _ in votes)
     if 2 * both_bad > len(votes):
         for text in texts:
-            yield RatedAnswer(
-                prompt=prompt, completion=text, label=False, source=file, origin="ballot"
-            )
+            yield RatedAnswer(completion=text, label=False, **said)
         return
     winner = leader(Counter(chosen(ballot, shown) for ballot, shown in votes))
     if winner is not None:
         (loser,) = (text for text in texts if text != winner)
-        yield PreferencePair(
-            prompt=prompt, chosen=winner, rejected=loser, source=file, origin="ballot"
-        )
+        yield PreferencePair(chosen=winner, rejected=loser, **said)
 
 
 def chosen(ballot: Ballot, shown: ShownPair) -> str | None:

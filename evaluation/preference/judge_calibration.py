@@ -112,7 +112,11 @@ def comparison_of(pair: PreferencePair) -> AnswerPair:
     if right_side(pair) == "challenger":
         champion, challenger = challenger, champion
     return AnswerPair(
-        item=pair.digest, prompt=pair.prompt, champion=champion, challenger=challenger
+        item=pair.digest,
+        prompt=pair.prompt,
+        champion=champion,
+        challenger=challenger,
+        evidence=pair.evidence,
     )
 
 

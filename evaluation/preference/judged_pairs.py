@@ -59,7 +59,13 @@ def judged_pairs(
 
 def comparison(both: TwoAnswers) -> AnswerPair:
     row = both.row
-    return AnswerPair(item=row.id, prompt=row.prompt_text, champion=both.one, challenger=both.other)
+    return AnswerPair(
+        item=row.id,
+        prompt=row.prompt_text,
+        champion=both.one,
+        challenger=both.other,
+        evidence=row.evidence,
+    )
 
 
 def pair_of(both: TwoAnswers, judge: str, *, other_won: bool) -> PreferencePair:

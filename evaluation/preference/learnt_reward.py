@@ -36,6 +36,7 @@ from project.libraries import mix_precision
 from project.progress import progress
 from project.records.adapters import Precision
 from project.records.preferences import Calibration, PreferencePair
+from project.shown_passages import judged_on
 
 # Other rows' answers that each answer is held against in training. With one of each, a head learns
 # which topics were chosen; with many, no topic wins, and what is left is whether an answer fits.
@@ -81,15 +82,15 @@ def train_head(
 ) -> None:
     """Train a head on pairs and save it beside its embedder: safetensors, JSON, and no pickle."""
     exchanges = list(
-        dict.fromkeys((p.prompt, said) for p in pairs for said in (p.chosen, p.rejected))
+        dict.fromkeys((pair_question(p), said) for p in pairs for said in (p.chosen, p.rejected))
     )
     known = features(vectors, *zip(*exchanges, strict=True))
     head = RewardHead(RewardHeadConfig(width=known.shape[1] - 2), known)
     numbers = {exchange: i for i, exchange in enumerate(exchanges)}
     rows = [
         {
-            "chosen_ids": [numbers[pair.prompt, pair.chosen]],
-            "rejected_ids": [numbers[pair.prompt, pair.rejected]],
+            "chosen_ids": [numbers[pair_question(pair), pair.chosen]],
+            "rejected_ids": [numbers[pair_question(pair), pair.rejected]],
         }
         for pair in pairs
     ]
@@ -104,6 +105,10 @@ def train_head(
     trainer.remove_callback(PrinterCallback)  # a line for each log
     trainer.train()
     save_head(head, vectors, folder)
+
+
+def pair_question(pair: PreferencePair) -> str:
+    return judged_on(pair.prompt, pair.evidence)
 
 
 def save_frozen(vectors: ExchangeVectors, folder: Path) -> None:
@@ -175,8 +180,8 @@ def train_reward(
     )
     rows = [
         {
-            "chosen_ids": token_ids(pair.prompt, pair.chosen, tokenizer, MAX_LENGTH),
-            "rejected_ids": token_ids(pair.prompt, pair.rejected, tokenizer, MAX_LENGTH),
+            "chosen_ids": token_ids(pair_question(pair), pair.chosen, tokenizer, MAX_LENGTH),
+            "rejected_ids": token_ids(pair_question(pair), pair.rejected, tokenizer, MAX_LENGTH),
         }
         for pair in pairs
     ]

@@ -16,6 +16,7 @@ from evaluation.preference.preference_pairs import AnswerPair, Judgement
 from project.canonical import digest_json
 from project.records.preferences import Calibration, JudgePin
 from project.records.record import Digest
+from project.shown_passages import JUDGED_ON
 
 SOURCE = (Path(__file__).parent / "templates" / "judge.txt").read_text(encoding="utf-8")
 TEMPLATE: jinja2.Template = jinja2.Template(SOURCE, undefined=jinja2.StrictUndefined)
@@ -54,7 +55,8 @@ class LlmJudge:
     def accounted(self, calibration: Calibration, comparisons: Sequence[AnswerPair]) -> Calibration:
         """The calibration on these comparisons, with who judged, and how steadily."""
         requests = [request for one in comparisons for request in self.orders(one)]
-        asked = digest_json([SOURCE, self.reasons])
+        shown = [JUDGED_ON] if any(one.evidence for one in comparisons) else []
+        asked = digest_json([SOURCE, self.reasons, *shown])
         return self.model.accounted(calibration, asked, requests, self.read)
 
     def orders(self, comparison: AnswerPair) -> tuple[ChatRequest, ...]:
@@ -64,7 +66,7 @@ class LlmJudge:
             return ()
         both = ((champion, challenger), (challenger, champion))
         return tuple(
-            self.model.request(question(comparison.prompt, first, second, reasons=self.reasons))
+            self.model.request(question(comparison.question, first, second, reasons=self.reasons))
             for first, second in both
         )
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from project.errors import InputError
 from project.item_prompts import asking_an_item, bare
 from project.paths import CURATED_PREFERENCES, rows_of
-from project.records.data import Row, Split
+from project.records.data import EvidencePassage, Row, Split
 from project.records.preferences import (
     Calibration,
     Preference,
@@ -20,6 +20,7 @@ from project.records.preferences import (
     read_preferences,
 )
 from project.records.record import Record
+from project.shown_passages import judged_on
 
 # --- preference pairs -----------------------------------------------------------------------------
 
@@ -145,6 +146,12 @@ class AnswerPair(Record):
     prompt: str
     champion: str
     challenger: str
+    evidence: tuple[EvidencePassage, ...] | None = None
+
+    @property
+    def question(self) -> str:
+        """The prompt among its passages."""
+        return judged_on(self.prompt, self.evidence)
 
 
 class Judgement(Record):

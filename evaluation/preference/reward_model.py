@@ -88,7 +88,7 @@ class FrozenCosine:
         """A sure judgement for the answer that is nearer to the prompt; equal vectors are a tie."""
         if not comparisons:
             return []
-        prompts = [comparison.prompt for comparison in comparisons]
+        prompts = [comparison.question for comparison in comparisons]
         ours = self.vectors.cosines(prompts, [comparison.champion for comparison in comparisons])
         theirs = self.vectors.cosines(prompts, [one.challenger for one in comparisons])
         won = (0.5 + 0.5 * (theirs - ours).sign()).tolist()
@@ -127,7 +127,7 @@ class RewardModel:
         """
         if not comparisons:
             return []
-        prompts = [comparison.prompt for comparison in comparisons]
+        prompts = [comparison.question for comparison in comparisons]
         challenger = self.rewards(prompts, [comparison.challenger for comparison in comparisons])
         champion = self.rewards(prompts, [comparison.champion for comparison in comparisons])
         won = torch.sigmoid((challenger - champion).double()).tolist()

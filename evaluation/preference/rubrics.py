@@ -1,5 +1,6 @@
 """Rubrics: each answer rated alone by the judge, in one respect, as a score of both sides."""
 
+import json
 import re
 from collections.abc import Sequence
 from itertools import chain
@@ -18,9 +19,10 @@ from evaluation.preference.worse_answers import WORSE
 from evaluation.scoring.scorers import Scorer
 from project.canonical import digest_json
 from project.errors import InputError
-from project.records.data import Row
+from project.records.data import EvidencePassage, Row
 from project.records.preferences import Calibration, PreferencePair, by_judge, read_preferences
 from project.settings import PARAMS
+from project.shown_passages import JUDGED_ON, judged_on
 
 SOURCE = (Path(__file__).parent / "templates" / "rubric.txt").read_text(encoding="utf-8")
 TEMPLATE: jinja2.Template = jinja2.Template(SOURCE, undefined=jinja2.StrictUndefined)
@@ -61,6 +63,12 @@ class Rated(NamedTuple):
     prompt: str
     answer: str
     reference: str
+    evidence: tuple[EvidencePassage, ...] | None = None
+
+    @property
+    def question(self) -> str:
+        """The prompt among its passages."""
+        return judged_on(self.prompt, self.evidence)
 
 
 class RubricJudge:
@@ -88,7 +96,8 @@ class RubricJudge:
 
     def accounted(self, calibration: Calibration, answers: Sequence[Rated]) -> Calibration:
         """The calibration on these answers, with who judged, and how steadily."""
-        asked = digest_json([SOURCE, self.rubric.asks, self.rubric.reference, self.reasons])
+        shown = [JUDGED_ON] if any(answer.evidence for answer in answers) else []
+        asked = digest_json([SOURCE, self.rubric.asks, self.rubric.reference, self.reasons, *shown])
         return self.model.accounted(calibration, asked, self.requests(answers), self.read)
 
     @property
@@ -101,9 +110,9 @@ class RubricJudge:
     def question(self, rated: Rated) -> str:
         reference = rated.reference if self.rubric.reference else None
         return TEMPLATE.render(
-            mark=mark_of(rated.prompt, rated.answer, rated.reference),
+            mark=mark_of(rated.question, rated.answer, rated.reference),
             asks=self.rubric.asks,
-            prompt=rated.prompt,
+            prompt=rated.question,
             reference=reference,
             answer=rated.answer,
             reasons=self.reasons,
@@ -134,16 +143,28 @@ class RubricMetric:
         self.unread: dict[str, list[int]] = {}
 
     def compute(
-        self, *, prompts: list[str], predictions: list[str], references: list[str]
+        self,
+        *,
+        prompts: list[str],
+        predictions: list[str],
+        references: list[str],
+        evidence: list[str],
     ) -> dict[str, list[float]]:
         """{the rubric's name: [n]}, each from 0 to 1."""
         name = self.judge.rubric.name
-        rated = [Rated(*one) for one in zip(prompts, predictions, references, strict=True)]
+        shown = map(passages_told, evidence)
+        rated = [Rated(*one) for one in zip(prompts, predictions, references, shown, strict=True)]
         found = self.judge.rate(rated)
         unread = [i for i, value in enumerate(found) if value is None]
         self.flags, self.unread = {f"no {name} score could be read": unread}, {name: unread}
         middle = fmean([value for value in found if value is not None] or [0.5])
         return {name: [middle if value is None else value for value in found]}
+
+
+def passages_told(told: str) -> tuple[EvidencePassage, ...] | None:
+    """Of the column `evidence`: JSON that has the passages' texts."""
+    texts = json.loads(told)["passages"]
+    return tuple(EvidencePassage(id=str(i), text=text) for i, text in enumerate(texts, 1)) or None
 
 
 class RubricScorer(Scorer):
@@ -165,7 +186,7 @@ def rubric_scorers(
         calibrated = known.get(rubric.name)
         model = JudgingModel(params.judge, calibrated.judge if calibrated else None, store=store)
         metric = RubricMetric(RubricJudge(rubric, model))
-        columns = ("prompts", "predictions", "references")
+        columns = ("prompts", "predictions", "references", "evidence")
         scorers.append(RubricScorer(rubric.name, at, metric, columns))
     return scorers
 
@@ -232,7 +253,8 @@ def pairs_of(rubric: RubricParams, rows: Sequence[Row]) -> list[RatedPair]:
             problem = f"{rubric.name}: no kind {kind!r} of worse answers; there are "
             raise InputError(problem + ", ".join(WORSE), file=PARAMS, field=SECTION)
         for row in rows:
-            good = Rated(row.prompt_text, row.completion_text, row.completion_text)
+            expected = row.completion_text
+            good = Rated(row.prompt_text, expected, expected, row.evidence)
             worse = WORSE[kind](good.answer, row.id)
             if worse is not None and worse != good.answer:
                 found.append(RatedPair(good, good._replace(answer=worse)))
@@ -243,5 +265,5 @@ def given_pair(pair: PreferencePair) -> RatedPair:
     """The rated pair of a person's own pair; its reference answer is not known, and not
     asked for.
     """
-    better = Rated(pair.prompt, pair.chosen, "")
+    better = Rated(pair.prompt, pair.chosen, "", pair.evidence)
     return RatedPair(better, better._replace(answer=pair.rejected))

@@ -239,7 +239,13 @@ def made_pairs(
     """
     elsewhere = answers_of_other_rows(rows, vectors, others)
     return [
-        MadePair(prompt=row.prompt_text, chosen=row.completion_text, rejected=text, kind=kind)
+        MadePair(
+            prompt=row.prompt_text,
+            chosen=row.completion_text,
+            rejected=text,
+            kind=kind,
+            evidence=row.evidence,
+        )
         for row, theirs in zip(rows, elsewhere, strict=True)
         for kind, text in (
             *of_base(row, own_answers[row.id]),

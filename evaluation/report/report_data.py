@@ -1,6 +1,5 @@
 """What a report shows: its data, and how many answers are right."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -8,9 +7,11 @@ from statistics import fmean
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
-from evaluation.evaluation_settings import Prices
+from evaluation.evaluation_settings import Prices, own_abstentions
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
 from evaluation.metrics.proposed_checks import proposed_checks
+from evaluation.report.marked_answers import Words, marked
+from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
 from evaluation.scoring.score_table import read_scores
 from project.paths import CHAMPION, SCORES, rows_of
 from project.records.adapters import Opponent
@@ -23,8 +24,6 @@ from project.settings import load
 # --- report data ----------------------------------------------------------------------------------
 
 # What a report shows beside the evidence: the opponent, item differences, and dev answers.
-
-Words = tuple[tuple[str, bool], ...]  # a word, and whether the other answer lacks it
 
 
 class AnswerExample(Record):
@@ -46,8 +45,8 @@ class AnswerExample(Record):
 
     @property
     def marked(self) -> tuple[Words, Words]:
-        """Both answers by words, each marked where the other has no such words."""
-        return differing(self.champion.split(), self.challenger.split())
+        """Both answers in words, each marked where the other has no such words."""
+        return marked(self.champion, self.challenger)
 
 
 class ReportData(Record):
@@ -57,6 +56,8 @@ class ReportData(Record):
     dev: tuple[ItemScore, ...]
     flags: Flags
     examples: tuple[AnswerExample, ...]
+    phrasings: tuple[str, ...] = ()  # by which an answer abstains, beside the usual ones
+    retrieval: RetrievalRecall | None = None  # None: no item was asked with what was retrieved
 
 
 def read_report_data() -> ReportData:
@@ -67,6 +68,12 @@ def read_report_data() -> ReportData:
         dev=item_means(dev.items),
         flags=Flags.read(SCORES / f"{Split.DEV}.flags.json"),
         examples=read_examples(dev, load(Policy)),
+        phrasings=own_abstentions(),
+        retrieval=retrieval_recall(
+            Row.read_lines(rows_of(Split.DEV)),
+            Answer.read_lines(answers_of(Role.CHALLENGER, Split.DEV)),
+            item_means(dev.items),
+        ),
     )
 
 
@@ -97,17 +104,6 @@ def mean_over(better: Mapping[str, Better], scores: Mapping[str, float]) -> floa
     """The mean of some metrics, those in which less is better counted downward."""
     signs = {"more": 1, "less": -1, "neither": 0}
     return fmean([signs[way] * scores[name] for name, way in better.items()] or [0])
-
-
-def differing(a: Sequence[str], b: Sequence[str]) -> tuple[Words, Words]:
-    """Mark the words of each that stand in no common run of both."""
-    common = difflib.SequenceMatcher(a=a, b=b, autojunk=False).get_matching_blocks()
-    in_a = {i for block in common for i in range(block.a, block.a + block.size)}
-    in_b = {i for block in common for i in range(block.b, block.b + block.size)}
-    return (
-        tuple((word, i not in in_a) for i, word in enumerate(a)),
-        tuple((word, i not in in_b) for i, word in enumerate(b)),
-    )
 
 
 # --- right answers --------------------------------------------------------------------------------

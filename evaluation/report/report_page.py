@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import regex
 
 from evaluation.decision.metric_evidence import differences, shown_bounds
 from evaluation.decision.policy import Policy, SuiteGuard
@@ -14,12 +13,11 @@ from evaluation.decision.power import USUAL, detectable
 from evaluation.decision.score_evidence import ALL_ITEMS
 from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
+from evaluation.report.marked_answers import SentenceMarker
 from evaluation.report.report_data import (
     AnswerExample,
     ReportData,
-    Words,
     costs,
-    differing,
     right_lines,
     saving,
     unchecked,
@@ -28,7 +26,6 @@ from evaluation.scoring.built_in import ranges_by_ours
 from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, SuiteEvidence
 from project.records.scores import Flags, ItemScore
-from project.unicode_words import UNSPACED
 
 # --- report page ----------------------------------------------------------------------------------
 
@@ -107,7 +104,11 @@ def report(
         policy=policy,
         opponent=material.opponent,
         qualifies=not unqualified(evidence, policy),
-        right=[*right_lines(measured), *unchecked(measured, references)],
+        right=[
+            *right_lines(measured),
+            *unchecked(measured, references),
+            *([f"on dev, {material.retrieval}"] if material.retrieval else []),
+        ],
         ways_out=list(ways_out(evidence, decision, policy)),
         alpha=alpha,
         part=part,
@@ -125,6 +126,7 @@ def report(
         saving=saving(found),
         flags=flags,
         rows=rows,
+        sentences=SentenceMarker(material.phrasings).marked,
         regressed=shown([example for example in ordered if example.gain < 0]),
         improved=shown([example for example in reversed(ordered) if example.gain > 0]),
     )
@@ -180,46 +182,6 @@ def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) ->
     end = float(np.abs(values).max(initial=0)) or 1.0
     counts, _ = np.histogram(values, bins=BINS, range=(-end, end))
     return Histogram(metric=metric, found=found, counts=counts.tolist(), end=end)
-
-
-# --- marked words ---------------------------------------------------------------------------------
-
-# Two texts with what differs marked, every blank and line end kept.
-
-# A character of a script without blanks, or a word with the blanks behind it.
-PIECE = regex.compile(rf"[{UNSPACED}]|(?:[^\s{UNSPACED}]+\s*|\s+)", regex.V1)
-MOST = 3_000  # pieces of a text: time grows with their square
-
-
-def marked(a: str, b: str) -> tuple[Words, Words]:
-    """Both texts in pieces that together are the text, each marked where the other lacks it.
-
-    Long texts are compared by lines, and not at all where there are too many of these.
-    """
-    parts = [pieces(a), pieces(b)]
-    if max(map(len, parts)) > MOST:
-        parts = [text.splitlines(keepends=True) for text in (a, b)]
-    if max(map(len, parts)) > MOST:
-        return ((a, False),), ((b, False),)
-    bare = [[part.rstrip() for part in some] for some in parts]
-    ours, theirs = differing(*bare)
-    return joined(parts[0], ours), joined(parts[1], theirs)
-
-
-def pieces(text: str) -> list[str]:
-    found: list[str] = PIECE.findall(text)
-    return found
-
-
-def joined(parts: Sequence[str], marks: Words) -> Words:
-    """Neighbours that are marked alike as one piece: fewer of them for a reader's program."""
-    found: list[tuple[str, bool]] = []
-    for part, (_, new) in zip(parts, marks, strict=True):
-        if found and found[-1][1] == new:
-            found[-1] = (found[-1][0] + part, new)
-        else:
-            found.append((part, new))
-    return tuple(found)
 
 
 # --- suite lines ----------------------------------------------------------------------------------

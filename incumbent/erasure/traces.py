@@ -15,7 +15,7 @@ from incumbent.erasure.erasure_request import ErasureRequest, text_in
 from incumbent.pipeline import read_pipeline
 from monitoring.monitoring_settings import TrafficParams
 from monitoring.traffic.remote_traffic import RemoteTraffic
-from project.erasures import ERASED, Erasable, texts_of
+from project.erasures import ERASED, Erasable, passage_texts, texts_of
 from project.files import home
 from project.near_duplicates import MOST_WORDS, WordPrints, folded_hashes, near_duplicates
 from project.object_stores import local_path
@@ -57,10 +57,16 @@ class Trail:
     wanted: ErasureRequest
 
     @classmethod
-    def of(cls, wanted: ErasureRequest, rows: Iterable[Erasable]) -> "Trail":
+    def of(
+        cls, wanted: ErasureRequest, rows: Iterable[Erasable], others: Iterable[Erasable] = ()
+    ) -> "Trail":
+        """What `others` show too, such as a passage of a price list, tells of none of the rows."""
         known = list(rows)
         ids = {one.id for one in known} | wanted.ids | wanted.requests
-        texts = {text for one in known for text in texts_of(one) if len(text) >= OWN}
+        shared = {text for one in others for text in passage_texts(one)}
+        own = {text for one in known for text in passage_texts(one)} - shared
+        every = own.union(*map(texts_of, known))
+        texts = {text for text in every if len(text) >= OWN}
         written = [form for text in sorted(texts) for form in spelled(text)]
         written += (
             as_json for one in ids if (as_json := json.dumps(one).encode())[1:-1] != one.encode()

@@ -13,7 +13,7 @@ from incumbent.importing.foreign_files import FileRead
 from incumbent.importing.incoming import Incoming
 from incumbent.importing.traffic_feedback import ImportedFeedback, Queues
 from incumbent.init.own_sources import LabelledLines, column_lines, file_lines, some
-from project.erasures import texts_of
+from project.erasures import passage_texts, texts_of
 from project.personal_data import Contacts, find_personal_data
 from project.progress import progress
 from project.records.data import Row, counted
@@ -242,9 +242,8 @@ def personal_notes(incoming: Incoming, ours: Contacts) -> Iterator[str]:
     kinds = Counter[str]()
     with progress("personal data", len(everything), "records", leave=False) as bar:
         for one in everything:
-            kinds.update(
-                {hit.kind.value for hit in find_personal_data("\n".join(texts_of(one)), ours)}
-            )
+            said = "\n".join((*texts_of(one), *passage_texts(one)))
+            kinds.update({hit.kind.value for hit in find_personal_data(said, ours)})
             bar.advance()
     if kinds:
         told = ", ".join(f"{kind} in {count:,}" for kind, count in kinds.most_common())

@@ -16,7 +16,7 @@ from curation.sources.table_rows import UNREADABLE
 from incumbent.importing.foreign_files import FileRead, holds_corrections, read_files
 from incumbent.importing.import_options import ImportOptions
 from project.canonical import digest_json
-from project.erasures import WHY, Erased, texts_of
+from project.erasures import WHY, Erased, passage_texts, texts_of
 from project.errors import InputError
 from project.personal_data import Contacts
 from project.progress import progress
@@ -148,7 +148,8 @@ def read_incoming(formats: Mapping[Path, str], asked: ImportOptions) -> Incoming
 
 def sized(read: Read, path: Path, asked: ImportOptions) -> Read:
     """A record that can be a text. Raises InputError for another, unless such are left out."""
-    texts = texts_of(read.made) if read.made is not None else ()
+    made = read.made
+    texts = (*texts_of(made), *passage_texts(made)) if made is not None else ()
     longest = max(map(len, texts), default=0)
     if longest <= LONGEST:
         return read

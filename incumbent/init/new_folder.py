@@ -178,6 +178,7 @@ def call(command: Sequence[str]) -> None:
 # The params.yaml and the README of a new project.
 
 TEMPLATES = Path(__file__).parent / "templates"
+POISONED = Path("datasets/safety/poisoned.jsonl")  # asked where prompts show passages
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,8 @@ def family_of(target: Path) -> str:
 
 
 def write_settings(chosen: Chosen) -> None:
-    """Write both into the current folder, and the organisation's contacts beside the contract.
+    """Write both into the current folder, the organisation's contacts beside the contract, and, for
+    a base that is shown passages, the safety suite's questions with poisoned ones.
 
     Every section is read back, so that none is wrong.
     """
@@ -206,6 +208,8 @@ def write_settings(chosen: Chosen) -> None:
     for name in (PARAMS.name, "README.md"):
         text = render(name, files=names_as_code(files), **vars(chosen))
         write_bytes(Path(name), text.encode())
+    if chosen.base.evidence_template:
+        write_bytes(POISONED, (TEMPLATES / POISONED.name).read_bytes())
     add_contacts(chosen.found.ours.model_dump())
     for place in SECTIONS.values():
         module, _, model = place.partition(":")

@@ -129,7 +129,7 @@ def find(wanted: ErasureRequest, registry: Registry) -> ErasureScope:
     own = RowFinder(list(rows.values()))
     tells_of = Meaning(wanted, own)
     cuts = cuts_of(tells_of)
-    trail = Trail.of(wanted, rows.values())
+    trail = Trail.of(wanted, rows.values(), (one for one in every if one.id not in rows))
     learnt, unknown = trained_versions(registry, rows.values())
     return ErasureScope(
         rows=list(rows.values()),

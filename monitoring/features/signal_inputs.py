@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from math import inf
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.metrics.answer_sentences import AskedOnPassages, abstains, judged_sentences
 from monitoring.features import prompt_surprise
 from monitoring.features.prompt_surprise import surprise
 from monitoring.features.watched_text import NOTHING, SharedText
@@ -22,6 +24,7 @@ from project.records.data import Row
 from project.records.preferences import Calibration
 from project.records.record import short
 from project.records.traffic import Traffic
+from project.shown_passages import judged_on
 from registry.storage.artifact_store import Artifacts
 from retrieval import embedder
 from retrieval.embedder import Embeddings
@@ -64,6 +67,9 @@ def trained_judge() -> AnswerJudge | None:
 # --- signal inputs --------------------------------------------------------------------------------
 
 UNRATED = float("nan")
+# Answers of a night that are held against their passages, some milliseconds each: a share of so
+# many is known to 0.01.
+MOST_GROUNDED = 2000
 MONDAY = datetime(2020, 1, 6, tzinfo=UTC)
 
 
@@ -80,6 +86,8 @@ def batch_of(
     judged_rows: int = 0,
     shared: SharedText = NOTHING,
     settled: Callable[[date], bool] = lambda _: True,
+    grounded_rows: int = MOST_GROUNDED,
+    phrasings: Sequence[str] = (),
 ) -> Batch:
     """Embed answers and what is watched of prompts, let the champion read some of the prompts, and
     a judge some of its answers.
@@ -99,10 +107,17 @@ def batch_of(
 
     def judged(some: list[int]) -> Floats:
         assert judge is not None
-        return judge.rewards([prompts[i] for i in some], [responses[i] for i in some])
+        asked = [judged_on(prompts[i], rows[i].evidence) for i in some]
+        return judge.rewards(asked, [responses[i] for i in some])
+
+    def stood(some: list[int]) -> Floats:
+        return np.array([on_passages(rows[i], prompts[i], phrasings) for i in some], np.float32)
 
     # The first, whose order says nothing: a reference meets those again that their nights read.
     first, most_judged = np.arange(min(perplexity_rows, len(rows))), judged_rows if judge else 0
+    shown = np.array([answers and bool(row.evidence) for row in rows], bool)
+    grounded = np.flatnonzero(own & shown)
+    standing = of_some(grounded, grounded_rows, len(rows), stood, columns=2)
     found = Batch(
         prompts=prompts,
         vectors=embeddings.encode(prompts),
@@ -110,8 +125,21 @@ def batch_of(
         response_vectors=only(own[:, None], embeddings.encode(responses)) if answers else None,
         surprise=of_some(first, perplexity_rows, len(rows), read),
         scores=of_some(np.flatnonzero(own), most_judged, len(rows), judged),
+        abstaining=None if standing is None else standing[:, 0],
+        ungrounded=None if standing is None else standing[:, 1],
     )
     return with_words_of_users(found, rows, own & told)
+
+
+def on_passages(row: Traffic, prompt: str, phrasings: Sequence[str]) -> tuple[float, float]:
+    """Whether an answer abstains, and the share of its sentences that the passages do not bear out:
+    NaN of one that abstains.
+    """
+    asked = AskedOnPassages(prompt, "", tuple(one.text for one in row.evidence or ()))
+    if abstains(asked, row.response, phrasings):
+        return 1.0, np.nan
+    held = [one.borne_out for one in judged_sentences(asked, row.response, phrasings)]
+    return 0.0, fmean(one is False for one in held if one is not None)
 
 
 def with_words_of_users(batch: Batch, rows: Sequence[Traffic], there: NDArray[np.bool_]) -> Batch:
@@ -172,13 +200,20 @@ def outcomes_of(rows: Sequence[Traffic], name: str) -> Floats:
 
 
 def of_some(
-    rows: Ints, most: int, count: int, values_of: Callable[[list[int]], Floats]
+    rows: Ints,
+    most: int,
+    count: int,
+    values_of: Callable[[list[int]], Floats],
+    columns: int | None = None,
 ) -> Floats | None:
-    """Values of so many of these rows, from all over; NaN for all others [count]."""
+    """Values of so many of these rows, from all over; NaN for all others [count], or, of several
+    values each, [count, columns].
+    """
     places = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
     if not len(places):
         return None
-    values, chosen = np.full(count, np.nan, np.float32), rows[places]
+    shape = (count,) if columns is None else (count, columns)
+    values, chosen = np.full(shape, np.nan, np.float32), rows[places]
     values[chosen] = values_of(chosen.tolist())
     return values
 

@@ -1,11 +1,13 @@
 """The signals of prompts and of answers: each is a class, and a line here."""
 
 from monitoring.signals.answer_signals import (
+    Abstaining,
     Escalated,
     JudgedReward,
     Ratings,
     Response,
     Satisfaction,
+    Ungrounded,
     Unresolved,
 )
 from monitoring.signals.prompt_signals import (
@@ -32,5 +34,14 @@ PROMPT_SIGNALS: Kinds = (
     PromptPerplexity,
 )
 # Of what the champion answered, for which a reference needs answers of its own.
-ANSWER_SIGNALS: Kinds = (Response, Ratings, JudgedReward, Escalated, Unresolved, Satisfaction)
+ANSWER_SIGNALS: Kinds = (
+    Response,
+    Ratings,
+    JudgedReward,
+    Escalated,
+    Unresolved,
+    Satisfaction,
+    Abstaining,
+    Ungrounded,
+)
 SIGNALS = (*PROMPT_SIGNALS, *ANSWER_SIGNALS)

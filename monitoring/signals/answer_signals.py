@@ -140,6 +140,53 @@ class Satisfaction:
 OUTCOMES = (Escalated, Unresolved, Satisfaction)
 
 
+# --- grounded -------------------------------------------------------------------------------------
+
+# What the champion makes of the passages that a request brings.
+
+
+@dataclass(frozen=True)
+class Abstaining:
+    """Whether an answer says that it does not know: up means that more of them do. The passages no
+    longer hold what users ask, or the champion no longer finds it there.
+    """
+
+    usual: Floats  # [1], the reference's share of answers, for reports
+
+    name: ClassVar[str] = "abstaining"
+    direction: ClassVar[Direction] = "up"
+    weight: ClassVar[int] = 1
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        usual = usual_value(index.abstaining)
+        return None if usual is None else cls(usual)
+
+    def columns(self, batch: Batch) -> Floats:
+        return one_column(batch.abstaining, len(batch))
+
+
+@dataclass(frozen=True)
+class Ungrounded:
+    """The share of an answer's sentences that its passages do not bear out: up means more."""
+
+    usual: Floats  # [1], the reference's mean, for reports
+
+    name: ClassVar[str] = "ungrounded"
+    direction: ClassVar[Direction] = "up"
+    weight: ClassVar[int] = 1
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        usual = usual_value(index.ungrounded)
+        return None if usual is None else cls(usual)
+
+    def columns(self, batch: Batch) -> Floats:
+        return one_column(batch.ungrounded, len(batch))
+
+
 # --- response -------------------------------------------------------------------------------------
 
 # What the champion answers, given what it was asked.

@@ -41,6 +41,10 @@ class Batch:
     escalated: Floats | None = None
     resolved: Floats | None = None
     satisfaction: Floats | None = None
+    # Of answers to requests with passages [n]: 1 where one says that it does not know, else 0; and
+    # of what the others say, the share of sentences that the passages do not bear out.
+    abstaining: Floats | None = None
+    ungrounded: Floats | None = None
 
     def __len__(self) -> int:
         columns = (self.prompts, self.vectors, self.ratings, self.surprise, self.scores)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from project.canonical import moment
+from project.records.data import EvidencePassage
 from project.records.record import LATER, Digest, Record
 
 Choice = Literal["left", "right", "tie", "both_bad"]
@@ -88,6 +89,7 @@ class VotingPair(Record):
     # A judge's chance that the challenger is preferred, and the chance by which the item is drawn.
     preference: Annotated[float | None, LATER] = None
     chance: Annotated[float | None, LATER] = None
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of the row
 
 
 def disagree(cast: Sequence[Ballot]) -> bool:

@@ -42,7 +42,10 @@ class SignalReading(Record):
 
 # The signals of what the champion answered, and of what became of it; all others are of prompts.
 OF_ANSWERS = frozenset(
-    ("response", "judge", "feedback", "escalated", "unresolved", "satisfaction"),
+    (
+        *("response", "judge", "feedback", "escalated", "unresolved", "satisfaction"),
+        *("abstaining", "ungrounded"),
+    ),
 )
 
 

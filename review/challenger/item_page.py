@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evaluation.evaluation_settings import own_abstentions
 from evaluation.report.dev_items import (
     DevComparison,
     DevItem,
@@ -18,8 +19,7 @@ from evaluation.report.dev_items import (
     kept_versions,
 )
 from evaluation.report.kept_report import items_of, left_by_stages
-from evaluation.report.report_data import Words
-from evaluation.report.report_page import marked
+from evaluation.report.marked_answers import MarkedSentence, SentenceMarker, marked
 from project.errors import InputError
 from project.files import FileState, state_of
 from project.near_duplicates import word_hashes
@@ -240,14 +240,15 @@ def item_comparison(comparison: DevComparison, item: DevItem) -> ItemComparison:
     )
 
 
-def marked_answers(view: ItemView, against: str) -> dict[str, Words]:
-    """Each answer's words, by its key, marked where the one that it is held against has no such
-    words; that one as it is. `against` is REFERENCE or the key of an answer.
+def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentence]]:
+    """Each answer's sentences, by its key, with the words marked that the one which it is held
+    against does not have; that one as it is. `against` is REFERENCE or the key of an answer.
     """
     texts = {one.key: one.text for one in view.answers}
+    marker = SentenceMarker(own_abstentions() if view.row.evidence else ())
     base = view.row.completion_text if against == REFERENCE else texts[against]
     return {
-        key: ((text, False),) if key == against else marked(base, text)[1]
+        key: marker.marked(view.row, text, () if key == against else marked(base, text)[1])
         for key, text in texts.items()
     }
 

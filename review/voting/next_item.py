@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from monitoring.asked_items import items_asked
 from project.errors import IncumbentError, InputError
 from project.records.ballots import SheetPart
+from project.records.data import EvidencePassage
 from project.records.record import Record
 from registry.ballots.casting import comment_text
 from registry.ballots.open_votes import open_of, votes_lacking
@@ -65,6 +66,7 @@ class ShownItem(BaseModel):
     prompt: str
     left: str
     right: str
+    evidence: tuple[EvidencePassage, ...] = ()  # what an answer may stand on, the first as [1]
 
 
 class NextItem(BaseModel):
@@ -100,7 +102,13 @@ class VotesReport(BaseModel):
 def next_item(view: VotingView) -> NextItem:
     pair, shown = view.pair, view.shown
     item = (
-        ShownItem(shown=shown, prompt=pair.prompt, left=pair.left_text, right=pair.right_text)
+        ShownItem(
+            shown=shown,
+            prompt=pair.prompt,
+            left=pair.left_text,
+            right=pair.right_text,
+            evidence=pair.evidence or (),
+        )
         if pair and shown
         else None
     )

@@ -8,8 +8,7 @@ from functools import cached_property
 from statistics import median
 
 from evaluation.preference.ballots.ballot_files import asking_order
-from evaluation.report.report_data import Words
-from evaluation.report.report_page import marked
+from evaluation.report.marked_answers import Words, marked
 from project.canonical import digest_json, moment_of
 from project.records.ballots import Ballot, SheetPart, VotingPair
 from project.records.events import Event, ItemShown

@@ -25,6 +25,7 @@ from project.canonical import canonical_json
 from project.files import write_bytes
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.ballots import VotingPair
+from project.records.data import EvidencePassage
 from project.records.drift import Action, DriftState, RetrainOutcome, Topic
 from project.records.events import VotesAsked
 from project.records.record import short
@@ -71,10 +72,14 @@ TEXTS = (
     ("the same?", "Both say this.", "Both say this."),
     ("emoji 👩‍👩‍👧‍👦 and marks", "👍🏽 ok e\u0301 \u202etxet\u202c", "no 🙁"),
     ("who can see my account?", "You alone.", "You, and whom you allow to."),
-    ("can I pay abroad?", "Yes, in all countries.", "Yes. It costs 1 % of the sum."),
+    ("can I pay abroad?", "Yes, for 3 % of it [2]. Ask us.", "Yes. It costs 1 % of the sum [1]."),
     ("how long does it take?", "Two days.", "One day, or two."),
 )
-LONGEST, MARKED_UP = "i0", "i3"
+LONGEST, MARKED_UP, ON_PASSAGES = "i0", "i3", "i10"
+PASSAGES = (
+    EvidencePassage(id="fees", text="A payment abroad costs 1 % of the sum.", source="fees.md"),
+    EvidencePassage(id="odd", text=f"{MARKUP} {LONG}"),
+)
 
 
 @contextmanager
@@ -175,6 +180,7 @@ def dev_items() -> Iterator[DevItem]:
     for number, (prompt, left, right) in enumerate(TEXTS):
         made = item(f"i{number}", 0.5, 0.5 + 0.04 * (number % 5 - 2), assertions=number % 2)
         row = row_of(f"i{number}", prompt, topic=MARKUP if number % 4 == 3 else "cards")
+        row = row.model_copy(update={"evidence": evidence_of(number)})
         yield made.model_copy(update={"row": row, "challenger": left, "champion": right})
 
 
@@ -199,9 +205,14 @@ def voting_pairs(version: AdapterVersion, champion: AdapterVersion) -> Sequence[
             right_text=right,
             left_answer=answer_digest(left),
             right_answer=answer_digest(right),
+            evidence=evidence_of(number),
         )
         for number, (prompt, left, right) in enumerate(TEXTS)
     ]
+
+
+def evidence_of(number: int) -> tuple[EvidencePassage, ...] | None:
+    return PASSAGES if f"i{number}" == ON_PASSAGES else None
 
 
 def make_nights(registry: Registry) -> None:

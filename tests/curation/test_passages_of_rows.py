@@ -37,6 +37,8 @@ def grounded(answer: str, *passages: str, **more: object) -> Row:
         ("It costs EUR 2.50 a month [1].", {}, None),
         ("It costs two euros fifty; from 26 on everybody pays [1].", {}, None),
         ("It costs EUR 3.50 a month [1].", {}, "a number that no passage holds"),
+        ("每月收费3.50欧元。[1]", {}, "a number that no passage holds"),
+        ("ราคา2.50ยูโร [1]", {}, None),
         ("It costs EUR 2.50 [3].", {}, "cites a passage that is not there"),
         ("I do not know.", {"answerable": False}, None),
         ("EUR 2.50 [1].", {"answerable": False}, "cites a passage, where none holds an answer"),

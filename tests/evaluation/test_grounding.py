@@ -3,6 +3,7 @@
 import pytest
 
 from evaluation.generation.answers import Answer, Respondent, System
+from evaluation.metrics.answer_sentences import AskedOnPassages, judged_sentences
 from evaluation.metrics.grounding import Grounding
 from evaluation.metrics.proposed_checks import Checks, with_grounding
 from evaluation.scoring.built_in import COLUMNS
@@ -37,6 +38,10 @@ def scored(answer: str, reference: str = "EUR 9 [2].", **more: object) -> dict[s
         ("The Start account costs EUR 2.50 a month [2].", 1, 0, 0),
         ("Replacing a lost card costs EUR 9 [2]. It arrives on the same evening [2].", 0.5, 0.5, 0),
         ("EUR 9 [7].", 1, 0, 0),
+        ("A lost card costs EUR 9. [2] The Start account costs EUR 2.50 a month. [1]", 1, 1, 0),
+        ("A lost card costs EUR 9.\n[2]\nThe Start account costs EUR 2.50 a month.[1]", 1, 1, 0),
+        ("A lost card costs EUR 9 [2]. [1] says that the account costs EUR 2.50 a month.", 1, 1, 0),
+        ("换一张卡要99元。[2]", 0, 0, 1),
         ("I do not know.", 1, 1, 0),
         ("I do not know. It costs EUR 99.", 0, 1, 1),
     ],
@@ -50,6 +55,18 @@ def test_each_sentence_is_held_against_the_passages(
         cited_right,
         invented,
     )
+
+
+def test_the_pieces_of_an_answer_are_the_answer_and_say_what_nothing_states() -> None:
+    answer = " A lost card costs EUR 12. [2] It comes by post [1, 9].\n\n[1] It is EUR 9 [2].\n"
+    asked = AskedOnPassages(ASKED, "EUR 9 [2].", (FEES, CARDS))
+    found = judged_sentences(asked, answer)
+    assert "".join(one.text for one in found) == answer
+    assert [one.borne_out for one in found] == [False, False, True]
+    assert [one.cites for one in found] == [(2,), (1, 9), (1, 2)]
+    assert [one.wrongly for one in found] == [(), (1, 9), (1,)]
+    assert [one.unstated for one in found] == [("EUR 12",), (), ()]
+    assert [one.borne_out for one in judged_sentences(asked, "I do not know.")] == [None]
 
 
 def test_a_figure_of_the_recorded_calculation_is_not_invented() -> None:

@@ -298,6 +298,20 @@ def test_most_ballots_make_a_pair_of_the_answers_that_the_sheet_shows() -> None:
     assert (found.source, lost) == ("b.jsonl", {})
 
 
+def test_ballots_on_answers_to_one_question_on_other_passages_are_of_other_answers() -> None:
+    shown = sheet("t1", "May I pay late?", "Yes, once.", "Never.")
+    fees, rules = (EvidencePassage(id=text, text=text) for text in ("Fees.", "Rules."))
+    sheets = [
+        shown.model_copy(update={"item": item, "evidence": (one,)})
+        for item, one in (("t1", fees), ("t2", rules))
+    ]
+    found, _ = voted(*sheets, ballot("t1", "left", "ann"), ballot("t2", "right", "ann"))
+    assert [(one.evidence, one.chosen) for one in found if isinstance(one, PreferencePair)] == [
+        ((fees,), "Yes, once."),
+        ((rules,), "Never."),
+    ]
+
+
 def test_ballots_on_eval_items_are_counted_and_never_looked_up() -> None:
     shown = sheet(DEV.id, DEV.prompt_text, "In town.", "Nowhere.")
     assert voted(shown, ballot(DEV.id, "left", "ann")) == ([], {ON_ITEM: 1})

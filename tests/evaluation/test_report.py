@@ -9,12 +9,12 @@ from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
+from evaluation.report.marked_answers import differing
 from evaluation.report.report_data import (
     AnswerExample,
     Cost,
     ReportData,
     costs,
-    differing,
     read_examples,
     saving,
 )
@@ -22,7 +22,7 @@ from evaluation.report.report_page import histogram, line, report
 from incumbent.comparison_table import cells
 from project.paths import rows_of
 from project.records.adapters import Opponent
-from project.records.data import Row, Split
+from project.records.data import EvidencePassage, Row, Split
 from project.records.evidence import Bound, Evidence, MetricEvidence, Usage
 from project.records.preferences import JudgePin
 from project.records.record import write_records
@@ -100,6 +100,22 @@ def test_examples_are_shown_side_by_side_and_escaped() -> None:
     shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material(example()))
     assert "&lt;b&gt;x&lt;/b&gt;" in shown
     assert "<mark>subs.</mark>" in shown
+
+
+def test_an_example_shows_its_passages_and_what_they_bear_out() -> None:
+    passages = (
+        EvidencePassage(id="1", text="It adds two numbers."),
+        EvidencePassage(id="2", text="?"),
+    )
+    grounded = example().row.model_copy(update={"evidence": passages})
+    said = {"row": grounded, "challenger": "It adds two numbers [1].\n\nIt costs 5 euros [2]."}
+    evidence = evidence_on(table(BETTER), table(BETTER))
+    one = example().model_copy(update=said)
+    shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material(one))
+    for told in ("cited by challenger", "“5 euros” stands neither", "[2] is no passage"):
+        assert told in shown
+    assert shown.count('<span class="sentence good">') == 1 + 1  # and the legend's
+    assert "<mark>\n\n" not in shown and ".\n\n</mark>" in shown
 
 
 def test_without_rows_it_shows_the_figures_and_neither_a_text_nor_an_id_of_a_row() -> None:

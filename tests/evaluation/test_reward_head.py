@@ -10,7 +10,7 @@ from evaluation.preference.judge_calibration import calibrate, cosine_wins
 from evaluation.preference.preference_pairs import AnswerPair
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, locate
-from project.records.data import Row
+from project.records.data import EvidencePassage, Row
 from project.records.preferences import Calibration
 from tests.evaluation.test_calibration import GOOD
 
@@ -93,6 +93,25 @@ def test_a_frozen_head_prefers_what_lies_nearer_to_the_prompt(tmp_path: Path) ->
     assert [(one.win_probability or 0) > 0.5 for one in said] == [
         one.win_probability == 1 for one in rival
     ]
+
+
+@pytest.mark.slow
+def test_an_answer_is_near_to_the_passages_that_its_question_stands_on() -> None:
+    from evaluation.preference.reward_model import ExchangeVectors, FrozenCosine
+
+    books, loans = "Books are lent for 28 days.", "Our bank gives loans to farmers."
+    asked = [
+        AnswerPair(
+            item=text,
+            prompt="What holds here?",
+            champion=loans,
+            challenger=books,
+            evidence=(EvidencePassage(id="1", text=text),),
+        )
+        for text in (books, loans)
+    ]
+    said = FrozenCosine(ExchangeVectors(locate(ModelChoice(), "embedder"))).prefer(asked)
+    assert [one.win_probability for one in said] == [1, 0]
 
 
 @pytest.mark.slow

@@ -24,11 +24,12 @@ from evaluation.preference.rubrics import (
 from evaluation.preference.worse_answers import WORSE
 from evaluation.score import score_both
 from project.errors import IncumbentError, InputError
-from project.records.data import Row
+from project.records.data import EvidencePassage, Row
 from project.records.evidence import Verdict
 from project.records.preferences import Calibration
 from project.records.scores import Flags, ItemScore, ScoreTable
 from project.settings import load
+from tests.evaluation.test_decision import calibration
 from tests.judge_server import Asked, Behaviour, Reply, judge_server
 
 RUDE = ("silly", "stop asking", "half a brain", "that is your problem")
@@ -313,4 +314,25 @@ def test_a_rating_by_another_model_than_the_calibrated_one_is_refused() -> None:
     with judge_server(served_as("m-2")) as server:
         (scorer,) = rubric_scorers(settings(server.url, "polite"), known)
         with pytest.raises(IncumbentError, match="served as 'm-1' and as 'm-2'"):
-            scorer.metric.compute(prompts=["?"], predictions=["!"], references=["."])
+            columns = {"prompts": ["?"], "predictions": ["!"], "references": ["."]}
+            scorer.metric.compute(**columns, evidence=['{"passages":[]}'])
+
+
+def test_a_rating_is_given_beside_the_passages_and_by_a_judge_of_its_own() -> None:
+    passage = EvidencePassage(id="1", text="The fee\nis 9.")
+    alone, shown = (Rated("What is it?", "9 [1].", "9.", told) for told in (None, (passage,)))
+    with judge_server(lambda asked: Reply("SCORE: 3")) as server:
+        (scorer,) = rubric_scorers(settings(server.url, "polite"), None)
+        scorer.metric.compute(
+            prompts=["What is it?"],
+            predictions=["9."],
+            references=["9."],
+            evidence=['{"passages":["The fee is 9."]}'],
+        )
+        pins = {
+            found.judge.question
+            for rated in (alone, shown)
+            if (found := scorer.metric.judge.accounted(calibration(), [rated])).judge
+        }
+    assert "[1] The fee is 9.\n\nWhat is it?" in server.asked[0].material["REQUEST"]
+    assert len(pins) == 2

@@ -21,7 +21,7 @@ from project.erasures import ERASED, Erased
 from project.files import home
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter
-from project.records.data import Document, Origin, Row
+from project.records.data import Document, EvidencePassage, Origin, Row
 from project.records.events import RowErasure
 from project.records.record import write_records
 from project.records.traffic import Traffic
@@ -144,6 +144,22 @@ def test_no_file_within_reach_names_her_any_more_and_all_else_is_as_it_was() -> 
     day = TrafficStore(Path("datasets/traffic"), redact=False, quarantine=home() / "q")
     (date,) = day.days()
     assert [row.id for rows in day.read(date) for row in rows] == ["t2"]
+
+
+def test_what_a_row_alone_shows_goes_with_it_and_what_others_show_too_stays() -> None:
+    own, all_rows = ("A letter of the customer on her limit.", "The limit is EUR 2,000 a day.")
+    passages = {text: EvidencePassage(id=text, text=text) for text in (own, all_rows)}
+    rows = [
+        HERS.model_copy(update={"evidence": tuple(passages.values())}),
+        OTHERS[0].model_copy(update={"evidence": (passages[all_rows],)}),
+    ]
+    write_records(SOURCES / "rows.jsonl", rows)
+    caches = {text: home() / "answers" / "x" / f"{i}.json" for i, text in enumerate(passages)}
+    for text, path in caches.items():
+        path.write_text(json.dumps({"read": f"[1] {text}"}))
+    forget("--id", HERS.id, "--yes", "--reason", "she asked for it")
+    assert not caches[own].exists() and caches[all_rows].exists()
+    assert Row.read_lines(SOURCES / "rows.jsonl") == (rows[1],)
 
 
 def test_the_event_names_the_files_that_left_dvcs_cache_so_that_nobody_misses_them() -> None:

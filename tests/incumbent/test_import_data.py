@@ -293,6 +293,16 @@ def test_faults_and_personal_data_are_noted_and_the_file_comes_in_all_the_same()
     assert len(rows("faq.jsonl")) == 3
 
 
+def test_personal_data_in_a_passage_is_noted_too() -> None:
+    row = {
+        "prompt": "Whom do I call?",
+        "completion": "Jane [1].",
+        "evidence": ["Jane: 030 1234567"],
+    }
+    said = brought(given("grounded.jsonl", json.dumps(row) + "\n"))
+    assert "personal data, as it seems: phone number in 1. --redact" in said
+
+
 def test_the_organisations_own_contacts_are_none() -> None:
     contracts = Path("datasets/contracts")
     contracts.mkdir()

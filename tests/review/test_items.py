@@ -16,12 +16,12 @@ from evaluation.report.dev_items import (
     kept_path,
 )
 from evaluation.report.kept_report import choices
-from evaluation.report.report_page import marked
+from evaluation.report.marked_answers import marked
 from project.errors import InputError
 from project.files import write_lines
 from project.paths import ADAPTER, CHAMPION, DIRECTIONS, SCORES, rows_of
 from project.records.adapters import Adapter, AdapterVersion, Opponent
-from project.records.data import Row, Split
+from project.records.data import EvidencePassage, Row, Split
 from project.records.record import write_records
 from project.records.scores import Directions, Flags, ItemScore
 from project.settings import PARAMS
@@ -252,8 +252,9 @@ def test_an_item_shows_every_versions_answer_the_newest_one_first(registry: Regi
     assert view is not None
     assert [one.key for one in view.answers] == ["v2", "v1", "base"]
     assert [one.version for one in view.comparisons] == [2, 1]
-    assert marked_answers(view, "v1")["v1"] == (("the champion on a", False),)
-    assert ("challenger ", True) in marked_answers(view, "v1")["v2"]
+    (plain,), (marks,) = (marked_answers(view, "v1")[key] for key in ("v1", "v2"))
+    assert plain.words == (("the champion on a", False),)
+    assert ("challenger ", True) in marks.words
 
 
 def test_of_very_many_versions_the_newest_come_first_and_the_others_on_request(
@@ -351,6 +352,22 @@ def test_an_item_has_an_address_of_its_own(client: Browser) -> None:
     assert "<mark>challenger </mark>" in client.get("/items/a").text
     assert [one["key"] for one in twin.json()["answers"]] == ["v2", "v1"]
     assert client.get("/items/a?against=nobody").text == client.get("/items/a").text
+
+
+def test_an_item_shows_its_passages_and_which_sentences_they_bear_out(client: Browser) -> None:
+    own = "evaluation: {scoring: {metrics: [{metric: grounding, options: {phrasings: [ask us]}}]}}"
+    PARAMS.write_text(f"{PARAMS.read_text()}\n{own}\n")
+    fees = EvidencePassage(id="fees", text=f"A card costs EUR 9. {HOSTILE}", source="fees.md")
+    asked = row("a", "What does a card cost?").model_copy(update={"evidence": (fees,)})
+    said = "A card costs EUR 9 [1]. It comes within 3 days [2]."
+    one = SEVERAL[0].model_copy(update={"row": asked, "challenger": said, "champion": "Ask us."})
+    keep(2, [one])
+    shown = client.get("/items/a").text
+    for told in ("<b>[1]</b>", "fees.md", "cited by v2", "“3 days” stands neither", "[2] is no"):
+        assert told in shown
+    assert shown.count('aria-label="borne out:"') == shown.count('aria-label="not borne out:"') == 1
+    assert "<script>alert" not in shown
+    assert "fees.md" in client.get("/data/regressed").text
 
 
 def test_marking_differences_stays_on_the_page_of_older_versions(client: Browser) -> None:

@@ -7,6 +7,7 @@ import pytest
 from httpx2 import Response
 
 from project.records.adapters import AdapterVersion
+from project.records.data import EvidencePassage
 from project.records.events import BallotCast, VotesAsked
 from project.records.record import short
 from registry.ballots.casting import comment_text
@@ -345,18 +346,22 @@ def test_programs_vote_too(client: Browser, asked: VotesAsked, registry: Registr
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e"
 
 
-def test_answers_prompts_and_names_are_text(
+def test_answers_prompts_passages_and_names_are_text(
     registry: Registry, version: AdapterVersion, browser: Browsers
 ) -> None:
     texts = (HOSTILE, HOSTILE + "b")
     pair = voting_pair("i0", short(version.adapter.files), texts=texts)
-    pairs = [pair.model_copy(update={"prompt": HOSTILE})]
+    passage = EvidencePassage(id="1", text=f"The fee is 9. {HOSTILE}", source=HOSTILE)
+    pairs = [pair.model_copy(update={"prompt": HOSTILE, "evidence": (passage,)})]
     open_sheet(registry, 1, pairs, part="dev", votes=2, reason=HOSTILE)
     client = browser("<b>eve</b>")
     for path in ("/vote/1", "/vote/1?marked=1"):
         page = client.get(path).text
         assert "<script>alert" not in page
         assert "<img" not in page
+        assert "<b>[1]</b>" in page and "The fee is 9." in page
+    told = client.get("/api/vote/1/next").json()["item"]["evidence"]
+    assert [one["text"] for one in told] == [passage.text]
     vote(client, comment=HOSTILE)
     page = client.get("/votes/1").text
     for written in ("<b>eve", "<script>alert"):

@@ -16,7 +16,7 @@ from project.model_pins import ModelChoice, pin
 from project.paths import ADAPTER as ADAPTER_CARD
 from project.paths import ADAPTER_FILES, BASE, DATASET, START, rows_of
 from project.records.adapters import Adapter, AdapterVersion
-from project.records.data import DatasetVersion, Row, Split
+from project.records.data import DatasetVersion, EvidencePassage, Row, Split
 from project.records.record import Digest, write_records
 from registry.store import Registry
 from tests import places
@@ -233,6 +233,9 @@ def test_a_damaged_adapter_is_no_start(registry: Registry) -> None:
 def test_a_row_with_a_better_answer_is_another_row() -> None:
     better = ROWS[0].model_copy(update={"completion": ROWS[1].completion})
     assert row_digest(better) != row_digest(ROWS[0])
+    passages = (EvidencePassage(id="1", text="Fees."), EvidencePassage(id="1", text="Rules."))
+    shown = [ROWS[0].model_copy(update={"evidence": (one,)}) for one in passages]
+    assert len({row_digest(row) for row in (ROWS[0], *shown)}) == 3
     renamed = ROWS[0].model_copy(update={"id": "other", "source": "t"})
     assert row_digest(renamed) == row_digest(ROWS[0])
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 Kind = Literal["number", "date", "amount", "name"]
 KINDS: tuple[Kind, ...] = ("number", "date", "amount", "name")
+FIGURES: tuple[Kind, ...] = ("number", "date", "amount")  # a name is no figure
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from evaluation.metrics.facts.fact import BLANK, Fact, blanked, folded
 from evaluation.metrics.facts.names import identifiers, names
 from evaluation.metrics.facts.number_forms import plain
 from evaluation.metrics.facts.quantities import KEPT, quantities
+from project.unicode_words import figures_apart
 
 # --- digit groups ---------------------------------------------------------------------------------
 
@@ -146,7 +147,7 @@ def find_facts(text: str, *, doubtful: bool = False) -> tuple[Fact, ...]:
     With `doubtful`, those too that may be none. Takes time linear in the length of the text.
     """
     found: list[Fact] = []
-    unread = without_list_numbers(folded(text))
+    unread = figures_apart(without_list_numbers(folded(text)))
     for finder in FINDERS:
         new = apart(finder(unread))
         unread = blanked(unread, [(fact.start, fact.end) for fact in new])

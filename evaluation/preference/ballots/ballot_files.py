@@ -210,6 +210,7 @@ def pairs(
             right_answer=answer_digest(right_text),
             cluster=row.group,
             slices=tuple(f"{key}={value}" for key, value in sorted(row.slices.items())),
+            evidence=row.evidence,
         )
 
 

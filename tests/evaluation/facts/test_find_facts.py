@@ -84,6 +84,22 @@ def test_a_number_near_a_date_is_no_day_of_its_month(text: str, found: list[str]
     assert values(text) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("换一张卡要99元，5天内到。", ["99", "5"]),
+        ("手数料は9%です", ["9 %"]),
+        ("于2024年12月31日，到2024-03-05为止", ["2024", "12", "31", "2024-03-05"]),
+        ("ราคา๙๙บาท", ["99"]),
+        ("총99유로, 수수료€5입니다", ["99", "5 EUR"]),
+    ],
+)
+def test_a_number_next_to_letters_of_a_script_without_blanks_is_seen(
+    text: str, found: list[str]
+) -> None:
+    assert values(text) == found
+
+
 def test_an_ambiguous_date_has_both_readings() -> None:
     (fact,) = find_facts("03/04/2024")
     assert fact.readings == ("2024-04-03", "2024-03-04")
