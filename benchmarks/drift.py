@@ -35,7 +35,6 @@ from monitoring.drift.reference import ALWAYS, FINEST, Reference, Season
 from monitoring.drift.reference_rows import is_due
 from monitoring.drift.signal_tests import MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays, numbered
-from monitoring.features.embedder import Embeddings
 from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import USERS_A_NIGHT
 from monitoring.signals.signal import Batch, Floats, Ints, Times
@@ -44,6 +43,7 @@ from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.records.drift import DriftVerdict
 from project.records.record import read_input
+from retrieval.embedder import Embeddings
 
 PARAMS = DriftParams()
 REFERENCE = 2_000

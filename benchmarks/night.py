@@ -16,12 +16,12 @@ from random import Random
 import yaml
 
 from benchmarks.frame import INCUMBENT, arguments
-from monitoring.features.embedder import Embeddings
 from project.canonical import digest_folder
 from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import Adapter
 from registry.store import Registry
+from retrieval.embedder import Embeddings
 
 FIRST = date(2026, 3, 2)  # the reference; then a small night, which freezes it, and the large one
 SMALL = 2_000

@@ -207,7 +207,7 @@ def drift() -> Callable[[], object]:
 
 
 def embedding() -> Callable[[], object]:
-    from monitoring.features.embedder import Embedder
+    from retrieval.embedder import Embedder
 
     embedder = Embedder(pin(ModelChoice(), "embedder"))
     texts = json.loads(Path("texts.json").read_text())

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-PACKAGES = {"project", "registry", "curation", "training", "evaluation"} | {
+PACKAGES = {"project", "retrieval", "registry", "curation", "training", "evaluation"} | {
     "monitoring",
     "serving",
     "review",

@@ -34,6 +34,7 @@ PACKAGES = (
     "monitoring",
     "project",
     "registry",
+    "retrieval",
     "review",
     "serving",
     "training",

@@ -16,9 +16,8 @@ from evaluation.generation.answers import Answer, by_sample
 from evaluation.generation.systems import respondent
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
-from monitoring.scheduling.job import StoppedError, refuse_stopped
 from monitoring.trigger.acceptance import accepted_rows
-from project.errors import IncumbentError
+from project.errors import IncumbentError, StoppedError, refuse_stopped
 from project.files import home
 from project.model_pins import BaseChoice, absent, pinned_folder
 from project.paths import CURATED, NUMERICS, rows_of

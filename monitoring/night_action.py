@@ -11,7 +11,7 @@ from monitoring.drift.reference_store import night_references
 from monitoring.night_context import NightContext
 from monitoring.night_history import in_flight, judged_after, nights_before
 from monitoring.scheduling import runs
-from monitoring.scheduling.job import NotYetError, StoppedError
+from monitoring.scheduling.job import NotYetError
 from monitoring.scheduling.job_scheduler import held
 from monitoring.scheduling.retrain_slots import Retrains, claim_slot, quota_refusal, retrains
 from monitoring.scheduling.runs import Claim
@@ -30,7 +30,7 @@ from monitoring.trigger.retrain import retrain, what_a_retrain_reads
 from monitoring.trigger.state_machine import DriftStep, Facts, step
 from monitoring.trigger.waiting_corrections import worth_asking
 from project.canonical import moment_of
-from project.errors import IncumbentError
+from project.errors import IncumbentError, StoppedError
 from project.records.drift import (
     Action,
     DriftState,

@@ -34,7 +34,6 @@ from monitoring.night_action import follow
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
 from monitoring.night_page import keep_map
-from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch
 from monitoring.traffic.user_sample import HeavyUsers, UserSample
@@ -42,6 +41,7 @@ from monitoring.traffic.voices import voice_notes
 from monitoring.trigger.drifted_rows import DriftedRows
 from monitoring.trigger.labels import pseudonym_of
 from project.engine.ray_cluster import cluster_kept
+from project.errors import refuse_stopped
 from project.records.adapters import AdapterVersion
 from project.records.drift import (
     Action,

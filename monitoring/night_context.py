@@ -11,7 +11,6 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from monitoring.features.embedder import Embeddings
 from monitoring.features.signal_inputs import AnswerJudge, batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import (
@@ -22,7 +21,7 @@ from monitoring.monitoring_settings import (
 )
 from monitoring.night_history import REMEMBERED, nightly_of, seen_by
 from monitoring.scheduling.cron import ScheduleParams
-from monitoring.scheduling.job import WrongMachineError, refuse_stopped
+from monitoring.scheduling.job import WrongMachineError
 from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Batch
@@ -30,7 +29,7 @@ from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
 from project.canonical import moment_of, stamp
-from project.errors import IncumbentError
+from project.errors import IncumbentError, refuse_stopped
 from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import AdapterVersion
@@ -43,6 +42,7 @@ from registry.reader import RegistryReader
 from registry.storage.database import reading, writing
 from registry.storage.tables import places
 from registry.store import Registry
+from retrieval.embedder import Embeddings
 
 # Users of a night whose prompts are looked at: the smallest shift that counts by default, 2 %, is
 # four standard errors of a share of so many.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 # --- errors ---------------------------------------------------------------------------------------
@@ -37,6 +38,16 @@ class InputError(IncumbentError):
             place += f":{line}"
         parts = [place, field or "", problem]
         super().__init__(": ".join(part for part in parts if part))
+
+
+class StoppedError(IncumbentError):
+    """A job was asked to stop, and stopped before its end."""
+
+
+def refuse_stopped(stop: Event) -> None:
+    """Raise StoppedError where the event is set: for long work, between its parts."""
+    if stop.is_set():
+        raise StoppedError("stopped before its end")
 
 
 # --- extras ---------------------------------------------------------------------------------------

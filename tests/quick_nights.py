@@ -12,7 +12,6 @@ from random import Random
 import numpy as np
 
 from incumbent.verbs.nightly import done_again
-from monitoring.features.embedder import Embeddings
 from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night import nightly_job
 from monitoring.night_context import NightContext
@@ -26,6 +25,7 @@ from project.records.adapters import Adapter
 from project.records.drift import Night
 from project.records.traffic import Traffic
 from registry.store import Registry
+from retrieval.embedder import Embeddings
 from tests.conftest import BASE
 
 START = date(2026, 3, 2)

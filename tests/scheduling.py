@@ -17,10 +17,11 @@ from sqlalchemy import Engine
 
 from monitoring.scheduling import service
 from monitoring.scheduling.cron import Cron, ScheduleParams
-from monitoring.scheduling.job import Job, JobResult, StoppedError, Work
+from monitoring.scheduling.job import Job, JobResult, Work
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.runs import Claim
+from project.errors import StoppedError
 from registry.storage.database import connect
 from tests.conftest import ROOT
 

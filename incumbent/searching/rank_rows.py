@@ -17,7 +17,6 @@ from curation.selected_rows import (
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import versions
 from incumbent.searching.pace import Candidates
-from monitoring.features.embedder import Embeddings
 from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.files import home
@@ -28,6 +27,7 @@ from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.records.record import Digest, Record
 from project.shown_passages import all_with_passages
+from retrieval.embedder import Embeddings
 
 if TYPE_CHECKING:
     from evaluation.generation.answering_model import AnsweringModel

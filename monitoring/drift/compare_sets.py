@@ -23,7 +23,6 @@ from monitoring.drift.signal_tests import (
 )
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import NOBODY, SignalUnits, UserDays, numbered
-from monitoring.features.embedder import Embedder, is_cut
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals.prompt_signals import FAR, Novelty
 from monitoring.signals.signal import NEIGHBOURS, Batch, Floats, Ints, nearest
@@ -32,6 +31,7 @@ from project.model_pins import ModelChoice, pin
 from project.progress import progress
 from project.records.drift import DriftVerdict, SignalReading, Topic
 from project.records.record import Record
+from retrieval.embedder import Embedder, is_cut
 
 # --- compared blocks ------------------------------------------------------------------------------
 

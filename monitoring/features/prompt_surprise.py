@@ -9,10 +9,9 @@ from threading import Event
 import numpy as np
 from pydantic import Field
 
-from monitoring.scheduling.job import refuse_stopped
 from monitoring.signals.signal import Floats
 from project.canonical import digest_bytes, digest_json
-from project.errors import IncumbentError
+from project.errors import IncumbentError, refuse_stopped
 from project.files import home, write_bytes
 from project.model_pins import absent, pinned_folder
 from project.records.adapters import AdapterVersion, Numerics, Precision

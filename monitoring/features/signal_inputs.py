@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.features import embedder, prompt_surprise
-from monitoring.features.embedder import Embeddings
+from monitoring.features import prompt_surprise
 from monitoring.features.prompt_surprise import surprise
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals.signal import Batch, Floats, Ints, Times
@@ -24,6 +23,8 @@ from project.records.preferences import Calibration
 from project.records.record import short
 from project.records.traffic import Traffic
 from registry.storage.artifact_store import Artifacts
+from retrieval import embedder
+from retrieval.embedder import Embeddings
 
 if TYPE_CHECKING:
     from evaluation.preference.reward_model import RewardModel

@@ -18,16 +18,6 @@ ATTEMPTS = 5  # at one date; then people are notified, and only a person starts 
 FIRST_WAIT = timedelta(minutes=5)  # before the second attempt; then four times as long each time
 
 
-class StoppedError(IncumbentError):
-    """A job was asked to stop, and stopped before its end."""
-
-
-def refuse_stopped(stop: Event) -> None:
-    """Raise StoppedError where the event is set: for long work, between its parts."""
-    if stop.is_set():
-        raise StoppedError("stopped before its end")
-
-
 class NotYetError(IncumbentError):
     """A job cannot go on before others have: it is given back, and keeps its place among them."""
 

@@ -24,7 +24,6 @@ from monitoring.scheduling.job import (
     Job,
     JobResult,
     NotYetError,
-    StoppedError,
     WrongMachineError,
     fail,
     finish,
@@ -32,7 +31,7 @@ from monitoring.scheduling.job import (
 )
 from monitoring.scheduling.runs import Claim, LostLeaseError, renew
 from project.canonical import stamp
-from project.errors import IncumbentError
+from project.errors import IncumbentError, StoppedError
 from registry.storage.database import writing
 
 LATE = timedelta(hours=1)  # between two looks at what came late, where nothing is due

@@ -11,11 +11,11 @@ from threading import Event
 from time import monotonic
 
 from curation.gate import SHUT
-from monitoring.scheduling.job import StoppedError, UnchangedError
+from monitoring.scheduling.job import UnchangedError
 from monitoring.trigger.labels import LABELLED
 from project.canonical import digest_file, digest_json
 from project.child_processes import POLL, end_group, environment
-from project.errors import IncumbentError
+from project.errors import IncumbentError, StoppedError
 from project.files import home, write_bytes
 from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record

@@ -19,11 +19,11 @@ from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_job
 from monitoring.night_text import quality_text
-from monitoring.scheduling.job import StoppedError
 from monitoring.scheduling.runs import claim, finish
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import Label, labelled_row
 from project.canonical import digest_folder
+from project.errors import StoppedError
 from project.model_pins import ModelChoice, pin
 from project.paths import rows_of
 from project.records.adapters import Adapter, AdapterVersion, Numerics

@@ -10,10 +10,10 @@ import pytest
 from monitoring.drift import compare_sets
 from monitoring.drift.compare_sets import blocks_of, compare
 from monitoring.drift.topic_attribution import difference
-from monitoring.features.embedder import Embedder
 from monitoring.signals.signal import Floats
 from project.errors import InputError
 from project.records.drift import DriftVerdict
+from retrieval.embedder import Embedder
 
 OLD = ("card", "loan", "PIN", "fee", "branch", "transfer", "salary", "cheque")
 NEW = ("coin", "token", "mining", "wallet")

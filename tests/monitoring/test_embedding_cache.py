@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.features.embedder import READ, Embeddings, is_cut, key_of
 from project.canonical import digest_bytes
 from project.engine.embedded_texts import SHARD
 from project.errors import IncumbentError
 from project.model_pins import ModelChoice, locate, pin
+from retrieval.embedder import READ, Embeddings, is_cut, key_of
 from tests.conftest import BASE
 
 D = 8

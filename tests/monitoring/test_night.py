@@ -19,7 +19,6 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from curation.curate import curate
 from curation.curation_settings import CurateParams
 from curation.eval_sets import read_changes
-from monitoring.features.embedder import Embeddings
 from monitoring.features.signal_inputs import AnswerJudge
 from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night import check, nightly_job
@@ -45,6 +44,7 @@ from project.records.preferences import Calibration
 from project.records.traffic import Feedback, Traffic
 from registry.garbage import collect
 from registry.store import Registry
+from retrieval.embedder import Embeddings
 from tests.conftest import ROOT
 from tests.evaluation.test_calibration import GOOD
 

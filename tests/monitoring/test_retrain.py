@@ -9,10 +9,10 @@ from time import monotonic
 
 import pytest
 
-from monitoring.scheduling.job import StoppedError, UnchangedError
+from monitoring.scheduling.job import UnchangedError
 from monitoring.trigger.retrain import end_leftover, group_of, run
 from project import child_processes
-from project.errors import IncumbentError
+from project.errors import IncumbentError, StoppedError
 from project.files import write_bytes
 from tests.conftest import ROOT
 

@@ -13,11 +13,11 @@ from monitoring.night_action import over_quota, retrain_slot
 from monitoring.night_context import NightContext
 from monitoring.scheduling import runs
 from monitoring.scheduling.cron import Cron, ScheduleParams
-from monitoring.scheduling.job import Job, JobResult, NotYetError, StoppedError
+from monitoring.scheduling.job import Job, JobResult, NotYetError
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, retrains
 from monitoring.scheduling.runs import Claim, RunState
-from project.errors import IncumbentError
+from project.errors import IncumbentError, StoppedError
 from project.records.adapters import Adapter
 from tests.quick_nights import NOW, opened, site_of
 

@@ -23,13 +23,13 @@ from sqlalchemy import Engine, make_url
 from monitoring.scheduling import cron
 from monitoring.scheduling.cron import Cron, ScheduleParams, due
 from monitoring.scheduling.heartbeats import living
-from monitoring.scheduling.job import JobResult, StoppedError, UnchangedError, Work
+from monitoring.scheduling.job import JobResult, UnchangedError, Work
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.outbox import depth, take
 from monitoring.scheduling.runs import Claim, JobRun, RunState, claim, runs_of
 from monitoring.scheduling.service import JobLogFormatter, serve, unstick
-from project.errors import InputError
+from project.errors import InputError, StoppedError
 from project.settings import load
 from registry.notices import Notice
 from registry.storage.database import connect

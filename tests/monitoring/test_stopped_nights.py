@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.features.embedder import Embeddings
 from monitoring.night import nightly_job
 from monitoring.night_context import NightContext
 from monitoring.scheduling import service
 from monitoring.scheduling.cron import ScheduleParams
-from monitoring.scheduling.job import StoppedError
 from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.runs import runs_of
 from project.engine import embedded_texts
+from project.errors import StoppedError
 from project.files import home
 from project.records.drift import DriftVerdict
 from registry.store import Registry
+from retrieval.embedder import Embeddings
 from tests.conftest import BASE, ROOT
 from tests.quick_nights import Make, day, opened, rows_of, run, scheduler_of, site_of
 from tests.scheduling import LONG, Clock

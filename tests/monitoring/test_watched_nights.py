@@ -8,7 +8,6 @@ import pytest
 
 from monitoring.drift.reference import Reference, chosen_half, shared_text
 from monitoring.drift.user_days import from_bytes, numbered, to_bytes
-from monitoring.features.embedder import READ
 from monitoring.features.prompt_surprise import is_cut
 from monitoring.features.signal_inputs import cut_notes, cut_prompts, rewatched, watched_prompts
 from monitoring.features.watched_text import NOTHING, SharedText
@@ -17,6 +16,7 @@ from monitoring.signals.signal import Batch, Floats
 from project.records.data import Message
 from project.records.drift import DriftVerdict, Night
 from project.records.traffic import Traffic
+from retrieval.embedder import READ
 from tests.quick_nights import Make, WordEmbeddings, opened, rows_of, run, site_of
 
 RULES = "You are the assistant of a bank, and you answer in few words whatever is asked. " * 20

@@ -13,7 +13,7 @@ from tests.pattern_steps import Attacked
 
 PACKAGES = (
     *("curation", "evaluation", "incumbent", "monitoring", "project"),
-    *("registry", "review", "serving", "training"),
+    *("registry", "retrieval", "review", "serving", "training"),
 )
 ASKED = {"match", "fullmatch", "search", "findall", "finditer", "split", "sub", "compile"}
 

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.passages import TextBlock, documents_of, limited_bytes
+from curation.sources.documents.passages import (
+    LEARNT,
+    PassageSize,
+    TextBlock,
+    documents_of,
+    limited_bytes,
+)
 from curation.sources.row_formats import Read
 from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
@@ -35,9 +41,9 @@ STUMBLES = (
 SAVE_ANEW = "open it and save it anew as DOCX, or as text"
 
 
-def read_docx(path: Path) -> Iterator[Read]:
+def read_docx(path: Path, size: PassageSize = LEARNT) -> Iterator[Read]:
     """Documents of a Word document, each with its number in it. Raises InputError."""
-    yield from documents_of(path, docx_blocks(path))
+    yield from documents_of(path, docx_blocks(path), size)
 
 
 def docx_blocks(path: Path) -> list[TextBlock]:

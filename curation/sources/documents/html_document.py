@@ -12,7 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.passages import TextBlock, documents_of, limited_bytes
+from curation.sources.documents.passages import (
+    LEARNT,
+    PassageSize,
+    TextBlock,
+    documents_of,
+    limited_bytes,
+)
 from curation.sources.row_formats import Read
 from curation.sources.tables.decoding import decode
 from curation.sources.tables.unpacked_file import MIB
@@ -27,7 +33,9 @@ HEAD = 4096  # bytes in which a page says its encoding
 WESTERN = {"iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"}  # browsers mean another one
 
 
-def read_html(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
+def read_html(
+    path: Path, *, encoding: str | None = None, size: PassageSize = LEARNT
+) -> Iterator[Read]:
     """Documents of a page, each with its number on it. Raises InputError."""
     data = limited_bytes(path, LARGEST)
     text = decode(data, path, encoding or declared(data)).text
@@ -35,7 +43,7 @@ def read_html(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
         blocks = html_blocks(text)
     except TooDeepError:
         raise InputError("has tags that are nested too deep: save it as text", file=path) from None
-    yield from documents_of(path, blocks)
+    yield from documents_of(path, blocks, size)
 
 
 def declared(data: bytes) -> str | None:

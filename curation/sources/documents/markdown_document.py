@@ -6,7 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.passages import TextBlock, documents_of, read_text_of
+from curation.sources.documents.passages import (
+    LEARNT,
+    PassageSize,
+    TextBlock,
+    documents_of,
+    read_text_of,
+)
 from curation.sources.row_formats import Read
 from curation.sources.tables.unpacked_file import MIB
 
@@ -22,9 +28,11 @@ HTML = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1>|\Z)|</?[a-zA-
 LINE_BREAKS = {"softbreak": " ", "hardbreak": "\n"}
 
 
-def read_markdown(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
+def read_markdown(
+    path: Path, *, encoding: str | None = None, size: PassageSize = LEARNT
+) -> Iterator[Read]:
     """Documents of a Markdown text, each with the line on which it begins. Raises InputError."""
-    yield from documents_of(path, markdown_blocks(read_text_of(path, encoding, LARGEST)))
+    yield from documents_of(path, markdown_blocks(read_text_of(path, encoding, LARGEST)), size)
 
 
 def markdown_blocks(text: str) -> Iterator[TextBlock]:

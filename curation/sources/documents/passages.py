@@ -1,4 +1,4 @@
-"""A document, read from its bytes and cut into passages, none longer than training reads well."""
+"""A document, read from its bytes and cut into passages, none longer than is read well."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -20,11 +20,24 @@ from curation.sources.tables.unpacked_file import (
 from project.errors import InputError
 from project.records.data import Document, Origin
 
-LONGEST = 4000  # characters of a passage; a new section begins a new one where it is half full
+LONGEST = 4000  # characters of a passage that training reads
 BETWEEN = "\n\n"
 PATH = " > "  # between the headings that stand above a passage
 # Where a paragraph is cut that is too long by itself: the first that is found in its second half.
 CUTS = (re.compile(r"\n"), re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])"), re.compile(r"\s+"))
+
+
+@dataclass(frozen=True)
+class PassageSize:
+    """Characters of a passage at most, and after how many a new section begins the next one."""
+
+    longest: int
+    section: int = 0
+
+
+LEARNT = PassageSize(LONGEST, LONGEST // 2)
+# Three that a question is answered by fit into 512 tokens, and a section is a passage of its own.
+RETRIEVED = PassageSize(500)
 
 
 @dataclass(frozen=True)
@@ -42,10 +55,10 @@ class Passage:
     place: int  # the line or page on which it begins, or its number
 
 
-def passages(blocks: Iterable[TextBlock]) -> Iterator[Passage]:
+def passages(blocks: Iterable[TextBlock], size: PassageSize = LEARNT) -> Iterator[Passage]:
     """Passages of whole blocks, with the headings that they stand under on top of each."""
-    draft, number = PassageDraft(), 0
-    for block in pieces(blocks):
+    draft, number = PassageDraft(size), 0
+    for block in pieces(blocks, size.longest):
         if draft.is_full(block):
             if draft.says_something:
                 number += 1
@@ -56,36 +69,37 @@ def passages(blocks: Iterable[TextBlock]) -> Iterator[Passage]:
         yield draft.passage(number + 1)
 
 
-def pieces(blocks: Iterable[TextBlock]) -> Iterator[TextBlock]:
+def pieces(blocks: Iterable[TextBlock], longest: int) -> Iterator[TextBlock]:
     """Blocks that have a text, those that are too long in parts."""
     for block in blocks:
         text = block.text.strip()
         place = 0
-        while len(text) - place > LONGEST:
-            end = cut_place(text, place)
+        while len(text) - place > longest:
+            end = cut_place(text, place, longest)
             yield TextBlock(text[place:end].strip(), block.place)
             place = end
         if text:
             yield TextBlock(text[place:].lstrip(), block.place, 0 if place else block.level)
 
 
-def cut_place(text: str, place: int) -> int:
+def cut_place(text: str, place: int, longest: int) -> int:
     """Where a text that is too long from a place on is cut: at a line's, else a sentence's, else
     a word's end.
 
     No cut is in the first half of what may stand: a part that short would teach little.
     """
     for cut in CUTS:
-        ends = [one.start() for one in cut.finditer(text, place + LONGEST // 2, place + LONGEST)]
+        ends = [one.start() for one in cut.finditer(text, place + longest // 2, place + longest)]
         if ends:
             return ends[-1]
-    return place + LONGEST
+    return place + longest
 
 
 @dataclass
 class PassageDraft:
     """The passage that is being filled, and the headings that it stands under."""
 
+    limits: PassageSize
     above: list[TextBlock] = field(default_factory=list)  # open headings before its first block
     blocks: list[TextBlock] = field(default_factory=list)
     size: int = 0  # characters
@@ -94,7 +108,8 @@ class PassageDraft:
     def is_full(self, block: TextBlock) -> bool:
         """Whether a block begins the next passage."""
         section = block.level > 0 and self.says_something
-        return self.size + len(block.text) > LONGEST or (section and self.size >= LONGEST // 2)
+        is_long = self.size + len(block.text) > self.limits.longest
+        return is_long or (section and self.size >= self.limits.section)
 
     def add(self, block: TextBlock) -> None:
         if block.level and not self.blocks:
@@ -130,10 +145,10 @@ NO_TEXT = "without a text"
 LARGEST_TEXT = 64 * MIB
 
 
-def documents_of(path: Path, blocks: Iterable[TextBlock]) -> Iterator[Read]:
+def documents_of(path: Path, blocks: Iterable[TextBlock], size: PassageSize) -> Iterator[Read]:
     """A document for each passage; a record that says why where there is none."""
     name, found = name_of(path), False
-    for passage in passages(blocks):
+    for passage in passages(blocks, size):
         found = True
         document = Document.of(passage.text, source=name)
         yield Read(Origin(file=name, line=passage.place, row=document.id), document)
@@ -166,9 +181,11 @@ def limited_bytes(path: Path, largest: int) -> bytes:
 # Plain text as documents: its paragraphs are what blank lines separate.
 
 
-def read_text(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
+def read_text(
+    path: Path, *, encoding: str | None = None, size: PassageSize = LEARNT
+) -> Iterator[Read]:
     """Documents of a text, each with the line on which it begins. Raises InputError."""
-    yield from documents_of(path, text_blocks(read_text_of(path, encoding)))
+    yield from documents_of(path, text_blocks(read_text_of(path, encoding)), size)
 
 
 def text_blocks(text: str) -> Iterator[TextBlock]:

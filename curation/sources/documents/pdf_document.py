@@ -9,7 +9,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from curation.sources.documents.passages import TextBlock, documents_of, limited_bytes, unread
+from curation.sources.documents.passages import (
+    LEARNT,
+    PassageSize,
+    TextBlock,
+    documents_of,
+    limited_bytes,
+    unread,
+)
 from curation.sources.row_formats import Read
 from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
@@ -37,7 +44,7 @@ STUMBLES = (
 SAVE_ANEW = "print it to a new PDF, or save it as text"
 
 
-def read_pdf(path: Path) -> Iterator[Read]:
+def read_pdf(path: Path, size: PassageSize = LEARNT) -> Iterator[Read]:
     """Documents of a PDF, each with the page on which it begins.
 
     One that is encrypted, or holds pictures alone, gives a record that says so. Raises InputError
@@ -47,7 +54,7 @@ def read_pdf(path: Path) -> Iterator[Read]:
     if isinstance(pages, str):
         yield unread(path, pages)
     else:
-        yield from documents_of(path, paragraphs(pages))
+        yield from documents_of(path, paragraphs(pages), size)
 
 
 def page_texts(path: Path) -> list[str] | str:

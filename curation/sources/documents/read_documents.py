@@ -7,13 +7,21 @@ from typing import Literal
 from curation.sources.documents.docx_document import read_docx
 from curation.sources.documents.html_document import read_html
 from curation.sources.documents.markdown_document import read_markdown
-from curation.sources.documents.passages import NO_TEXT, read_text, unread
+from curation.sources.documents.passages import (
+    LEARNT,
+    NO_TEXT,
+    RETRIEVED,
+    PassageSize,
+    read_text,
+    unread,
+)
 from curation.sources.documents.pdf_document import read_pdf
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.archives import files_in
 from curation.sources.tables.unpacked_file import readable
 from project.errors import InputError
+from project.records.data import Document, EvidencePassage, Origin
 
 Format = Literal["text", "markdown", "html", "pdf", "docx"]
 
@@ -35,7 +43,11 @@ SHOWN = 1000  # bytes at which a file is looked at to tell what it is
 
 
 def read_documents(
-    path: Path, *, encoding: str | None = None, skip: bool = False
+    path: Path,
+    *,
+    encoding: str | None = None,
+    skip: bool = False,
+    size: PassageSize = LEARNT,
 ) -> Iterator[Read]:
     """Every document of a file, or of a folder's files in the order of their names.
 
@@ -48,11 +60,27 @@ def read_documents(
         raise InputError(f"is a folder without documents ({kinds})", file=path)
     for file in files:
         try:
-            yield from read_document(file, encoding=encoding)
+            yield from read_document(file, encoding=encoding, size=size)
         except InputError:
             if not skip or file == path:
                 raise
             yield unread(file, UNREADABLE)
+
+
+def evidence_passages(path: Path) -> tuple[list[EvidencePassage], list[Origin]]:
+    """The passages of a file, or of a folder's files, that questions are answered by: each a
+    section or a part of one, with its headings, and each text once; and the files that gave none,
+    with why. Raises InputError as read_documents does.
+    """
+    found: dict[str, EvidencePassage] = {}
+    empty = []
+    for read in read_documents(path, skip=True, size=RETRIEVED):
+        if isinstance(read.made, Document):
+            one = EvidencePassage(id=read.made.id, text=read.made.text, source=read.made.source)
+            found.setdefault(one.id, one)
+        else:
+            empty.append(read.origin)
+    return list(found.values()), empty
 
 
 def documents_in(path: Path) -> list[Path]:
@@ -64,7 +92,9 @@ def is_document(file: Path) -> bool:
     return file.suffix.casefold() in (*ENDINGS, *OTHERS)
 
 
-def read_document(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
+def read_document(
+    path: Path, *, encoding: str | None = None, size: PassageSize = LEARNT
+) -> Iterator[Read]:
     """The documents of one file. Raises InputError."""
     ending = path.suffix.casefold()
     if is_empty(path):
@@ -74,15 +104,15 @@ def read_document(path: Path, *, encoding: str | None = None) -> Iterator[Read]:
     if form is None:
         yield unread(path, OTHER_FORMAT)
     elif form == "pdf":
-        yield from read_pdf(path)
+        yield from read_pdf(path, size)
     elif form == "docx":
-        yield from read_docx(path)
+        yield from read_docx(path, size)
     elif form == "html":
-        yield from read_html(path, encoding=encoding)
+        yield from read_html(path, encoding=encoding, size=size)
     elif form == "markdown":
-        yield from read_markdown(path, encoding=encoding)
+        yield from read_markdown(path, encoding=encoding, size=size)
     else:
-        yield from read_text(path, encoding=encoding)
+        yield from read_text(path, encoding=encoding, size=size)
 
 
 def is_empty(path: Path) -> bool:

@@ -14,8 +14,6 @@ import pytest
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, Model, Respondent
 from evaluation.generation.systems import respondent
-from monitoring.features import embedder
-from monitoring.features.embedder import Embedder
 from monitoring.signals.signal import Floats
 from project.engine import embedded_texts
 from project.engine.embedded_texts import Embed
@@ -28,6 +26,8 @@ from project.model_pins import ModelChoice, pin
 from project.progress import Report, watched
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row
+from retrieval import embedder
+from retrieval.embedder import Embedder
 from tests.incumbent.setting_effects.models import save_base
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.features.embedder import Embeddings
 from monitoring.features.prompt_surprise import Surprises, folder_of
 from monitoring.night_check import check
 from monitoring.night_context import NightContext
@@ -22,6 +21,7 @@ from project.files import home
 from project.records.drift import Night
 from project.records.traffic import Feedback, Traffic
 from registry.store import Registry
+from retrieval.embedder import Embeddings
 from tests.places import submit
 from training.precision import Machine, choose_numerics, fingerprint
 

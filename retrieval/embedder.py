@@ -12,15 +12,16 @@ from threading import Event
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from monitoring.scheduling.job import refuse_stopped
-from monitoring.signals.signal import Floats
 from project.canonical import digest_json
 from project.engine.embedded_texts import Embed, embedded_shards, shards_of
-from project.errors import IncumbentError
+from project.errors import IncumbentError, refuse_stopped
 from project.model_pins import pinned_folder
 from project.progress import progress
 from project.records.adapters import ModelPin
+
+Floats = NDArray[np.float32]
 
 # --- embedder -------------------------------------------------------------------------------------
 
