@@ -40,6 +40,9 @@ def as_names(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+ABSTENTION = "I do not know: the passages do not say."
+
+
 class Columns(Settings):
     """Which columns of a table are what; prompt and completion, or messages. No other is read."""
 
@@ -62,7 +65,7 @@ class Columns(Settings):
     # A column that says whether the passages hold an answer; `is_impossible` says the contrary.
     answerable: str | None = None
     # The answer of a record without one, where the passages hold none.
-    abstention: str = "I do not know: the passages do not say."
+    abstention: str = ABSTENTION
 
     @property
     def names(self) -> tuple[str, ...]:
