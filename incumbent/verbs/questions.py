@@ -131,7 +131,7 @@ def ask_documents(
     passages, unread = passages_of(files)
     made = Made(passages, unread, len(passages) if writer else 0)
     if not (writer and dry_run):
-        found = asked(passages, writer, per_passage, seed, made.left_out)
+        found = questions_on(passages, writer, per_passage, seed, made.left_out)
         retriever = Retriever.over(passages, None if no_embeddings else embedding())
         kept, dropped = checks(retriever).passed(found)
         made.left_out += dropped
@@ -162,7 +162,7 @@ def passages_of(files: Sequence[Path]) -> tuple[list[EvidencePassage], list[Orig
     return list(found.values()), unread
 
 
-def asked(
+def questions_on(
     passages: Sequence[EvidencePassage],
     writer: Writer | None,
     most: int,
