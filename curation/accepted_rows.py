@@ -7,8 +7,9 @@ from functools import cached_property
 from math import floor
 from pathlib import Path
 
-from curation.account import NEAR_FROZEN, REPEATED, SURPLUS
+from curation.account import NEAR_FROZEN, OF_UNSEEN, REPEATED, SURPLUS
 from curation.curation_settings import CurateParams, lot
+from curation.document_split import is_of_document
 from curation.eval_sets import EVAL_SETS, Changes, Extension, Items, accepted_ids, ids_among
 from curation.families import side
 from curation.sources.row_formats import read_row
@@ -98,19 +99,21 @@ def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
 
     What a model wrote is trained on or goes nowhere, and says nothing of what users ask.
     """
+    tied = is_of_document(row, params) and any(other.row.group == row.group for other in near)
     if row.synthetic and any(other.part is not Split.TRAIN for other in near):
-        return Placed(row, None, base=False, why=SEEN)
+        return Placed(row, None, base=False, why=OF_UNSEEN if tied else SEEN)
     if not near:
         part = Split.TRAIN if row.synthetic else side(lot(params.seed, row.group), params)
         return Placed(row, part, base=False)
     kept = tuple(o.row.id for o in near if o.base and o.part is not Split.TRAIN)
     if kept:
-        return Placed(row, None, base=False, why=SEEN, near=kept)
+        return Placed(row, None, base=False, why=OF_UNSEEN if tied else SEEN, near=kept)
     if len({other.part for other in near}) > 1:
         return Placed(row, None, base=False, why=BETWEEN)
     if any(other.row.texts == row.texts for other in near):
         return Placed(row, None, base=False, why=REPEATED)
-    if sum(not other.base for other in near) >= (params.max_per_group or len(near) + 1):
+    most = None if tied else params.max_per_group
+    if sum(not other.base for other in near) >= (most or len(near) + 1):
         return Placed(row, None, base=False, why=SURPLUS)
     grouped = row.model_copy(update={"group": near[0].row.group})
     return Placed(grouped, near[0].part, base=False)
@@ -250,7 +253,7 @@ def hold_frozen_items(
     }
     held = [(row, part_of[row.id]) for row in there if row.id not in corrected]
     left_out = {
-        row.id: REPEATED if row.texts in (item.texts for item in items) else NEAR_FROZEN
+        row.id: why_beside(row, items, params)
         for row in others
         if (items := [item for item in near.get(row.id, ()) if item.id not in corrected])
     }
@@ -258,6 +261,14 @@ def hold_frozen_items(
     found = Counter(part_of[name] for name in corrected | {row.id for row, _ in held})
     gone = {part: len(items) - found[part] for part, items in frozen.items()}
     return FrozenItems(held, [row for row in rows if row.id not in taken], left_out, gone)
+
+
+def why_beside(row: Row, items: Sequence[Row], params: CurateParams) -> str:
+    """Why a row is left out that is near these frozen items."""
+    if any(row.texts == item.texts for item in items):
+        return REPEATED
+    tied = is_of_document(row, params) and any(row.group == item.group for item in items)
+    return OF_UNSEEN if tied else NEAR_FROZEN
 
 
 def near_items(

@@ -33,6 +33,7 @@ OF_TEMPLATE = "of a template: in figures or names alone they differ from rows th
 WITH_BLANKS = "with blanks of a template that nobody filled"
 RETIRED = "that left with a rotation"
 NEAR_FROZEN = "near-duplicates of frozen items"
+OF_UNSEEN = "of documents or groups that are kept for items"
 SPARE = "spare: the part has its number of rows"
 WAITS = "that wait: accepted_share allows no more of them"
 

@@ -28,10 +28,12 @@ from curation.account import (
     summary,
     write_account,
 )
+from curation.checks.relevance import leaving
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.waivers import read_waivers
 from curation.curate_others import Others, curate_others, read_others, untaught, with_others
 from curation.curation_settings import CurateParams
+from curation.document_split import apart_by_documents, by_documents, passage_lines, without
 from curation.eval_sets import (
     Changes,
     ever_frozen,
@@ -46,7 +48,6 @@ from curation.families import (
     families,
     filled,
     largest,
-    leaving,
     split,
     thinned,
 )
@@ -150,6 +151,8 @@ def main() -> None:
         *gone_item_lines(made.gone),
     ):
         print(f"warning: {line}")
+    for line in passage_lines(made.parts, params):
+        print(line)
     for line in accepted_row_lines(made, seen):
         print(line)
     print(summary(account))
@@ -214,7 +217,8 @@ def curate(
     that takes further ones all the same. What would leak then leaves training. Pure: the same rows,
     changes and settings give the same parts. Raises InputError where rows and changes do not agree.
     """
-    rows = list(map(clean, raw))
+    cleaned = list(map(clean, raw))
+    rows = by_documents(cleaned, params)
     unfit = unaccepted(rows, params.accepted) | dict(unfit)
     frozen = frozen_items(changes)
     held = {name for own in frozen.values() for name in ids_among(rows, own)}
@@ -236,8 +240,10 @@ def curate(
         left_out |= unselected(taught, selection, params.train_only)
     parts, more = joined_by_accepted(parts, placed, staying, params)
     left_out |= more
+    parts, more = apart_by_documents(parts, {row.id: row.group for row in cleaned}, held, params)
+    left_out |= more
     gone = leaving(parts, elsewhere.suites, elsewhere.excused.union(row.id for row in accepted))
-    parts[Split.TRAIN] = [row for row in parts[Split.TRAIN] if row.id not in gone]
+    parts = without(parts, gone)
     left_out |= gone
     return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)
 

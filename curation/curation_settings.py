@@ -55,6 +55,9 @@ def as_names(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+ABSTENTION = "I do not know: the passages do not say."
+
+
 class Columns(Settings):
     """Which columns of a table are what; prompt and completion, or messages. No other is read."""
 
@@ -77,7 +80,7 @@ class Columns(Settings):
     # A column that says whether the passages hold an answer; `is_impossible` says the contrary.
     answerable: str | None = None
     # The answer of a record without one, where the passages hold none.
-    abstention: str = "I do not know: the passages do not say."
+    abstention: str = ABSTENTION
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -201,6 +204,9 @@ class CurateParams(Settings):
     # datasets/contracts/waivers.yaml, are none.
     personal_data: Literal["refuse", "drop"] = "refuse"
     max_per_group: PositiveInt | None = None  # rows kept of a group of near-duplicates; null: all
+    # What stays in one part: rows that ask or answer alike; or, of rows on passages, all that are
+    # about one document, so that items are about texts that nobody learnt.
+    split_by: Literal["kin", "source"] = "kin"
     # Rows kept of one template, whose prompts differ in figures, dates or names alone; null: all.
     # Hundreds of "My balance is 53,784, …" are one question, and would be most of what is learnt.
     max_per_template: PositiveInt | None = 20
@@ -210,8 +216,8 @@ class CurateParams(Settings):
     dev: PositiveInt | None = None
     sealed: PositiveInt | None = None
     seed: NonNegativeInt = 0  # of the lots by which groups go to a part
-    # Sources (file names) whose rows are for training only, with all their near-duplicates. They
-    # come first, and replace the rows that ask the same.
+    # Sources (file names) whose rows are for training only, with all their near-duplicates, or
+    # their documents. They come first, and replace the rows that ask the same.
     train_only: tuple[str, ...] = ()
     # Sources (file names) whose rows count once somebody accepted them: datasets/eval_sets.jsonl
     # says which. They go beside the other rows, which are curated as if these were not there.

@@ -5,10 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from curation.account import NEAR_FROZEN
-from curation.checks.relevance import EARLIER, taught_prompts
 from curation.curation_settings import CurateParams, lot
-from curation.kinship import FAMILY_SHARE, LARGEST_FAMILY, families_of_kin, family_names
-from project.near_duplicates import SIMILARITY
+from curation.document_split import dealt_families, is_of_document
+from curation.kinship import FAMILY_SHARE, LARGEST_FAMILY
 from project.records.data import Row, Split
 
 # --- lots -----------------------------------------------------------------------------------------
@@ -42,11 +41,14 @@ def draw(
 
 
 def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
-    """Pass on at most max_per_group rows of a group: those for training only, then by lots."""
+    """Pass on at most max_per_group rows of a group: those for training only, then by lots. The
+    rows of a document are no near-duplicates: all of them stay.
+    """
     taken: Counter[str] = Counter()
     for row in ordered(rows, params):
         taken[row.group] += 1
-        if params.max_per_group is None or taken[row.group] <= params.max_per_group:
+        most = None if is_of_document(row, params) else params.max_per_group
+        if most is None or taken[row.group] <= most:
             yield row
 
 
@@ -126,11 +128,11 @@ def families(
     own = accepted_families(items, accepted, params)
     held = [row for row, _ in items if row.id not in own]
     every = [*held, *rows, *near]
-    full = families_of_kin(every, SIMILARITY)
+    full = dealt_families(every, params)
     names = full.names
     if near:  # they tie no row to an item, but the parts of a large family hang on all its rows
         out = {row.id for row in near}
-        apart = families_of_kin(every, SIMILARITY, joining_none=out).names
+        apart = dealt_families(every, params, joining_none=out).names
         names = [f if cut else n for n, f, cut in zip(apart, *full, strict=True)]
     names = names[: len(held) + len(rows)]
     parted = frozenset(n for n, cut in zip(names, full.cut, strict=False) if cut)
@@ -165,7 +167,7 @@ def cut_from_items(
     """Of the rows near an item, those whose family is another part of a large one: they stay."""
     if not near:
         return []
-    found = families_of_kin([*near, *(row for row, _ in items), *rows], SIMILARITY)
+    found = dealt_families([*near, *(row for row, _ in items), *rows], params)
     of_items = set(found.names[len(near) : len(near) + len(items)])
     return [
         row for row, name, cut in zip(near, *found, strict=False) if cut and name not in of_items
@@ -185,43 +187,10 @@ def accepted_families(
     found: dict[str, Row] = {}
     for part in Split:
         rows = [row for row, own in theirs if own is part]
-        names = family_names(rows, SIMILARITY, among)
+        names = dealt_families(rows, params, among).names
         pairs = zip(rows, names, strict=True)
         found |= {row.id: row.model_copy(update={"group": name}) for row, name in pairs}
     return found
-
-
-# --- leaving rows ---------------------------------------------------------------------------------
-
-# Training rows that leave once all rows are dealt: they ask what an eval item or a suite asks.
-
-# Each reads well behind a number.
-ASKS_ITEM = "that ask what an eval item asks"
-ASKS_SUITE = "that ask what a suite asks"
-
-
-def leaving(
-    parts: Mapping[Split, Sequence[Row]], suites: Sequence[str], stay: Collection[str] = ()
-) -> dict[str, str]:
-    """By id, why training rows leave, as the gate would have it. Rows whose ids are to `stay` do,
-    whatever they ask, and as items they make no other row leave.
-
-    Which words tell nothing depends on all rows, so those that are left are looked at again.
-    """
-    items = [row for part in (Split.DEV, Split.SEALED) for row in parts[part] if row.id not in stay]
-    asked = {ASKS_SUITE: list(suites), ASKS_ITEM: [row.prompt_text for row in items]}
-    found: dict[str, str] = {}
-    while True:
-        rows = [row for row in parts[Split.TRAIN] if row.id not in stay and row.id not in found]
-        more = {
-            rows[i].id: why
-            for why, prompts in asked.items()
-            for (i, _), how in taught_prompts(rows, prompts).items()
-            if how != EARLIER
-        }
-        if not more:
-            return found
-        found |= more
 
 
 # --- filled parts ---------------------------------------------------------------------------------

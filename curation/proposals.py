@@ -4,7 +4,7 @@ shown to people.
 
 import re
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from pathlib import Path
@@ -303,6 +303,11 @@ def pair_in(reply: str) -> QuestionAnswer | None:
 
     What follows is another pair, of which nobody asked.
     """
+    return next(pairs_in(reply), None)
+
+
+def pairs_in(reply: str) -> Iterator[QuestionAnswer]:
+    """Each question that an answer follows."""
     parts: list[tuple[str, list[str]]] = []
     for line in FENCE.sub("", reply.strip()).splitlines():
         if label := PART.match(line):
@@ -312,8 +317,7 @@ def pair_in(reply: str) -> QuestionAnswer | None:
     texts = [(name, unquoted("\n".join(lines).strip())) for name, lines in parts]
     for (first, question), (second, answer) in pairwise(texts):
         if (first, second) == ("question", "answer") and question and answer:
-            return QuestionAnswer(question, answer)
-    return None
+            yield QuestionAnswer(question, answer)
 
 
 def unquoted(text: str) -> str:

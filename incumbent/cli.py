@@ -46,6 +46,7 @@ DATA = {
     "waive": "data_rows:waive_check",
     "allow": "data_rows:allow_contacts",
     "synthesize": "synthesize:synthesize",
+    "questions": "questions:ask_documents",
     "forget": "forget:forget",
 }
 MORE_JUDGES = {

@@ -1,6 +1,6 @@
 """Who writes synthetic rows, and the files in which they wait for a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,21 +72,25 @@ class ServerWriter:
         return [said[request.digest] for request in asked]
 
 
-def writer_of(who: str, model: str | None, key_variable: str | None) -> Writer:
-    """`who` is base, champion or a URL. Raises InputError for what is none of them."""
+def writer_of(
+    who: str, model: str | None, key_variable: str | None, longest: int = LONGEST
+) -> Writer:
+    """`who` is base, champion or a URL, whose replies have at most `longest` tokens. Raises
+    InputError for what is none of them.
+    """
     if who in ("base", "champion"):
         if model or key_variable:
             raise InputError("is for a server alone", field="--model or --key-variable")
-        return local_writer(champion=who == "champion")
-    return server_writer(who, model, key_variable)
+        return local_writer(champion=who == "champion", longest=longest)
+    return server_writer(who, model, key_variable, longest)
 
 
-def local_writer(*, champion: bool) -> LocalWriter:
+def local_writer(*, champion: bool, longest: int) -> LocalWriter:
     if not BASE.exists():
         raise InputError("is not there: run `dvc repro` first", file=BASE)
     base = bare_base()
     name, contestant = champion_here(base.base) if champion else (base.base.name, base)
-    decoding = Decoding(max_new_tokens=LONGEST)
+    decoding = Decoding(max_new_tokens=longest)
     return LocalWriter(name, from_registry(contestant, decoding, answering_numerics()))
 
 
@@ -101,7 +105,9 @@ def champion_here(project: ModelPin) -> tuple[str, Contestant]:
     return version.label, based_here(version.adapter.contestant, project, version.label)
 
 
-def server_writer(who: str, model: str | None, key_variable: str | None) -> ServerWriter:
+def server_writer(
+    who: str, model: str | None, key_variable: str | None, longest: int
+) -> ServerWriter:
     """A writer that is asked as the project's judge is, where that is the same server."""
     try:
         url = server_url(who)
@@ -111,7 +117,7 @@ def server_writer(who: str, model: str | None, key_variable: str | None) -> Serv
     same = known.model_dump() if known and known.url == url else {}
     if not model and not same:
         raise InputError("name the model that the server is to use", field="--model")
-    own = {"url": url, "temperature": TEMPERATURE, "max_tokens": LONGEST}
+    own = {"url": url, "temperature": TEMPERATURE, "max_tokens": longest}
     given = {"model": model, "key_variable": key_variable}
     own |= {name: value for name, value in given.items() if value}
     try:
@@ -145,32 +151,51 @@ def refuse_unreviewed(path: Path) -> None:
             raise InputError(problem, file=file)
 
 
-def write_review(proposals: Sequence[Proposal], path: Path) -> None:
-    """Write both files, each whole or not at all. The model's text is a draft, and no label."""
-    rows = [canonical_json(row_with_seed(one)) for one in proposals]
+@dataclass(frozen=True)
+class DraftRow:
+    """A row that waits for a person."""
+
+    row: Row
+    kind: str  # how it was made
+    made_of: str  # what a person reads beside it
+    meta: Mapping[str, str]  # what it was made of, by ids
+    about: Mapping[str, str]  # more, that stands beside the row in JSON Lines
+
+
+def write_review(drafts: Sequence[DraftRow], path: Path) -> None:
+    """Write both files, each whole or not at all. The draft of an answer is no label."""
+    rows = [canonical_json(row_with_origin(one)) for one in drafts]
     write_lines(rows_beside(path), rows)
-    write_bytes(path, canonical_json([task(one) for one in proposals]) + b"\n")
+    write_bytes(path, canonical_json([task(one) for one in drafts]) + b"\n")
 
 
-def row_with_seed(one: Proposal) -> dict[str, Any]:
+def row_with_origin(one: DraftRow) -> dict[str, Any]:
     """A row as `data labels` reads it; `about` is for people, and left aside there."""
-    seed = one.wish.seed
-    texts = {"prompt": seed.prompt_text, "completion": seed.completion_text}
-    about = {"kind": one.wish.kind, "seed": seed.id, **texts}
+    about = {"kind": one.kind, **one.meta, **one.about}
     return {**one.row.model_dump(mode="json"), "about": about}
 
 
-def task(one: Proposal) -> dict[str, Any]:
+def task(one: DraftRow) -> dict[str, Any]:
     """The task as the labelling queue has it, so that one labelling config is for both."""
-    row, seed = one.row, one.wish.seed
+    row = one.row
     data: dict[str, Any] = {
         "id": row.id,
         "prompt": row.prompt_text,
-        "response": f"made of: {seed.prompt_text}\n\n{seed.completion_text}",
+        "response": one.made_of,
         "synthetic": row.synthetic,
-        "kind": one.wish.kind,
+        "kind": one.kind,
     }
     if len(row.prompt) > 1:
         data["messages"] = [message.model_dump() for message in row.prompt]
+    if row.evidence:
+        data["evidence"] = [passage.model_dump(mode="json") for passage in row.evidence]
+        data["answerable"] = row.answerable
     draft = prediction(row.completion_text, str(row.synthetic))
-    return {"data": data, "meta": {"seed": seed.id}, "predictions": [draft]}
+    return {"data": data, "meta": dict(one.meta), "predictions": [draft]}
+
+
+def draft_of(one: Proposal) -> DraftRow:
+    seed = one.wish.seed
+    texts = {"prompt": seed.prompt_text, "completion": seed.completion_text}
+    made_of = f"made of: {seed.prompt_text}\n\n{seed.completion_text}"
+    return DraftRow(one.row, one.wish.kind, made_of, {"seed": seed.id}, texts)

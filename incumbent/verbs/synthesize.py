@@ -12,6 +12,7 @@ from curation.curation_settings import CurateParams
 from curation.proposals import Kinds, Sifted, proposal, seeds, sifted, wishes
 from incumbent.importing.writers import (
     Writer,
+    draft_of,
     refuse_unreviewed,
     rows_beside,
     write_review,
@@ -71,7 +72,7 @@ def synthesize(
     items = [*rows_in(Split.DEV), *rows_in(Split.SEALED)]
     found = sifted(proposed, train, items, FAULTS, read_waivers().ours)
     if found.kept:
-        write_review(found.kept, to)
+        write_review([draft_of(one) for one in found.kept], to)
     print_outcome(found, rows, writer, to)
 
 

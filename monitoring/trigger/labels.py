@@ -12,7 +12,7 @@ from monitoring.traffic.voices import asked_first
 from project.canonical import canonical_json, digest_json
 from project.errors import InputError
 from project.files import write_bytes
-from project.records.data import Message, Row
+from project.records.data import EvidencePassage, Message, Row
 from project.records.record import Record, invalid, read_input
 from project.records.traffic import Traffic
 
@@ -42,6 +42,8 @@ class Data(ExportPart):
     user: str | None = None
     drift: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$")
     synthetic: str | None = None  # the model that wrote the prompt, if no user did
+    evidence: Annotated[tuple[EvidencePassage, ...] | None, Field(min_length=1)] = None
+    answerable: bool | None = None  # whether that holds an answer
     response: str | None = None
     corrected: bool = False  # whether a user wrote what the response should have been
 
@@ -126,6 +128,8 @@ def label_of_task(data: Data, answer: str) -> Label:
     row = labelled_row(data.prompt_text, answer, data.drift)
     if data.messages:
         row = row.model_copy(update={"prompt": data.messages})
+    if data.evidence:
+        row = row.model_copy(update={"evidence": data.evidence, "answerable": data.answerable})
     if data.synthetic:  # also where a person mended the answer: the prompt is still a model's
         row = row.model_copy(update={"synthetic": data.synthetic})
     request = data.id if isinstance(data.id, str) else None

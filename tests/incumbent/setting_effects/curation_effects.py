@@ -28,6 +28,7 @@ RATED = "datasets/sources/rated.jsonl"
 REHEARSED, LABELLED = "datasets/sources/rehearsal.jsonl", "datasets/sources/labelled.jsonl"
 CONTRACT = "datasets/contracts/sft.yaml"
 PASSAGES, SHOWN = "datasets/sources/passages.csv", "datasets/sources/shown.jsonl"
+ON_PAGES, NUMBERS = "datasets/sources/on_pages.jsonl", range(500, 524)
 PAIR = {"prompt": "question", "completion": "answer"}
 ON_PASSAGES = PAIR | {"evidence": "passage"}
 
@@ -168,8 +169,17 @@ def write_sources() -> None:
     ids = tuple(row.id for row in read_rows(Path(LABELLED)))
     fee = {"prompt": "what is a fee?", "completion": "a price [1]"}
     write(SHOWN, json.dumps(fee | {"evidence": ["a fee is a price"]}))
+    asked = [
+        pair(f"which sign has page {i}?", f"sign {i} [1]", evidence=[page(i)]) for i in NUMBERS
+    ]
+    write(ON_PAGES, *asked)
     name, at = Path(LABELLED).name, "2026-03-01T00:00:00Z"
     append_change(Extension(at=at, by="ann", reason="checked", source=name, rows=ids), EVAL_SETS)
+
+
+def page(number: int) -> dict[str, str]:
+    """One of two passages of a document."""
+    return {"text": f"sign {number} is here", "source": f"page {number // 2}"}
 
 
 def write_selection() -> None:
@@ -182,7 +192,7 @@ def write_selection() -> None:
         selection(*rows[:3]).save(params.selection)
 
 
-def pair(prompt: str, completion: str, **more: str) -> str:
+def pair(prompt: str, completion: str, **more: Any) -> str:
     return json.dumps({"prompt": prompt, "completion": completion, **more})
 
 
@@ -226,6 +236,7 @@ CURATE_VALUES: dict[str, tuple[Any, Any]] = {
     "faulty": ("drop", "keep"),
 }
 LONG = {"base.max_length": 30}
+WITH_PAGES = ALL_SOURCES | {SOURCES: [*ALL_SOURCES[SOURCES], source(ON_PAGES)]}
 
 CURATE = {
     f"curation.curate.{name}": Effect(values, curated, "parts", ALL_SOURCES, models="words")
@@ -233,6 +244,9 @@ CURATE = {
 } | {
     "curation.curate.too_long": Effect(
         ("drop", "cut"), curated, "parts", ALL_SOURCES | LONG, models="words"
+    ),
+    "curation.curate.split_by": Effect(
+        ("kin", "source"), curated, "parts", WITH_PAGES, models="words"
     ),
     "curation.validate.contract": Effect(
         (CONTRACT, "datasets/contracts/few.yaml"),

@@ -1,0 +1,126 @@
+"""Rows on passages go where their document goes, so that items are about texts nobody learnt.
+
+Kinship would tie documents that are asked alike, and all of them would end in one part. So the
+document alone decides, and a row that would be known from another part leaves the less secret one.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from curation.account import OF_UNSEEN
+from curation.checks.relevance import leaving
+from curation.curation_settings import CurateParams
+from curation.kinship import KinFamilies, families_of_kin
+from project.near_duplicates import SIMILARITY
+from project.records.data import EvidencePassage, Row, Split, counted
+from project.shown_passages import cited
+
+Parts = dict[Split, list[Row]]
+
+DOCUMENT = "document: "  # begins the group of a row that goes where its document goes
+
+
+def documents_of_row(row: Row) -> tuple[str, ...]:
+    """The documents of the passages that the answer cites, in this order, else of the first."""
+    passages = row.evidence or ()
+    places = [n for n in cited(row.completion_text) if 0 < n <= len(passages)] or [1]
+    return tuple(dict.fromkeys(document_of(passages[n - 1], n) for n in places if passages))
+
+
+def document_of(passage: EvidencePassage, number: int) -> str:
+    """Its source, else its id; a passage that is merely numbered is known by what it says."""
+    if passage.source:
+        return passage.source
+    return passage.text if passage.id == str(number) else passage.id
+
+
+def by_documents(rows: Sequence[Row], params: CurateParams) -> list[Row]:
+    """The rows, each on passages with its document as group, where documents are dealt."""
+    if params.split_by != "source":
+        return list(rows)
+    return [
+        row.model_copy(update={"group": document_groups(row)[0]}) if row.evidence else row
+        for row in rows
+    ]
+
+
+def is_of_document(row: Row, params: CurateParams) -> bool:
+    """Whether a row goes where its document goes."""
+    return params.split_by == "source" and row.group.startswith(DOCUMENT)
+
+
+def dealt_families(
+    rows: Sequence[Row],
+    params: CurateParams,
+    among: Sequence[Row] = (),
+    joining_none: Collection[str] = (),
+) -> KinFamilies:
+    """As families_of_kin has them; but a document's rows are a family, whatever they ask."""
+    apart = [i for i, row in enumerate(rows) if not is_of_document(row, params)]
+    found = families_of_kin([rows[i] for i in apart], SIMILARITY, among, joining_none)
+    names, cut = [row.group for row in rows], [False] * len(rows)
+    for i, name, is_cut in zip(apart, *found, strict=True):
+        names[i], cut[i] = name, is_cut
+    return KinFamilies(names, cut)
+
+
+def known_elsewhere(
+    parts: Mapping[Split, Sequence[Row]],
+    groups: Mapping[str, str],
+    fixed: Collection[str],
+) -> dict[str, str]:
+    """By id, why rows leave: one of their documents, or the group that they came with, is in a
+    more secret part too. Items that are `fixed` stay.
+    """
+    found: dict[str, str] = {}
+    kept = set[str]()
+    for part in (Split.SEALED, Split.DEV, Split.TRAIN):
+        own = {row.id: {groups[row.id], *document_groups(row)} for row in parts[part]}
+        gone = {name for name, tied in own.items() if tied & kept and name not in fixed}
+        found |= dict.fromkeys(gone, OF_UNSEEN)
+        kept |= {one for name, tied in own.items() if name not in gone for one in tied}
+    return found
+
+
+def apart_by_documents(
+    parts: Parts, groups: Mapping[str, str], held: Collection[str], params: CurateParams
+) -> tuple[Parts, dict[str, str]]:
+    """Where documents are dealt: the parts without rows that would be known from a more secret
+    part, and why these leave. Kinship ties no documents, so dev is held against sealed here.
+    """
+    if params.split_by != "source":
+        return parts, {}
+    gone = known_elsewhere(parts, groups, held)
+    parts = without(parts, gone)
+    asked = {Split.TRAIN: parts[Split.DEV], Split.DEV: [], Split.SEALED: parts[Split.SEALED]}
+    gone |= leaving(asked, (), {row.id for row in parts[Split.DEV] if row.id in held})
+    return without(parts, gone), gone
+
+
+def without(parts: Parts, gone: Collection[str]) -> Parts:
+    return {part: [row for row in own if row.id not in gone] for part, own in parts.items()}
+
+
+def passage_lines(parts: Mapping[Split, Sequence[Row]], params: CurateParams) -> Iterator[str]:
+    """How many documents each part is about, and how often training shows those of items."""
+    about = {part: Counter(documents_in(rows)) for part, rows in parts.items()}
+    every = set().union(*about.values())
+    if params.split_by != "source" or not every:
+        return
+    sizes = ", ".join(f"{len(found)} {part}" for part, found in about.items())
+    yield f"{counted(len(every), 'document')}: {sizes}"
+    kept = set(about[Split.DEV]) | set(about[Split.SEALED])
+    if beside := sum(not kept.isdisjoint(shown(row)) for row in parts[Split.TRAIN]):
+        yield f"training rows that show a passage of dev's or sealed's beside their own: {beside}"
+
+
+def document_groups(row: Row) -> tuple[str, ...]:
+    return tuple(f"{DOCUMENT}{name}" for name in documents_of_row(row))
+
+
+def documents_in(rows: Iterable[Row]) -> Iterator[str]:
+    return (name for row in rows for name in documents_of_row(row))
+
+
+def shown(row: Row) -> set[str]:
+    return {document_of(one, number) for number, one in enumerate(row.evidence or (), start=1)}
