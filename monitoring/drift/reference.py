@@ -8,6 +8,7 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
+from monitoring.drift.signal_tests import FEWEST_USERS
 from monitoring.drift.user_days import NOBODY, Arrays, UserDays, from_bytes, numbered, to_bytes
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import Weekday
@@ -117,6 +118,8 @@ MOST_INDEX = 4_000  # users: every prompt is compared with all of the index
 # Where users are few and come back, less than half of them is index enough: so many rows. The
 # others are so many users, where that leaves the index a quarter.
 INDEX_ROWS, OTHERS, LEAST_INDEX = 200, 100, 0.25
+# Of so many the others are as many as a test needs: fewer cannot be watched.
+LEAST_USERS = ceil(FEWEST_USERS / (1 - LEAST_INDEX))
 SIGNAL, UNITS, SHARED = "signal.", "units.", "shared."  # what the names of arrays begin with
 
 
@@ -214,12 +217,15 @@ class Reference:
 
 def chosen_half(users: Ints, rng: np.random.Generator) -> Ints:
     """The users of the index, each once: a random half of them, or MOST_INDEX, or less than half
-    where they are few; users [rows].
+    where they are few; users [rows]. Of LEAST_USERS the others can be compared with, even where
+    that leaves the index fewer rows than INDEX_ROWS.
     """
     numbers = np.unique(users)
     count = len(numbers)
-    few = max(LEAST_INDEX * count, count - OTHERS, INDEX_ROWS * count / max(len(users), 1))
-    return numbers[rng.permutation(count) < min(count // 2, ceil(few), MOST_INDEX)]
+    least = ceil(LEAST_INDEX * count)
+    few = max(least, count - OTHERS, ceil(INDEX_ROWS * count / max(len(users), 1)))
+    most = min(count // 2, MOST_INDEX, max(least, count - FEWEST_USERS))
+    return numbers[rng.permutation(count) < min(few, most)]
 
 
 def beside_other_days(novelty: Novelty, batch: Batch, days: Ints, index_days: Ints) -> Floats:
