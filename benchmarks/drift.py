@@ -183,6 +183,11 @@ class Rows:
     def inside(self) -> Ints:
         return np.concatenate(self.labels)
 
+    @property
+    def prompts(self) -> Ints:
+        """Those inside, then those outside: neither in other words nor a job's."""
+        return np.arange(len(self.inside) + len(self.outside))
+
     def tickets(self, labels: Ints) -> Ints:
         """What a job asks about tickets of these labels."""
         inside = np.concatenate([self.labels[label] for label in labels])
@@ -428,7 +433,8 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     count = PARAMS.reference_rows if kind.seasonal or kind.moods else REFERENCE
     asked = heard(rows, kind, asked, rng) if kind.heard else asked
     month = whole_month(rows, kind, asked, count) if kind.heard else a_month(asked, count)
-    nightly = np.arange(len(rows.batch)) if kind.job or kind.honest else rows.inside
+    asked_ever = rows.prompts if kind.honest else rows.inside
+    nightly = np.arange(len(rows.batch)) if kind.job else asked_ever
     watch = Watch.over(rows, month, nightly, rng, seasonal=kind.seasonal)
     repeated = repeating(rows, kind, rng)
     nights: list[UserDays] = []

@@ -180,3 +180,48 @@ def test_a_column_that_is_noisier_than_the_others_stands_alone() -> None:
     usual = Prior(square=1.0, freedom=60.0)
     assert usual.holds(1.5, free=21)
     assert not usual.holds(4.0, free=21)
+
+
+PEAK = np.arange(TOPICS) < 4  # topics that are asked three times as often at a month's end
+
+
+def with_peaks(days: Iterable[int], rng: Generator, rows: int = 120) -> list[UserDays]:
+    """Days of which the last three of 30 have a peak."""
+
+    def units(day: int) -> UserDays:
+        rates = np.where(PEAK & (day % 30 >= 27), 3.0, 1.0)
+        topics = rng.choice(TOPICS, rows, p=rates / rates.sum())
+        numbers = np.arange(rows) + 10_000 * day
+        columns = {Topics.name: np.eye(TOPICS, dtype=np.float32)[topics]}
+        return UserDays(columns, np.full(rows, day % 7), numbers, np.full(rows, day))
+
+    return [units(day) for day in days]
+
+
+def windows_of_drift(nights: list[UserDays], before: UserDays, rng: Generator) -> list[int]:
+    """The windows that say drift on the last of these nights."""
+    readings = (
+        said(pooled(nights[-window:], before, rng), before, rng, window) for window in (1, 2, 7)
+    )
+    return [reading.nights for reading in readings if reading.verdict is DriftVerdict.DRIFT]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_month_end_is_no_drift_to_a_reference_that_has_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = UserDays.joined(with_peaks(range(2, 30), rng, 60))
+    nights = with_peaks(range(50, 60), rng)
+    assert [windows_of_drift(nights[:last], before, rng) for last in range(7, 11)] == [[]] * 4
+    without = UserDays.joined(with_peaks(range(26), rng, 60))
+    assert windows_of_drift(nights, without, rng)[-2:] == [2, 7]
+
+
+def test_a_peak_that_stays_and_another_one_beside_it_are_drift() -> None:
+    rng = np.random.default_rng(9)
+    before = UserDays.joined(with_peaks(range(2, 30), rng))
+    lasting = with_peaks([57, 58, 59, 87, 88, 89, 117, 118, 119], rng)
+    assert windows_of_drift(lasting[:2], before, rng) == []
+    assert 7 in windows_of_drift(lasting, before, rng)
+    new = day_of(57, 120, rng, new=0.3)
+    new.columns[Topics.name][:36] = np.eye(TOPICS, dtype=np.float32)[TOPICS - 1]
+    assert windows_of_drift([*with_peaks([56], rng), new], before, rng)[:1] == [1]
