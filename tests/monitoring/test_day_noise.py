@@ -7,6 +7,7 @@ import pytest
 
 from monitoring.drift.alarm_budget import pooled
 from monitoring.drift.day_noise import MOST_DRAWN, Prior, contrasts, k_of, noise_between, noise_of
+from monitoring.drift.reference_rows import seen_share
 from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
 from monitoring.signals.answer_signals import Ratings
@@ -225,3 +226,32 @@ def test_a_peak_that_stays_and_another_one_beside_it_are_drift() -> None:
     new = day_of(57, 120, rng, new=0.3)
     new.columns[Topics.name][:36] = np.eye(TOPICS, dtype=np.float32)[TOPICS - 1]
     assert windows_of_drift([*with_peaks([56], rng), new], before, rng)[:1] == [1]
+
+
+@pytest.mark.parametrize("variation", [0.0, 0.02])
+def test_the_share_of_strange_prompts_that_a_young_reference_sees_is_seen_so_often(
+    variation: float,
+) -> None:
+    """Novelty as it is nearly: a tenth of the usual rows lie far out, and all strange ones."""
+    rng, seen = np.random.default_rng(10), []
+
+    def far(day: int, rows: int, strange: float = 0.0) -> UserDays:
+        chance = 0.1 + rng.normal() * variation
+        out = rng.random(rows) < np.where(np.arange(rows) < strange * rows, 1, chance)
+        numbers = np.arange(rows) + 10_000 * day
+        columns = {RATINGS.name: out[:, None].astype(np.float32)}
+        return UserDays(columns, np.zeros(rows, np.int64), numbers, np.full(rows, day))
+
+    def night(before: UserDays, strange: float) -> SignalReading:
+        now = far(20, 300, strange)
+        return SignalTest(
+            RATINGS, now, before, LEVEL, nights=1, minimum_effect=0.0, rng=rng
+        ).reading
+
+    for _ in range(12):
+        before = UserDays.joined([far(day, 60) for day in range(14)])
+        noise = noise_of(before, RATINGS.name)
+        assert noise is not None
+        share = seen_share(noise, night(before, 0), 14)
+        seen += [night(before, share).verdict is DriftVerdict.DRIFT for _ in range(8)]
+    assert 0.65 <= np.mean(seen) <= 0.95
