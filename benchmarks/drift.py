@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
-from scipy.stats import chi2, norm, t
+from scipy.stats import binomtest, chi2, norm, t
 from tqdm import tqdm
 
 from benchmarks.drift_voices import NOBODY, sampled
@@ -84,6 +84,7 @@ STANDING = {
 }
 FULL = "a night in full drift"
 TEXTS = "drift check of 20,000 prompts against 5,000"
+FEW = "drift check of 150 prompts against 300"
 
 Generator = np.random.Generator
 Outcome = dict[str, Any]
@@ -122,6 +123,8 @@ def main() -> None:
         print_full_drift(rows)
     if TEXTS in given.only:
         print_check_of_texts(rows)
+    if FEW in given.only:
+        print_checks_of_few(rows, simulated, given.runs)
 
 
 def arguments() -> argparse.Namespace:
@@ -132,7 +135,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--text-field", default="prompt")
     parser.add_argument("--label-field", default="label")
     parser.add_argument("--out-label", default="oos", help="of rows that are out of scope")
-    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, SMALL, GROUNDED, COMPARISON, FULL, TEXTS)
+    measures = (*YEARS, CHANGES, IN_SEASON, NAMELESS, SMALL, GROUNDED, COMPARISON, FULL, TEXTS, FEW)
     parser.add_argument("--only", nargs="+", choices=measures, default=measures, metavar="MEASURE")
     parser.add_argument(
         "--years", type=int, default=100, help="of each kind; 0: print those that the results hold"
@@ -202,6 +205,11 @@ class Rows:
     @property
     def inside(self) -> Ints:
         return np.concatenate(self.labels)
+
+    @property
+    def prompts(self) -> Ints:
+        """Those inside, then those outside: neither in other words nor a job's."""
+        return np.arange(len(self.inside) + len(self.outside))
 
     def tickets(self, labels: Ints) -> Ints:
         """What a job asks about tickets of these labels."""
@@ -448,7 +456,8 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     count = PARAMS.reference_rows if kind.seasonal or kind.moods else REFERENCE
     asked = heard(rows, kind, asked, rng) if kind.heard else asked
     month = whole_month(rows, kind, asked, count) if kind.heard else a_month(asked, count)
-    nightly = np.arange(len(rows.batch)) if kind.job or kind.honest else rows.inside
+    asked_ever = rows.prompts if kind.honest else rows.inside
+    nightly = np.arange(len(rows.batch)) if kind.job else asked_ever
     watch = Watch.over(rows, month, nightly, rng, seasonal=kind.seasonal)
     repeated = repeating(rows, kind, rng)
     nights: list[UserDays] = []
@@ -893,6 +902,46 @@ def print_check_of_texts(rows: Rows) -> None:
     found = compare(before, now)
     beside = time.process_time() - start - spent[0]
     print(f"{TEXTS}: {found.verdict}, {beside:.1f} s of a core beside {spent[0]:.0f} s to embed")
+
+
+# --- checks of few prompts -----------------------------------------------------------------------
+
+BEFORE, NOW = 300, 150  # prompts
+AMONG = (15, 30, 150)  # labels
+STRANGE = (0.0, 0.1)  # of the prompts now are out of scope; none: the false alarms
+
+
+def checks_of_few(rows: Rows, labels: int, rng: Generator) -> Outcome:
+    """Whether drift is said of each share of strange prompts, all of them different rows."""
+    chosen = rng.permutation(len(rows.labels))[:labels]
+    inside = rng.permutation(np.concatenate([rows.labels[label] for label in chosen]))
+    outside, texts = rng.permutation(rows.outside), cast(list[str], rows.batch.prompts)
+    found = {}
+    for share in STRANGE:
+        strange = round(share * NOW)
+        now = np.concatenate([inside[BEFORE + strange : BEFORE + NOW], outside[:strange]])
+        sides = ([texts[row] for row in side] for side in (inside[:BEFORE], now))
+        found[f"{share:.0%}"] = compare(*sides, seed=int(rng.integers(2**31))).verdict.value
+    return found
+
+
+def print_checks_of_few(rows: Rows, simulated: Simulated, count: int) -> None:
+    """How often each share of strange prompts is called drift at alpha 0.01."""
+    texts, vectors = cast(list[str], rows.batch.prompts), cast(Floats, rows.batch.vectors)
+    known = dict(zip(texts, vectors, strict=True))
+    embedder = packaged_embedder()
+    embedder.encode = lambda some: np.stack([known[text] for text in some])
+    print(f"\n{f'{FEW}: says drift':<60}" + "".join(f"{share:>16.0%}" for share in STRANGE))
+    for labels in AMONG:
+        name = f"{FEW}, {labels} labels"
+        outcomes = simulated(name, count, partial(checks_of_few, rows, labels))
+        cells = ""
+        for share in STRANGE:
+            drifts = sum(found[f"{share:.0%}"] == DriftVerdict.DRIFT for found in outcomes)
+            low, high = binomtest(drifts, count).proportion_ci(method="exact")
+            cells += f"{f'{drifts}, {low:.0%}–{high:.0%}':>16}"
+        print(f"{name:<60}{cells}")
+    vars(embedder).pop("encode")
 
 
 # --- simulations that can be cut off -------------------------------------------------------------

@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 from sqlalchemy import Engine
 
-from monitoring.drift.reference import LEAST_INDEX
+from monitoring.drift.reference import LEAST_USERS
 from monitoring.drift.reference_rows import WEEK
 from monitoring.drift.reference_store import NoReference, References
 from monitoring.drift.signal_tests import FEWEST_USERS
@@ -35,9 +35,6 @@ from registry.notices import Notice
 
 MUCH = 0.2  # of the rows: a drift may be in what is set aside
 SOON = 7  # nights: a reference that is whole by then needs nobody
-# A part of a reference's users, a quarter at least, fits the signals; the others are compared
-# with.
-LEAST_USERS = ceil(FEWEST_USERS / (1 - LEAST_INDEX))
 DATASET = "monitoring.drift.reference to dataset"
 USERS_MEND = (
     "Log a person or a conversation as `user`, not an application, and those of more people "

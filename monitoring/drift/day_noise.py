@@ -13,7 +13,7 @@ two. With w nights of n units each against D days of n, k = n whatever w is.
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -289,3 +289,67 @@ def sums_by(group: Ints, columns: Numbers) -> Numbers:
     starts = np.searchsorted(group[order], np.arange(int(group.max()) + 1))
     sums: Numbers = np.add.reduceat(columns[order], starts, axis=0)
     return sums
+
+
+# --- odd days -------------------------------------------------------------------------------------
+
+# Days of the reference that lie out, and nights that are like them: month-ends, days of a release.
+# They are few and come in a row, so no variance of days tells how far such nights may lie out.
+
+ODD = 3.0  # standard errors
+NORMAL = 1.4826  # a normal standard deviation, in medians of the distance from the median
+FEWEST_DAYS = 7  # of fewer none is odd
+LONGEST_RUN = 7  # days
+
+
+class OddDays(NamedTuple):
+    """Nights that are like odd days of the reference, and those days, by their numbers."""
+
+    nights: Ints
+    days: Ints
+
+
+def odd_days(now: SignalUnits, reference: SignalUnits) -> OddDays | None:
+    """Those that lie out where tonight does, of any stratum; None where there are no such days or
+    nights. The reference has all of tonight's strata.
+
+    A night is like them where it is nearer to them than to the other days. Of a window so many
+    nights are as there were odd days: what was a day's and stays is a change.
+    """
+    if not len(now.days) or len(np.unique(reference.days)) < FEWEST_DAYS:
+        return None
+    means = means_by(reference.stratum_numbers, reference.columns.astype(np.float64))
+    tonight = now.columns - means[np.searchsorted(reference.kinds, now.strata)]
+    usual = reference.columns - means[reference.stratum_numbers]
+    deviation = usual.std(0)
+    scale = np.where(deviation > 1e-9, deviation, np.inf)
+    tonight, usual = tonight / scale, usual / scale
+    along = usual @ tonight.mean(0)
+    out = sums_by(reference.day_numbers, along) / np.sqrt(np.bincount(reference.day_numbers))
+    out -= np.median(out)
+    odd = odd_runs(out / max(float(along.std()), NORMAL * float(np.median(np.abs(out)))))
+    if not odd.any():
+        return None
+    there = odd[reference.day_numbers]
+    like, unlike = usual[there].mean(0), usual[~there].mean(0)
+    nearer = (means_by(now.day_numbers, tonight) - (like + unlike) / 2) @ (like - unlike)
+    chosen = np.argsort(-nearer)[: min(int(odd.sum()), int((nearer > 0).sum()))]
+    found = OddDays(np.unique(now.days)[chosen], np.unique(reference.days)[odd])
+    return found if len(chosen) else None
+
+
+def odd_runs(out: Numbers) -> NDArray[np.bool_]:
+    """Which days are in a run of days in a row that lies out, as a whole; out [days] has a
+    deviation of 1 where no day is odd. Then one of 28 days is taken for odd once in 18 times.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(out)])
+    runs = (
+        (float(sums[last] - sums[first]) / np.sqrt(last - first), first, last)
+        for first in range(len(out))
+        for last in range(first + 1, min(first + LONGEST_RUN, len(out)) + 1)
+    )
+    odd = np.zeros(len(out), bool)
+    for score, first, last in sorted(runs, reverse=True):
+        if score > ODD and not odd[first:last].any():
+            odd[first:last] = True
+    return odd

@@ -8,12 +8,13 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
+from monitoring.drift.signal_tests import FEWEST_USERS
 from monitoring.drift.user_days import NOBODY, Arrays, UserDays, from_bytes, numbered, to_bytes
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import Weekday
 from monitoring.signals import SIGNALS, Kinds
-from monitoring.signals.prompt_signals import Novelty, Topics
-from monitoring.signals.signal import Batch, Floats, Ints, Signal, Times
+from monitoring.signals.prompt_signals import Topics
+from monitoring.signals.signal import Batch, Floats, Ints, Knowing, Signal, Times
 from monitoring.signals.vocabulary import topic_words, words_of
 
 # --- season ---------------------------------------------------------------------------------------
@@ -117,6 +118,8 @@ MOST_INDEX = 4_000  # users: every prompt is compared with all of the index
 # Where users are few and come back, less than half of them is index enough: so many rows. The
 # others are so many users, where that leaves the index a quarter.
 INDEX_ROWS, OTHERS, LEAST_INDEX = 200, 100, 0.25
+# Of so many the others are as many as a test needs: fewer cannot be watched.
+LEAST_USERS = ceil(FEWEST_USERS / (1 - LEAST_INDEX))
 SIGNAL, UNITS, SHARED = "signal.", "units.", "shared."  # what the names of arrays begin with
 
 
@@ -153,18 +156,19 @@ class Reference:
         numbers = numbered(users)
         index = chosen_half(numbers, rng)
         in_half = np.isin(numbers, index)
-        fitted = (kind.fit(batch.taken(in_half), rng) for kind in kinds)
+        known = batch.taken(in_half)
+        fitted = (kind.fit(known, rng) for kind in kinds)
         signals = tuple(signal for signal in fitted if signal is not None)
         days = days_of(times)
-        units = UserDays.of(batch, signals, users, season.strata(times), days)
-        for novelty in signals:
-            if isinstance(novelty, Novelty) and len(np.unique(days)) >= SEVERAL_DAYS:
-                columns = beside_other_days(novelty, batch, days, days[in_half])
-                units = replace(units, columns={**units.columns, novelty.name: columns})
+        units = UserDays.of(batch, signals, users, season.strata(times), days).without(index)
+        if len(np.unique(days)) >= SEVERAL_DAYS:
+            rest, own = batch.taken(~in_half), days[~in_half]
+            others = beside_other_days(signals, known, days[in_half], rest, own)
+            units = replace(units, columns={**units.columns, **others})
         return cls(
             signals=signals,
             index_users=index,
-            units=units.without(index),
+            units=units,
             topic_names=topic_names(signals, batch, numbers),
             season=season,
             shared=shared,
@@ -214,26 +218,36 @@ class Reference:
 
 def chosen_half(users: Ints, rng: np.random.Generator) -> Ints:
     """The users of the index, each once: a random half of them, or MOST_INDEX, or less than half
-    where they are few; users [rows].
+    where they are few; users [rows]. Of LEAST_USERS the others can be compared with, even where
+    that leaves the index fewer rows than INDEX_ROWS.
     """
     numbers = np.unique(users)
     count = len(numbers)
-    few = max(LEAST_INDEX * count, count - OTHERS, INDEX_ROWS * count / max(len(users), 1))
-    return numbers[rng.permutation(count) < min(count // 2, ceil(few), MOST_INDEX)]
+    least = ceil(LEAST_INDEX * count)
+    few = max(least, count - OTHERS, ceil(INDEX_ROWS * count / max(len(users), 1)))
+    most = min(count // 2, MOST_INDEX, max(least, count - FEWEST_USERS))
+    return numbers[rng.permutation(count) < min(few, most)]
 
 
-def beside_other_days(novelty: Novelty, batch: Batch, days: Ints, index_days: Ints) -> Floats:
-    """Novelty's columns of the reference's rows, by the index's rows of other days [rows, 1].
+def beside_other_days(
+    signals: Sequence[Signal], index: Batch, index_days: Ints, batch: Batch, days: Ints
+) -> dict[str, Floats]:
+    """The columns of a batch's rows, by the index's rows of other days, of each signal that knows
+    the index's rows one by one [rows, columns].
 
     A night is compared with an index of other days, so news that one day alone asks about is new to
-    it. In the reference it would not be, for half of those who asked are in the index. What is left
-    of the index is never nearer, so novelty's p can only be larger: P(p ≤ a) ≤ a stays.
+    it, and so are the answers to them. In the reference they would not be, for half of those who
+    asked are in the index.
     """
-    columns = np.empty((len(batch), 1), np.float32)
+    knowing = [signal for signal in signals if isinstance(signal, Knowing)]
+    columns: dict[str, list[Floats]] = {signal.name: [] for signal in knowing}
     for day in np.unique(days):
-        others = replace(novelty, index=novelty.index[index_days != day])
-        columns[days == day] = others.columns(batch.taken(days == day))
-    return columns
+        rows = batch.taken(days == day)
+        for signal in knowing:
+            beside = signal.knowing(index, index_days != day)
+            columns[signal.name].append(beside.columns(rows))
+    as_before = np.argsort(np.argsort(days, kind="stable"))
+    return {name: np.concatenate(of_days)[as_before] for name, of_days in columns.items()}
 
 
 def shared_text(texts: Sequence[str], users: Sequence[str], rng: np.random.Generator) -> SharedText:

@@ -9,6 +9,7 @@ from math import log, sqrt
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.stats import norm
 
 from monitoring.drift.day_noise import DayNoise, noise_of
 from monitoring.drift.reference import Reference
@@ -158,6 +159,7 @@ def dataset(day: date, limit: int) -> list[Traffic]:
 # What people should know of a night's reference: which days it lacks, and what it cannot see.
 
 STRANGER = 3  # standard deviations by which novelty's tail grows when all prompts are strange
+POWER = 0.8  # of the nights with such a change
 MOST = 0.5  # of the traffic: more than this is no limit worth telling
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -196,16 +198,20 @@ def limits(reference: Reference, readings: Sequence[SignalReading]) -> Iterable[
     if reading is None or noise is None:
         yield f"the reference has {count} days: too few to tell how much days differ"
         return
-    share = unseen_share(noise, reading, count)
-    told = f"less than about {share:.0%} of strange prompts" if share <= MOST else "most changes"
-    yield f"the reference has {count} days: by novelty, {told} would not be seen in one night"
+    share = seen_share(noise, reading, count)
+    told = f"about {share:.0%} of strange prompts" if share <= MOST else "only most of the prompts"
+    yield (
+        f"the reference has {count} days: novelty sees {told} in one night with a chance of "
+        f"{POWER:.0%}, and fewer more seldom"
+    )
 
 
-def unseen_share(noise: DayNoise, reading: SignalReading, days: int) -> float:
-    """The least share of prompts unlike all before that novelty would call drift tonight.
+def seen_share(noise: DayNoise, reading: SignalReading, days: int) -> float:
+    """The share of prompts unlike all before that novelty calls drift tonight with a chance of
+    POWER.
 
     One prompt in ten lies above the reference's 90 % point, and a strange one does: a share x moves
-    that by 0.9 x, where a row's standard deviation is 0.3.
+    that by 0.9 x, where a row's standard deviation is 0.3. Nights differ as days do.
     """
     each = 1 / reading.n + 1 / reading.reference_n
     k = (1 + 1 / days) / each
@@ -215,4 +221,4 @@ def unseen_share(noise: DayNoise, reading: SignalReading, days: int) -> float:
 
     highest = 1e4
     z = brentq(above, 0, highest) if above(highest) < 0 else highest
-    return float(z) * sqrt(each) / STRANGER
+    return float(z + norm.ppf(POWER) * noise.spread(k)) * sqrt(each) / STRANGER

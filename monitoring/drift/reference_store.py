@@ -12,7 +12,14 @@ from typing import Literal
 
 import numpy as np
 
-from monitoring.drift.reference import ALWAYS, FINEST, Reference, Season, shared_text
+from monitoring.drift.reference import (
+    ALWAYS,
+    FINEST,
+    LEAST_USERS,
+    Reference,
+    Season,
+    shared_text,
+)
 from monitoring.drift.reference_rows import (
     WEEK,
     ReferenceRows,
@@ -246,7 +253,7 @@ def prompts_anew(
         return None
     chosen = traffic_rows(context, days, known.since)
     enough = len(chosen.rows) >= context.drift.minimum_reference
-    enough &= longer or len(set(voices_of(chosen.rows))) >= 2 * FEWEST_USERS
+    enough &= longer or len(set(voices_of(chosen.rows))) >= LEAST_USERS
     return freeze_rows(context, champion, day, chosen) if enough else None
 
 

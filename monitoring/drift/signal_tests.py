@@ -1,7 +1,7 @@
 """The tests of signals, and how large a change is."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from math import log, sqrt
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drift.day_noise import k_of, noise_of, widened
+from monitoring.drift.day_noise import OddDays, k_of, noise_of, odd_days, widened
 from monitoring.drift.matched_sets import MatchedPool
 from monitoring.drift.permutation import p_value
 from monitoring.drift.user_days import SignalUnits, UserDays
@@ -125,11 +125,35 @@ class SignalTest:
 
     @cached_property
     def p(self) -> float:
+        """What would be drift is compared once more, with odd days of the reference that tonight is
+        like; the larger p counts.
+        """
+        alone = self.p_alone
+        if not self.matters or alone > self.level:
+            return alone
+        odd = odd_days(self.now, self.reference.having(self.signal.name))
+        if odd is None:
+            return alone
+        beside = self.beside(odd)
+        return max(alone, beside.p_alone if beside.matters else 1.0)
+
+    @cached_property
+    def p_alone(self) -> float:
         """The larger of two: of a random choice of units, and of days like the reference's."""
         of_days, direction = self.of_days.p, self.signal.direction
         counted = self.matters and of_days <= self.level
         p = p_value(self.pool, direction, level=self.level, matters=counted, rng=self.rng)
         return max(p, of_days)
+
+    def beside(self, odd: OddDays) -> "SignalTest":
+        """The same test, where nights like odd days and those days are a stratum of their own."""
+        sides = self.current, self.reference
+        own = 1 + max(int(side.strata.max()) for side in sides)
+        current, reference = (
+            replace(side, strata=np.where(np.isin(side.days, days), own, side.strata))
+            for side, days in zip(sides, odd, strict=True)
+        )
+        return replace(self, current=current, reference=reference)
 
     @cached_property
     def pool(self) -> MatchedPool:

@@ -2,10 +2,11 @@
 cases.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitoring.signals.prompt_signals import principal
 from monitoring.signals.signal import (
@@ -224,6 +225,11 @@ class Response:
         near, _ = nearest(index.vectors, index.vectors, NEIGHBOURS, without_itself=True)
         directions = principal(answers - answers[near].mean(1), DIRECTIONS)
         return cls(index.vectors, answers, directions) if directions.size else None
+
+    def knowing(self, index: Batch, kept: NDArray[np.bool_]) -> Self:
+        assert index.response_vectors is not None
+        there = kept[np.isfinite(index.response_vectors).all(axis=1)]
+        return replace(self, index=self.index[there], answers=self.answers[there])
 
     def columns(self, batch: Batch) -> Floats:
         assert batch.vectors is not None

@@ -4,7 +4,7 @@ their topics.
 
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, Self
 
@@ -50,6 +50,10 @@ class Novelty:
         if index.vectors is None:
             return None
         return cls(index.vectors, usual_distance(index.vectors, FAR))
+
+    def knowing(self, index: Batch, kept: NDArray[np.bool_]) -> Self:
+        assert index.vectors is not None
+        return replace(self, index=index.vectors[kept])
 
     def columns(self, batch: Batch) -> Floats:
         assert batch.vectors is not None
@@ -240,6 +244,10 @@ class Topics:
             means.cluster_centers_.astype(np.float32),
             usual_distance(index.vectors, NEW),
         )
+
+    def knowing(self, index: Batch, kept: NDArray[np.bool_]) -> Self:
+        assert index.vectors is not None
+        return replace(self, index=index.vectors[kept])
 
     @property
     def count(self) -> int:

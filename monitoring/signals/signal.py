@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,16 @@ class Signal(Protocol):
 
     def columns(self, batch: Batch) -> Floats:
         """[n, columns]; a row of NaN where a row has nothing to look at."""
+        ...
+
+
+@runtime_checkable
+class Knowing(Signal, Protocol):
+    """A signal that knows the index's rows one by one."""
+
+    def knowing(self, index: Batch, kept: NDArray[np.bool_]) -> Self:
+        """The same function, as it is to one who knows only some rows of the index that it was
+        fitted to; kept [index]."""
         ...
 
 

@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, log2
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitoring.signals.signal import Batch, Direction, Floats, Ints
 from project.canonical import digest_number
@@ -46,6 +47,13 @@ class Vocabulary:
             np.array(bits, np.float32),
             np.array([log2(total)], np.float32),
         )
+
+    def knowing(self, index: Batch, kept: NDArray[np.bool_]) -> Self:
+        """A word that the rows left out have too is rarer, and never more frequent."""
+        known = type(self).fit(index.taken(kept), np.random.default_rng())
+        if known is None:
+            return replace(self, words=self.words[:0], bits=self.bits[:0])
+        return replace(known, bits=known.bits + (self.unseen - known.unseen), unseen=self.unseen)
 
     @property
     def counts(self) -> Counter[int]:

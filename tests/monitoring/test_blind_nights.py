@@ -11,7 +11,8 @@ import pytest
 
 from incumbent.verbs.nightly import check_scheduler
 from incumbent.verbs.status import print_all_families, print_status
-from monitoring.blindness import LEAST_USERS, with_blindness
+from monitoring.blindness import with_blindness
+from monitoring.drift.reference import LEAST_USERS
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
 from monitoring.night_page import page_path
@@ -93,6 +94,25 @@ def test_users_that_are_told_apart_end_blindness_within_a_week(empty: NightConte
     assert {one.verdict for one in nights[:-1]} == {DriftVerdict.INSUFFICIENT}
     assert (nights[-2].blind, nights[-1].verdict) == ("2026-03-09", DriftVerdict.NO_DRIFT)
     assert [kind for kind, _ in told(context)] == ["blind", "blind-over"]
+
+
+@pytest.mark.parametrize(
+    ("users", "verdict"),
+    [(LEAST_USERS - 1, DriftVerdict.INSUFFICIENT), (LEAST_USERS, DriftVerdict.NO_DRIFT)],
+)
+def test_as_many_users_as_a_blind_night_says_are_needed_end_it(
+    empty: NightContext, users: int, verdict: DriftVerdict
+) -> None:
+    context = replace(empty, drift=empty.drift.model_copy(update={"minimum_reference": 100}))
+    for number in range(7):
+        context.traffic.append(of_regulars(rows_of(number, rows=30), 30))
+    nights = [
+        run(context, number, of_regulars(rows_of(number, rows=users), users))
+        for number in range(7, 15)
+    ]
+    assert nights[-2].blind
+    assert f"{LEAST_USERS} needed" in blind_sentence(nights[-2])
+    assert nights[-1].verdict is verdict
 
 
 def test_12_users_a_day_are_told_when_a_reference_comes_of_them(empty: NightContext) -> None:

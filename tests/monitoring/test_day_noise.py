@@ -7,6 +7,7 @@ import pytest
 
 from monitoring.drift.alarm_budget import pooled
 from monitoring.drift.day_noise import MOST_DRAWN, Prior, contrasts, k_of, noise_between, noise_of
+from monitoring.drift.reference_rows import seen_share
 from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
 from monitoring.signals.answer_signals import Ratings
@@ -180,3 +181,77 @@ def test_a_column_that_is_noisier_than_the_others_stands_alone() -> None:
     usual = Prior(square=1.0, freedom=60.0)
     assert usual.holds(1.5, free=21)
     assert not usual.holds(4.0, free=21)
+
+
+PEAK = np.arange(TOPICS) < 4  # topics that are asked three times as often at a month's end
+
+
+def with_peaks(days: Iterable[int], rng: Generator, rows: int = 120) -> list[UserDays]:
+    """Days of which the last three of 30 have a peak."""
+
+    def units(day: int) -> UserDays:
+        rates = np.where(PEAK & (day % 30 >= 27), 3.0, 1.0)
+        topics = rng.choice(TOPICS, rows, p=rates / rates.sum())
+        numbers = np.arange(rows) + 10_000 * day
+        columns = {Topics.name: np.eye(TOPICS, dtype=np.float32)[topics]}
+        return UserDays(columns, np.full(rows, day % 7), numbers, np.full(rows, day))
+
+    return [units(day) for day in days]
+
+
+def windows_of_drift(nights: list[UserDays], before: UserDays, rng: Generator) -> list[int]:
+    """The windows that say drift on the last of these nights."""
+    readings = (
+        said(pooled(nights[-window:], before, rng), before, rng, window) for window in (1, 2, 7)
+    )
+    return [reading.nights for reading in readings if reading.verdict is DriftVerdict.DRIFT]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_month_end_is_no_drift_to_a_reference_that_has_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = UserDays.joined(with_peaks(range(2, 30), rng, 60))
+    nights = with_peaks(range(50, 60), rng)
+    assert [windows_of_drift(nights[:last], before, rng) for last in range(7, 11)] == [[]] * 4
+    without = UserDays.joined(with_peaks(range(26), rng, 60))
+    assert windows_of_drift(nights, without, rng)[-2:] == [2, 7]
+
+
+def test_a_peak_that_stays_and_another_one_beside_it_are_drift() -> None:
+    rng = np.random.default_rng(9)
+    before = UserDays.joined(with_peaks(range(2, 30), rng))
+    lasting = with_peaks([57, 58, 59, 87, 88, 89, 117, 118, 119], rng)
+    assert windows_of_drift(lasting[:2], before, rng) == []
+    assert 7 in windows_of_drift(lasting, before, rng)
+    new = day_of(57, 120, rng, new=0.3)
+    new.columns[Topics.name][:36] = np.eye(TOPICS, dtype=np.float32)[TOPICS - 1]
+    assert windows_of_drift([*with_peaks([56], rng), new], before, rng)[:1] == [1]
+
+
+@pytest.mark.parametrize("variation", [0.0, 0.02])
+def test_the_share_of_strange_prompts_that_a_young_reference_sees_is_seen_so_often(
+    variation: float,
+) -> None:
+    """Novelty as it is nearly: a tenth of the usual rows lie far out, and all strange ones."""
+    rng, seen = np.random.default_rng(10), []
+
+    def far(day: int, rows: int, strange: float = 0.0) -> UserDays:
+        chance = 0.1 + rng.normal() * variation
+        out = rng.random(rows) < np.where(np.arange(rows) < strange * rows, 1, chance)
+        numbers = np.arange(rows) + 10_000 * day
+        columns = {RATINGS.name: out[:, None].astype(np.float32)}
+        return UserDays(columns, np.zeros(rows, np.int64), numbers, np.full(rows, day))
+
+    def night(before: UserDays, strange: float) -> SignalReading:
+        now = far(20, 300, strange)
+        return SignalTest(
+            RATINGS, now, before, LEVEL, nights=1, minimum_effect=0.0, rng=rng
+        ).reading
+
+    for _ in range(12):
+        before = UserDays.joined([far(day, 60) for day in range(14)])
+        noise = noise_of(before, RATINGS.name)
+        assert noise is not None
+        share = seen_share(noise, night(before, 0), 14)
+        seen += [night(before, share).verdict is DriftVerdict.DRIFT for _ in range(8)]
+    assert 0.65 <= np.mean(seen) <= 0.95

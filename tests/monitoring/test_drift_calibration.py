@@ -1,6 +1,7 @@
 """What the nightly check promises, on embeddings of which the truth is known."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -251,21 +252,41 @@ def test_fifty_users_who_come_back_are_enough_for_a_change_of_half_of_the_topics
 
 
 def test_news_of_one_day_are_as_new_in_the_reference_as_in_a_night() -> None:
-    """Each day a tenth asks about one thing that is new; half of those are in the index."""
-    rng = np.random.default_rng(23)
+    """Each day a tenth asks about one thing that is new, in words of its own, and gets other
+    answers; half of those who ask are in the index.
+    """
+    rng, rows = np.random.default_rng(23), 200
 
-    def asked(day: int) -> Floats:
-        news = rng.normal(size=3 * WIDTH) + rng.normal(size=(20, 3 * WIDTH)) / 4
-        news /= np.linalg.norm(news, axis=1, keepdims=True)
-        return np.concatenate([many_topics(180, rng), news.astype(np.float32)])
+    def asked(day: int) -> Batch:
+        news = rng.normal(size=(2, 3 * WIDTH))
+        told = rng.normal(size=(2, 20, 3 * WIDTH)) / 4 + news[:, None]
+        told /= np.linalg.norm(told, axis=2, keepdims=True)
+        usual = many_topics(180, rng)
+        words = [f"about {word}" for word in rng.integers(40, size=180)] + [f"about d{day}"] * 20
+        return Batch(
+            prompts=[text.translate(str.maketrans("0123456789", "abcdefghij")) for text in words],
+            vectors=np.concatenate([usual, told[0]]).astype(np.float32),
+            responses=["yes"] * rows,
+            response_vectors=np.concatenate([usual, told[1]]).astype(np.float32),
+        )
 
-    month = np.concatenate([asked(day) for day in range(14)])
-    reference = frozen(month, 24.0 * (np.arange(len(month)) // 200))
-    nights = [night(reference, asked(day), day=day, hours=24.0 * day) for day in range(14, 21)]
-    known, now = (
-        units.columns["novelty"].mean() for units in (reference.units, UserDays.joined(nights))
-    )
-    assert now == pytest.approx(known, rel=0.2)
+    def of(days: range) -> tuple[Batch, list[str], Floats]:
+        parts = [vars(asked(day)) for day in days]
+        joined: dict[str, Any] = {
+            name: np.concatenate([part[name] for part in parts])
+            for name, column in parts[0].items()
+            if column is not None
+        }
+        numbers = rows * days.start + np.arange(rows * len(days))
+        return Batch(**joined), [str(i) for i in numbers], 24.0 * (numbers // rows)
+
+    reference = Reference.freeze(*of(range(14)), rng=np.random.default_rng(4))
+    nights = [reference.units_of(*of(range(day, day + 1))) for day in range(14, 21)]
+    now = UserDays.joined(nights)
+    for name, first in {"novelty": 0, "topics": -1, "vocabulary": 0, "response": 0}.items():
+        sides = (units.columns[name][:, first:].astype(float) for units in (reference.units, now))
+        known, tonight = ((side**2).sum(1).mean() for side in sides)
+        assert tonight == pytest.approx(known, rel=0.2), name
     assert verdict(reference, nights, DriftParams()) is DriftVerdict.NO_DRIFT
 
 
