@@ -26,7 +26,16 @@ def side(lot: float, params: CurateParams) -> Split:
 def draw(
     rows: Sequence[Row], groups: Sequence[str], params: CurateParams
 ) -> tuple[dict[str, float], list[Row]]:
-    """The lot of each family, and the rows with their family as group.
+    """The lot of each family, and the rows with their family as group."""
+    pairs = zip(rows, groups, strict=True)
+    named = [row.model_copy(update={"group": family}) for row, family in pairs]
+    return family_lots(rows, groups, params), named
+
+
+def family_lots(
+    rows: Sequence[Row], groups: Sequence[str], params: CurateParams
+) -> dict[str, float]:
+    """The lot of each family.
 
     A family has the highest lot of its groups. So as the data grow and families merge, a row keeps
     its side or moves towards training: what a champion was trained on is never an eval item. A row
@@ -36,8 +45,7 @@ def draw(
     for row, family in zip(rows, groups, strict=True):
         own = 1.0 if row.source in params.train_only else lot(params.seed, row.group)
         lots[family] = max(lots.get(family, 0.0), own)
-    pairs = zip(rows, groups, strict=True)
-    return lots, [row.model_copy(update={"group": family}) for row, family in pairs]
+    return lots
 
 
 def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:

@@ -1,18 +1,27 @@
 """Stage `gate`: stop the pipeline when a critical check failed, else pin the dataset.
 
 A waiver holds until a day, so this stage runs each time; what it writes tells nothing of the day.
+Nor does it of what was submitted, which the rows are held against here for that reason.
 """
 
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from curation.checks.gate_message import failure, wrapped
 from curation.checks.waivers import LONGEST
-from project.child_processes import locked_md5
+from curation.curation_settings import CurateParams, ValidateParams
+from project.child_processes import cached_file, locked_md5
 from project.errors import IncumbentError
 from project.paths import ACCOUNT, CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted
+from project.records.record import Digest
+from project.settings import PARAMS, load, read_settings
+from registry.lineage import dataset_of
+from registry.reader import RegistryReader
 
 SHUT = "the gate is shut"  # begins what is said when a critical check failed
 LOCK = Path("dvc.lock")
@@ -22,7 +31,7 @@ USUAL = timedelta(days=90)  # for which the gate proposes a waiver
 def main(today: date | None = None) -> None:
     """Raises IncumbentError where a critical check fails today, in UTC if it is left out."""
     today = today or datetime.now(UTC).date()
-    report = GateReport.read(GATE_REPORT)
+    report = held_against_last(GateReport.read(GATE_REPORT))
     for line in notes(report, today):
         print(wrapped(line))
     warned = failing(report, today, Severity.WARNING)
@@ -79,3 +88,102 @@ def pinned(report: GateReport) -> DatasetVersion:
 def dvc_revision() -> str | None:
     """DVC's checksum of the curated folder, as the lock file has it after stage `curate`."""
     return locked_md5(LOCK, "curate", CURATED)
+
+
+# --- last version ---------------------------------------------------------------------------------
+
+# The rows of the last submitted version, which new ones are held against for drift.
+
+DRIFT = "shift"  # the column of the contract that tells it
+CHECKSUM = re.compile(r"[0-9a-f]{32}(\.dir)?")
+MEASURED = ("passed", "observed", "crashed", "unmeasured")  # what is new of a check
+MOST_VERSIONS = 50  # looked through for one of other rows
+
+
+@dataclass(frozen=True)
+class LastVersion:
+    """Its training rows as texts, without those that are but rehearsed, and its name."""
+
+    label: str
+    texts: tuple[str, ...]
+
+
+def held_against_last(report: GateReport) -> GateReport:
+    """The report with drift measured, where the contract asks for it and names no reference."""
+    lacking = {check.name for check in report.checks if check.column == DRIFT and check.unmeasured}
+    last = last_version(but=report.dataset_rows) if lacking else None
+    if last is None:
+        return report
+    found = {check.name: check for check in drift_checks(last)}
+    checks = (
+        check.model_copy(update={name: getattr(found[check.name], name) for name in MEASURED})
+        if check.name in lacking & found.keys()
+        else check
+        for check in report.checks
+    )
+    return report.model_copy(update={"checks": tuple(checks)})
+
+
+def drift_checks(last: LastVersion) -> tuple[Check, ...]:
+    """What the contract says of the curated rows' distance from the last version's."""
+    # Imported here because Great Expectations takes seconds, and most runs have no other version.
+    import pandas as pd
+
+    from curation.checks.contract import Contract, check
+    from curation.checks.contract_tables import Tables
+    from curation.checks.dataset_measures import word_shift
+
+    contract = read_settings(Contract, load(ValidateParams).contract)
+    asked = tuple(one for one in contract.checks if one.arguments.get("column") == DRIFT)
+    now = [text for part in Split for text in texts_of_rows(rows_of(part))]
+    table = pd.DataFrame({"id": ["dataset"], DRIFT: [word_shift(last.texts, now)]})
+    notes = {DRIFT: f"held against {last.label}"}
+    tables = Tables(pd.DataFrame({"id": []}), pd.DataFrame({"id": []}), table, notes)
+    return check(tables, contract.model_copy(update={"checks": asked}))
+
+
+def texts_of_rows(path: Path) -> Iterator[str]:
+    """Prompts and answers together, without the rows that are but rehearsed."""
+    aside = load(CurateParams).train_only
+    for row in Row.read_lines(path):
+        if row.source not in aside:
+            yield f"{row.prompt_text}\n{row.completion_text}"
+
+
+def last_version(but: Digest | None = None) -> LastVersion | None:
+    """The newest one whose dataset has other rows than those `but`. None outside of a project,
+    before a first version, and where its rows are not in DVC's cache on this machine.
+    """
+    if not PARAMS.exists():
+        return None
+    try:
+        with RegistryReader.here() as registry:
+            for version in registry.newest(MOST_VERSIONS):
+                dataset = dataset_of(registry, version.adapter.dataset)
+                if dataset and dataset.rows != but:
+                    return read_last(version.label, dataset.dvc_revision)
+    except IncumbentError:  # rows are checked wherever they are: what is wrong is told elsewhere
+        return None
+    return None
+
+
+def read_last(label: str, revision: str | None) -> LastVersion | None:
+    kept = cached_training_rows(revision or "")
+    if kept is None or not kept.exists():
+        return None
+    return LastVersion(label, tuple(texts_of_rows(kept)))
+
+
+def cached_training_rows(revision: str) -> Path | None:
+    """The training rows of a curated folder in DVC's cache; `revision` is the folder's checksum."""
+    folder = cached(revision)
+    if folder is None or not folder.exists():
+        return None
+    name = rows_of(Split.TRAIN).name
+    files = {one.get("relpath"): one.get("md5") for one in json.loads(folder.read_bytes())}
+    return cached(str(files.get(name)))
+
+
+def cached(checksum: str) -> Path | None:
+    """Where DVC keeps what has this checksum; None for what is no checksum."""
+    return cached_file(Path(), checksum) if CHECKSUM.fullmatch(checksum) else None

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from project.canonical import digest_bytes
+from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion, Opponent, Provenance
 from project.records.data import DatasetVersion, GateReport
 from project.records.events import DecisionMade, Event, Submission
@@ -57,6 +58,15 @@ class Lineage(Record):
     @property
     def slices(self) -> dict[str, Measured]:
         return self.evidence.slices if self.evidence and self.looked_at_sealed else {}
+
+
+def dataset_of(reader: RegistryReader, digest: Digest) -> DatasetVersion | None:
+    """None of a version that was made elsewhere, whose data nobody knows."""
+    try:
+        data = json.loads(reader.artifacts.get(digest))
+    except IncumbentError:  # erased, at a person's wish
+        return None
+    return None if data.get("kind") == "imported" else DatasetVersion.model_validate(data)
 
 
 def trace(reader: RegistryReader, number: int) -> Lineage:

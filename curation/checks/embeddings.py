@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 BATCH = 64
 MOST_CHARS = 2_000  # of a text: embedders of sentences read fewer than these
+# Of an answer: about the 128 tokens that all-MiniLM-L6-v2 has learnt from. A question is read to
+# the end, for an instruction may stand before it.
+ANSWER_CHARS = 600
 
 
 class RowEmbedder:
@@ -90,7 +93,7 @@ def look(rows: Sequence[Row], splits: Sequence[str], embed: Embed, most: int, se
     return Looked(
         places,
         embed([rows[i].prompt_text for i in places]),
-        embed([rows[i].completion_text for i in places]),
+        embed([rows[i].completion_text[:ANSWER_CHARS] for i in places]),
         embed,
     )
 

@@ -120,8 +120,9 @@ def what_was_lost(
     if broken:
         yield (
             f"right answers first ({', '.join(dict.fromkeys(broken))}): more training rows with "
-            "the same facts, a larger base, or the facts in the prompt; better sentences do not "
-            "help"
+            "the same facts (outputs/rows.csv says which were left out and why, such as those of "
+            "one template above curation.curate.max_per_template), a larger base, or the facts in "
+            "the prompt; better sentences do not help"
         )
     forgot = {
         check.subject for check in early_checks(evidence, policy) if not check.passed(policy.alpha)

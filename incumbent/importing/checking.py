@@ -1,7 +1,6 @@
 """A file's records, its contract and what it is held against, made into checks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from curation.checks.contract import Contract, check
@@ -9,14 +8,10 @@ from curation.checks.contract_tables import Tables, preference_tables, tables_of
 from curation.checks.embeddings import embedder_if_packaged
 from curation.checks.row_columns import CheckReferences
 from curation.checks.suite_prompts import suite_prompts
-from curation.curation_settings import CurateParams
 from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
 from incumbent.project_files import FOLDER, project_files
-from project.errors import IncumbentError
 from project.records.data import Check, Document, Row, Severity, Split, counted
-from project.settings import PARAMS, load, read_settings
-from registry.reader import RegistryReader
-from review.challenger.changes import cached_file, dataset_of
+from project.settings import read_settings
 
 READ = "every record gives a row"
 
@@ -118,37 +113,3 @@ def chosen_contract(file: Path | None, kind: Kind) -> Contract:
     contract = read_settings(Contract, own)
     checks = [one for one in contract.checks if one.arguments.get("column") not in OF_PROJECTS]
     return contract.model_copy(update={"checks": tuple(checks)})
-
-
-# --- last version ---------------------------------------------------------------------------------
-
-# The rows of the last submitted version, which a file is held against in a project.
-
-
-@dataclass(frozen=True)
-class LastVersion:
-    """Its training rows as texts, without those that are but rehearsed, and its name."""
-
-    label: str
-    texts: tuple[str, ...]
-
-
-def last_version() -> LastVersion | None:
-    """None outside of a project, before a first version, and where its rows are not in DVC's cache
-    on this machine.
-    """
-    if not PARAMS.exists():
-        return None
-    try:
-        with RegistryReader.here() as registry:
-            for version in registry.newest():
-                dataset = dataset_of(registry, version.adapter.dataset)
-                kept = cached_file(dataset.dvc_revision or "") if dataset else None
-                if kept and kept.exists():
-                    aside = load(CurateParams).train_only
-                    rows = [row for row in Row.read_lines(kept) if row.source not in aside]
-                    texts = (f"{row.prompt_text}\n{row.completion_text}" for row in rows)
-                    return LastVersion(version.label, tuple(texts))
-    except IncumbentError:  # a file is checked wherever it is: what is wrong here is told elsewhere
-        return None
-    return None

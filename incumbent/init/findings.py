@@ -12,7 +12,7 @@ from curation.collect import collect
 from curation.curate import Curated, Elsewhere, curate, large_group_lines
 from curation.curate_others import Others, curate_others, untaught, with_others
 from curation.curation_settings import CurateParams, FileSource
-from curation.families import draw, split
+from curation.families import family_lots, side
 from curation.kinship import family_names
 from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.text_forms import capitals_tell_names, templates
@@ -128,7 +128,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
         notes=(
             *language_notes(kept, base),
             *large_group_lines(made, params.train_only),
-            *template_notes(made, fitted.rows),
+            *template_notes(made, fitted.rows, params.max_per_template),
             *system_notes(kept),
             *unasked(parts),
         ),
@@ -201,7 +201,7 @@ def evenly_split(
     """
     asked = Elsewhere(suites)
     made = curate(rows, {}, params, unfit, elsewhere=asked)
-    if distance(own_rows(made, params), params) > NEAR:
+    if distance(sizes_of_parts(own_rows(made, params)), params) > NEAR:
         params = params.model_copy(update={"seed": best_seed(rows, params, unfit)})
         made = curate(rows, {}, params, unfit, elsewhere=asked)
     refuse_empty(own_rows(made, params), made)
@@ -211,27 +211,32 @@ def evenly_split(
 def best_seed(rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str]) -> int:
     """The first one that is near enough, or the one that comes nearest."""
     distinct, _ = sifted(list(rows), params, unfit)
-    families = family_names(distinct, SIMILARITY)
+    names = family_names(distinct, SIMILARITY)
+    own = [n for r, n in zip(distinct, names, strict=True) if r.source not in params.train_only]
     best = (float("inf"), 0)
     for seed in range(SEEDS):
         seeded = params.model_copy(update={"seed": seed})
-        lots, grouped = draw(distinct, families, seeded)
-        own = (row for row in grouped if row.source not in params.train_only)
-        best = min(best, (distance(split(own, lots, seeded), params), seed))
+        lots = family_lots(distinct, names, seeded)
+        sizes = Counter(side(lots[name], seeded) for name in own)
+        best = min(best, (distance(sizes, params), seed))
         if best[0] <= NEAR:
             break
     return best[1]
 
 
-def distance(parts: Parts, params: CurateParams) -> float:
+def sizes_of_parts(parts: Parts) -> Mapping[Split, int]:
+    return {part: len(rows) for part, rows in parts.items()}
+
+
+def distance(sizes: Mapping[Split, int], params: CurateParams) -> float:
     """How far dev and sealed are from their wanted sizes, as a share of these; the worse one. A
     part without any row is farther than all others.
     """
-    if not all(parts.values()):
+    if not all(sizes.get(part) for part in Split):
         return float("inf")
-    count = sum(map(len, parts.values()))
+    count = sum(sizes.values())
     wanted = {Split.DEV: params.dev_share * count, Split.SEALED: params.sealed_share * count}
-    return max(abs(len(parts[part]) - size) / max(size, 1) for part, size in wanted.items())
+    return max(abs(sizes[part] - size) / max(size, 1) for part, size in wanted.items())
 
 
 def own_rows(made: Curated, params: CurateParams) -> dict[Split, list[Row]]:
@@ -314,8 +319,8 @@ def system_notes(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def template_notes(made: Curated, raw: Sequence[Row]) -> Iterator[str]:
-    """How many rows are of templates of which a few are kept."""
+def template_notes(made: Curated, raw: Sequence[Row], most: int | None) -> Iterator[str]:
+    """How many rows are of templates of which at most so many rows each are kept."""
     asked = [row.prompt_text for row in raw]
     forms = templates(asked, names=capitals_tell_names(asked))
     gone = [
@@ -323,9 +328,9 @@ def template_notes(made: Curated, raw: Sequence[Row]) -> Iterator[str]:
     ]
     if gone:
         yield (
-            f"{len(gone):,} rows differ from others in figures or names alone, and ask no more "
-            f"than these: of {counted(len(set(gone)), 'template')} a few are kept "
-            "(curation.curate.max_per_template)"
+            f"{len(gone):,} rows differ from others in figures or names alone: of "
+            f"{counted(len(set(gone)), 'template')} at most {most} rows each are kept. "
+            "Where the figures make another answer, raise curation.curate.max_per_template"
         )
 
 

@@ -115,7 +115,8 @@ def chosen_kinds(own: OwnRecords, files: Sequence[Path], options: CheckOptions) 
 
 def checks_of(own: OwnRecords, options: CheckOptions) -> list[Check]:
     # Imported here because Great Expectations takes seconds, and is in an extra.
-    from incumbent.importing.checking import checked, chosen_contract, held_against, last_version
+    from curation.gate import last_version
+    from incumbent.importing.checking import checked, chosen_contract, held_against
 
     contract = chosen_contract(options.contract, own.kind)
     compared = held_against(

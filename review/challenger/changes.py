@@ -1,12 +1,11 @@
 """What is other in a version than in the one that it was compared with."""
 
-import json
-import re
 from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from curation.gate import cached_training_rows
 from project.errors import IncumbentError
 from project.files import FileState, state_of
 from project.paths import CURATED, rows_of
@@ -14,8 +13,8 @@ from project.records.adapters import AdapterVersion
 from project.records.data import DatasetVersion, Row, Split
 from project.records.events import Submission
 from project.records.field_change import adapter_facts, differing
-from project.records.record import Digest, Record
-from registry.lineage import Lineage, settings
+from project.records.record import Record
+from registry.lineage import Lineage, dataset_of, settings
 from registry.reader import RegistryReader
 from review.challenger.review_record import Changes
 from review.data_pages.gate_view import excerpt, gate_report, private_rows
@@ -56,15 +55,6 @@ def sources_of(dataset: DatasetVersion | None) -> frozenset[str]:
     return frozenset(dataset.sources) if dataset else frozenset()
 
 
-def dataset_of(reader: RegistryReader, digest: Digest) -> DatasetVersion | None:
-    """None of a version that was made elsewhere, whose data nobody knows."""
-    try:
-        data = json.loads(reader.artifacts.get(digest))
-    except IncumbentError:  # erased, at a person's wish
-        return None
-    return None if data.get("kind") == "imported" else DatasetVersion.model_validate(data)
-
-
 def settings_of(reader: RegistryReader, version: AdapterVersion) -> dict[str, str]:
     return {} if reader.deleted(version.number) else settings(reader, version)
 
@@ -87,8 +77,6 @@ def learnt_by(reader: RegistryReader, version: AdapterVersion) -> set[str] | Non
 # The training rows that one version has learnt and another has not, as far as they are here.
 
 SHOWN = 50  # rows of a page
-CACHE = Path(".dvc/cache/files/md5")
-CHECKSUM = re.compile(r"[0-9a-f]{32}(\.dir)?")
 FETCH = f"dvc fetch --all-commits {CURATED}"
 HIDDEN = "not shown: it seems to hold what must not get out"
 
@@ -164,25 +152,8 @@ def places(
 def train_files(reader: RegistryReader, version: AdapterVersion | None) -> Iterator[Path]:
     """The files of training rows that are on this machine, the newest first."""
     dataset = dataset_of(reader, version.adapter.dataset) if version else None
-    kept = cached_file(dataset.dvc_revision) if dataset and dataset.dvc_revision else None
+    kept = cached_training_rows(dataset.dvc_revision) if dataset and dataset.dvc_revision else None
     yield from (path for path in (rows_of(Split.TRAIN), kept) if path and path.exists())
-
-
-def cached_file(revision: str) -> Path | None:
-    """The training rows of a curated folder in DVC's cache; `revision` is the folder's checksum."""
-    folder = cached(revision)
-    if folder is None or not folder.exists():
-        return None
-    name = rows_of(Split.TRAIN).name
-    files = {one.get("relpath"): one.get("md5") for one in json.loads(folder.read_bytes())}
-    return cached(str(files.get(name)))
-
-
-def cached(checksum: str) -> Path | None:
-    """Where DVC keeps what has this checksum; None for what is no checksum."""
-    if not CHECKSUM.fullmatch(checksum):
-        return None
-    return CACHE / checksum[:2] / checksum[2:]
 
 
 @lru_cache(4)

@@ -1,14 +1,18 @@
 """The embedder that is read without sentence-transformers says what that library says."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from curation.checks.embeddings import look
 from curation.checks.sentence_encoder import SentenceEncoder, can_encode
 from project.model_pins import ModelChoice, locate
+from project.records.data import Row
 
 TEXTS = (
     "How do I reset my PIN?",
@@ -70,3 +74,16 @@ def test_another_kind_of_model_is_left_to_the_library(
         changed = {**json.loads(text), **change} if isinstance(change, dict) else change
         (tmp_path / file).write_text(json.dumps(changed))
     assert not can_encode(tmp_path)
+
+
+def test_a_question_is_read_to_its_end_and_an_answer_is_told_by_its_beginning() -> None:
+    asked, told = "Be brief. " * 200 + "What is a PIN?", "A secret number. " * 100
+    read: list[str] = []
+
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        read.extend(texts)
+        return np.zeros((len(texts), 2), dtype=np.float32)
+
+    look([Row.of(asked, told, group="a", source="t")], ["train"], embed, most=10, seed=0)
+    assert read[0] == asked
+    assert told.startswith(read[1]) and 500 < len(read[1]) < len(told)

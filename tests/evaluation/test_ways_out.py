@@ -67,6 +67,7 @@ def test_wrong_facts_and_forgetting_have_ways_of_their_own() -> None:
     guarded = Policy(gating=("rougeL",), guards={"semantic": 0.05})
     (facts,) = told(BETTER | {"semantic": -0.3}, look=1, policy=guarded)
     assert facts.startswith("right answers first (semantic): more training rows with the same")
+    assert "outputs/rows.csv says which were left out" in facts
     (way,) = told(BETTER, look=1, general=general(0.3))
     assert way.startswith("less forgetting, for general ability: fewer epochs, a lower learning")
 

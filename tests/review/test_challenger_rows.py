@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from project.canonical import digest_bytes, digest_folder
+from project.child_processes import cached_file
 from project.files import write_bytes
 from project.paths import rows_of
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split
 from project.records.record import write_records
 from registry.store import Registry
-from review.challenger.changes import CACHE
 from tests.conftest import BASE
 from tests.places import submit
 from tests.review.conftest import Browser
@@ -57,8 +57,8 @@ def trained(
 def cache(folder: str, file: str, rows: Sequence[Row]) -> None:
     """As DVC keeps a curated folder."""
     listed = [{"md5": file, "relpath": "train.jsonl"}]
-    write_bytes(CACHE / folder[:2] / f"{folder[2:]}.dir", json.dumps(listed).encode())
-    write_records(CACHE / file[:2] / file[2:], rows)
+    write_bytes(cached_file(Path(), f"{folder}.dir"), json.dumps(listed).encode())
+    write_records(cached_file(Path(), file), rows)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_file_of_the_cache_that_names_no_checksum_is_not_followed(
 ) -> None:
     cache(FOLDER, FILE, OLD)
     listed = [{"md5": file, "relpath": "train.jsonl"}]
-    write_bytes(CACHE / FOLDER[:2] / f"{FOLDER[2:]}.dir", json.dumps(listed).encode())
+    write_bytes(cached_file(Path(), f"{FOLDER}.dir"), json.dumps(listed).encode())
     found = client.get("/api/review/2/rows?which=removed").json()
     assert (found["total"], found["elsewhere"]) == (0, 1)
 
