@@ -536,13 +536,13 @@ def test_a_killed_run_is_taken_over_when_its_lease_is_out(
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are traced by Linux")
-def test_sigkill_at_a_hundred_steps_loses_no_night_and_finishes_none_twice(tmp_path: Path) -> None:
-    databases = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(101)]
+def test_sigkill_at_any_step_loses_no_night_and_finishes_none_twice(tmp_path: Path) -> None:
+    databases = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(41)]
     for database in databases:
         connect(database).dispose()
     command = [sys.executable, "-m", "tests.killed_nights", *databases]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    assert json.loads(done.stdout)["killed"] >= 90  # the last steps may be fewer
+    assert json.loads(done.stdout)["killed"] >= 36  # the last steps may be fewer
     taken_over = 0
     for database in databases:
         tick(database, minutes=11)
@@ -551,7 +551,7 @@ def test_sigkill_at_a_hundred_steps_loses_no_night_and_finishes_none_twice(tmp_p
         assert depth(engine) == (2, 0), "a notice for each night that was finished, and no other"
         taken_over += any(run.fence > 1 for run in finished(engine))
         engine.dispose()
-    assert taken_over > 10
+    assert taken_over > 4
 
 
 @pytest.mark.slow

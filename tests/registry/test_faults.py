@@ -82,28 +82,15 @@ def kill_and_check(change: str, template: Place, copies: list[Place], folder: Pa
         check_after_death(change, place, before, after, folder)
 
 
-def kill_on_sqlite(change: str, kills: int, folder: Path) -> None:
-    template = Place(folder / "template")
-    prepare(template, change, folder)
-    copies = [Place(folder / f"copy-{i}") for i in range(kills + 2)]
-    for place in copies:
-        shutil.copytree(template.root, place.root)
-    kill_and_check(change, template, copies, folder)
-
-
 @traceable
 @pytest.mark.parametrize("change", CHANGES)
 def test_sigkill_leaves_the_old_state_or_the_new_one(change: str, tmp_path: Path) -> None:
-    kill_on_sqlite(change, 12, tmp_path)
-
-
-@traceable
-@pytest.mark.slow
-@pytest.mark.parametrize("change", CHANGES)
-def test_sigkill_at_a_hundred_steps_leaves_the_old_state_or_the_new_one(
-    change: str, tmp_path: Path
-) -> None:
-    kill_on_sqlite(change, 100, tmp_path)
+    template = Place(tmp_path / "template")
+    prepare(template, change, tmp_path)
+    copies = [Place(tmp_path / f"copy-{i}") for i in range(32)]
+    for place in copies:
+        shutil.copytree(template.root, place.root)
+    kill_and_check(change, template, copies, tmp_path)
 
 
 @traceable
@@ -114,7 +101,7 @@ def test_sigkill_on_postgresql_leaves_the_old_state_or_the_new_one(
 ) -> None:
     template = Place(tmp_path / "template", postgresql)
     prepare(template, change, tmp_path)
-    copies = [Place(tmp_path / f"copy-{i}", copy_of(postgresql)) for i in range(22)]
+    copies = [Place(tmp_path / f"copy-{i}", copy_of(postgresql)) for i in range(12)]
     for place in copies:
         shutil.copytree(template.root, place.root)
     kill_and_check(change, template, copies, tmp_path)

@@ -107,9 +107,9 @@ def open_new(url: str) -> None:
     connect(url).dispose()
 
 
-def test_eight_first_users_make_one_schema_on_postgresql(postgresql: str) -> None:
-    with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as pool:
-        list(pool.map(open_new, [postgresql] * 8))
+def test_many_first_users_make_one_schema_on_postgresql(postgresql: str) -> None:
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        list(pool.map(open_new, [postgresql] * 4))
     engine = connect(postgresql)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)

@@ -29,7 +29,7 @@ def engine(judged: Judged) -> RealEngine:
 
 @pytest.fixture
 def swaps() -> int:
-    return 200
+    return 40
 
 
 class TestEmbedded(SwapSuite):

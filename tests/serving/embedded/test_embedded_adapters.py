@@ -32,7 +32,7 @@ async def rest_of(stream: AsyncIterator[Body]) -> str:
     return "".join(texts)
 
 
-def test_200_swaps_under_load_give_no_wrong_answer(
+def test_swaps_under_load_give_no_wrong_answer(
     adapters: dict[str, Path], with_backend: Run
 ) -> None:
     """One adapter answers all the time. Two others have the second slot in turn, under a new name
@@ -50,12 +50,12 @@ def test_200_swaps_under_load_give_no_wrong_answer(
             assert await answer(backend, chat(stays, "Why?", max_tokens=6)) == expected[stays]
             asked += 1
         await swapping
-        assert asked > 20
+        assert asked > 5
         assert (await backend.names()).adapters == {stays}
         assert set(backend.thread.model.keys) == {stays}, "nothing is left of the others"
 
     async def swap_often(backend: Any, expected: dict[str, str]) -> None:
-        for number in range(200):
+        for number in range(40):
             kind = others[number % 2]
             await backend.load(f"{kind}-{number}", adapters[kind])
             body = chat(f"{kind}-{number}", "Why?", max_tokens=6)
