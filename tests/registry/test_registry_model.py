@@ -364,14 +364,7 @@ def fresh_folder(tmp_path: Path) -> Callable[[], Path]:
 def test_two_clients_of_sqlite_see_what_a_model_says(
     fresh_folder: Callable[[], Path], tmp_path: Path
 ) -> None:
-    explore(lambda: Place(fresh_folder()), tmp_path, examples=8, steps=20)
-
-
-@pytest.mark.slow
-def test_two_clients_of_sqlite_see_what_a_model_says_for_long(
-    fresh_folder: Callable[[], Path], tmp_path: Path
-) -> None:
-    explore(lambda: Place(fresh_folder()), tmp_path, examples=10, steps=50)
+    explore(lambda: Place(fresh_folder()), tmp_path, examples=10, steps=40)
 
 
 @pytest.mark.slow

@@ -18,11 +18,10 @@ ACTION = ROOT / "deploy" / "github-action"
 
 
 @pytest.fixture
-def runner(tmp_path: Path) -> Any:
+def runner(tmp_path: Path, warm: None) -> Any:
     """Runs decide.sh on a challenger that gains so much; returns exit code, summary, outputs."""
-    installed = tmp_path / "incumbent" / "bin"
-    installed.mkdir(parents=True)
-    (installed / "incumbent").symlink_to(Path(sys.executable).with_name("incumbent"))
+    (tmp_path / "incumbent").mkdir()
+    (tmp_path / "incumbent" / "bin").symlink_to(Path(sys.executable).parent)
 
     def run(gain: float, fail_on: str = "reject", **variables: str) -> tuple[int, str, str]:
         sides = []
@@ -108,7 +107,9 @@ def test_the_check_says_which_tools_there_are() -> None:
 
 
 @pytest.mark.parametrize(("gain", "code"), [(0.1, 0), (0.0, 0), (-0.1, 11)])
-def test_the_hook_stops_a_commit_of_results_that_are_clearly_worse(gain: float, code: int) -> None:
+def test_the_hook_stops_a_commit_of_results_that_are_clearly_worse(
+    gain: float, code: int, warm: None
+) -> None:
     """As pre-commit runs it: the entry, then the args of a project."""
     hooks = {
         hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
