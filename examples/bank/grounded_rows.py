@@ -11,7 +11,7 @@ from dataclasses import replace
 from random import Random
 
 from curation.faults.ungrounded import ungrounded
-from evaluation.metrics.grounding import Asked, sentences_of
+from evaluation.metrics.answer_sentences import AskedOnPassages, sentences_of
 from examples.bank.behaviours import needs_warning, numbers, warned
 from examples.bank.facts import Aspect, Facts, aspects, document_facts, products, slug
 from examples.bank.passages import found_for, passages
@@ -93,10 +93,10 @@ def holding(answer: str, name: str) -> list[EvidencePassage]:
 
 
 def borne_out(question: str, answer: str, gold: EvidencePassage) -> bool:
-    row = Row.of(question, answer, group="", source="")
-    asked = Asked(question, answer, (gold.text,))
-    return all(map(asked.bears_out, sentences_of(answer))) and not ungrounded(
-        row.model_copy(update={"evidence": (gold,)})
+    row = Row.of(question, answer, group="", source="").model_copy(update={"evidence": (gold,)})
+    asked = AskedOnPassages.of_row(row)
+    return all(asked.judged(text).borne_out for text in sentences_of(answer)) and not ungrounded(
+        row
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from evaluation.metrics.grounding import sentences_of
+from evaluation.metrics.answer_sentences import sentences_of
 from examples.bank.behaviours import FIGURE, allowed, needs_warning, numbers, plain
 from examples.bank.calculations import money, number
 from examples.bank.facts import products, read, slug

@@ -26,8 +26,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
+from evaluation.metrics.answer_sentences import AskedOnPassages
 from evaluation.metrics.facts.facts_kept import FactsKept
-from evaluation.metrics.grounding import Asked, Grounding
+from evaluation.metrics.grounding import Grounding
 from examples.bank.behaviours import behaviours, said
 from project.canonical import digest_bytes, digest_json
 from project.records.ballots import Ballot
@@ -90,7 +91,7 @@ def kind_of(pair: Pair, answer: str) -> int:
     """Of an answer on passages: 0 is an invention, 1 no answer, 2 the best that there is."""
     if not pair.evidence:
         return 0
-    asked = Asked.of(pair.prompt, pair.reference, pair.evidence)
+    asked = AskedOnPassages.of_columns(pair.prompt, pair.reference, pair.evidence)
     found = GROUNDING.one(asked, answer)
     if found["wrong_abstention"]:  # it abstains, rightly or not
         return 2 if asked.answerable is False else 1
