@@ -32,7 +32,7 @@ POINTS = re.compile(
 )
 NAME = r"(?P<name>(?:The |An? )?[A-Za-z][\w'’ -]{1,48}?)"
 COSTS = re.compile(rf"{NAME} (?P<verb>cost|pay)s? .*\d.*")
-TAKES = re.compile(rf"{NAME} takes? .*\d.*(?:minute|hour|day|week|month|year)s?\b.*")
+TAKES = re.compile(rf"{NAME} takes? \D*\d.*(?:minute|hour|day|week|month|year)s?\b.*")
 HAS = re.compile(
     rf"{NAME} (?P<verb>is) (?P<value>(?:at (?:most|least) |up to |only )?[^\w\s]?\d.*)"
 )
