@@ -19,7 +19,7 @@ from pydantic import (
 
 from project.canonical import digest_json
 from project.records.record import LATER, later
-from project.settings import Settings, load
+from project.settings import Settings
 
 
 class Decoding(Settings):
@@ -81,12 +81,12 @@ class ScoringParams(Settings):
         min_length=1,
     )
 
-
-def own_abstentions() -> tuple[str, ...]:
-    """The phrasings of the scorer `grounding`, by which answers abstain in the project's words."""
-    chosen = (one for one in load(ScoringParams).metrics if one.metric == "grounding")
-    given = [one.options.get("phrasings") for one in chosen]
-    return tuple(str(text) for own in given if isinstance(own, list) for text in own)
+    @property
+    def abstentions(self) -> tuple[str, ...]:
+        """The phrasings of the scorer `grounding`: how answers abstain in the project's words."""
+        chosen = (one for one in self.metrics if one.metric == "grounding")
+        given = [one.options.get("phrasings") for one in chosen]
+        return tuple(str(text) for own in given if isinstance(own, list) for text in own)
 
 
 # Of the rows that pairs are made from, for calibration: of 240 rows 60, whose share of pairs judged

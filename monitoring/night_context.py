@@ -11,7 +11,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from evaluation.evaluation_settings import own_abstentions
+from evaluation.evaluation_settings import ScoringParams
 from monitoring.features.signal_inputs import MOST_GROUNDED, AnswerJudge, batch_of
 from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import (
@@ -85,7 +85,7 @@ class NightContext:
             trigger=load(TriggerParams),
             limits=limits,
             lease=load(ScheduleParams).lease,
-            phrasings=own_abstentions(),
+            phrasings=load(ScoringParams).abstentions,
         )
 
     def sample(

@@ -63,9 +63,18 @@ def filled_lines(path: Path, encoding: str | None) -> Iterator[tuple[int, bytes]
             yield number, line.rstrip("\r\n").encode()
 
 
+PREFERENCES = {"chosen", "rejected", "label"}
+
+
 def read_row(line: bytes, path: Path, number: int) -> Row:
     fields = read_object(line, path, number)
     fields.pop("about", None)
+    if PREFERENCES & fields.keys():
+        problem = (
+            "is a preference among rows: put a file of pairs or ratings with passages into "
+            "datasets/preferences as it is"
+        )
+        raise InputError(problem, file=path, line=number)
     for key, convert in SHAPES.items():
         if key in fields:
             try:

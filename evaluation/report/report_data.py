@@ -7,7 +7,7 @@ from statistics import fmean
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
-from evaluation.evaluation_settings import Prices, own_abstentions
+from evaluation.evaluation_settings import Prices, ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
 from evaluation.metrics.proposed_checks import proposed_checks
 from evaluation.report.marked_answers import Words, marked
@@ -68,7 +68,7 @@ def read_report_data() -> ReportData:
         dev=item_means(dev.items),
         flags=Flags.read(SCORES / f"{Split.DEV}.flags.json"),
         examples=read_examples(dev, load(Policy)),
-        phrasings=own_abstentions(),
+        phrasings=load(ScoringParams).abstentions,
         retrieval=retrieval_recall(
             Row.read_lines(rows_of(Split.DEV)),
             Answer.read_lines(answers_of(Role.CHALLENGER, Split.DEV)),

@@ -19,7 +19,7 @@ from examples.bank.grounded_dealing import BRIEF, USUAL, deal_grounded
 from examples.bank.grounded_rows import grounded_rows
 from examples.bank.grounded_table import write_results
 from examples.bank.make_project import Changes, configure, curate_params, make_project
-from examples.bank.make_rows import pair_fields, row_fields
+from examples.bank.make_rows import pair_fields, row_fields, write_lines
 from examples.bank.measures import measured, measured_elsewhere, texts_of
 from examples.bank.negatives import ON_PASSAGES, Negative, negatives
 from examples.bank.rows import Triplet
@@ -54,7 +54,9 @@ ONWARD: Changes = {
     "training.sft": {"epochs": 1, "learning_rate": 3e-4},
 }
 DPO: Changes = {"training.dpo": {"epochs": 1, "learning_rate": 5e-5}}
-SAME_STEPS = 2  # epochs of the old rows: at least as many steps as one of all, and of the pairs
+UNWANTED = Path("datasets/preferences/unwanted.jsonl")
+# At least as many steps as one epoch of all rows and of the pairs, or as three and one.
+ONCE_MORE, FROM_THE_BASE = 2, 4  # epochs of the old rows
 STEPS = (
     "first round",
     "first submission",
@@ -126,8 +128,7 @@ def first_round(bank: Grounded) -> dict[str, Any]:
 def control(*, won: bool) -> dict[str, Any]:
     """As many steps as the second round will take, on the rows of the first."""
     configure(ONWARD if won else {})
-    epochs = SAME_STEPS if won else SAME_STEPS + 1
-    configure({"training.sft": {"epochs": epochs}})
+    configure({"training.sft": {"epochs": ONCE_MORE if won else FROM_THE_BASE}})
     run_and_vote()
     keep("control", measured("control", Role.CHALLENGER, base_texts()))
     return {}
@@ -140,13 +141,13 @@ def bad_answers(bank: Grounded) -> dict[str, Any]:
     there = [one.row for one in bank.dealt.project]
     found = second_round(BAD / "corrections.jsonl", there, bank.dealt.reserve)
     bring_in_lines("second-round", [row_fields(row, row.id) for row in found.rows])
-    bring_in_lines("unwanted", [pair_fields(one) for one in spoilt(bank)])
+    write_lines(UNWANTED, map(pair_fields, spoilt(bank)))
     return {"bad": found.bad, "rows": len(found.rows)}
 
 
 def after_bad_answers(*, won: bool) -> dict[str, Any]:
     """Train on all rows, then on pairs of a right and a bad answer."""
-    configure({"training.sft": {"epochs": 1 if won else 2}})
+    configure({"training.sft": {"epochs": 1 if won else 3}})
     configure(DPO)
     run_and_vote()
     keep("second round", measured("round 2", Role.CHALLENGER, base_texts()))

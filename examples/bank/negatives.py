@@ -99,7 +99,9 @@ def answers_anyway(row: Triplet, random: Random) -> str:
     pattern: str = random.choice(read("negatives.yaml")["answers_anyway"])
     place = random.randrange(len(row.evidence))
     first = sentences_of(row.evidence[place].text.partition(": ")[2])[0].rstrip(".")
-    return pattern.format(p=product_of(row), figure=figure, said=first, n=place + 1)
+    return pattern.format(
+        p=product_of(row).removeprefix("the "), figure=figure, said=first, n=place + 1
+    )
 
 
 def mixed_up(row: Triplet, random: Random) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.evaluation_settings import own_abstentions
+from evaluation.evaluation_settings import ScoringParams
 from evaluation.report.dev_items import (
     DevComparison,
     DevItem,
@@ -28,6 +28,7 @@ from project.records.adapters import Opponent
 from project.records.data import Row, Split
 from project.records.record import Record, short
 from project.records.scores import ItemScore
+from project.settings import load
 from registry.reader import RegistryReader
 from review.challenger.item_list import both_scores, broken, metrics_of
 
@@ -245,7 +246,7 @@ def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentenc
     against does not have; that one as it is. `against` is REFERENCE or the key of an answer.
     """
     texts = {one.key: one.text for one in view.answers}
-    marker = SentenceMarker(own_abstentions() if view.row.evidence else ())
+    marker = SentenceMarker(load(ScoringParams).abstentions if view.row.evidence else ())
     base = view.row.completion_text if against == REFERENCE else texts[against]
     return {
         key: marker.marked(view.row, text, () if key == against else marked(base, text)[1])

@@ -59,7 +59,7 @@ def test_every_stage_but_this_one_has_a_file_that_holds_its_module() -> None:
     [
         ("training/model/lora.py", {"domain", "sft", "dpo", "kto"}),
         ("training/precision.py", {"base", "domain", "sft", "dpo", "kto"}),
-        ("curation/sources/row_formats.py", {"collect", "curate", "validate"}),
+        ("curation/sources/row_formats.py", {"collect", "curate", "index", "validate"}),
         ("evaluation/report/report_page.py", {"compare"}),
         ("evaluation/generation/batch_reader.py", {"reward", "preference_data", "generate"}),
         ("evaluation/report/templates/comparison.html", {"compare"}),
