@@ -24,6 +24,7 @@ ROWS = "datasets/sources/sums.csv"
 PARAMS: dict[str, Any] = {  # with all sections that dvc.yaml names
     "base": {"precision": "float32", "max_length": 64},
     "embedder": {"model": "embedded"},
+    "retrieval": {"documents": []},
     "curation": {
         "collect": {
             "sources": [

@@ -23,7 +23,18 @@ from tests.incumbent.setting_effects.effect import put
 from tests.incumbent.tiny_project import lay_out_gated
 from training.recipe import StepRecord
 
-STAGES = ("code", "base", "start", "sft", "train", "champion", "generate", "score", "compare")
+STAGES = (
+    "code",
+    "base",
+    "index",
+    "start",
+    "sft",
+    "train",
+    "champion",
+    "generate",
+    "score",
+    "compare",
+)
 SETTINGS: dict[str, Any] = {
     "registry__family": "bank",
     "embedder__model": "embedded",
@@ -51,6 +62,7 @@ def lay_out_reproducible(**more: Any) -> None:
     lay_out_gated(**SETTINGS)
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["evaluation"]["scoring"] = {"metrics": ["rouge"]}
+    params["retrieval"] = {"documents": []}
     for name, value in more.items():
         put(params, name.replace("__", "."), value)
     Path("params.yaml").write_text(yaml.safe_dump(params))
@@ -60,6 +72,7 @@ def lay_out_reproducible(**more: Any) -> None:
     write_bytes(paths.PAIR_SOURCE, b"{}")
     for folder in ("safety", "consistency", "ballots"):
         write_bytes(Path("datasets") / folder / "README.md", b"nothing\n")
+    write_bytes(Path("datasets/sources/README.md"), b"nothing\n")
     write_bytes(Path("datasets/ballots/votes.jsonl"), VOTE)
     write_bytes(Path("datasets/general/few.jsonl"), COUNTED)
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_bytes())

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 FEW: dict[str, Any] = {
     "base": {"model": "models/tiny"},
     "embedder": {"model": "embedded"},
+    "retrieval": {"documents": []},
     "curation": {
         "collect": {"sources": [{"kind": "python-api", "packages": ["numpy"]}]},
         "curate": {"max_per_group": 2, "dev": 8, "sealed": 24},
