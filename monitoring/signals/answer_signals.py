@@ -14,9 +14,8 @@ from monitoring.signals.signal import (
     Batch,
     Direction,
     Floats,
+    OneNumber,
     nearest,
-    one_column,
-    usual_value,
 )
 
 # --- judged ---------------------------------------------------------------------------------------
@@ -24,28 +23,17 @@ from monitoring.signals.signal import (
 # What a judge thinks of the answers.
 
 
-@dataclass(frozen=True)
-class JudgedReward:
+class JudgedReward(OneNumber):
     """The rewards of the reward model, turned round: up means that the answers are worse.
 
     Rewards of answers to one prompt compare them; of answers to different prompts they say less, so
     that strange prompts may move them too.
     """
 
-    usual: Floats  # [1], the reference's mean reward, for reports
-
     name: ClassVar[str] = "judge"
-    direction: ClassVar[Direction] = "up"
     weight: ClassVar[int] = 2
-    shares: ClassVar[bool] = False
-
-    @classmethod
-    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        usual = usual_value(index.scores)
-        return None if usual is None else cls(usual)
-
-    def columns(self, batch: Batch) -> Floats:
-        return -one_column(batch.scores, len(batch))
+    of: ClassVar[str] = "scores"
+    turned: ClassVar[bool] = True
 
 
 # --- ratings --------------------------------------------------------------------------------------
@@ -53,24 +41,13 @@ class JudgedReward:
 # What users think of the answers.
 
 
-@dataclass(frozen=True)
-class Ratings:
+class Ratings(OneNumber):
     """The ratings, turned round: up means that users are less pleased."""
 
-    usual: Floats  # [1], the reference's mean rating, for reports
-
     name: ClassVar[str] = "feedback"
-    direction: ClassVar[Direction] = "up"
     weight: ClassVar[int] = 2
-    shares: ClassVar[bool] = False
-
-    @classmethod
-    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        usual = usual_value(index.ratings)
-        return None if usual is None else cls(usual)
-
-    def columns(self, batch: Batch) -> Floats:
-        return -one_column(batch.ratings, len(batch))
+    of: ClassVar[str] = "ratings"
+    turned: ClassVar[bool] = True
 
 
 # --- outcomes -------------------------------------------------------------------------------------
@@ -78,64 +55,32 @@ class Ratings:
 # What became of the users' cases: passed on to a person, solved or not, and how satisfied.
 
 
-@dataclass(frozen=True)
-class Escalated:
+class Escalated(OneNumber):
     """Whether a case was passed on to a person: up means that more of them were."""
 
-    usual: Floats  # [1], the reference's share of cases, for reports
-
     name: ClassVar[str] = "escalated"
-    direction: ClassVar[Direction] = "up"
     weight: ClassVar[int] = 1
-    shares: ClassVar[bool] = False
-
-    @classmethod
-    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        usual = usual_value(index.escalated)
-        return None if usual is None else cls(usual)
-
-    def columns(self, batch: Batch) -> Floats:
-        return one_column(batch.escalated, len(batch))
+    of: ClassVar[str] = "escalated"
 
 
-@dataclass(frozen=True)
-class Unresolved:
+class Unresolved(OneNumber):
     """Whether a case ended without a solution: up means that more of them did."""
 
-    usual: Floats  # [1], the reference's share of cases that were solved, for reports
-
     name: ClassVar[str] = "unresolved"
-    direction: ClassVar[Direction] = "up"
     weight: ClassVar[int] = 1
-    shares: ClassVar[bool] = False
-
-    @classmethod
-    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        usual = usual_value(index.resolved)
-        return None if usual is None else cls(usual)
+    of: ClassVar[str] = "resolved"
 
     def columns(self, batch: Batch) -> Floats:
-        return 1 - one_column(batch.resolved, len(batch))
+        return 1 - super().columns(batch)
 
 
-@dataclass(frozen=True)
-class Satisfaction:
+class Satisfaction(OneNumber):
     """How satisfied users were, turned round: up means that they are less so."""
 
-    usual: Floats  # [1], the reference's mean, for reports
-
     name: ClassVar[str] = "satisfaction"
-    direction: ClassVar[Direction] = "up"
     weight: ClassVar[int] = 1
-    shares: ClassVar[bool] = False
-
-    @classmethod
-    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        usual = usual_value(index.satisfaction)
-        return None if usual is None else cls(usual)
-
-    def columns(self, batch: Batch) -> Floats:
-        return -one_column(batch.satisfaction, len(batch))
+    of: ClassVar[str] = "satisfaction"
+    turned: ClassVar[bool] = True
 
 
 OUTCOMES = (Escalated, Unresolved, Satisfaction)
@@ -146,46 +91,22 @@ OUTCOMES = (Escalated, Unresolved, Satisfaction)
 # What the champion makes of the passages that a request brings.
 
 
-@dataclass(frozen=True)
-class Abstaining:
+class Abstaining(OneNumber):
     """Whether an answer says that it does not know: up means that more of them do. The passages no
     longer hold what users ask, or the champion no longer finds it there.
     """
 
-    usual: Floats  # [1], the reference's share of answers, for reports
-
     name: ClassVar[str] = "abstaining"
-    direction: ClassVar[Direction] = "up"
     weight: ClassVar[int] = 1
-    shares: ClassVar[bool] = False
-
-    @classmethod
-    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        usual = usual_value(index.abstaining)
-        return None if usual is None else cls(usual)
-
-    def columns(self, batch: Batch) -> Floats:
-        return one_column(batch.abstaining, len(batch))
+    of: ClassVar[str] = "abstaining"
 
 
-@dataclass(frozen=True)
-class Ungrounded:
+class Ungrounded(OneNumber):
     """The share of an answer's sentences that its passages do not bear out: up means more."""
 
-    usual: Floats  # [1], the reference's mean, for reports
-
     name: ClassVar[str] = "ungrounded"
-    direction: ClassVar[Direction] = "up"
     weight: ClassVar[int] = 1
-    shares: ClassVar[bool] = False
-
-    @classmethod
-    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        usual = usual_value(index.ungrounded)
-        return None if usual is None else cls(usual)
-
-    def columns(self, batch: Batch) -> Floats:
-        return one_column(batch.ungrounded, len(batch))
+    of: ClassVar[str] = "ungrounded"
 
 
 # --- response -------------------------------------------------------------------------------------

@@ -15,11 +15,10 @@ from monitoring.signals.signal import (
     Batch,
     Direction,
     Floats,
+    OneNumber,
     distance,
-    one_column,
     one_hot,
     usual_distance,
-    usual_value,
 )
 
 # --- novelty --------------------------------------------------------------------------------------
@@ -138,24 +137,12 @@ def lengths(batch: Batch) -> Floats:
 # How much the champion itself is surprised by the prompts.
 
 
-@dataclass(frozen=True)
-class PromptPerplexity:
+class PromptPerplexity(OneNumber):
     """The mean negative log-probability of a prompt's tokens: log perplexity, in nats."""
 
-    usual: Floats  # [1], the reference's mean, for reports
-
     name: ClassVar[str] = "perplexity"
-    direction: ClassVar[Direction] = "up"
     weight: ClassVar[int] = 2
-    shares: ClassVar[bool] = False
-
-    @classmethod
-    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
-        usual = usual_value(index.surprise)
-        return None if usual is None else cls(usual)
-
-    def columns(self, batch: Batch) -> Floats:
-        return one_column(batch.surprise, len(batch))
+    of: ClassVar[str] = "surprise"
 
 
 # --- script ---------------------------------------------------------------------------------------

@@ -94,16 +94,32 @@ class Knowing(Signal, Protocol):
         ...
 
 
-def one_column(values: Floats | None, count: int) -> Floats:
-    """[n, 1], for a signal that is one number of a row; NaN where nothing is known."""
-    return np.full((count, 1), np.nan, np.float32) if values is None else values[:, None]
+@dataclass(frozen=True)
+class OneNumber:
+    """A signal that is one number of a row, which a batch holds already: up means that it is more,
+    or less where it is turned round.
+    """
 
+    usual: Floats  # [1], the reference's mean of what is known, for reports
 
-def usual_value(values: Floats | None) -> Floats | None:
-    """The mean of what is known [1]; None where nothing is."""
-    if values is None or np.isnan(values).all():
-        return None
-    return np.array([np.nanmean(values)], np.float32)
+    of: ClassVar[str]  # the batch's field
+    turned: ClassVar[bool] = False
+    direction: ClassVar[Direction] = "up"
+    shares: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:
+        values: Floats | None = getattr(index, cls.of)
+        if values is None or np.isnan(values).all():
+            return None
+        return cls(np.array([np.nanmean(values)], np.float32))
+
+    def columns(self, batch: Batch) -> Floats:
+        """[n, 1]; NaN where nothing is known."""
+        values: Floats | None = getattr(batch, self.of)
+        if values is None:
+            return np.full((len(batch), 1), np.nan, np.float32)
+        return -values[:, None] if self.turned else values[:, None]
 
 
 def one_hot(labels: NDArray[np.int64], count: int) -> Floats:
