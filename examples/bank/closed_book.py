@@ -45,7 +45,7 @@ from incumbent.verbs.recipes import read_recipe
 from project.model_pins import pinned_folder
 from project.paths import ADAPTER_FILES, BASE
 from project.records.adapters import ModelPin
-from project.records.data import Row, Split
+from project.records.data import Row
 from project.settings import load
 from training.precision import choose_numerics
 
@@ -145,8 +145,7 @@ def first_round(bank: Bank, base: System) -> dict[str, Any]:
     """Train on rows, let the reviewers vote, measure."""
     configure(bank.first)
     run_and_vote()
-    bare = {item.id: item.answer for item in base.items}
-    keep("first round", measured("domain + sft", Role.CHALLENGER, bare))
+    keep("first round", measured("domain + sft", Role.CHALLENGER, base.texts))
     shutil.copytree(ADAPTER_FILES, RESULTS / "first-adapter", dirs_exist_ok=True)
     return {}
 
@@ -165,8 +164,7 @@ def after_bad_answers(bank: Bank, base: System, *, promoted: bool) -> dict[str, 
     """Train again: from the first round's adapter where it was promoted, else anew."""
     configure(SECOND if promoted else {"training.dpo": SECOND["training.dpo"]})
     run_and_vote()
-    bare = {item.id: item.answer for item in base.items}
-    keep("second round", measured("second round", Role.CHALLENGER, bare))
+    keep("second round", measured("second round", Role.CHALLENGER, base.texts))
     found = found_rows(bank)
     return {"bad": found.bad, "rows": len(found.rows), "sisters": asked_sisters(found)}
 
@@ -179,7 +177,7 @@ def found_rows(bank: Bank) -> SecondRound:
 
 def spoilt(bank: Bank) -> list[Negative]:
     """The negative examples, all of training rows of the first round."""
-    return negatives([one.row for one in bank.dealt.project if one.part is Split.TRAIN])
+    return negatives(bank.dealt.taught)
 
 
 def of_the_project() -> Changes:

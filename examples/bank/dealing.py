@@ -43,6 +43,11 @@ class Dealt:
     project: list[DealtRow]
     reserve: list[Triplet]
 
+    @property
+    def taught(self) -> list[Triplet]:
+        """The rows for training."""
+        return [one.row for one in self.project if one.part is Split.TRAIN]
+
 
 def deal(
     rows: Sequence[Triplet], of_documents: Sequence[Triplet], params: CurateParams, sizes: Sizes

@@ -17,7 +17,7 @@ from examples.bank.closed_book import WITHOUT_PASSAGES
 from examples.bank.dealing import Dealt
 from examples.bank.grounded_dealing import BRIEF, USUAL, deal_grounded
 from examples.bank.grounded_rows import grounded_rows
-from examples.bank.grounded_table import write_results
+from examples.bank.grounded_table import write_grounded
 from examples.bank.make_project import Changes, configure, curate_params, make_project
 from examples.bank.make_rows import pair_fields, row_fields, write_lines
 from examples.bank.measures import measured, measured_elsewhere, texts_of
@@ -104,7 +104,7 @@ def tell(bank: Grounded) -> str:
         "bad": found["bad"],
         "steps": {name: time_of(read_step(name)) for name in STEPS},
     }
-    return write_results(RESULTS, table, told)
+    return write_grounded(RESULTS, table, told)
 
 
 # --- the steps -----------------------------------------------------------------------------------
@@ -190,10 +190,9 @@ def bare(row: Triplet) -> Triplet:
 def base_texts() -> dict[str, str]:
     """What the base answered on the passages, by item."""
     base, *_ = systems("first round")
-    return {item.id: item.answer for item in base.items}
+    return base.texts
 
 
 def spoilt(bank: Grounded) -> list[Negative]:
     """The negative examples, all of training rows of the first round."""
-    rows = [one.row for one in bank.dealt.project if one.part is Split.TRAIN]
-    return negatives(rows, ON_PASSAGES)
+    return negatives(bank.dealt.taught, ON_PASSAGES)

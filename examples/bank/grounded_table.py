@@ -1,15 +1,30 @@
 """The table of systems on passages, and what was decided, as Markdown and as JSON."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from examples.bank.measures import METRICS, ON_PASSAGES, Item, System, mean_score
-from examples.bank.table import as_table, of_the_time, of_the_verdicts, rate
+from examples.bank.measures import ON_PASSAGES, Item, System, mean_score
+from examples.bank.table import (
+    MEASURED,
+    as_table,
+    means,
+    measured_cells,
+    of_the_time,
+    of_the_verdicts,
+    rate,
+    write_tables,
+)
 
-HEAD = ("ROUGE-L", "similarity", "facts kept", "contradicted")
+HEAD = (
+    "system",
+    "items",
+    *MEASURED,
+    "preferred to base + passages",
+    "tokens",
+    "seconds",
+    "sealed",
+)
 ON_PASSAGES_HEAD = (
     "invented",
     "supported",
@@ -20,21 +35,21 @@ ON_PASSAGES_HEAD = (
 )
 
 
-def write_results(folder: Path, systems: Sequence[System], told: Mapping[str, Any]) -> str:
+def write_grounded(folder: Path, systems: Sequence[System], told: Mapping[str, Any]) -> str:
     """Write table.md and table.json into a folder; returns the Markdown."""
-    text = "\n".join(lines(systems, told)) + "\n"
-    (folder / "table.md").write_text(text)
-    found = {"systems": [asdict(system) for system in systems], **told}
-    (folder / "table.json").write_text(json.dumps(found, indent=1))
-    return text
+    return write_tables(folder, lines(systems, told), systems, told)
 
 
 def lines(systems: Sequence[System], told: Mapping[str, Any]) -> Iterator[str]:
+    verdicts = told["verdicts"]
     yield "Means of the dev items and their standard errors; tokens and seconds an answer."
     yield ""
     yield from as_table(
-        ("system", "items", *HEAD, "preferred to base + passages", "tokens", "seconds", "sealed"),
-        [line_of(one, told["verdicts"].get(one.name, "-")) for one in systems],
+        HEAD,
+        [
+            (one.name, str(len(one.items)), *measured_cells(one), verdicts.get(one.name, "-"))
+            for one in systems
+        ],
     )
     yield ""
     yield from as_table(
@@ -50,23 +65,6 @@ def lines(systems: Sequence[System], told: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from of_the_verdicts(told)
     yield from of_the_time(told["steps"])
-
-
-def line_of(system: System, verdict: str) -> tuple[str, ...]:
-    voted = system.won + system.lost
-    return (
-        system.name,
-        str(len(system.items)),
-        *means(system, METRICS),
-        f"{system.won} of {voted}" if voted else "-",
-        f"{system.tokens:.0f}",
-        "-" if system.seconds is None else f"{system.seconds:.2f}",
-        verdict,
-    )
-
-
-def means(system: System, metrics: Sequence[str]) -> list[str]:
-    return [str(mean_score(system, metric)) for metric in metrics]
 
 
 def seen_and_unseen(system: System) -> tuple[str, ...]:

@@ -60,6 +60,17 @@ class System:
     won: int = 0  # items, against the bare base, by the majority of reviewers
     lost: int = 0
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """Its answers, by item."""
+        return {item.id: item.answer for item in self.items}
+
+    @property
+    def preferred(self) -> str:
+        """The items that it won, of those that were decided."""
+        voted = self.won + self.lost
+        return f"{self.won} of {voted}" if voted else "-"
+
 
 @dataclass(frozen=True)
 class Mean:

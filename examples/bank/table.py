@@ -2,32 +2,30 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import exp
 from pathlib import Path
 from typing import Any
 
 from examples.bank.behaviours import BEHAVIOURS, needs_warning
-from examples.bank.measures import METRICS, Item, Mean, System, difference, mean_of
+from examples.bank.measures import METRICS, Item, Mean, System, difference, mean_score
 from examples.bank.rows import DOCUMENT_ONLY, TRAINED
 
-HEAD = (
-    "system",
-    "ROUGE-L",
-    "similarity",
-    "facts kept",
-    "contradicted",
-    "preferred to base",
-    "tokens",
-    "seconds",
-    "sealed verdict",
-)
+MEASURED = ("ROUGE-L", "similarity", "facts kept", "contradicted")  # as METRICS are called
+HEAD = ("system", *MEASURED, "preferred to base", "tokens", "seconds", "sealed verdict")
 
 
 def write_results(folder: Path, systems: Sequence[System], told: Mapping[str, Any]) -> str:
     """Write table.md and table.json into a folder; returns the Markdown."""
-    text = "\n".join(lines(systems, told)) + "\n"
+    return write_tables(folder, lines(systems, told), systems, told)
+
+
+def write_tables(
+    folder: Path, shown: Iterable[str], systems: Sequence[System], told: Mapping[str, Any]
+) -> str:
+    """The lines as table.md, and what they are made of as table.json; returns the Markdown."""
+    text = "\n".join(shown) + "\n"
     (folder / "table.md").write_text(text)
     found = {"systems": [asdict(system) for system in systems], **told}
     (folder / "table.json").write_text(json.dumps(found, indent=1))
@@ -60,15 +58,21 @@ def lines(systems: Sequence[System], told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def line_of(system: System, verdict: str) -> tuple[str, ...]:
-    means = [str(mean_of([item.scores[metric] for item in system.items])) for metric in METRICS]
-    voted = system.won + system.lost
-    preferred = f"{system.won} of {voted}" if voted else "-"
+    return (system.name, *measured_cells(system), verdict or "-")
+
+
+def measured_cells(system: System) -> tuple[str, ...]:
+    """What both stories show of a system: METRICS, votes, tokens and seconds."""
     seconds = "-" if system.seconds is None else f"{system.seconds:.2f}"
-    return (system.name, *means, preferred, f"{system.tokens:.0f}", seconds, verdict or "-")
+    return (*means(system, METRICS), system.preferred, f"{system.tokens:.0f}", seconds)
+
+
+def means(system: System, metrics: Sequence[str]) -> list[str]:
+    return [str(mean_score(system, metric)) for metric in metrics]
 
 
 def kept(system: System, fact: str) -> Mean:
-    return mean_of([i.scores["facts_kept"] for i in system.items if i.fact == fact])
+    return mean_score(system, "facts_kept", lambda item: item.fact == fact)
 
 
 def rate(system: System, behaviour: str) -> str:

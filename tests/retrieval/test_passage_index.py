@@ -1,6 +1,7 @@
 """Stage `index`: documents become an index that contestants pin, and that nobody edits."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -91,11 +92,11 @@ def test_another_index_is_another_contestant() -> None:
         ({"template": None}, "nobody would be shown the passages"),
     ],
 )
-def test_what_makes_no_index_is_told(settings: dict[str, object], problem: str) -> None:
+def test_what_makes_no_index_is_told(settings: dict[str, Any], problem: str) -> None:
     Path("datasets/sources/blank.txt").write_text(" ")
     Path("datasets/sources/data").mkdir()
     with pytest.raises(InputError, match=problem):
-        made(**settings)  # type: ignore[arg-type]
+        made(**settings)
     assert not INDEX.exists()
 
 
