@@ -27,7 +27,6 @@ from examples.bank.second_round import SecondRound, second_round
 from examples.bank.steps import (
     BAD,
     RESULTS,
-    TRIAL,
     WORST,
     bring_in_lines,
     command,
@@ -38,9 +37,9 @@ from examples.bank.steps import (
     submitted,
     systems,
     time_of,
+    try_reviewers,
 )
 from examples.bank.table import write_results
-from examples.bank.voting import vote_on_trial
 from incumbent.verbs.recipes import read_recipe
 from project.model_pins import pinned_folder
 from project.paths import ADAPTER_FILES, BASE
@@ -124,8 +123,7 @@ def tell(bank: Bank) -> None:
 def domain_alone(bank: Bank) -> dict[str, Any]:
     """The bare base, the base with examples, and the adapter that has read the documents."""
     configure(NO_ROWS)
-    bad = spoilt(bank)
-    vote_on_trial(bad[:: len(bad) // TRIAL])
+    try_reviewers(spoilt(bank))
     run_and_vote()
     bare = texts_of(Role.CHAMPION)
     keep(

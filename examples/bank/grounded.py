@@ -27,7 +27,6 @@ from examples.bank.second_round import second_round
 from examples.bank.steps import (
     BAD,
     RESULTS,
-    TRIAL,
     WORST,
     bring_in_lines,
     command,
@@ -38,8 +37,8 @@ from examples.bank.steps import (
     submitted,
     systems,
     time_of,
+    try_reviewers,
 )
-from examples.bank.voting import vote_on_trial
 from project.records.data import Split
 from project.shown_passages import without_citations
 
@@ -112,8 +111,7 @@ def tell(bank: Grounded) -> str:
 
 def first_round(bank: Grounded) -> dict[str, Any]:
     """The base, the base with examples, and the first adapter, all on the same passages."""
-    bad = spoilt(bank)
-    vote_on_trial(bad[:: max(1, len(bad) // TRIAL)])
+    try_reviewers(spoilt(bank))
     run_and_vote()
     bare = texts_of(Role.CHAMPION)
     keep(
@@ -156,10 +154,11 @@ def after_bad_answers(*, won: bool) -> dict[str, Any]:
 
 def closed_book(bank: Grounded) -> dict[str, Any]:
     """The same questions without passages, in a project of its own: what a model remembers."""
-    here = Path.cwd()
-    make_project(here / "closed-book", without_passages(bank.dealt), WITHOUT_PASSAGES)
+    here, dealt = Path.cwd(), without_passages(bank.dealt)
+    make_project(here / "closed-book", dealt, WITHOUT_PASSAGES)
     configure(SMALL if bank.brief else {})
     configure({"training.domain": {"epochs": 0}, "evaluation.few_shot": {"shots": 0}})
+    try_reviewers(negatives(dealt.taught))
     command("run", "--until", "generate")
     answers = {role: read_answers(role, Split.DEV) for role in (Role.CHAMPION, Role.CHALLENGER)}
     os.chdir(here)

@@ -13,7 +13,8 @@ from evaluation.generation.answers import Role
 from examples.bank.make_project import bring_in
 from examples.bank.make_rows import Fields, write_lines
 from examples.bank.measures import System, read_systems, texts_of, write_systems
-from examples.bank.voting import vote_on_dev, vote_on_sheet
+from examples.bank.negatives import Negative
+from examples.bank.voting import vote_on_dev, vote_on_sheet, vote_on_trial
 from project.files import write_bytes
 
 RESULTS = Path("results")
@@ -72,6 +73,11 @@ def bring_in_lines(name: str, lines: Sequence[Fields]) -> None:
 
 
 # --- commands ------------------------------------------------------------------------------------
+
+
+def try_reviewers(bad: Sequence[Negative]) -> None:
+    """Let them vote on some right and spoilt answers: the pipeline's first run asks how they do."""
+    vote_on_trial(bad[:: max(1, len(bad) // TRIAL)])
 
 
 def run_and_vote() -> None:

@@ -89,6 +89,24 @@ def test_the_control_is_trained_before_new_rows_come_in(done: list[str]) -> None
     ]
 
 
+def test_reviewers_are_tried_before_the_first_run_of_the_closed_book(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first run asks how far they agree, and stops where no ballot tells."""
+    taken: list[str] = []
+    for name in ("make_project", "configure", "try_reviewers"):
+        monkeypatch.setattr(grounded, name, lambda *_, name=name: taken.append(name))
+
+    def first_run(*arguments: str) -> None:
+        taken.append(arguments[0])
+        raise SystemExit
+
+    monkeypatch.setattr(grounded, "command", first_run)
+    with pytest.raises(SystemExit):
+        grounded.closed_book(grounded.Grounded(Dealt([], []), brief=True))
+    assert taken.index("make_project") < taken.index("try_reviewers") < taken.index("run")
+
+
 def test_the_time_of_every_step_is_told(done: list[str]) -> None:
     closed_book.tell(BANK)
     told = json.loads(Path("results/table.json").read_bytes())
