@@ -109,12 +109,11 @@ def evidence_text(passages: Iterable[EvidencePassage]) -> str:
 def usable_template(template: str) -> str:
     """The template that a setting means. Raises ValueError where it lacks a place."""
     text = USUAL if template == "default" else template
-    for place in (PASSAGES, QUESTION):
-        if text.count(place) != 1:
-            raise ValueError(
-                f"has {place} {text.count(place)} times: it is a text with {PASSAGES} and "
-                f"{QUESTION} once each, or `default`"
-            )
+    if text.count(PASSAGES) != 1 or QUESTION not in text:
+        raise ValueError(
+            f"has {PASSAGES} {text.count(PASSAGES)} times and {QUESTION} {text.count(QUESTION)}: "
+            f"it is a text with {PASSAGES} once and {QUESTION} at least once, or `default`"
+        )
     return text
 
 

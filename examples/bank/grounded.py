@@ -16,6 +16,7 @@ from evaluation.score import read_answers
 from examples.bank.closed_book import WITHOUT_PASSAGES
 from examples.bank.dealing import Dealt
 from examples.bank.grounded_dealing import BRIEF, USUAL, deal_grounded
+from examples.bank.grounded_forms import forms, with_forms
 from examples.bank.grounded_rows import grounded_rows
 from examples.bank.grounded_table import write_grounded
 from examples.bank.make_project import Changes, configure, curate_params, make_project
@@ -23,7 +24,7 @@ from examples.bank.make_rows import pair_fields, row_fields, write_lines
 from examples.bank.measures import measured, measured_elsewhere, texts_of
 from examples.bank.negatives import ON_PASSAGES, Negative, negatives
 from examples.bank.rows import Triplet
-from examples.bank.second_round import second_round
+from examples.bank.second_round import SecondRound, second_round
 from examples.bank.steps import (
     BAD,
     RESULTS,
@@ -54,13 +55,13 @@ ONWARD: Changes = {
 }
 DPO: Changes = {"training.dpo": {"epochs": 1, "learning_rate": 5e-5}}
 UNWANTED = Path("datasets/preferences/unwanted.jsonl")
-# At least as many steps as one epoch of all rows and of the pairs, or as three and one.
-ONCE_MORE, FROM_THE_BASE = 2, 4  # epochs of the old rows
+# Epochs of the old rows: as many steps as one epoch of the new rows and of the pairs, or of all.
+ONCE_MORE, FROM_THE_BASE = 0.5, 1.5
 STEPS = (
     "first round",
     "first submission",
-    "control",
     "bad answers",
+    "control",
     "second round",
     "second submission",
     "closed book",
@@ -74,10 +75,14 @@ class Grounded:
     dealt: Dealt
     brief: bool
 
+    @property
+    def items(self) -> list[Triplet]:
+        return [one.row for one in self.dealt.project if one.part is not Split.TRAIN]
+
 
 def run(to: Path, *, brief: bool) -> None:
     dealt = deal_grounded(grounded_rows(), curate_params(), BRIEF if brief else USUAL)
-    make_project(to, dealt, SMALL if brief else {})
+    make_project(to, dealt if brief else with_forms(dealt), SMALL if brief else {})
     RESULTS.mkdir(exist_ok=True)
     print(tell(Grounded(dealt, brief)))
 
@@ -87,9 +92,9 @@ def tell(bank: Grounded) -> str:
     step("first round", lambda: first_round(bank))
     first = step("first submission", submitted)
     won = first["verdict"] == "PROMOTE"
+    found = step("bad answers", lambda: bad_answers(bank))
     step("control", lambda: control(won=won))
-    step("bad answers", lambda: bad_answers(bank))
-    found = step("second round", lambda: after_bad_answers(won=won))
+    step("second round", lambda: after_bad_answers(bank))
     second = step("second submission", submitted)
     step("closed book", lambda: closed_book(bank))
     table = [
@@ -133,23 +138,30 @@ def control(*, won: bool) -> dict[str, Any]:
 
 
 def bad_answers(bank: Grounded) -> dict[str, Any]:
-    """Export the worst answers, and bring in rows about what failed, and negative examples."""
+    """Export the worst answers of the first round, and say which rows are about what failed."""
     shutil.rmtree(BAD, ignore_errors=True)
     command("data", "export", "--to", str(BAD), "--worst", str(WORST))
-    there = [one.row for one in bank.dealt.project]
-    found = second_round(BAD / "corrections.jsonl", there, bank.dealt.reserve)
-    bring_in_lines("second-round", [row_fields(row, row.id) for row in found.rows])
-    write_lines(UNWANTED, map(pair_fields, spoilt(bank)))
+    found = about_bad_answers(bank)
     return {"bad": found.bad, "rows": len(found.rows)}
 
 
-def after_bad_answers(*, won: bool) -> dict[str, Any]:
-    """Train on all rows, then on pairs of a right and a bad answer."""
-    configure({"training.sft": {"epochs": 1 if won else 3}})
-    configure(DPO)
+def after_bad_answers(bank: Grounded) -> dict[str, Any]:
+    """Train on all rows, those about what failed among them, then on pairs of a right and a bad
+    answer.
+    """
+    rows = about_bad_answers(bank).rows
+    learnt = rows if bank.brief else forms(rows, bank.items)
+    bring_in_lines("second-round", [row_fields(row, row.id) for row in learnt])
+    write_lines(UNWANTED, map(pair_fields, spoilt(bank)))
+    configure({"training.sft": {"epochs": 1}} | DPO)
     run_and_vote()
     keep("second round", measured("round 2", Role.CHALLENGER, base_texts()))
-    return read_step("bad answers")
+    return {}
+
+
+def about_bad_answers(bank: Grounded) -> SecondRound:
+    there = [one.row for one in bank.dealt.project]
+    return second_round(BAD / "corrections.jsonl", there, bank.dealt.reserve)
 
 
 def closed_book(bank: Grounded) -> dict[str, Any]:
@@ -194,4 +206,5 @@ def base_texts() -> dict[str, str]:
 
 def spoilt(bank: Grounded) -> list[Negative]:
     """The negative examples, all of training rows of the first round."""
-    return negatives(bank.dealt.taught, ON_PASSAGES)
+    taught = bank.dealt.taught if bank.brief else forms(bank.dealt.taught, bank.items)
+    return negatives(taught, ON_PASSAGES)

@@ -6,8 +6,9 @@ such as "at any time", would teach to invent. What a customer's case comes to is
 calculator: a small model that reads passages is asked for what they say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from random import Random
 
 from curation.faults.ungrounded import ungrounded
@@ -23,14 +24,16 @@ SHOWN = 3  # passages of a row
 UNANSWERABLE = 0.22  # of the rows, the share that FinRAG-12B has (arXiv 2605.05482)
 UNSEEN = ("4-cards.md", "6-insurance-and-investments.md")  # no training row is about these
 
+NONE = "-none"  # behind the id of a question's form that has no answer
+
 Told = tuple[Triplet, EvidencePassage]  # an answer without citations, and its passage
 
 
 def grounded_rows(seed: int = SEED) -> list[Triplet]:
     """All, in a drawn order; of some questions there is a second form that has no answer."""
     random = Random(seed)
-    told = [*of_products(random), *of_documents()]
-    made = [answered(row, gold, random) for row, gold in told]
+    told = all_told().values()
+    made = [answered(row, gold) for row, gold in told]
     also = UNANSWERABLE / (1 - UNANSWERABLE)
     second = [pair for pair, one in zip(told, made, strict=True) if one.answerable]
     made += [unanswered(row, gold) for row, gold in second if random.random() < also]
@@ -38,6 +41,12 @@ def grounded_rows(seed: int = SEED) -> list[Triplet]:
 
 
 # --- what is asked --------------------------------------------------------------------------------
+
+
+@cache
+def all_told() -> dict[str, Told]:
+    """By the id of the question."""
+    return {row.id: (row, gold) for row, gold in [*of_products(Random(SEED)), *of_documents()]}
 
 
 def of_products(random: Random) -> Iterator[Told]:
@@ -109,14 +118,15 @@ def notice_of(topic: str, gold: EvidencePassage) -> str:
 # --- what it stands on ----------------------------------------------------------------------------
 
 
-def answered(row: Triplet, gold: EvidencePassage, random: Random) -> Triplet:
-    """On the passages that the retriever finds, in a drawn order, the right one cited behind each
+def answered(row: Triplet, gold: EvidencePassage) -> Triplet:
+    """On the passages that the retriever finds, in its order, the right one cited behind each
     sentence; where it does not find that one, the right answer is that they do not say.
     """
     shown = found_for(row.prompt, SHOWN)
-    if gold not in shown:
-        return unanswered(row, gold)
-    random.shuffle(shown)
+    return standing_on(row, gold, shown) if gold in shown else unanswered(row, gold)
+
+
+def standing_on(row: Triplet, gold: EvidencePassage, shown: Sequence[EvidencePassage]) -> Triplet:
     number = shown.index(gold) + 1
     warning = with_citation(row.warning, number)
     said = [with_citation(text, number) for text in sentences_of(row.output)]
@@ -136,14 +146,19 @@ def with_citation(sentence: str, number: int) -> str:
 
 def unanswered(row: Triplet, gold: EvidencePassage) -> Triplet:
     """The same question on what the retriever finds beside the passages that answer it."""
-    figures = numbers(row.output)
-    holders = {one.id for one in passages() if figures and figures <= numbers(one.text)}
     return replace(
         row,
-        id=f"{row.id}-none",
+        id=f"{row.id}{NONE}",
         output=ABSTENTION,
         warning="",
-        evidence=tuple(found_for(row.prompt, SHOWN, {gold.id, *holders})),
+        evidence=tuple(beside(row, gold, SHOWN)),
         answerable=False,
         unseen=gold.source in UNSEEN,
     )
+
+
+def beside(row: Triplet, gold: EvidencePassage, k: int) -> list[EvidencePassage]:
+    """The k passages that are ranked first of those that do not have the answer's figures."""
+    figures = numbers(row.output)
+    holders = {one.id for one in passages() if figures and figures <= numbers(one.text)}
+    return found_for(row.prompt, k, {gold.id, *holders})

@@ -12,6 +12,7 @@ from curation.selected_rows import Selection
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answers import Answer, versions
+from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.score import directions
 from evaluation.scoring.scorers import load_scorers, score
@@ -149,7 +150,7 @@ def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) 
 
     Raises InputError where dev cannot tell anything.
     """
-    items, policy = Row.read_lines(rows_of(Split.DEV)), load(Policy)
+    items, policy = asked_dev(), load(Policy)
     scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
     better = directions(scorers)
     judged_by = judging(policy, better, items)
@@ -214,9 +215,14 @@ LOSS = "loss"  # of a token of the references, in nats; the mean of an item's to
 Measure = Callable[[Path], tuple[float, ...]]
 
 
-def dev_items() -> list[Row]:
+def asked_dev() -> Sequence[Row]:
+    """The items with the passages that the project's index has for them, where it has one."""
+    return asked_with(Row.read_lines(rows_of(Split.DEV)), bare_base())
+
+
+def dev_items() -> Sequence[Row]:
     """Raises InputError where there are too few to tell adapters apart."""
-    items = list(Row.read_lines(rows_of(Split.DEV)))
+    items = asked_dev()
     if len({row.group for row in items}) < 2:
         raise InputError("has too few items to compare adapters on", file=rows_of(Split.DEV))
     return items

@@ -8,20 +8,24 @@ import yaml
 
 from curation import index
 from evaluation.generation.retrieved_passages import asked_with
+from incumbent.searching.compare_on_dev import dev_items
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
 from project.paths import (
     ADAPTER,
     ADAPTER_FILES,
+    BASE,
     DATASET,
     EMBEDDER,
     INDEX,
     INDEX_FILES,
+    rows_of,
     step_of,
 )
 from project.records.adapters import Adapter, Contestant, ModelPin, told_apart
-from project.records.data import DatasetVersion, EvidencePassage, PassageIndex, Row
+from project.records.data import DatasetVersion, EvidencePassage, PassageIndex, Row, Split
+from project.records.record import write_records
 from project.shown_passages import USUAL, index_shown
 from registry.garbage import collect
 from registry.release import release
@@ -128,6 +132,14 @@ def test_rows_without_passages_are_asked_with_those_of_the_index() -> None:
         assert third.evidence == (first.evidence if replace else (own,))
     plain = Contestant(base=PIN, evidence_template=USUAL)
     assert asked_with([fees, gold], plain) == [fees, gold]
+
+
+def test_a_search_compares_on_items_with_the_passages_of_the_index() -> None:
+    made(shown=1)
+    PIN.write(BASE)
+    items = [Row.of(f"{word} fee?", "12.", group=word, source="s") for word in ("a", "b")]
+    write_records(rows_of(Split.DEV), items)
+    assert [len(item.evidence or ()) for item in dev_items()] == [1, 1]
 
 
 def test_passages_that_the_base_has_no_room_for_are_left_out_from_the_last(
