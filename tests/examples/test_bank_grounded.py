@@ -9,10 +9,12 @@ import pytest
 from curation.curate import curate
 from curation.faults.ungrounded import ungrounded
 from curation.sources.row_formats import read_rows
+from evaluation.metrics.answer_sentences import sentences_of
 from evaluation.metrics.grounding import Grounding
 from evaluation.scoring.built_in import stands_on
-from examples.bank.dealing import Dealt
+from examples.bank.dealing import Dealt, apart
 from examples.bank.grounded_dealing import USUAL, deal_grounded
+from examples.bank.grounded_forms import forms, with_forms
 from examples.bank.grounded_rows import SHOWN, UNSEEN, grounded_rows
 from examples.bank.make_project import curate_params
 from examples.bank.make_rows import dealt_fields, write_lines
@@ -21,6 +23,7 @@ from examples.bank.passages import passages
 from examples.bank.reviewer import ERRS, Pair, choices
 from examples.bank.rows import Triplet
 from project.records.data import Row, Split
+from project.shown_passages import without_citations
 
 Parts = dict[Split, list[Row]]
 GROUNDING = Grounding()
@@ -40,7 +43,7 @@ def dealt(made: list[Triplet]) -> Dealt:
 def parts(dealt: Dealt, tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """As stage `curate` deals the project's rows."""
     path = tmp_path_factory.mktemp("bank") / "rows.jsonl"
-    write_lines(path, dealt_fields(dealt.project))
+    write_lines(path, dealt_fields(with_forms(dealt).project))
     params = curate_params().model_copy(update={"train_only": (), "accepted": ()})
     return curate(list(read_rows(path)), {}, params).parts
 
@@ -90,6 +93,27 @@ def test_no_training_row_shows_an_unseen_document_as_its_answer(dealt: Dealt) ->
     }
     assert cited
     assert not cited & set(UNSEEN)
+
+
+def test_what_is_learnt_is_quoted_and_changed_so_that_memory_is_wrong(dealt: Dealt) -> None:
+    learnt = with_forms(dealt).taught
+    items = [one.row for one in dealt.project if one.part is not Split.TRAIN]
+    assert not [one for one in learnt if ungrounded(one.as_row())]
+    assert len(apart(learnt, items)) == len(learnt)
+    told = [one for one in learnt if one.answerable]
+    assert 0.2 < 1 - len(told) / len(learnt) < 0.3
+    quoted = [one for one in told if is_quoted(without_citations(one.output), one)]
+    assert len(quoted) > 0.8 * len(told)
+    known = {
+        without_citations(one.output) for one in forms(dealt.taught, items) if "+" not in one.id
+    }
+    changed = [one for one in told if "+" in one.id]
+    assert sum(without_citations(one.output) in known for one in changed) < 0.05 * len(changed)
+
+
+def is_quoted(answer: str, row: Triplet) -> bool:
+    texts = " ".join(passage.text for passage in row.evidence)
+    return all(text.partition(": ")[2] in texts or text in texts for text in sentences_of(answer))
 
 
 def test_each_negative_is_worse_in_its_own_way(dealt: Dealt) -> None:

@@ -25,7 +25,7 @@ RESULTS: dict[str, dict[str, Any]] = {
     "domain_alone": {"step": LEARNT, "terms": TERMS},
     "first_round": {},
     "submitted": DECIDED,
-    "bad_answers": {"rows": 0},
+    "bad_answers": {"bad": [], "rows": 0},
     "after_bad_answers": {"bad": [], "rows": 0, "sisters": {}},
     "control": {},
     "closed_book": {},
@@ -76,13 +76,15 @@ def test_a_story_that_was_interrupted_behind_a_promotion_only_submits_again(
     assert done == ["submitted", "submitted"]
 
 
-def test_the_control_is_trained_before_new_rows_come_in(done: list[str]) -> None:
+def test_the_bad_answers_are_the_first_rounds_and_the_control_learns_no_new_row(
+    done: list[str],
+) -> None:
     grounded.tell(grounded.Grounded(Dealt([], []), brief=False))
     assert done == [
         "first_round",
         "submitted",
-        "control",
         "bad_answers",
+        "control",
         "after_bad_answers",
         "submitted",
         "closed_book",

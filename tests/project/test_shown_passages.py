@@ -32,10 +32,16 @@ def test_no_passage_is_shown_without_a_template_and_none_of_a_row_that_has_none(
     assert with_passages(plain, USUAL) is plain
 
 
-@pytest.mark.parametrize("bad", ["{passages}", "{question}", "{passages}{question}{question}"])
-def test_a_template_has_both_places_once(bad: str) -> None:
-    with pytest.raises(ValidationError, match="times: it is a text with"):
+@pytest.mark.parametrize("bad", ["{passages}", "{question}", "{passages}{passages}{question}"])
+def test_a_template_has_both_places_and_the_passages_once(bad: str) -> None:
+    with pytest.raises(ValidationError, match="it is a text with"):
         BaseChoice(evidence_template=bad)
+
+
+def test_a_template_may_ask_before_the_passages_too() -> None:
+    asked = with_passages(ROW, "{question}\n{passages}\n{question}").prompt_text
+    assert asked.count(ROW.prompt_text) == 2
+    assert asked.startswith(f"{ROW.prompt_text}\n[1] A lost card")
 
 
 def test_a_contestant_is_another_one_with_another_template() -> None:

@@ -303,7 +303,7 @@ def test_a_system_prompt_that_is_none_is_refused(
         take_in(folder)
 
 
-@pytest.mark.parametrize("template", ["", "no place", "{passages} {question} {question}"])
+@pytest.mark.parametrize("template", ["", "no place", "{passages} {passages} {question}"])
 def test_an_evidence_template_without_its_places_is_refused(template: str, base: ModelPin) -> None:
     folder = make_adapter(Path("adapter"))
     (folder / EVIDENCE_TEMPLATE).write_text(template)
