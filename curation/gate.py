@@ -1,7 +1,7 @@
 """Stage `gate`: stop the pipeline when a critical check failed, else pin the dataset.
 
-A waiver holds until a day, so this stage runs each time; what it writes tells nothing of the day.
-Nor does it of what was submitted, which the rows are held against here for that reason.
+A waiver holds until a day, and versions are submitted, so this stage runs each time. What it pins
+tells nothing of either; its page tells how far the rows are from the last submitted ones.
 """
 
 import json
@@ -11,12 +11,29 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from curation.checks.gate_message import failure, wrapped
+from curation.checks.gate_message import (
+    FailingExamples,
+    advice_on,
+    allow_commands,
+    failure,
+    waive_command,
+    wrapped,
+)
 from curation.checks.waivers import LONGEST
 from curation.curation_settings import CurateParams, ValidateParams
 from project.child_processes import cached_file, locked_md5
 from project.errors import IncumbentError
-from project.paths import ACCOUNT, CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
+from project.files import write_bytes
+from project.html import render
+from project.paths import (
+    ACCOUNT,
+    CURATED,
+    DATASET,
+    GATE_EXAMPLES,
+    GATE_PAGE,
+    GATE_REPORT,
+    rows_of,
+)
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted
 from project.records.record import Digest
 from project.settings import PARAMS, load, read_settings
@@ -25,6 +42,7 @@ from registry.reader import RegistryReader
 
 SHUT = "the gate is shut"  # begins what is said when a critical check failed
 LOCK = Path("dvc.lock")
+TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
 USUAL = timedelta(days=90)  # for which the gate proposes a waiver
 
 
@@ -32,6 +50,7 @@ def main(today: date | None = None) -> None:
     """Raises IncumbentError where a critical check fails today, in UTC if it is left out."""
     today = today or datetime.now(UTC).date()
     report = held_against_last(GateReport.read(GATE_REPORT))
+    write_page(report, FailingExamples.read(GATE_EXAMPLES))
     for line in notes(report, today):
         print(wrapped(line))
     warned = failing(report, today, Severity.WARNING)
@@ -42,7 +61,19 @@ def main(today: date | None = None) -> None:
         raise IncumbentError(shut([failure(check, today, today + USUAL) for check in failed]))
     dataset = pinned(report)
     dataset.write(DATASET)
-    print(f"gate passed: {dataset}")
+    print(f"gate passed: {dataset}; see {GATE_PAGE}")
+
+
+def write_page(report: GateReport, examples: FailingExamples) -> None:
+    page = render(
+        TEMPLATE,
+        report=report,
+        examples=examples,
+        advice_on=advice_on,
+        waive_command=waive_command,
+        allow_commands=allow_commands,
+    )
+    write_bytes(GATE_PAGE, page.encode())
 
 
 def failing(report: GateReport, today: date, severity: Severity) -> list[Check]:

@@ -208,9 +208,9 @@ def test_validate_reports_and_the_gate_stops(
     bad = [row(f"bad{i}", "") for i in range(7)]
     write_parts(good_parts() | {Split.TRAIN: bad})
     assert stage("validate").returncode == 0
-    assert "SHUT" in Path("outputs/gate/report.html").read_text()
     stopped = stage("gate")
     assert stopped.returncode == 1
+    assert "SHUT" in Path("outputs/gate/report.html").read_text()
     assert "no completion is empty (critical): 7 of 347 rows fail" in stopped.stderr
     assert bad[0].id in stopped.stderr
     assert not Path("outputs/dataset.json").exists()
