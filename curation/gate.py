@@ -37,8 +37,6 @@ from project.paths import (
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted
 from project.records.record import Digest
 from project.settings import PARAMS, load, read_settings
-from registry.lineage import dataset_of
-from registry.reader import RegistryReader
 
 SHUT = "the gate is shut"  # begins what is said when a critical check failed
 LOCK = Path("dvc.lock")
@@ -187,6 +185,10 @@ def last_version(but: Digest | None = None) -> LastVersion | None:
     """
     if not PARAMS.exists():
         return None
+    # Imported here because SQLAlchemy takes a while, and rows outside of a project need none.
+    from registry.lineage import dataset_of
+    from registry.reader import RegistryReader
+
     try:
         with RegistryReader.here() as registry:
             for version in registry.newest(MOST_VERSIONS):
