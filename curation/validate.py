@@ -25,7 +25,7 @@ from curation.sources.row_formats import read_rows
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import BaseChoice, pinned_folder
-from project.paths import CURATED, EMBEDDER, GATE_EXAMPLES, GATE_REPORT, TOKENS, rows_of
+from project.paths import CURATED, EMBEDDER, GATE_EXAMPLES, GATE_PAGE, GATE_REPORT, TOKENS, rows_of
 from project.records.adapters import ModelPin
 from project.records.data import GateReport, Row, Split, TokenCount
 from project.settings import load, read_settings
@@ -44,7 +44,7 @@ def main() -> None:
     report.write(GATE_REPORT)
     examples = failing_examples(report, tables)
     FailingExamples(contract=contract.name, of=examples).write(GATE_EXAMPLES)
-    print(report)
+    print(f"{report}; see {GATE_PAGE}, which stage `gate` writes")
 
 
 def check_references(
