@@ -242,7 +242,8 @@ def curate(
     left_out |= more
     parts, more = apart_by_documents(parts, {row.id: row.group for row in cleaned}, held, params)
     left_out |= more
-    gone = leaving(parts, elsewhere.suites, elsewhere.excused.union(row.id for row in accepted))
+    stay = elsewhere.excused.union(row.id for row in accepted)
+    gone = leaving(parts, elsewhere.suites, params.train_only, stay)
     parts = without(parts, gone)
     left_out |= gone
     return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)

@@ -18,7 +18,7 @@ from curation.sifting import cleaned, texts_with_an_item
 from project.item_prompts import asking_an_item, asking_in_a_sentence
 from project.paths import RAW_DOCUMENTS, RAW_PREFERENCES
 from project.personal_data import Contacts, find_personal_data
-from project.records.data import Document, Message, Origin, Row, Split
+from project.records.data import Document, Message, Origin, Row, Split, evidence_digest
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from project.records.record import Record
 
@@ -120,7 +120,8 @@ def fault(one: Record, ours: Contacts) -> str | None:
         return NO_WORDS
     if isinstance(one, PreferencePair) and one.chosen == one.rejected:
         return ONE_ANSWER
-    return PERSONAL if find_personal_data("\n".join(texts), ours) else None
+    shown = [passage.text for passage in getattr(one, "evidence", None) or ()]
+    return PERSONAL if find_personal_data("\n".join([*texts, *shown]), ours) else None
 
 
 def with_clean_texts(one: Other) -> Other:
@@ -142,7 +143,8 @@ def text_fields(one: Record) -> tuple[str, ...]:
 def what_it_says(one: Record) -> object:
     """The same for two that say the same, wherever they are from."""
     texts = tuple(getattr(one, name) for name in text_fields(one))
-    return texts, getattr(one, "label", None)
+    shown = evidence_digest(getattr(one, "evidence", None))
+    return texts, getattr(one, "label", None), shown
 
 
 def with_others(account: Iterable[Fate], origins: Iterable[Origin], others: Others) -> list[Fate]:

@@ -57,7 +57,8 @@ def dealt_families(
 ) -> KinFamilies:
     """As families_of_kin has them; but a document's rows are a family, whatever they ask."""
     apart = [i for i, row in enumerate(rows) if not is_of_document(row, params)]
-    found = families_of_kin([rows[i] for i in apart], SIMILARITY, among, joining_none)
+    own = [rows[i] for i in apart]
+    found = families_of_kin(own, SIMILARITY, among, joining_none, params.train_only)
     names, cut = [row.group for row in rows], [False] * len(rows)
     for i, name, is_cut in zip(apart, *found, strict=True):
         names[i], cut[i] = name, is_cut
@@ -93,7 +94,8 @@ def apart_by_documents(
     gone = known_elsewhere(parts, groups, held)
     parts = without(parts, gone)
     asked = {Split.TRAIN: parts[Split.DEV], Split.DEV: [], Split.SEALED: parts[Split.SEALED]}
-    gone |= leaving(asked, (), {row.id for row in parts[Split.DEV] if row.id in held})
+    stay = {row.id for row in parts[Split.DEV] if row.id in held}
+    gone |= leaving(asked, (), params.train_only, stay)
     return without(parts, gone), gone
 
 

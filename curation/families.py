@@ -289,7 +289,7 @@ def families_of(
     members: dict[str, list[Row]] = {}
     for row in rows:
         members.setdefault(row.group, []).append(row)
-    large = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))
+    large = max(LARGEST_FAMILY, FAMILY_SHARE * sum(lots[row.group] < 1 for row in rows))
     found = [
         Family(name, lots[name], len(own), usual_kinds(own, kinds))
         for name, own in members.items()

@@ -1,7 +1,7 @@
 """Stage `gate`: stop the pipeline when a critical check failed, else pin the dataset.
 
-A waiver holds until a day, so this stage runs each time; what it writes tells nothing of the day.
-Nor does it of what was submitted, which the rows are held against here for that reason.
+A waiver holds until a day, and versions are submitted, so this stage runs each time. What it pins
+tells nothing of either; its page tells how far the rows are from the last submitted ones.
 """
 
 import json
@@ -11,20 +11,36 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from curation.checks.gate_message import failure, wrapped
+from curation.checks.gate_message import (
+    FailingExamples,
+    advice_on,
+    allow_commands,
+    failure,
+    waive_command,
+    wrapped,
+)
 from curation.checks.waivers import LONGEST
 from curation.curation_settings import CurateParams, ValidateParams
 from project.child_processes import cached_file, locked_md5
 from project.errors import IncumbentError
-from project.paths import ACCOUNT, CURATED, DATASET, GATE_PAGE, GATE_REPORT, rows_of
+from project.files import write_bytes
+from project.html import render
+from project.paths import (
+    ACCOUNT,
+    CURATED,
+    DATASET,
+    GATE_EXAMPLES,
+    GATE_PAGE,
+    GATE_REPORT,
+    rows_of,
+)
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split, counted
 from project.records.record import Digest
 from project.settings import PARAMS, load, read_settings
-from registry.lineage import dataset_of
-from registry.reader import RegistryReader
 
 SHUT = "the gate is shut"  # begins what is said when a critical check failed
 LOCK = Path("dvc.lock")
+TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
 USUAL = timedelta(days=90)  # for which the gate proposes a waiver
 
 
@@ -32,6 +48,7 @@ def main(today: date | None = None) -> None:
     """Raises IncumbentError where a critical check fails today, in UTC if it is left out."""
     today = today or datetime.now(UTC).date()
     report = held_against_last(GateReport.read(GATE_REPORT))
+    write_page(report, FailingExamples.read(GATE_EXAMPLES))
     for line in notes(report, today):
         print(wrapped(line))
     warned = failing(report, today, Severity.WARNING)
@@ -43,6 +60,18 @@ def main(today: date | None = None) -> None:
     dataset = pinned(report)
     dataset.write(DATASET)
     print(f"gate passed: {dataset}")
+
+
+def write_page(report: GateReport, examples: FailingExamples) -> None:
+    page = render(
+        TEMPLATE,
+        report=report,
+        examples=examples,
+        advice_on=advice_on,
+        waive_command=waive_command,
+        allow_commands=allow_commands,
+    )
+    write_bytes(GATE_PAGE, page.encode())
 
 
 def failing(report: GateReport, today: date, severity: Severity) -> list[Check]:
@@ -156,6 +185,10 @@ def last_version(but: Digest | None = None) -> LastVersion | None:
     """
     if not PARAMS.exists():
         return None
+    # Imported here because SQLAlchemy takes a while, and rows outside of a project need none.
+    from registry.lineage import dataset_of
+    from registry.reader import RegistryReader
+
     try:
         with RegistryReader.here() as registry:
             for version in registry.newest(MOST_VERSIONS):

@@ -7,7 +7,8 @@ one function, so that the gate refuses nothing that curation dealt.
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
+from operator import not_
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,11 @@ from curation.text_forms import capitals_tell_names, other_names, spellings, tem
 from project.near_duplicates import (
     MIN_WORDS,
     SIMILARITY,
-    cores_of,
+    core,
     linked,
     near_duplicates,
     near_links,
+    shared_in,
     to_first,
     word_hash,
     word_sets,
@@ -72,9 +74,15 @@ def both_templates(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     return templates(texts, names=capitals_tell_names(texts)), templates(texts, names=False)
 
 
-def forms(texts: Sequence[str]) -> tuple[list[str], ...]:
+def forms(texts: Sequence[str], aside: Sequence[bool]) -> tuple[list[str], ...]:
     """All by which texts are the same for another reason than their words; empty ones are not."""
-    return list(map(unspaced, texts)), spellings(texts), *both_templates(texts)
+    masked: dict[int, tuple[str, str]] = {}
+    for kind in (False, True):
+        places = [i for i, own in enumerate(aside) if own is kind]
+        pairs = zip(*both_templates([texts[i] for i in places]), strict=True)
+        masked |= zip(places, pairs, strict=True)
+    named, figures = ([masked[i][k] for i in range(len(texts))] for k in (0, 1))
+    return list(map(unspaced, texts)), spellings(texts), named, figures
 
 
 def equal(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -86,11 +94,9 @@ def equal(own: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]
     return ((i, j) for i, text in enumerate(own) for j in there.get(text, ()))
 
 
-def family_names(
-    rows: Sequence[Row], similarity: float = SIMILARITY, among: Sequence[Row] = ()
-) -> list[str]:
+def family_names(rows: Sequence[Row], similarity: float = SIMILARITY) -> list[str]:
     """The names alone, as families_of_kin has them."""
-    return families_of_kin(rows, similarity, among).names
+    return families_of_kin(rows, similarity).names
 
 
 class KinFamilies(NamedTuple):
@@ -104,6 +110,7 @@ class KinTexts(NamedTuple):
     group: str
     prompt: str
     answer: str
+    aside: bool  # what many rows share is told without it
 
 
 class Kin(NamedTuple):
@@ -120,6 +127,7 @@ def families_of_kin(
     similarity: float = SIMILARITY,
     among: Sequence[Row] = (),
     joining_none: Collection[str] = (),
+    aside: Collection[str] = (),
 ) -> KinFamilies:
     """The family of each row: rows of one group, and kin, are of one family.
 
@@ -129,12 +137,14 @@ def families_of_kin(
     of one group, or rows that ask the same but for figures and names. Words that many of the rows
     `among` which these stand share tell nothing. A family is called after its alphabetically first
     group. The order of the rows makes no difference. Rows whose ids are `joining_none` are kin of
-    none, and count where it matters how many rows have a word.
+    none, and count where it matters how many rows share something. For those of sources `aside`
+    this is told apart: what a project rehearses says nothing of what its users ask.
     """
     order = sorted(range(len(rows)), key=lambda i: (rows[i].group, rows[i].id))
     alone = frozenset(k for k, i in enumerate(order) if rows[i].id in joining_none)
-    sorted_rows = tuple(kin_texts(rows[i]) for i in order)
-    found = families_in_order(sorted_rows, similarity, tuple(map(kin_texts, among)), alone)
+    sorted_rows = tuple(kin_texts(rows[i], aside) for i in order)
+    others = tuple(kin_texts(row) for row in among)
+    found = families_in_order(sorted_rows, similarity, others, alone)
     back = np.argsort(np.array(order, dtype=np.int64)).tolist()
     return KinFamilies([found.names[k] for k in back], [found.cut[k] for k in back])
 
@@ -152,7 +162,7 @@ def families_in_order(
     kin = kin_of(rows, among, alone)
     near = [near_links(kin.prompts, similarity), [kin.parts], near_links(kin.answers, similarity)]
     family = np.array(linked(len(rows), chain(kin.whole, *near)), dtype=np.int64)
-    most = max(LARGEST_FAMILY, FAMILY_SHARE * len(rows))
+    most = max(LARGEST_FAMILY, FAMILY_SHARE * sum(not row.aside for row in rows))
     within = np.bincount(family, minlength=1)[family] > most
     if within.any():
         links = strongest_first(np.flatnonzero(within), kin, similarity)
@@ -164,31 +174,41 @@ def families_in_order(
     return KinFamilies([called[label] for label in family.tolist()], within.tolist())
 
 
-def kin_texts(row: Row) -> KinTexts:
+def kin_texts(row: Row, aside: Collection[str] = ()) -> KinTexts:
     """That passages hold no answer is said in the same words of whatever was asked."""
     answer = "" if row.answerable is False else row.completion_text
-    return KinTexts(row.group, row.prompt_text, answer)
+    return KinTexts(row.group, row.prompt_text, answer, row.source in aside)
 
 
 def kin_of(rows: Sequence[KinTexts], among: Sequence[KinTexts], alone: Collection[int]) -> Kin:
-    asked = [row.prompt for row in rows]
-    prompts = word_cores(asked, [row.prompt for row in among])
+    aside = [row.aside for row in rows]
+    asked, told = [row.prompt for row in rows], [row.answer for row in rows]
+    prompts = word_cores(asked, aside, [row.prompt for row in among])
     answers = [
         words if len(words) >= MIN_WORDS else ()
-        for words in word_cores([row.answer for row in rows], [row.answer for row in among])
+        for words in word_cores(told, aside, [row.answer for row in among])
     ]
     for i in alone:
         prompts[i] = answers[i] = ()
-    shared = ([text or i for i, text in enumerate(several)] for several in forms(asked))
+    shared = ([text or i for i, text in enumerate(several)] for several in forms(asked, aside))
     alike: tuple[Sequence[object], ...] = ([row.group for row in rows], *shared)
     whole = [to_first([i if i in alone else own for i, own in enumerate(owns)]) for owns in alike]
-    parts = places_of(long_part_containment(asked, asked))
+    parts = places_of(long_part_containment(asked, asked, aside))
     of_alone = np.isin(parts[0], list(alone)) | np.isin(parts[1], list(alone))
     return Kin(whole, prompts, answers, chosen(parts, ~of_alone))
 
 
-def word_cores(texts: Sequence[str], among: Sequence[str]) -> list[tuple[int, ...]]:
-    return cores_of(word_sets(texts), word_sets(among))
+def word_cores(
+    texts: Sequence[str], aside: Sequence[bool], among: Sequence[str]
+) -> list[tuple[int, ...]]:
+    """The texts without the words that many of them share, or of those `among` which they stand;
+    texts that stand `aside` without those that many of these share, too.
+    """
+    sets = word_sets(texts)
+    own, others = (list(compress(sets, which)) for which in (map(not_, aside), aside))
+    shared = shared_in(own, word_sets(among) or own)
+    of_both = shared | shared_in(others, others)
+    return [core(s, of_both if out else shared) for s, out in zip(sets, aside, strict=True)]
 
 
 def places_of(pairs: Sequence[tuple[int, int]]) -> Places:
@@ -246,18 +266,25 @@ BLOCK = 50_000  # texts whose sequences are in memory at once
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def long_part_containment(own: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
+def long_part_containment(
+    own: Sequence[str], others: Sequence[str], aside: Sequence[bool] = ()
+) -> list[tuple[int, int]]:
     """The places of our texts, each with the place of another one of whose sequences of N words it
     holds most. Not where both name things of their own: signatures of functions share parameters.
+
+    Of texts that stand `aside`, on both sides, it is told apart which sequences are a template.
     """
-    grams, owners = telling(*sequences(others), max(OFTEN, OFTEN_SHARE * len(others)))
+    kinds = np.array(aside or [False] * max(len(own), len(others)), dtype=np.int64)
+    grams, owners = telling(*sequences(others), kinds[: len(others)], OFTEN)
     totals = np.bincount(owners, minlength=len(others))
     order = np.argsort(grams, kind="stable")
     grams, owners = grams[order], owners[order]
     return [
         (start + place, other)
         for start in range(0, len(own), BLOCK)
-        for place, other in containment(own[start : start + BLOCK], grams, owners, totals)
+        for place, other in containment(
+            own[start : start + BLOCK], kinds[start : start + BLOCK], grams, owners, totals
+        )
         if own[start + place] is not others[other]
         and not other_names(own[start + place], others[other])
     ]
@@ -265,14 +292,15 @@ def long_part_containment(own: Sequence[str], others: Sequence[str]) -> list[tup
 
 def containment(
     own: Sequence[str],
+    kinds: Positions,
     grams: NDArray[np.uint64],
-    owners: NDArray[np.int64],
-    totals: NDArray[np.int64],
+    owners: Positions,
+    totals: Positions,
 ) -> list[tuple[int, int]]:
     """The places of ours with the places of the others that each holds."""
     ours, places = sequences(own)
     there = np.isin(ours, grams)
-    ours, places = telling(ours[there], places[there], max(OWN_OFTEN, OFTEN_SHARE * len(own)))
+    ours, places = telling(ours[there], places[there], kinds[: len(own)], OWN_OFTEN)
     first = np.searchsorted(grams, ours, side="left")
     counts = np.searchsorted(grams, ours, side="right") - first
     which = (
@@ -287,15 +315,19 @@ def containment(
 
 
 def telling(
-    grams: NDArray[np.uint64], owners: NDArray[np.int64], most: float
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """The sequences of texts without those that more than so many of them have."""
-    _, inverse, often = np.unique(grams, return_inverse=True, return_counts=True)
-    rare = often[inverse] <= most
+    grams: NDArray[np.uint64], owners: Positions, kinds: Positions, often: int
+) -> tuple[NDArray[np.uint64], Positions]:
+    """The sequences of texts without those that more texts of a kind have: than so many, and than
+    their share of it.
+    """
+    kind = kinds[owners]
+    of_kind = grams + powered(kind.astype(np.uint64), N)
+    _, inverse, counts = np.unique(of_kind, return_inverse=True, return_counts=True)
+    rare = counts[inverse] <= np.maximum(often, OFTEN_SHARE * np.bincount(kinds, minlength=1)[kind])
     return grams[rare], owners[rare]
 
 
-def sequences(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def sequences(texts: Sequence[str]) -> tuple[NDArray[np.uint64], Positions]:
     """A hash of each sequence of N words, each once for a text, and the text's place."""
     hashed = [[word_hash(word) for word in words(folded(text))] for text in texts]
     flat = np.fromiter(chain.from_iterable(hashed), np.uint64)

@@ -99,23 +99,26 @@ def corrected(rows: Iterable[Row], train_only: Collection[str]) -> list[Row]:
 
 
 def few_of_each_template(rows: list[Row], params: CurateParams) -> list[Row]:
-    """At most max_per_template rows of each: those for training only, then those of the highest
-    lots, so that a large template is trained on.
+    """At most max_per_template rows of each, those of the highest lots, so that a large template
+    is trained on. Rows for training only are counted by themselves.
     """
-    if params.max_per_template is None:
-        return rows
-    asked = [row.prompt_text for row in rows]
-    forms = templates(asked, names=capitals_tell_names(asked))
-    own: dict[str, list[Row]] = {}
-    for row, form in zip(rows, forms, strict=True):
-        if form:
-            own.setdefault(form, []).append(row)
-    gone = {
-        row.id
-        for same in own.values()
-        for row in by_training(same, params)[params.max_per_template :]
-    }
+    gone: set[str] = set()
+    for kind in (False, True):
+        several = [row for row in rows if (row.source in params.train_only) is kind]
+        for same in of_templates(several).values():
+            by_lots = sorted(same, key=lambda row: -lot(params.seed, row.id))
+            gone |= {row.id for row in by_lots[params.max_per_template or len(by_lots) :]}
     return [row for row in rows if row.id not in gone]
+
+
+def of_templates(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows that are of each template."""
+    asked = [row.prompt_text for row in rows]
+    found: dict[str, list[Row]] = {}
+    for row, form in zip(rows, templates(asked, names=capitals_tell_names(asked)), strict=True):
+        if form:
+            found.setdefault(form, []).append(row)
+    return found
 
 
 def without_blanks(rows: list[Row], params: CurateParams) -> list[Row]:
@@ -126,13 +129,6 @@ def without_blanks(rows: list[Row], params: CurateParams) -> list[Row]:
         return rows
     filled = [row for row in rows if not unfilled(row)]
     return rows if len(filled) >= (1 - FEW_BLANKS) * len(rows) else filled
-
-
-def by_training(rows: Sequence[Row], params: CurateParams) -> list[Row]:
-    """Those that are the first to be trained on come first."""
-    return sorted(
-        rows, key=lambda row: (row.source not in params.train_only, -lot(params.seed, row.id))
-    )
 
 
 def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:

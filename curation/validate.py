@@ -7,8 +7,8 @@ from curation.account import left_out_by
 from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import Tables, tables_of
 from curation.checks.embeddings import RowEmbedder
-from curation.checks.explained import explained
-from curation.checks.gate_message import allow_commands, waive_command
+from curation.checks.explained import failing_examples
+from curation.checks.gate_message import FailingExamples
 from curation.checks.refused_rows import REFUSED
 from curation.checks.row_columns import CheckReferences, Refused
 from curation.checks.suite_prompts import suite_prompts
@@ -24,16 +24,11 @@ from curation.sifting import conflicting
 from curation.sources.row_formats import read_rows
 from project.canonical import digest_folder
 from project.errors import InputError
-from project.files import staged_folder
-from project.html import render
 from project.model_pins import BaseChoice, pinned_folder
-from project.paths import CURATED, EMBEDDER, GATE_PAGE, GATE_REPORT, TOKENS, rows_of
+from project.paths import CURATED, EMBEDDER, GATE_EXAMPLES, GATE_PAGE, GATE_REPORT, TOKENS, rows_of
 from project.records.adapters import ModelPin
 from project.records.data import GateReport, Row, Split, TokenCount
 from project.settings import load, read_settings
-
-TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
-
 
 CONTRACTS = Path("datasets/contracts")  # where DVC watches for changes
 
@@ -46,18 +41,10 @@ def main() -> None:
     parts = {part: Row.read_lines(rows_of(part)) for part in Split}
     tables = tables_of(parts, check_references(parts, contract, params, waivers))
     report = reported(tables, contract, waivers)
-    page = render(
-        TEMPLATE,
-        report=report,
-        contract=contract,
-        explained=explained(report, tables),
-        waive_command=waive_command,
-        allow_commands=allow_commands,
-    )
-    with staged_folder(GATE_REPORT.parent) as draft:
-        report.write(draft / GATE_REPORT.name)
-        (draft / GATE_PAGE.name).write_text(page, encoding="utf-8")
-    print(f"{report}; see {GATE_PAGE}")
+    report.write(GATE_REPORT)
+    examples = failing_examples(report, tables)
+    FailingExamples(contract=contract.name, of=examples).write(GATE_EXAMPLES)
+    print(f"{report}; see {GATE_PAGE}, which stage `gate` writes")
 
 
 def check_references(

@@ -7,12 +7,16 @@ import platform
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from getpass import getuser
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from time import sleep
+from types import ModuleType
+from typing import Any
 
 from project.files import home
 
@@ -277,3 +281,36 @@ def described(cpuinfo: str) -> str:
     widest = [name for flag, name in INSTRUCTIONS.items() if flag in flags][-1:]
     maker = MAKERS.get(fields.get("vendor_id", ""), "" if cpuinfo else platform.system())
     return " ".join(filter(None, [maker, platform.machine(), *widest]))
+
+
+# --- imports that wait ----------------------------------------------------------------------------
+
+# What a library imports at once, and needs for few of the things that it can do.
+
+
+class LateModule(ModuleType):
+    """Stands for a module that is imported when something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked of every module, by whoever looks through them
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(import_module(self.__name__), name)
+
+
+@contextmanager
+def imported_late(*names: str, absent: str) -> Iterator[None]:
+    """What is imported inside gets these modules late, and goes without the `absent` one, as if it
+    was not installed. Those that are there already are taken as they are.
+    """
+    modules: dict[str, Any] = sys.modules  # None stands for a module that cannot be imported
+    made = {name: LateModule(name) for name in names if name not in modules}
+    gone = {absent: None} if absent not in modules else {}
+    modules |= made | gone
+    try:
+        yield
+    finally:
+        for name, module in (made | gone).items():
+            if modules.get(name, module) is module:
+                modules.pop(name, None)

@@ -166,11 +166,9 @@ def to_first(values: Sequence[object]) -> Places:
     return np.arange(len(places)), np.array(places, dtype=np.int64)
 
 
-def cores_of(
-    texts: Sequence[tuple[int, ...]], among: Sequence[tuple[int, ...]] = ()
-) -> list[tuple[int, ...]]:
-    """Texts without the words that many share, of them or of those `among` which they stand."""
-    shared = shared_in(texts, among or texts)
+def cores_of(texts: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Texts without the words that many of them share."""
+    shared = shared_in(texts, texts)
     return [core(text, shared) for text in texts]
 
 

@@ -6,18 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-import great_expectations as gx
 import pandas as pd
-from great_expectations.core import ExpectationValidationResult
-from great_expectations.expectations.registry import get_expectation_impl
 from pydantic import Field, field_validator, model_validator
 
 from curation.checks.contract_tables import Tables
 from curation.checks.dataset_measures import rows_wanted
 from curation.checks.row_columns import TOLD
 from project.canonical import digest_json
+from project.libraries import imported_late
 from project.records.data import Check, Severity
 from project.settings import Settings
+
+# Charts and statistical tests are of expectations that few contracts have, databases of none:
+# Great Expectations takes half as long without them.
+with imported_late("altair", "scipy.stats", absent="sqlalchemy"):
+    import great_expectations as gx
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.expectations.registry import get_expectation_impl
 
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
 

@@ -1,13 +1,12 @@
-"""What the gate's page says of checks that fail: why, what to do, and a few of the rows."""
+"""What the gate's page shows of checks that fail: a few of the rows."""
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from curation.checks.contract_tables import Tables
-from curation.checks.gate_message import Advice, advice_on
+from curation.checks.gate_message import FailingExample
 from curation.checks.repeats import NONE
 from curation.checks.row_columns import TOLD
 from project.personal_data import redact
@@ -20,32 +19,11 @@ CHARS = 160  # of a text
 PRIVATE = ("personal_data", "account_data", "contact_data", "person_name", "secret", "toxicity")
 
 
-@dataclass(frozen=True)
-class FailingExample:
-    """A failing row; its texts are shortened, and None where they may be private."""
-
-    id: str
-    source: str
-    part: str
-    size: str
-    wrong: str | None
-    prompt: str | None
-    completion: str | None
-
-
-@dataclass(frozen=True)
-class Explained:
-    advice: Advice
-    examples: tuple[FailingExample, ...]
-
-
-def explained(report: GateReport, tables: Tables) -> dict[str, Explained]:
-    """An explanation of each check that does not pass, by its name."""
+def failing_examples(report: GateReport, tables: Tables) -> dict[str, tuple[FailingExample, ...]]:
+    """Of each check that does not pass, by its name."""
     table = tables.rows.drop_duplicates("id")
     return {
-        check.name: Explained(advice_on(check.column), tuple(examples(check, table)))
-        for check in report.checks
-        if not check.passed
+        check.name: tuple(examples(check, table)) for check in report.checks if not check.passed
     }
 
 

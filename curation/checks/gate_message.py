@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from project.personal_data import Kind
 from project.records.data import Check, counted
+from project.records.record import Record
 
 WIDTH = 80
 SHOWN = 5  # row ids
@@ -90,6 +91,28 @@ def wrapped(text: str) -> str:
     return fill(
         text, WIDTH, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False
     )
+
+
+# --- examples -------------------------------------------------------------------------------------
+
+
+class FailingExample(Record):
+    """A failing row; its texts are shortened, and None where they may be private."""
+
+    id: str
+    source: str
+    part: str
+    size: str
+    wrong: str | None
+    prompt: str | None
+    completion: str | None
+
+
+class FailingExamples(Record):
+    """What the gate's page shows beside the report."""
+
+    contract: str  # its name
+    of: dict[str, tuple[FailingExample, ...]]  # by the name of a check that does not pass
 
 
 # --- advice ---------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from curation.checks.row_columns import (
 )
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.waivers import Waivers, excused_rows, read_waivers
-from curation.curation_settings import ValidateParams
+from curation.curation_settings import CurateParams, ValidateParams
 from curation.faults.every_fault import FAULTS
 from curation.kinship import asking_alike
 from project.errors import InputError
@@ -38,19 +38,23 @@ OF_ONE_ROW = frozenset(
 
 @dataclass(frozen=True)
 class RowGate:
-    """The contract as it is asked about single rows, and the waivers of what may stay."""
+    """The contract as it is asked about single rows, the waivers of what may stay, and the sources
+    of rows that are looked at by themselves.
+    """
 
     contract: Contract
     waivers: Waivers
+    aside: Sequence[str] = ()
 
     @classmethod
     def here(cls) -> "RowGate | None":
         """The project's; None where its settings cannot be read, which stage validate explains."""
         try:
             contract = read_settings(Contract, load(ValidateParams).contract)
+            aside = load(CurateParams).train_only
         except InputError:
             return None
-        return cls(contract, read_waivers())
+        return cls(contract, read_waivers(), aside)
 
     def names(self, *columns: str) -> set[str]:
         """The names of the critical checks of these columns: a warning lets its rows pass
@@ -101,7 +105,7 @@ class RowGate:
         """
         items = [texts.rows[i] for i in eval_places(texts)]
         table = pd.DataFrame({"id": [row.id for row in texts.rows]})
-        table["leak"] = leaks(texts, [item.prompt_text for item in items])
+        table["leak"] = leaks(texts, [item.prompt_text for item in items], aside=self.aside)
         found = self.refused(table[table["leak"] != NONE])
         others = [row.prompt_text for row in texts.rows if row.id in found.keys() - accepted]
         why = next((found[name] for name in found if name not in accepted), "")

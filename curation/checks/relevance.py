@@ -133,28 +133,60 @@ REWORDED = "in other words"
 EARLIER = "in an earlier turn"
 
 
-def leaks(texts: RowTexts, evals: Sequence[str], reworded: Sequence[int] = ()) -> list[str]:
-    """The training rows that ask what an eval item asks. `reworded` are known by their meaning."""
-    return asked_elsewhere(texts, evals, reworded, "asks what an eval item asks")
+# Both take the places of rows that are known by their meaning (`reworded`), and `aside` as
+# taught_prompts has it.
 
 
-def contaminated(texts: RowTexts, suites: Sequence[str], reworded: Sequence[int] = ()) -> list[str]:
+def leaks(
+    texts: RowTexts,
+    evals: Sequence[str],
+    reworded: Sequence[int] = (),
+    aside: Collection[str] = (),
+) -> list[str]:
+    """The training rows that ask what an eval item asks."""
+    return asked_elsewhere(texts, evals, reworded, aside, "asks what an eval item asks")
+
+
+def contaminated(
+    texts: RowTexts,
+    suites: Sequence[str],
+    reworded: Sequence[int] = (),
+    aside: Collection[str] = (),
+) -> list[str]:
     """The training rows that ask what an item of a suite asks, for general ability or safety."""
-    return asked_elsewhere(texts, suites, reworded, "asks what a suite asks")
+    return asked_elsewhere(texts, suites, reworded, aside, "asks what a suite asks")
 
 
 def asked_elsewhere(
-    texts: RowTexts, others: Sequence[str], reworded: Sequence[int], why: str
+    texts: RowTexts,
+    others: Sequence[str],
+    reworded: Sequence[int],
+    aside: Collection[str],
+    why: str,
 ) -> list[str]:
     places = training(texts)
-    taught = taught_prompts([texts.rows[i] for i in places], others)
+    taught = taught_prompts([texts.rows[i] for i in places], others, aside)
     how = dict.fromkeys(reworded, REWORDED) | {places[i]: alike for (i, _), alike in taught.items()}
     return [f"{why}, {how[i]}" if i in how else NONE for i in range(len(texts.rows))]
 
 
-def taught_prompts(rows: Sequence[Row], asked: Sequence[str]) -> dict[tuple[int, int], str]:
+def taught_prompts(
+    rows: Sequence[Row], asked: Sequence[str], aside: Collection[str] = ()
+) -> dict[tuple[int, int], str]:
     """The places of rows with those of what is asked elsewhere, where a row asks that, and how much
-    alike; the weakest first.
+    alike; of each row the weakest first. Rows of sources `aside` are looked at by themselves, for
+    they say nothing of what many of the others share.
+    """
+    found: dict[tuple[int, int], str] = {}
+    for kind in (False, True):
+        places = [i for i, row in enumerate(rows) if (row.source in aside) is kind]
+        own = taught_alike([rows[i] for i in places], asked)
+        found |= {(places[k], j): how for (k, j), how in own.items()}
+    return found
+
+
+def taught_alike(rows: Sequence[Row], asked: Sequence[str]) -> dict[tuple[int, int], str]:
+    """The same of rows that are looked at together.
 
     What was asked before in a conversation is not taught: its answer is no row's completion. What
     its last turn asks is.
@@ -189,10 +221,13 @@ ASKS_SUITE = "that ask what a suite asks"
 
 
 def leaving(
-    parts: Mapping[Split, Sequence[Row]], suites: Sequence[str], stay: Collection[str] = ()
+    parts: Mapping[Split, Sequence[Row]],
+    suites: Sequence[str],
+    aside: Collection[str],
+    stay: Collection[str] = (),
 ) -> dict[str, str]:
     """By id, why training rows leave, as the gate would have it. Rows whose ids are to `stay` do,
-    whatever they ask, and as items they make no other row leave.
+    whatever they ask, and as items they make no other row leave; `aside` as in taught_prompts.
 
     Which words tell nothing depends on all rows, so those that are left are looked at again.
     """
@@ -204,7 +239,7 @@ def leaving(
         more = {
             rows[i].id: why
             for why, prompts in asked.items()
-            for (i, _), how in taught_prompts(rows, prompts).items()
+            for (i, _), how in taught_prompts(rows, prompts, aside).items()
             if how != EARLIER
         }
         if not more:

@@ -147,16 +147,18 @@ def by_meaning(
     """What an embedder tells, and nothing where there is none; leaks are told by words too."""
     own = eval_places(texts)
     evals = [*compared.evals, *(texts.prompts[i] for i in own)]
-    suites = compared.suites
+    suites, aside = compared.suites, compared.aside
     if looked is None:
         return {
-            "leak": leaks(texts, evals),
-            "contaminated": contaminated(texts, suites),
+            "leak": leaks(texts, evals, aside=aside),
+            "contaminated": contaminated(texts, suites, aside=aside),
         } | {name: [None] * len(texts.rows) for name in BY_MEANING}
     embedded = [*compared.evals, *(texts.prompts[i] for i in some(texts, own, compared))]
     return {
-        "leak": leaks(texts, evals, reworded(texts, looked, embedded)),
-        "contaminated": contaminated(texts, suites, reworded(texts, looked, suites, SAME_TASK)),
+        "leak": leaks(texts, evals, reworded(texts, looked, embedded), aside),
+        "contaminated": contaminated(
+            texts, suites, reworded(texts, looked, suites, SAME_TASK), aside
+        ),
         "semantic_duplicate": semantic_duplicates(texts, looked),
         "off_topic": off_topic(texts, looked, compared.taught),
         "disagreement": disagreements(texts, looked),

@@ -9,7 +9,7 @@ from curation.sources.chats.transcripts import is_transcript
 from curation.sources.documents.passages import read_text_of
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.export_records import lone_record
-from curation.sources.row_formats import SHAPES
+from curation.sources.row_formats import PREFERENCES, SHAPES
 from curation.sources.tables.archives import files_in, is_data
 from curation.sources.tables.read_table import read_table, read_tables
 from curation.sources.tables.unpacked_file import GZIP, PARQUET, ZIP, readable
@@ -115,7 +115,10 @@ def have_more_than_a_table(records: Records) -> bool:
     """
     lists = ("assertions", "evidence")
     some = any(isinstance(record.get(name), list) for record in records for name in lists)
-    return some and all(not SHAPES.keys().isdisjoint(record) for record in records)
+    return some and all(
+        not SHAPES.keys().isdisjoint(record) and PREFERENCES.isdisjoint(record)
+        for record in records
+    )
 
 
 def looks_like_texts(records: Records) -> bool:

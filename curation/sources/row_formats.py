@@ -70,10 +70,7 @@ def read_row(line: bytes, path: Path, number: int) -> Row:
     fields = read_object(line, path, number)
     fields.pop("about", None)
     if PREFERENCES & fields.keys():
-        problem = (
-            "is a preference among rows: put a file of pairs or ratings with passages into "
-            "datasets/preferences as it is"
-        )
+        problem = "is a preference among rows: put pairs and ratings into a file of their own"
         raise InputError(problem, file=path, line=number)
     for key, convert in SHAPES.items():
         if key in fields:
@@ -171,5 +168,6 @@ def row_of(made: Made | None) -> Row | None:
         "completion": turn("assistant", answer),
         "annotator": made.annotator,
         "evidence": [one.model_dump() for one in made.evidence] if made.evidence else None,
+        "answerable": made.answerable,
     }
     return Row.model_validate(complete(fields, made.source or ""))

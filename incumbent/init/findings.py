@@ -13,9 +13,9 @@ from curation.curate import Curated, Elsewhere, curate, large_group_lines
 from curation.curate_others import Others, curate_others, untaught, with_others
 from curation.curation_settings import CurateParams, FileSource
 from curation.families import family_lots, side
-from curation.kinship import family_names
+from curation.kinship import families_of_kin
 from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
-from curation.text_forms import capitals_tell_names, templates
+from curation.text_forms import capitals_tell_names, template
 from curation.token_lengths import TokenLengths, fit
 from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_grounding
 from incumbent.init.limits import (
@@ -31,7 +31,6 @@ from incumbent.init.own_sources import some
 from incumbent.init.task_proposal import language_notes
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
-from project.near_duplicates import SIMILARITY
 from project.personal_data import Contacts, Kind, digits, find_personal_data
 from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
@@ -128,7 +127,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
         notes=(
             *language_notes(kept, base),
             *large_group_lines(made, params.train_only),
-            *template_notes(made, fitted.rows, params.max_per_template),
+            *template_notes(made, own, params.max_per_template),
             *system_notes(kept),
             *unasked(parts),
         ),
@@ -211,7 +210,7 @@ def evenly_split(
 def best_seed(rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str]) -> int:
     """The first one that is near enough, or the one that comes nearest."""
     distinct, _ = sifted(list(rows), params, unfit)
-    names = family_names(distinct, SIMILARITY)
+    names = families_of_kin(distinct, aside=params.train_only).names
     own = [n for r, n in zip(distinct, names, strict=True) if r.source not in params.train_only]
     best = (float("inf"), 0)
     for seed in range(SEEDS):
@@ -319,17 +318,15 @@ def system_notes(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def template_notes(made: Curated, raw: Sequence[Row], most: int | None) -> Iterator[str]:
+def template_notes(made: Curated, rows: Sequence[Row], most: int | None) -> Iterator[str]:
     """How many rows are of templates of which at most so many rows each are kept."""
-    asked = [row.prompt_text for row in raw]
-    forms = templates(asked, names=capitals_tell_names(asked))
-    gone = [
-        f for row, f in zip(raw, forms, strict=True) if made.left_out.get(row.id) == OF_TEMPLATE
-    ]
+    gone = [row.prompt_text for row in rows if made.left_out.get(row.id) == OF_TEMPLATE]
     if gone:
+        names = capitals_tell_names([row.prompt_text for row in rows])
+        forms = {template(text, names=names) for text in gone}
         yield (
             f"{len(gone):,} rows differ from others in figures or names alone: of "
-            f"{counted(len(set(gone)), 'template')} at most {most} rows each are kept. "
+            f"{counted(len(forms), 'template')} at most {most} rows each are kept. "
             "Where the figures make another answer, raise curation.curate.max_per_template"
         )
 

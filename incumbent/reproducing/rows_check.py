@@ -21,6 +21,7 @@ from project.records.data import DatasetVersion
 from project.records.events import RowErasure
 from project.records.record import Digest
 from project.settings import load
+from registry.lineage import dataset_of
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 
@@ -63,7 +64,7 @@ def check_rows(reader: RegistryReader, number: int | None = None) -> list[Versio
     Raises InputError where there is no such version, DvcError where the remote cannot be asked.
     """
     versions = [living(reader, number)] if number else reader.versions()
-    datasets = {version.number: dataset_of(reader, version) for version in versions}
+    datasets = {one.number: dataset_of(reader, one.adapter.dataset) for one in versions}
     wanted = {d.dvc_revision: d.rows for d in datasets.values() if d and d.dvc_revision}
     remote = default_remote()
     shared = look(wanted, remote.name) if remote else NOWHERE
@@ -81,13 +82,6 @@ def living(reader: RegistryReader, number: int) -> AdapterVersion:
     if reader.deleted(number):
         raise InputError(f"{version.label} was deleted: nobody needs its rows")
     return version
-
-
-def dataset_of(reader: RegistryReader, version: AdapterVersion) -> DatasetVersion | None:
-    """None where its data are not known: it was imported."""
-    data = reader.artifacts.get(version.adapter.dataset)
-    imported = json.loads(data).get("kind") == "imported"
-    return None if imported else DatasetVersion.model_validate_json(data)
 
 
 def look(wanted: Mapping[str, Digest], remote: str) -> StoredRows:

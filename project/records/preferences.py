@@ -38,6 +38,7 @@ class PreferencePair(Record):
     # The prompt's turns, where it is more than one of the user's.
     messages: Annotated[tuple[Message, ...] | None, LATER] = None
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of a row
+    answerable: Annotated[bool | None, LATER] = None  # as of a row
 
     @property
     def id(self) -> str:
@@ -56,6 +57,7 @@ class RatedAnswer(Record):
     origin: Annotated[PreferenceOrigin | None, LATER] = None
     messages: Annotated[tuple[Message, ...] | None, LATER] = None
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of a row
+    answerable: Annotated[bool | None, LATER] = None  # as of a row
 
     @property
     def id(self) -> str:

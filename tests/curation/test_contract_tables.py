@@ -9,7 +9,7 @@ from curation.checks.contract import Arguments, Contract, Expectation, check, li
 from curation.checks.contract_tables import Tables, tables_of
 from curation.checks.dataset_measures import effective, vendi, word_shift
 from curation.checks.embeddings import sample
-from curation.checks.explained import explained
+from curation.checks.explained import failing_examples
 from curation.checks.row_columns import CheckReferences
 from curation.faults.every_fault import FAULTS
 from curation.validate import reference_texts
@@ -156,7 +156,7 @@ def test_an_example_shows_no_text_that_may_be_private() -> None:
         column="completion_words",
     )
     report = GateReport(dataset_rows="0" * 64, contract="1" * 64, row_count=62, checks=(failed,))
-    first, second = explained(report, tables)["one"].examples
+    first, second = failing_examples(report, tables)["one"]
     assert (first.prompt, first.completion) == (None, None)
     assert second.completion == "Yes."
 

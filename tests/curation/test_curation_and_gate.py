@@ -86,9 +86,12 @@ def suites() -> tuple[str, ...]:
     return tuple(suite_prompts(ROOT / "datasets"))
 
 
-def said(prompt: str, answer: str) -> Row:
+REHEARSED = "rehearsal.jsonl"
+
+
+def said(prompt: str, answer: str, source: str = "table.csv") -> Row:
     line = json.dumps({"prompt": prompt, "completion": answer}).encode()
-    return read_row(line, Path("table.csv"), 1)
+    return read_row(line, Path(source), 1)
 
 
 @st.composite
@@ -123,7 +126,7 @@ def critical() -> Contract:
 
 def shut_by(parts: Parts) -> set[str]:
     """The critical checks that fail."""
-    held = CheckReferences(suites=suites())
+    held = CheckReferences(suites=suites(), aside=(REHEARSED,))
     return {one.name for one in check(tables_of(parts, held), critical()) if not one.passed}
 
 
@@ -167,6 +170,31 @@ def test_many_questions_that_a_few_texts_answer_open_the_gate() -> None:
         assert shut_by(made.parts) == shut
 
 
+FEW_TEMPLATES = (
+    "Bonjour, mon solde est de {} francs. Quel taux puis-je obtenir ?",
+    "Je voudrais virer {} euros demain, quels sont les frais ?",
+    "Un retrait de {} livres est-il possible ce soir ?",
+    "Combien coûte une carte avec un plafond de {} dollars par mois ?",
+)
+
+
+def test_what_is_rehearsed_does_not_make_a_large_template_of_a_user_a_small_one() -> None:
+    """Of four templates alone the figures are the question, and 164 other rows change nothing."""
+    table = [
+        said(form.format(n), f"Pour {n}, il faut compter {n % 7 + i} unités.")
+        for i, form in enumerate(FEW_TEMPLATES)
+        for n in range(1000, 3000, 31)
+    ]
+    rehearsed = [row.model_copy(update={"source": REHEARSED}) for row in pools()["general"]]
+    left_out = []
+    for beside in ([], rehearsed):
+        _, made = dealt([*table, *beside])
+        assert shut_by(made.parts) == set()
+        left_out.append(made.left_out.keys() & {row.id for row in table})
+    assert left_out[0] == left_out[1]
+    assert len(left_out[0]) < 0.1 * len(table)
+
+
 @pytest.fixture(scope="module")
 def parts() -> dict[Split, list[Row]]:
     rows = [*pools()["summaries"][:300], *pools()["bank"][:300], *pools()["questions"]]
@@ -176,6 +204,7 @@ def parts() -> dict[Split, list[Row]]:
 ITEM = "How long does a transfer of 300 francs to another bank in the same country take at night?"
 
 
+@pytest.mark.parametrize("source", ["table.csv", REHEARSED])
 @pytest.mark.parametrize(
     "taught",
     [
@@ -185,10 +214,10 @@ ITEM = "How long does a transfer of 300 francs to another bank in the same count
     ],
 )
 def test_a_leak_that_is_planted_behind_curation_shuts_the_gate(
-    parts: dict[Split, list[Row]], taught: str
+    parts: dict[Split, list[Row]], taught: str, source: str
 ) -> None:
     assert shut_by(parts) == set()
-    item, row = said(ITEM, "Until the next morning."), said(taught, "It depends.")
+    item, row = said(ITEM, "Until the next morning."), said(taught, "It depends.", source)
     leaky = {
         **parts,
         Split.SEALED: [*parts[Split.SEALED], item],

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
+from curation.curate_others import curate_others
 from curation.sources.exports.export_formats import format_of
+from curation.sources.format_guess import guess_format
+from curation.sources.source_file import SourceFile, read_source_file
 from project.errors import InputError
+from project.personal_data import NO_CONTACTS
+from project.records.data import EvidencePassage, Row
 from project.records.preferences import PreferencePair, RatedAnswer
 from tests.curation.exports_read import EXAMPLES, in_words, lines_of, reads
 
@@ -34,6 +39,34 @@ def test_pairs_of_texts_keep_who_preferred_what() -> None:
         ("ann", "texts.jsonl"),
         ("ben", "texts.jsonl"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("judged", "form"),
+    [
+        ({"chosen": "Five [1].", "rejected": "Six [1]."}, "preferences"),
+        ({"completion": "Five [1].", "label": True}, "rated"),
+    ],
+)
+def test_answers_on_passages_are_read_whole(
+    judged: dict[str, Any], form: str, tmp_path: Path
+) -> None:
+    """Other passages make another question, so equal answers there repeat nothing."""
+    file = tmp_path / "judged.jsonl"
+    about = ["A year has five.", "A month has five."]
+    records = [
+        {"prompt": "How many?", **judged, "evidence": [text], "answerable": True} for text in about
+    ]
+    file.write_text("".join(json.dumps(one) + "\n" for one in records))
+    assert guess_format(file) == form
+    found = [one.made for one in read_source_file(SourceFile(file, form, answers_as_rows=True))]
+    assert [type(made) for made in found[1::2]] == [Row, Row]
+    for text, *both in zip(about, found[::2], found[1::2], strict=True):
+        for made in both:
+            assert isinstance(made, Row | PreferencePair | RatedAnswer)
+            assert (made.evidence, made.answerable) == ((EvidencePassage(id="1", text=text),), True)
+    pairs = [made for made in found if isinstance(made, PreferencePair | RatedAnswer)]
+    assert curate_others(pairs, [], [], NO_CONTACTS).preferences == pairs
 
 
 def test_pairs_of_messages_may_have_the_prompt_apart_in_both_or_twice() -> None:

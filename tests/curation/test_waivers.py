@@ -352,12 +352,14 @@ def test_a_check_of_no_single_row_is_waived_as_a_whole() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_the_page_shows_what_to_do_and_what_was_waived() -> None:
+    shut()
     page = Path("outputs/gate/report.html").read_text()
     assert "SHUT" in page
     assert "incumbent data waive &#34;no contacts&#34; --until YYYY-MM-DD" in page
     assert "incumbent data allow --phone" in page
     waive_all()
     validate.main()
+    gate.main(TODAY)
     page = Path("outputs/gate/report.html").read_text()
     assert "OPEN" in page
     for word in ("✓ waived", "Ann", "2027-03-31", "helplines", IDS[0]):

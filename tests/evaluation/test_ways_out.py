@@ -1,11 +1,17 @@
 """Beside a verdict that is no promotion stands what would turn it, and what would not."""
 
+import re
+
 import pytest
 
+from curation.account import OF_TEMPLATE
+from curation.curate import curate
+from curation.curation_settings import CurateParams
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.decision.ways_out import ways_out
+from project.records.data import Row, Split
 from project.records.scores import ScoreTable
 from tests.evaluation.test_decision import BETTER, EQUAL, Gains, calibration, general, joined, table
 
@@ -70,6 +76,23 @@ def test_wrong_facts_and_forgetting_have_ways_of_their_own() -> None:
     assert "outputs/rows.csv says which were left out" in facts
     (way,) = told(BETTER, look=1, general=general(0.3))
     assert way.startswith("less forgetting, for general ability: fewer epochs, a lower learning")
+
+
+def asked(prompt: str, answer: str) -> Row:
+    return Row.of(prompt, answer, group=prompt, source="rows.jsonl")
+
+
+def test_the_setting_that_is_named_for_facts_lets_rows_of_a_template_train() -> None:
+    """Followed as far as curation: what was left out is trained on, and no item asks it."""
+    guarded = Policy(gating=("rougeL",), guards={"semantic": 0.05})
+    (way,) = told(BETTER | {"semantic": -0.3}, look=1, policy=guarded)
+    (name,) = re.findall(r"one template above curation\.curate\.(\w+)", way)
+    fees = [asked(f"What does it cost to send 9{n} francs?", f"{n % 9}") for n in range(100, 160)]
+    rows = [*fees, *(asked(f"question {i}", f"answer {i}") for i in range(300))]
+    before = curate(rows, {}, CurateParams())
+    after = curate(rows, {}, CurateParams.model_validate({name: 60}))
+    assert [before.left_out.get(fee.id) for fee in fees].count(OF_TEMPLATE) == 40
+    assert {fee.id for fee in fees} <= {row.id for row in after.parts[Split.TRAIN]}
 
 
 def test_a_guard_of_which_too_few_items_speak_asks_for_more_of_them() -> None:

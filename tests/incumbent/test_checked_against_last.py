@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from curation.checks.gate_message import FailingExamples
 from curation.gate import main as gate
 from project.canonical import digest_bytes
-from project.paths import GATE_REPORT, rows_of
+from project.paths import GATE_EXAMPLES, GATE_PAGE, GATE_REPORT, rows_of
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.record import write_records
 from registry.store import Registry
@@ -48,7 +49,7 @@ def test_without_the_last_versions_rows_drift_is_not_measured(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("last", "rows_now", "told"),
     [
-        (FISH * 60, "other", "warning: .*shift is 0.[3-9].*, held against test v1"),
+        (FISH * 60, "other", "shift is 0.[3-9].*, held against test v1"),
         (FISH * 60, "a", None),  # the version has these very rows
         (list(Bank().pairs(200)), "other", None),
     ],
@@ -87,6 +88,9 @@ def test_the_gate_tells_how_far_rows_are_from_the_last_submitted_ones(
         row_count=200,
         checks=(unmeasured,),
     ).write(GATE_REPORT)
+    FailingExamples(contract="c", of={}).write(GATE_EXAMPLES)
     gate()
-    printed = capsys.readouterr().out
-    assert re.search(told, printed) if told else "warning" not in printed
+    printed, page = capsys.readouterr().out, GATE_PAGE.read_text()
+    assert re.search(f"warning: .*{told}", printed) if told else "warning" not in printed
+    assert re.search(f"{told}; the limit is", page) if told else "with 1 warning" not in page
+    assert ("no last version" in page) is (rows_now == "a")

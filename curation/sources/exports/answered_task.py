@@ -144,6 +144,8 @@ def preferred(
             source=one.file,
             annotator=one.annotator,
             messages=turns(what),
+            evidence=what.evidence,
+            answerable=what.answerable,
         )
         for better, worse in combinations(ordered, 2)
         for chosen, rejected in product(better, worse)
@@ -197,6 +199,8 @@ def rating(one: TaskJudgement, what: ShownTask, text: str, label: bool) -> Rated
         source=one.file,
         annotator=one.annotator,
         messages=turns(what),
+        evidence=what.evidence,
+        answerable=what.answerable,
     )
 
 

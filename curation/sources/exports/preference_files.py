@@ -26,6 +26,7 @@ from curation.sources.exports.shown import (
     ShownTask,
     TaskJudgement,
     dialogue,
+    with_passages,
 )
 from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.table import names_listed
@@ -101,12 +102,13 @@ def pair_judgement(
         return replace(one, why=BY_JUDGE)
     try:
         sides = [dialogue(record, record.get(name), fields) for name in names]
+        (prompt, chosen), (other, rejected) = sides
+        what = ShownTask(prompt, answers={CHOSEN: chosen, REJECTED: rejected})
+        what = with_passages(what, record)
     except NothingShownError as nothing:
         return replace(one, why=str(nothing))
-    (prompt, chosen), (other, rejected) = sides
     if prompt != other:
         return replace(one, why=DIFFERENT_PROMPTS)
-    what = ShownTask(prompt, answers={CHOSEN: chosen, REJECTED: rejected})
     return preferred(replace(one, asked=what.digest), [[chosen], [rejected]], what)
 
 
@@ -190,10 +192,9 @@ def rating_judgement(
     if label is None:
         return replace(one, why=NO_LABEL)
     try:
-        prompt, answer = rated_dialogue(record, fields)
+        what = with_passages(ShownTask(*rated_dialogue(record, fields)), record)
     except NothingShownError as nothing:
         return replace(one, why=str(nothing))
-    what = ShownTask(prompt, answer)
     return rated(replace(one, asked=what.digest), words.of([label]), what)
 
 

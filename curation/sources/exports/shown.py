@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curation.curation_settings import ExportFields
 from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chats.chat_shapes import SPEAKERS, TEXTS, conversation
 from curation.sources.chats.turns import IN_TABLES
+from curation.sources.evidence_values import answerable_in, evidence_in
 from curation.sources.exports.export_records import Fields
 from curation.sources.row_formats import Made, Read
-from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, as_text
+from curation.sources.table_rows import NO_ANSWER, NO_PASSAGE, NO_PROMPT, NO_TEXT, as_text
 from project.canonical import digest_json
-from project.records.data import Message, Origin
+from project.records.data import EvidencePassage, Message, Origin, evidence_digest
 
 # The address of a picture, a sound or a video, or the data of one.
 MEDIA = re.compile(
@@ -31,6 +32,8 @@ class ShownTask:
     answer: str | None = None  # the one that was judged
     answers: Mapping[str, str] = field(default_factory=dict)  # by what people choose
     slices: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[EvidencePassage, ...] | None = None
+    answerable: bool | None = None
 
     @property
     def prompt_text(self) -> str:
@@ -42,7 +45,8 @@ class ShownTask:
         stood.
         """
         prompt = [message.model_dump() for message in self.prompt]
-        return digest_json([prompt, self.answer, sorted(self.answers.values())])
+        shown = [evidence_digest(self.evidence)] if self.evidence else []
+        return digest_json([prompt, self.answer, sorted(self.answers.values()), *shown])
 
 
 class NothingShownError(ValueError):
@@ -137,6 +141,19 @@ def turns_of(value: Any) -> list[Message]:
     except ValueError as error:
         why = str(error).removesuffix(IN_TABLES)
         raise NothingShownError(f"no conversation: {why}") from None
+
+
+def with_passages(what: ShownTask, record: Fields) -> ShownTask:
+    """The same on the record's passages, where it has some. Raises NothingShownError."""
+    if record.get("evidence") is None:
+        return what
+    try:
+        found = evidence_in([record["evidence"]])
+        answerable = answerable_in("answerable", record.get("answerable"))
+    except ValueError as error:
+        raise NothingShownError(f"{NO_PASSAGE}: {error}") from None
+    passages = tuple(EvidencePassage.model_validate(one) for one in found)
+    return replace(what, evidence=passages or None, answerable=answerable)
 
 
 # --- judgement ------------------------------------------------------------------------------------
