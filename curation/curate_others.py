@@ -103,7 +103,7 @@ def sifted(
     """
     kept, left_out, seen = dict[str, Other](), dict[str, str](), set[object]()
     for name, one in given.items():
-        made = with_clean_texts(one)
+        made = one.model_copy(update={n: clean_text(getattr(one, n)) for n in text_fields(one)})
         why = unfit.get(name) or fault(made, ours)
         why = why or (REPEATED if what_it_says(made) in seen else None)
         seen.add(what_it_says(made))
@@ -121,10 +121,6 @@ def fault(one: Record, ours: Contacts) -> str | None:
     if isinstance(one, PreferencePair) and one.chosen == one.rejected:
         return ONE_ANSWER
     return PERSONAL if find_personal_data("\n".join(texts), ours) else None
-
-
-def with_clean_texts(one: Other) -> Other:
-    return one.model_copy(update={n: clean_text(getattr(one, n)) for n in text_fields(one)})
 
 
 def clean_text(text: str) -> str:

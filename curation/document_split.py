@@ -5,7 +5,7 @@ document alone decides, and a row that would be known from another part leaves t
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from curation.account import OF_UNSEEN
 from curation.checks.relevance import leaving
@@ -103,7 +103,10 @@ def without(parts: Parts, gone: Collection[str]) -> Parts:
 
 def passage_lines(parts: Mapping[Split, Sequence[Row]], params: CurateParams) -> Iterator[str]:
     """How many documents each part is about, and how often training shows those of items."""
-    about = {part: Counter(documents_in(rows)) for part, rows in parts.items()}
+    about = {
+        part: Counter(name for row in rows for name in documents_of_row(row))
+        for part, rows in parts.items()
+    }
     every = set().union(*about.values())
     if params.split_by != "source" or not every:
         return
@@ -116,10 +119,6 @@ def passage_lines(parts: Mapping[Split, Sequence[Row]], params: CurateParams) ->
 
 def document_groups(row: Row) -> tuple[str, ...]:
     return tuple(f"{DOCUMENT}{name}" for name in documents_of_row(row))
-
-
-def documents_in(rows: Iterable[Row]) -> Iterator[str]:
-    return (name for row in rows for name in documents_of_row(row))
 
 
 def shown(row: Row) -> set[str]:

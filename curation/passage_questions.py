@@ -236,7 +236,8 @@ def rows_on_passages(
         for i in order:
             others = list(beside(kept[i], retriever))[: forms.distractors + 1]
             if left > 0 and others:
-                found[i] = unanswered(kept[i], others, forms)
+                row = on_passages(kept[i], ABSTENTION, others, forms)
+                found[i] = row.model_copy(update={"answerable": False})
                 left -= 1
             else:
                 found[i] = answered(kept[i], others[: forms.distractors], forms)
@@ -258,11 +259,6 @@ def alone(one: PassageQuestion) -> Row:
 def answered(one: PassageQuestion, others: Sequence[EvidencePassage], forms: Forms) -> Row:
     shown = sorted([one.passage, *others], key=lambda p: lot(forms.seed, f"{one.question} {p.id}"))
     return on_passages(one, cited_as(one.answer, shown.index(one.passage) + 1), shown, forms)
-
-
-def unanswered(one: PassageQuestion, others: Sequence[EvidencePassage], forms: Forms) -> Row:
-    row = on_passages(one, ABSTENTION, others, forms)
-    return row.model_copy(update={"answerable": False})
 
 
 def on_passages(

@@ -174,7 +174,11 @@ def qualities(
     faults: Mapping[str, Finder],
 ) -> list[RowQuality]:
     """The quality of each row [n], given the losses [n] and the lengths [n] of its answer."""
-    ordinary = ordinary_lengths(tokens)
+    # Lengths within Tukey's fences of all, on a logarithmic scale.
+    logs = np.log(np.maximum(np.asarray(tokens, dtype=np.float64), 1))
+    low, high = np.quantile(logs, [0.25, 0.75])
+    reach = FENCE * (high - low)
+    ordinary = [bool(low - reach <= value <= high + reach) for value in logs]
     return [
         quality(row, loss, ordinary[i], faults)
         for i, (row, loss) in enumerate(zip(rows, losses, strict=True))
@@ -185,7 +189,8 @@ def quality(
     row: Row, loss: AnswerLoss, ordinary_length: bool, faults: Mapping[str, Finder]
 ) -> RowQuality:
     found = tuple(name for name, finder in faults.items() if finder(row))
-    ifd = difficulty(loss)
+    # The IFD; None where there is no loss to divide by.
+    ifd = None if loss.with_prompt is None or not loss.alone else loss.with_prompt / loss.alone
     return RowQuality(
         ifd=None if ifd is None else round(ifd, 4),
         learnable=0.0 if ifd is None or ifd >= 1 else round(ifd, 4),
@@ -193,21 +198,6 @@ def quality(
         faultless=A_FAULT ** len(found),
         faults=found,
     )
-
-
-def difficulty(loss: AnswerLoss) -> float | None:
-    """The IFD; None where there is no loss to divide by."""
-    if loss.with_prompt is None or not loss.alone:
-        return None
-    return loss.with_prompt / loss.alone
-
-
-def ordinary_lengths(tokens: Sequence[int]) -> list[bool]:
-    """Which lengths are within Tukey's fences of all, on a logarithmic scale."""
-    logs = np.log(np.maximum(np.asarray(tokens, dtype=np.float64), 1))
-    low, high = np.quantile(logs, [0.25, 0.75])
-    reach = FENCE * (high - low)
-    return [bool(low - reach <= value <= high + reach) for value in logs]
 
 
 # --- coverage -------------------------------------------------------------------------------------

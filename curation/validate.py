@@ -68,23 +68,18 @@ def check_references(
 ) -> CheckReferences:
     """What the rows are held against; the model is loaded when it has something to embed."""
     embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder") if params.embedded_rows else None
+    rows = rows_beside(contract.gold, params.contract, "gold")
     return CheckReferences(
         ours=waivers.ours,
         refused=refused_of(parts),
         suites=suite_prompts(),
         task=contract.task,
         aside=load(CurateParams).train_only,
-        gold=gold_pairs(contract, params.contract),
+        gold=[(row.prompt_text, row.completion_text) for row in rows],
         reference=reference_texts(contract, params.contract),
         embed=RowEmbedder(embedder) if embedder else None,
         embedded_rows=params.embedded_rows,
     )
-
-
-def gold_pairs(contract: Contract, file: Path) -> list[tuple[str, str]]:
-    """Of the rows that show the task, where the contract names them. Raises InputError."""
-    rows = rows_beside(contract.gold, file, "gold")
-    return [(row.prompt_text, row.completion_text) for row in rows]
 
 
 def reference_texts(contract: Contract, file: Path) -> list[str]:

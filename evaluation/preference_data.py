@@ -46,9 +46,13 @@ def main() -> None:
     people = [one for one in said if not by_judge(one)]
     agreed = undisputed(people, lost)
     learnt = learnable(agreed, GoodAnswers(rows, agreed, params.corrections), lost)
-    asked = pairs_by_judge(rows_without_preferences(rows, people), params.judge, lost)
+    told = {bare(one.prompt) for one in people}
+    asked = pairs_by_judge(
+        [row for row in rows if bare(row.prompt_text) not in told], params.judge, lost
+    )
     judged = learnable_of_judge([*filter(by_judge, said), *asked], people, lost)
-    found = [*learnt, *capped(judged, number_of_pairs(learnt), params.judge.share, lost)]
+    pairs = sum(isinstance(one, PreferencePair) for one in learnt)
+    found = [*learnt, *capped(judged, pairs, params.judge.share, lost)]
     counts = PreferenceCounts.of(found, lost)
     write_records(PREFERENCE_DATA, found)
     counts.write(PREFERENCE_COUNTS)
@@ -112,13 +116,3 @@ def taught(
     why = untaught(given, items, retired_prompts())
     lost.update(why.values())
     return [one for i, one in enumerate(given) if i not in why]
-
-
-def rows_without_preferences(rows: Iterable[Row], people: Iterable[Preference]) -> list[Row]:
-    """Those about whose answers people said nothing."""
-    said = {bare(one.prompt) for one in people}
-    return [row for row in rows if bare(row.prompt_text) not in said]
-
-
-def number_of_pairs(given: Iterable[Preference]) -> int:
-    return sum(isinstance(one, PreferencePair) for one in given)

@@ -42,7 +42,8 @@ def similar_pairs(
     Two sets are similar where they have this share of all their members in common; with
     `contained`, of the smaller one's.
     """
-    ours, theirs = both_sides(own, others, similarity)
+    both = matrix_of([*own, *others])
+    ours, theirs = (sets_of(part, similarity) for part in (both[: len(own)], both[len(own) :]))
     partners = ours.rare @ counts(theirs.members if contained else theirs.rare)
     if contained:
         partners = partners + ours.members @ counts(theirs.rare)
@@ -53,13 +54,6 @@ def similar_pairs(
         rows, columns = met.tocoo().coords
         near = likely((rows + start, columns), ours, theirs, similarity, contained=contained)
         yield similar_of(near, ours, theirs, similarity, contained=contained)
-
-
-def both_sides(
-    own: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]], similarity: float
-) -> tuple[Sets, Sets]:
-    both = matrix_of([*own, *others])
-    return sets_of(both[: len(own)], similarity), sets_of(both[len(own) :], similarity)
 
 
 def matrix_of(sets: Sequence[tuple[int, ...]]) -> "csr_array":

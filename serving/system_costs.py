@@ -264,7 +264,9 @@ def in_quality(report: CostReport, other: SystemCost) -> str:
 def equal_quality(report: CostReport) -> Iterator[str]:
     """How many examples the base needs for the adapter's quality, of those that were tried."""
     adapter, *others = report.systems
-    tried = sorted((one for one in others if one.shots is not None), key=shots_of)
+    tried = sorted(
+        (one for one in others if one.shots is not None), key=lambda system: system.shots or 0
+    )
     enough = [one for one in tried if not shown_worse(report, one)]
     if not tried:
         return
@@ -306,10 +308,6 @@ def unmeasured(report: CostReport) -> Iterator[str]:
 def cost_of(system: SystemCost) -> Cost:
     """The cost without a latency: what a request waited is not what a machine computed."""
     return Cost(system.name, system.prompt, system.answer, system.seconds, system.money)
-
-
-def shots_of(system: SystemCost) -> int:
-    return system.shots or 0
 
 
 def rows_of_table(report: CostReport) -> tuple[list[str], list[list[str]]]:

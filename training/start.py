@@ -68,7 +68,8 @@ def starting_version(registry: RegistryReader, rows: Digest) -> Chosen:
     champion = registry.champion()
     if champion is None:
         return None, "there is no champion yet"
-    learnt = rows_digest(registry, champion)
+    dataset: dict[str, Any] = json.loads(registry.artifacts.get(champion.adapter.dataset))
+    learnt = dataset.get("rows")
     if learnt == rows:
         chosen, why = as_before(registry, champion)
     elif learnt is None:
@@ -87,12 +88,6 @@ def as_before(registry: RegistryReader, champion: AdapterVersion) -> Chosen:
     if before and registry.deleted(before.number):
         return champion, f"{before.label}, from which it started itself, was deleted"
     return before, f"as {champion.label} did, which was trained on the same rows"
-
-
-def rows_digest(registry: RegistryReader, version: AdapterVersion) -> Digest | None:
-    """The digest of the rows that a version was trained on; None of a third-party adapter."""
-    dataset: dict[str, Any] = json.loads(registry.artifacts.get(version.adapter.dataset))
-    return dataset.get("rows")
 
 
 def trained_on_erased(registry: RegistryReader) -> set[int]:

@@ -257,7 +257,8 @@ def form(text: str, short: str, known: Collection[str]) -> str:
         return JSON
     if short in known:
         return CLASS
-    return LIST if is_list(text) else TEXT
+    lines = [line for line in text.splitlines() if line.strip()]
+    return LIST if len(lines) > 1 and all(map(ITEM.match, lines)) else TEXT
 
 
 def is_json(text: str) -> bool:
@@ -270,11 +271,6 @@ def is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def is_list(text: str) -> bool:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return len(lines) > 1 and all(map(ITEM.match, lines))
 
 
 def usual_forms(rows: Sequence[Row], forms: Sequence[str]) -> dict[str, str]:
@@ -320,19 +316,13 @@ def odd_lengths(texts: RowTexts) -> list[str]:
     sizes = np.log1p([len(text.strip()) for text in texts.completions])
     there = sizes > 0  # an empty answer is another matter
     far = robust_scores(sizes, LEAST_SPREAD, there)
-    rare = ranks_from_either_end(sizes, there) < max(FEW, FEW_SHARE * len(sizes))
-    long, short = (far > FAR) & rare, (far < -FAR) & rare & there
-    return [LONG if a else SHORT if b else NONE for a, b in zip(long, short, strict=True)]
-
-
-def ranks_from_either_end(
-    sizes: "NDArray[np.floating]", there: "NDArray[np.bool]"
-) -> "NDArray[np.int64]":
-    """How many values are further out than each one, or as far, on its side."""
+    # How many values are further out than each one, or as far, on its side.
     ordered = np.sort(sizes[there])
     below = np.searchsorted(ordered, sizes, side="right") - 1
     above = len(ordered) - 1 - np.searchsorted(ordered, sizes, side="left")
-    return np.minimum(below, above)
+    rare = np.minimum(below, above) < max(FEW, FEW_SHARE * len(sizes))
+    long, short = (far > FAR) & rare, (far < -FAR) & rare & there
+    return [LONG if a else SHORT if b else NONE for a, b in zip(long, short, strict=True)]
 
 
 def robust_scores(

@@ -151,14 +151,8 @@ def refuse_unknown_checks(waivers: Waivers, known: Iterable[str]) -> None:
             )
 
 
-def add_waiver(waiver: Waiver) -> None:
-    """Write a waiver into the file. Raises InputError where that cannot be done, and no change."""
-    fields = waiver.model_dump() | {"rows": list(waiver.rows) or ALL}
-    add([(["waivers"], fields)])
-
-
 def add_contacts(contacts: Mapping[str, Iterable[str]]) -> None:
-    """Write the `phones`, `emails` and `domains` that are not there yet; raises as add_waiver."""
+    """Write the `phones`, `emails` and `domains` that are not there yet; raises as `excuse`."""
     there = read_waivers().ours.model_dump()
     add(
         [
@@ -208,7 +202,8 @@ def excuse(asked: Excuse, today: date) -> Waiver:
     else:
         chosen = rows_named(check, asked.rows) if asked.rows else rows_left(check, today)
     waiver = as_waiver(asked, check.name, chosen)
-    add_waiver(waiver)
+    fields = waiver.model_dump() | {"rows": list(waiver.rows) or ALL}
+    add([(["waivers"], fields)])
     return waiver
 
 

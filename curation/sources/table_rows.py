@@ -138,7 +138,12 @@ def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
     """A prompt and its completion, or why there is none."""
     assert columns.completion, "columns name a pair or a conversation"
     texts = [as_text(fields.get(name)) for name in columns.prompt]
-    texts.append(answer_text(fields.get(columns.completion), columns))
+    value = fields.get(columns.completion)
+    texts.append(
+        json.dumps(value, ensure_ascii=False)
+        if columns.json_answers and isinstance(value, list | dict)
+        else as_text(value)
+    )
     if None in texts:
         return NO_TEXT
     *asked, answer = (text.strip() for text in texts if text is not None)
@@ -148,12 +153,6 @@ def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
         return NO_ANSWER
     prompt = "\n\n".join(filter(None, [columns.instruction, *asked]))
     return [([*system_turn(columns), *turn("user", prompt)], turn("assistant", answer))]
-
-
-def answer_text(value: Any, columns: Columns) -> str | None:
-    if columns.json_answers and isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return as_text(value)
 
 
 def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:

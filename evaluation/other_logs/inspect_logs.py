@@ -99,7 +99,9 @@ def samples_of(header: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
     task, epochs = task_of(header), epochs_of(header)
     names = {name for row in rows for name in row.get("scores") or ()}
     for row in rows:
-        yield sample_of(row, task, scored_on_error(header), names)
+        yield sample_of(
+            row, task, bool((header["eval"].get("config") or {}).get("score_on_error")), names
+        )
     there = {(str(row["id"]), int(row.get("epoch", 1))) for row in rows}
     for name in header["eval"].get("dataset", {}).get("sample_ids") or ():
         for epoch in range(1, epochs + 1):
@@ -138,16 +140,15 @@ def name_of(task: str, name: object, epoch: int = 1) -> str:
 def asked_of(row: Mapping[str, Any]) -> dict[str, str]:
     given = row.get("input")
     if isinstance(given, list):
-        given = [part_asked(message) for message in given]
+        given = [
+            {key: message.get(key) for key in OF_MESSAGE} if isinstance(message, dict) else message
+            for message in given
+        ]
     return {
         "input": digest_of(given),
         "target": digest_of(row.get("target")),
         "choices": digest_of(row.get("choices")),
     }
-
-
-def part_asked(message: Any) -> Any:
-    return {key: message.get(key) for key in OF_MESSAGE} if isinstance(message, dict) else message
 
 
 def metrics_of(scores: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
@@ -186,10 +187,6 @@ def task_of(header: Mapping[str, Any]) -> str:
 
 def epochs_of(header: Mapping[str, Any]) -> int:
     return int((header["eval"].get("config") or {}).get("epochs") or 1)
-
-
-def scored_on_error(header: Mapping[str, Any]) -> bool:
-    return bool((header["eval"].get("config") or {}).get("score_on_error"))
 
 
 def unnamed(header: Mapping[str, Any], rows: Sequence[Any]) -> int:

@@ -71,7 +71,12 @@ def task_files(argument: Path) -> tuple[list[TaskFile], dict[str, list[str]]]:
     if not samples and len(files) == 1 and not argument.is_dir():
         return [TaskFile(files[0], UNNAMED, None, None)], {}
     if not samples:
-        raise InputError(what_lacks(files), file=argument)
+        raise InputError(
+            "results without samples: run lm-eval with --log_samples"
+            if any(RESULTS.fullmatch(path.name) or path.name == "results.json" for path in files)
+            else "holds no samples_TASK_TIME.jsonl of lm-eval",
+            file=argument,
+        )
     refuse_several_folders(samples, argument)
     return newest(samples)
 
@@ -90,12 +95,6 @@ def results_of(samples: Path, at: str) -> Path | None:
 def at_of(path: Path) -> str | None:
     named = SAMPLES.fullmatch(path.name) or RESULTS.fullmatch(path.name)
     return named["at"] if named else None
-
-
-def what_lacks(files: Sequence[Path]) -> str:
-    if any(RESULTS.fullmatch(path.name) or path.name == "results.json" for path in files):
-        return "results without samples: run lm-eval with --log_samples"
-    return "holds no samples_TASK_TIME.jsonl of lm-eval"
 
 
 def refuse_several_folders(samples: Sequence[TaskFile], argument: Path) -> None:
@@ -192,14 +191,19 @@ class LoggedDocument:
 
 def samples_of(file: TaskFile, results: Mapping[str, Any]) -> tuple[list[Sample], list[str]]:
     """The samples of a task, and which of its metrics are no numbers. Raises InputError."""
-    filters = filter_names(results, file.task)
+    # Early logs do not name the filters of a row: it is told by its place.
+    listed = (results.get("configs", {}).get(file.task) or {}).get("filter_list") or ()
+    filters = [str(one["name"]) for one in listed]
     documents: dict[str, LoggedDocument] = {}
     odd: set[str] = set()  # metrics that are no numbers
     for number, row in read_rows(file.path):
         if "doc_id" not in row:
             raise InputError("is no sample of lm-eval", file=file.path, line=number, field="doc_id")
         asked = asked_of(row)
-        document = documents.setdefault(str(row["doc_id"]), LoggedDocument(asked, prompt_of(row)))
+        document = documents.setdefault(
+            str(row["doc_id"]),
+            LoggedDocument(asked, str(row["prompt_hash"]) if "prompt_hash" in row else None),
+        )
         name = str(row.get("filter") or nth(filters, document.rows))
         document.rows += 1
         document.add({metric_name(m, name): v for m, v in scores_of(row, odd)}, asked)
@@ -243,17 +247,7 @@ def asked_of(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def prompt_of(row: Mapping[str, Any]) -> str | None:
-    return str(row["prompt_hash"]) if "prompt_hash" in row else None
-
-
 # --- what the results file says ---------------------------------------------------------------
-
-
-def filter_names(results: Mapping[str, Any], task: str) -> list[str]:
-    """The task's filters, in their order: early logs do not name them."""
-    listed = (results.get("configs", {}).get(task) or {}).get("filter_list") or ()
-    return [str(one["name"]) for one in listed]
 
 
 def nth(filters: Sequence[str], number: int) -> str:

@@ -16,7 +16,6 @@ from statistics import fmean
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Backend, Body, Endpoint
 from evaluation.report.dev_items import (
-    DevItem,
     DevItems,
     kept_comparison,
     kept_path,
@@ -93,12 +92,8 @@ def answers_in(family: str, version: int, template: str | None, *, own: bool) ->
         return None
     return DevAnswers(
         rows={item.row.id: with_passages(item.row, template) for item in items},
-        texts={item.row.id: answer_of(item, own) for item in items},
+        texts={item.row.id: item.challenger if own else item.champion for item in items},
     )
-
-
-def answer_of(item: DevItem, own: bool) -> str:
-    return item.challenger if own else item.champion
 
 
 # --- golden prompts -------------------------------------------------------------------------------
@@ -203,7 +198,8 @@ async def choose_prompts(
         bare |= await replica.ask(base, asked)
         if sum(agreement(judged.texts[i], bare[i]) <= UNLIKE for i in bare) >= most:
             break
-    chosen = most_unlike(judged.texts, bare, most)
+    # Least alike first; in order of `bare` where they are equally alike.
+    chosen = sorted(bare, key=lambda i: round(agreement(judged.texts[i], bare[i]), 1))[:most]
     return GoldenPrompts({item: judged.rows[item].prompt for item in chosen}, bare)
 
 
@@ -255,13 +251,6 @@ def candidates(judged: DevAnswers, rivals: Sequence[Subject]) -> list[str]:
         return round(likeness, 1), -words, len(judged.rows[item].prompt_text), item
 
     return sorted(judged.texts, key=order)
-
-
-def most_unlike(judged: Texts, bare: Texts, most: int) -> list[str]:
-    """The items whose judged answers are least like those of the bare base; in order of `bare`
-    where they are alike.
-    """
-    return sorted(bare, key=lambda item: round(agreement(judged[item], bare[item]), 1))[:most]
 
 
 async def rival_answers(replica: Replica, rival: Subject, prompts: Prompts) -> Texts:

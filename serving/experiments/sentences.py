@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from project.canonical import readable
-from project.records.events import Event, ExperimentEnded
+from project.records.events import ExperimentEnded
 from project.untrusted_input import one_line
 from registry.experiment_events import (
     ArmComparison,
@@ -59,7 +59,12 @@ def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]
     """All that is to be said beside the table."""
     yield verdict_sentence(experiment, result, verdict_of(experiment, result))
     if experiment.ended is not None:
-        yield end_sentence(experiment.ended)
+        # The reason is left out where it says the verdict once more.
+        by_itself = experiment.ended.told(ExperimentEnded).verdict in ("harm", "better")
+        why = (
+            "by itself" if by_itself else f"by {experiment.ended.actor}: {experiment.ended.reason}"
+        )
+        yield one_line(f"ended {why}, {readable(experiment.ended.at)}")
     yield from next_steps(experiment)
     if result.metric:
         yield on_difference(result.metric, experiment.alpha)
@@ -71,13 +76,6 @@ def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]
         )
     yield from on_limits(result)
     yield from on_health(result)
-
-
-def end_sentence(ended: Event) -> str:
-    """The sentence with the reason, where that does not say the verdict once more."""
-    by_itself = ended.told(ExperimentEnded).verdict in ("harm", "better")
-    why = "by itself" if by_itself else f"by {ended.actor}: {ended.reason}"
-    return one_line(f"ended {why}, {readable(ended.at)}")
 
 
 def verdict_of(experiment: Experiment, result: ExperimentResult) -> Verdict | None:

@@ -37,7 +37,7 @@ def load_base(folder: Path, params: AdapterParams, numerics: Numerics) -> PreTra
     refuse_unfit(read_layers(folder), params, dtype.itemsize, device_memory(card))
     attention = attention_kernel(params.attention, card, numerics.precision, has_flash(folder))
     if params.kernels == "liger":
-        refuse_liger(kind_of(folder), card, liger_kinds())
+        refuse_liger(str(AutoConfig.from_pretrained(folder).model_type), card, liger_kinds())
     model = load_quantized(folder, params, dtype, card, attention)
     if params.kernels == "liger":
         # Before the adapter is put on, and not by the trainer's `use_liger_kernel`, which comes
@@ -84,10 +84,6 @@ def has_flash(folder: Path) -> bool:
     """Whether flash-attn is installed, and the base's architecture made for it."""
     kind = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(AutoConfig.from_pretrained(folder)), None)
     return is_flash_attn_2_available() and bool(getattr(kind, "_supports_flash_attn", False))
-
-
-def kind_of(folder: Path) -> str:
-    return str(AutoConfig.from_pretrained(folder).model_type)
 
 
 @contextmanager

@@ -46,7 +46,11 @@ def layers_of(model: PreTrainedModel) -> BaseLayers:
     experts of transformers 5 are one block of numbers, on which PEFT puts no plain LoRA.
     """
     modules = dict(model.named_modules())
-    mixed = [name for name, module in modules.items() if is_experts(module)]
+    mixed = [
+        name
+        for name, module in modules.items()
+        if any(parameter.dim() == 3 for parameter in module.parameters(recurse=False))
+    ]
     beside = tuple(f"{name.rpartition('.')[0]}." for name in mixed)
     head = model.get_output_embeddings()
     linear = {
@@ -60,10 +64,6 @@ def layers_of(model: PreTrainedModel) -> BaseLayers:
         experts=sum(p.numel() for name in mixed for p in modules[name].parameters(recurse=False)),
         weights=sum(p.numel() for p in model.parameters()),
     )
-
-
-def is_experts(module: torch.nn.Module) -> bool:
-    return any(parameter.dim() == 3 for parameter in module.parameters(recurse=False))
 
 
 # --- unfit base -----------------------------------------------------------------------------------

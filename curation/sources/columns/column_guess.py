@@ -41,7 +41,8 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
     `passages`: whether a text that holds the answers may be taken for what they stand on, and not
     for a part of the prompt: where the project shows passages.
     """
-    refuse_empty(tables)
+    if empty := next((table for table in tables if not table.rows), None):
+        raise InputError("has no rows", file=empty.path)
     refuse_no_header(tables)
     refuse_contradiction(given)
     tables = [with_nested(table, given.columns) for table in tables]
@@ -93,12 +94,6 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) ->
     )
 
 
-def refuse_empty(tables: Sequence[Table]) -> None:
-    for table in tables:
-        if not table.rows:
-            raise InputError("has no rows", file=table.path)
-
-
 def refuse_contradiction(given: NamedColumns) -> None:
     if given.messages is not None and (given.prompt or given.completion is not None):
         raise InputError("name --prompt and --completion, or --messages, and not both")
@@ -140,7 +135,9 @@ def holds_answers(tables: Sequence[Table], context: str, answer: str) -> bool:
 
 def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
     """What was named, by the names of the first table. Raises InputError where a table lacks it."""
-    own = {name: own_name_in_all(tables, name) for name in given.columns}
+    own: dict[str, str] = {}
+    for name in given.columns:
+        own[name], *_ = [find_column(table, name) for table in tables]
 
     def own_name(name: str | None) -> str | None:
         return None if name is None else own[name]
@@ -155,12 +152,6 @@ def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
         evidence=tuple(own[name] for name in given.evidence),
         answerable=own_name(given.answerable),
     )
-
-
-def own_name_in_all(tables: Sequence[Table], name: str) -> str:
-    """The first table's name. Raises InputError where any table lacks the column."""
-    first, *_ = [find_column(table, name) for table in tables]
-    return first
 
 
 def choose(

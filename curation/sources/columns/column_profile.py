@@ -75,10 +75,7 @@ def kind_of(value: object) -> Kind:
         return "lists"
     if isinstance(value, dict):
         return "objects"
-    return kind_of_text(str(value).strip())
-
-
-def kind_of_text(text: str) -> Kind:
+    text = str(value).strip()
     for kind, shape in SHAPES:
         if shape.fullmatch(text):
             return kind

@@ -119,7 +119,9 @@ FULL = 0.75  # of the usual length of a line: a shorter one ends its paragraph
 def paragraphs(pages: Sequence[str]) -> Iterator[TextBlock]:
     """The paragraphs of pages, each with the page on which it begins."""
     lines = list(text_lines(pages))
-    full = FULL * usual_length(lines)
+    # The length that nine lines of ten do not exceed.
+    lengths = sorted(len(line.text) for line in lines if line.text)
+    full = FULL * (lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0)
     compounds = {word.casefold() for line in lines for word in COMPOUND.findall(line.text)}
     text, page = "", 0
     for before, line in pairwise([PrintedLine(0, ""), *lines]):
@@ -136,16 +138,12 @@ def paragraphs(pages: Sequence[str]) -> Iterator[TextBlock]:
 def text_lines(pages: Sequence[str]) -> Iterator[PrintedLine]:
     """The lines of all pages without what repeats at their edges."""
     split = [[" ".join(line.split()) for line in page.strip().split("\n")] for page in pages]
-    running = running_lines(split)
+    # The lines, but for their numbers, that stand at the edges of many pages.
+    counts = Counter(text for lines in split for text in {plain(lines[i]) for i in edges(lines)})
+    fewest = max(FEWEST, REPEATED * sum(any(lines) for lines in split))
+    running = {text for text, count in counts.items() if count >= fewest}
     for number, lines in enumerate(split, start=1):
         yield from (PrintedLine(number, text) for text in without_edges(lines, running))
-
-
-def running_lines(pages: Sequence[Sequence[str]]) -> set[str]:
-    """The lines, but for their numbers, that stand at the edges of many pages."""
-    counts = Counter(text for lines in pages for text in {plain(lines[i]) for i in edges(lines)})
-    fewest = max(FEWEST, REPEATED * sum(any(lines) for lines in pages))
-    return {text for text, count in counts.items() if count >= fewest}
 
 
 def plain(line: str) -> str:
@@ -165,12 +163,6 @@ def without_edges(lines: Sequence[str], running: set[str]) -> list[str]:
     left_out |= {i for i in {*ends[:1], *ends[-1:]} if PAGE_NUMBER.fullmatch(lines[i])}
     kept = [line for i, line in enumerate(lines) if i not in left_out]
     return "\n".join(kept).strip().split("\n")
-
-
-def usual_length(lines: Sequence[PrintedLine]) -> int:
-    """The length that nine lines of ten do not exceed."""
-    lengths = sorted(len(line.text) for line in lines if line.text)
-    return lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
 
 
 def gap(line: str, following: str, full: float) -> str | None:

@@ -20,7 +20,6 @@ from curation.sources.exports.shown import (
     NO_RESULT,
     REPLACED,
     NothingShownError,
-    ShownTask,
     TaskJudgement,
     reads,
     shown_task,
@@ -80,18 +79,14 @@ def judgement(
     if answered.answers:
         what = replace(what, answers=answered.answers)
     if answered.rejected:
-        return rejection(answered.one, what_was_said, what, words)
+        # What was refused is the answer that was shown, what was said of it, or a proposed class.
+        if what.answer is not None and words:
+            good = words.of(what_was_said.flat)
+            return replace(
+                rated(answered.one, None if good is None else not good, what), asked=what.digest
+            )
+        return reject(answered.one, what.answer or ", ".join(what_was_said.flat), what)
     return judged(answered.one, what_was_said, what, words)
-
-
-def rejection(
-    one: TaskJudgement, what_was_said: ControlAnswer, what: ShownTask, words: Praise | None
-) -> TaskJudgement:
-    """A person refused the answer that was shown, or what was said of it, or a proposed class."""
-    if what.answer is not None and words:
-        good = words.of(what_was_said.flat)
-        return replace(rated(one, None if good is None else not good, what), asked=what.digest)
-    return reject(one, what.answer or ", ".join(what_was_said.flat), what)
 
 
 # --- newest ---------------------------------------------------------------------------------------

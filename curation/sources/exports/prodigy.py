@@ -174,7 +174,10 @@ def answer(
     record: ExportRecord, task: Fields, fields: ExportFields, *, are_answers: bool
 ) -> AnsweredTask:
     who = annotator(task, record)
-    one = TaskJudgement(record.file, record.line, task=task_name(task), annotator=who)
+    known = task.get("_task_hash")
+    one = TaskJudgement(
+        record.file, record.line, task=str(known) if isinstance(known, int) else None, annotator=who
+    )
     verdict, choices = task.get("answer"), options_of(task)
     if verdict not in ANSWERS[:2]:
         return AnsweredTask(replace(one, why=IGNORED if verdict == "ignore" else NO_RESULT))
@@ -197,11 +200,6 @@ def rejected(
     if not proposed:
         return AnsweredTask(replace(one, why=REJECTED))
     return AnsweredTask(one, data, proposed, rejected=True)
-
-
-def task_name(task: Fields) -> str | None:
-    known = task.get("_task_hash")
-    return str(known) if isinstance(known, int) else None
 
 
 def annotator(task: Fields, record: ExportRecord) -> str:

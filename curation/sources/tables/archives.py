@@ -96,15 +96,11 @@ def unzipped(archive: zipfile.ZipFile, path: Path) -> Iterator[FileBytes]:
         where = path / info.filename
         data = member(archive, info, where)
         if data.startswith(ZIP):
-            refuse_archive(data, where)
+            # An archive in an archive is read if it is a workbook.
+            with open_zip(data, where) as inner:
+                if not is_workbook(inner):
+                    raise InputError(f"is an archive in an archive: {UNPACK}", file=where)
         yield FileBytes(where, plain(data, where))
-
-
-def refuse_archive(data: bytes, path: Path) -> None:
-    """Raise InputError for an archive in an archive that is no workbook."""
-    with open_zip(data, path) as inner:
-        if not is_workbook(inner):
-            raise InputError(f"is an archive in an archive: {UNPACK}", file=path)
 
 
 def refuse_outside(name: str, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curation.sources.tables.json_nesting import (
@@ -100,22 +100,21 @@ def read_object_of(members: list[JsonMember], source: TextFile, *, skip: bool) -
     if is_columns(members):
         return read_columns(members, source)
     line = is_line(source)
-    if is_row(members):
+    # Lists in a row that asks and answers by itself, such as of assertions, are its own.
+    names = {member.key for member in members}
+    talks = any(is_conversation(member.value) for member in members)
+    if talks or any(shape <= names for shape in ROWS):
         return read_json_lines(source, skip=skip) if line else read_one(source, skip=skip)
     if lists := lists_in(members, is_line=line):
         return read_lists(lists, members, source, skip=skip)
-    refuse_lists((m for m in members if not line or m.key == SPLIT), source)
-    if not line:
-        source.refuse(f"{ONE_OBJECT}; its keys are {names_listed([m.key for m in members])}")
-    return read_json_lines(source, skip=skip)
-
-
-def refuse_lists(members: Iterable[JsonMember], source: TextFile) -> None:
-    """Raise InputError for a list of lists, such as pandas writes when it splits a table."""
-    for member in members:
+    # Pandas writes lists of lists when it splits a table.
+    for member in (m for m in members if not line or m.key == SPLIT):
         if isinstance(member.value, list) and member.value and isinstance(member.value[0], list):
             place, _ = next(JsonReader(source.text).elements(member.place))
             source.refuse(LISTS, LineNumbers(source).at(place))
+    if not line:
+        source.refuse(f"{ONE_OBJECT}; its keys are {names_listed([m.key for m in members])}")
+    return read_json_lines(source, skip=skip)
 
 
 def read_one(source: TextFile, *, skip: bool) -> Table:
@@ -178,13 +177,6 @@ def values_of(held: Held, place: int, reader: JsonReader) -> Iterator[tuple[int,
 def is_line(source: TextFile) -> bool:
     """Whether it could be JSON Lines, of one line."""
     return is_object(source.text) and source.line_end not in source.text.strip()
-
-
-def is_row(members: list[JsonMember]) -> bool:
-    """Whether it asks and answers by itself: a list in it, such as of assertions, is its own."""
-    names = {member.key for member in members}
-    talks = any(is_conversation(member.value) for member in members)
-    return talks or any(shape <= names for shape in ROWS)
 
 
 # --- json lines -----------------------------------------------------------------------------------

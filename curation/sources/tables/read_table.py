@@ -67,7 +67,9 @@ def table_of_text(source: TextFile, *, skip: bool) -> Table:
     refuse_pages(source)
     if is_json(source.text):
         return read_json(source, skip=skip)
-    refuse_markup(source)
+    # Markup would pass for a CSV file of one column.
+    if MARKUP.match(source.text[:1000]):
+        source.refuse(f"is XML or HTML: {TABLES}")
     return read_csv(source, skip=skip)
 
 
@@ -79,9 +81,3 @@ def refuse_pages(source: TextFile) -> None:
     for beginning, what in PAGES.items():
         if start.startswith(beginning):
             source.refuse(f"is {what}: {TABLES}")
-
-
-def refuse_markup(source: TextFile) -> None:
-    """Raise InputError for what would pass for a CSV file of one column."""
-    if MARKUP.match(source.text[:1000]):
-        source.refuse(f"is XML or HTML: {TABLES}")

@@ -94,15 +94,11 @@ def refuse_long(data: bytes, path: Path) -> None:
 def contents(path: Path) -> bytes:
     """Raises InputError. A pipe or a device is refused, for it may have no end."""
     with readable(path):
-        refuse_no_file(path)
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise InputError(f"is {kind}: name a file", file=path)
         refuse_large(path, LARGEST)
         return path.read_bytes()
-
-
-def refuse_no_file(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "no regular file"
-        raise InputError(f"is {kind}: name a file", file=path)
 
 
 def refuse_large(path: Path, largest: int) -> None:
