@@ -17,10 +17,6 @@ from project.records.data import Row
 from project.records.record import Digest, Record, read_input
 from project.settings import PARAMS
 
-# --- selected rows --------------------------------------------------------------------------------
-
-# A selection of training rows: its file, and which rows stay.
-
 # --- selection file -------------------------------------------------------------------------------
 
 # A selection as a file: JSON Lines, first what it was made from and how, then a line for each row

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from project.errors import InputError
 
-# --- files ----------------------------------------------------------------------------------------
-
 FileState = tuple[tuple[str | int, ...], ...]
 
 

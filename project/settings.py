@@ -16,8 +16,6 @@ from pydantic import BaseModel, ValidationError
 from project.errors import InputError
 from project.records.record import Record, read_input
 
-# --- settings -------------------------------------------------------------------------------------
-
 PARAMS = Path("params.yaml")
 MOST_NODES, MOST_DEEP = 100_000, 100  # in a file, its aliases written out
 

@@ -33,10 +33,6 @@ from serving.asked_systems import (
     dev_items,
 )
 
-# --- system costs ---------------------------------------------------------------------------------
-
-# What answers cost and what they are worth: each system's figures, and against the adapter.
-
 Values = Mapping[str, Sequence[float | None]]  # of each item, by metric; None: not measured
 Verdict = Literal["better", "worse", "no difference shown"]
 

@@ -30,10 +30,6 @@ from project.personal_data import Contacts
 from project.records.data import Row
 from project.unicode_words import language_of
 
-# --- every fault ----------------------------------------------------------------------------------
-
-# Every fault by the name of its column, which a contract may speak of.
-
 FAULTS: dict[str, Finder] = {
     "unicode": unicode,
     "control_characters": control_characters,

@@ -12,10 +12,6 @@ from curation.faults.suspect_words import Hints, near, question_text
 from project.records.data import Row
 from project.unicode_words import figures_apart
 
-# --- not in source --------------------------------------------------------------------------------
-
-# Numbers and names in an answer that its source does not hold.
-
 LONGEST = 50_000  # characters of a source, or an answer
 NAME = regex.compile(r"\p{Lu}[\p{Ll}\p{M}]{2,}(?:['’-]\p{L}+)*")
 WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")

@@ -49,8 +49,6 @@ from project.errors import InputError
 from project.records.scores import ItemScore, ScoreTable
 from project.untrusted_input import one_line, quoted
 
-# --- pair logs ------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Pairing:

@@ -20,10 +20,6 @@ from project.records.record import BOM, read_input
 from project.records.scores import LARGEST, Better
 from project.untrusted_input import quoted
 
-# --- system log -----------------------------------------------------------------------------------
-
-# One system's log, whichever tool wrote it: what each sample was asked and how it was scored.
-
 ERROR = "stopped by an error"
 NOT_RUN = "not run"
 NOT_SCORED = "not scored"

@@ -23,8 +23,6 @@ from project.records.data import Row
 from project.records.preferences import BALLOTS, Calibration, Hits, PreferencePair
 from project.records.scores import ItemScore, ScoreTable
 
-# --- judge calibration ----------------------------------------------------------------------------
-
 # Kinds of pairs that only somebody who knows the reference can tell apart: a judge never sees it.
 # They are told apart from the others, and count by themselves alone.
 BEYOND_A_JUDGE = frozenset({"wrong_fact"})

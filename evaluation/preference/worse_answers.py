@@ -14,10 +14,6 @@ from project.canonical import digest_json
 from project.item_prompts import bare
 from project.records.data import Row
 
-# --- worse answers --------------------------------------------------------------------------------
-
-# A good answer made worse in one known way, without a model and without chance.
-
 # (text, key) -> the worse text; None where it cannot be made of this one. The key chooses among
 # several ways, as a seed would: the same two give the same text for ever.
 Worse = Callable[[str, str], str | None]

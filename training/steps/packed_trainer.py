@@ -23,8 +23,6 @@ from training.processes.group import summed, world
 from training.rows.packed_rows import PackedRows, pack
 from training.rows.row_tokens import IGNORED, RowTokens
 
-# --- packed trainer -------------------------------------------------------------------------------
-
 Batch = dict[str, Any]
 PACKED = "packed_rows"  # a batch's key, and the argument by which attention gets it
 ROWS = 3  # that the two losses are compared on

@@ -11,8 +11,6 @@ from evaluation.generation.backends.openai_server import OpenAIServer
 from project.records.data import Message
 from project.untrusted_input import shortened
 
-# --- adapter server -------------------------------------------------------------------------------
-
 NOT_FOUND = 404
 LONGEST_PATH = 4096  # characters of a base's name, which may be a path
 NO_SUCH_PATH = "Not Found"  # how FastAPI says it, on which both vLLM and SGLang stand

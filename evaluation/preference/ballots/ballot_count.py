@@ -27,8 +27,6 @@ from project.records.ballots import Ballot, RightVersion, VersionPair, version_p
 from project.records.record import Record, read_input
 from project.untrusted_input import refuse_doubled_keys
 
-# --- ballot count ---------------------------------------------------------------------------------
-
 LEVEL = 0.95
 
 
