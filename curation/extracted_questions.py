@@ -78,7 +78,14 @@ def of_block(lines: Sequence[str], topic: str, before: str) -> Iterator[Extracte
     elif any(map(ITEM.match, lines)):
         yield from of_list(lines, topic)
     elif not lines[0].startswith("```"):
-        yield from of_sentences(" ".join(lines), topic)
+        # Of sentences that define a thing, or say what it costs, how much it is or what it is
+        # called.
+        for said in SENTENCE.split(" ".join(lines)):
+            for pattern, ask in ASKED.items():
+                found = pattern.fullmatch(said.strip())
+                if found and is_subject(found["name"]):
+                    yield Extracted(about(ask(found), topic, said), sentence(said), "definition")
+                    break
 
 
 def is_heading(line: str) -> bool:
@@ -149,18 +156,6 @@ def item_number(lines: Sequence[str], place: int) -> int:
 
 
 # --- sentences ------------------------------------------------------------------------------------
-
-
-def of_sentences(text: str, topic: str) -> Iterator[Extracted]:
-    """Of sentences that define a thing, or say what it costs, how much it is or what it is called.
-    A sentence is the answer to what it says.
-    """
-    for said in SENTENCE.split(text):
-        for pattern, ask in ASKED.items():
-            found = pattern.fullmatch(said.strip())
-            if found and is_subject(found["name"]):
-                yield Extracted(about(ask(found), topic, said), sentence(said), "definition")
-                break
 
 
 ASKED: dict[re.Pattern[str], Callable[[re.Match[str]], str]] = {

@@ -83,21 +83,17 @@ class Selection(Record):
             raise InputError("holds no selection: `incumbent search select` makes one", file=path)
         head = SelectionHead.parse(lines[0], path, 1)
         rows = tuple(RankedRow.parse(line, path, n) for n, line in enumerate(lines[1:], start=2))
-        refuse_inconsistent(head, rows, path)
+        # A file that was cut or mended by hand: it would select in silence.
+        ranks = sorted(row.rank for row in rows if row.rank is not None)
+        if len(rows) != head.ranked or ranks != list(range(1, head.selected + 1)):
+            raise InputError(
+                f"does not hold the {head.selected} selected of {head.ranked} rows that its first "
+                "line tells of: run `incumbent search select` again",
+                file=path,
+            )
+        if len({row.id for row in rows}) < len(rows):
+            raise InputError("ranks a row twice: run `incumbent search select` again", file=path)
         return cls(head=head, rows=rows)
-
-
-def refuse_inconsistent(head: SelectionHead, rows: Sequence[RankedRow], path: Path) -> None:
-    """Raise InputError for a file that was cut or mended by hand: it would select in silence."""
-    ranks = sorted(row.rank for row in rows if row.rank is not None)
-    if len(rows) != head.ranked or ranks != list(range(1, head.selected + 1)):
-        raise InputError(
-            f"does not hold the {head.selected} selected of {head.ranked} rows that its first line "
-            "tells of: run `incumbent search select` again",
-            file=path,
-        )
-    if len({row.id for row in rows}) < len(rows):
-        raise InputError("ranks a row twice: run `incumbent search select` again", file=path)
 
 
 # --- selected rows --------------------------------------------------------------------------------
@@ -215,7 +211,10 @@ def taken_in_order(quality: Sequence[float], vectors: Floats, count: int) -> lis
     Greedy, and lazily: what a row adds only shrinks as others are taken, so it is computed again
     just when it would come first (Minoux 1978). Ties go to the better and then to the earlier row.
     """
-    apart = told_apart(vectors)
+    # An instruction that stands in every prompt makes all rows alike: what all have in common goes.
+    centred = vectors - vectors.mean(axis=0)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    apart = np.asarray(centred / np.maximum(lengths, 1e-6), dtype=np.float32)
     covered = apart[np.unique(np.linspace(0, len(apart) - 1, COVERED).astype(int))]
     nearest = np.zeros(len(covered), dtype=np.float32)
 
@@ -235,13 +234,3 @@ def taken_in_order(quality: Sequence[float], vectors: Floats, count: int) -> lis
         taken.append(i)
         nearest = np.maximum(nearest, covered @ apart[i])
     return taken
-
-
-def told_apart(vectors: Floats) -> Floats:
-    """Unit vectors without what all have in common [n, d].
-
-    An instruction that stands in every prompt makes all rows alike, and hides what they are about.
-    """
-    centred = vectors - vectors.mean(axis=0)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.asarray(centred / np.maximum(lengths, 1e-6), dtype=np.float32)

@@ -114,7 +114,14 @@ def likely(
     places: Places, ours: Sets, theirs: Sets, similarity: float, *, contained: bool = False
 ) -> Places:
     """Those of the pairs that may be similar, by the bits of their members."""
-    most = most_in_common(places, ours, theirs)
+    import numpy as np
+
+    # A bit that the other set lacks stands for a member that it lacks.
+    rows, columns = places
+    a, b = ours.bits[rows], theirs.bits[columns]
+    of_ours = ours.sizes[rows] - np.bitwise_count(a & ~b)
+    of_theirs = theirs.sizes[columns] - np.bitwise_count(b & ~a)
+    most = np.asarray(np.minimum(of_ours, of_theirs))
     return with_so_many(most, places, ours, theirs, similarity, contained=contained)
 
 
@@ -122,7 +129,14 @@ def similar_of(
     places: Places, ours: Sets, theirs: Sets, similarity: float, *, contained: bool = False
 ) -> Places:
     """Those of the pairs that are similar."""
-    common = in_common(places, ours, theirs)
+    import numpy as np
+
+    rows, columns = places
+    common = np.zeros(len(rows), dtype=np.int64)
+    for start in range(0, len(rows), COMPARED):
+        part = slice(start, start + COMPARED)
+        both = ours.members[rows[part]].multiply(theirs.members[columns[part]])
+        common[part] = both.sum(axis=1)
     return with_so_many(common, places, ours, theirs, similarity, contained=contained)
 
 
@@ -146,32 +160,6 @@ def with_so_many(
 def chosen(places: Places, which: "NDArray[np.bool]") -> Places:
     rows, columns = places
     return rows[which], columns[which]
-
-
-def most_in_common(places: Places, ours: Sets, theirs: Sets) -> "NDArray[np.int64]":
-    """What a pair's sets have in common does not exceed this: a bit that the other set lacks
-    stands for a member that it lacks.
-    """
-    import numpy as np
-
-    rows, columns = places
-    a, b = ours.bits[rows], theirs.bits[columns]
-    of_ours = ours.sizes[rows] - np.bitwise_count(a & ~b)
-    of_theirs = theirs.sizes[columns] - np.bitwise_count(b & ~a)
-    return np.asarray(np.minimum(of_ours, of_theirs))
-
-
-def in_common(places: Places, ours: Sets, theirs: Sets) -> "NDArray[np.int64]":
-    """How many members each pair's sets have in common."""
-    import numpy as np
-
-    rows, columns = places
-    found = np.zeros(len(rows), dtype=np.int64)
-    for start in range(0, len(rows), COMPARED):
-        part = slice(start, start + COMPARED)
-        both = ours.members[rows[part]].multiply(theirs.members[columns[part]])
-        found[part] = both.sum(axis=1)
-    return found
 
 
 # --- set families ---------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ which version the files are of.
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -147,19 +147,14 @@ def first_fault(error: ValidationError, model: type[BaseModel]) -> tuple[list[st
     problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
     if first["type"] == "extra_forbidden":
         *above, name = first["loc"]
-        problem = f"no such setting{meant(str(name), sorted(keys_below(model, above)))}"
+        # The steps are keys, numbers in a list and the tags of a union.
+        models = {model}
+        for step in above:
+            fields = [m.model_fields[step] for m in models if step in m.model_fields]
+            models = {found for field in fields for found in models_in(field.annotation)} or models
+        known = sorted({field for one in models for field in one.model_fields})
+        problem = f"no such setting{meant(str(name), known)}"
     return [str(part) for part in first["loc"]], problem
-
-
-def keys_below(model: type[BaseModel], steps: Iterable[str | int]) -> set[str]:
-    """The names of the fields that a model has below some steps, such as keys, numbers in a list
-    and the tags of a union.
-    """
-    models = {model}
-    for step in steps:
-        fields = [m.model_fields[step] for m in models if step in m.model_fields]
-        models = {found for field in fields for found in models_in(field.annotation)} or models
-    return {name for one in models for name in one.model_fields}
 
 
 def models_in(annotation: object) -> Iterator[type[BaseModel]]:

@@ -313,23 +313,21 @@ def members(
     try:
         with zipfile.ZipFile(path) as archive:
             chosen = [one for one in archive.infolist() if one.filename.startswith(starts)]
-            refuse_unreadable(chosen, path)
+            # What inspect does not write, and for more than can be read.
+            if any(info.flag_bits & ENCRYPTED for info in chosen):
+                raise InputError("is encrypted: write it anew without a password", file=path)
+            if any(info.compress_type not in WRITTEN for info in chosen):
+                raise InputError("is compressed as inspect never does: write it anew", file=path)
+            whole = sum(info.file_size for info in chosen)
+            if whole > LARGEST_INFLATED:
+                problem = (
+                    f"inflates to {whole / MIB:,.0f} MiB, and at most {LARGEST_INFLATED // MIB:,}"
+                )
+                raise InputError(f"{problem} MiB are read: give a log of fewer samples", file=path)
             for info in chosen:
                 yield info.filename, content(archive, info, path)
     except DAMAGE as error:
         raise InputError(f"is damaged: {one_line(error)}", file=path) from None
-
-
-def refuse_unreadable(chosen: Sequence[zipfile.ZipInfo], path: Path) -> None:
-    """Raise InputError for what inspect does not write, and for more than can be read."""
-    if any(info.flag_bits & ENCRYPTED for info in chosen):
-        raise InputError("is encrypted: write it anew without a password", file=path)
-    if any(info.compress_type not in WRITTEN for info in chosen):
-        raise InputError("is compressed as inspect never does: write it anew", file=path)
-    whole = sum(info.file_size for info in chosen)
-    if whole > LARGEST_INFLATED:
-        problem = f"inflates to {whole / MIB:,.0f} MiB, and at most {LARGEST_INFLATED // MIB:,}"
-        raise InputError(f"{problem} MiB are read: give a log of fewer samples", file=path)
 
 
 def content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:

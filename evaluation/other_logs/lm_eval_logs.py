@@ -77,7 +77,15 @@ def task_files(argument: Path) -> tuple[list[TaskFile], dict[str, list[str]]]:
             else "holds no samples_TASK_TIME.jsonl of lm-eval",
             file=argument,
         )
-    refuse_several_folders(samples, argument)
+    # Samples of several models, each of which has a folder.
+    folders = sorted({file.path.parent for file in samples})
+    if len(folders) > 1:
+        some = ", ".join(str(folder) for folder in folders[:3])
+        raise InputError(
+            f"holds results of {len(folders)} systems ({some}{', …' * (len(folders) > 3)}): "
+            "name one of these folders",
+            file=argument,
+        )
     return newest(samples)
 
 
@@ -95,18 +103,6 @@ def results_of(samples: Path, at: str) -> Path | None:
 def at_of(path: Path) -> str | None:
     named = SAMPLES.fullmatch(path.name) or RESULTS.fullmatch(path.name)
     return named["at"] if named else None
-
-
-def refuse_several_folders(samples: Sequence[TaskFile], argument: Path) -> None:
-    """Raise InputError for samples of several models, each of which has a folder."""
-    folders = sorted({file.path.parent for file in samples})
-    if len(folders) > 1:
-        some = ", ".join(str(folder) for folder in folders[:3])
-        raise InputError(
-            f"holds results of {len(folders)} systems ({some}{', …' * (len(folders) > 3)}): "
-            "name one of these folders",
-            file=argument,
-        )
 
 
 def newest(samples: Sequence[TaskFile]) -> tuple[list[TaskFile], dict[str, list[str]]]:

@@ -84,7 +84,15 @@ def sample_of(name: str, task: str, events: EventsByKind) -> Sample:
         lost = ERROR if "error" in events else NOT_SCORED
     else:
         lost = None
-    return Sample(name, task, asked=asked_of(events), metrics=metrics, lost=lost)
+    # Of a prompt the last message: a system message before it may be a contestant's own.
+    said: dict[str, str] = {}
+    for data in events.get("match", ())[:1]:
+        said["expected"] = digest_of(data.get("expected"))
+    for data in events.get("sampling", ())[:1]:
+        prompt = data.get("prompt")
+        last = prompt[-1] if isinstance(prompt, list) and prompt else prompt
+        said["input"] = digest_of(last.get("content") if isinstance(last, dict) else last)
+    return Sample(name, task, asked=said, metrics=metrics, lost=lost)
 
 
 def metrics_of(events: EventsByKind) -> tuple[dict[str, float | None], bool]:
@@ -103,20 +111,6 @@ def recorded(events: EventsByKind) -> Iterator[tuple[str, float | None]]:
             yield str(name), as_score(value)
     if ACCURACY not in dict(metrics):
         yield from ((ACCURACY, as_score(data.get("correct"))) for data in events.get("match", ()))
-
-
-def asked_of(events: EventsByKind) -> dict[str, str]:
-    """What was expected, and the last message of the first prompt: what stands before it, such as
-    a system message, may be a contestant's own.
-    """
-    said: dict[str, str] = {}
-    for data in events.get("match", ())[:1]:
-        said["expected"] = digest_of(data.get("expected"))
-    for data in events.get("sampling", ())[:1]:
-        prompt = data.get("prompt")
-        last = prompt[-1] if isinstance(prompt, list) and prompt else prompt
-        said["input"] = digest_of(last.get("content") if isinstance(last, dict) else last)
-    return said
 
 
 def judge_of(spec: Mapping[str, Any]) -> str:

@@ -90,7 +90,10 @@ def measured(version: int | None) -> DevItems:
     rows = [r for r in Row.read_lines(rows_of(Split.DEV)) if all(r.id in known for known in given)]
     shown = as_shown(rows, [given[1][row.id] for row in rows])  # what the challenger was
     of_item = {one.item: one for one in item_means(scores.items)}
-    odd = flags_by_item(Flags.read(SCORES / f"{Split.DEV}.flags.json"))
+    odd: dict[str, tuple[str, ...]] = {}
+    for what, items in Flags.read(SCORES / f"{Split.DEV}.flags.json").items.items():
+        for item in items:
+            odd[item] = (*odd.get(item, ()), what)
     return DevItems(
         comparison=DevComparison(
             version=version,
@@ -110,14 +113,6 @@ def measured(version: int | None) -> DevItems:
             if row.id in of_item
         ),
     )
-
-
-def flags_by_item(flags: Flags) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for what, items in flags.items.items():
-        for item in items:
-            found[item] = (*found.get(item, ()), what)
-    return found
 
 
 def kept_comparison(path: Path) -> DevComparison:

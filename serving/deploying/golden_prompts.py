@@ -222,7 +222,12 @@ async def check_answers(
     found = mean_agreement(answers, judged.texts) if judged else None
     others = {r.deployment.label: await rival_answers(replica, r, prompts) for r in rivals}
     if fresh or found is None or found < least:
-        refuse_bare_answers(answers, golden.bare)
+        # Where the judged answers are the bare base's too, nobody can see whether it is applied.
+        if mean_agreement(answers, golden.bare) == 1.0:
+            raise GoldenError(
+                "its answers are those of the bare base, word for word: the replica does not apply "
+                "the adapter, or the adapter changes nothing"
+            )
         others["the bare base"] = golden.bare
     refuse_rival_answers(answers, others, judged)
     if found is not None and found < least:
@@ -258,17 +263,6 @@ async def rival_answers(replica: Replica, rival: Subject, prompts: Prompts) -> T
     if rival.judged and all(item in rival.judged.texts for item in prompts):
         return rival.judged.texts
     return await replica.ask(rival.deployment.name, prompts)
-
-
-def refuse_bare_answers(answers: Texts, bare: Texts) -> None:
-    """Raise GoldenError where an adapter changes nothing. One whose judged answers are the bare
-    base's too is among these: whether a replica applies it cannot be seen, nor by users.
-    """
-    if mean_agreement(answers, bare) == 1.0:
-        raise GoldenError(
-            "its answers are those of the bare base, word for word: the replica does not apply "
-            "the adapter, or the adapter changes nothing"
-        )
 
 
 def refuse_rival_answers(

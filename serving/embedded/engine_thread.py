@@ -89,7 +89,12 @@ class EngineThread:
             while not self.stopping:
                 self.take_orders()
                 self.batch.step()
-                self.remove_unused()
+                if self.leaving:
+                    used = {draft.adapter for draft in self.batch.unfinished}
+                    for name in self.leaving - used:
+                        self.model.remove(name)
+                        self.batch.prefixes.forget(name)
+                        self.leaving.discard(name)
             failure = backend_error(UNREACHABLE, STOPPED)
         except Exception:
             log.exception("the embedded engine failed")
@@ -128,14 +133,6 @@ class EngineThread:
         if name in self.loaded:
             self.loaded -= {name}
             self.leaving.add(name)
-
-    def remove_unused(self) -> None:
-        if self.leaving:
-            used = {draft.adapter for draft in self.batch.unfinished}
-            for name in self.leaving - used:
-                self.model.remove(name)
-                self.batch.prefixes.forget(name)
-                self.leaving.discard(name)
 
     def stop(self) -> None:
         self.stopping = True

@@ -65,10 +65,19 @@ def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]
             "by itself" if by_itself else f"by {experiment.ended.actor}: {experiment.ended.reason}"
         )
         yield one_line(f"ended {why}, {readable(experiment.ended.at)}")
-    yield from next_steps(experiment)
+    if experiment.end and experiment.end.verdict == "better":
+        yield (
+            "nobody is promoted by an experiment: `incumbent registry why "
+            f"{experiment.version}` has the decision, `incumbent promote {experiment.version}` "
+            "makes it the champion"
+        )
     if result.metric:
         yield on_difference(result.metric, experiment.alpha)
-        yield from on_win(result.metric)
+        if result.metric.better is not None and result.metric.better_needed is not None:
+            yield (
+                f"evidence that the challenger is better: E = {result.metric.better:.3g}, and "
+                f"{result.metric.better_needed:,.0f} is enough"
+            )
     if experiment.ended is None and result.health.waiting > 0:
         yield (
             f"{result.health.waiting:,} users were answered who have not said anything yet; what "
@@ -80,15 +89,6 @@ def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]
 
 def verdict_of(experiment: Experiment, result: ExperimentResult) -> Verdict | None:
     return experiment.end.verdict if experiment.end else judge(result)
-
-
-def next_steps(experiment: Experiment) -> Iterator[str]:
-    if experiment.end and experiment.end.verdict == "better":
-        yield (
-            "nobody is promoted by an experiment: `incumbent registry why "
-            f"{experiment.version}` has the decision, `incumbent promote {experiment.version}` "
-            "makes it the champion"
-        )
 
 
 def on_difference(metric: ArmComparison, alpha: float) -> str:
@@ -104,14 +104,6 @@ def on_difference(metric: ArmComparison, alpha: float) -> str:
 
 def points(share: float) -> str:
     return f"{100 * share:+.1f}"
-
-
-def on_win(metric: ArmComparison) -> Iterator[str]:
-    if metric.better is not None and metric.better_needed is not None:
-        yield (
-            f"evidence that the challenger is better: E = {metric.better:.3g}, and "
-            f"{metric.better_needed:,.0f} is enough"
-        )
 
 
 def on_limits(result: ExperimentResult) -> Iterator[str]:

@@ -74,7 +74,12 @@ class HubRepository:
                 raise InputError(f"this token may only read: put {WRITING}", field="--to")
             if (there := self.look(api)) is None:
                 return
-            refuse_others_to_read(self, there, public=public)
+            if not there.private and not public:
+                raise InputError(
+                    f"{self.name} is there already, and public: everybody could read the version. "
+                    "--public says that this is meant; else name another one, or make it private",
+                    field="--to",
+                )
             if not force:
                 refuse_others(self, self.published(api, there), there, family)
 
@@ -169,15 +174,6 @@ def answers(repository: HubRepository) -> Iterator["HfApi"]:
 
 
 # --- what is refused ----------------------------------------------------------------------------
-
-
-def refuse_others_to_read(repository: HubRepository, there: "ModelInfo", *, public: bool) -> None:
-    if not there.private and not public:
-        raise InputError(
-            f"{repository.name} is there already, and public: everybody could read the version. "
-            "--public says that this is meant; else name another one, or make it private",
-            field="--to",
-        )
 
 
 def refuse_others(

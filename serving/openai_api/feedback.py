@@ -41,7 +41,9 @@ class FeedbackEndpoint:
         body = await read_body(receive, Headers(scope=scope), BODY_BYTES)
         given = read_feedback(body)
         answer = self.find(given.id, caller)
-        self.refuse_too_often(caller)
+        if wait := self.gateway.feedback_rate.wait(caller):
+            problem = f"At most {FEEDBACK_A_MINUTE:,} feedbacks a minute. Try again later."
+            raise ApiError(429, problem, code="rate_limit_exceeded", headers=after(wait))
         at = stamp(self.gateway.clock())
         feedback = FeedbackGiven(
             id=given.id,
@@ -61,11 +63,6 @@ class FeedbackEndpoint:
         except NotTheirsError:
             problem = f"You got no answer {answer_id!r} here."
             raise ApiError(404, problem, param="id", code="not_found") from None
-
-    def refuse_too_often(self, caller: str) -> None:
-        if wait := self.gateway.feedback_rate.wait(caller):
-            problem = f"At most {FEEDBACK_A_MINUTE:,} feedbacks a minute. Try again later."
-            raise ApiError(429, problem, code="rate_limit_exceeded", headers=after(wait))
 
 
 def read_feedback(body: bytes) -> Given:

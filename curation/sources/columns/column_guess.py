@@ -84,7 +84,12 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) ->
     texts = [c for c in columns if c.name not in (*given.evidence, given.answerable)]
     choice = choose(tables, texts, given)
     reading = read_columns(columns, choice, given)
-    notes = [*header_notes(tables), *column_notes(columns, reading)]
+    # Names may be the values of a record; a form that people filled in has such names too.
+    names = [name for table in tables if is_delimited(table) for name in table.columns]
+    likely = [name for name in names if is_sentence(name) and (asks(name) or name.endswith("."))]
+    shown = [f'the first line is taken for names, such as "{one_line(n)[:SHOWN]}"' for n in likely]
+    notes = [f"{one}; if it is a record, {LINE}" for one in shown[:1]]
+    notes += column_notes(columns, reading)
     if name := reading.columns.messages:
         notes += chat_notes(name, values_of(tables, name), reading.columns.turns)
     return Guess(
@@ -269,16 +274,6 @@ def refuse_no_header(tables: Sequence[Table]) -> None:
             shown = " | ".join(one_line(name)[:SHOWN] for name in table.columns)
             problem = f"reads like a record, and not like names of columns ({shown}): {LINE}"
             raise InputError(problem, file=table.path, line=1)
-
-
-def header_notes(tables: Sequence[Table]) -> list[str]:
-    """A note that names may be the values of a record. A form that people filled in has such names
-    too.
-    """
-    names = [name for table in tables if is_delimited(table) for name in table.columns]
-    likely = [name for name in names if is_sentence(name) and (asks(name) or name.endswith("."))]
-    shown = [f'the first line is taken for names, such as "{one_line(n)[:SHOWN]}"' for n in likely]
-    return [f"{one}; if it is a record, {LINE}" for one in shown[:1]]
 
 
 def is_delimited(table: Table) -> bool:

@@ -95,19 +95,11 @@ def why_unread(column: ColumnProfile, reading: ColumnReading) -> str:
     if name in reading.could_be_slices:
         return COULD_BE_SLICE
     if column.kind != "texts":
-        return unread_kind(column)
-    return unread_text(column, reading)
-
-
-def unread_kind(column: ColumnProfile) -> str:
-    if column.kind == "nothing":
-        return "empty in all rows"
-    if column.says.role == "chat" and column.no_chat:
-        return f"{column.kind}: {column.no_chat}"
-    return column.kind
-
-
-def unread_text(column: ColumnProfile, reading: ColumnReading) -> str:
+        if column.kind == "nothing":
+            return "empty in all rows"
+        if column.says.role == "chat" and column.no_chat:
+            return f"{column.kind}: {column.no_chat}"
+        return column.kind
     if column.distinct == 1:
         return "one value"
     if column.role == "author":

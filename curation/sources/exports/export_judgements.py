@@ -107,7 +107,8 @@ def newest(everything: Sequence[tuple[Key | None, object, AnsweredTask]]) -> lis
         if key is None:
             continue
         rival = best.setdefault(key, place)
-        if not is_older(at, everything[rival][1]):
+        one, other = moment(at), moment(everything[rival][1])
+        if not (one is not None and other is not None and one < other):
             best[key] = place
     kept = set(best.values())
     return [
@@ -118,11 +119,6 @@ def newest(everything: Sequence[tuple[Key | None, object, AnsweredTask]]) -> lis
 
 def replaced(answered: AnsweredTask) -> AnsweredTask:
     return replace(answered, one=replace(answered.one, why=REPLACED))
-
-
-def is_older(at: object, than: object) -> bool:
-    one, other = moment(at), moment(than)
-    return one is not None and other is not None and one < other
 
 
 def moment(at: object) -> float | None:

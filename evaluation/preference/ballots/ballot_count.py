@@ -163,11 +163,6 @@ class JudgeLine(Record):
     def pair(self) -> VersionPair:
         return version_pair(self.left, self.right)
 
-    @property
-    def of_first(self) -> float:
-        """The chance of the first version by name."""
-        return self.preference if self.left == self.pair[0] else 1 - self.preference
-
 
 def read_judge(path: Path) -> tuple[JudgeLine, ...]:
     """Read JSON Lines of a judge. Raises InputError naming file, line and field.
@@ -201,7 +196,10 @@ def words_by_pair(lines: Iterable[JudgeLine]) -> dict[VersionPair, dict[str, flo
     """
     said: dict[tuple[VersionPair, str], list[float]] = defaultdict(list)
     for line in lines:
-        said[line.pair, line.item].append(line.of_first)
+        # The chance of the first version by name.
+        said[line.pair, line.item].append(
+            line.preference if line.left == line.pair[0] else 1 - line.preference
+        )
     found: dict[VersionPair, dict[str, float]] = defaultdict(dict)
     for (pair, item), chances in said.items():
         found[pair][item] = fmean(chances)
