@@ -41,7 +41,11 @@ def main() -> None:
     params, lost = load(PreferenceDataParams), Counter[str]()
     rows, items = Row.read_lines(rows_of(Split.TRAIN)), items_here()
     refuse_unknown_sources(params.corrections, rows)
-    given = under_row_prompts([*ballot_preferences(BALLOTS, rows, items, lost), *in_files()], rows)
+    # What people say in files and sources, each once; then all that is marked as a judge's.
+    every = [one for path in preference_files() for one in read_preferences(path)]
+    theirs = {one.id: one for one in every if not by_judge(one)}
+    by_ballots = ballot_preferences(BALLOTS, rows, items, lost)
+    given = under_row_prompts([*by_ballots, *theirs.values(), *filter(by_judge, every)], rows)
     said = taught(given, items, lost)
     people = [one for one in said if not by_judge(one)]
     agreed = undisputed(people, lost)
@@ -100,13 +104,6 @@ def passages_by_question(rows: Iterable[Row]) -> dict[str, tuple[EvidencePassage
     return {
         asked: next(iter(some)) for asked, some in known.items() if len(some) == 1 and any(some)
     }
-
-
-def in_files() -> list[Preference]:
-    """What people say in files and sources, each once; then all that is marked as a judge's."""
-    found = [one for path in preference_files() for one in read_preferences(path)]
-    people = {one.id: one for one in found if not by_judge(one)}
-    return [*people.values(), *filter(by_judge, found)]
 
 
 def taught(

@@ -207,7 +207,10 @@ def label_conflicts(texts: RowTexts) -> list[str]:
     known = class_names(texts.answer_keys)
     named = [i for i, answer in enumerate(texts.answer_keys) if answer in known]
     family = [texts.prompt_families[i] for i in named]
-    mixed = with_several(family, [texts.answer_keys[i] for i in named])
+    seen: defaultdict[Hashable, set[str]] = defaultdict(set)
+    for i, asked in zip(named, family, strict=True):
+        seen[asked].add(texts.answer_keys[i])
+    mixed = {asked for asked, answers in seen.items() if len(answers) > 1}
     found = {i for i, one in zip(named, family, strict=True) if one in mixed}
     which = [i in found for i in range(len(texts.rows))]
     return reasons_where(which, "another class for nearly the same prompt")
@@ -221,14 +224,6 @@ def class_names(answers: Sequence[str]) -> set[str]:
 def frequent_answers(answers: Sequence[str]) -> set[str]:
     """Answers that so many rows have that they fit a kind of questions, however long they are."""
     return {answer for answer, count in Counter(answers).items() if count >= CLASS_ROWS}
-
-
-def with_several(keys: Sequence[Hashable], values: Sequence[str]) -> Collection[Hashable]:
-    """The keys that have more than one value."""
-    seen: defaultdict[Hashable, set[str]] = defaultdict(set)
-    for one, value in zip(keys, values, strict=True):
-        seen[one].add(value)
-    return {one for one, found in seen.items() if len(found) > 1}
 
 
 # --- formats --------------------------------------------------------------------------------------

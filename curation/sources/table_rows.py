@@ -33,23 +33,17 @@ SOURCES = Path("datasets/sources")
 def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
     table = with_nested(table, columns.names)
     own, name = own_names(table, columns), name_of(table.path)
-    refuse_nested(table, own)
+    # A column whose values are all lists or objects, where texts are asked for.
+    answers = [] if own.json_answers or not own.completion else [own.completion]
+    for column in (*own.prompt, *answers, *own.slices):
+        values = [row.fields[column] for row in table.rows if row.fields.get(column) is not None]
+        if values and all(isinstance(value, list | dict) for value in values):
+            problem = "holds lists or objects, not texts: name another column"
+            raise InputError(problem, file=table.path, field=column)
     lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]
     records = numbered(table.rows)
     made = [read for record in records for read in rows_of_record(record, own, name)]
     yield from sorted([*lost, *made], key=lambda read: read.origin.line)
-
-
-def refuse_nested(table: Table, columns: Columns) -> None:
-    """Raise InputError for a column whose values are all lists or objects, where texts are asked
-    for.
-    """
-    answers = [] if columns.json_answers or not columns.completion else [columns.completion]
-    for name in (*columns.prompt, *answers, *columns.slices):
-        values = [row.fields[name] for row in table.rows if row.fields.get(name) is not None]
-        if values and all(isinstance(value, list | dict) for value in values):
-            problem = "holds lists or objects, not texts: name another column"
-            raise InputError(problem, file=table.path, field=name)
 
 
 def name_of(path: Path) -> str:
@@ -97,7 +91,15 @@ def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Re
     if isinstance(found, str):
         yield Read(Origin(file=file, line=record.line, why=found))
         return
-    about = about_row(record, columns, file) | stands_on
+    # Slices and group; a slice without a value is none.
+    values = {name: as_text(record.fields.get(name)) for name in columns.slices}
+    slices = {name: text.strip() for name, text in values.items() if text and text.strip()}
+    about: Fields = {"slices": slices} if slices else {}
+    if columns.messages:
+        about["group"] = f"{file}:{record.line}"
+    if columns.group and (group := as_text(record.fields.get(columns.group))):
+        about["group"] = f"{columns.group}={group.strip()}"
+    about |= stands_on
     for prompt, completion in found:
         fields = complete({"prompt": prompt, "completion": completion} | about, file)
         row = Row.model_validate(fields)
@@ -193,15 +195,3 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     return None if isinstance(value, list | dict) else json.dumps(value)
-
-
-def about_row(record: TableRow, columns: Columns, file: str) -> Fields:
-    """Slices and group; a slice without a value is none."""
-    values = {name: as_text(record.fields.get(name)) for name in columns.slices}
-    slices = {name: text.strip() for name, text in values.items() if text and text.strip()}
-    about: Fields = {"slices": slices} if slices else {}
-    if columns.messages:
-        about["group"] = f"{file}:{record.line}"
-    if columns.group and (group := as_text(record.fields.get(columns.group))):
-        about["group"] = f"{columns.group}={group.strip()}"
-    return about

@@ -49,7 +49,13 @@ def read_langfuse(argument: Path, options: ReadingOptions) -> SystemLog:
     traces: dict[str, ScoredTrace] = {}
     left_out: Counter[str] = Counter()
     for path, number, row in scores:
-        trace = trace_of(row)
+        # The trace that a score is about, be it about an observation in it.
+        subject = row.get("subject")  # of version 3 of the API
+        if isinstance(subject, dict):
+            own = subject.get("id") if subject.get("kind") == "trace" else subject.get("traceId")
+        else:
+            own = row.get("traceId")
+        trace = str(own) if own else None
         if trace is None:
             left_out["of whole sessions or runs"] += 1
         elif row.get("dataType", NUMBERS[0]) not in NUMBERS:
@@ -94,16 +100,6 @@ def is_score(row: Row) -> bool:
 
 def is_run_item(row: Row) -> bool:
     return {DATASET_ITEM, "traceId"} <= row.keys()
-
-
-def trace_of(row: Row) -> str | None:
-    """The trace that a score is about, be it about an observation in it."""
-    subject = row.get("subject")  # of version 3 of the API
-    if isinstance(subject, dict):
-        own = subject.get("id") if subject.get("kind") == "trace" else subject.get("traceId")
-    else:
-        own = row.get("traceId")
-    return str(own) if own else None
 
 
 def field_of(row: Row, name: str, path: Path, number: int) -> str:

@@ -154,9 +154,14 @@ def read_lm_eval(argument: Path) -> SystemLog:
         said = [*limits(runs[file.task], file.task), *missing_results(file), *unnumbered(odd)]
         notes.setdefault(file.task, []).extend(said)
     first = runs[files[0].task]
+    # What kind of model and its arguments; by its name alone two contestants may be alike.
+    config = first.get("config") or {}
+    arguments = config.get("model_args") or first.get("model_name") or ""
+    if isinstance(arguments, dict):
+        arguments = ",".join(f"{key}={value}" for key, value in arguments.items())
     return SystemLog(
         path=files[0].path if len(files) == 1 else argument,
-        system=system_of(first),
+        system=f"{config.get('model') or ''} {arguments}".strip(),
         samples=clustered([one for found in samples.values() for one in found], "document"),
         scorers={task: scorers_of(run, task) for task, run in runs.items()},
         settings={task: settings_of(run, task) for task, run in runs.items()},
@@ -195,7 +200,14 @@ def samples_of(file: TaskFile, results: Mapping[str, Any]) -> tuple[list[Sample]
     for number, row in read_rows(file.path):
         if "doc_id" not in row:
             raise InputError("is no sample of lm-eval", file=file.path, line=number, field="doc_id")
-        asked = asked_of(row)
+        # Digests of document and target, as lm-eval makes them; early logs have none.
+        digest = row.get("doc_hash") or digest_of(
+            json.dumps(row.get("doc"), indent=2, ensure_ascii=False)
+        )
+        asked = {
+            "document": str(digest),
+            "target": str(row.get("target_hash") or digest_of(str(row.get("target")))),
+        }
         document = documents.setdefault(
             str(row["doc_id"]),
             LoggedDocument(asked, str(row["prompt_hash"]) if "prompt_hash" in row else None),
@@ -230,17 +242,6 @@ def scores_of(row: Mapping[str, Any], odd: set[str]) -> Iterator[tuple[str, floa
             yield name, as_score(value)
         else:
             odd.add(name)
-
-
-def asked_of(row: Mapping[str, Any]) -> dict[str, str]:
-    """Digests of document and target, as lm-eval makes them; early logs have none."""
-    document = row.get("doc_hash") or digest_of(
-        json.dumps(row.get("doc"), indent=2, ensure_ascii=False)
-    )
-    return {
-        "document": str(document),
-        "target": str(row.get("target_hash") or digest_of(str(row.get("target")))),
-    }
 
 
 # --- what the results file says ---------------------------------------------------------------
@@ -310,15 +311,6 @@ def settings_of(results: Mapping[str, Any], task: str) -> dict[str, str]:
         for name, key in named.items()
         if task in (results.get(key) or {})
     }
-
-
-def system_of(results: Mapping[str, Any]) -> str:
-    """What kind of model and its arguments; by its name alone two contestants may be alike."""
-    config = results.get("config") or {}
-    arguments = config.get("model_args") or results.get("model_name") or ""
-    if isinstance(arguments, dict):
-        arguments = ",".join(f"{key}={value}" for key, value in arguments.items())
-    return f"{config.get('model') or ''} {arguments}".strip()
 
 
 def setup_of(results: Mapping[str, Any]) -> dict[str, str]:

@@ -132,19 +132,15 @@ def samples_of(rows: Sequence[Row]) -> Iterator[Sample]:
     names = numbered(parts["variables"][:12] for parts in asked)
     for row, parts, name in zip(rows, asked, names, strict=True):
         number = row.get("testIdx")
-        yield sample_of(row, f"test {name if number is None else number}", parts)
-
-
-def sample_of(row: Row, item: str, asked: dict[str, str]) -> Sample:
-    lost = loss_of(row)
-    return Sample(
-        item=item,
-        task=TASK,
-        asked=asked,
-        metrics={} if lost else metrics_of(row),
-        prompt=digest_of((row.get("prompt") or {}).get("raw")),
-        lost=lost,
-    )
+        lost = loss_of(row)
+        yield Sample(
+            item=f"test {name if number is None else number}",
+            task=TASK,
+            asked=parts,
+            metrics={} if lost else metrics_of(row),
+            prompt=digest_of((row.get("prompt") or {}).get("raw")),
+            lost=lost,
+        )
 
 
 def asked_of(row: Row) -> dict[str, str]:

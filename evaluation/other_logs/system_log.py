@@ -161,7 +161,12 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not first:
         return
     if isinstance(complete(first), dict):
-        yield from lines_of(path)
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if number == 1:
+                    line = line.removeprefix(BOM)
+                if line.strip():
+                    yield number, an_object(parsed(line, path, number), path, number)
         return
     rows = read_json(path)
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], start=1):
@@ -251,15 +256,6 @@ def only_file(argument: Path, of_tool: Callable[[Any], bool], tool: str, advice:
     names = ", ".join(path.name for path in there[:5])
     several = f"holds {len(there)} results of {tool} ({names}): name one"
     raise InputError(several if there else f"holds no results of {tool}: {advice}", file=argument)
-
-
-def lines_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if number == 1:
-                line = line.removeprefix(BOM)
-            if line.strip():
-                yield number, an_object(parsed(line, path, number), path, number)
 
 
 def parsed(data: bytes, path: Path, number: int | None = None) -> Any:

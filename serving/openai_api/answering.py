@@ -110,7 +110,13 @@ class AnswerEndpoint:
             if not answer.begun:
                 raise
             served.error = error.for_log
-            await break_off(scope, send, error)
+            # A stream ends with an error, not with [DONE]. Who does not even read it is cut off.
+            try:
+                async with asyncio.timeout(LAST_WORDS):
+                    await send_part(send, event(error.body), more=False)
+            except TimeoutError:
+                if abort := scope["state"].get("abort"):
+                    abort()
         except ClientGoneError:
             raise
         except Exception:
@@ -162,16 +168,6 @@ async def stream(answer: GatewayAnswer, send: Send) -> None:
     if not answer.begun:
         raise BackendError(502, "a stream without a chunk")
     await send_part(send, DONE, more=False)
-
-
-async def break_off(scope: Scope, send: Send, error: ApiError) -> None:
-    """End a stream with an error and without [DONE]. Who does not even read that is cut off."""
-    try:
-        async with asyncio.timeout(LAST_WORDS):
-            await send_part(send, event(error.body), more=False)
-    except TimeoutError:
-        if abort := scope["state"].get("abort"):
-            abort()
 
 
 # --- presence -------------------------------------------------------------------------------------

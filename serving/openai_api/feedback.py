@@ -39,7 +39,13 @@ class FeedbackEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = scope["state"]["served"].caller
         body = await read_body(receive, Headers(scope=scope), BODY_BYTES)
-        given = read_feedback(body)
+        try:
+            given = Given.model_validate(json_object(body))
+        except ValidationError as error:
+            raise invalid(error, list(Given.model_fields)) from None
+        says = (given.rating, given.correction, given.outcome and given.outcome.model_dump())
+        if not any(part is not None for part in says) or given.outcome == Outcome():
+            raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")
         answer = self.find(given.id, caller)
         if wait := self.gateway.feedback_rate.wait(caller):
             problem = f"At most {FEEDBACK_A_MINUTE:,} feedbacks a minute. Try again later."
@@ -63,15 +69,3 @@ class FeedbackEndpoint:
         except NotTheirsError:
             problem = f"You got no answer {answer_id!r} here."
             raise ApiError(404, problem, param="id", code="not_found") from None
-
-
-def read_feedback(body: bytes) -> Given:
-    """Raises ApiError for feedback that says nothing, or something else."""
-    try:
-        given = Given.model_validate(json_object(body))
-    except ValidationError as error:
-        raise invalid(error, list(Given.model_fields)) from None
-    says = (given.rating, given.correction, given.outcome and given.outcome.model_dump())
-    if not any(part is not None for part in says) or given.outcome == Outcome():
-        raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")
-    return given

@@ -65,7 +65,12 @@ def load_quantized(
         model = read_model(folder, **how, quantization_config=config)
     if not split and to_be_dequantized(model, params, dtype, device_memory(card)):
         return model.dequantize()
-    keep_weights_in_place(model)
+    # On AVX512-BF16 processors bitsandbytes repacks weights at an eval-mode forward, and never
+    # undoes it: a later backward pass would read them as the plain layout, and all gradients after
+    # a validation step would be silently wrong.
+    for module in model.modules():
+        if isinstance(module, bnb.nn.Linear4bit):
+            module.support_avx512bf16_for_cpu = False
     return model
 
 
@@ -151,14 +156,3 @@ def to_be_dequantized(
 def device_memory(card: Card | None) -> int:
     """Bytes that the device has, whoever uses them now: so equal machines choose alike."""
     return card.memory if card else memory()
-
-
-def keep_weights_in_place(model: torch.nn.Module) -> None:
-    """Switch off bitsandbytes' repacking of weights at an eval-mode forward on AVX512-BF16 CPUs.
-
-    The repacked layout is never undone, and a later backward pass reads it as the plain one: all
-    gradients after a validation step would be silently wrong.
-    """
-    for module in model.modules():
-        if isinstance(module, bnb.nn.Linear4bit):
-            module.support_avx512bf16_for_cpu = False

@@ -43,8 +43,18 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
     """
     if empty := next((table for table in tables if not table.rows), None):
         raise InputError("has no rows", file=empty.path)
-    refuse_no_header(tables)
-    refuse_contradiction(given)
+    # Every name is as long as a sentence: so is text that is no table.
+    for headed in tables:
+        if is_delimited(headed) and all(map(is_sentence, headed.columns)):
+            shown = " | ".join(one_line(name)[:SHOWN] for name in headed.columns)
+            problem = f"reads like a record, and not like names of columns ({shown}): {LINE}"
+            raise InputError(problem, file=headed.path, line=1)
+    if given.messages is not None and (given.prompt or given.completion is not None):
+        raise InputError("name --prompt and --completion, or --messages, and not both")
+    if given.completion in given.prompt:
+        raise InputError(f"--prompt and --completion are both {given.completion!r}")
+    if given.answerable and not given.evidence:
+        raise InputError("name the columns with passages: --evidence COLUMN", field="--answerable")
     tables = [with_nested(table, given.columns) for table in tables]
     nested = [with_nested(table) for table in tables]
     if [table.columns for table in nested] == [table.columns for table in tables]:
@@ -97,15 +107,6 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) ->
         taken=taken_columns(tables, columns, reading),
         notes=tuple(map(one_line, notes)),
     )
-
-
-def refuse_contradiction(given: NamedColumns) -> None:
-    if given.messages is not None and (given.prompt or given.completion is not None):
-        raise InputError("name --prompt and --completion, or --messages, and not both")
-    if given.completion in given.prompt:
-        raise InputError(f"--prompt and --completion are both {given.completion!r}")
-    if given.answerable and not given.evidence:
-        raise InputError("name the columns with passages: --evidence COLUMN", field="--answerable")
 
 
 QUOTED = 0.9  # of the answers that stand in a text word for word: it is what they stand on
@@ -265,15 +266,6 @@ def taken_columns(
 SENTENCE = 6  # words of a name that could be a value
 SHOWN = 60  # characters
 LINE = "put a line with the columns' names before it"
-
-
-def refuse_no_header(tables: Sequence[Table]) -> None:
-    """Raise InputError where every name is as long as a sentence: so is text that is no table."""
-    for table in tables:
-        if is_delimited(table) and all(map(is_sentence, table.columns)):
-            shown = " | ".join(one_line(name)[:SHOWN] for name in table.columns)
-            problem = f"reads like a record, and not like names of columns ({shown}): {LINE}"
-            raise InputError(problem, file=table.path, line=1)
 
 
 def is_delimited(table: Table) -> bool:

@@ -24,7 +24,14 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     pair = find_pair(own, given)
     if given.prompt or given.completion:
         return pair
-    chat = find_chat(columns)
+    # The columns that hold conversations; the one that is called so goes before others.
+    chats = [
+        c for c in columns if c.kind == "conversations" and c.role not in ("chosen", "rejected")
+    ]
+    named = [c for c in chats if c.role == "chat"]
+    chat = FittingColumns(
+        tuple(ColumnChoice(messages=c.name) for c in (named if len(named) == 1 else chats))
+    )
     better = find_preferences(own, given)
     if better.unsure and not is_called_chat(chat, columns):
         return FittingColumns((*better.choices, *pair.choices, *chat.choices), better.unsure)
@@ -96,17 +103,6 @@ def answers_in(value: object) -> list[str]:
 # Which column holds conversations, and what its owner should know about them.
 
 SAME = 0.05  # of the conversations; when more end in the same words, these teach nothing
-
-
-def find_chat(columns: Sequence[ColumnProfile]) -> FittingColumns:
-    """The columns that hold conversations; the one that is called so goes before others."""
-    chats = [
-        c for c in columns if c.kind == "conversations" and c.role not in ("chosen", "rejected")
-    ]
-    named = [c for c in chats if c.role == "chat"]
-    return FittingColumns(
-        tuple(ColumnChoice(messages=c.name) for c in (named if len(named) == 1 else chats))
-    )
 
 
 def one_turn_a_row(columns: Sequence[ColumnProfile]) -> str | None:

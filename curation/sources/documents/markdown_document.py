@@ -80,7 +80,14 @@ def blocks_of(node: "SyntaxTreeNode") -> Iterator[TextBlock]:
 
 def text_of(node: "SyntaxTreeNode") -> str:
     if node.type in ("bullet_list", "ordered_list"):
-        return list_text(node)
+        # An item a line, what belongs to it set in below.
+        first = int(node.attrs.get("start", 1))
+        items = []
+        for number, item in enumerate(node.children, start=first):
+            mark = f"{number}. " if node.type == "ordered_list" else "- "
+            text = "\n".join(filter(None, map(text_of, item.children)))
+            items.append(mark + text.replace("\n", "\n" + " " * len(mark)))
+        return "\n".join(items)
     if node.type == "table":
         rows = [
             [inline_text(cell) for cell in row.children] for row in node.walk() if row.type == "tr"
@@ -93,17 +100,6 @@ def text_of(node: "SyntaxTreeNode") -> str:
     if node.type == "blockquote":
         return "\n".join(text_of(child) for child in node.children)
     return inline_text(node)
-
-
-def list_text(node: "SyntaxTreeNode") -> str:
-    """An item a line, what belongs to it set in below."""
-    first = int(node.attrs.get("start", 1))
-    items = []
-    for number, item in enumerate(node.children, start=first):
-        mark = f"{number}. " if node.type == "ordered_list" else "- "
-        text = "\n".join(filter(None, map(text_of, item.children)))
-        items.append(mark + text.replace("\n", "\n" + " " * len(mark)))
-    return "\n".join(items)
 
 
 def inline_text(node: "SyntaxTreeNode") -> str:

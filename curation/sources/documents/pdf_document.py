@@ -143,7 +143,12 @@ def text_lines(pages: Sequence[str]) -> Iterator[PrintedLine]:
     fewest = max(FEWEST, REPEATED * sum(any(lines) for lines in split))
     running = {text for text, count in counts.items() if count >= fewest}
     for number, lines in enumerate(split, start=1):
-        yield from (PrintedLine(number, text) for text in without_edges(lines, running))
+        # A page's lines without its number, its header and its footer.
+        left_out = {i for i in edges(lines) if plain(lines[i]) in running}
+        ends = [i for i, line in enumerate(lines) if line and i not in left_out]
+        left_out |= {i for i in {*ends[:1], *ends[-1:]} if PAGE_NUMBER.fullmatch(lines[i])}
+        kept = [line for i, line in enumerate(lines) if i not in left_out]
+        yield from (PrintedLine(number, text) for text in "\n".join(kept).strip().split("\n"))
 
 
 def plain(line: str) -> str:
@@ -154,15 +159,6 @@ def edges(lines: Sequence[str]) -> set[int]:
     """The places of the first and the last lines that are not blank."""
     filled = [i for i, line in enumerate(lines) if line]
     return {*filled[:EDGE], *filled[-EDGE:]}
-
-
-def without_edges(lines: Sequence[str], running: set[str]) -> list[str]:
-    """A page's lines without its number, its header and its footer."""
-    left_out = {i for i in edges(lines) if plain(lines[i]) in running}
-    ends = [i for i, line in enumerate(lines) if line and i not in left_out]
-    left_out |= {i for i in {*ends[:1], *ends[-1:]} if PAGE_NUMBER.fullmatch(lines[i])}
-    kept = [line for i, line in enumerate(lines) if i not in left_out]
-    return "\n".join(kept).strip().split("\n")
 
 
 def gap(line: str, following: str, full: float) -> str | None:

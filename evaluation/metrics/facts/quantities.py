@@ -89,11 +89,7 @@ def with_unit(text: str, number: Number) -> Quantity:
         return Quantity(
             "amount", money.start, money.end, number.values, units, False, money.factor, money.plus
         )
-    return with_likely_unit(bare, number)
-
-
-def with_likely_unit(bare: Quantity, number: Number) -> Quantity:
-    """Half is 50 %; five lakh of what is not said are rupees."""
+    # Half is 50 %; five lakh of what is not said are rupees.
     if number.sense == "share":
         value = number.values[0]
         return replace(bare, values=(value, f"{plain(Decimal(value) * 100)} %"))
@@ -244,7 +240,13 @@ def money_around(text: str, start: int, end: int) -> Money | None:
     elif not before and not (after := AFTER.match(text, end)):
         return None
     if before:
-        return money_before(text, before, end, size)
+        currency = CURRENCY_OF[before[1].lower()] if before[1] else before[2].upper()
+        after = AFTER.match(text, end)
+        if after and currency in currency_after(after)[0]:  # US$20 USD
+            end = after.end()
+        if tail := END.match(text, end):
+            end = tail.end()
+        return Money(currency, before.start(), end, size)
     assert after
     currencies, minor = currency_after(after)
     plus = CENTS.match(text, after.end()) if not minor else None
@@ -255,16 +257,6 @@ def money_around(text: str, start: int, end: int) -> Money | None:
         Decimal("0.01") if minor else size,
         Decimal(plus[1] or plus[2]) / 100 if plus else Decimal(0),
     )
-
-
-def money_before(text: str, before: re.Match[str], end: int, size: Decimal) -> Money:
-    currency = CURRENCY_OF[before[1].lower()] if before[1] else before[2].upper()
-    after = AFTER.match(text, end)
-    if after and currency in currency_after(after)[0]:  # US$20 USD
-        end = after.end()
-    if tail := END.match(text, end):
-        end = tail.end()
-    return Money(currency, before.start(), end, size)
 
 
 def currency_after(match: re.Match[str]) -> tuple[str, bool]:

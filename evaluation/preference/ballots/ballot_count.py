@@ -84,27 +84,23 @@ def count(ballots: Sequence[Ballot], votes: int = 1) -> Count:
     rank = {rating.version: i for i, rating in enumerate(ratings)}
     chosen = choices(ballots, rank)
     counted = majorities(ballots, votes)
+    # Every pair of versions that met, the stronger first; rank 0 is the best rated version.
+    by_pair: dict[tuple[str, str], list[Majority]] = defaultdict(list)
+    for majority in counted:
+        by_pair[majority.versions].append(majority)
+    found = [pair_result(pair, items, rank) for pair, items in by_pair.items()]
     return Count(
         ballots=len(ballots),
         items=len({ballot.item for ballot in ballots}),
         reviewers=len({ballot.reviewer for ballot in ballots}),
         votes=votes,
         ratings=ratings,
-        pairs=pair_results(counted, rank),
+        pairs=tuple(sorted(found, key=lambda result: (rank[result.first], rank[result.second]))),
         agreements=agreements(chosen),
         consensus=consensus(chosen),
         sides=sides(ballots, rank),
         majorities=counted,
     )
-
-
-def pair_results(counted: Iterable[Majority], rank: Mapping[str, int]) -> tuple[PairResult, ...]:
-    """Every pair of versions that met, the stronger first; rank 0 is the best rated version."""
-    by_pair: dict[tuple[str, str], list[Majority]] = defaultdict(list)
-    for majority in counted:
-        by_pair[majority.versions].append(majority)
-    found = [pair_result(pair, items, rank) for pair, items in by_pair.items()]
-    return tuple(sorted(found, key=lambda result: (rank[result.first], rank[result.second])))
 
 
 def pair_result(
@@ -251,7 +247,14 @@ def of_pair(
 ) -> PredictionPowered | None:
     versions: VersionPair = pair.first, pair.second
     places = {item: place for place, item in enumerate(said)}
-    refuse_unjudged(versions, places, closed, path)
+    for line in closed:
+        if line.item not in places:
+            raise InputError(
+                f"has no line on item {line.item!r} with {versions[0]!r} and {versions[1]!r}, "
+                "which people voted on: give it one, with 0.5 where the judge cannot tell",
+                file=path,
+                field="item",
+            )
     turned = pair.first > pair.second
     judge = [1 - chance if turned else chance for chance in said.values()]
     worth = {pair.first: 1.0, pair.second: 0.0, None: 0.5}
@@ -270,16 +273,3 @@ def of_pair(
         votes=found.votes,
         saved=found.saved,
     )
-
-
-def refuse_unjudged(
-    versions: VersionPair, places: Mapping[str, int], closed: Sequence[Majority], path: Path
-) -> None:
-    for one in closed:
-        if one.item not in places:
-            raise InputError(
-                f"has no line on item {one.item!r} with {versions[0]!r} and {versions[1]!r}, which "
-                "people voted on: give it one, with 0.5 where the judge cannot tell",
-                file=path,
-                field="item",
-            )

@@ -261,7 +261,14 @@ def votes_on_sheet(
     # Those of the settings' file; on dev they count in the pipeline.
     here = params.asks_people and asked.detail.part == "sealed"
     filed = read_ballots(params.ballots) if here and params.ballots else ()
-    refuse_doubled(filed, cast)
+    there = {(plain(one.reviewer), one.item, one.pair) for one in filed}
+    for one in cast:
+        if (plain(one.reviewer), one.item, one.pair) in there:
+            raise InputError(
+                f"{one.reviewer!r} voted on item {one.item!r} in the file of ballots and on "
+                "the page too: take that line out of the file",
+                field="evaluation.preference.ballots",
+            )
     return PeoplesVotes(
         sheet=read_sheet(registry.artifacts, sheet).pairs,
         ballots=tuple(ballot for ballot in (*filed, *cast) if ballot.item not in left_out),
@@ -269,18 +276,6 @@ def votes_on_sheet(
         challenger=asked.detail.challenger,
         votes=asked.closes_at,
     )
-
-
-def refuse_doubled(filed: Sequence[Ballot], cast: Sequence[Ballot]) -> None:
-    """Raise InputError where a reviewer speaks in the file and on the page too."""
-    there = {(plain(ballot.reviewer), ballot.item, ballot.pair) for ballot in filed}
-    for ballot in cast:
-        if (plain(ballot.reviewer), ballot.item, ballot.pair) in there:
-            raise InputError(
-                f"{ballot.reviewer!r} voted on item {ballot.item!r} in the file of ballots and on "
-                "the page too: take that line out of the file",
-                field="evaluation.preference.ballots",
-            )
 
 
 def calibration_of(
