@@ -4,20 +4,12 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from curation.sources.documents.passages import (
-    LEARNT,
-    PassageSize,
-    TextBlock,
-    documents_of,
-    limited_bytes,
-    unread,
-)
-from curation.sources.row_formats import Read
+from curation.sources.documents.passages import TextBlock, limited_bytes
 from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
 
@@ -44,21 +36,11 @@ STUMBLES = (
 SAVE_ANEW = "print it to a new PDF, or save it as text"
 
 
-def read_pdf(path: Path, size: PassageSize = LEARNT) -> Iterator[Read]:
-    """Documents of a PDF, each with the page on which it begins.
-
-    One that is encrypted, or holds pictures alone, gives a record that says so. Raises InputError
-    for a file that is broken, or that takes more memory than a document can need.
+def pdf_blocks(path: Path, encoding: str | None) -> Iterable[TextBlock] | str:
+    """The paragraphs of a PDF, each with the page on which it begins; why there are none, where it
+    is encrypted, or holds pictures alone. Raises InputError for a file that is broken, or that
+    takes more memory than a document can need.
     """
-    pages = page_texts(path)
-    if isinstance(pages, str):
-        yield unread(path, pages)
-    else:
-        yield from documents_of(path, paragraphs(pages), size)
-
-
-def page_texts(path: Path) -> list[str] | str:
-    """The text of each page, or why there is none. Raises InputError."""
     # Imported here because most projects read no documents.
     from pypdf import PdfReader
     from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
@@ -75,7 +57,7 @@ def page_texts(path: Path) -> list[str] | str:
     except (PyPdfError, *STUMBLES) as error:
         problem = f"is a broken PDF ({type(error).__name__}): {SAVE_ANEW}"
         raise InputError(problem, file=path) from None
-    return texts if any(text.strip() for text in texts) else SCANNED
+    return paragraphs(texts) if any(text.strip() for text in texts) else SCANNED
 
 
 def texts_of(reader: "PdfReader", path: Path) -> Iterator[str]:
