@@ -34,14 +34,7 @@ from curation.checks.waivers import read_waivers
 from curation.curate_others import curate_others, read_others, untaught, with_others
 from curation.curation_settings import CurateParams
 from curation.document_split import apart_by_documents, by_documents, passage_lines, without
-from curation.eval_sets import (
-    Changes,
-    ever_frozen,
-    frozen_items,
-    ids_among,
-    read_changes,
-    retired_ids,
-)
+from curation.eval_sets import Changes, OfItems, frozen_items, ids_among, read_changes, retired_ids
 from curation.families import (
     Families,
     cut_from_items,
@@ -231,7 +224,8 @@ def curate(
     accepted = [row for row in rows if row.source in params.accepted and row.id not in held]
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
     stands, own, left_out = around_frozen(base, accepted, frozen, params, unfit)
-    if not ever_frozen(changes):
+    # Rows may have been trained on for a part that was looked at, now or before.
+    if not any(isinstance(change, OfItems) for change in changes.values()):
         own = replace(own, lots=filled(own.free, own.lots, params, kinds_of(own.free), own.cut))
     sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
     placed = place_batches(sides, batches, params, unfit)

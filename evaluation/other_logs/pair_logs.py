@@ -22,7 +22,6 @@ from evaluation.other_logs.same_evaluation import (
     ChosenColumns,
     Losses,
     choose,
-    count_item,
     count_unwritten,
     of_tasks,
     refuse_losses,
@@ -121,7 +120,13 @@ def paired_items(
         lost = [why(sample, columns.values()) for sample in sides]
         different = differing(*sides)
         if any(lost) or different:
-            count_item(losses, item, lost, different)
+            losses.items += 1
+            losses.first = losses.first or item
+            for side, kind in zip(SIDES, lost, strict=True):
+                if kind:
+                    losses.of_side[side][kind] += 1
+            if different:
+                losses.different[different] += 1
         compared = (None, None) if different else sides
         yield item_score(found, compared, columns, several)
 

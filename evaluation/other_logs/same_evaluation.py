@@ -300,18 +300,6 @@ class Losses:
         return [*lines, *([f"asked differently: {counted(self.different)}"] * bool(self.different))]
 
 
-def count_item(
-    losses: Losses, item: str, lost: Sequence[str | None], different: str | None
-) -> None:
-    losses.items += 1
-    losses.first = losses.first or item
-    for side, kind in zip(SIDES, lost, strict=True):
-        if kind:
-            losses.of_side[side][kind] += 1
-    if different:
-        losses.different[different] += 1
-
-
 def count_unwritten(logs: tuple[SystemLog, SystemLog], losses: Losses) -> int:
     """Count what neither log holds, though one says that it was run; returns how many items that
     is. Two logs that were cut at one place lack the same items.

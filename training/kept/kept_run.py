@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback, TrainerState
 
 from project.canonical import digest_file, digest_json
 from project.child_processes import EndedBySignal
@@ -26,7 +26,7 @@ from training.cost.step_estimate import StepEstimate, estimate_step, work_of
 from training.kept.books import off_by
 from training.kept.checkpoints import Checkpoints, StopOnBrokenLoss
 from training.kept.running_book import RunningBook
-from training.kept.training_state import TrainingState, progress_of
+from training.kept.training_state import PROGRESS, TrainingState
 from training.processes.group import agreed, is_first, is_sharded, world
 from training.recipe import Recipe, StepName
 from training.training_settings import LimitsParams
@@ -308,7 +308,7 @@ class KeptRun:
             self.book.goes_on_from(None)
             return None
         state.open(folder)
-        progress = progress_of(folder)
+        progress = TrainerState.load_from_json(str(folder / PROGRESS))
         self.first = progress.global_step
         print(f"going on from the checkpoint of step {self.first} of {progress.max_steps}")
         self.book.goes_on_from(self.first)

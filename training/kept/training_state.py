@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerState
+from transformers import Trainer
 
 from project.files import write_bytes
 from training.processes.group import draw_own_dropout
@@ -93,10 +93,6 @@ def write_weights(model: torch.nn.Module, folder: Path) -> None:
         if weight.requires_grad
     }
     save_file(trained, folder / WEIGHTS)
-
-
-def progress_of(folder: Path) -> TrainerState:
-    return TrainerState.load_from_json(str(folder / PROGRESS))
 
 
 # --- nested state ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from curation.curation_settings import Columns
@@ -15,7 +16,8 @@ from curation.sources.columns.column_profile import (
 )
 from curation.sources.columns.column_words import (
     ColumnReading,
-    column_notes,
+    answer_notes,
+    column_note,
     group_columns,
     slice_columns,
     taken_for,
@@ -99,7 +101,9 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) ->
     likely = [name for name in names if is_sentence(name) and (asks(name) or name.endswith("."))]
     shown = [f'the first line is taken for names, such as "{one_line(n)[:SHOWN]}"' for n in likely]
     notes = [f"{one}; if it is a record, {LINE}" for one in shown[:1]]
-    notes += column_notes(columns, reading)
+    answers = (c for c in columns if c.name == reading.columns.completion)
+    others = [column_note(c, reading) for c in columns if c.name != reading.columns.completion]
+    notes += [*chain.from_iterable(map(answer_notes, answers)), *filter(None, others)]
     if name := reading.columns.messages:
         notes += chat_notes(name, values_of(tables, name), reading.columns.turns)
     return Guess(

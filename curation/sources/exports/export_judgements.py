@@ -14,7 +14,12 @@ from curation.sources.exports.answered_task import (
     reject,
     with_known_kind,
 )
-from curation.sources.exports.export_reading import ExportReading, kinds_unread, the_reading
+from curation.sources.exports.export_reading import (
+    ExportReading,
+    kinds_unread,
+    only_one,
+    readings_of,
+)
 from curation.sources.exports.good_or_bad import Praise
 from curation.sources.exports.shown import (
     NO_RESULT,
@@ -41,7 +46,7 @@ class ExportJudgements:
 
 def judge(everything: Sequence[AnsweredTask], fields: ExportFields, path: Path) -> ExportJudgements:
     """Judgements as the options say, or as the records alone allow. Raises InputError."""
-    return judged_by(the_reading(everything, fields, path), everything)
+    return judged_by(only_one(readings_of(everything, fields, path), path), everything)
 
 
 def judged_by(reading: ExportReading, everything: Sequence[AnsweredTask]) -> ExportJudgements:

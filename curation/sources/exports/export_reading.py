@@ -273,15 +273,6 @@ def with_words(reading: ExportReading, said: Sequence[ControlAnswer]) -> ExportR
 # The one way to read an export: as it was named, or as the records allow; else it is asked.
 
 
-def the_reading(
-    everything: Sequence[AnsweredTask], fields: ExportFields, path: Path
-) -> ExportReading:
-    """The one way to read an export. Raises InputError for one that holds nothing which is read,
-    and OptionsMissingError with all that is to be named.
-    """
-    return only_one(readings_of(everything, fields, path), path)
-
-
 def only_one(readings: Sequence[ExportReading], path: Path) -> ExportReading:
     """The first, where nothing is missing; it is told what is missing in each.
 

@@ -36,17 +36,6 @@ OTHERS = {
 }
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, or of the one file in an archive. Raises InputError as files_read does,
-    and for an archive of several.
-    """
-    first, *others = files_read(path)
-    if others:
-        problem = f"holds {len(others) + 1} files, such as {others[0].path.name!r}: {UNPACK}"
-        raise InputError(problem, file=path)
-    return first.data
-
-
 def files_read(path: Path) -> list[FileBytes]:
     """A file without gzip's packing, or the files of data in a ZIP archive, by their names.
 
