@@ -64,24 +64,6 @@ def dealt_families(
     return KinFamilies(names, cut)
 
 
-def known_elsewhere(
-    parts: Mapping[Split, Sequence[Row]],
-    groups: Mapping[str, str],
-    fixed: Collection[str],
-) -> dict[str, str]:
-    """By id, why rows leave: one of their documents, or the group that they came with, is in a
-    more secret part too. Items that are `fixed` stay.
-    """
-    found: dict[str, str] = {}
-    kept = set[str]()
-    for part in (Split.SEALED, Split.DEV, Split.TRAIN):
-        own = {row.id: {groups[row.id], *document_groups(row)} for row in parts[part]}
-        gone = {name for name, tied in own.items() if tied & kept and name not in fixed}
-        found |= dict.fromkeys(gone, OF_UNSEEN)
-        kept |= {one for name, tied in own.items() if name not in gone for one in tied}
-    return found
-
-
 def apart_by_documents(
     parts: Parts, groups: Mapping[str, str], held: Collection[str], params: CurateParams
 ) -> tuple[Parts, dict[str, str]]:
@@ -90,11 +72,19 @@ def apart_by_documents(
     """
     if params.split_by != "source":
         return parts, {}
-    gone = known_elsewhere(parts, groups, held)
-    parts = without(parts, gone)
+    # By id, why rows leave: one of their documents, or the group that they came with, is in a more
+    # secret part too.
+    found: dict[str, str] = {}
+    kept = set[str]()
+    for part in (Split.SEALED, Split.DEV, Split.TRAIN):
+        own = {row.id: {groups[row.id], *document_groups(row)} for row in parts[part]}
+        gone = {name for name, tied in own.items() if tied & kept and name not in held}
+        found |= dict.fromkeys(gone, OF_UNSEEN)
+        kept |= {one for name, tied in own.items() if name not in gone for one in tied}
+    parts = without(parts, found)
     asked = {Split.TRAIN: parts[Split.DEV], Split.DEV: [], Split.SEALED: parts[Split.SEALED]}
-    gone |= leaving(asked, (), {row.id for row in parts[Split.DEV] if row.id in held})
-    return without(parts, gone), gone
+    found |= leaving(asked, (), {row.id for row in parts[Split.DEV] if row.id in held})
+    return without(parts, found), found
 
 
 def without(parts: Parts, gone: Collection[str]) -> Parts:

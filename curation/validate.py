@@ -1,16 +1,20 @@
 """Stage `validate`: check the curated rows against the contract; always reports, never stops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from curation.account import left_out_by
 from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import Tables, tables_of
 from curation.checks.embeddings import RowEmbedder
-from curation.checks.explained import explained
-from curation.checks.gate_message import allow_commands, waive_command
+from curation.checks.gate_message import Advice, advice_on, allow_commands, waive_command
 from curation.checks.refused_rows import REFUSED
-from curation.checks.row_columns import CheckReferences, Refused
+from curation.checks.repeats import NONE
+from curation.checks.row_columns import TOLD, CheckReferences, Refused
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.waivers import (
     Waivers,
@@ -28,9 +32,11 @@ from project.files import staged_folder
 from project.html import render
 from project.model_pins import BaseChoice, pinned_folder
 from project.paths import CURATED, EMBEDDER, GATE_PAGE, GATE_REPORT, TOKENS, rows_of
+from project.personal_data import redact
 from project.records.adapters import ModelPin
-from project.records.data import GateReport, Row, Split, TokenCount
+from project.records.data import Check, GateReport, Row, Split, TokenCount
 from project.settings import load, read_settings
+from project.untrusted_input import shortened
 
 TEMPLATE = Path(__file__).parent / "templates" / "gate.html"
 
@@ -122,3 +128,67 @@ def reported(tables: Tables, contract: Contract, waivers: Waivers) -> GateReport
         unused=unused(found, waivers.waivers) or None,
         left_out=left_out_by(REFUSED) or None,
     )
+
+
+# --- explained checks -----------------------------------------------------------------------------
+
+# What the gate's page says of checks that fail: why, what to do, and a few of the rows.
+
+SHOWN = 5  # rows
+CHARS = 160  # of a text
+# Where one of these says something of a row, none of its text is shown.
+PRIVATE = ("personal_data", "account_data", "contact_data", "person_name", "secret", "toxicity")
+
+
+@dataclass(frozen=True)
+class FailingExample:
+    """A failing row; its texts are shortened, and None where they may be private."""
+
+    id: str
+    source: str
+    part: str
+    size: str
+    wrong: str | None
+    prompt: str | None
+    completion: str | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    advice: Advice
+    examples: tuple[FailingExample, ...]
+
+
+def explained(report: GateReport, tables: Tables) -> dict[str, Explained]:
+    """An explanation of each check that does not pass, by its name."""
+    table = tables.rows.drop_duplicates("id")
+    return {
+        check.name: Explained(advice_on(check.column), tuple(examples(check, table)))
+        for check in report.checks
+        if not check.passed
+    }
+
+
+def examples(check: Check, table: pd.DataFrame) -> Iterator[FailingExample]:
+    chosen = table[table["id"].isin(check.unwaived)].head(SHOWN)
+    for row in chosen.to_dict("records"):
+        yield example(row, check.column)
+
+
+def example(row: Mapping[Hashable, Any], column: str | None) -> FailingExample:
+    """A row without its failing value: what is told of it is in words of ours."""
+    private = any(row.get(name, NONE) != NONE for name in PRIVATE)
+    return FailingExample(
+        id=row["id"],
+        source=row["source"],
+        part=row["split"],
+        size=f"{row['prompt_words']} and {row['completion_words']} words",
+        wrong=row[column] if column in TOLD else None,
+        prompt=None if private else excerpt(row["prompt"]),
+        completion=None if private else excerpt(row["completion"]),
+    )
+
+
+def excerpt(text: str) -> str:
+    """The first words on one line, with labels in place of what could be somebody's data."""
+    return shortened(redact(text), CHARS)

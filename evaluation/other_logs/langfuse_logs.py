@@ -63,11 +63,15 @@ def read_langfuse(argument: Path, options: ReadingOptions) -> SystemLog:
         else:
             name = items.get(trace, trace) if key is None else field_of(row, key, path, number)
             traces.setdefault(trace, ScoredTrace(name)).add(row, path, number)
+    # A judge and people are two ways to score.
+    sources: dict[str, set[str]] = {}
+    for _, _, row in scores:
+        sources.setdefault(str(row["name"]), set()).add(str(row["source"]))
     return SystemLog(
         path=argument,
         system=argument.stem,
         samples=tuple(samples_of(list(traces.values()))),
-        scorers={TASK: sources_of([row for _, _, row in scores])},
+        scorers={TASK: {name: ", ".join(sorted(found)) for name, found in sources.items()}},
         advice="" if items or key else OWN_TRACES,
         notes={TASK: [f"scores {what} are left out: {n}" for what, n in left_out.items()]},
     )
@@ -144,11 +148,3 @@ def samples_of(traces: Sequence[ScoredTrace]) -> Iterator[Sample]:
     for trace, name in zip(traces, numbered(trace.item for trace in traces), strict=True):
         lost = REPEATED if trace.repeated else None if trace.metrics else NOT_SCORED
         yield Sample(name, TASK, asked={}, metrics=trace.metrics, cluster=trace.item, lost=lost)
-
-
-def sources_of(scores: Sequence[Row]) -> dict[str, str]:
-    """By metric, where its scores came from: a judge and people are two ways to score."""
-    sources: dict[str, set[str]] = {}
-    for row in scores:
-        sources.setdefault(str(row["name"]), set()).add(str(row["source"]))
-    return {name: ", ".join(sorted(found)) for name, found in sources.items()}

@@ -77,7 +77,10 @@ def read_events(path: Path) -> tuple[Mapping[str, Any], bool, dict[str, EventsBy
 
 
 def sample_of(name: str, task: str, events: EventsByKind) -> Sample:
-    metrics, repeated = metrics_of(events)
+    metrics: dict[str, float | None] = {}
+    repeated = False
+    for metric, value in recorded(events):
+        repeated |= metrics.setdefault(metric, value) != value
     if repeated:
         lost = REPEATED
     elif not metrics:
@@ -93,15 +96,6 @@ def sample_of(name: str, task: str, events: EventsByKind) -> Sample:
         last = prompt[-1] if isinstance(prompt, list) and prompt else prompt
         said["input"] = digest_of(last.get("content") if isinstance(last, dict) else last)
     return Sample(name, task, asked=said, metrics=metrics, lost=lost)
-
-
-def metrics_of(events: EventsByKind) -> tuple[dict[str, float | None], bool]:
-    """The sample's scores, and whether one was recorded twice with different values."""
-    metrics: dict[str, float | None] = {}
-    repeated = False
-    for name, value in recorded(events):
-        repeated |= metrics.setdefault(name, value) != value
-    return metrics, repeated
 
 
 def recorded(events: EventsByKind) -> Iterator[tuple[str, float | None]]:

@@ -47,7 +47,16 @@ def row_tokens(row: Row, tokenizer: Any, system_prompt: str | None = None) -> Ro
     prompt = list(under(system_prompt, row.prompt))
     asked = rendered(row, prompt, tokenizer, answer=True)
     whole = rendered(row, [*prompt, *row.completion], tokenizer)
-    refuse_other_beginning(row, asked, whole)
+    # An answered prompt is not what the model is asked with, continued.
+    if not whole.startswith(asked):
+        known = shared_beginning(asked, whole)
+        raise InputError(
+            f"{row}: the base's chat template renders a prompt another way once it is answered, so "
+            "that the model would learn to answer what it is never asked: it asks with "
+            f"{asked[known:][-60:]!r}, where the answered one goes on with "
+            f"{whole[known:][:60]!r}; choose a base with another chat template",
+            file=row.source,
+        )
     # Nothing stands behind an answer by which a model learns to end.
     answer = row.completion[-1].content.strip()
     if answer and whole.rstrip().endswith(answer):
@@ -108,16 +117,3 @@ def shared_beginning(some: Sequence[object], others: Sequence[object]) -> int:
     """How many items two sequences begin with alike."""
     pairs = zip(some, others, strict=False)  # one may be longer
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def refuse_other_beginning(row: Row, asked: str, whole: str) -> None:
-    """Raise InputError where an answered prompt is not what the model is asked with, continued."""
-    if not whole.startswith(asked):
-        known = shared_beginning(asked, whole)
-        raise InputError(
-            f"{row}: the base's chat template renders a prompt another way once it is answered, so "
-            "that the model would learn to answer what it is never asked: it asks with "
-            f"{asked[known:][-60:]!r}, where the answered one goes on with "
-            f"{whole[known:][:60]!r}; choose a base with another chat template",
-            file=row.source,
-        )

@@ -119,7 +119,13 @@ def one_turn_a_row(columns: Sequence[ColumnProfile]) -> str | None:
 
 def chat_notes(name: str, values: Sequence[Any], turns: Turns) -> tuple[str, ...]:
     """What is left out of the conversations, and what their answers are worth."""
-    read, reasons = read_all(values)
+    read: list[list[Any]] = []
+    reasons: list[str] = []
+    for value in values:
+        try:
+            read.append(conversation(value))
+        except ValueError as error:
+            reasons.append(str(error))
     last = [pairs(turn, "last") for turn in read]
     every = [pairs(turn, "every") for turn in read]
     notes = (
@@ -128,16 +134,6 @@ def chat_notes(name: str, values: Sequence[Any], turns: Turns) -> tuple[str, ...
         every_note(last, every, turns),
     )
     return tuple(note for note in notes if note)
-
-
-def read_all(values: Sequence[Any]) -> tuple[list[list[Any]], list[str]]:
-    read, reasons = [], []
-    for value in values:
-        try:
-            read.append(conversation(value))
-        except ValueError as error:
-            reasons.append(str(error))
-    return read, reasons
 
 
 def unread_note(name: str, rows: int, reasons: Sequence[str]) -> str | None:
