@@ -159,7 +159,6 @@ class QuestionChecks:
         return kept, Counter(why for why in whys if why)
 
     def wrong(self, one: PassageQuestion, row: Row) -> str | None:
-        """What is wrong with a question by itself."""
         if any(word in one.question.casefold() for word in SAID_HERE):
             return ON_THE_TEXT
         if self.faults["ungrounded"](row) or share_said(one, one.passage) < BORNE_OUT:
@@ -252,7 +251,6 @@ def beside(one: PassageQuestion, retriever: Finds) -> Iterator[EvidencePassage]:
 
 
 def alone(one: PassageQuestion) -> Row:
-    """A row on the one passage that answers."""
     return answered(one, (), Forms(0, 0, 0, ""))
 
 

@@ -229,7 +229,6 @@ def sifted(
 
 
 def wrong(one: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | None:
-    """What is wrong with a proposal by itself."""
     if one.wish.kind == "paraphrase":
         before, after = row_question(one.wish.seed), row_question(one.row)
         if not fixed(before) <= fixed(after):

@@ -203,7 +203,6 @@ def unread_against(item: ItemScore, i: int, other: Scores) -> tuple[str, ...] | 
 
 
 def without(items: Sequence[ItemScore], metrics: Collection[str]) -> tuple[ItemScore, ...]:
-    """The items without some of their scores."""
 
     def kept(scores: Mapping[str, float]) -> dict[str, float]:
         return {name: value for name, value in scores.items() if name not in metrics}

@@ -128,7 +128,6 @@ def likely(
 def similar_of(
     places: Places, ours: Sets, theirs: Sets, similarity: float, *, contained: bool = False
 ) -> Places:
-    """Those of the pairs that are similar."""
     import numpy as np
 
     rows, columns = places

@@ -114,7 +114,6 @@ def read_settings(model: type[S], path: Path) -> S:
 
 
 def section_of(model: type[Settings]) -> str:
-    """The name of the section that a model reads."""
     own = f"{model.__module__}:{model.__qualname__}"
     found = [section for section, reader in SECTIONS.items() if reader == own]
     assert found, f"{own} is no model of a section: SECTIONS lacks it"
@@ -122,7 +121,6 @@ def section_of(model: type[Settings]) -> str:
 
 
 def model_of(section: str) -> type[Settings]:
-    """The model that reads a section."""
     module, _, name = SECTIONS[section].partition(":")
     found: type[Settings] = getattr(import_module(module), name)
     return found

@@ -242,5 +242,4 @@ class GuardedConnection(HttpToolsProtocol):
 
 
 def guarded(room: OpenConnections) -> type[GuardedConnection]:
-    """The connections of one server."""
     return type("ServerConnection", (GuardedConnection,), {"room": room})

@@ -40,7 +40,6 @@ class TrainingState:
         self.read: dict[str, Any] | None = None  # what is still to be put back
 
     def write(self, folder: Path) -> None:
-        """Write all of it into an empty folder."""
         write_weights(self.trainer.model, folder)
         progress = json.dumps(asdict(self.trainer.state))
         write_bytes(folder / PROGRESS, progress.encode())

@@ -177,7 +177,6 @@ def gathered_kto_data(params: KtoParams, ground: StepContext) -> StepData:
 def kto_step_data(
     given: tuple[Preference, ...], rows: tuple[Row, ...], params: KtoParams
 ) -> StepData:
-    """The data of any preferences and rows."""
     if all(not isinstance(one, PreferencePair) and one.label for one in given):
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
     data = digest_of([*given, *rows])
