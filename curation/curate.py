@@ -31,17 +31,10 @@ from curation.account import (
 from curation.checks.relevance import leaving
 from curation.checks.suite_prompts import suite_prompts
 from curation.checks.waivers import read_waivers
-from curation.curate_others import Others, curate_others, read_others, untaught, with_others
+from curation.curate_others import curate_others, read_others, untaught, with_others
 from curation.curation_settings import CurateParams
 from curation.document_split import apart_by_documents, by_documents, passage_lines, without
-from curation.eval_sets import (
-    Changes,
-    ever_frozen,
-    frozen_items,
-    ids_among,
-    read_changes,
-    retired_ids,
-)
+from curation.eval_sets import Changes, OfItems, frozen_items, ids_among, read_changes, retired_ids
 from curation.families import (
     Families,
     cut_from_items,
@@ -81,7 +74,7 @@ from project.paths import (
     TOKENS,
 )
 from project.records.adapters import ModelPin
-from project.records.data import Origin, Row, SeenItem, SeenItems, Split, TextChange, TokenCount
+from project.records.data import Origin, Row, SeenItem, SeenItems, Split, TextChange
 from project.records.record import write_records
 from project.settings import PARAMS, load
 from project.untrusted_input import one_line
@@ -137,7 +130,12 @@ def main() -> None:
     counts = inputs.lengths.count([row for rows in made.parts.values() for row in rows])
     kept_back = untaught(inputs.raw, made.parts, made.left_out)
     others = curate_others(*read_others(), kept_back, read_waivers().ours)
-    write_curated(made.parts, others, counts)
+    with staged_folder(CURATED) as draft:
+        for part, chosen in made.parts.items():
+            write_records(draft / f"{part}.jsonl", chosen)
+        write_records(draft / CURATED_PREFERENCES.name, others.preferences)
+        write_records(draft / CURATED_DOCUMENTS.name, others.documents)
+    write_records(TOKENS, counts)
     SeenItems(items=tuple(seen)).write(SEEN)
     mends = changed(inputs.changes)
     origins = Origin.read_lines(ORIGINS)
@@ -226,7 +224,8 @@ def curate(
     accepted = [row for row in rows if row.source in params.accepted and row.id not in held]
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
     stands, own, left_out = around_frozen(base, accepted, frozen, params, unfit)
-    if not ever_frozen(changes):
+    # Rows may have been trained on for a part that was looked at, now or before.
+    if not any(isinstance(change, OfItems) for change in changes.values()):
         own = replace(own, lots=filled(own.free, own.lots, params, kinds_of(own.free), own.cut))
     sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
     placed = place_batches(sides, batches, params, unfit)
@@ -298,17 +297,6 @@ def joined_by_accepted(
 def kinds_of(rows: Iterable[Row]) -> dict[str, list[str]]:
     """The kinds of questions that each row is of, by its id, as far as its slices tell."""
     return {row.id: [f"{name}={value}" for name, value in row.slices.items()] for row in rows}
-
-
-def write_curated(
-    parts: Mapping[Split, Sequence[Row]], others: Others, counts: Sequence[TokenCount]
-) -> None:
-    with staged_folder(CURATED) as draft:
-        for part, chosen in parts.items():
-            write_records(draft / f"{part}.jsonl", chosen)
-        write_records(draft / CURATED_PREFERENCES.name, others.preferences)
-        write_records(draft / CURATED_DOCUMENTS.name, others.documents)
-    write_records(TOKENS, counts)
 
 
 def cut_prompt_lines(fitted: Fitted) -> Iterator[str]:

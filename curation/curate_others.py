@@ -103,7 +103,7 @@ def sifted(
     """
     kept, left_out, seen = dict[str, Other](), dict[str, str](), set[object]()
     for name, one in given.items():
-        made = with_clean_texts(one)
+        made = one.model_copy(update={n: clean_text(getattr(one, n)) for n in text_fields(one)})
         why = unfit.get(name) or fault(made, ours)
         why = why or (REPEATED if what_it_says(made) in seen else None)
         seen.add(what_it_says(made))
@@ -122,10 +122,6 @@ def fault(one: Record, ours: Contacts) -> str | None:
         return ONE_ANSWER
     shown = [passage.text for passage in getattr(one, "evidence", None) or ()]
     return PERSONAL if find_personal_data("\n".join([*texts, *shown]), ours) else None
-
-
-def with_clean_texts(one: Other) -> Other:
-    return one.model_copy(update={n: clean_text(getattr(one, n)) for n in text_fields(one)})
 
 
 def clean_text(text: str) -> str:

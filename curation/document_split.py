@@ -5,7 +5,7 @@ document alone decides, and a row that would be known from another part leaves t
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from curation.account import OF_UNSEEN
 from curation.checks.relevance import leaving
@@ -65,24 +65,6 @@ def dealt_families(
     return KinFamilies(names, cut)
 
 
-def known_elsewhere(
-    parts: Mapping[Split, Sequence[Row]],
-    groups: Mapping[str, str],
-    fixed: Collection[str],
-) -> dict[str, str]:
-    """By id, why rows leave: one of their documents, or the group that they came with, is in a
-    more secret part too. Items that are `fixed` stay.
-    """
-    found: dict[str, str] = {}
-    kept = set[str]()
-    for part in (Split.SEALED, Split.DEV, Split.TRAIN):
-        own = {row.id: {groups[row.id], *document_groups(row)} for row in parts[part]}
-        gone = {name for name, tied in own.items() if tied & kept and name not in fixed}
-        found |= dict.fromkeys(gone, OF_UNSEEN)
-        kept |= {one for name, tied in own.items() if name not in gone for one in tied}
-    return found
-
-
 def apart_by_documents(
     parts: Parts, groups: Mapping[str, str], held: Collection[str], params: CurateParams
 ) -> tuple[Parts, dict[str, str]]:
@@ -91,12 +73,20 @@ def apart_by_documents(
     """
     if params.split_by != "source":
         return parts, {}
-    gone = known_elsewhere(parts, groups, held)
-    parts = without(parts, gone)
+    # By id, why rows leave: one of their documents, or the group that they came with, is in a more
+    # secret part too.
+    found: dict[str, str] = {}
+    kept = set[str]()
+    for part in (Split.SEALED, Split.DEV, Split.TRAIN):
+        own = {row.id: {groups[row.id], *document_groups(row)} for row in parts[part]}
+        gone = {name for name, tied in own.items() if tied & kept and name not in held}
+        found |= dict.fromkeys(gone, OF_UNSEEN)
+        kept |= {one for name, tied in own.items() if name not in gone for one in tied}
+    parts = without(parts, found)
     asked = {Split.TRAIN: parts[Split.DEV], Split.DEV: [], Split.SEALED: parts[Split.SEALED]}
     stay = {row.id for row in parts[Split.DEV] if row.id in held}
-    gone |= leaving(asked, (), params.train_only, stay)
-    return without(parts, gone), gone
+    found |= leaving(asked, (), params.train_only, stay)
+    return without(parts, found), found
 
 
 def without(parts: Parts, gone: Collection[str]) -> Parts:
@@ -105,7 +95,10 @@ def without(parts: Parts, gone: Collection[str]) -> Parts:
 
 def passage_lines(parts: Mapping[Split, Sequence[Row]], params: CurateParams) -> Iterator[str]:
     """How many documents each part is about, and how often training shows those of items."""
-    about = {part: Counter(documents_in(rows)) for part, rows in parts.items()}
+    about = {
+        part: Counter(name for row in rows for name in documents_of_row(row))
+        for part, rows in parts.items()
+    }
     every = set().union(*about.values())
     if params.split_by != "source" or not every:
         return
@@ -118,10 +111,6 @@ def passage_lines(parts: Mapping[Split, Sequence[Row]], params: CurateParams) ->
 
 def document_groups(row: Row) -> tuple[str, ...]:
     return tuple(f"{DOCUMENT}{name}" for name in documents_of_row(row))
-
-
-def documents_in(rows: Iterable[Row]) -> Iterator[str]:
-    return (name for row in rows for name in documents_of_row(row))
 
 
 def shown(row: Row) -> set[str]:

@@ -179,11 +179,6 @@ def ids_of(changes: Iterable[AnyChange]) -> set[str]:
     return {row for change in changes for row in change.rows}
 
 
-def ever_frozen(changes: Changes) -> bool:
-    """Whether a part was looked at, now or before: rows may have been trained on for it."""
-    return any(isinstance(change, OfItems) for change in changes.values())
-
-
 def frozen_items(changes: Changes) -> dict[Split, Items]:
     """The items that each part is frozen at, if it is: its newest freeze since it was rotated."""
     found: dict[Split, Items] = {}

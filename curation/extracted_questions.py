@@ -65,7 +65,9 @@ def extracted(text: str, before: str = "") -> list[Extracted]:
     if language_of(text) not in ("en", None):
         return []
     blocks = [block.split("\n") for block in text.split("\n\n")]
-    topic = topic_of(blocks)
+    # The heading that a passage stands under: the last of the short lines on its top.
+    above = list(takewhile(lambda lines: len(lines) == 1 and is_heading(lines[0]), blocks))
+    topic = above[-1][0].rpartition(" > ")[2].strip() if above else ""
     found = [one for lines in blocks for one in of_block(lines, topic, before)]
     return list({one.question: one for one in found if is_fit(one)}.values())
 
@@ -76,13 +78,14 @@ def of_block(lines: Sequence[str], topic: str, before: str) -> Iterator[Extracte
     elif any(map(ITEM.match, lines)):
         yield from of_list(lines, topic)
     elif not lines[0].startswith("```"):
-        yield from of_sentences(" ".join(lines), topic)
-
-
-def topic_of(blocks: Sequence[Sequence[str]]) -> str:
-    """The heading that a passage stands under: the last of the short lines on its top."""
-    above = list(takewhile(lambda lines: len(lines) == 1 and is_heading(lines[0]), blocks))
-    return above[-1][0].rpartition(" > ")[2].strip() if above else ""
+        # Of sentences that define a thing, or say what it costs, how much it is or what it is
+        # called.
+        for said in SENTENCE.split(" ".join(lines)):
+            for pattern, ask in ASKED.items():
+                found = pattern.fullmatch(said.strip())
+                if found and is_subject(found["name"]):
+                    yield Extracted(about(ask(found), topic, said), sentence(said), "definition")
+                    break
 
 
 def is_heading(line: str) -> bool:
@@ -153,18 +156,6 @@ def item_number(lines: Sequence[str], place: int) -> int:
 
 
 # --- sentences ------------------------------------------------------------------------------------
-
-
-def of_sentences(text: str, topic: str) -> Iterator[Extracted]:
-    """Of sentences that define a thing, or say what it costs, how much it is or what it is called.
-    A sentence is the answer to what it says.
-    """
-    for said in SENTENCE.split(text):
-        for pattern, ask in ASKED.items():
-            found = pattern.fullmatch(said.strip())
-            if found and is_subject(found["name"]):
-                yield Extracted(about(ask(found), topic, said), sentence(said), "definition")
-                break
 
 
 ASKED: dict[re.Pattern[str], Callable[[re.Match[str]], str]] = {

@@ -156,7 +156,15 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         case Row():
             new = {"prompt": cleaned(made.prompt), "completion": cleaned(made.completion)}
             new |= {"context": clean(made.context)} if made.context else {}
-            new |= {"assertions": redacted_assertions(made.assertions or (), clean)}
+            # Texts to look for have labels, as the answers have. A pattern or a schema with one
+            # means nothing: it is left out.
+            kept: list[Assertion] = []
+            for one in made.assertions or ():
+                if isinstance(one, Phrases):
+                    kept.append(one.model_copy(update={"texts": tuple(map(clean, one.texts))}))
+                elif clean(text := one.model_dump_json()) == text:
+                    kept.append(one)
+            new |= {"assertions": tuple(kept) or None}
         case Document():
             new = {"text": clean(made.text)}
         case PreferencePair():
@@ -168,21 +176,6 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         passages = [one.model_copy(update={"text": clean(one.text)}) for one in made.evidence]
         new |= {"evidence": tuple(passages)}
     return made.model_copy(update=new), kinds
-
-
-def redacted_assertions(
-    assertions: Iterable[Assertion], clean: Callable[[str], str]
-) -> tuple[Assertion, ...] | None:
-    """Texts to look for with labels, as the answers have them. A pattern or a schema that holds
-    personal data means nothing with a label in it: it is left out.
-    """
-    kept: list[Assertion] = []
-    for one in assertions:
-        if isinstance(one, Phrases):
-            kept.append(one.model_copy(update={"texts": tuple(map(clean, one.texts))}))
-        elif clean(text := one.model_dump_json()) == text:
-            kept.append(one)
-    return tuple(kept) or None
 
 
 def redacted_text(text: str, kinds: Counter[str], ours: Contacts = NO_CONTACTS) -> str:

@@ -159,7 +159,6 @@ class QuestionChecks:
         return kept, Counter(why for why in whys if why)
 
     def wrong(self, one: PassageQuestion, row: Row) -> str | None:
-        """What is wrong with a question by itself."""
         if any(word in one.question.casefold() for word in SAID_HERE):
             return ON_THE_TEXT
         if self.faults["ungrounded"](row) or share_said(one, one.passage) < BORNE_OUT:
@@ -236,7 +235,8 @@ def rows_on_passages(
         for i in order:
             others = list(beside(kept[i], retriever))[: forms.distractors + 1]
             if left > 0 and others:
-                found[i] = unanswered(kept[i], others, forms)
+                row = on_passages(kept[i], ABSTENTION, others, forms)
+                found[i] = row.model_copy(update={"answerable": False})
                 left -= 1
             else:
                 found[i] = answered(kept[i], others[: forms.distractors], forms)
@@ -251,18 +251,12 @@ def beside(one: PassageQuestion, retriever: Finds) -> Iterator[EvidencePassage]:
 
 
 def alone(one: PassageQuestion) -> Row:
-    """A row on the one passage that answers."""
     return answered(one, (), Forms(0, 0, 0, ""))
 
 
 def answered(one: PassageQuestion, others: Sequence[EvidencePassage], forms: Forms) -> Row:
     shown = sorted([one.passage, *others], key=lambda p: lot(forms.seed, f"{one.question} {p.id}"))
     return on_passages(one, cited_as(one.answer, shown.index(one.passage) + 1), shown, forms)
-
-
-def unanswered(one: PassageQuestion, others: Sequence[EvidencePassage], forms: Forms) -> Row:
-    row = on_passages(one, ABSTENTION, others, forms)
-    return row.model_copy(update={"answerable": False})
 
 
 def on_passages(

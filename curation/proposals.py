@@ -88,11 +88,6 @@ def row_question(row: Row) -> str:
     return row.prompt[-1].content
 
 
-def with_asked(row: Row, text: str) -> tuple[Message, ...]:
-    """The row's prompt with another last turn."""
-    return (*row.prompt[:-1], Message(role="user", content=text))
-
-
 def rendered(template: str, **values: object) -> str:
     return TEMPLATES.get_template(template).render(**values).strip()
 
@@ -183,7 +178,7 @@ def proposal(wish: Wish, reply: str, model: str, source: str) -> Proposal | None
         completion = (Message(role="assistant", content=pair.answer),) if pair else ()
     if not question:
         return None
-    prompt = with_asked(beginning(wish), question)
+    prompt = (*beginning(wish).prompt[:-1], Message(role="user", content=question))
     return Proposal(wish, synthetic_row(prompt, completion, model, source))
 
 
@@ -234,7 +229,6 @@ def sifted(
 
 
 def wrong(one: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | None:
-    """What is wrong with a proposal by itself."""
     if one.wish.kind == "paraphrase":
         before, after = row_question(one.wish.seed), row_question(one.row)
         if not fixed(before) <= fixed(after):

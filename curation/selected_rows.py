@@ -17,10 +17,6 @@ from project.records.data import Row
 from project.records.record import Digest, Record, read_input
 from project.settings import PARAMS
 
-# --- selected rows --------------------------------------------------------------------------------
-
-# A selection of training rows: its file, and which rows stay.
-
 # --- selection file -------------------------------------------------------------------------------
 
 # A selection as a file: JSON Lines, first what it was made from and how, then a line for each row
@@ -87,21 +83,17 @@ class Selection(Record):
             raise InputError("holds no selection: `incumbent search select` makes one", file=path)
         head = SelectionHead.parse(lines[0], path, 1)
         rows = tuple(RankedRow.parse(line, path, n) for n, line in enumerate(lines[1:], start=2))
-        refuse_inconsistent(head, rows, path)
+        # A file that was cut or mended by hand: it would select in silence.
+        ranks = sorted(row.rank for row in rows if row.rank is not None)
+        if len(rows) != head.ranked or ranks != list(range(1, head.selected + 1)):
+            raise InputError(
+                f"does not hold the {head.selected} selected of {head.ranked} rows that its first "
+                "line tells of: run `incumbent search select` again",
+                file=path,
+            )
+        if len({row.id for row in rows}) < len(rows):
+            raise InputError("ranks a row twice: run `incumbent search select` again", file=path)
         return cls(head=head, rows=rows)
-
-
-def refuse_inconsistent(head: SelectionHead, rows: Sequence[RankedRow], path: Path) -> None:
-    """Raise InputError for a file that was cut or mended by hand: it would select in silence."""
-    ranks = sorted(row.rank for row in rows if row.rank is not None)
-    if len(rows) != head.ranked or ranks != list(range(1, head.selected + 1)):
-        raise InputError(
-            f"does not hold the {head.selected} selected of {head.ranked} rows that its first line "
-            "tells of: run `incumbent search select` again",
-            file=path,
-        )
-    if len({row.id for row in rows}) < len(rows):
-        raise InputError("ranks a row twice: run `incumbent search select` again", file=path)
 
 
 # --- selected rows --------------------------------------------------------------------------------
@@ -174,7 +166,11 @@ def qualities(
     faults: Mapping[str, Finder],
 ) -> list[RowQuality]:
     """The quality of each row [n], given the losses [n] and the lengths [n] of its answer."""
-    ordinary = ordinary_lengths(tokens)
+    # Lengths within Tukey's fences of all, on a logarithmic scale.
+    logs = np.log(np.maximum(np.asarray(tokens, dtype=np.float64), 1))
+    low, high = np.quantile(logs, [0.25, 0.75])
+    reach = FENCE * (high - low)
+    ordinary = [bool(low - reach <= value <= high + reach) for value in logs]
     return [
         quality(row, loss, ordinary[i], faults)
         for i, (row, loss) in enumerate(zip(rows, losses, strict=True))
@@ -185,7 +181,8 @@ def quality(
     row: Row, loss: AnswerLoss, ordinary_length: bool, faults: Mapping[str, Finder]
 ) -> RowQuality:
     found = tuple(name for name, finder in faults.items() if finder(row))
-    ifd = difficulty(loss)
+    # The IFD; None where there is no loss to divide by.
+    ifd = None if loss.with_prompt is None or not loss.alone else loss.with_prompt / loss.alone
     return RowQuality(
         ifd=None if ifd is None else round(ifd, 4),
         learnable=0.0 if ifd is None or ifd >= 1 else round(ifd, 4),
@@ -193,21 +190,6 @@ def quality(
         faultless=A_FAULT ** len(found),
         faults=found,
     )
-
-
-def difficulty(loss: AnswerLoss) -> float | None:
-    """The IFD; None where there is no loss to divide by."""
-    if loss.with_prompt is None or not loss.alone:
-        return None
-    return loss.with_prompt / loss.alone
-
-
-def ordinary_lengths(tokens: Sequence[int]) -> list[bool]:
-    """Which lengths are within Tukey's fences of all, on a logarithmic scale."""
-    logs = np.log(np.maximum(np.asarray(tokens, dtype=np.float64), 1))
-    low, high = np.quantile(logs, [0.25, 0.75])
-    reach = FENCE * (high - low)
-    return [bool(low - reach <= value <= high + reach) for value in logs]
 
 
 # --- coverage -------------------------------------------------------------------------------------
@@ -229,7 +211,10 @@ def taken_in_order(quality: Sequence[float], vectors: Floats, count: int) -> lis
     Greedy, and lazily: what a row adds only shrinks as others are taken, so it is computed again
     just when it would come first (Minoux 1978). Ties go to the better and then to the earlier row.
     """
-    apart = told_apart(vectors)
+    # An instruction that stands in every prompt makes all rows alike: what all have in common goes.
+    centred = vectors - vectors.mean(axis=0)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    apart = np.asarray(centred / np.maximum(lengths, 1e-6), dtype=np.float32)
     covered = apart[np.unique(np.linspace(0, len(apart) - 1, COVERED).astype(int))]
     nearest = np.zeros(len(covered), dtype=np.float32)
 
@@ -249,13 +234,3 @@ def taken_in_order(quality: Sequence[float], vectors: Floats, count: int) -> lis
         taken.append(i)
         nearest = np.maximum(nearest, covered @ apart[i])
     return taken
-
-
-def told_apart(vectors: Floats) -> Floats:
-    """Unit vectors without what all have in common [n, d].
-
-    An instruction that stands in every prompt makes all rows alike, and hides what they are about.
-    """
-    centred = vectors - vectors.mean(axis=0)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.asarray(centred / np.maximum(lengths, 1e-6), dtype=np.float32)

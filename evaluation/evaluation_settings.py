@@ -1,6 +1,7 @@
 """Settings of the evaluation stages; the policy of promotion is in decision/policy.py."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -215,19 +216,19 @@ class JudgeParams(Settings):
     reasons: bool = later(True)
 
 
-KNOWN_RUBRICS = (
-    "helpful",
-    "polite",
-    "correct",
-)  # preference/judge/rubrics.py says what of
+KNOWN_RUBRICS = ("helpful", "polite", "correct")  # evaluation/preference/rubrics.py says what of
 
 
-def below_preferences(path: Path) -> Path:
-    """Refuse a path where DVC would not see a new pair, or where the reward model learns from."""
-    folder = Path("datasets/preferences/rubrics")
-    if path.is_absolute() or ".." in path.parts or folder not in path.parents:
+def below(folder: str, path: Path) -> Path:
+    """Refuse a path outside a folder that dvc.yaml declares: DVC would not see a change."""
+    if path.is_absolute() or ".." in path.parts or Path(folder) not in path.parents:
         raise ValueError(f"must be a path below {folder}/, where DVC watches for changes")
     return path
+
+
+# Not where the reward model learns from.
+RubricPairs = Annotated[Path, AfterValidator(partial(below, "datasets/preferences/rubrics"))]
+Ballots = Annotated[Path, AfterValidator(partial(below, "datasets/ballots"))]
 
 
 class RubricParams(Settings):
@@ -242,7 +243,7 @@ class RubricParams(Settings):
     reference: bool = False  # whether it sees the reference answer too
     worse: tuple[str, ...] = ()  # kinds of evaluation.preference.worse_answers.WORSE
     # JSON Lines of {"prompt", "chosen", "rejected"}: the chosen answer is better in this respect.
-    pairs: Annotated[Path, AfterValidator(below_preferences)] | None = None
+    pairs: RubricPairs | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -261,14 +262,6 @@ class RubricParams(Settings):
         if self.reference and self.pairs:
             raise ValueError("pairs of a file have no reference answer: leave one of them out")
         return self
-
-
-def below_ballots(path: Path) -> Path:
-    """Refuse a path outside the folder that dvc.yaml declares: DVC would not see a new ballot."""
-    folder = Path("datasets/ballots")
-    if path.is_absolute() or ".." in path.parts or folder not in path.parents:
-        raise ValueError(f"must be a path below {folder}/, where DVC watches for changes")
-    return path
 
 
 def odd(votes: int) -> int:
@@ -291,7 +284,7 @@ class PreferenceParams(Settings):
     reward: RewardParams = RewardParams()  # its rows calibrate a judge too
     judge: JudgeParams | None = None
     # JSON Lines. Without a file people vote on the page, once a look was taken.
-    ballots: Annotated[Path, AfterValidator(below_ballots)] | None = None
+    ballots: Ballots | None = None
     # An item counts by its first so many ballots, and not before it has them; null: by all that it
     # has. A policy with `preference_test: e-value` needs a number, set before the first look.
     votes: Annotated[Votes | None, LATER] = None

@@ -41,14 +41,22 @@ def main() -> None:
     params, lost = load(PreferenceDataParams), Counter[str]()
     rows, items = Row.read_lines(rows_of(Split.TRAIN)), items_here()
     refuse_unknown_sources(params.corrections, rows)
-    given = under_row_prompts([*ballot_preferences(BALLOTS, rows, items, lost), *in_files()], rows)
+    # What people say in files and sources, each once; then all that is marked as a judge's.
+    every = [one for path in preference_files() for one in read_preferences(path)]
+    theirs = {one.id: one for one in every if not by_judge(one)}
+    by_ballots = ballot_preferences(BALLOTS, rows, items, lost)
+    given = under_row_prompts([*by_ballots, *theirs.values(), *filter(by_judge, every)], rows)
     said = taught(given, items, lost)
     people = [one for one in said if not by_judge(one)]
     agreed = undisputed(people, lost)
     learnt = learnable(agreed, GoodAnswers(rows, agreed, params.corrections), lost)
-    asked = pairs_by_judge(rows_without_preferences(rows, people), params.judge, lost)
+    told = {bare(one.prompt) for one in people}
+    asked = pairs_by_judge(
+        [row for row in rows if bare(row.prompt_text) not in told], params.judge, lost
+    )
     judged = learnable_of_judge([*filter(by_judge, said), *asked], people, lost)
-    found = [*learnt, *capped(judged, number_of_pairs(learnt), params.judge.share, lost)]
+    pairs = sum(isinstance(one, PreferencePair) for one in learnt)
+    found = [*learnt, *capped(judged, pairs, params.judge.share, lost)]
     counts = PreferenceCounts.of(found, lost)
     write_records(PREFERENCE_DATA, found)
     counts.write(PREFERENCE_COUNTS)
@@ -98,13 +106,6 @@ def passages_by_question(rows: Iterable[Row]) -> dict[str, tuple[EvidencePassage
     }
 
 
-def in_files() -> list[Preference]:
-    """What people say in files and sources, each once; then all that is marked as a judge's."""
-    found = [one for path in preference_files() for one in read_preferences(path)]
-    people = {one.id: one for one in found if not by_judge(one)}
-    return [*people.values(), *filter(by_judge, found)]
-
-
 def taught(
     given: Sequence[Preference], items: Sequence[Row], lost: Counter[str]
 ) -> list[Preference]:
@@ -112,13 +113,3 @@ def taught(
     why = untaught(given, items, retired_prompts())
     lost.update(why.values())
     return [one for i, one in enumerate(given) if i not in why]
-
-
-def rows_without_preferences(rows: Iterable[Row], people: Iterable[Preference]) -> list[Row]:
-    """Those about whose answers people said nothing."""
-    said = {bare(one.prompt) for one in people}
-    return [row for row in rows if bare(row.prompt_text) not in said]
-
-
-def number_of_pairs(given: Iterable[Preference]) -> int:
-    return sum(isinstance(one, PreferencePair) for one in given)

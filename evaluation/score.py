@@ -178,6 +178,8 @@ def ask_preference(
 def item_score(
     row: Row, i: int, scores: Mapping[Role, Scores], preference: float | None = None
 ) -> ItemScore:
+    # What an item was to be sorted as and how both sides did; of a slice's metric, maybe none.
+    champion, challenger = (scores[side].labels for side in SIDES)
     return ItemScore(
         item=row.id,
         cluster=row.group,
@@ -185,7 +187,12 @@ def item_score(
         champion={name: values[i] for name, values in scores[Role.CHAMPION].values.items()},
         challenger={name: values[i] for name, values in scores[Role.CHALLENGER].values.items()},
         preference=preference,
-        labels=labels_of(i, scores) or None,
+        labels={
+            name: Labels(reference=ours.reference, champion=ours.answer, challenger=theirs.answer)
+            for name in champion
+            if (ours := champion[name][i]) and (theirs := challenger[name][i])
+        }
+        or None,
         unread=unread_of(i, *(scores[side] for side in SIDES)) or None,
         inapplicable=inapplicable_of(i, *(scores[side] for side in SIDES)) or None,
     )
@@ -200,16 +207,6 @@ def inapplicable_of(i: int, *sides: Scores) -> tuple[str, ...]:
     """The metrics that do not apply to an item: by its reference, so all sides say it."""
     said = [{m for m, items in side.inapplicable.items() if i in items} for side in sides]
     return tuple(sorted(set.intersection(*said)))
-
-
-def labels_of(i: int, scores: Mapping[Role, Scores]) -> dict[str, Labels]:
-    """What an item was to be sorted as and how both sides did; of a slice's metric, maybe none."""
-    champion, challenger = (scores[side].labels for side in SIDES)
-    return {
-        name: Labels(reference=ours.reference, champion=ours.answer, challenger=theirs.answer)
-        for name in champion
-        if (ours := champion[name][i]) and (theirs := challenger[name][i])
-    }
 
 
 def read_answers(role: Role, part: str) -> tuple[Answer, ...]:

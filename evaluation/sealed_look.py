@@ -49,7 +49,6 @@ from project.paths import EMBEDDER, rows_of
 from project.records.adapters import Contestant, ModelPin
 from project.records.data import Row, Split
 from project.records.evidence import Evidence
-from project.records.preferences import Calibration
 from project.records.scores import Flags, ItemScore, Labels, ScorePins, ScoreTable
 from project.settings import load
 from registry.alpha_ledger.looks import SealedSet
@@ -204,7 +203,6 @@ def unread_against(item: ItemScore, i: int, other: Scores) -> tuple[str, ...] | 
 
 
 def without(items: Sequence[ItemScore], metrics: Collection[str]) -> tuple[ItemScore, ...]:
-    """The items without some of their scores."""
 
     def kept(scores: Mapping[str, float]) -> dict[str, float]:
         return {name: value for name, value in scores.items() if name not in metrics}
@@ -230,15 +228,12 @@ def with_dev(found: Evidence, dev: Evidence) -> Evidence:
     """Evidence on the sealed items, with all that was measured before the look."""
     before = ("dev", "general", "few_shot", "suites", "calibration", "usage")
     evidence = found.model_copy(update={name: getattr(dev, name) for name in before})
-    return evidence.model_copy(update={"calibration": nobody_yet()}) if on_page() else evidence
-
-
-def on_page() -> bool:
-    """Whether people decide by votes on the page alone: a reward model judges dev then, which says
-    nothing of them.
-    """
     params = load(PreferenceParams)
-    return params.source == "ballots" and params.ballots is None
+    if params.source != "ballots" or params.ballots is not None:
+        return evidence
+    # People vote on the page alone: a reward model judged dev, which says nothing of them.
+    nobody_yet = calibrate_reviewers((), params.votes or UNTIL_COUNTED)
+    return evidence.model_copy(update={"calibration": nobody_yet})
 
 
 def beside_a_judge() -> bool:
@@ -252,11 +247,6 @@ def people() -> Judge:
     champion, challenger = (names[role] for role in SIDES)
     filed = read_ballots(params.ballots) if params.ballots else ()
     return Ballots(filed, champion, challenger, params.votes)
-
-
-def nobody_yet() -> Calibration:
-    """The calibration of people of whom nobody has voted."""
-    return calibrate_reviewers((), load(PreferenceParams).votes or UNTIL_COUNTED)
 
 
 def refuse_trained(

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-# --- canonical ------------------------------------------------------------------------------------
-
 CHUNK = 1 << 20
 
 

@@ -123,7 +123,11 @@ def refuse_unheard(
 
 def with_system_prompt(template: str, system_prompt: str) -> str:
     """A chat template that puts the system prompt in front by itself, as `under` does."""
-    own = jinja_text(system_prompt)
+    # A literal of Jinja: what could end it, or a line of it, is escaped.
+    escaped = system_prompt.replace("\\", "\\\\").replace("'", "\\'")
+    for character, short in (("\n", "\\n"), ("\r", "\\r"), ("{", "\\x7b"), ("}", "\\x7d")):
+        escaped = escaped.replace(character, short)
+    own = f"'{escaped}'"
     return (
         f"{{%- set own_prompt = {own} -%}}"
         "{%- if messages and messages[0]['role'] == 'system' -%}"
@@ -138,11 +142,3 @@ def with_system_prompt(template: str, system_prompt: str) -> str:
         "{%- set messages = [{'role': 'system', 'content': own_prompt}] + messages -%}"
         f"{template}"
     )
-
-
-def jinja_text(text: str) -> str:
-    """A literal of Jinja: what could end it, or a line of it, is escaped."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    for character, short in (("\n", "\\n"), ("\r", "\\r"), ("{", "\\x7b"), ("}", "\\x7d")):
-        escaped = escaped.replace(character, short)
-    return f"'{escaped}'"

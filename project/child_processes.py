@@ -23,11 +23,6 @@ from project.untrusted_input import one_line, without_credentials
 
 # --- child processes ------------------------------------------------------------------------------
 
-# Programs that we start, git and DVC among them: found without an activated environment, ended with
-# all they started.
-
-# --- child processes ------------------------------------------------------------------------------
-
 ASKED = 5.0  # seconds that a group has to end by itself after SIGINT, as after Ctrl-C
 GRACE = 30.0  # seconds between SIGTERM and SIGKILL
 LAST = 5.0  # seconds for the kernel to end what was killed

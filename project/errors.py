@@ -11,8 +11,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-# --- errors ---------------------------------------------------------------------------------------
-
 
 class IncumbentError(Exception):
     """The work failed: exit code 1."""

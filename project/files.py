@@ -14,8 +14,6 @@ from pathlib import Path
 
 from project.errors import InputError
 
-# --- files ----------------------------------------------------------------------------------------
-
 FileState = tuple[tuple[str | int, ...], ...]
 
 
@@ -182,20 +180,17 @@ def make_secret(file: Path) -> None:
             stream.write(secrets.token_bytes(LENGTH))
             stream.flush()
             os.fsync(stream.fileno())
-        put_once(Path(name), file)
+        # A link never takes a file's place, as a rename does.
+        draft = Path(name)
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass  # another process was first
+        except OSError:
+            draft.replace(file)  # a disk without links
         sync(file.parent)
     finally:
         Path(name).unlink(missing_ok=True)
-
-
-def put_once(draft: Path, file: Path) -> None:
-    """A link never takes a file's place, as a rename does."""
-    try:
-        os.link(draft, file)
-    except FileExistsError:
-        pass  # another process was first
-    except OSError:
-        draft.replace(file)  # a disk without links
 
 
 def checked(file: Path) -> bytes:

@@ -79,7 +79,12 @@ def keep(kept: Path, make: Callable[[Path], None]) -> None:
             draft = Path(place) / "new"
             (draft / FILES).mkdir(parents=True)
             make(draft / FILES)
-            write_digests(draft)
+            files = sorted((draft / FILES).iterdir())
+            digests = {file.name: digest_file(file) for file in files}
+            (draft / DIGESTS).write_bytes(canonical_json(digests))
+            for file in (*files, draft / DIGESTS):
+                file.chmod(0o444)  # every project reads the same bytes
+                sync(file)
             if kept.exists():
                 kept.rename(Path(place) / "old")
             draft.rename(kept)
@@ -92,15 +97,6 @@ def alone_with(kept: Path) -> Iterator[None]:
     with kept.with_name(f"{kept.name}.lock").open("a") as handle:
         flock(handle, LOCK_EX)
         yield
-
-
-def write_digests(draft: Path) -> None:
-    files = sorted((draft / FILES).iterdir())
-    digests = {file.name: digest_file(file) for file in files}
-    (draft / DIGESTS).write_bytes(canonical_json(digests))
-    for file in (*files, draft / DIGESTS):
-        file.chmod(0o444)  # every project reads the same bytes
-        sync(file)
 
 
 def link(folder: Path, target: Path) -> None:

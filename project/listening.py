@@ -92,7 +92,8 @@ class Buckets:
             if tokens >= 1:
                 self._levels.pop(key, None)  # so that the newest stand last
                 self._levels[key] = (tokens - 1, now)
-                self._forget()
+                while len(self._levels) > MOST_KEPT:
+                    del self._levels[next(iter(self._levels))]
                 return 0.0
             self._levels[key] = (tokens, now)
             return (1 - tokens) * 60 / self.a_minute
@@ -100,7 +101,3 @@ class Buckets:
     def _level(self, key: str, now: float) -> float:
         tokens, at = self._levels.get(key, (float(self.a_minute), now))
         return min(self.a_minute, tokens + (now - at) * self.a_minute / 60)
-
-    def _forget(self) -> None:
-        while len(self._levels) > MOST_KEPT:
-            del self._levels[next(iter(self._levels))]

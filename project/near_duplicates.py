@@ -68,12 +68,10 @@ class WordPrints(Record):
         )
 
     def without(self, others: Self) -> Self:
-        """Those that are none of the others."""
         known = set(others.texts)
         return self.at([i for i, text in enumerate(self.texts) if text not in known])
 
     def at(self, places: Sequence[int]) -> Self:
-        """Those at some places."""
         return self.model_copy(
             update={
                 "texts": tuple(self.texts[i] for i in places),

@@ -44,7 +44,6 @@ REPORT = Path("outputs/report.html")
 
 
 def rows_of(part: Split) -> Path:
-    """The curated rows of one part."""
     return CURATED / f"{part}.jsonl"
 
 

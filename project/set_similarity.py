@@ -42,7 +42,8 @@ def similar_pairs(
     Two sets are similar where they have this share of all their members in common; with
     `contained`, of the smaller one's.
     """
-    ours, theirs = both_sides(own, others, similarity)
+    both = matrix_of([*own, *others])
+    ours, theirs = (sets_of(part, similarity) for part in (both[: len(own)], both[len(own) :]))
     partners = ours.rare @ counts(theirs.members if contained else theirs.rare)
     if contained:
         partners = partners + ours.members @ counts(theirs.rare)
@@ -53,13 +54,6 @@ def similar_pairs(
         rows, columns = met.tocoo().coords
         near = likely((rows + start, columns), ours, theirs, similarity, contained=contained)
         yield similar_of(near, ours, theirs, similarity, contained=contained)
-
-
-def both_sides(
-    own: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]], similarity: float
-) -> tuple[Sets, Sets]:
-    both = matrix_of([*own, *others])
-    return sets_of(both[: len(own)], similarity), sets_of(both[len(own) :], similarity)
 
 
 def matrix_of(sets: Sequence[tuple[int, ...]]) -> "csr_array":
@@ -120,15 +114,28 @@ def likely(
     places: Places, ours: Sets, theirs: Sets, similarity: float, *, contained: bool = False
 ) -> Places:
     """Those of the pairs that may be similar, by the bits of their members."""
-    most = most_in_common(places, ours, theirs)
+    import numpy as np
+
+    # A bit that the other set lacks stands for a member that it lacks.
+    rows, columns = places
+    a, b = ours.bits[rows], theirs.bits[columns]
+    of_ours = ours.sizes[rows] - np.bitwise_count(a & ~b)
+    of_theirs = theirs.sizes[columns] - np.bitwise_count(b & ~a)
+    most = np.asarray(np.minimum(of_ours, of_theirs))
     return with_so_many(most, places, ours, theirs, similarity, contained=contained)
 
 
 def similar_of(
     places: Places, ours: Sets, theirs: Sets, similarity: float, *, contained: bool = False
 ) -> Places:
-    """Those of the pairs that are similar."""
-    common = in_common(places, ours, theirs)
+    import numpy as np
+
+    rows, columns = places
+    common = np.zeros(len(rows), dtype=np.int64)
+    for start in range(0, len(rows), COMPARED):
+        part = slice(start, start + COMPARED)
+        both = ours.members[rows[part]].multiply(theirs.members[columns[part]])
+        common[part] = both.sum(axis=1)
     return with_so_many(common, places, ours, theirs, similarity, contained=contained)
 
 
@@ -152,32 +159,6 @@ def with_so_many(
 def chosen(places: Places, which: "NDArray[np.bool]") -> Places:
     rows, columns = places
     return rows[which], columns[which]
-
-
-def most_in_common(places: Places, ours: Sets, theirs: Sets) -> "NDArray[np.int64]":
-    """What a pair's sets have in common does not exceed this: a bit that the other set lacks
-    stands for a member that it lacks.
-    """
-    import numpy as np
-
-    rows, columns = places
-    a, b = ours.bits[rows], theirs.bits[columns]
-    of_ours = ours.sizes[rows] - np.bitwise_count(a & ~b)
-    of_theirs = theirs.sizes[columns] - np.bitwise_count(b & ~a)
-    return np.asarray(np.minimum(of_ours, of_theirs))
-
-
-def in_common(places: Places, ours: Sets, theirs: Sets) -> "NDArray[np.int64]":
-    """How many members each pair's sets have in common."""
-    import numpy as np
-
-    rows, columns = places
-    found = np.zeros(len(rows), dtype=np.int64)
-    for start in range(0, len(rows), COMPARED):
-        part = slice(start, start + COMPARED)
-        both = ours.members[rows[part]].multiply(theirs.members[columns[part]])
-        found[part] = both.sum(axis=1)
-    return found
 
 
 # --- set families ---------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ which version the files are of.
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -15,8 +15,6 @@ from pydantic import BaseModel, ValidationError
 
 from project.errors import InputError
 from project.records.record import Record, read_input
-
-# --- settings -------------------------------------------------------------------------------------
 
 PARAMS = Path("params.yaml")
 MOST_NODES, MOST_DEEP = 100_000, 100  # in a file, its aliases written out
@@ -116,7 +114,6 @@ def read_settings(model: type[S], path: Path) -> S:
 
 
 def section_of(model: type[Settings]) -> str:
-    """The name of the section that a model reads."""
     own = f"{model.__module__}:{model.__qualname__}"
     found = [section for section, reader in SECTIONS.items() if reader == own]
     assert found, f"{own} is no model of a section: SECTIONS lacks it"
@@ -124,7 +121,6 @@ def section_of(model: type[Settings]) -> str:
 
 
 def model_of(section: str) -> type[Settings]:
-    """The model that reads a section."""
     module, _, name = SECTIONS[section].partition(":")
     found: type[Settings] = getattr(import_module(module), name)
     return found
@@ -149,19 +145,14 @@ def first_fault(error: ValidationError, model: type[BaseModel]) -> tuple[list[st
     problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
     if first["type"] == "extra_forbidden":
         *above, name = first["loc"]
-        problem = f"no such setting{meant(str(name), sorted(keys_below(model, above)))}"
+        # The steps are keys, numbers in a list and the tags of a union.
+        models = {model}
+        for step in above:
+            fields = [m.model_fields[step] for m in models if step in m.model_fields]
+            models = {found for field in fields for found in models_in(field.annotation)} or models
+        known = sorted({field for one in models for field in one.model_fields})
+        problem = f"no such setting{meant(str(name), known)}"
     return [str(part) for part in first["loc"]], problem
-
-
-def keys_below(model: type[BaseModel], steps: Iterable[str | int]) -> set[str]:
-    """The names of the fields that a model has below some steps, such as keys, numbers in a list
-    and the tags of a union.
-    """
-    models = {model}
-    for step in steps:
-        fields = [m.model_fields[step] for m in models if step in m.model_fields]
-        models = {found for field in fields for found in models_in(field.annotation)} or models
-    return {name for one in models for name in one.model_fields}
 
 
 def models_in(annotation: object) -> Iterator[type[BaseModel]]:

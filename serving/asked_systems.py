@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding, Prices
 from evaluation.generate import prompted, samples_of
@@ -83,7 +82,8 @@ async def ask_all(
                 max_tokens=decoding.max_new_tokens,
                 temperature=decoding.temperature,
             )
-            place = place_of(larger, row, request)
+            key = digest_json({"url": larger.url, "item": row.id, "body": request.body()})
+            place = home() / "serving" / "larger" / f"{key}.json"
             if place.exists():
                 found = TimedAnswer.read(place)
             else:
@@ -103,11 +103,6 @@ async def ask(server: ChatServer, row: Row, request: ChatRequest) -> TimedAnswer
         raise IncumbentError(f"{server.url} {problem}: row {row.id}")
     answer = Answer(item=row.id, text=reply.text, tokens=tokens.answer, prompt_tokens=tokens.prompt)
     return TimedAnswer(answer=answer, seconds=seconds)
-
-
-def place_of(larger: LargerModel, row: Row, request: ChatRequest) -> Path:
-    key = digest_json({"url": larger.url, "item": row.id, "body": request.body()})
-    return home() / "serving" / "larger" / f"{key}.json"
 
 
 # --- asked systems --------------------------------------------------------------------------------

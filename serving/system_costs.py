@@ -33,10 +33,6 @@ from serving.asked_systems import (
     dev_items,
 )
 
-# --- system costs ---------------------------------------------------------------------------------
-
-# What answers cost and what they are worth: each system's figures, and against the adapter.
-
 Values = Mapping[str, Sequence[float | None]]  # of each item, by metric; None: not measured
 Verdict = Literal["better", "worse", "no difference shown"]
 
@@ -264,7 +260,9 @@ def in_quality(report: CostReport, other: SystemCost) -> str:
 def equal_quality(report: CostReport) -> Iterator[str]:
     """How many examples the base needs for the adapter's quality, of those that were tried."""
     adapter, *others = report.systems
-    tried = sorted((one for one in others if one.shots is not None), key=shots_of)
+    tried = sorted(
+        (one for one in others if one.shots is not None), key=lambda system: system.shots or 0
+    )
     enough = [one for one in tried if not shown_worse(report, one)]
     if not tried:
         return
@@ -306,10 +304,6 @@ def unmeasured(report: CostReport) -> Iterator[str]:
 def cost_of(system: SystemCost) -> Cost:
     """The cost without a latency: what a request waited is not what a machine computed."""
     return Cost(system.name, system.prompt, system.answer, system.seconds, system.money)
-
-
-def shots_of(system: SystemCost) -> int:
-    return system.shots or 0
 
 
 def rows_of_table(report: CostReport) -> tuple[list[str], list[list[str]]]:

@@ -58,7 +58,6 @@ class Recipe(Record):
 
     @property
     def taken(self) -> tuple[StepName, ...]:
-        """The steps that made it."""
         return tuple(name for name in STEPS if getattr(self, name) is not None)
 
 

@@ -58,7 +58,12 @@ def start_here(params: AdapterParams, folder: Path) -> TrainingStart:
         release(registry, version.number)
         refuse_other_base(version, base)
         registry.artifacts.copy(version.adapter.files, folder)
-        refuse_other_shape(version, folder, params)
+        # Made with other settings of LoRA, its weights would not fit, or mean something else.
+        for name, own in shape_of(folder).items():
+            wanted = getattr(params, name)
+            if own != wanted:
+                made = f"{version.label} was made with {as_json_text(own)}: set it to that"
+                raise misfit(f"training.adapter.{name}", f"is {as_json_text(wanted)}, and {made}")
         known = known_rows(registry, version.number)
     return TrainingStart(adapter=version.adapter.files, version=version.number, known=known)
 
@@ -68,7 +73,8 @@ def starting_version(registry: RegistryReader, rows: Digest) -> Chosen:
     champion = registry.champion()
     if champion is None:
         return None, "there is no champion yet"
-    learnt = rows_digest(registry, champion)
+    dataset: dict[str, Any] = json.loads(registry.artifacts.get(champion.adapter.dataset))
+    learnt = dataset.get("rows")
     if learnt == rows:
         chosen, why = as_before(registry, champion)
     elif learnt is None:
@@ -87,12 +93,6 @@ def as_before(registry: RegistryReader, champion: AdapterVersion) -> Chosen:
     if before and registry.deleted(before.number):
         return champion, f"{before.label}, from which it started itself, was deleted"
     return before, f"as {champion.label} did, which was trained on the same rows"
-
-
-def rows_digest(registry: RegistryReader, version: AdapterVersion) -> Digest | None:
-    """The digest of the rows that a version was trained on; None of a third-party adapter."""
-    dataset: dict[str, Any] = json.loads(registry.artifacts.get(version.adapter.dataset))
-    return dataset.get("rows")
 
 
 def trained_on_erased(registry: RegistryReader) -> set[int]:
@@ -121,19 +121,6 @@ def refuse_other_base(version: AdapterVersion, base: ModelPin) -> None:
         raise misfit(
             "base.model", f"{version.label} stands on {own}, the project on {base}: keep that base"
         )
-
-
-def refuse_other_shape(version: AdapterVersion, folder: Path, params: AdapterParams) -> None:
-    """Raise InputError where a setting of LoRA is another one than the adapter was made with: its
-    weights would not fit, or would mean something else.
-    """
-    for name, own in shape_of(folder).items():
-        wanted = getattr(params, name)
-        if own != wanted:
-            problem = (
-                f"is {as_json_text(wanted)}, and {version.label} was made with {as_json_text(own)}"
-            )
-            raise misfit(f"training.adapter.{name}", f"{problem}: set it to that")
 
 
 def shape_of(folder: Path) -> dict[str, Any]:

@@ -36,11 +36,18 @@ def dataset_table(
     texts: RowTexts, table: pd.DataFrame, looked: Looked | None, compared: CheckReferences
 ) -> pd.DataFrame:
     """One line; what needs an embedder is missing without one."""
+    # Rows that repeat another add nothing, and rehearsed ones are nobody's task.
+    again = table["repeat"] != NONE
+    own = (row.source not in compared.aside for row in texts.rows)
     measures: dict[str, float | None] = {
-        "rows": distinct_own_rows(texts, table, compared.aside),
+        "rows": sum(mine and not seen for mine, seen in zip(own, again, strict=True)),
         **{split.value: texts.splits.count(split.value) for split in Split},
         **diversity(texts),
-        **percentiles(table),
+        **{
+            f"{column}_p{p}": float(np.percentile(table[column], p)) if len(table) else 0.0
+            for column in ("prompt_chars", "completion_words")
+            for p in PERCENTILES
+        },
         "synthetic_share": share([row.synthetic is not None for row in texts.rows]),
         "language_share": told_share(table, "other_language", NONE),
         "off_topic_share": unlike(table, "off_topic"),
@@ -51,15 +58,6 @@ def dataset_table(
     }
     unknown = dict.fromkeys((*BY_MEANING, "shift"), float)
     return pd.DataFrame([{"id": WHOLE} | measures]).astype(unknown)
-
-
-def distinct_own_rows(texts: RowTexts, table: pd.DataFrame, aside: Collection[str]) -> int:
-    """How many different rows somebody brought: one that repeats another adds nothing, and what a
-    project rehearses against forgetting is nobody's task. `incumbent init` counts so too.
-    """
-    again = table["repeat"] != NONE
-    own = (row.source not in aside for row in texts.rows)
-    return sum(mine and not seen for mine, seen in zip(own, again, strict=True))
 
 
 def by_meaning(
@@ -172,14 +170,6 @@ def distinct(texts: Sequence[str], n: int) -> float:
         total += len(grams)
         seen.update(grams)
     return len(seen) / total if total else 0.0
-
-
-def percentiles(table: pd.DataFrame) -> dict[str, float]:
-    return {
-        f"{column}_p{p}": float(np.percentile(table[column], p)) if len(table) else 0.0
-        for column in ("prompt_chars", "completion_words")
-        for p in PERCENTILES
-    }
 
 
 def shift(texts: RowTexts, compared: CheckReferences) -> float | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from curation.checks.contract import Contract, Expectation, checked
+from curation.checks.contract import Contract, checked
 from curation.checks.relevance import eval_places, leaks
 from curation.checks.repeats import NONE, RowTexts
 from curation.checks.row_columns import (
@@ -118,7 +118,15 @@ class RowGate:
         """The first critical check of one of the table's columns that a row fails, by the
         row's id.
         """
-        own = [one for one in self.contract.checks if asks_of_rows(one, table)]
+        # Those that are critical, and about what one row of the table has in a column.
+        own = [
+            one
+            for one in self.contract.checks
+            if one.severity is Severity.CRITICAL
+            and one.of == "rows"
+            and one.arguments.get("column") in [*table.columns]
+            and not one.expectation.endswith("_unique")
+        ]
         if not own or table.empty:
             return {}
         found: dict[str, str] = {}
@@ -126,16 +134,6 @@ class RowGate:
             for name in unexcused(check, self.waivers):
                 found.setdefault(name, f'{REFUSED}: "{check.name}"')
         return found
-
-
-def asks_of_rows(expectation: Expectation, table: pd.DataFrame) -> bool:
-    """Whether it is critical, and about what one row of the table has in a column."""
-    return (
-        expectation.severity is Severity.CRITICAL
-        and expectation.of == "rows"
-        and expectation.arguments.get("column") in [*table.columns]
-        and not expectation.expectation.endswith("_unique")
-    )
 
 
 def unexcused(check: Check, waivers: Waivers) -> list[str]:

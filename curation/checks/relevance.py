@@ -49,7 +49,13 @@ def off_topics(
         return (near < GOLD_FAR) & of_task(texts, looked, task), "far from the gold rows"
     if len(looked.places) < LEAST_ROWS:
         return np.zeros(len(looked.places), dtype=bool), ""
-    near = nearness(looked.rows)
+    # The mean cosine with the nearest rows, but the row itself.
+    found = []
+    for start in range(0, len(looked.rows), BLOCK):
+        similarity = looked.rows[start : start + BLOCK] @ looked.rows.T
+        np.fill_diagonal(similarity[:, start:], -1)
+        found.append(nearest_mean(similarity, NEIGHBOURS))
+    near = np.concatenate(found)
     if task.words:
         near = near + task_nearness(looked, task.words)
     rare = np.argsort(np.argsort(near)) < max(FEW, FEW_SHARE * len(near))
@@ -94,16 +100,6 @@ def gold_nearness(looked: Looked, task: TeachingTask) -> "NDArray[np.floating] |
 
 def task_nearness(looked: Looked, words: str) -> "NDArray[np.floating]":
     return np.asarray((looked.rows @ looked.embed([words]).T)[:, 0])
-
-
-def nearness(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    """The mean cosine with the nearest rows, but the row itself."""
-    found = []
-    for start in range(0, len(vectors), BLOCK):
-        similarity = vectors[start : start + BLOCK] @ vectors.T
-        np.fill_diagonal(similarity[:, start:], -1)
-        found.append(nearest_mean(similarity, NEIGHBOURS))
-    return np.concatenate(found)
 
 
 def nearest_mean(similarity: "NDArray[np.float32]", count: int) -> "NDArray[np.float32]":

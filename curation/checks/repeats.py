@@ -207,7 +207,10 @@ def label_conflicts(texts: RowTexts) -> list[str]:
     known = class_names(texts.answer_keys)
     named = [i for i, answer in enumerate(texts.answer_keys) if answer in known]
     family = [texts.prompt_families[i] for i in named]
-    mixed = with_several(family, [texts.answer_keys[i] for i in named])
+    seen: defaultdict[Hashable, set[str]] = defaultdict(set)
+    for i, asked in zip(named, family, strict=True):
+        seen[asked].add(texts.answer_keys[i])
+    mixed = {asked for asked, answers in seen.items() if len(answers) > 1}
     found = {i for i, one in zip(named, family, strict=True) if one in mixed}
     which = [i in found for i in range(len(texts.rows))]
     return reasons_where(which, "another class for nearly the same prompt")
@@ -221,14 +224,6 @@ def class_names(answers: Sequence[str]) -> set[str]:
 def frequent_answers(answers: Sequence[str]) -> set[str]:
     """Answers that so many rows have that they fit a kind of questions, however long they are."""
     return {answer for answer, count in Counter(answers).items() if count >= CLASS_ROWS}
-
-
-def with_several(keys: Sequence[Hashable], values: Sequence[str]) -> Collection[Hashable]:
-    """The keys that have more than one value."""
-    seen: defaultdict[Hashable, set[str]] = defaultdict(set)
-    for one, value in zip(keys, values, strict=True):
-        seen[one].add(value)
-    return {one for one, found in seen.items() if len(found) > 1}
 
 
 # --- formats --------------------------------------------------------------------------------------
@@ -257,7 +252,8 @@ def form(text: str, short: str, known: Collection[str]) -> str:
         return JSON
     if short in known:
         return CLASS
-    return LIST if is_list(text) else TEXT
+    lines = [line for line in text.splitlines() if line.strip()]
+    return LIST if len(lines) > 1 and all(map(ITEM.match, lines)) else TEXT
 
 
 def is_json(text: str) -> bool:
@@ -270,11 +266,6 @@ def is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def is_list(text: str) -> bool:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return len(lines) > 1 and all(map(ITEM.match, lines))
 
 
 def usual_forms(rows: Sequence[Row], forms: Sequence[str]) -> dict[str, str]:
@@ -320,19 +311,13 @@ def odd_lengths(texts: RowTexts) -> list[str]:
     sizes = np.log1p([len(text.strip()) for text in texts.completions])
     there = sizes > 0  # an empty answer is another matter
     far = robust_scores(sizes, LEAST_SPREAD, there)
-    rare = ranks_from_either_end(sizes, there) < max(FEW, FEW_SHARE * len(sizes))
-    long, short = (far > FAR) & rare, (far < -FAR) & rare & there
-    return [LONG if a else SHORT if b else NONE for a, b in zip(long, short, strict=True)]
-
-
-def ranks_from_either_end(
-    sizes: "NDArray[np.floating]", there: "NDArray[np.bool]"
-) -> "NDArray[np.int64]":
-    """How many values are further out than each one, or as far, on its side."""
+    # How many values are further out than each one, or as far, on its side.
     ordered = np.sort(sizes[there])
     below = np.searchsorted(ordered, sizes, side="right") - 1
     above = len(ordered) - 1 - np.searchsorted(ordered, sizes, side="left")
-    return np.minimum(below, above)
+    rare = np.minimum(below, above) < max(FEW, FEW_SHARE * len(sizes))
+    long, short = (far > FAR) & rare, (far < -FAR) & rare & there
+    return [LONG if a else SHORT if b else NONE for a, b in zip(long, short, strict=True)]
 
 
 def robust_scores(

@@ -126,19 +126,16 @@ def row_table(texts: RowTexts, looked: Looked | None, compared: CheckReferences)
     )
     why = "another answer to the prompt"
     table["conflict_refused"] = refusal_reasons(table["id"], refused.conflicting, why)
-    columns: dict[str, Sequence[str | None]] = {**from_each(texts, compared.ours)}
+    # What is found from one row alone, and what follows from the languages of all.
+    own: dict[str, Finder] = {"personal_data": partial(personal_data, ours=compared.ours)}
+    found = find_all(texts.rows, own | faults_for(compared.ours) | LANGUAGES)
+    spoken = [found.pop(name) for name in LANGUAGES]
+    found["other_language"] = other_language(texts.rows, *spoken)
+    columns: dict[str, Sequence[str | None]] = {}
+    columns |= {name: [one or NONE for one in every] for name, every in found.items()}
     columns |= {name: find(texts) for name, find in FROM_ALL.items()}
     columns |= by_meaning(texts, looked, compared)
     return pd.concat([table, pd.DataFrame(columns, dtype=object)], axis=1)
-
-
-def from_each(texts: RowTexts, ours: Contacts) -> dict[str, list[str]]:
-    """What is found from one row alone, and what follows from the languages of all."""
-    own: dict[str, Finder] = {"personal_data": partial(personal_data, ours=ours)}
-    found = find_all(texts.rows, own | faults_for(ours) | LANGUAGES)
-    spoken = [found.pop(name) for name in LANGUAGES]
-    found["other_language"] = other_language(texts.rows, *spoken)
-    return {name: [one or NONE for one in every] for name, every in found.items()}
 
 
 def by_meaning(

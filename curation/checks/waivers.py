@@ -151,14 +151,8 @@ def refuse_unknown_checks(waivers: Waivers, known: Iterable[str]) -> None:
             )
 
 
-def add_waiver(waiver: Waiver) -> None:
-    """Write a waiver into the file. Raises InputError where that cannot be done, and no change."""
-    fields = waiver.model_dump() | {"rows": list(waiver.rows) or ALL}
-    add([(["waivers"], fields)])
-
-
 def add_contacts(contacts: Mapping[str, Iterable[str]]) -> None:
-    """Write the `phones`, `emails` and `domains` that are not there yet; raises as add_waiver."""
+    """Write the `phones`, `emails` and `domains` that are not there yet; raises as `excuse`."""
     there = read_waivers().ours.model_dump()
     add(
         [
@@ -199,8 +193,17 @@ def excuse(asked: Excuse, today: date) -> Waiver:
     Raises InputError, and writes nothing, for a check or a row that does not fail, a day that is
     past or too far, and a blank reason.
     """
-    refuse_day(asked.until, today)
-    check = failing_check(read_report(), asked.check)
+    if asked.until < today:
+        raise InputError(f"{asked.until} is past, in UTC", field="--until")
+    if asked.until > today + LONGEST:
+        latest = f"{today + LONGEST} at the latest"
+        raise InputError(f"a waiver is for a year at most: {latest}", field="--until")
+    if not GATE_REPORT.exists():
+        raise InputError("nothing is checked yet: run `dvc repro` first", file=GATE_REPORT)
+    report = GateReport.read(GATE_REPORT)
+    if is_stale(report):
+        raise InputError("is about other rows: run `dvc repro` first", file=GATE_REPORT)
+    check = failing_check(report, asked.check)
     if asked.every and asked.rows:
         raise InputError("is for every row: leave --rows out", field="--all")
     if asked.every:
@@ -208,26 +211,9 @@ def excuse(asked: Excuse, today: date) -> Waiver:
     else:
         chosen = rows_named(check, asked.rows) if asked.rows else rows_left(check, today)
     waiver = as_waiver(asked, check.name, chosen)
-    add_waiver(waiver)
+    fields = waiver.model_dump() | {"rows": list(waiver.rows) or ALL}
+    add([(["waivers"], fields)])
     return waiver
-
-
-def refuse_day(until: date, today: date) -> None:
-    if until < today:
-        raise InputError(f"{until} is past, in UTC", field="--until")
-    if until > today + LONGEST:
-        latest = f"{today + LONGEST} at the latest"
-        raise InputError(f"a waiver is for a year at most: {latest}", field="--until")
-
-
-def read_report() -> GateReport:
-    """The gate's report on today's rows. Raises InputError where there is none."""
-    if not GATE_REPORT.exists():
-        raise InputError("nothing is checked yet: run `dvc repro` first", file=GATE_REPORT)
-    report = GateReport.read(GATE_REPORT)
-    if is_stale(report):
-        raise InputError("is about other rows: run `dvc repro` first", file=GATE_REPORT)
-    return report
 
 
 def is_stale(report: GateReport) -> bool:

@@ -5,7 +5,7 @@ import unicodedata
 
 import regex
 
-from curation.faults.suspect_words import holds, in_either, without_code, without_quotations
+from curation.faults.suspect_words import holds, without_code, without_quotations
 from project.records.data import Row
 
 # --- hidden characters ----------------------------------------------------------------------------
@@ -19,8 +19,8 @@ ANSI = re.compile(
 BREAKS = str.maketrans(dict.fromkeys("\x0b\x0c\x85\u2028\u2029", "\n"))
 
 
-def control_characters(row: Row) -> str | None:
-    return in_either(row, lambda text: "control characters" if has_controls(text) else None)
+def control_characters(text: str) -> str | None:
+    return "control characters" if has_controls(text) else None
 
 
 def has_controls(text: str) -> bool:
@@ -55,12 +55,8 @@ FROM_THE_RIGHT = re.compile(r"[\u0590-\u08ff]")
 JOINING = regex.compile(r"(?<=\p{L}{3}[,.;:!?]?)[\u00a0\u202f\u2000-\u200a\u205f]+(?=\p{L}{3})")
 
 
-def invisible_characters(row: Row) -> str | None:
-    return in_either(row, lambda text: "characters without a width" if has_unseen(text) else None)
-
-
-def has_unseen(text: str) -> bool:
-    return without_unseen(text) != text
+def invisible_characters(text: str) -> str | None:
+    return "characters without a width" if without_unseen(text) != text else None
 
 
 def without_unseen(text: str) -> str:
@@ -93,11 +89,7 @@ TEX = re.compile(
 )
 
 
-def literal_escapes(row: Row) -> str | None:
-    return in_either(row, escapes_of)
-
-
-def escapes_of(text: str) -> str | None:
+def literal_escapes(text: str) -> str | None:
     if CELL.search(text) if "_x000" in text else False:
         return "the escapes of a spreadsheet"
     if "\\" in text and written_out(text):
@@ -162,11 +154,7 @@ QUESTION_WITHIN = re.compile(r"(?<![/?=&.(\\\w])[^\W\d_]{1,20}\?{1,2}[a-zà-ÿ]{
 ALONE = re.compile(r"(?<!\S)\?{2,}(?=[ .,!]+\?{2,}|[ ]\w)")
 
 
-def lost_characters(row: Row) -> str | None:
-    return in_either(row, lost_of)
-
-
-def lost_of(text: str) -> str | None:
+def lost_characters(text: str) -> str | None:
     if not text.isascii() and REPLACED.search(text):
         return "signs that stand for lost characters"
     if "?" not in text:
@@ -194,11 +182,7 @@ STACKED = regex.compile(r"\p{Latin}\p{Mn}{3,}")  # more marks on one letter than
 BESIDE = re.compile(r"[^\W\d_][\u00a8\u02c6\u02dc\u00b8][^\W\d_]")  # u¨ for ü, out of a PDF
 
 
-def unicode(row: Row) -> str | None:
-    return in_either(row, unicode_of)
-
-
-def unicode_of(text: str) -> str | None:
+def unicode(text: str) -> str | None:
     if text.isascii():
         return None
     if not unicodedata.is_normalized("NFC", text):

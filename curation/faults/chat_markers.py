@@ -215,7 +215,12 @@ def is_doubled(words: Sequence[str]) -> bool:
 def runs(words: Sequence[str]) -> bool:
     """Whether a few words follow themselves several times, and take a part of the text."""
     for period in range(1, min(PERIOD, len(words) // AGAIN) + 1):
-        length = longest_run(words, period)
+        length = run = 0
+        for first, again in zip(words, words[period:], strict=False):
+            if first != again or first.isdigit():
+                run = 0
+            elif (run := run + 1) > length:
+                length = run
         covered = length + period
         if covered >= AGAIN * period and covered >= least(period) and covered >= 0.15 * len(words):
             return worded(words, period)
@@ -225,16 +230,6 @@ def runs(words: Sequence[str]) -> bool:
 def least(period: int) -> int:
     """One word is said thrice by anybody: no, no, no."""
     return 5 if period == 1 else LEAST
-
-
-def longest_run(words: Sequence[str], period: int) -> int:
-    best = run = 0
-    for first, again in zip(words, words[period:], strict=False):
-        if first != again or first.isdigit():
-            run = 0
-        elif (run := run + 1) > best:
-            best = run
-    return best
 
 
 def worded(words: Sequence[str], period: int) -> bool:

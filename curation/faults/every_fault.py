@@ -22,6 +22,7 @@ from curation.faults.not_in_source import not_in_source, unseen
 from curation.faults.person_name import person_name
 from curation.faults.private_data import Finder, account_data, contact_data, secret
 from curation.faults.structure_faults import broken_json, open_fence, several_in_one, turn_order
+from curation.faults.suspect_words import in_either
 from curation.faults.toxicity import toxicity
 from curation.faults.ungrounded import ungrounded
 from curation.faults.web_leftovers import markup, web_leftovers
@@ -30,17 +31,13 @@ from project.personal_data import Contacts
 from project.records.data import Row
 from project.unicode_words import language_of
 
-# --- every fault ----------------------------------------------------------------------------------
-
-# Every fault by the name of its column, which a contract may speak of.
-
 FAULTS: dict[str, Finder] = {
-    "unicode": unicode,
-    "control_characters": control_characters,
-    "invisible_characters": invisible_characters,
+    "unicode": partial(in_either, fault=unicode),
+    "control_characters": partial(in_either, fault=control_characters),
+    "invisible_characters": partial(in_either, fault=invisible_characters),
     "mojibake": mojibake,
-    "lost_characters": lost_characters,
-    "literal_escapes": literal_escapes,
+    "lost_characters": partial(in_either, fault=lost_characters),
+    "literal_escapes": partial(in_either, fault=literal_escapes),
     "markup": markup,
     "web_leftovers": web_leftovers,
     "no_answer": no_answer,

@@ -12,10 +12,6 @@ from curation.faults.suspect_words import Hints, near, question_text
 from project.records.data import Row
 from project.unicode_words import figures_apart
 
-# --- not in source --------------------------------------------------------------------------------
-
-# Numbers and names in an answer that its source does not hold.
-
 LONGEST = 50_000  # characters of a source, or an answer
 NAME = regex.compile(r"\p{Lu}[\p{Ll}\p{M}]{2,}(?:['’-]\p{L}+)*")
 WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
@@ -38,17 +34,13 @@ def not_in_source(row: Row) -> str | None:
         return None
     source = f"{row.context[:LONGEST]}\n{row.prompt_text[:LONGEST]}"
     answer = row.completion_text[:LONGEST]
-    if says_other_numbers(answer, source):
+    known = {value for values in numbers(source) for value in values} | numbers_in_words(source)
+    said = islice(numbers(answer), MOST_NUMBERS)
+    if any(not any(explained(value, known) for value in values) for values in said):
         return "a number that the source does not hold"
     if says_other_names(answer, source):
         return "a name that the source does not hold"
     return None
-
-
-def says_other_numbers(answer: str, source: str) -> bool:
-    known = {value for values in numbers(source) for value in values} | numbers_in_words(source)
-    said = islice(numbers(answer), MOST_NUMBERS)
-    return any(not any(explained(value, known) for value in values) for values in said)
 
 
 def says_other_names(answer: str, source: str) -> bool:

@@ -94,26 +94,17 @@ def telling_looks(word: str) -> Collection[SuspectWords]:
     """The looks for which a word is telling, remembered."""
     if (known := TELLING.get(word)) is not None:
         return known
-    told = looks_at(word)
-    if len(word) <= LONGEST_WORD:
-        remember(word, told)
-    return told
-
-
-def looks_at(word: str) -> set[SuspectWords]:
     found = {look for tells, look in JUDGES if tells(word)}
     if not (word.isascii() and word.isalpha()):
         found.update(look for tells, look in ODD_JUDGES if tells(word))
-    for gram in BY_GRAM.keys() & grams(word):
-        found.update(look for part, look in BY_GRAM[gram] if part in word)
-    return found
-
-
-def grams(word: str) -> set[str]:
-    """What a part of the word may begin with, or be."""
+    # What a part of the word may begin with, or be.
     length = range(len(word))
     sizes = (3, 2) if word.isascii() and word.isalpha() else (3, 2, 1)
-    return {word[i : i + size] for size in sizes for i in length}
+    for gram in BY_GRAM.keys() & {word[i : i + size] for size in sizes for i in length}:
+        found.update(look for part, look in BY_GRAM[gram] if part in word)
+    if len(word) <= LONGEST_WORD:
+        remember(word, found)
+    return found
 
 
 def remember(word: str, told: Collection[SuspectWords]) -> None:

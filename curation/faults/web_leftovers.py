@@ -240,18 +240,15 @@ def without_leftovers(text: str) -> str:
         lines.pop()
     while len(lines) > 1 and only_leftover(lines[0]):
         lines.pop(0)
-    body, last = parted(lines[-1])
-    if last and SURE_LINK.fullmatch(last.strip().lower()):
-        lines[-1] = body
-    return "\n".join(lines)
-
-
-def parted(line: str) -> tuple[str, str]:
-    """A line, and what stands behind the end of its last sentence."""
+    # A line, and what stands behind the end of its last sentence.
+    line = lines[-1]
     length = len(bare := line.rstrip(" .…»>→"))
     ends = END.finditer(bare, max(0, length - LONGEST_BEHIND))
     inside = [found.end() for found in ends if found.end() < length]
-    return (line[: inside[-1]].rstrip(), line[inside[-1] :]) if inside else (line, "")
+    body, last = (line[: inside[-1]].rstrip(), line[inside[-1] :]) if inside else (line, "")
+    if last and SURE_LINK.fullmatch(last.strip().lower()):
+        lines[-1] = body
+    return "\n".join(lines)
 
 
 def only_leftover(line: str) -> bool:

@@ -88,13 +88,9 @@ def is_prose(file: Path, encoding: str | None) -> bool:
     try:
         table = read_table(file, encoding=encoding)
     except InputError:
-        return not has_tabs(read_text_of(file, encoding))
+        filled = [line for line in read_text_of(file, encoding).split("\n") if line.strip()]
+        return not sum("\t" in line.strip() for line in filled) >= TABBED * len(filled) > 0
     return table.format == "csv" and len(table.columns) < 2
-
-
-def has_tabs(text: str) -> bool:
-    filled = [line for line in text.split("\n") if line.strip()]
-    return sum("\t" in line.strip() for line in filled) >= TABBED * len(filled) > 0
 
 
 def looks_like_traffic(records: Records) -> bool:

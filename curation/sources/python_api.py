@@ -62,7 +62,11 @@ def read_module(tree: ast.Module, package: str, inside: Path, exported: set[str]
     module = ".".join(part for part in parts if not part.startswith("_"))
     private = any(part.startswith("_") and part != "__init__" for part in parts)
     for name, node in public_definitions(tree):
-        summary = summary_line(node)
+        # The docstring's first paragraph where it is one plain sentence.
+        paragraph = (ast.get_docstring(node) or "").split("\n\n")[0]
+        first = " ".join(paragraph.split())
+        plain = first.isascii() and first.endswith(".") and not MARKUP.search(first)
+        summary = first if plain and len(first.split()) in SUMMARY_WORDS else None
         if summary and not (private and name.partition(".")[0] not in exported):
             yield Row.of(
                 QUESTION.format(name=f"{module}.{name}", parameters=parameters(node)),
@@ -88,14 +92,6 @@ def is_public_method(node: ast.FunctionDef) -> bool:
     """Whether it is called with arguments: a property is not."""
     decorators = " ".join(map(ast.unparse, node.decorator_list))
     return not (node.name.startswith("_") or "property" in decorators or ".setter" in decorators)
-
-
-def summary_line(node: Definition) -> str | None:
-    """Return the docstring's first paragraph when it is one plain sentence, else None."""
-    paragraph = (ast.get_docstring(node) or "").split("\n\n")[0]
-    summary = " ".join(paragraph.split())
-    plain = summary.isascii() and summary.endswith(".") and not MARKUP.search(summary)
-    return summary if plain and len(summary.split()) in SUMMARY_WORDS else None
 
 
 def parameters(node: Definition) -> str:

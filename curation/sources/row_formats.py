@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curation.sources.evidence_values import evidence_in
-from curation.sources.tables.archives import read_bytes
+from curation.sources.tables.archives import files_read
 from curation.sources.tables.decoding import decode
+from curation.sources.tables.unpacked_file import UNPACK
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.data import Document, Origin, Row
@@ -56,7 +57,11 @@ def filled_lines(path: Path, encoding: str | None) -> Iterator[tuple[int, bytes]
     """
     if path.is_file() and path.stat().st_size == 0:
         return
-    source = decode(read_bytes(path), path, encoding)
+    first, *others = files_read(path)
+    if others:
+        problem = f"holds {len(others) + 1} files, such as {others[0].path.name!r}: {UNPACK}"
+        raise InputError(problem, file=path)
+    source = decode(first.data, path, encoding)
     lines = io.StringIO(source.text, newline=source.line_end)
     for number, line in enumerate(lines, start=1):
         if line.strip():

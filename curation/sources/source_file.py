@@ -24,7 +24,7 @@ from curation.sources.table_rows import (
     rows_of_table,
 )
 from curation.sources.tables.read_table import read_tables
-from curation.sources.tables.table import Table, TableRow, find_column
+from curation.sources.tables.table import TableRow, find_column
 from project.records.data import Document, Origin
 
 
@@ -89,7 +89,12 @@ def documents(file: SourceFile) -> Iterator[Read]:
 
 def texts(file: SourceFile) -> Iterator[Read]:
     for table in read_tables(file.path, skip=file.skip, encoding=file.encoding):
-        yield from documents_of_table(table)
+        column, name = find_column(table, TEXT), name_of(table.path)
+        lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]
+        made = [
+            read for record in numbered(table.rows) for read in documents_of(record, column, name)
+        ]
+        yield from sorted([*lost, *made], key=lambda read: read.origin.line)
 
 
 def export(form: ExportFormat, file: SourceFile) -> Iterator[Read]:
@@ -114,14 +119,6 @@ READERS: Mapping[str, Callable[[SourceFile], Iterator[Read]]] = {
 # Documents out of a table: the texts of its column `text`, long ones as passages.
 
 TEXT = "text"
-
-
-def documents_of_table(table: Table) -> Iterator[Read]:
-    """Of every record what became of it. Raises InputError for a table without the column."""
-    column, name = find_column(table, TEXT), name_of(table.path)
-    lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]
-    made = [read for record in numbered(table.rows) for read in documents_of(record, column, name)]
-    yield from sorted([*lost, *made], key=lambda read: read.origin.line)
 
 
 def documents_of(record: TableRow, column: str, file: str) -> Iterator[Read]:

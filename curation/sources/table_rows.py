@@ -33,23 +33,17 @@ SOURCES = Path("datasets/sources")
 def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
     table = with_nested(table, columns.names)
     own, name = own_names(table, columns), name_of(table.path)
-    refuse_nested(table, own)
+    # A column whose values are all lists or objects, where texts are asked for.
+    answers = [] if own.json_answers or not own.completion else [own.completion]
+    for column in (*own.prompt, *answers, *own.slices):
+        values = [row.fields[column] for row in table.rows if row.fields.get(column) is not None]
+        if values and all(isinstance(value, list | dict) for value in values):
+            problem = "holds lists or objects, not texts: name another column"
+            raise InputError(problem, file=table.path, field=column)
     lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]
     records = numbered(table.rows)
     made = [read for record in records for read in rows_of_record(record, own, name)]
     yield from sorted([*lost, *made], key=lambda read: read.origin.line)
-
-
-def refuse_nested(table: Table, columns: Columns) -> None:
-    """Raise InputError for a column whose values are all lists or objects, where texts are asked
-    for.
-    """
-    answers = [] if columns.json_answers or not columns.completion else [columns.completion]
-    for name in (*columns.prompt, *answers, *columns.slices):
-        values = [row.fields[name] for row in table.rows if row.fields.get(name) is not None]
-        if values and all(isinstance(value, list | dict) for value in values):
-            problem = "holds lists or objects, not texts: name another column"
-            raise InputError(problem, file=table.path, field=name)
 
 
 def name_of(path: Path) -> str:
@@ -97,7 +91,15 @@ def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Re
     if isinstance(found, str):
         yield Read(Origin(file=file, line=record.line, why=found))
         return
-    about = about_row(record, columns, file) | stands_on
+    # Slices and group; a slice without a value is none.
+    values = {name: as_text(record.fields.get(name)) for name in columns.slices}
+    slices = {name: text.strip() for name, text in values.items() if text and text.strip()}
+    about: Fields = {"slices": slices} if slices else {}
+    if columns.messages:
+        about["group"] = f"{file}:{record.line}"
+    if columns.group and (group := as_text(record.fields.get(columns.group))):
+        about["group"] = f"{columns.group}={group.strip()}"
+    about |= stands_on
     for prompt, completion in found:
         fields = complete({"prompt": prompt, "completion": completion} | about, file)
         row = Row.model_validate(fields)
@@ -138,7 +140,12 @@ def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
     """A prompt and its completion, or why there is none."""
     assert columns.completion, "columns name a pair or a conversation"
     texts = [as_text(fields.get(name)) for name in columns.prompt]
-    texts.append(answer_text(fields.get(columns.completion), columns))
+    value = fields.get(columns.completion)
+    texts.append(
+        json.dumps(value, ensure_ascii=False)
+        if columns.json_answers and isinstance(value, list | dict)
+        else as_text(value)
+    )
     if None in texts:
         return NO_TEXT
     *asked, answer = (text.strip() for text in texts if text is not None)
@@ -148,12 +155,6 @@ def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
         return NO_ANSWER
     prompt = "\n\n".join(filter(None, [columns.instruction, *asked]))
     return [([*system_turn(columns), *turn("user", prompt)], turn("assistant", answer))]
-
-
-def answer_text(value: Any, columns: Columns) -> str | None:
-    if columns.json_answers and isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return as_text(value)
 
 
 def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:
@@ -194,15 +195,3 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     return None if isinstance(value, list | dict) else json.dumps(value)
-
-
-def about_row(record: TableRow, columns: Columns, file: str) -> Fields:
-    """Slices and group; a slice without a value is none."""
-    values = {name: as_text(record.fields.get(name)) for name in columns.slices}
-    slices = {name: text.strip() for name, text in values.items() if text and text.strip()}
-    about: Fields = {"slices": slices} if slices else {}
-    if columns.messages:
-        about["group"] = f"{file}:{record.line}"
-    if columns.group and (group := as_text(record.fields.get(columns.group))):
-        about["group"] = f"{columns.group}={group.strip()}"
-    return about

@@ -335,7 +335,9 @@ def item_means(answers: Sequence[ItemScore]) -> tuple[ItemScore, ...]:
 
 def mean_of(drawn: Sequence[ItemScore]) -> ItemScore:
     judged = [one.preference for one in drawn if one.preference is not None]
-    read = {name: read_ones(drawn, name) for name in drawn[0].champion}
+    read = {
+        name: [one for one in drawn if name not in (one.unread or ())] for name in drawn[0].champion
+    }
     unread = tuple(sorted(name for name, ones in read.items() if not ones))
     never = set.intersection(*({*(one.inapplicable or ())} for one in drawn)) & {*unread}
     return drawn[0].model_copy(
@@ -347,10 +349,6 @@ def mean_of(drawn: Sequence[ItemScore]) -> ItemScore:
             "inapplicable": tuple(sorted(never)) or None,
         }
     )
-
-
-def read_ones(drawn: Sequence[ItemScore], metric: str) -> list[ItemScore]:
-    return [one for one in drawn if metric not in (one.unread or ())]
 
 
 def spread(answers: Sequence[ItemScore], metric: str, better: Better | None) -> dict[str, float]:

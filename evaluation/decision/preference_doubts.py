@@ -15,8 +15,6 @@ from project.records.evidence import Evidence, MetricEvidence, PeopleAndJudge
 from project.records.preferences import BALLOTS, Calibration, wilson_lower
 from registry.alpha_ledger.spending import alpha_at
 
-# --- preference doubts ----------------------------------------------------------------------------
-
 LIKELY_WINS = (
     0.7  # the share of votes that a good challenger is assumed to win, where none is known
 )

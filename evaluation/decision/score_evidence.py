@@ -61,7 +61,7 @@ def weigh(
         dev=measure(dev, policy) if dev else {},
         sealed=measure(sealed, policy, sure=True) if sealed else {},
         slices=slices,
-        general=whole_and_sliced(general, policy) if general else {},
+        general={ALL_ITEMS: measure(general, policy)} | sliced(general, policy) if general else {},
         reference=measure(reference, policy, sure=True) if reference else {},
         reference_given=True if reference else None,
         few_shot=measure(few_shot, policy) if few_shot else {},
@@ -226,10 +226,6 @@ def sliced(table: ScoreTable, policy: Policy, *, sure: bool = False) -> dict[str
         for name in sorted(inside)
     }
     return {name: measure(part, policy, sure=sure) for name, part in parts.items()}
-
-
-def whole_and_sliced(table: ScoreTable, policy: Policy) -> dict[str, Measured]:
-    return {ALL_ITEMS: measure(table, policy)} | sliced(table, policy)
 
 
 def measure(table: ScoreTable, policy: Policy, *, sure: bool = False) -> Measured:

@@ -235,17 +235,15 @@ class AnsweringModel:
         return torch.searchsorted(passed, points, right=True).flatten().tolist()
 
 
-def draft_order(draft: Draft) -> tuple[int, str, int]:
-    return -len(draft.prompt), draft.row.id, draft.sample
-
-
 class DecodingBatch:
     """Drafts that grow side by side by a token a step, and drafts that wait for a place."""
 
     def __init__(self, model: AnsweringModel, drafts: Sequence[Draft]) -> None:
         self.model = model
         self.reader = model.reader
-        self.waiting = deque(sorted(drafts, key=draft_order))
+        self.waiting = deque(
+            sorted(drafts, key=lambda draft: (-len(draft.prompt), draft.row.id, draft.sample))
+        )
         self.prefix = self.reader.shared([draft.prompt for draft in drafts])
         self.drafts: list[Draft] = []
         self.memory = self.reader.unread(0)

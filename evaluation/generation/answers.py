@@ -131,7 +131,10 @@ class Respondent:
                         bar.advance(len(unit.answers))
                     found |= {(answer.item, answer.sample): answer for answer in unit.answers}
         finally:
-            self.give_back()
+            # Leave nothing on a server.
+            if self.release is not None and self.model is not None:
+                self.model = None
+                self.release()
         given = [(row, found[row.id, sample]) for row in rows for sample in range(samples)]
         if self.system.index is None:
             return [answer for _, answer in given]
@@ -158,12 +161,6 @@ class Respondent:
                 self.keep(unit, *missing[place])
                 made += unit.answers
                 bar.advance(len(unit.answers), speed(made, self.clock() - start))
-
-    def give_back(self) -> None:
-        """Leave nothing on a server. A model in this process stays, for the next rows."""
-        if self.release is not None and self.model is not None:
-            self.model = None
-            self.release()
 
     def seconds(self, rows: Sequence[Row], samples: int = 1) -> float | None:
         """How long these rows' answers took when they were made; None if any is not cached."""

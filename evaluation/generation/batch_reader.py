@@ -61,7 +61,9 @@ class BatchReader:
         self.can_regroup = all(type(layer) is DynamicLayer for layer in self.unread(0).cache.layers)
         # The head's input is a slice of what was read. torch multiplies a batch that is not
         # contiguous row by row, and copies a frozen head for each of them.
-        model.get_output_embeddings().register_forward_pre_hook(contiguous)
+        model.get_output_embeddings().register_forward_pre_hook(
+            lambda _, inputs: (inputs[0].contiguous(), *inputs[1:])
+        )
 
     def unread(self, rows: int) -> Memory:
         return Memory(DynamicCache(config=self.config), torch.zeros(rows, 0, dtype=torch.long))
@@ -105,10 +107,6 @@ class BatchReader:
         )
         logits: Tensor = output.logits
         return logits
-
-
-def contiguous(_: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return (inputs[0].contiguous(), *inputs[1:])
 
 
 # --- prompt tokens --------------------------------------------------------------------------------

@@ -9,14 +9,10 @@ from project.records.adapters import Adapter, Contestant, Engine, Numerics, Oppo
 
 def both_contestants() -> tuple[Contestant, Contestant]:
     """Champion and challenger; without a champion the bare base is in its place."""
-    return opposing(Opponent.read(CHAMPION)), Adapter.read(ADAPTER).contestant
-
-
-def opposing(opponent: Opponent) -> Contestant:
-    """What stands against the challenger. Raises InputError where it is not said what answers."""
+    opponent = Opponent.read(CHAMPION)
     if opponent.contestant is None:
         raise InputError("does not say what answers: run `dvc repro`", file=CHAMPION)
-    return opponent.contestant
+    return opponent.contestant, Adapter.read(ADAPTER).contestant
 
 
 # --- recorded engine ------------------------------------------------------------------------------

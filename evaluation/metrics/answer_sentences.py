@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import pairwise
@@ -207,11 +207,12 @@ def source_of(text: str) -> Source:
 
 
 def telling_words(text: str) -> frozenset[str]:
-    return frozenset(map(stemmer().stem, bare_words(text)))
-
-
-def bare_words(text: str) -> Iterator[str]:
-    return (word for word in words(text.casefold()) if word not in SMALL and not word.isdigit())
+    return frozenset(
+        map(
+            stemmer().stem,
+            (word for word in words(text.casefold()) if word not in SMALL and not word.isdigit()),
+        )
+    )
 
 
 @cache

@@ -58,9 +58,17 @@ class Assertions(PerItem):
         assertions: list[str],
     ) -> Values:
         inside = [{f"{key}={value}" for key, value in json.loads(one).items()} for one in slices]
-        self.refuse_unknown_slices(inside)
+        # What a slice asks for that no item has would hold unseen.
+        known = set[str]().union(*inside)
+        if missing := [name for name in self.slices if name not in known]:
+            problem = f"no item is in slice {missing[0]!r}; there are {', '.join(sorted(known))}"
+            raise InputError(problem, file="params.yaml", field="assertions.options.slices")
         asked = [
-            (*self.everywhere, *self.of_slices(names), *OWN.validate_json(own))
+            (
+                *self.everywhere,
+                *[one for name, some in self.slices.items() if name in names for one in some],
+                *OWN.validate_json(own),
+            )
             for names, own in zip(inside, assertions, strict=True)
         ]
         found = [outcomes(some, text) for some, text in zip(asked, predictions, strict=True)]
@@ -77,16 +85,6 @@ class Assertions(PerItem):
         return values | {
             metric(name): [kept(given, name) for given in found] for name in self.names
         }
-
-    def of_slices(self, names: set[str]) -> list[Assertion]:
-        return [one for name, some in self.slices.items() if name in names for one in some]
-
-    def refuse_unknown_slices(self, inside: Sequence[set[str]]) -> None:
-        """Raise InputError for a slice that no item has: what it asks for would hold unseen."""
-        known = set[str]().union(*inside)
-        if missing := [name for name in self.slices if name not in known]:
-            problem = f"no item is in slice {missing[0]!r}; there are {', '.join(sorted(known))}"
-            raise InputError(problem, file="params.yaml", field="assertions.options.slices")
 
 
 Outcome = tuple[str | None, bool | None]  # an assertion's name, and whether it holds

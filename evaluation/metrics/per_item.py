@@ -1,14 +1,12 @@
 """What our scorers share: an `evaluate` metric with a value, and warnings, for every item."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import datasets
 import evaluate
 
 from evaluation.scoring.built_in import COLUMNS
-from project.unicode_words import words
 
 Values = dict[str, list[float]]
 
@@ -57,8 +55,3 @@ class PerItem(evaluate.Metric, ABC):
     # Abstract, so that `evaluate.load` of a file takes the scorer in it and not this class.
     @abstractmethod
     def _compute(self, *args: Any, **columns: Any) -> Values: ...
-
-
-def wordless(texts: Sequence[str]) -> list[int]:
-    """The positions of the texts that have no word."""
-    return [i for i, text in enumerate(texts) if not words(text)]

@@ -98,7 +98,8 @@ def with_grounding(checks: Checks, answerable: int, unanswerable: int) -> Checks
 
 def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
     """The checks of answers with numbers, dates, amounts or names."""
-    read = evenly(answers)
+    # At most so many answers, from all over.
+    read = answers[:: max(1, -(-len(answers) // READ))]
     found = [find_facts(text) for text in read]
     with_facts, with_figures = share(list(map(bool, found))), share(list(map(has_figure, found)))
     if with_facts < SOME:
@@ -139,11 +140,6 @@ def percent(share: float) -> str:
 def concise(answers: Iterable[str]) -> bool:
     """Whether most of them are so short that their figures are their point."""
     return median(len(words(text)) for text in answers) <= CONCISE
-
-
-def evenly(answers: Sequence[str]) -> Sequence[str]:
-    """At most so many answers, from all over."""
-    return answers[:: max(1, -(-len(answers) // READ))]
 
 
 def share(ones: Sequence[bool]) -> float:

@@ -4,8 +4,9 @@ from typing import Any
 
 import regex
 
-from evaluation.metrics.per_item import NO_WORDS, PerItem, Values, wordless
+from evaluation.metrics.per_item import NO_WORDS, PerItem, Values
 from evaluation.scoring.text_overlap import rouge
+from project.unicode_words import words
 
 # A full stop, with the quotes and brackets that close after it. Where a script has spaces, one must
 # follow, and no small letter after it: "e.g. this" goes on.
@@ -33,7 +34,7 @@ class Rouge(PerItem):
         super().__init__(**options)
 
     def _compute(self, predictions: list[str], references: list[str]) -> Values:
-        self.flags = {NO_WORDS: wordless(references)}
+        self.flags = {NO_WORDS: [i for i, text in enumerate(references) if not words(text)]}
         sides = ([self.lines(text) for text in side] for side in (predictions, references))
         return rouge(*sides, stem=self.stem)
 

@@ -22,7 +22,6 @@ from evaluation.other_logs.same_evaluation import (
     ChosenColumns,
     Losses,
     choose,
-    count_item,
     count_unwritten,
     of_tasks,
     refuse_losses,
@@ -48,8 +47,6 @@ from evaluation.other_logs.system_log import (
 from project.errors import InputError
 from project.records.scores import ItemScore, ScoreTable
 from project.untrusted_input import one_line, quoted
-
-# --- pair logs ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,13 @@ def paired_items(
         lost = [why(sample, columns.values()) for sample in sides]
         different = differing(*sides)
         if any(lost) or different:
-            count_item(losses, item, lost, different)
+            losses.items += 1
+            losses.first = losses.first or item
+            for side, kind in zip(SIDES, lost, strict=True):
+                if kind:
+                    losses.of_side[side][kind] += 1
+            if different:
+                losses.different[different] += 1
         compared = (None, None) if different else sides
         yield item_score(found, compared, columns, several)
 
@@ -192,7 +195,11 @@ def nothing_of(item: str, choice: ChosenColumns) -> ItemScore:
 def notes_on(
     logs: tuple[SystemLog, SystemLog], choice: ChosenColumns, losses: Losses
 ) -> Iterator[str]:
-    yield from notes_of_logs(logs)
+    # What both logs say of their tasks is said once.
+    here, there = ([f"{t}: {n}" for t in log.tasks for n in log.notes.get(t, ())] for log in logs)
+    yield from (f"{note}, on both sides" for note in here if note in there)
+    yield from (f"{SIDES[0]}, {note}" for note in here if note not in there)
+    yield from (f"{SIDES[1]}, {note}" for note in there if note not in here)
     yield from choice.notes
     if losses.outside:
         yield f"{losses.outside} further items have none of the metrics on either side"
@@ -203,14 +210,6 @@ def notes_on(
     other = sum(s.prompt != theirs.get(s.item, s.prompt) for s in champion.samples)
     if other:
         yield f"another prompt text was read on {other} items: it is part of what is compared"
-
-
-def notes_of_logs(logs: tuple[SystemLog, SystemLog]) -> Iterator[str]:
-    """Each log's notes on its tasks; what both say, once."""
-    ours, theirs = ([f"{t}: {n}" for t in log.tasks for n in log.notes.get(t, ())] for log in logs)
-    yield from (f"{note}, on both sides" for note in ours if note in theirs)
-    yield from (f"{SIDES[0]}, {note}" for note in ours if note not in theirs)
-    yield from (f"{SIDES[1]}, {note}" for note in theirs if note not in ours)
 
 
 # --- scores jsonl ---------------------------------------------------------------------------------
@@ -250,21 +249,17 @@ def sample_of(row: dict[str, Any], path: Path, number: int, left_out: set[str]) 
         raise InputError(BOTH, file=path, line=number)
     slices = slices_of(row.get("slices") or (), path, number)
     lost = ERROR if row.get("error") else None
+    # What must be equal on both sides: also where the item belongs.
+    said = {name: digest_of(row[name]) for name in ASKED if name in row}
     return Sample(
         item=str(name),
         task=TASK,
-        asked=asked_of(row, cluster, slices),
+        asked={**said, "cluster": str(cluster), "slices": digest_of(slices)},
         metrics={} if lost else dict(metrics_of(row, path, number, left_out)),
         cluster=None if cluster is None else str(cluster),
         slices=slices,
         lost=lost,
     )
-
-
-def asked_of(row: Mapping[str, Any], cluster: object, slices: tuple[str, ...]) -> dict[str, str]:
-    """What must be equal on both sides: also where the item belongs."""
-    said = {name: digest_of(row[name]) for name in ASKED if name in row}
-    return {**said, "cluster": str(cluster), "slices": digest_of(slices)}
 
 
 def slices_of(value: object, path: Path, number: int) -> tuple[str, ...]:

@@ -294,28 +294,10 @@ class Losses:
     outside: int = 0  # items that the chosen metrics say nothing about, on either side
     first: str | None = None  # an item to look at
 
-    @property
-    def mismatched(self) -> bool:
-        return bool(self.different) or any(
-            c[kind] for c in self.of_side.values() for kind in MISMATCHES
-        )
-
     def told(self) -> list[str]:
         """A line for each side, and one for what differs."""
         lines = [f"{side}: {counted(c)}" for side, c in self.of_side.items() if c]
         return [*lines, *([f"asked differently: {counted(self.different)}"] * bool(self.different))]
-
-
-def count_item(
-    losses: Losses, item: str, lost: Sequence[str | None], different: str | None
-) -> None:
-    losses.items += 1
-    losses.first = losses.first or item
-    for side, kind in zip(SIDES, lost, strict=True):
-        if kind:
-            losses.of_side[side][kind] += 1
-    if different:
-        losses.different[different] += 1
 
 
 def count_unwritten(logs: tuple[SystemLog, SystemLog], losses: Losses) -> int:
@@ -344,7 +326,11 @@ def refuse_losses(losses: Losses, total: int, allowed: float | None, advice: str
     problem = f"{losses.items} of {total} items cannot be compared{example} ({told})"
     if allowed is not None and share > allowed:
         raise InputError(f"{problem}: that is {share:.1%}, and {allowed:.1%} may be missing")
-    if allowed is None and (share > FEW or losses.mismatched):
+    if allowed is None and (
+        share > FEW
+        or losses.different
+        or any(c[kind] for c in losses.of_side.values() for kind in MISMATCHES)
+    ):
         least = -(-losses.items * 100 // total) / 100
         raise InputError(
             f"{problem}: mend the runs, or weigh these as the challenger's worst by "

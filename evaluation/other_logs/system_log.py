@@ -20,10 +20,6 @@ from project.records.record import BOM, read_input
 from project.records.scores import LARGEST, Better
 from project.untrusted_input import quoted
 
-# --- system log -----------------------------------------------------------------------------------
-
-# One system's log, whichever tool wrote it: what each sample was asked and how it was scored.
-
 ERROR = "stopped by an error"
 NOT_RUN = "not run"
 NOT_SCORED = "not scored"
@@ -165,7 +161,12 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not first:
         return
     if isinstance(complete(first), dict):
-        yield from lines_of(path)
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if number == 1:
+                    line = line.removeprefix(BOM)
+                if line.strip():
+                    yield number, an_object(parsed(line, path, number), path, number)
         return
     rows = read_json(path)
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], start=1):
@@ -255,15 +256,6 @@ def only_file(argument: Path, of_tool: Callable[[Any], bool], tool: str, advice:
     names = ", ".join(path.name for path in there[:5])
     several = f"holds {len(there)} results of {tool} ({names}): name one"
     raise InputError(several if there else f"holds no results of {tool}: {advice}", file=argument)
-
-
-def lines_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if number == 1:
-                line = line.removeprefix(BOM)
-            if line.strip():
-                yield number, an_object(parsed(line, path, number), path, number)
 
 
 def parsed(data: bytes, path: Path, number: int | None = None) -> Any:

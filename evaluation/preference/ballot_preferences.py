@@ -83,7 +83,10 @@ def ballot_preferences(
     texts, known_items = KnownTexts(sheets, rows), {row.id for row in items}
     cast: dict[Compared, list[tuple[Ballot, ShownPair]]] = defaultdict(list)
     files: dict[Compared, str] = {}
-    for path in ballot_files(folder):
+    # Those with ballots in them, the sheets aside.
+    aside = folder / SHEETS.name
+    paths = [path for path in sorted(folder.rglob("*.jsonl")) if aside not in path.parents]
+    for path in [path for path in paths if path.read_bytes().strip()]:
         for ballot in read_ballots(path):
             if ballot.item in known_items:
                 lost[ON_ITEM] += 1
@@ -129,13 +132,6 @@ def preferences_of_votes(
 def chosen(ballot: Ballot, shown: ShownPair) -> str | None:
     sides: Mapping[str, str] = {"left": shown.left, "right": shown.right}
     return sides.get(ballot.choice)
-
-
-def ballot_files(folder: Path) -> list[Path]:
-    """Those with ballots in them, the sheets aside."""
-    sheets = folder / SHEETS.name
-    found = [path for path in sorted(folder.rglob("*.jsonl")) if sheets not in path.parents]
-    return [path for path in found if path.read_bytes().strip()]
 
 
 def jsonl(folder: Path) -> list[Path]:

@@ -23,8 +23,6 @@ from project.records.data import Row
 from project.records.preferences import BALLOTS, Calibration, Hits, PreferencePair
 from project.records.scores import ItemScore, ScoreTable
 
-# --- judge calibration ----------------------------------------------------------------------------
-
 # Kinds of pairs that only somebody who knows the reference can tell apart: a judge never sees it.
 # They are told apart from the others, and count by themselves alone.
 BEYOND_A_JUDGE = frozenset({"wrong_fact"})
@@ -62,7 +60,13 @@ def calibrate(
     counted = sum(not beyond_a_judge(pair) for pair in pairs)
     outcomes = outcomes_of(pairs, said)
     found = summary(judge.source, outcomes, unjudged=counted - len(outcomes))
-    found = found.model_copy(update={"kinds": by_kind(pairs, said)})
+    # How often it is right, by what the worse answer is; None of pairs that nobody made.
+    hits: dict[str, list[float]] = defaultdict(list)
+    for pair, judgement in zip(pairs, said, strict=True):
+        if isinstance(pair, MadePair) and judgement.win_probability is not None:
+            hits[pair.kind].append(outcome(pair, judgement, judgement.win_probability).hit)
+    kinds = {kind: Hits(n=len(h), accuracy=fmean(h)) for kind, h in sorted(hits.items())}
+    found = found.model_copy(update={"kinds": kinds or None})
     if cosine:
         found = found.model_copy(update=as_rival(outcomes_of(pairs, cosine.prefer(comparisons))))
     return judge.accounted(found, comparisons) if isinstance(judge, PinnedJudge) else found
@@ -79,15 +83,6 @@ def outcomes_of(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> l
 
 def beyond_a_judge(pair: PreferencePair) -> bool:
     return isinstance(pair, MadePair) and pair.kind in BEYOND_A_JUDGE
-
-
-def by_kind(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> dict[str, Hits] | None:
-    """How often it is right, by what the worse answer is; None of pairs that nobody made."""
-    hits: dict[str, list[float]] = defaultdict(list)
-    for pair, judgement in zip(pairs, said, strict=True):
-        if isinstance(pair, MadePair) and judgement.win_probability is not None:
-            hits[pair.kind].append(outcome(pair, judgement, judgement.win_probability).hit)
-    return {kind: Hits(n=len(h), accuracy=fmean(h)) for kind, h in sorted(hits.items())} or None
 
 
 def as_rival(outcomes: Sequence[JudgedPair]) -> dict[str, float | None]:

@@ -120,11 +120,6 @@ def capped(
     return list(pairs[:most])
 
 
-def drawn_rows(rows: Iterable[Row], params: JudgedPairsParams) -> list[Row]:
-    """As many rows as the settings say, each drawn by what it says alone."""
-    return sorted(rows, key=lambda row: digest_json(row.texts))[: params.rows]
-
-
 # --- asked judge ----------------------------------------------------------------------------------
 
 # The configured judge, and the answers to training rows that it is asked to compare.
@@ -153,7 +148,8 @@ def pairs_by_judge(
     source, calibration = load(PreferenceParams), Calibration.read(CALIBRATION)
     if source.judged_by == "ballots":
         raise InputError(PEOPLE, file=PARAMS, field="evaluation.preference_data.judge.rows")
-    asked = drawn_rows(rows, params)
+    # Each row is drawn by what it says alone.
+    asked = sorted(rows, key=lambda row: digest_json(row.texts))[: params.rows]
     if calibration.advisory:
         lost[ADVISORY] += len(asked)
         return []

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,12 +176,13 @@ class JudgingModel:
         again = self.replies_again(repeated(requests, REPEAT_SHARE))
         both = [*said.values(), *again.values()]
         self.refuse_two_models(both)
+        changed = sum(read(said[digest]) != read(again[digest]) for digest in again)
         return found.model_copy(
             update={
                 "judge": self.pin(question, both),
                 "fingerprints": tuple(sorted({o.fingerprint for o in both if o.fingerprint}))
                 or None,
-                "wobble": share_changed(said, again, read),
+                "wobble": changed / len(again) if again else None,
                 "wobble_n": len(again) or None,
             }
         )
@@ -193,15 +194,6 @@ def repeated(requests: Sequence[ChatRequest], share: float) -> list[ChatRequest]
     """
     distinct = {request.digest: request for request in requests}
     return [distinct[digest] for digest in sorted(distinct)[: math.ceil(share * len(distinct))]]
-
-
-def share_changed(
-    said: Mapping[Digest, ChatReply], again: Mapping[Digest, ChatReply], read: Read
-) -> float | None:
-    """The share of questions asked twice whose verdict is another the second time."""
-    if not again:
-        return None
-    return sum(read(said[digest]) != read(again[digest]) for digest in again) / len(again)
 
 
 def causes(noise: Sequence[ChatReply]) -> str:

@@ -94,13 +94,18 @@ def train_head(
         }
         for pair in pairs
     ]
+    # Adam with a penalty that is part of the loss, and keeps what is learnt near the cosine.
+    groups = [
+        {"params": head.fit.parameters(), "weight_decay": 0.0},
+        {"params": head.style.parameters(), "weight_decay": PENALTY},
+    ]
     trainer = RewardTrainer(
         model=head,
         args=head_config(seed),
         train_dataset=Dataset.from_list(rows),
         processing_class=vectors.model.tokenizer,  # TRL asks for one, and has no use for it here
         callbacks=[Steps()],
-        optimizers=(optimizer(head), None),
+        optimizers=(torch.optim.Adam(groups, lr=RATE), None),
     )
     trainer.remove_callback(PrinterCallback)  # a line for each log
     trainer.train()
@@ -120,15 +125,6 @@ def save_frozen(vectors: ExchangeVectors, folder: Path) -> None:
 def save_head(head: RewardHead, vectors: ExchangeVectors, folder: Path) -> None:
     head.save_pretrained(folder)
     vectors.model.save_pretrained(str(folder / EMBEDDER), create_model_card=False)
-
-
-def optimizer(head: RewardHead) -> torch.optim.Optimizer:
-    """Adam with a penalty that is part of the loss, and keeps what is learnt near the cosine."""
-    groups = [
-        {"params": head.fit.parameters(), "weight_decay": 0.0},
-        {"params": head.style.parameters(), "weight_decay": PENALTY},
-    ]
-    return torch.optim.Adam(groups, lr=RATE)
 
 
 def head_config(seed: int) -> RewardConfig:

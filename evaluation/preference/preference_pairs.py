@@ -22,11 +22,6 @@ from project.records.preferences import (
 from project.records.record import Record
 from project.shown_passages import judged_on
 
-# --- preference pairs -----------------------------------------------------------------------------
-
-# Preference pairs of files and sources, and which rows pairs are made of; none has an eval item's
-# prompt.
-
 PREFERENCES = Path("datasets/preferences")  # *.jsonl, each line a pair or a rated answer
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import torch
-from torch import Tensor
 
 from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.preference.judge_calibration import LIKE_LENGTH
@@ -14,10 +13,6 @@ from evaluation.preference.reward_model import ExchangeVectors
 from project.canonical import digest_json
 from project.item_prompts import bare
 from project.records.data import Row
-
-# --- worse answers --------------------------------------------------------------------------------
-
-# A good answer made worse in one known way, without a model and without chance.
 
 # (text, key) -> the worse text; None where it cannot be made of this one. The key chooses among
 # several ways, as a seed would: the same two give the same text for ever.
@@ -87,17 +82,13 @@ def changed(fact: str, key: str) -> str | None:
 
 def another(fact: str, key: str) -> str:
     if fact.isdigit():
-        return other_digits(fact, key)
+        # Another number of as many digits: the first digit that counts changes.
+        at = next((i for i, digit in enumerate(fact) if digit != "0"), len(fact) - 1)
+        several = "23456789"  # so that "2 weeks" does not become "1 weeks"
+        others = [digit for digit in several if digit != fact[at]]
+        return fact[:at] + draw_option(others, "digit", key) + fact[at + 1 :]
     known = next(words for words in LISTS if fact in words)
     return draw_option([word for word in known if word != fact], "another", key)
-
-
-def other_digits(digits: str, key: str) -> str:
-    """Another number of as many digits: the first digit that counts changes."""
-    at = next((i for i, digit in enumerate(digits) if digit != "0"), len(digits) - 1)
-    several = "23456789"  # so that "2 weeks" does not become "1 weeks"
-    others = [digit for digit in several if digit != digits[at]]
-    return digits[:at] + draw_option(others, "digit", key) + digits[at + 1 :]
 
 
 DISCLAIMER = re.compile(
@@ -283,12 +274,9 @@ def answers_of_other_rows(
     for i, row in enumerate(rows):
         own = torch.tensor([other.group == row.group for other in rows])
         barred = own | (answers @ answers[i] >= AS_RIGHT)
-        worth = like_length(lengths, i).float() * 3 + questions @ questions[i]
+        longer = torch.maximum(lengths, lengths[i])
+        like_length = (lengths - lengths[i]).abs() < LIKE_LENGTH * longer
+        worth = like_length.float() * 3 + questions @ questions[i]
         worth[barred] = -torch.inf
         order = torch.argsort(-worth, stable=True)[: min(count, int((~barred).sum()))].tolist()
         yield [rows[j].completion_text for j in order]
-
-
-def like_length(lengths: Tensor, i: int) -> Tensor:
-    """Whether each length is like that of row i [n]."""
-    return (lengths - lengths[i]).abs() < LIKE_LENGTH * torch.maximum(lengths, lengths[i])

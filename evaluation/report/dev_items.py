@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
-from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
+from evaluation.generation.answers import SIDES, Answer, answers_of, as_shown
 from evaluation.scoring.score_table import read_scores
 from project.files import home, write_lines
 from project.paths import CHAMPION, SCORES, rows_of
@@ -82,11 +82,18 @@ def measured(version: int | None) -> DevItems:
     Raises InputError where something is not there.
     """
     scores, policy = read_scores(Split.DEV), load(Policy)
-    given = [first_answers(side) for side in SIDES]
+    # The first answer to each item.
+    given = [
+        {a.item: a for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
+        for side in SIDES
+    ]
     rows = [r for r in Row.read_lines(rows_of(Split.DEV)) if all(r.id in known for known in given)]
     shown = as_shown(rows, [given[1][row.id] for row in rows])  # what the challenger was
     of_item = {one.item: one for one in item_means(scores.items)}
-    odd = flags_by_item(Flags.read(SCORES / f"{Split.DEV}.flags.json"))
+    odd: dict[str, tuple[str, ...]] = {}
+    for what, items in Flags.read(SCORES / f"{Split.DEV}.flags.json").items.items():
+        for item in items:
+            odd[item] = (*odd.get(item, ()), what)
     return DevItems(
         comparison=DevComparison(
             version=version,
@@ -106,19 +113,6 @@ def measured(version: int | None) -> DevItems:
             if row.id in of_item
         ),
     )
-
-
-def first_answers(side: Role) -> dict[str, Answer]:
-    """The first answer to each item."""
-    return {a.item: a for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
-
-
-def flags_by_item(flags: Flags) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for what, items in flags.items.items():
-        for item in items:
-            found[item] = (*found.get(item, ()), what)
-    return found
 
 
 def kept_comparison(path: Path) -> DevComparison:

@@ -21,10 +21,6 @@ from project.records.record import Record
 from project.records.scores import Better, Flags, ItemScore, ScoreTable
 from project.settings import load
 
-# --- report data ----------------------------------------------------------------------------------
-
-# What a report shows beside the evidence: the opponent, item differences, and dev answers.
-
 
 class AnswerExample(Record):
     row: Row

@@ -27,8 +27,6 @@ from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, SuiteEvidence
 from project.records.scores import Flags, ItemScore
 
-# --- report page ----------------------------------------------------------------------------------
-
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
 Scored = tuple[Sequence[ItemScore], Flags]
 SHOWN = 12  # examples at each end: the most improved and the most regressed

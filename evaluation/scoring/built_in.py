@@ -121,11 +121,8 @@ def our_classes() -> Iterator[SimpleNamespace]:
 def our_class(scorer: str) -> SimpleNamespace:
     """What the class of one of SCORERS sets to literal values."""
     module, _, name = SCORERS[scorer].partition(":")
-    return read_class(HERE.joinpath(*module.split(".")).with_suffix(".py"), name)
-
-
-def read_class(file: Path, name: str) -> SimpleNamespace:
-    """What a class sets to literal values, without importing it; nothing if it is not there."""
+    file = HERE.joinpath(*module.split(".")).with_suffix(".py")
+    # What a class sets to literal values, without importing it; nothing if it is not there.
     found = SimpleNamespace()
     for node in ast.parse(file.read_bytes()).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
@@ -178,7 +175,12 @@ def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
     Raises InputError for an option that the constructor does not know, lacks or cannot use.
     """
     kind = class_of(choice, at)
-    known = options_of(kind)
+    import evaluate  # imported late, as in class_of
+
+    # The parameters that a scorer's constructor adds to those of every evaluate.Metric.
+    common = inspect.signature(evaluate.Metric.__init__).parameters
+    own = inspect.signature(kind.__init__).parameters.values()
+    known = [p.name for p in own if p.name not in common and p.kind not in VARIADIC]
     given: dict[str, Any] = {"embedder": embedder} if "embedder" in known else {}
     if unknown := [name for name in choice.options if name not in known or name in given]:
         there_are = ", ".join(name for name in known if name not in given) or "none"
@@ -193,15 +195,6 @@ def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
         problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
         raise misfit(at, problem, "options", *map(str, first["loc"])) from None
     return made
-
-
-def options_of(kind: type[Any]) -> list[str]:
-    """The parameters that a scorer's constructor adds to those of every evaluate.Metric."""
-    import evaluate  # imported late, as in class_of
-
-    common = inspect.signature(evaluate.Metric.__init__).parameters
-    own = inspect.signature(kind.__init__).parameters.values()
-    return [p.name for p in own if p.name not in common and p.kind not in VARIADIC]
 
 
 def files(choice: MetricChoice, at: int) -> list[Path]:

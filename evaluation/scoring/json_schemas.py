@@ -39,7 +39,11 @@ def validator(schema: Any, file: Path | None = None) -> Validator:
     try:
         kind = kind_of(schema, file)
         kind.check_schema(schema)
-        refuse_untimed(schema, file)
+        # One pair of words has patterns that no time limit holds for.
+        words = {word for part in objects_in(schema) for word in part}
+        if {"unevaluatedProperties", "patternProperties"} <= words:
+            problem = 'has "unevaluatedProperties" and "patternProperties": leave one of them out'
+            raise InputError(f"a JSON schema that {problem}", file=file)
     except RecursionError:
         raise InputError("a JSON schema that is nested too deep", file=file) from None
     except SchemaError as error:
@@ -55,14 +59,6 @@ def kind_of(schema: Any, file: Path | None) -> type[Validator]:
     if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
         raise InputError('"$schema" must be a text', file=file)
     return validator_for(schema, default=NEWEST)
-
-
-def refuse_untimed(schema: Any, file: Path | None) -> None:
-    """Raise InputError for the one pair of words whose patterns no time limit holds for."""
-    words = {word for part in objects_in(schema) for word in part}
-    if {"unevaluatedProperties", "patternProperties"} <= words:
-        problem = 'has "unevaluatedProperties" and "patternProperties": leave one of them out'
-        raise InputError(f"a JSON schema that {problem}", file=file)
 
 
 def refuse_dangling(made: Validator, schema: Any, file: Path | None) -> None:

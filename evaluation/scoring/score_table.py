@@ -37,25 +37,21 @@ def read_score_table(path: Path, pins: ScorePins | None = None) -> ScoreTable:
             whose = "this item" if odd[0] in items[0].champion else "the first item"
             problem = f"{whose} lacks it: all items must have the same metrics"
             raise InputError(problem, file=path, line=number, field=odd[0])
-        refuse_outside(item, path, number)
+        # A score that a metric with the name of one of ours cannot have.
+        for side, scores in (("champion", item.champion), ("challenger", item.challenger)):
+            for metric, value in scores.items():
+                ends = ranges_by_ours().get(metric)
+                if ends and out_of_range(value, ends):
+                    problem = (
+                        f"{value:g} is outside of {ends[0]:g} to {ends[1]:g}: scale it, or give a "
+                        "metric that is none of ours another name"
+                    )
+                    raise InputError(problem, file=path, line=number, field=f"{side}.{metric}")
         items.append(item)
     if not items:
         raise InputError("the score table is empty", file=path)
     refuse_copies(items, path)
     return ScoreTable(pins=pins, items=tuple(items))
-
-
-def refuse_outside(item: ItemScore, path: Path, number: int) -> None:
-    """Raise InputError for a score that a metric with the name of one of ours cannot have."""
-    for side, scores in (("champion", item.champion), ("challenger", item.challenger)):
-        for metric, value in scores.items():
-            ends = ranges_by_ours().get(metric)
-            if ends and out_of_range(value, ends):
-                problem = (
-                    f"{value:g} is outside of {ends[0]:g} to {ends[1]:g}: scale it, or give a "
-                    "metric that is none of ours another name"
-                )
-                raise InputError(problem, file=path, line=number, field=f"{side}.{metric}")
 
 
 def refuse_copies(items: Sequence[ItemScore], path: Path) -> None:

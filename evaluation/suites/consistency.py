@@ -173,16 +173,14 @@ def score(
             text, right = answers[row.id], question.is_right(answers[row.id])
             counts = right or says_something(row.prompt_text, text, stock, refusals)
             said.append(ConsistencyAnswer(text, vectors[row.id], right, counts))
-        found[question.id] = values_of(question, said)
+        values = {
+            CONSISTENCY: fmean(agreement(*pair) for pair in combinations(said, 2)),
+            ANSWERED: fmean(one.counts for one in said),
+        }
+        found[question.id] = values | (
+            {CORRECT: fmean(one.right for one in said)} if question.expected else {}
+        )
     return found
-
-
-def values_of(question: PhrasedQuestion, said: Sequence[ConsistencyAnswer]) -> dict[str, float]:
-    values = {
-        CONSISTENCY: fmean(agreement(*pair) for pair in combinations(said, 2)),
-        ANSWERED: fmean(one.counts for one in said),
-    }
-    return values | ({CORRECT: fmean(one.right for one in said)} if question.expected else {})
 
 
 def stock_answers(

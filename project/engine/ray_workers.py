@@ -92,7 +92,9 @@ class Worker:
 
 def outcomes(maker: Any, batches: Sequence[Any], params: RayParams) -> Generator[tuple[int, Any]]:
     """The place of each batch, in any order, and its result or the exception that it met."""
-    be_silent(DataContext.get_current())
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
     try:
         for rows in pool(maker, batches, params).iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
@@ -128,11 +130,6 @@ def worker_environment(cpus: int) -> dict[str, str]:
     """What a worker of so many CPUs is told of this process' environment."""
     carried = {name: os.environ[name] for name in CARRIED if name in os.environ}
     return carried | {"OMP_NUM_THREADS": str(cpus)}
-
-
-def be_silent(context: DataContext) -> None:
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
 
 
 def enter(driver: Driver) -> None:

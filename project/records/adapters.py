@@ -10,10 +10,6 @@ from project.canonical import digest_json
 from project.records.record import LATER, Digest, Record, short
 from project.untrusted_input import one_line
 
-# --- adapters -------------------------------------------------------------------------------------
-
-# Base models, adapters and their versions, what answers, and the numerics that it computes in.
-
 
 class ModelPin(Record):
     """A base model or embedder, held fast by a digest of its weights."""

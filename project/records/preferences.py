@@ -12,10 +12,6 @@ from project.errors import InputError
 from project.records.data import EvidencePassage, Message, evidence_digest
 from project.records.record import LATER, Digest, Record, read_input, read_object, short
 
-# --- preferences ----------------------------------------------------------------------------------
-
-# What people said of answers: of two which is better, or of one whether it is good.
-
 # How it is known which answer is good: people voted, a person corrected an answer, a file says it
 # of two answers or of one, or a judge that is a model chose.
 PreferenceOrigin = Literal[

@@ -130,7 +130,12 @@ class Follower:
             if await self.loader.bring(self.bringing(version, found)):
                 await self.route(version, found)
         self.forget(found)
-        await self.close_other_bases(found)
+        bases = {version.adapter.base.weights for version in found.versions}
+        if self.table.champion:
+            bases.add(self.table.champion.contestant.base.weights)
+        busy = [replica for replica, running in self.table.running.items() if running]
+        for replica in await self.pools.close_others(bases, busy):
+            self.table.lost(replica)
 
     async def look_up(self) -> WantedVersions:
         try:
@@ -188,14 +193,6 @@ class Follower:
         self.table.keep(kept)
         self.loader.keep(kept)
         self.failures.keep([version.number for version in found.versions])
-
-    async def close_other_bases(self, found: WantedVersions) -> None:
-        bases = {version.adapter.base.weights for version in found.versions}
-        if self.table.champion:
-            bases.add(self.table.champion.contestant.base.weights)
-        busy = [replica for replica, running in self.table.running.items() if running]
-        for replica in await self.pools.close_others(bases, busy):
-            self.table.lost(replica)
 
     def state(self) -> ServingState:
         found, now = self.wanted, self.table.champion

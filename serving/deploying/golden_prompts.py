@@ -16,7 +16,6 @@ from statistics import fmean
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Backend, Body, Endpoint
 from evaluation.report.dev_items import (
-    DevItem,
     DevItems,
     kept_comparison,
     kept_path,
@@ -93,12 +92,8 @@ def answers_in(family: str, version: int, template: str | None, *, own: bool) ->
         return None
     return DevAnswers(
         rows={item.row.id: with_passages(item.row, template) for item in items},
-        texts={item.row.id: answer_of(item, own) for item in items},
+        texts={item.row.id: item.challenger if own else item.champion for item in items},
     )
-
-
-def answer_of(item: DevItem, own: bool) -> str:
-    return item.challenger if own else item.champion
 
 
 # --- golden prompts -------------------------------------------------------------------------------
@@ -203,7 +198,8 @@ async def choose_prompts(
         bare |= await replica.ask(base, asked)
         if sum(agreement(judged.texts[i], bare[i]) <= UNLIKE for i in bare) >= most:
             break
-    chosen = most_unlike(judged.texts, bare, most)
+    # Least alike first; in order of `bare` where they are equally alike.
+    chosen = sorted(bare, key=lambda i: round(agreement(judged.texts[i], bare[i]), 1))[:most]
     return GoldenPrompts({item: judged.rows[item].prompt for item in chosen}, bare)
 
 
@@ -226,7 +222,12 @@ async def check_answers(
     found = mean_agreement(answers, judged.texts) if judged else None
     others = {r.deployment.label: await rival_answers(replica, r, prompts) for r in rivals}
     if fresh or found is None or found < least:
-        refuse_bare_answers(answers, golden.bare)
+        # Where the judged answers are the bare base's too, nobody can see whether it is applied.
+        if mean_agreement(answers, golden.bare) == 1.0:
+            raise GoldenError(
+                "its answers are those of the bare base, word for word: the replica does not apply "
+                "the adapter, or the adapter changes nothing"
+            )
         others["the bare base"] = golden.bare
     refuse_rival_answers(answers, others, judged)
     if found is not None and found < least:
@@ -257,29 +258,11 @@ def candidates(judged: DevAnswers, rivals: Sequence[Subject]) -> list[str]:
     return sorted(judged.texts, key=order)
 
 
-def most_unlike(judged: Texts, bare: Texts, most: int) -> list[str]:
-    """The items whose judged answers are least like those of the bare base; in order of `bare`
-    where they are alike.
-    """
-    return sorted(bare, key=lambda item: round(agreement(judged[item], bare[item]), 1))[:most]
-
-
 async def rival_answers(replica: Replica, rival: Subject, prompts: Prompts) -> Texts:
     """What another version answers: as it was judged where that is kept, else asked here."""
     if rival.judged and all(item in rival.judged.texts for item in prompts):
         return rival.judged.texts
     return await replica.ask(rival.deployment.name, prompts)
-
-
-def refuse_bare_answers(answers: Texts, bare: Texts) -> None:
-    """Raise GoldenError where an adapter changes nothing. One whose judged answers are the bare
-    base's too is among these: whether a replica applies it cannot be seen, nor by users.
-    """
-    if mean_agreement(answers, bare) == 1.0:
-        raise GoldenError(
-            "its answers are those of the bare base, word for word: the replica does not apply "
-            "the adapter, or the adapter changes nothing"
-        )
 
 
 def refuse_rival_answers(

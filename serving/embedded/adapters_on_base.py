@@ -29,7 +29,7 @@ from project.gpu import answering_map, card_here
 from project.records.adapters import Precision
 from project.records.record import read_input
 from registry.adapter_import.adapter_folder import CONFIG, WEIGHTS
-from registry.adapter_import.lora_config import LoraSettings, read_config
+from registry.adapter_import.lora_config import read_config
 from registry.adapter_import.lora_weights import (
     linear_modules,
     read_header,
@@ -66,19 +66,15 @@ def read_adapter(folder: Path, base: Path) -> AdapterFiles:
         raise InputError(str(error), file=weights) from None
     targets = resolve_targets(settings, set(pairs), linears, config)
     return AdapterFiles(
-        config=plain_lora(settings, targets),
+        config=LoraConfig(
+            task_type=settings.task_type,
+            r=settings.r,
+            lora_alpha=settings.lora_alpha,
+            use_rslora=settings.use_rslora,
+            target_modules=list(targets),
+            inference_mode=True,
+        ),
         weights={key.removeprefix(PREFIX): tensor for key, tensor in tensors.items()},
-    )
-
-
-def plain_lora(settings: LoraSettings, targets: tuple[str, ...]) -> LoraConfig:
-    return LoraConfig(
-        task_type=settings.task_type,
-        r=settings.r,
-        lora_alpha=settings.lora_alpha,
-        use_rslora=settings.use_rslora,
-        target_modules=list(targets),
-        inference_mode=True,
     )
 
 

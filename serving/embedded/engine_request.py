@@ -128,7 +128,10 @@ class RequestBody(StrictFields):
 def parse_body(body: Body) -> RequestBody:
     """Raises BackendError 400, which names the field."""
     for name, nothing in NOT_DONE.items():
-        if asks_for_something(body.get(name), nothing):
+        # 0 is not False here.
+        value = body.get(name)
+        same = [value == other and (value is False) == (other is False) for other in nothing]
+        if value is not None and not any(same):
             raise not_done(name)
     aside = ASIDE | (NOT_DONE.keys() - RequestBody.model_fields.keys())
     try:
@@ -144,12 +147,6 @@ def parse_body(body: Body) -> RequestBody:
 def not_done(field: str) -> BackendError:
     problem = f"{field} is not supported by the embedded backend: leave it out"
     return refused(problem, field.partition(".")[0], "unsupported_parameter")
-
-
-def asks_for_something(value: Any, nothing: tuple[Any, ...]) -> bool:
-    """Whether a field has a value other than these; 0 is not False here."""
-    same = [value == other and (value is False) == (other is False) for other in nothing]
-    return value is not None and not any(same)
 
 
 def with_arguments(call: dict[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,12 @@ class EngineThread:
             while not self.stopping:
                 self.take_orders()
                 self.batch.step()
-                self.remove_unused()
+                if self.leaving:
+                    used = {draft.adapter for draft in self.batch.unfinished}
+                    for name in self.leaving - used:
+                        self.model.remove(name)
+                        self.batch.prefixes.forget(name)
+                        self.leaving.discard(name)
             failure = backend_error(UNREACHABLE, STOPPED)
         except Exception:
             log.exception("the embedded engine failed")
@@ -117,7 +122,8 @@ class EngineThread:
         if name in self.loaded:
             return
         if len(self.loaded) >= self.slots:
-            raise no_slot(self.slots)
+            problem = f"all slots for adapters are taken (serving.slots: {self.slots})"
+            raise backend_error(409, f"{problem}: unload one of them", code="no_slot")
         if name not in self.leaving:  # else it is still there
             self.model.insert(name, files)
         self.leaving.discard(name)
@@ -127,14 +133,6 @@ class EngineThread:
         if name in self.loaded:
             self.loaded -= {name}
             self.leaving.add(name)
-
-    def remove_unused(self) -> None:
-        if self.leaving:
-            used = {draft.adapter for draft in self.batch.unfinished}
-            for name in self.leaving - used:
-                self.model.remove(name)
-                self.batch.prefixes.forget(name)
-                self.leaving.discard(name)
 
     def stop(self) -> None:
         self.stopping = True
@@ -167,8 +165,3 @@ def fulfil(future: Future[None], act: Callable[[], None]) -> None:
 def not_found(name: str) -> BackendError:
     problem = f"the model `{name}` does not exist"
     return backend_error(404, problem, param="model", code="model_not_found")
-
-
-def no_slot(slots: int) -> BackendError:
-    problem = f"all slots for adapters are taken (serving.slots: {slots}): unload one of them"
-    return backend_error(409, problem, code="no_slot")

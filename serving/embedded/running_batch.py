@@ -80,24 +80,22 @@ class RunningBatch:
 
     def regroup(self) -> None:
         """Drop what has ended, and let waiting drafts in with their first token."""
-        self.drop_ended()
+        alive = [i for i, draft in enumerate(self.drafts) if not draft.ended]
+        if len(alive) < len(self.drafts):
+            self.memory = self.memory.rows(alive) if alive else self.reader.unread(0)
+            self.drafts = [self.drafts[i] for i in alive]
         self.take_waiting(self.size - len(self.drafts) - len(self.long))
         if self.reader.can_regroup:
             self.set_long_ones_aside()
         together = by_adapter if self.reader.can_regroup else all_at_once
         for group in together(self.joining):
-            self.read_prompts(group)
+            # Those of one adapter together: they may begin alike.
+            prompts = [draft.question.prompt for draft in group]
+            prefix = self.prefixes.read(group[0].adapter, prompts)
+            self.model.read_as([draft.adapter for draft in group])
+            memory, logits = self.reader.read_after(prefix, prompts)
+            self.join(group, memory, logits)
         self.joining = []
-
-    def read_prompts(self, new: list[AnswerDraft]) -> None:
-        """Those of one adapter together: they may begin alike. Of several where a batch, once read,
-        cannot grow; then no beginning is known.
-        """
-        prompts = [draft.question.prompt for draft in new]
-        prefix = self.prefixes.read(new[0].adapter, prompts)
-        self.model.read_as([draft.adapter for draft in new])
-        memory, logits = self.reader.read_after(prefix, prompts)
-        self.join(new, memory, logits)
 
     def join(self, new: list[AnswerDraft], memory: Memory, logits: torch.Tensor) -> None:
         """Let drafts of one adapter in whose prompts were read."""
@@ -129,12 +127,6 @@ class RunningBatch:
         if long.memory.width == len(prompt):
             self.long.popleft()
             self.join([draft], long.memory, logits)
-
-    def drop_ended(self) -> None:
-        alive = [i for i, draft in enumerate(self.drafts) if not draft.ended]
-        if len(alive) < len(self.drafts):
-            self.memory = self.memory.rows(alive) if alive else self.reader.unread(0)
-            self.drafts = [self.drafts[i] for i in alive]
 
     def take_waiting(self, room: int) -> None:
         while self.waiting and len(self.joining) < room:

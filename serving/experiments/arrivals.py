@@ -171,7 +171,10 @@ class Arrivals:
             column.append(*half)
 
     def series(self, metric: str) -> ArmSeries:
-        return series_of(self.columns.get(metric, GrowingSeries()))
+        column = self.columns.get(metric, GrowingSeries())
+        return ArmSeries(
+            np.array(column.challenger, dtype=np.bool_), np.array(column.values, dtype=np.float64)
+        )
 
     def callers(self, metric: str) -> Counts:
         """Whose user each value of a metric is of, as numbers [T]."""
@@ -187,12 +190,6 @@ class Arrivals:
 
 def user_of(unit: str) -> str:
     return unit[CALLER:]
-
-
-def series_of(column: GrowingSeries) -> ArmSeries:
-    return ArmSeries(
-        np.array(column.challenger, dtype=np.bool_), np.array(column.values, dtype=np.float64)
-    )
 
 
 def limited(found: ArmSeries, *, pairs: bool) -> tuple[ArmSeries, float | None]:

@@ -132,7 +132,11 @@ def comparison(
     """Values of which less is better are turned around for the bets, and back for people."""
     turned = name in LESS_IS_BETTER
     good = ArmSeries(found.challenger, 1 - found.values if turned else found.values)
-    differences = differences_of(experiment, good)
+    differences = (
+        side_by_side(good.values[1::2], good.values[::2])
+        if experiment.told.mode == "shadow"
+        else at_random(good.challenger, good.values, experiment.share)
+    )
     low, high = bounds(differences, experiment.alpha) if intervals else (-1.0, 1.0)
     means = Arms(champion=found.mean(challenger=False), challenger=found.mean(challenger=True))
     return ArmComparison(
@@ -148,12 +152,6 @@ def comparison(
         better=peak(differences.turned(), level.better, callers) if level.better else None,
         better_needed=1 / level.better if level.better else None,
     )
-
-
-def differences_of(experiment: Experiment, good: ArmSeries) -> Differences:
-    if experiment.told.mode == "shadow":
-        return side_by_side(good.values[1::2], good.values[::2])
-    return at_random(good.challenger, good.values, experiment.share)
 
 
 def peak(differences: Differences, level: float, callers: Counts | None) -> float:

@@ -125,7 +125,11 @@ def experiment_asked_for(
     """Against the present champion. Raises InputError for shares and levels that test nothing, and
     for a version whose base no pool holds.
     """
-    refuse_share(mode, share)
+    # Both have to answer some users, or there is nothing to compare.
+    most = share <= 1 if mode == "shadow" else share < 1
+    if not (isfinite(share) and share > 0 and most):
+        upto = "at most 1" if mode == "shadow" else "below 1: the champion answers the others"
+        raise InputError(f"is above 0 and {upto}", field="--share")
     if not 0 < alpha <= MOST_ALPHA:
         raise InputError(f"is a chance above 0, and at most {MOST_ALPHA}", field="--alpha")
     refuse_without_pool(version, params)
@@ -140,14 +144,6 @@ def experiment_asked_for(
         guardrails=GUARDRAILS,
         salt=secrets.token_hex(16),
     )
-
-
-def refuse_share(mode: Mode, share: float) -> None:
-    """Both have to answer some users, or there is nothing to compare."""
-    most = share <= 1 if mode == "shadow" else share < 1
-    if not (isfinite(share) and share > 0 and most):
-        upto = "at most 1" if mode == "shadow" else "below 1: the champion answers the others"
-        raise InputError(f"is above 0 and {upto}", field="--share")
 
 
 def refuse_without_pool(version: AdapterVersion, params: ServingParams) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from project.canonical import readable
-from project.records.events import Event, ExperimentEnded
+from project.records.events import ExperimentEnded
 from project.untrusted_input import one_line
 from registry.experiment_events import (
     ArmComparison,
@@ -59,11 +59,25 @@ def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]
     """All that is to be said beside the table."""
     yield verdict_sentence(experiment, result, verdict_of(experiment, result))
     if experiment.ended is not None:
-        yield end_sentence(experiment.ended)
-    yield from next_steps(experiment)
+        # The reason is left out where it says the verdict once more.
+        by_itself = experiment.ended.told(ExperimentEnded).verdict in ("harm", "better")
+        why = (
+            "by itself" if by_itself else f"by {experiment.ended.actor}: {experiment.ended.reason}"
+        )
+        yield one_line(f"ended {why}, {readable(experiment.ended.at)}")
+    if experiment.end and experiment.end.verdict == "better":
+        yield (
+            "nobody is promoted by an experiment: `incumbent registry why "
+            f"{experiment.version}` has the decision, `incumbent promote {experiment.version}` "
+            "makes it the champion"
+        )
     if result.metric:
         yield on_difference(result.metric, experiment.alpha)
-        yield from on_win(result.metric)
+        if result.metric.better is not None and result.metric.better_needed is not None:
+            yield (
+                f"evidence that the challenger is better: E = {result.metric.better:.3g}, and "
+                f"{result.metric.better_needed:,.0f} is enough"
+            )
     if experiment.ended is None and result.health.waiting > 0:
         yield (
             f"{result.health.waiting:,} users were answered who have not said anything yet; what "
@@ -73,24 +87,8 @@ def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]
     yield from on_health(result)
 
 
-def end_sentence(ended: Event) -> str:
-    """The sentence with the reason, where that does not say the verdict once more."""
-    by_itself = ended.told(ExperimentEnded).verdict in ("harm", "better")
-    why = "by itself" if by_itself else f"by {ended.actor}: {ended.reason}"
-    return one_line(f"ended {why}, {readable(ended.at)}")
-
-
 def verdict_of(experiment: Experiment, result: ExperimentResult) -> Verdict | None:
     return experiment.end.verdict if experiment.end else judge(result)
-
-
-def next_steps(experiment: Experiment) -> Iterator[str]:
-    if experiment.end and experiment.end.verdict == "better":
-        yield (
-            "nobody is promoted by an experiment: `incumbent registry why "
-            f"{experiment.version}` has the decision, `incumbent promote {experiment.version}` "
-            "makes it the champion"
-        )
 
 
 def on_difference(metric: ArmComparison, alpha: float) -> str:
@@ -106,14 +104,6 @@ def on_difference(metric: ArmComparison, alpha: float) -> str:
 
 def points(share: float) -> str:
     return f"{100 * share:+.1f}"
-
-
-def on_win(metric: ArmComparison) -> Iterator[str]:
-    if metric.better is not None and metric.better_needed is not None:
-        yield (
-            f"evidence that the challenger is better: E = {metric.better:.3g}, and "
-            f"{metric.better_needed:,.0f} is enough"
-        )
 
 
 def on_limits(result: ExperimentResult) -> Iterator[str]:

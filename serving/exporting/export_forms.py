@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.evaluation_settings import Decoding
-from project.canonical import digest_files
 from project.chat_template import TEMPLATE, with_system_prompt
 from project.errors import IncumbentError
 from project.model_pins import absent, context_window, folder_here, pinned_folder
 from project.records.adapters import AdapterVersion, ModelPin, Precision
 from project.records.events import Signing
-from project.records.record import Digest
 from registry.reader import RegistryReader
 from registry.signatures import SIGNATURE, STATEMENT
 from registry.storage.artifact_store import Artifacts
@@ -107,10 +105,6 @@ def write_start(
 def on_the_hub(pin: ModelPin) -> bool:
     """Whether it came from there by its name: a folder here has none, nor has the embedded one."""
     return pin.model == pin.name and pin.revision is not None and not Path(pin.model).is_dir()
-
-
-def weights_of(draft: Path) -> Digest:
-    return digest_files(draft, sorted(p.name for kind in WEIGHTS for p in draft.glob(kind)))
 
 
 # --- generation settings --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
 from evaluation.scoring.scorers import Scorer
+from project.canonical import digest_files
 from project.records.adapters import AdapterVersion, Precision
 from project.records.data import Row
 from project.settings import load
@@ -15,9 +16,9 @@ from registry.lineage import Lineage
 from registry.overview.model_card import render_markdown
 from registry.reader import RegistryReader
 from serving.exporting.export_forms import (
+    WEIGHTS,
     base_of,
     merged_aside,
-    weights_of,
     write_adapter,
     write_merged,
     write_start,
@@ -137,7 +138,7 @@ def check(planned: Plan, answered: FormAnswers, draft: Path, margin: float) -> E
         form=planned.form,
         engine=answered.engine,
         libraries=answered.libraries,
-        weights=weights_of(draft),
+        weights=digest_files(draft, sorted(p.name for kind in WEIGHTS for p in draft.glob(kind))),
         decoding=planned.decoding,
         items=len(judged.rows),
         same_answers=same(judged, answered.answers),

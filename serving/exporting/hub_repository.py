@@ -69,10 +69,17 @@ class HubRepository:
         before the work, which may take long.
         """
         with answers(self) as api:
-            refuse_no_right(api)
+            token = api.whoami().get("auth", {}).get("accessToken", {})
+            if token.get("role") == "read":
+                raise InputError(f"this token may only read: put {WRITING}", field="--to")
             if (there := self.look(api)) is None:
                 return
-            refuse_others_to_read(self, there, public=public)
+            if not there.private and not public:
+                raise InputError(
+                    f"{self.name} is there already, and public: everybody could read the version. "
+                    "--public says that this is meant; else name another one, or make it private",
+                    field="--to",
+                )
             if not force:
                 refuse_others(self, self.published(api, there), there, family)
 
@@ -167,22 +174,6 @@ def answers(repository: HubRepository) -> Iterator["HfApi"]:
 
 
 # --- what is refused ----------------------------------------------------------------------------
-
-
-def refuse_no_right(api: "HfApi") -> None:
-    """Raise InputError for a token that the Hub does not know, or that may only read."""
-    token = api.whoami().get("auth", {}).get("accessToken", {})
-    if token.get("role") == "read":
-        raise InputError(f"this token may only read: put {WRITING}", field="--to")
-
-
-def refuse_others_to_read(repository: HubRepository, there: "ModelInfo", *, public: bool) -> None:
-    if not there.private and not public:
-        raise InputError(
-            f"{repository.name} is there already, and public: everybody could read the version. "
-            "--public says that this is meant; else name another one, or make it private",
-            field="--to",
-        )
 
 
 def refuse_others(

@@ -39,7 +39,14 @@ def judged_answers(lineage: Lineage) -> JudgedAnswers:
     found = dev_items(lineage.version)
     if not found.items:
         raise InputError(f"the dev items that are kept of {lineage.version.label} are none")
-    judged = in_columns(found)
+    metrics = sorted({name for item in found.items for name in item.scores.challenger})
+    judged = JudgedAnswers(
+        rows=tuple(item.row for item in found.items),
+        answers=tuple(item.challenger for item in found.items),
+        scores={name: tuple(score_of(item, name) for item in found.items) for name in metrics},
+        gating=found.comparison.gating,
+        better=tuple(m for m, way in found.comparison.better.items() if way != "neither"),
+    )
     if lineage.evidence:
         refuse_other_items(judged, lineage.version, lineage.evidence)
     return judged
@@ -57,17 +64,6 @@ def dev_items(version: AdapterVersion) -> DevItems:
         "what was judged: `incumbent submit` keeps them where it runs; copy this file from there, "
         "or export without --for",
         file=path,
-    )
-
-
-def in_columns(found: DevItems) -> JudgedAnswers:
-    metrics = sorted({name for item in found.items for name in item.scores.challenger})
-    return JudgedAnswers(
-        rows=tuple(item.row for item in found.items),
-        answers=tuple(item.challenger for item in found.items),
-        scores={name: tuple(score_of(item, name) for item in found.items) for name in metrics},
-        gating=found.comparison.gating,
-        better=tuple(m for m, way in found.comparison.better.items() if way != "neither"),
     )
 
 

@@ -197,18 +197,13 @@ def pool_of(params: ServingParams, base: ModelPin) -> PoolParams:
     )
 
 
-def replicas_of(params: ServingParams, pool: PoolParams) -> list[Backend]:
-    """Ready to be asked, from within an event loop. Raises InputError where a key is missing."""
-    key = key_in(params.key_variable, "serving.key_variable")
-    seen = (home() / "adapters", pool.adapters) if pool.adapters else None
-    seconds = params.timeout_seconds
-    return [VllmReplica(url, key=key, timeout=seconds, adapters=seen) for url in pool.replicas]
-
-
 async def by_replicas(
     question: RescoringRequest, artifacts: Artifacts, params: ServingParams, pool: PoolParams
 ) -> FormAnswers:
-    replicas = replicas_of(params, pool)
+    key = key_in(params.key_variable, "serving.key_variable")
+    seen = (home() / "adapters", pool.adapters) if pool.adapters else None
+    seconds = params.timeout_seconds
+    replicas = [VllmReplica(url, key=key, timeout=seconds, adapters=seen) for url in pool.replicas]
     try:
         return await by_vllm(question, artifacts, replicas)
     finally:

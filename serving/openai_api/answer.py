@@ -153,16 +153,13 @@ class GatewayAnswer:
         return True
 
     def _heard(self, chunk: Body) -> Body:
-        self._hear(chunk)
+        self.heard.hear(chunk)
+        if self.served.first_token_ms is None and self.heard.length and self.served.streamed:
+            self.served.first_token_ms = self.served.elapsed_ms
         named = {**chunk, "id": self.id, "model": self.deployment.name}
         if self.shown is not None and not self.begun:  # of a stream the first chunk says it
             named["incumbent"] = self.shown.body()
         return named
-
-    def _hear(self, chunk: Body) -> None:
-        self.heard.hear(chunk)
-        if self.served.first_token_ms is None and self.heard.length and self.served.streamed:
-            self.served.first_token_ms = self.served.elapsed_ms
 
     def end(self, status: int) -> None:
         """Tell the observers, whatever the end was; of no answer that no backend was asked for."""

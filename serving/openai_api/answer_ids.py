@@ -74,7 +74,15 @@ class AnswerIds:
             fields = self._cipher.decrypt(sealed, bound_to(form[1], caller))
         except (ValueError, InvalidTag):
             raise NotTheirsError(answer_id) from None
-        return unpacked(answer_id, fields)
+        _, at, version, experiment, arm = FIELDS.unpack_from(fields)
+        return AnswerRef(
+            id=answer_id,
+            at=stamp(EPOCH + timedelta(milliseconds=at)),
+            version=version or None,
+            experiment=experiment or None,
+            arm=ARMS[arm],
+            user=fields[FIELDS.size :].hex() or None,
+        )
 
 
 def bound_to(kind: str, caller: str) -> list[bytes]:
@@ -90,18 +98,6 @@ def packed(at: str, assignment: Assignment, user: str | None) -> bytes:
         ARMS.index(assignment.arm),
     )
     return fields + (bytes.fromhex(digest_of_user(user)) if user else b"")
-
-
-def unpacked(answer_id: str, fields: bytes) -> AnswerRef:
-    _, at, version, experiment, arm = FIELDS.unpack_from(fields)
-    return AnswerRef(
-        id=answer_id,
-        at=stamp(EPOCH + timedelta(milliseconds=at)),
-        version=version or None,
-        experiment=experiment or None,
-        arm=ARMS[arm],
-        user=fields[FIELDS.size :].hex() or None,
-    )
 
 
 def encoded(data: bytes) -> str:

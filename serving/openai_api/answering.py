@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from evaluation.generation.backends.backend import BackendError, Body, Endpoint
+from evaluation.generation.backends.backend import BackendError, Endpoint
 from serving.experiments.assigning import shadow_assignment
 from serving.openai_api.answer import GatewayAnswer, is_usage_alone
 from serving.openai_api.caller_request import CallerRequest, read_question
@@ -110,7 +110,13 @@ class AnswerEndpoint:
             if not answer.begun:
                 raise
             served.error = error.for_log
-            await break_off(scope, send, error)
+            # A stream ends with an error, not with [DONE]. Who does not even read it is cut off.
+            try:
+                async with asyncio.timeout(LAST_WORDS):
+                    await send_part(send, event(error.body), more=False)
+            except TimeoutError:
+                if abort := scope["state"].get("abort"):
+                    abort()
         except ClientGoneError:
             raise
         except Exception:
@@ -156,24 +162,12 @@ async def stream(answer: GatewayAnswer, send: Send) -> None:
                 await start_stream(send, answer.headers)
                 answer.begun = True
             if counts or not is_usage_alone(chunk):
-                await send_part(send, event(chunk if counts else without_usage(chunk)))
+                if not counts:
+                    chunk = {name: value for name, value in chunk.items() if name != "usage"}
+                await send_part(send, event(chunk))
     if not answer.begun:
         raise BackendError(502, "a stream without a chunk")
     await send_part(send, DONE, more=False)
-
-
-def without_usage(chunk: Body) -> Body:
-    return {name: value for name, value in chunk.items() if name != "usage"}
-
-
-async def break_off(scope: Scope, send: Send, error: ApiError) -> None:
-    """End a stream with an error and without [DONE]. Who does not even read that is cut off."""
-    try:
-        async with asyncio.timeout(LAST_WORDS):
-            await send_part(send, event(error.body), more=False)
-    except TimeoutError:
-        if abort := scope["state"].get("abort"):
-            abort()
 
 
 # --- presence -------------------------------------------------------------------------------------

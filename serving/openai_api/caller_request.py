@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -253,21 +253,6 @@ LONGEST_NAME = 60  # characters of a name that another is looked for
 PASSED = frozenset[str]().union(*DONE.values(), NOTHING)
 
 
-def refuse_others(
-    fields: Mapping[str, Any], known: Collection[str], engine: Engine, endpoint: Endpoint
-) -> None:
-    """Raise ApiError for a field with a value that is neither passed on nor known here, or that the
-    engine would leave out in silence.
-    """
-    done = PASSED if engine == "embedded" else DONE[engine, endpoint]
-    for name, value in fields.items():
-        if value is None or name in done or name in known or value in NOTHING.get(name, ()):
-            continue
-        if name in PASSED:
-            raise unsupported(shortened(name), engine)
-        raise foreign(name, [*known, *done])
-
-
 def unsupported(name: str, engine: Engine) -> ApiError:
     problem = f"`{name}` is not done by the engine here ({engine}), which would leave it out."
     return ApiError(400, problem, param=name, code="unsupported_parameter")
@@ -352,7 +337,15 @@ def read_question(
     except ValidationError as error:
         raise invalid(error) from None
     said = "messages" if endpoint is Endpoint.CHAT else "prompt"
-    refuse_others(fields, (said, *OURS, *LENGTHS), engine, endpoint)
+    # Neither passed on nor known here, or what the engine would leave out in silence.
+    known = (said, *OURS, *LENGTHS)
+    done = PASSED if engine == "embedded" else DONE[engine, endpoint]
+    for name, value in fields.items():
+        if value is None or name in done or name in known or value in NOTHING.get(name, ()):
+            continue
+        if name in PASSED:
+            raise unsupported(shortened(name), engine)
+        raise foreign(name, [*known, *done])
     refuse_too_much(asked, most_tokens)
     return CallerRequest(endpoint, fields, asked)
 

@@ -92,7 +92,14 @@ class EvidenceSource:
         if own is None and (self.index_of(contestant) is None or not question_of(messages)):
             return None
         if own is not None:
-            refuse_unshown(contestant, messages)
+            name = "incumbent.evidence"
+            if contestant.evidence_template is None:
+                why = "what answers was made to be shown no passages"
+                problem = f"`{name}`: {why} (base.evidence_template is null)."
+                raise ApiError(400, problem, param=name)
+            if not question_of(messages):
+                problem = f"`{name}`: there is no message of a user beside it."
+                raise ApiError(400, problem, param=name)
         return await asyncio.to_thread(self.found, contestant, messages, own, room)
 
     def found(
@@ -120,16 +127,6 @@ class EvidenceSource:
             found.passages_for("")  # so that the first question does not wait for the embedder
             self.indexes[digest] = found
         return self.indexes[digest]
-
-
-def refuse_unshown(contestant: Contestant, messages: Sequence[Message]) -> None:
-    """Raise ApiError where passages have no place in the prompt."""
-    name = "incumbent.evidence"
-    if contestant.evidence_template is None:
-        problem = "what answers was made to be shown no passages (base.evidence_template is null)."
-        raise ApiError(400, f"`{name}`: {problem}", param=name)
-    if not question_of(messages):
-        raise ApiError(400, f"`{name}`: there is no message of a user beside it.", param=name)
 
 
 def with_evidence(

@@ -39,9 +39,17 @@ class FeedbackEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = scope["state"]["served"].caller
         body = await read_body(receive, Headers(scope=scope), BODY_BYTES)
-        given = read_feedback(body)
+        try:
+            given = Given.model_validate(json_object(body))
+        except ValidationError as error:
+            raise invalid(error, list(Given.model_fields)) from None
+        says = (given.rating, given.correction, given.outcome and given.outcome.model_dump())
+        if not any(part is not None for part in says) or given.outcome == Outcome():
+            raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")
         answer = self.find(given.id, caller)
-        self.refuse_too_often(caller)
+        if wait := self.gateway.feedback_rate.wait(caller):
+            problem = f"At most {FEEDBACK_A_MINUTE:,} feedbacks a minute. Try again later."
+            raise ApiError(429, problem, code="rate_limit_exceeded", headers=after(wait))
         at = stamp(self.gateway.clock())
         feedback = FeedbackGiven(
             id=given.id,
@@ -61,20 +69,3 @@ class FeedbackEndpoint:
         except NotTheirsError:
             problem = f"You got no answer {answer_id!r} here."
             raise ApiError(404, problem, param="id", code="not_found") from None
-
-    def refuse_too_often(self, caller: str) -> None:
-        if wait := self.gateway.feedback_rate.wait(caller):
-            problem = f"At most {FEEDBACK_A_MINUTE:,} feedbacks a minute. Try again later."
-            raise ApiError(429, problem, code="rate_limit_exceeded", headers=after(wait))
-
-
-def read_feedback(body: bytes) -> Given:
-    """Raises ApiError for feedback that says nothing, or something else."""
-    try:
-        given = Given.model_validate(json_object(body))
-    except ValidationError as error:
-        raise invalid(error, list(Given.model_fields)) from None
-    says = (given.rating, given.correction, given.outcome and given.outcome.model_dump())
-    if not any(part is not None for part in says) or given.outcome == Outcome():
-        raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")
-    return given

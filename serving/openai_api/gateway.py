@@ -126,21 +126,17 @@ SOON = 5.0  # seconds until it is worth asking again
 
 def who_answers(gateway: Gateway, model: str, user: str | None, request: str) -> Assignment:
     """Raises ApiError: 404 for a name that leads nowhere, 503 while nothing is deployed."""
-    asked = model_asked_for(gateway.family, model)
+    # What stands behind the family's name; "champion" where nothing does.
+    named, at, which = model.partition("@")
+    if named != gateway.family or (at and not WHICH.fullmatch(which)):
+        raise not_found(model)
+    asked = which or "champion"
     if gateway.table.champion is None:
         raise nothing_deployed(gateway.family)
     assignment = gateway.assigner.assign(asked, user, request)
     if assignment is None:
         raise not_found(model)
     return assignment
-
-
-def model_asked_for(family: str, model: str) -> str:
-    """What stands behind the family's name; "champion" where nothing does."""
-    named, at, which = model.partition("@")
-    if named != family or (at and not WHICH.fullmatch(which)):
-        raise not_found(model)
-    return which or "champion"
 
 
 def not_found(model: str) -> ApiError:

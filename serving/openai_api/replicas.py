@@ -215,7 +215,13 @@ def refuse_control_tokens(fields: Mapping[str, Any], base: ModelPin, engine: str
     for field, value in told.items():
         for text in texts_in(value):
             if found := names.search(text) or names.search(unicodedata.normalize("NFKC", text)):
-                raise control_token_error(field, found[0], engine)
+                problem = (
+                    f"`{field}` holds {found[0]}, a control token of the model, which the engine "
+                    f"here ({engine}) would not read as text. Leave it out, or write it with a "
+                    "space in it."
+                )
+                logged = f"`{field}` holds a control token"
+                raise ApiError(400, problem, param=field, code="control_token", logged=logged)
 
 
 def without_control_tokens(shown: ShownEvidence, base: ModelPin) -> ShownEvidence:
@@ -229,15 +235,6 @@ def without_control_tokens(shown: ShownEvidence, base: ModelPin) -> ShownEvidenc
 
     passages = [one.model_copy(update={"text": broken(one.text)}) for one in shown.evidence]
     return shown.model_copy(update={"evidence": tuple(passages)})
-
-
-def control_token_error(field: str, token: str, engine: str) -> ApiError:
-    problem = (
-        f"`{field}` holds {token}, a control token of the model, which the engine here ({engine}) "
-        "would not read as text. Leave it out, or write it with a space in it."
-    )
-    logged = f"`{field}` holds a control token"
-    return ApiError(400, problem, param=field, code="control_token", logged=logged)
 
 
 def texts_in(value: object) -> Iterator[str]:

@@ -40,7 +40,13 @@ class RequestMiddleware:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        served = Served(request_id(headers), scope["method"], scope["path"])
+        # The caller's own, where it can be written into a log and a header; else a new one.
+        own = headers.get("x-request-id", "")
+        served = Served(
+            own if REQUEST_ID.fullmatch(own) else secrets.token_hex(12),
+            scope["method"],
+            scope["path"],
+        )
         scope.setdefault("state", {})["served"] = served
         with self.gateway.traces.span(served, headers):
             try:
@@ -79,12 +85,6 @@ class RequestMiddleware:
             )
         if scope["path"] == METRICS and not self.gateway.shows_all_to(served.caller):
             raise ApiError(403, "Metrics are for those under `operators` in the file of keys.")
-
-
-def request_id(headers: Headers) -> str:
-    """The caller's own, where it can be written into a log and a header; else a new one."""
-    own = headers.get("x-request-id", "")
-    return own if REQUEST_ID.fullmatch(own) else secrets.token_hex(12)
 
 
 def numbered(send: Send, served: Served) -> Send:

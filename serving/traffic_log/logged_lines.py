@@ -35,11 +35,6 @@ class LoggedLine:
     line: bytes
 
 
-def is_kept(exchange: Exchange, share: float) -> bool:
-    """Whether an answer goes into the log: no errors, and of users a share."""
-    return exchange.status == OK and in_share(exchange.ref, share)
-
-
 def in_share(answer: AnswerRef, share: float) -> bool:
     """Whether its user is among a share of all users: always the same ones, whichever gateway asks.
 

@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 
-# --- served ---------------------------------------------------------------------------------------
-
-# What is known of a request when it has ended: for its log line, its metrics and its span.
-
 CLIENT_GONE = 499  # as nginx has it: the client closed the connection before the answer
 
 

@@ -129,21 +129,17 @@ def finish(path: Path) -> bool:
     It waits for whoever erases rows from the file at this moment.
     """
     with suppress(FileNotFoundError), held(path):
-        torn = drop_torn_line(path)
+        data = path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            os.truncate(path, whole)
+        torn = whole < len(data)
         if size_of(path):
             path.rename(path.with_name(path.name.removeprefix(OPEN)))
         else:
             path.unlink()
         return torn
     return False
-
-
-def drop_torn_line(path: Path) -> bool:
-    data = path.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    if whole < len(data):
-        os.truncate(path, whole)
-    return whole < len(data)
 
 
 def locked(folder: Path) -> BinaryIO:

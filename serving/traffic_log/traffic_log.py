@@ -20,12 +20,12 @@ from project.settings import load
 from serving.exchange import AnswerRef, Exchange, FeedbackGiven
 from serving.serving_settings import ServingParams, TrafficLogParams
 from serving.traffic_log.logged_lines import (
+    OK,
     LoggedLine,
     UnfitLineError,
     answer_line,
     feedback_line,
     in_share,
-    is_kept,
 )
 from serving.traffic_log.spool import ChunkSender, OnceAMinute, Spool, spool_folder
 
@@ -112,7 +112,8 @@ class TrafficLog:
         self.close()
 
     def answered(self, exchange: Exchange) -> None:
-        if is_kept(exchange, self.params.share):
+        # No errors, and of users a share.
+        if exchange.status == OK and in_share(exchange.ref, self.params.share):
             self.put(exchange)
 
     def fed_back(self, feedback: FeedbackGiven, answer: AnswerRef | None) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback, TrainerState
 
 from project.canonical import digest_file, digest_json
 from project.child_processes import EndedBySignal
@@ -26,7 +26,7 @@ from training.cost.step_estimate import StepEstimate, estimate_step, work_of
 from training.kept.books import off_by
 from training.kept.checkpoints import Checkpoints, StopOnBrokenLoss
 from training.kept.running_book import RunningBook
-from training.kept.training_state import Remembering, TrainingState, progress_of
+from training.kept.training_state import PROGRESS, TrainingState
 from training.processes.group import agreed, is_first, is_sharded, world
 from training.recipe import Recipe, StepName
 from training.training_settings import LimitsParams
@@ -245,7 +245,10 @@ class KeptRun:
             print(f"warning: {warning}", file=sys.stderr, flush=True)
         if is_sharded():
             print(f"warning: {NOT_KEPT}", file=sys.stderr, flush=True)
-        state = TrainingState(trainer, remembering(trainer))
+        found = trainer.callback_handler.callbacks
+        state = TrainingState(
+            trainer, {type(one).__name__: one for one in found if hasattr(one, "remembered")}
+        )
         newest = self.opened(state)
         self.book.enter(estimated_seconds=estimate.seconds)
         with noted_signals() as asked:
@@ -305,7 +308,7 @@ class KeptRun:
             self.book.goes_on_from(None)
             return None
         state.open(folder)
-        progress = progress_of(folder)
+        progress = TrainerState.load_from_json(str(folder / PROGRESS))
         self.first = progress.global_step
         print(f"going on from the checkpoint of step {self.first} of {progress.max_steps}")
         self.book.goes_on_from(self.first)
@@ -325,7 +328,14 @@ class KeptRun:
             raise IncumbentError(self.told(spent)) from None
         finally:
             done = trainer.state.global_step
-            self.book.enter(optimizer_steps=done, tokens=tokens_learnt(trainer, self.work))
+            # The tokens as the trainer counted them, or that share of all which its steps are.
+            state = trainer.state
+            share = state.global_step / state.max_steps if state.max_steps else 0.0
+            self.book.enter(
+                optimizer_steps=done,
+                tokens=int(state.num_input_tokens_seen)
+                or round(self.work.tokens * share if self.work else 0),
+            )
 
     def budget_spent(self) -> bool:
         return self.budget.spent(self.earlier, self.book.minutes)
@@ -341,16 +351,3 @@ class KeptRun:
         return (
             f"the checkpoint of step {newest} is kept" if newest else "there is no checkpoint yet"
         )
-
-
-def remembering(trainer: Trainer) -> dict[str, Remembering]:
-    """The trainer's callbacks that have a state of their own, by their names."""
-    found = trainer.callback_handler.callbacks
-    return {type(one).__name__: one for one in found if hasattr(one, "remembered")}
-
-
-def tokens_learnt(trainer: Trainer, work: StepWork | None) -> int:
-    """The tokens as the trainer counted them, or that share of all which its steps are."""
-    state = trainer.state
-    share = state.global_step / state.max_steps if state.max_steps else 0.0
-    return int(state.num_input_tokens_seen) or round(work.tokens * share if work else 0)

@@ -14,8 +14,6 @@ from transformers import TrainerCallback
 from project.errors import InputError
 from project.progress import progress
 
-# --- learning curve -------------------------------------------------------------------------------
-
 MEASURED = "eval_loss"  # on what is held out, a token
 DRAWN = ("loss", MEASURED, "learning_rate", "grad_norm")
 MOST_LOSS = 700.0  # beyond that its exponential is no number

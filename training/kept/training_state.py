@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerState
+from transformers import Trainer
 
 from project.files import write_bytes
 from training.processes.group import draw_own_dropout
@@ -40,7 +40,6 @@ class TrainingState:
         self.read: dict[str, Any] | None = None  # what is still to be put back
 
     def write(self, folder: Path) -> None:
-        """Write all of it into an empty folder."""
         write_weights(self.trainer.model, folder)
         progress = json.dumps(asdict(self.trainer.state))
         write_bytes(folder / PROGRESS, progress.encode())
@@ -93,10 +92,6 @@ def write_weights(model: torch.nn.Module, folder: Path) -> None:
         if weight.requires_grad
     }
     save_file(trained, folder / WEIGHTS)
-
-
-def progress_of(folder: Path) -> TrainerState:
-    return TrainerState.load_from_json(str(folder / PROGRESS))
 
 
 # --- nested state ---------------------------------------------------------------------------------

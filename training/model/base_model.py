@@ -37,7 +37,7 @@ def load_base(folder: Path, params: AdapterParams, numerics: Numerics) -> PreTra
     refuse_unfit(read_layers(folder), params, dtype.itemsize, device_memory(card))
     attention = attention_kernel(params.attention, card, numerics.precision, has_flash(folder))
     if params.kernels == "liger":
-        refuse_liger(kind_of(folder), card, liger_kinds())
+        refuse_liger(str(AutoConfig.from_pretrained(folder).model_type), card, liger_kinds())
     model = load_quantized(folder, params, dtype, card, attention)
     if params.kernels == "liger":
         # Before the adapter is put on, and not by the trainer's `use_liger_kernel`, which comes
@@ -65,7 +65,12 @@ def load_quantized(
         model = read_model(folder, **how, quantization_config=config)
     if not split and to_be_dequantized(model, params, dtype, device_memory(card)):
         return model.dequantize()
-    keep_weights_in_place(model)
+    # On AVX512-BF16 processors bitsandbytes repacks weights at an eval-mode forward, and never
+    # undoes it: a later backward pass would read them as the plain layout, and all gradients after
+    # a validation step would be silently wrong.
+    for module in model.modules():
+        if isinstance(module, bnb.nn.Linear4bit):
+            module.support_avx512bf16_for_cpu = False
     return model
 
 
@@ -84,10 +89,6 @@ def has_flash(folder: Path) -> bool:
     """Whether flash-attn is installed, and the base's architecture made for it."""
     kind = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(AutoConfig.from_pretrained(folder)), None)
     return is_flash_attn_2_available() and bool(getattr(kind, "_supports_flash_attn", False))
-
-
-def kind_of(folder: Path) -> str:
-    return str(AutoConfig.from_pretrained(folder).model_type)
 
 
 @contextmanager
@@ -155,14 +156,3 @@ def to_be_dequantized(
 def device_memory(card: Card | None) -> int:
     """Bytes that the device has, whoever uses them now: so equal machines choose alike."""
     return card.memory if card else memory()
-
-
-def keep_weights_in_place(model: torch.nn.Module) -> None:
-    """Switch off bitsandbytes' repacking of weights at an eval-mode forward on AVX512-BF16 CPUs.
-
-    The repacked layout is never undone, and a later backward pass reads it as the plain one: all
-    gradients after a validation step would be silently wrong.
-    """
-    for module in model.modules():
-        if isinstance(module, bnb.nn.Linear4bit):
-            module.support_avx512bf16_for_cpu = False

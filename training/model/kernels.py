@@ -14,10 +14,6 @@ from project.records.adapters import Precision
 from project.settings import setting_error
 from training.training_settings import Attention
 
-# --- kernels --------------------------------------------------------------------------------------
-
-# Which kernels a base is trained with: of attention, and those of Liger. Chosen by the card.
-
 FLASH = "flash_attention_2"
 
 

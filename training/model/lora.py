@@ -96,7 +96,12 @@ def go_on_from(model: PeftModel, folder: Path) -> None:
     Raises InputError where they would mean something else in it: another r, another scale, or other
     target modules.
     """
-    refuse_other_scale(model.peft_config[model.active_adapter], folder)
+    fresh = model.peft_config[model.active_adapter]
+    config = json.loads(read_input(folder / CONFIG))
+    for name, setting in SAME.items():
+        was, now = config.get(name) or 0, getattr(fresh, name) or 0
+        if was != now:
+            raise misfit(f"its {setting} is {was:g}, the recipe's {now:g}", folder)
     weights = load_file(folder / WEIGHTS)
     try:
         result = set_peft_model_state_dict(model, weights)
@@ -107,14 +112,6 @@ def go_on_from(model: PeftModel, folder: Path) -> None:
         layers = sorted({layer_of(key) for key in weights})
         own = sorted({layer_of(n) for n, p in model.named_parameters() if p.requires_grad})
         raise misfit(f"its layers are {', '.join(layers)}, the recipe's {', '.join(own)}", folder)
-
-
-def refuse_other_scale(fresh: LoraConfig, folder: Path) -> None:
-    config = json.loads(read_input(folder / CONFIG))
-    for name, setting in SAME.items():
-        was, now = config.get(name) or 0, getattr(fresh, name) or 0
-        if was != now:
-            raise misfit(f"its {setting} is {was:g}, the recipe's {now:g}", folder)
 
 
 def layer_of(key: str) -> str:

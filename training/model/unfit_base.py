@@ -46,7 +46,11 @@ def layers_of(model: PreTrainedModel) -> BaseLayers:
     experts of transformers 5 are one block of numbers, on which PEFT puts no plain LoRA.
     """
     modules = dict(model.named_modules())
-    mixed = [name for name, module in modules.items() if is_experts(module)]
+    mixed = [
+        name
+        for name, module in modules.items()
+        if any(parameter.dim() == 3 for parameter in module.parameters(recurse=False))
+    ]
     beside = tuple(f"{name.rpartition('.')[0]}." for name in mixed)
     head = model.get_output_embeddings()
     linear = {
@@ -62,10 +66,6 @@ def layers_of(model: PreTrainedModel) -> BaseLayers:
     )
 
 
-def is_experts(module: torch.nn.Module) -> bool:
-    return any(parameter.dim() == 3 for parameter in module.parameters(recurse=False))
-
-
 # --- unfit base -----------------------------------------------------------------------------------
 
 GIB = 1 << 30
@@ -76,7 +76,15 @@ def refuse_unfit(layers: BaseLayers, params: AdapterParams, width: int, memory: 
     and weights that alone exceed the memory. `width`: bytes of a number, `memory`: bytes.
     """
     refuse_unknown_layers(layers, params)
-    refuse_quantized_experts(layers, params.quantization)
+    # bitsandbytes quantises linear layers alone: its issue 1849.
+    if layers.experts and params.quantization != "none":
+        share = layers.experts / layers.weights
+        raise wrong_setting(
+            f"{params.quantization} cannot be had: {share:.0%} of the base's weights are experts, "
+            "which bitsandbytes leaves as they are; quantization: none trains a LoRA on its "
+            "attention",
+            "training.adapter.quantization",
+        )
     refuse_too_large(layers, params, width, memory)
 
 
@@ -93,17 +101,6 @@ def refuse_unknown_layers(layers: BaseLayers, params: AdapterParams) -> None:
     if not params.target_modules:
         problem = f"names no layer: all-linear, or some of {', '.join(layers.names)}"
         raise wrong_setting(problem, "training.adapter.target_modules")
-
-
-def refuse_quantized_experts(layers: BaseLayers, quantization: Quantization) -> None:
-    """bitsandbytes quantises linear layers alone: its issue 1849."""
-    if layers.experts and quantization != "none":
-        share = layers.experts / layers.weights
-        raise wrong_setting(
-            f"{quantization} cannot be had: {share:.0%} of the base's weights are experts, which "
-            "bitsandbytes leaves as they are; quantization: none trains a LoRA on its attention",
-            "training.adapter.quantization",
-        )
 
 
 def refuse_too_large(layers: BaseLayers, params: AdapterParams, width: int, memory: int) -> None:

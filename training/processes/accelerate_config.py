@@ -104,7 +104,10 @@ def fsdp_config() -> dict[str, Any]:
 def sharding_environment(sharding: Sharding, deepspeed_file: str) -> dict[str, str]:
     """What `accelerate launch` tells its processes of that file, for those of torchrun and Ray."""
     if sharding == "fsdp":
-        told = {name.upper(): as_text(value) for name, value in fsdp_config().items()}
+        told = {
+            name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in fsdp_config().items()
+        }
         return {"ACCELERATE_USE_FSDP": "true", **told}
     if sharding == "zero3":
         return {
@@ -113,10 +116,6 @@ def sharding_environment(sharding: Sharding, deepspeed_file: str) -> dict[str, s
             "ACCELERATE_DEEPSPEED_ZERO3_INIT": "true",
         }
     return {}
-
-
-def as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def deepspeed_config() -> dict[str, Any]:

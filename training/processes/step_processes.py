@@ -23,7 +23,10 @@ def start_elsewhere(step: StepName, params: StepParams) -> bool:
     if MEMBER in os.environ:
         return False
     distributed = load(DistributedParams)
-    refuse_early_stop(params, distributed)
+    # The best weights would have to be kept of parts.
+    if distributed.sharding == "zero3" and getattr(params, "patience", None):
+        problem = "the best weights cannot be put back under zero3: choose fsdp, or patience: null"
+        raise InputError(problem, file=PARAMS, field=f"{section_of(type(params))}.patience")
     if load(EngineParams).name == "ray":
         cluster = load(RayParams)
         if step in SHARED:
@@ -86,13 +89,6 @@ def refuse_sharding(params: DistributedParams, gpus: float) -> None:
     if params.sharding == "zero3" and find_spec("deepspeed") is None:
         problem = f"zero3 needs deepspeed, which is not installed: {pip_install('deepspeed')}"
         raise wrong("sharding", problem)
-
-
-def refuse_early_stop(params: StepParams, distributed: DistributedParams) -> None:
-    """Raise InputError where the best weights would have to be kept of parts."""
-    if distributed.sharding == "zero3" and getattr(params, "patience", None):
-        problem = "the best weights cannot be put back under zero3: choose fsdp, or patience: null"
-        raise InputError(problem, file=PARAMS, field=f"{section_of(type(params))}.patience")
 
 
 def gpus_here() -> int:

@@ -42,7 +42,7 @@ def replayed(
     new = len(digests) - len(old)
     if not new:
         return tuple(rows)
-    again = set(draw_digests(old, round(share * new), seed))
+    again = {old[number] for number in in_random_order(old, seed)[: round(share * new)]}
     left_out = set(old) - again
     return tuple(row for row, own in zip(rows, digests, strict=True) if own not in left_out)
 
@@ -73,10 +73,6 @@ def replay_in_words(rows: Sequence[Row], learnt: Sequence[Row], start: TrainingS
     if not new:
         return f"{start.label} has learnt all {len(rows):,} rows already: all are learnt again"
     return f"{new:,} rows are new to {start.label}; {len(learnt) - new:,} of {old:,} old ones again"
-
-
-def draw_digests(digests: Sequence[RowDigest], count: int, seed: int) -> list[RowDigest]:
-    return [digests[number] for number in in_random_order(digests, seed)[:count]]
 
 
 def in_random_order(values: Sequence[object], seed: int) -> list[int]:

@@ -140,7 +140,10 @@ def mixed(examples: Sequence[RatedExample], batch: int, seed: int) -> list[Rated
     can be, and a last batch of one example, whose answer would be its own, is left out.
     """
     sides: list[list[RatedExample]] = [[], []]
-    for one in sorted(examples, key=lambda one: drawn_place(one, seed)):
+    for one in sorted(
+        examples,
+        key=lambda one: digest_json([seed, as_turns(one.prompt), one.completion, one.good]),
+    ):
         sides[one.good].append(one)
     spread = [
         (Fraction(2 * i + 1, 2 * len(side)), one.good, one)
@@ -149,10 +152,6 @@ def mixed(examples: Sequence[RatedExample], batch: int, seed: int) -> list[Rated
     ]
     ordered = prompts_apart([one for *_, one in sorted(spread, key=lambda p: p[:2])], batch)
     return ordered[:-1] if len(ordered) % batch == 1 else ordered
-
-
-def drawn_place(one: RatedExample, seed: int) -> str:
-    return digest_json([seed, as_turns(one.prompt), one.completion, one.good])
 
 
 def prompts_apart(examples: Sequence[RatedExample], batch: int) -> list[RatedExample]:

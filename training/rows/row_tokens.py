@@ -47,8 +47,24 @@ def row_tokens(row: Row, tokenizer: Any, system_prompt: str | None = None) -> Ro
     prompt = list(under(system_prompt, row.prompt))
     asked = rendered(row, prompt, tokenizer, answer=True)
     whole = rendered(row, [*prompt, *row.completion], tokenizer)
-    refuse_other_beginning(row, asked, whole)
-    refuse_endless(row, whole)
+    # An answered prompt is not what the model is asked with, continued.
+    if not whole.startswith(asked):
+        known = shared_beginning(asked, whole)
+        raise InputError(
+            f"{row}: the base's chat template renders a prompt another way once it is answered, so "
+            "that the model would learn to answer what it is never asked: it asks with "
+            f"{asked[known:][-60:]!r}, where the answered one goes on with "
+            f"{whole[known:][:60]!r}; choose a base with another chat template",
+            file=row.source,
+        )
+    # Nothing stands behind an answer by which a model learns to end.
+    answer = row.completion[-1].content.strip()
+    if answer and whole.rstrip().endswith(answer):
+        raise InputError(
+            f"{row}: the base's chat template puts no end token behind an answer, so that the "
+            "model would learn to go on for ever; choose a base whose template does",
+            file=row.source,
+        )
     ids, asked_ids = encoded(whole, tokenizer), encoded(asked, tokenizer)
     # Shorter than the prompt where its last token grows together with the first of the answer.
     known = shared_beginning(ids, asked_ids)
@@ -101,27 +117,3 @@ def shared_beginning(some: Sequence[object], others: Sequence[object]) -> int:
     """How many items two sequences begin with alike."""
     pairs = zip(some, others, strict=False)  # one may be longer
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def refuse_other_beginning(row: Row, asked: str, whole: str) -> None:
-    """Raise InputError where an answered prompt is not what the model is asked with, continued."""
-    if not whole.startswith(asked):
-        known = shared_beginning(asked, whole)
-        raise InputError(
-            f"{row}: the base's chat template renders a prompt another way once it is answered, so "
-            "that the model would learn to answer what it is never asked: it asks with "
-            f"{asked[known:][-60:]!r}, where the answered one goes on with "
-            f"{whole[known:][:60]!r}; choose a base with another chat template",
-            file=row.source,
-        )
-
-
-def refuse_endless(row: Row, whole: str) -> None:
-    """Raise InputError where nothing stands behind an answer by which a model learns to end."""
-    answer = row.completion[-1].content.strip()
-    if answer and whole.rstrip().endswith(answer):
-        raise InputError(
-            f"{row}: the base's chat template puts no end token behind an answer, so that the "
-            "model would learn to go on for ever; choose a base whose template does",
-            file=row.source,
-        )

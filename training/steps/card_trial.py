@@ -65,16 +65,12 @@ def largest_that_fits(size: int, attempt: Callable[[int], object], least: int = 
         except torch.OutOfMemoryError as error:
             clear_frames(error.__traceback__)  # they hold what filled the memory
             if size <= least:
-                raise IncumbentError(too_large(size, error)) from None
+                raise IncumbentError(
+                    f"the GPU has no memory for a pass on {size} of the longest examples: "
+                    f"{str(error).partition('. ')[0]}; set gradient_checkpointing: true, or choose "
+                    "a smaller base (`incumbent plan --gpus` says what fits)"
+                ) from None
         size = max(least, next(n for n in range(size // 2, 0, -1) if size % n == 0))
-
-
-def too_large(size: int, error: BaseException) -> str:
-    return (
-        f"the GPU has no memory for a pass on {size} of the longest examples: "
-        f"{str(error).partition('. ')[0]}; set gradient_checkpointing: true, or choose a smaller "
-        "base (`incumbent plan --gpus` says what fits)"
-    )
 
 
 def one_pass(trainer: Trainer, size: int) -> None:

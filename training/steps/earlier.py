@@ -11,10 +11,6 @@ from project.records.record import Digest
 from training.recipe import STEPS, Recipe, StepName, StepRecord
 from training.start_record import START_ADAPTER, START_FILE, TrainingStart
 
-# --- earlier --------------------------------------------------------------------------------------
-
-# What a step goes on from: the newest adapter before it; and a step that the recipe leaves out.
-
 
 @dataclass(frozen=True)
 class Earlier:

@@ -23,8 +23,6 @@ from training.processes.group import summed, world
 from training.rows.packed_rows import PackedRows, pack
 from training.rows.row_tokens import IGNORED, RowTokens
 
-# --- packed trainer -------------------------------------------------------------------------------
-
 Batch = dict[str, Any]
 PACKED = "packed_rows"  # a batch's key, and the argument by which attention gets it
 ROWS = 3  # that the two losses are compared on
@@ -87,7 +85,11 @@ class PackedTrainer(SharedBatches, SFTTrainer):
         """What this process learns of a batch. Without a row of it, it still has to take part, with
         one of which nothing is learnt.
         """
-        batch = self.collate(self.own_share(examples) or [unlearnt(examples[0])])
+        # Without a share of the batch, a process learns no token of the first row.
+        batch = self.collate(
+            self.own_share(examples)
+            or [{**examples[0], "labels": [IGNORED] * len(examples[0]["labels"])}]
+        )
         if PACKED in batch:  # the Trainer itself adds up what all processes read
             read = sum(len(one["input_ids"]) for one in examples)
             batch[PACKED] = replace(batch[PACKED], tokens=read)
@@ -140,7 +142,11 @@ class PackedTrainer(SharedBatches, SFTTrainer):
             for batch in self.get_eval_dataloader(eval_dataset):
                 with self.accelerator.autocast():
                     total += float(self.compute_loss(self.model, batch, num_items_in_batch=1))
-                count += learnt_in(batch)
+                count += (
+                    len(batch[PACKED].targets)
+                    if PACKED in batch
+                    else int((batch["labels"][:, 1:] != IGNORED).sum())
+                )
         # `compute_loss` is made for gradients, which are averaged over the processes.
         total, count = summed(total / world(), count)
         metrics = {f"{metric_key_prefix}_loss": total / count}
@@ -220,17 +226,6 @@ def dataset_of(examples: Sequence[RowTokens]) -> Dataset:
 def tokens_of(example: Mapping[str, Sequence[int]]) -> RowTokens:
     learnt = tuple(label != IGNORED for label in example["labels"])
     return RowTokens(tuple(example["input_ids"]), learnt)
-
-
-def unlearnt(example: Mapping[str, Sequence[int]]) -> Mapping[str, Sequence[int]]:
-    """The same row, of which no token is learnt."""
-    return {**example, "labels": [IGNORED] * len(example["labels"])}
-
-
-def learnt_in(batch: Batch) -> int:
-    if PACKED in batch:
-        return len(batch[PACKED].targets)
-    return int((batch["labels"][:, 1:] != IGNORED).sum())
 
 
 def packed_loss(model: torch.nn.Module, rows: PackedRows) -> Tensor:

@@ -27,10 +27,6 @@ from training.steps.arguments import one_device, step_arguments
 from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import AdapterParams, DpoParams, KtoParams
 
-# --- preference trainers --------------------------------------------------------------------------
-
-# Trainers of DPO and KTO for an adapter that goes on: its reference is the model as it comes.
-
 T = TypeVar("T", DPOTrainer, KTOTrainer)
 
 REFERENCE = "ref"  # what TRL calls its copy of the adapter
@@ -181,7 +177,6 @@ def gathered_kto_data(params: KtoParams, ground: StepContext) -> StepData:
 def kto_step_data(
     given: tuple[Preference, ...], rows: tuple[Row, ...], params: KtoParams
 ) -> StepData:
-    """The data of any preferences and rows."""
     if all(not isinstance(one, PreferencePair) and one.label for one in given):
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
     data = digest_of([*given, *rows])

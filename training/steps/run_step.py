@@ -81,7 +81,7 @@ def run_step(step: StepName, params: P, lesson: Callable[[P, StepContext], StepD
     """
     if start_elsewhere(step, params):
         return
-    ground = step_context(step)
+    ground = StepContext(bare_base(), choose_numerics(), load(AdapterParams), newest_before(step))
     with own_draft(step) as draft:
         run = prepare(lesson(params, ground), ground)
         if is_first():
@@ -105,11 +105,6 @@ def own_draft(step: StepName) -> AbstractContextManager[Path]:
 def scratch_folder() -> Iterator[Path]:
     with TemporaryDirectory(prefix="training-") as folder:
         yield Path(folder)
-
-
-def step_context(step: StepName) -> StepContext:
-    """The step's context as the project has it."""
-    return StepContext(bare_base(), choose_numerics(), load(AdapterParams), newest_before(step))
 
 
 def prepare(lesson: StepData, ground: StepContext) -> StepRun:
@@ -156,7 +151,11 @@ def learn(
     if all(torch.equal(weights[name], learnt[name]) for name in weights):
         raise IncumbentError("training changed nothing: no LoRA weight is trainable or moved")
     after = loss_at_end(trainer) if measured else None
-    by_the_way = [] if measured else losses_of_steps(trainer)
+    by_the_way = (
+        []
+        if measured
+        else [float(log["loss"]) for log in trainer.state.log_history if "loss" in log]
+    )
     with saving(folder):
         save_adapter(run.model, run.recipe, folder, learnt if is_sharded() else None)
     return StepRecord(
@@ -182,10 +181,6 @@ def loss_at_end(trainer: Trainer) -> float:
     if kept or not logs or logs[-1]["step"] != trainer.state.global_step:
         return float(trainer.evaluate()["eval_loss"])
     return float(logs[-1]["eval_loss"])
-
-
-def losses_of_steps(trainer: Trainer) -> list[float]:
-    return [float(log["loss"]) for log in trainer.state.log_history if "loss" in log]
 
 
 def digest_of(records: Iterable[Record]) -> Digest:

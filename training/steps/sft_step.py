@@ -28,7 +28,6 @@ from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams, SftPara
 
 
 def curated_rows_data(params: SftParams, ground: StepContext) -> StepData:
-    """The data of the curated rows."""
     rows = Row.read_lines(rows_of(Split.TRAIN))[: params.rows]
     start = TrainingStart.read(START_FILE)
     learnt = rows_to_learn(rows, start, params, ground.adapter.seed)

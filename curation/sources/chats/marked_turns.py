@@ -74,24 +74,20 @@ def marked_turns(text: str) -> list[Message]:
     text = (text[begin.end() :] if (begin := BEGIN.match(text)) else text).lstrip()
     for token in TOKENS:
         if token.match(text):
-            return token_turns(text, token)
+            turns: list[Message] = []
+            for who, said in cut(text, token)[1]:
+                said = LAST.sub("", said).strip()
+                if ENDS.search(said) or (who == "[/SYSTEM_PROMPT]" and said):
+                    raise ValueError("has text between two turns")
+                if said or who not in CLOSING:
+                    turns += with_system(INST.get(who) or role_of(who), said)
+            return turns
     for read in (heading_turns, line_turns, capital_turns):
         if turns := read(text):
             return turns
     if any(token.search(text) for token in TOKENS):
         raise ValueError("has text before its first turn")
     raise ValueError("a text without marks that say who speaks")
-
-
-def token_turns(text: str, token: re.Pattern[str]) -> list[Message]:
-    turns: list[Message] = []
-    for who, said in cut(text, token)[1]:
-        said = LAST.sub("", said).strip()
-        if ENDS.search(said) or (who == "[/SYSTEM_PROMPT]" and said):
-            raise ValueError("has text between two turns")
-        if said or who not in CLOSING:
-            turns += with_system(INST.get(who) or role_of(who), said)
-    return turns
 
 
 def with_system(role: Role, said: str) -> list[Message]:

@@ -85,8 +85,13 @@ def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
     answer; both are counted. Turns without a word are left out of what was said before.
     """
     said = joined(messages)
-    asked = after_greeting(said)
-    ended = until_last_answer(asked)
+    # Without answers before the first question, if anybody asks.
+    users = [i for i, turn in enumerate(said) if turn.role == "user"]
+    first = users[0] if users else 0
+    asked = [turn for i, turn in enumerate(said) if i >= first or turn.role != "assistant"]
+    # Without what comes after the last answer, if there is one.
+    replies = [i for i, turn in enumerate(asked) if turn.role == "assistant"]
+    ended = list(asked[: replies[-1] + 1] if replies else asked)
     answers = [i for i, turn in enumerate(ended) if turn.role == "assistant"]
     wanted = answers if turns == "every" else answers[-1:]
     found = tuple(answer_pairs(ended, wanted))
@@ -97,21 +102,6 @@ def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
         empty=sum(not ended[i].content.strip() for i in wanted),
         why=None if found else why_none(ended, wanted),
     )
-
-
-def after_greeting(messages: Sequence[Message]) -> list[Message]:
-    """The messages without answers before the first question; all of them where nobody asks."""
-    users = [i for i, turn in enumerate(messages) if turn.role == "user"]
-    first = users[0] if users else 0
-    return [turn for i, turn in enumerate(messages) if i >= first or turn.role != "assistant"]
-
-
-def until_last_answer(messages: Sequence[Message]) -> list[Message]:
-    """The messages without what comes after the last answer; all of them where there is no
-    answer.
-    """
-    answers = [i for i, turn in enumerate(messages) if turn.role == "assistant"]
-    return list(messages[: answers[-1] + 1] if answers else messages)
 
 
 def answer_pairs(

@@ -66,20 +66,16 @@ def has_to_choose(
 def examples(columns: Sequence[ColumnProfile]) -> str:
     """A line for each of some columns, with its value in one row."""
     shown = columns[:MOST_SHOWN]
-    place = telling_row(shown)
+    # The place in the sample of the row of middling length among those with fewest empty cells.
+    rows = list(zip(*(column.texts for column in shown), strict=True))
+    empty = [sum(not text for text in row) for row in rows]
+    fullest = [place for place, count in enumerate(empty) if count == min(empty)]
+    by_length = sorted(fullest, key=lambda place: sum(map(len, rows[place])))
+    place = by_length[len(by_length) // 2] if by_length else 0
     more = f"\n  and {len(columns) - MOST_SHOWN} columns more" if len(columns) > MOST_SHOWN else ""
     return (
         "such as\n" + "\n".join(f"  {one_line(c.name)}: {example(c, place)}" for c in shown) + more
     )
-
-
-def telling_row(columns: Sequence[ColumnProfile]) -> int:
-    """The place in the sample of the row of middling length among those with fewest empty cells."""
-    rows = list(zip(*(column.texts for column in columns), strict=True))
-    empty = [sum(not text for text in row) for row in rows]
-    fullest = [place for place, count in enumerate(empty) if count == min(empty)]
-    by_length = sorted(fullest, key=lambda place: sum(map(len, rows[place])))
-    return by_length[len(by_length) // 2] if by_length else 0
 
 
 def example(column: ColumnProfile, place: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from curation.curation_settings import Columns
@@ -15,7 +16,8 @@ from curation.sources.columns.column_profile import (
 )
 from curation.sources.columns.column_words import (
     ColumnReading,
-    column_notes,
+    answer_notes,
+    column_note,
     group_columns,
     slice_columns,
     taken_for,
@@ -41,9 +43,20 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
     `passages`: whether a text that holds the answers may be taken for what they stand on, and not
     for a part of the prompt: where the project shows passages.
     """
-    refuse_empty(tables)
-    refuse_no_header(tables)
-    refuse_contradiction(given)
+    if empty := next((table for table in tables if not table.rows), None):
+        raise InputError("has no rows", file=empty.path)
+    # Every name is as long as a sentence: so is text that is no table.
+    for headed in tables:
+        if is_delimited(headed) and all(map(is_sentence, headed.columns)):
+            shown = " | ".join(one_line(name)[:SHOWN] for name in headed.columns)
+            problem = f"reads like a record, and not like names of columns ({shown}): {LINE}"
+            raise InputError(problem, file=headed.path, line=1)
+    if given.messages is not None and (given.prompt or given.completion is not None):
+        raise InputError("name --prompt and --completion, or --messages, and not both")
+    if given.completion in given.prompt:
+        raise InputError(f"--prompt and --completion are both {given.completion!r}")
+    if given.answerable and not given.evidence:
+        raise InputError("name the columns with passages: --evidence COLUMN", field="--answerable")
     tables = [with_nested(table, given.columns) for table in tables]
     nested = [with_nested(table) for table in tables]
     if [table.columns for table in nested] == [table.columns for table in tables]:
@@ -83,7 +96,14 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) ->
     texts = [c for c in columns if c.name not in (*given.evidence, given.answerable)]
     choice = choose(tables, texts, given)
     reading = read_columns(columns, choice, given)
-    notes = [*header_notes(tables), *column_notes(columns, reading)]
+    # Names may be the values of a record; a form that people filled in has such names too.
+    names = [name for table in tables if is_delimited(table) for name in table.columns]
+    likely = [name for name in names if is_sentence(name) and (asks(name) or name.endswith("."))]
+    shown = [f'the first line is taken for names, such as "{one_line(n)[:SHOWN]}"' for n in likely]
+    notes = [f"{one}; if it is a record, {LINE}" for one in shown[:1]]
+    answers = (c for c in columns if c.name == reading.columns.completion)
+    others = [column_note(c, reading) for c in columns if c.name != reading.columns.completion]
+    notes += [*chain.from_iterable(map(answer_notes, answers)), *filter(None, others)]
     if name := reading.columns.messages:
         notes += chat_notes(name, values_of(tables, name), reading.columns.turns)
     return Guess(
@@ -91,21 +111,6 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) ->
         taken=taken_columns(tables, columns, reading),
         notes=tuple(map(one_line, notes)),
     )
-
-
-def refuse_empty(tables: Sequence[Table]) -> None:
-    for table in tables:
-        if not table.rows:
-            raise InputError("has no rows", file=table.path)
-
-
-def refuse_contradiction(given: NamedColumns) -> None:
-    if given.messages is not None and (given.prompt or given.completion is not None):
-        raise InputError("name --prompt and --completion, or --messages, and not both")
-    if given.completion in given.prompt:
-        raise InputError(f"--prompt and --completion are both {given.completion!r}")
-    if given.answerable and not given.evidence:
-        raise InputError("name the columns with passages: --evidence COLUMN", field="--answerable")
 
 
 QUOTED = 0.9  # of the answers that stand in a text word for word: it is what they stand on
@@ -140,7 +145,9 @@ def holds_answers(tables: Sequence[Table], context: str, answer: str) -> bool:
 
 def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
     """What was named, by the names of the first table. Raises InputError where a table lacks it."""
-    own = {name: own_name_in_all(tables, name) for name in given.columns}
+    own: dict[str, str] = {}
+    for name in given.columns:
+        own[name], *_ = [find_column(table, name) for table in tables]
 
     def own_name(name: str | None) -> str | None:
         return None if name is None else own[name]
@@ -155,12 +162,6 @@ def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
         evidence=tuple(own[name] for name in given.evidence),
         answerable=own_name(given.answerable),
     )
-
-
-def own_name_in_all(tables: Sequence[Table], name: str) -> str:
-    """The first table's name. Raises InputError where any table lacks the column."""
-    first, *_ = [find_column(table, name) for table in tables]
-    return first
 
 
 def choose(
@@ -269,25 +270,6 @@ def taken_columns(
 SENTENCE = 6  # words of a name that could be a value
 SHOWN = 60  # characters
 LINE = "put a line with the columns' names before it"
-
-
-def refuse_no_header(tables: Sequence[Table]) -> None:
-    """Raise InputError where every name is as long as a sentence: so is text that is no table."""
-    for table in tables:
-        if is_delimited(table) and all(map(is_sentence, table.columns)):
-            shown = " | ".join(one_line(name)[:SHOWN] for name in table.columns)
-            problem = f"reads like a record, and not like names of columns ({shown}): {LINE}"
-            raise InputError(problem, file=table.path, line=1)
-
-
-def header_notes(tables: Sequence[Table]) -> list[str]:
-    """A note that names may be the values of a record. A form that people filled in has such names
-    too.
-    """
-    names = [name for table in tables if is_delimited(table) for name in table.columns]
-    likely = [name for name in names if is_sentence(name) and (asks(name) or name.endswith("."))]
-    shown = [f'the first line is taken for names, such as "{one_line(n)[:SHOWN]}"' for n in likely]
-    return [f"{one}; if it is a record, {LINE}" for one in shown[:1]]
 
 
 def is_delimited(table: Table) -> bool:

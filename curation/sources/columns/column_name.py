@@ -184,14 +184,10 @@ def head_role(roles: list[Role], *, first: bool) -> Role | None:
         return next((r for r in whose if r in ("kind", "label", "group", "context")), "author")
     if head in NO_TEXT or head == "label":
         return head
-    return whose_text(head, whose, named_first=first)
-
-
-def whose_text(head: Role, whose: list[Role], *, named_first: bool) -> Role | None:
     if "system" in whose and head in ("question", "instruction", "body"):
         return "system"
     if head in ("title", "body", "user", "assistant"):
         return next((r for r in (*WHOSE, "user", "assistant", "label") if r in whose), head)
-    if head == "answer" and not named_first and ("question" in whose or "user" in whose):
+    if head == "answer" and not first and ("question" in whose or "user" in whose):
         return None  # both, or the answer of one who asks
     return head

@@ -75,10 +75,7 @@ def kind_of(value: object) -> Kind:
         return "lists"
     if isinstance(value, dict):
         return "objects"
-    return kind_of_text(str(value).strip())
-
-
-def kind_of_text(text: str) -> Kind:
+    text = str(value).strip()
     for kind, shape in SHAPES:
         if shape.fullmatch(text):
             return kind
@@ -221,7 +218,10 @@ def profile(name: str, says: NameSays, values: Sequence[Any]) -> ColumnProfile:
     step = max(1, -(-len(values) // SAMPLE))
     sample = tuple(values[::step])
     there = [value for value in sample if text_of(value)]
-    chats, no_chat = chat_share(there)
+    # The share of conversations with an answer, and why the first that is none is not.
+    reasons = [why_no_chat(value) for value in there[:: max(1, len(there) // CHATS)]]
+    chats = reasons.count(None) / len(reasons) if reasons else 0.0
+    no_chat = next((reason for reason in reasons if reason), None)
     return ColumnProfile(
         name=name,
         says=says,
@@ -249,15 +249,6 @@ def kind_of_all(values: Sequence[Any]) -> Kind:
     kind, count = Counter(map(kind_of, values)).most_common(1)[0]
     needed = 0.5 if kind in ("lists", "objects") else MOSTLY
     return kind if count >= needed * len(values) else "texts"
-
-
-def chat_share(values: Sequence[Any]) -> tuple[float, str | None]:
-    """The share of conversations with an answer, and why the first that is none is not."""
-    tried = values[:: max(1, len(values) // CHATS)]
-    reasons = [why_no_chat(value) for value in tried]
-    read = reasons.count(None)
-    why = next((reason for reason in reasons if reason), None)
-    return (read / len(tried) if tried else 0.0), why
 
 
 def why_no_chat(value: Any) -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from math import log
 
 from curation.curation_settings import Columns
@@ -95,19 +94,11 @@ def why_unread(column: ColumnProfile, reading: ColumnReading) -> str:
     if name in reading.could_be_slices:
         return COULD_BE_SLICE
     if column.kind != "texts":
-        return unread_kind(column)
-    return unread_text(column, reading)
-
-
-def unread_kind(column: ColumnProfile) -> str:
-    if column.kind == "nothing":
-        return "empty in all rows"
-    if column.says.role == "chat" and column.no_chat:
-        return f"{column.kind}: {column.no_chat}"
-    return column.kind
-
-
-def unread_text(column: ColumnProfile, reading: ColumnReading) -> str:
+        if column.kind == "nothing":
+            return "empty in all rows"
+        if column.says.role == "chat" and column.no_chat:
+            return f"{column.kind}: {column.no_chat}"
+        return column.kind
     if column.distinct == 1:
         return "one value"
     if column.role == "author":
@@ -126,12 +117,6 @@ def unread_text(column: ColumnProfile, reading: ColumnReading) -> str:
 SAME, SAME_LEAST = 0.1, 10  # of the answers, and in number, that are one and the same
 SHOWN = 60  # characters of one
 ASKED = ("question", "instruction", "context", "chat")
-
-
-def column_notes(columns: Sequence[ColumnProfile], reading: ColumnReading) -> list[str]:
-    answers = (c for c in columns if c.name == reading.columns.completion)
-    others = [column_note(c, reading) for c in columns if c.name != reading.columns.completion]
-    return [*chain.from_iterable(map(answer_notes, answers)), *filter(None, others)]
 
 
 def column_note(column: ColumnProfile, reading: ColumnReading) -> str | None:

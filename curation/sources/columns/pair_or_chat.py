@@ -24,7 +24,14 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     pair = find_pair(own, given)
     if given.prompt or given.completion:
         return pair
-    chat = find_chat(columns)
+    # The columns that hold conversations; the one that is called so goes before others.
+    chats = [
+        c for c in columns if c.kind == "conversations" and c.role not in ("chosen", "rejected")
+    ]
+    named = [c for c in chats if c.role == "chat"]
+    chat = FittingColumns(
+        tuple(ColumnChoice(messages=c.name) for c in (named if len(named) == 1 else chats))
+    )
     better = find_preferences(own, given)
     if better.unsure and not is_called_chat(chat, columns):
         return FittingColumns((*better.choices, *pair.choices, *chat.choices), better.unsure)
@@ -98,17 +105,6 @@ def answers_in(value: object) -> list[str]:
 SAME = 0.05  # of the conversations; when more end in the same words, these teach nothing
 
 
-def find_chat(columns: Sequence[ColumnProfile]) -> FittingColumns:
-    """The columns that hold conversations; the one that is called so goes before others."""
-    chats = [
-        c for c in columns if c.kind == "conversations" and c.role not in ("chosen", "rejected")
-    ]
-    named = [c for c in chats if c.role == "chat"]
-    return FittingColumns(
-        tuple(ColumnChoice(messages=c.name) for c in (named if len(named) == 1 else chats))
-    )
-
-
 def one_turn_a_row(columns: Sequence[ColumnProfile]) -> str | None:
     """Why a table whose rows are single turns is not read; None for any other."""
     for column in columns:
@@ -123,7 +119,13 @@ def one_turn_a_row(columns: Sequence[ColumnProfile]) -> str | None:
 
 def chat_notes(name: str, values: Sequence[Any], turns: Turns) -> tuple[str, ...]:
     """What is left out of the conversations, and what their answers are worth."""
-    read, reasons = read_all(values)
+    read: list[list[Any]] = []
+    reasons: list[str] = []
+    for value in values:
+        try:
+            read.append(conversation(value))
+        except ValueError as error:
+            reasons.append(str(error))
     last = [pairs(turn, "last") for turn in read]
     every = [pairs(turn, "every") for turn in read]
     notes = (
@@ -132,16 +134,6 @@ def chat_notes(name: str, values: Sequence[Any], turns: Turns) -> tuple[str, ...
         every_note(last, every, turns),
     )
     return tuple(note for note in notes if note)
-
-
-def read_all(values: Sequence[Any]) -> tuple[list[list[Any]], list[str]]:
-    read, reasons = [], []
-    for value in values:
-        try:
-            read.append(conversation(value))
-        except ValueError as error:
-            reasons.append(str(error))
-    return read, reasons
 
 
 def unread_note(name: str, rows: int, reasons: Sequence[str]) -> str | None:

@@ -8,19 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.passages import (
-    LEARNT,
-    PassageSize,
-    TextBlock,
-    documents_of,
-    limited_bytes,
-)
-from curation.sources.row_formats import Read
+from curation.sources.documents.passages import TextBlock, limited_bytes
 from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
 
 if TYPE_CHECKING:
-    from docx.document import Document
     from docx.oxml.xmlchemy import BaseOxmlElement
 
 LARGEST = 64 * MIB
@@ -41,13 +33,8 @@ STUMBLES = (
 SAVE_ANEW = "open it and save it anew as DOCX, or as text"
 
 
-def read_docx(path: Path, size: PassageSize = LEARNT) -> Iterator[Read]:
-    """Documents of a Word document, each with its number in it. Raises InputError."""
-    yield from documents_of(path, docx_blocks(path), size)
-
-
-def docx_blocks(path: Path) -> list[TextBlock]:
-    """Raises InputError."""
+def docx_blocks(path: Path, encoding: str | None) -> list[TextBlock]:
+    """The blocks of a Word document. Raises InputError."""
     # Imported here because most projects read no documents.
     from docx import Document
     from docx.opc.exceptions import OpcError
@@ -55,7 +42,9 @@ def docx_blocks(path: Path) -> list[TextBlock]:
     data = limited_bytes(path, LARGEST)
     refuse_bomb(data, path)
     try:
-        return list(blocks_of(Document(io.BytesIO(data))))
+        document = Document(io.BytesIO(data))
+        names = {style.style_id: style.name or "" for style in document.styles}
+        return list(blocks_in(document.element.body, names))
     except (OpcError, zipfile.BadZipFile, *STUMBLES) as error:
         problem = f"is a broken Word document ({type(error).__name__}): {SAVE_ANEW}"
         raise InputError(problem, file=path) from None
@@ -92,11 +81,6 @@ BREAKS |= {f"{WORD}noBreakHyphen": "-"}
 HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|заголовок) (\d)", re.I)
 CONTENTS = re.compile(r"toc\b|table of figures", re.I)  # styles of lists of headings
 LIST = re.compile(r"list\b|aufzählung", re.I)
-
-
-def blocks_of(document: "Document") -> Iterator[TextBlock]:
-    names = {style.style_id: style.name or "" for style in document.styles}
-    yield from blocks_in(document.element.body, names)
 
 
 def blocks_in(holder: "BaseOxmlElement", names: dict[str, str]) -> Iterator[TextBlock]:

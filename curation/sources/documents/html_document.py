@@ -6,20 +6,12 @@ few sentences, tear words apart at inline tags, and keep what is hidden.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.passages import (
-    LEARNT,
-    PassageSize,
-    TextBlock,
-    documents_of,
-    limited_bytes,
-)
-from curation.sources.row_formats import Read
+from curation.sources.documents.passages import TextBlock, limited_bytes
 from curation.sources.tables.decoding import decode
 from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
@@ -33,17 +25,14 @@ HEAD = 4096  # bytes in which a page says its encoding
 WESTERN = {"iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"}  # browsers mean another one
 
 
-def read_html(
-    path: Path, *, encoding: str | None = None, size: PassageSize = LEARNT
-) -> Iterator[Read]:
-    """Documents of a page, each with its number on it. Raises InputError."""
+def html_blocks(path: Path, encoding: str | None) -> list[TextBlock]:
+    """The blocks of a page's main text. Raises InputError."""
     data = limited_bytes(path, LARGEST)
     text = decode(data, path, encoding or declared(data)).text
     try:
-        blocks = html_blocks(text)
+        return blocks_of_page(text)
     except TooDeepError:
         raise InputError("has tags that are nested too deep: save it as text", file=path) from None
-    yield from documents_of(path, blocks, size)
 
 
 def declared(data: bytes) -> str | None:
@@ -57,7 +46,7 @@ def declared(data: bytes) -> str | None:
     return None
 
 
-def html_blocks(text: str) -> list[TextBlock]:
+def blocks_of_page(text: str) -> list[TextBlock]:
     """Headings, paragraphs, lists and tables of a page's main text. Raises TooDeepError."""
     # Imported here because most projects read no documents.
     from bs4 import BeautifulSoup, NavigableString, Tag

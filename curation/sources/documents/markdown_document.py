@@ -6,14 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.sources.documents.passages import (
-    LEARNT,
-    PassageSize,
-    TextBlock,
-    documents_of,
-    read_text_of,
-)
-from curation.sources.row_formats import Read
+from curation.sources.documents.passages import TextBlock, read_text_of
 from curation.sources.tables.unpacked_file import MIB
 
 if TYPE_CHECKING:
@@ -28,17 +21,12 @@ HTML = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1>|\Z)|</?[a-zA-
 LINE_BREAKS = {"softbreak": " ", "hardbreak": "\n"}
 
 
-def read_markdown(
-    path: Path, *, encoding: str | None = None, size: PassageSize = LEARNT
-) -> Iterator[Read]:
-    """Documents of a Markdown text, each with the line on which it begins. Raises InputError."""
-    yield from documents_of(path, markdown_blocks(read_text_of(path, encoding, LARGEST)), size)
-
-
-def markdown_blocks(text: str) -> Iterator[TextBlock]:
+def markdown_blocks(path: Path, encoding: str | None) -> Iterator[TextBlock]:
+    """The blocks of a Markdown text, each with the line on which it begins. Raises InputError."""
     # Imported here because most projects read no documents.
     from markdown_it.tree import SyntaxTreeNode
 
+    text = read_text_of(path, encoding, LARGEST)
     front = found.end() if (found := FRONT_MATTER.match(text)) else 0
     line = text.count("\n", 0, front) + 1
     for node in SyntaxTreeNode(parsed(text[front:])).children:
@@ -80,7 +68,14 @@ def blocks_of(node: "SyntaxTreeNode") -> Iterator[TextBlock]:
 
 def text_of(node: "SyntaxTreeNode") -> str:
     if node.type in ("bullet_list", "ordered_list"):
-        return list_text(node)
+        # An item a line, what belongs to it set in below.
+        first = int(node.attrs.get("start", 1))
+        items = []
+        for number, item in enumerate(node.children, start=first):
+            mark = f"{number}. " if node.type == "ordered_list" else "- "
+            text = "\n".join(filter(None, map(text_of, item.children)))
+            items.append(mark + text.replace("\n", "\n" + " " * len(mark)))
+        return "\n".join(items)
     if node.type == "table":
         rows = [
             [inline_text(cell) for cell in row.children] for row in node.walk() if row.type == "tr"
@@ -93,17 +88,6 @@ def text_of(node: "SyntaxTreeNode") -> str:
     if node.type == "blockquote":
         return "\n".join(text_of(child) for child in node.children)
     return inline_text(node)
-
-
-def list_text(node: "SyntaxTreeNode") -> str:
-    """An item a line, what belongs to it set in below."""
-    first = int(node.attrs.get("start", 1))
-    items = []
-    for number, item in enumerate(node.children, start=first):
-        mark = f"{number}. " if node.type == "ordered_list" else "- "
-        text = "\n".join(filter(None, map(text_of, item.children)))
-        items.append(mark + text.replace("\n", "\n" + " " * len(mark)))
-    return "\n".join(items)
 
 
 def inline_text(node: "SyntaxTreeNode") -> str:

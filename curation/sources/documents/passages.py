@@ -181,13 +181,6 @@ def limited_bytes(path: Path, largest: int) -> bytes:
 # Plain text as documents: its paragraphs are what blank lines separate.
 
 
-def read_text(
-    path: Path, *, encoding: str | None = None, size: PassageSize = LEARNT
-) -> Iterator[Read]:
-    """Documents of a text, each with the line on which it begins. Raises InputError."""
-    yield from documents_of(path, text_blocks(read_text_of(path, encoding)), size)
-
-
 def text_blocks(text: str) -> Iterator[TextBlock]:
     lines = enumerate(text.split("\n"), start=1)
     for filled, run in groupby(lines, key=lambda numbered: bool(numbered[1].strip())):

@@ -4,20 +4,12 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from curation.sources.documents.passages import (
-    LEARNT,
-    PassageSize,
-    TextBlock,
-    documents_of,
-    limited_bytes,
-    unread,
-)
-from curation.sources.row_formats import Read
+from curation.sources.documents.passages import TextBlock, limited_bytes
 from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
 
@@ -44,21 +36,11 @@ STUMBLES = (
 SAVE_ANEW = "print it to a new PDF, or save it as text"
 
 
-def read_pdf(path: Path, size: PassageSize = LEARNT) -> Iterator[Read]:
-    """Documents of a PDF, each with the page on which it begins.
-
-    One that is encrypted, or holds pictures alone, gives a record that says so. Raises InputError
-    for a file that is broken, or that takes more memory than a document can need.
+def pdf_blocks(path: Path, encoding: str | None) -> Iterable[TextBlock] | str:
+    """The paragraphs of a PDF, each with the page on which it begins; why there are none, where it
+    is encrypted, or holds pictures alone. Raises InputError for a file that is broken, or that
+    takes more memory than a document can need.
     """
-    pages = page_texts(path)
-    if isinstance(pages, str):
-        yield unread(path, pages)
-    else:
-        yield from documents_of(path, paragraphs(pages), size)
-
-
-def page_texts(path: Path) -> list[str] | str:
-    """The text of each page, or why there is none. Raises InputError."""
     # Imported here because most projects read no documents.
     from pypdf import PdfReader
     from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
@@ -75,7 +57,7 @@ def page_texts(path: Path) -> list[str] | str:
     except (PyPdfError, *STUMBLES) as error:
         problem = f"is a broken PDF ({type(error).__name__}): {SAVE_ANEW}"
         raise InputError(problem, file=path) from None
-    return texts if any(text.strip() for text in texts) else SCANNED
+    return paragraphs(texts) if any(text.strip() for text in texts) else SCANNED
 
 
 def texts_of(reader: "PdfReader", path: Path) -> Iterator[str]:
@@ -119,7 +101,9 @@ FULL = 0.75  # of the usual length of a line: a shorter one ends its paragraph
 def paragraphs(pages: Sequence[str]) -> Iterator[TextBlock]:
     """The paragraphs of pages, each with the page on which it begins."""
     lines = list(text_lines(pages))
-    full = FULL * usual_length(lines)
+    # The length that nine lines of ten do not exceed.
+    lengths = sorted(len(line.text) for line in lines if line.text)
+    full = FULL * (lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0)
     compounds = {word.casefold() for line in lines for word in COMPOUND.findall(line.text)}
     text, page = "", 0
     for before, line in pairwise([PrintedLine(0, ""), *lines]):
@@ -136,16 +120,17 @@ def paragraphs(pages: Sequence[str]) -> Iterator[TextBlock]:
 def text_lines(pages: Sequence[str]) -> Iterator[PrintedLine]:
     """The lines of all pages without what repeats at their edges."""
     split = [[" ".join(line.split()) for line in page.strip().split("\n")] for page in pages]
-    running = running_lines(split)
+    # The lines, but for their numbers, that stand at the edges of many pages.
+    counts = Counter(text for lines in split for text in {plain(lines[i]) for i in edges(lines)})
+    fewest = max(FEWEST, REPEATED * sum(any(lines) for lines in split))
+    running = {text for text, count in counts.items() if count >= fewest}
     for number, lines in enumerate(split, start=1):
-        yield from (PrintedLine(number, text) for text in without_edges(lines, running))
-
-
-def running_lines(pages: Sequence[Sequence[str]]) -> set[str]:
-    """The lines, but for their numbers, that stand at the edges of many pages."""
-    counts = Counter(text for lines in pages for text in {plain(lines[i]) for i in edges(lines)})
-    fewest = max(FEWEST, REPEATED * sum(any(lines) for lines in pages))
-    return {text for text, count in counts.items() if count >= fewest}
+        # A page's lines without its number, its header and its footer.
+        left_out = {i for i in edges(lines) if plain(lines[i]) in running}
+        ends = [i for i, line in enumerate(lines) if line and i not in left_out]
+        left_out |= {i for i in {*ends[:1], *ends[-1:]} if PAGE_NUMBER.fullmatch(lines[i])}
+        kept = [line for i, line in enumerate(lines) if i not in left_out]
+        yield from (PrintedLine(number, text) for text in "\n".join(kept).strip().split("\n"))
 
 
 def plain(line: str) -> str:
@@ -156,21 +141,6 @@ def edges(lines: Sequence[str]) -> set[int]:
     """The places of the first and the last lines that are not blank."""
     filled = [i for i, line in enumerate(lines) if line]
     return {*filled[:EDGE], *filled[-EDGE:]}
-
-
-def without_edges(lines: Sequence[str], running: set[str]) -> list[str]:
-    """A page's lines without its number, its header and its footer."""
-    left_out = {i for i in edges(lines) if plain(lines[i]) in running}
-    ends = [i for i, line in enumerate(lines) if line and i not in left_out]
-    left_out |= {i for i in {*ends[:1], *ends[-1:]} if PAGE_NUMBER.fullmatch(lines[i])}
-    kept = [line for i, line in enumerate(lines) if i not in left_out]
-    return "\n".join(kept).strip().split("\n")
-
-
-def usual_length(lines: Sequence[PrintedLine]) -> int:
-    """The length that nine lines of ten do not exceed."""
-    lengths = sorted(len(line.text) for line in lines if line.text)
-    return lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
 
 
 def gap(line: str, following: str, full: float) -> str | None:

@@ -1,21 +1,24 @@
 """Documents of a file or of a folder, in whichever of the formats each is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from curation.sources.documents.docx_document import read_docx
-from curation.sources.documents.html_document import read_html
-from curation.sources.documents.markdown_document import read_markdown
+from curation.sources.documents.docx_document import docx_blocks
+from curation.sources.documents.html_document import html_blocks
+from curation.sources.documents.markdown_document import markdown_blocks
 from curation.sources.documents.passages import (
     LEARNT,
     NO_TEXT,
     RETRIEVED,
     PassageSize,
-    read_text,
+    TextBlock,
+    documents_of,
+    read_text_of,
+    text_blocks,
     unread,
 )
-from curation.sources.documents.pdf_document import read_pdf
+from curation.sources.documents.pdf_document import pdf_blocks
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.archives import files_in
@@ -35,6 +38,14 @@ ENDINGS: dict[str, Format] = {
     ".xhtml": "html",
     ".pdf": "pdf",
     ".docx": "docx",
+}
+# The blocks of a file, or why there are none.
+READERS: dict[Format, Callable[[Path, str | None], Iterable[TextBlock] | str]] = {
+    "text": lambda path, encoding: text_blocks(read_text_of(path, encoding)),
+    "markdown": markdown_blocks,
+    "html": html_blocks,
+    "pdf": pdf_blocks,
+    "docx": docx_blocks,
 }
 # What documents in other formats end with: of a folder, they are told, and not read.
 OTHERS = (".doc", ".odt", ".rtf", ".epub", ".rst", ".adoc", ".tex", ".ppt", ".pptx", ".ps")
@@ -101,18 +112,11 @@ def read_document(
         yield unread(path, NO_TEXT)
         return
     form = ENDINGS.get(ending) or (None if ending in OTHERS else format_shown(path))
-    if form is None:
-        yield unread(path, OTHER_FORMAT)
-    elif form == "pdf":
-        yield from read_pdf(path, size)
-    elif form == "docx":
-        yield from read_docx(path, size)
-    elif form == "html":
-        yield from read_html(path, encoding=encoding, size=size)
-    elif form == "markdown":
-        yield from read_markdown(path, encoding=encoding, size=size)
+    blocks = READERS[form](path, encoding) if form else OTHER_FORMAT
+    if isinstance(blocks, str):
+        yield unread(path, blocks)
     else:
-        yield from read_text(path, encoding=encoding, size=size)
+        yield from documents_of(path, blocks, size)
 
 
 def is_empty(path: Path) -> bool:

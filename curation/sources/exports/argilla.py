@@ -4,7 +4,7 @@ Suggestions are never read: a model made them. The nested form does not say whic
 submitted, and which are drafts or were discarded.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,18 +116,14 @@ def responses_of(record: Fields) -> Iterator[ArgillaResponse]:
     if not is_nested(record):
         yield from flat_responses(record)
     elif isinstance(record["responses"], dict):
-        yield from nested_responses(record["responses"])
+        # {question: [{value, user_id}]}
+        for question, several in record["responses"].items():
+            for one in objects(several):
+                yield ArgillaResponse(
+                    question, one.get("value"), user_of(one), status_of(one.get("status"))
+                )
     else:
         yield from responses_by_user(record["responses"])
-
-
-def nested_responses(responses: Mapping[str, Any]) -> Iterator[ArgillaResponse]:
-    """{question: [{value, user_id}]}"""
-    for question, several in responses.items():
-        for one in objects(several):
-            yield ArgillaResponse(
-                question, one.get("value"), user_of(one), status_of(one.get("status"))
-            )
 
 
 def responses_by_user(responses: Sequence[Any]) -> Iterator[ArgillaResponse]:

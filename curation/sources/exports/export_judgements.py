@@ -14,13 +14,17 @@ from curation.sources.exports.answered_task import (
     reject,
     with_known_kind,
 )
-from curation.sources.exports.export_reading import ExportReading, kinds_unread, the_reading
+from curation.sources.exports.export_reading import (
+    ExportReading,
+    kinds_unread,
+    only_one,
+    readings_of,
+)
 from curation.sources.exports.good_or_bad import Praise
 from curation.sources.exports.shown import (
     NO_RESULT,
     REPLACED,
     NothingShownError,
-    ShownTask,
     TaskJudgement,
     reads,
     shown_task,
@@ -42,7 +46,7 @@ class ExportJudgements:
 
 def judge(everything: Sequence[AnsweredTask], fields: ExportFields, path: Path) -> ExportJudgements:
     """Judgements as the options say, or as the records alone allow. Raises InputError."""
-    return judged_by(the_reading(everything, fields, path), everything)
+    return judged_by(only_one(readings_of(everything, fields, path), path), everything)
 
 
 def judged_by(reading: ExportReading, everything: Sequence[AnsweredTask]) -> ExportJudgements:
@@ -80,18 +84,14 @@ def judgement(
     if answered.answers:
         what = replace(what, answers=answered.answers)
     if answered.rejected:
-        return rejection(answered.one, what_was_said, what, words)
+        # What was refused is the answer that was shown, what was said of it, or a proposed class.
+        if what.answer is not None and words:
+            good = words.of(what_was_said.flat)
+            return replace(
+                rated(answered.one, None if good is None else not good, what), asked=what.digest
+            )
+        return reject(answered.one, what.answer or ", ".join(what_was_said.flat), what)
     return judged(answered.one, what_was_said, what, words)
-
-
-def rejection(
-    one: TaskJudgement, what_was_said: ControlAnswer, what: ShownTask, words: Praise | None
-) -> TaskJudgement:
-    """A person refused the answer that was shown, or what was said of it, or a proposed class."""
-    if what.answer is not None and words:
-        good = words.of(what_was_said.flat)
-        return replace(rated(one, None if good is None else not good, what), asked=what.digest)
-    return reject(one, what.answer or ", ".join(what_was_said.flat), what)
 
 
 # --- newest ---------------------------------------------------------------------------------------
@@ -112,7 +112,8 @@ def newest(everything: Sequence[tuple[Key | None, object, AnsweredTask]]) -> lis
         if key is None:
             continue
         rival = best.setdefault(key, place)
-        if not is_older(at, everything[rival][1]):
+        one, other = moment(at), moment(everything[rival][1])
+        if not (one is not None and other is not None and one < other):
             best[key] = place
     kept = set(best.values())
     return [
@@ -123,11 +124,6 @@ def newest(everything: Sequence[tuple[Key | None, object, AnsweredTask]]) -> lis
 
 def replaced(answered: AnsweredTask) -> AnsweredTask:
     return replace(answered, one=replace(answered.one, why=REPLACED))
-
-
-def is_older(at: object, than: object) -> bool:
-    one, other = moment(at), moment(than)
-    return one is not None and other is not None and one < other
 
 
 def moment(at: object) -> float | None:

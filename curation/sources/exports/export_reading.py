@@ -198,7 +198,8 @@ def with_judged_answer(
     others = [n for n in texts_in(tasks) if n not in taken and field_role(n) != "about"]
     sides = alternatives(others).values()
     answers = [name for name in others if field_role(name) == "answer" or name in sides]
-    verdicts = are_verdicts(said)
+    words = {plain(word) for one in said if one.kind == "chosen" for word in one.flat}
+    verdicts = words <= GOOD_WORDS | BAD_WORDS
     if verdicts and len(answers) == 1 and (fields.prompt or len(others) > 1):
         note = f"the answer that was judged: {answers[0]!r}, by its name {INSTEAD}"
         return reading.named(note, completion=answers[0])
@@ -211,12 +212,6 @@ def with_judged_answer(
     )
     asked = replace(reading, may_be_classes=True)
     return asked.lacks(problem, completion=(answers or left)[-1])
-
-
-def are_verdicts(said: Iterable[ControlAnswer]) -> bool:
-    """Whether all that was chosen praises, blames, or is a number of stars."""
-    words = {plain(word) for one in said if one.kind == "chosen" for word in one.flat}
-    return words <= GOOD_WORDS | BAD_WORDS
 
 
 def with_prompt(reading: ExportReading, tasks: Sequence[Fields], path: Path) -> ExportReading:
@@ -278,15 +273,6 @@ def with_words(reading: ExportReading, said: Sequence[ControlAnswer]) -> ExportR
 # The one way to read an export: as it was named, or as the records allow; else it is asked.
 
 
-def the_reading(
-    everything: Sequence[AnsweredTask], fields: ExportFields, path: Path
-) -> ExportReading:
-    """The one way to read an export. Raises InputError for one that holds nothing which is read,
-    and OptionsMissingError with all that is to be named.
-    """
-    return only_one(readings_of(everything, fields, path), path)
-
-
 def only_one(readings: Sequence[ExportReading], path: Path) -> ExportReading:
     """The first, where nothing is missing; it is told what is missing in each.
 
@@ -305,7 +291,9 @@ def readings_of(
 ) -> list[ExportReading]:
     """A way to read it for each control that may be meant. Raises InputError."""
     counting = [answered for answered in everything if not answered.one.why]
-    refuse_unsupported(everything, path)
+    unread = kinds_unread(everything)
+    if unread and not any(answered.said for answered in everything if not answered.one.why):
+        raise InputError(f"holds {unread}, which are not supported; {READABLE}", file=path)
     there = list(dict.fromkeys(name for answered in counting for name in answered.task))
     controls = list(dict.fromkeys(name for answered in counting for name in answered.said))
     begun = without_unknown(ExportReading(fields), there, controls)
@@ -358,13 +346,6 @@ def without_unknown(
 def near(name: str, names: Sequence[str]) -> str | None:
     """The name itself, or the one that it is a misspelling of."""
     return next(iter(get_close_matches(name, names, n=1, cutoff=0.6)), None)
-
-
-def refuse_unsupported(everything: Sequence[AnsweredTask], path: Path) -> None:
-    """Raise InputError where people, or a model, said what is not read, and nothing else."""
-    unread = kinds_unread(everything)
-    if unread and not any(answered.said for answered in everything if not answered.one.why):
-        raise InputError(f"holds {unread}, which are not supported; {READABLE}", file=path)
 
 
 def kinds_unread(everything: Iterable[AnsweredTask]) -> str:

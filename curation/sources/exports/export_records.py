@@ -98,14 +98,11 @@ def tables_of(file: Path, options: ExportOptions) -> list[Table]:
             tables.append(read_json_lines(source, skip=options.skip))
         else:
             tables += tables_in(held, skip=options.skip, encoding=options.encoding)
-            refuse_lists(tables[-1])
+            # Any text passes for a table of one column.
+            table = tables[-1]
+            if table.format == "csv" and len(table.columns) < 2:
+                raise InputError(NO_EXPORT, file=table.path)
     return tables
-
-
-def refuse_lists(table: Table) -> None:
-    """Raise InputError for a text of one column, for which any text passes."""
-    if table.format == "csv" and len(table.columns) < 2:
-        raise InputError(NO_EXPORT, file=table.path)
 
 
 def lone_record(file: Path, encoding: str | None) -> Fields | None:

@@ -22,7 +22,6 @@ from curation.sources.exports.export_records import Export, ExportRecord, Fields
 from curation.sources.exports.label_studio_task import (
     Annotation,
     LabelStudioTask,
-    Result,
     items,
     label_studio_answer,
 )
@@ -121,22 +120,17 @@ def answer(
     annotator = annotation.annotator(record.file)
     if annotation.cancelled:
         return AnsweredTask(bare(record, task, annotator, CANCELLED))
-    said, unsupported = control_answers(annotation.result)
+    # What each control holds, regions of one control as one; and of the others in which kind.
+    said: dict[str, ControlAnswer] = {}
+    unsupported: dict[str, str] = {}
+    for result in annotation.result:
+        name = result.from_name or ""
+        if kind := result.unsupported:
+            unsupported[name] = kind
+        elif held := label_studio_answer(result.value, result.texts, name):
+            said[name] = said[name].and_also(held) if name in said else held
     if not said:
         return AnsweredTask(bare(record, task, annotator, NO_RESULT), unsupported=unsupported)
     answers = items(task.data, said, fields)
     one = bare(record, task, annotator)
     return AnsweredTask(one, task.data, said, answers, unsupported=unsupported)
-
-
-def control_answers(results: Sequence[Result]) -> tuple[dict[str, ControlAnswer], dict[str, str]]:
-    """What each control holds, regions of one control as one; and of the others in which kind."""
-    found: dict[str, ControlAnswer] = {}
-    unsupported: dict[str, str] = {}
-    for result in results:
-        name = result.from_name or ""
-        if kind := result.unsupported:
-            unsupported[name] = kind
-        elif said := label_studio_answer(result.value, result.texts, name):
-            found[name] = found[name].and_also(said) if name in found else said
-    return found, unsupported

@@ -42,7 +42,7 @@ def judge_preferences(export: Export, fields: ExportFields) -> ExportJudgements:
     chosen, rejected = (fields.answers.get(side, name) for side, name in known.items())
     refuse_others(export, there, (chosen, rejected), fields)
     return ExportJudgements(
-        [judged_pair(record, (chosen, rejected), fields) for record in export.records]
+        [pair_judgement(record, (chosen, rejected), fields) for record in export.records]
     )
 
 
@@ -53,13 +53,6 @@ def names_in(names: Sequence[str]) -> tuple[str, str] | None:
     pairs = [(name, name.replace(CHOSEN, REJECTED)) for name in names if CHOSEN in name]
     found = [(chosen, rejected) for chosen, rejected in pairs if rejected in names]
     return min(found, key=lambda pair: len(pair[0]), default=None)
-
-
-def judged_pair(
-    record: ExportRecord, names: tuple[str, str], fields: ExportFields
-) -> TaskJudgement:
-    one = bare(record)
-    return one if record.fields is None else pair_judgement(one, record.fields, names, fields)
 
 
 def looks_like_preferences(records: Sequence[Fields]) -> bool:
@@ -96,15 +89,18 @@ def bare(record: ExportRecord) -> TaskJudgement:
 
 
 def pair_judgement(
-    one: TaskJudgement, record: Fields, names: tuple[str, str], fields: ExportFields
+    record: ExportRecord, names: tuple[str, str], fields: ExportFields
 ) -> TaskJudgement:
-    if record.get("origin") == "judge":
+    one = bare(record)
+    if record.fields is None:
+        return one
+    if record.fields.get("origin") == "judge":
         return replace(one, why=BY_JUDGE)
     try:
-        sides = [dialogue(record, record.get(name), fields) for name in names]
+        sides = [dialogue(record.fields, record.fields.get(name), fields) for name in names]
         (prompt, chosen), (other, rejected) = sides
         what = ShownTask(prompt, answers={CHOSEN: chosen, REJECTED: rejected})
-        what = with_passages(what, record)
+        what = with_passages(what, record.fields)
     except NothingShownError as nothing:
         return replace(one, why=str(nothing))
     if prompt != other:
@@ -129,16 +125,7 @@ def judge_rated(export: Export, fields: ExportFields) -> ExportJudgements:
     labels = [text for own in export.readable if (text := label_text(own.get(name)))]
     words = words_of(labels, fields, export.path)
     return ExportJudgements(
-        [judged_rating(record, name, words, fields) for record in export.records]
-    )
-
-
-def judged_rating(
-    record: ExportRecord, name: str, words: Praise, fields: ExportFields
-) -> TaskJudgement:
-    one = bare(record)
-    return (
-        one if record.fields is None else rating_judgement(one, record.fields, name, words, fields)
+        [rating_judgement(record, name, words, fields) for record in export.records]
     )
 
 
@@ -186,13 +173,17 @@ def words_of(labels: Sequence[str], fields: ExportFields, path: Path) -> Praise:
 
 
 def rating_judgement(
-    one: TaskJudgement, record: Fields, name: str, words: Praise, fields: ExportFields
+    record: ExportRecord, name: str, words: Praise, fields: ExportFields
 ) -> TaskJudgement:
-    label = label_text(record.get(name))
+    one = bare(record)
+    if record.fields is None:
+        return one
+    label = label_text(record.fields.get(name))
     if label is None:
         return replace(one, why=NO_LABEL)
     try:
-        what = with_passages(ShownTask(*rated_dialogue(record, fields)), record)
+        asked = ShownTask(*rated_dialogue(record.fields, fields))
+        what = with_passages(asked, record.fields)
     except NothingShownError as nothing:
         return replace(one, why=str(nothing))
     return rated(replace(one, asked=what.digest), words.of([label]), what)

@@ -47,7 +47,10 @@ def judge_prodigy(export: Export, fields: ExportFields) -> ExportJudgements:
     fields, notes = with_accepted_answer(export, fields)
     are_answers = options_are_answers(export, fields)
     if are_answers is None:
-        refuse_unknown_options(export, fields)
+        shown = names_listed(list(offered_in(export)[0].values()))
+        problem = f"name --options classes or --options answers: what are {shown}?"
+        wanted = [fields.model_copy(update={"options": o}) for o in ("classes", "answers")]
+        refuse_each(export, wanted, problem)
     judged = judge(answers_of(export, fields, bool(are_answers)), fields, export.path)
     return replace(judged, notes=(*notes, *judged.notes))
 
@@ -80,15 +83,6 @@ def options_are_answers(export: Export, fields: ExportFields) -> bool | None:
 
 def offered_in(export: Export) -> list[dict[str, str]]:
     return [texts for own in export.readable if (texts := options_of(own))]
-
-
-def refuse_unknown_options(export: Export, fields: ExportFields) -> NoReturn:
-    """Raise OptionsMissingError with the commands for classes and for answers."""
-    shown = names_listed(list(offered_in(export)[0].values()))
-    problem = f"name --options classes or --options answers: what are {shown}?"
-    refuse_each(
-        export, [fields.model_copy(update={"options": o}) for o in ("classes", "answers")], problem
-    )
 
 
 def refuse_each(export: Export, wanted: Sequence[ExportFields], problem: str) -> NoReturn:
@@ -156,14 +150,10 @@ def keyed(
     answered = answer(record, task, fields, are_answers=are_answers)
     proposed = task.get(fields.completion) if fields.completion else None
     label = None if "options" in task else task.get(LABEL)
-    asked = digest_json([input_of(task), label, proposed])
-    return (asked, answered.one.annotator), task.get("_timestamp"), answered
-
-
-def input_of(task: Fields) -> object:
-    """The hash of what was shown, a negative number at times; without one, the data itself."""
+    # The hash of what was shown, a negative number at times; without one, the data itself.
     known = task.get("_input_hash")
-    return known if isinstance(known, int) else data_of(task)
+    asked = digest_json([known if isinstance(known, int) else data_of(task), label, proposed])
+    return (asked, answered.one.annotator), task.get("_timestamp"), answered
 
 
 def data_of(task: Fields) -> Fields:
@@ -174,7 +164,10 @@ def answer(
     record: ExportRecord, task: Fields, fields: ExportFields, *, are_answers: bool
 ) -> AnsweredTask:
     who = annotator(task, record)
-    one = TaskJudgement(record.file, record.line, task=task_name(task), annotator=who)
+    known = task.get("_task_hash")
+    one = TaskJudgement(
+        record.file, record.line, task=str(known) if isinstance(known, int) else None, annotator=who
+    )
     verdict, choices = task.get("answer"), options_of(task)
     if verdict not in ANSWERS[:2]:
         return AnsweredTask(replace(one, why=IGNORED if verdict == "ignore" else NO_RESULT))
@@ -197,11 +190,6 @@ def rejected(
     if not proposed:
         return AnsweredTask(replace(one, why=REJECTED))
     return AnsweredTask(one, data, proposed, rejected=True)
-
-
-def task_name(task: Fields) -> str | None:
-    known = task.get("_task_hash")
-    return str(known) if isinstance(known, int) else None
 
 
 def annotator(task: Fields, record: ExportRecord) -> str:

@@ -99,15 +99,12 @@ def answer_of(task: Fields, fields: ExportFields) -> str | None:
 def judged_text(value: Any) -> str | None:
     """An answer; of a conversation, the last one. Raises NothingShownError for what is no text."""
     if holds_turns(value):
-        return last_answer(turns_of(value))
+        turns = turns_of(value)
+        last = turns[-1] if turns else None
+        return last.content.strip() or None if last and last.role == "assistant" else None
     if (text := as_text(value)) is None:
         raise NothingShownError(NO_TEXT)
     return text.strip() if is_more_than_placeholder(text) else None
-
-
-def last_answer(turns: Sequence[Message]) -> str | None:
-    last = turns[-1] if turns else None
-    return last.content.strip() or None if last and last.role == "assistant" else None
 
 
 def prompt_of(task: Fields, fields: ExportFields) -> tuple[Message, ...]:

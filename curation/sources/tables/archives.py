@@ -36,17 +36,6 @@ OTHERS = {
 }
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, or of the one file in an archive. Raises InputError as files_read does,
-    and for an archive of several.
-    """
-    first, *others = files_read(path)
-    if others:
-        problem = f"holds {len(others) + 1} files, such as {others[0].path.name!r}: {UNPACK}"
-        raise InputError(problem, file=path)
-    return first.data
-
-
 def files_read(path: Path) -> list[FileBytes]:
     """A file without gzip's packing, or the files of data in a ZIP archive, by their names.
 
@@ -96,15 +85,11 @@ def unzipped(archive: zipfile.ZipFile, path: Path) -> Iterator[FileBytes]:
         where = path / info.filename
         data = member(archive, info, where)
         if data.startswith(ZIP):
-            refuse_archive(data, where)
+            # An archive in an archive is read if it is a workbook.
+            with open_zip(data, where) as inner:
+                if not is_workbook(inner):
+                    raise InputError(f"is an archive in an archive: {UNPACK}", file=where)
         yield FileBytes(where, plain(data, where))
-
-
-def refuse_archive(data: bytes, path: Path) -> None:
-    """Raise InputError for an archive in an archive that is no workbook."""
-    with open_zip(data, path) as inner:
-        if not is_workbook(inner):
-            raise InputError(f"is an archive in an archive: {UNPACK}", file=path)
 
 
 def refuse_outside(name: str, path: Path) -> None:

@@ -210,19 +210,18 @@ def find_dialect(lines: Sequence[str]) -> Dialect:
     A text in which no header has several is one column, with the comma for its delimiter.
     """
     sample = lines[:SAMPLE]
-    fits = {dialect: fit(sample, dialect) for dialect in candidates(sample)}
+    # The dialects that are worth a try, the usual ones first.
+    text = "".join(sample)
+    padded = [Dialect(d, padded=True) for d in DELIMITERS if f'{d} "' in text]
+    fits = {
+        dialect: fit(sample, dialect)
+        for dialect in [Dialect(d) for d in DELIMITERS if d in text] + padded
+    }
     several = {dialect: found for dialect, found in fits.items() if found.fields > 1}
     best = max(several, key=several.__getitem__, default=Dialect(","))
     if best == Dialect("\t") and are_quotes_text(lines):
         return Dialect("\t", quoted=False)
     return best
-
-
-def candidates(sample: Sequence[str]) -> list[Dialect]:
-    """The dialects that are worth a try, the usual ones first."""
-    text = "".join(sample)
-    padded = [Dialect(d, padded=True) for d in DELIMITERS if f'{d} "' in text]
-    return [Dialect(d) for d in DELIMITERS if d in text] + padded
 
 
 def fit(sample: Sequence[str], dialect: Dialect) -> Fit:

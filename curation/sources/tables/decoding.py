@@ -301,14 +301,6 @@ def likely_encoding(data: bytes) -> str | None:
     # Imported here because it takes a while, and most files are in UTF-8.
     from charset_normalizer import from_bytes
 
-    foreign = foreign_lines(data)
-    if len(foreign) - len(foreign.decode("ascii", "ignore")) < LEAST:
-        return None
-    best = from_bytes(foreign).best()
-    return best.encoding if best else None
-
-
-def foreign_lines(data: bytes) -> bytes:
     found, size = [], 0
     for line in data.split(b"\n"):
         if not line.isascii():
@@ -316,4 +308,8 @@ def foreign_lines(data: bytes) -> bytes:
             size += len(line)
         if size > LOOKED_AT:
             break
-    return b"\n".join(found)
+    foreign = b"\n".join(found)
+    if len(foreign) - len(foreign.decode("ascii", "ignore")) < LEAST:
+        return None
+    best = from_bytes(foreign).best()
+    return best.encoding if best else None

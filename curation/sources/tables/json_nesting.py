@@ -209,13 +209,9 @@ def fields_of(fields: dict[str, Any], depth: int = DEEPEST) -> Iterator[tuple[st
         yield name, value
         if depth and isinstance(inner := first_value(value), dict):
             for key, one in fields_of(inner, depth - 1):
-                yield f"{name}{DOT}{key}", first_text(one)
-
-
-def first_text(value: Any) -> Any:
-    """The value, or the first of a list of texts: of several answers that are right, one."""
-    texts = isinstance(value, list) and bool(value) and isinstance(value[0], str)
-    return value[0] if texts else value
+                # Of several answers that are right, the first.
+                texts = isinstance(one, list) and bool(one) and isinstance(one[0], str)
+                yield f"{name}{DOT}{key}", one[0] if texts else one
 
 
 def first_value(value: Any) -> Any:

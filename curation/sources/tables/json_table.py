@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curation.sources.tables.json_nesting import (
@@ -53,7 +53,15 @@ def read_json(source: TextFile, *, skip: bool = False) -> Table:
     if second and is_object(first):
         return read_json_lines(source, skip=skip)
     try:
-        return read_whole(source, skip=skip)
+        reader = JsonReader(source.text)
+        place = reader.after_blank(0)
+        if source.text.startswith("[", place):
+            gathered, lines = Gathered(source, skip), LineNumbers(source)
+            for start, value in reader.elements(place, all_there_is=True):
+                gather_value(value, lines.at(start), gathered, {})
+            gathered.notes += nulled_note(reader.nulled)
+            return gathered.table("json")
+        return read_object_of(reader.members(place, all_there_is=True), source, skip=skip)
     except BadJsonError as error:
         if is_object(second) and not first.startswith("["):  # the first line alone is torn
             return read_json_lines(source, skip=skip)
@@ -64,24 +72,6 @@ def first_lines(text: str) -> tuple[str, str]:
     """The first two lines that are not blank, without their ends; blank where there are none."""
     filled = (line.strip() for line in io.StringIO(text, newline="") if line.strip())
     return next(filled, ""), next(filled, "")
-
-
-def read_whole(source: TextFile, *, skip: bool) -> Table:
-    """A text that is one list or object. Raises InputError, and BadJsonError."""
-    reader = JsonReader(source.text)
-    place = reader.after_blank(0)
-    if source.text.startswith("[", place):
-        return read_list(source, place, skip=skip)
-    return read_object_of(reader.members(place, all_there_is=True), source, skip=skip)
-
-
-def read_list(source: TextFile, place: int, *, skip: bool) -> Table:
-    """The list that opens at a place and is all there is. Raises InputError, and BadJsonError."""
-    gathered, reader, lines = Gathered(source, skip), JsonReader(source.text), LineNumbers(source)
-    for start, value in reader.elements(place, all_there_is=True):
-        gather_value(value, lines.at(start), gathered, {})
-    gathered.notes += nulled_note(reader.nulled)
-    return gathered.table("json")
 
 
 def gather_value(value: Any, line: int, gathered: Gathered, about: Mapping[str, str]) -> None:
@@ -100,22 +90,27 @@ def read_object_of(members: list[JsonMember], source: TextFile, *, skip: bool) -
     if is_columns(members):
         return read_columns(members, source)
     line = is_line(source)
-    if is_row(members):
+    # Lists in a row that asks and answers by itself, such as of assertions, are its own.
+    names = {member.key for member in members}
+    talks = any(is_conversation(member.value) for member in members)
+    if talks or any(shape <= names for shape in ROWS):
         return read_json_lines(source, skip=skip) if line else read_one(source, skip=skip)
-    if lists := lists_in(members, is_line=line):
+    # Where its records are; where some ask and answer, those alone. An object on one line is a
+    # record itself where it says something and its lists lie deeper.
+    found = list(held_in({member.key: member.value for member in members}))
+    if line and not all(isinstance(member.value, dict) for member in members):
+        found = [held for held in found if len(held.keys) < 2]
+    telling = [held for held in found if asks_and_answers(first_of(held))]
+    if lists := (telling or found):
         return read_lists(lists, members, source, skip=skip)
-    refuse_lists((m for m in members if not line or m.key == SPLIT), source)
-    if not line:
-        source.refuse(f"{ONE_OBJECT}; its keys are {names_listed([m.key for m in members])}")
-    return read_json_lines(source, skip=skip)
-
-
-def refuse_lists(members: Iterable[JsonMember], source: TextFile) -> None:
-    """Raise InputError for a list of lists, such as pandas writes when it splits a table."""
-    for member in members:
+    # Pandas writes lists of lists when it splits a table.
+    for member in (m for m in members if not line or m.key == SPLIT):
         if isinstance(member.value, list) and member.value and isinstance(member.value[0], list):
             place, _ = next(JsonReader(source.text).elements(member.place))
             source.refuse(LISTS, LineNumbers(source).at(place))
+    if not line:
+        source.refuse(f"{ONE_OBJECT}; its keys are {names_listed([m.key for m in members])}")
+    return read_json_lines(source, skip=skip)
 
 
 def read_one(source: TextFile, *, skip: bool) -> Table:
@@ -125,18 +120,6 @@ def read_one(source: TextFile, *, skip: bool) -> Table:
     gather_value(value, 1, gathered, {})
     gathered.notes += nulled_note(reader.nulled)
     return gathered.table("json")
-
-
-def lists_in(members: list[JsonMember], *, is_line: bool) -> list[Held]:
-    """Where its records are; where some ask and answer, those alone.
-
-    An object on one line is a record itself where it says something and its lists lie deeper.
-    """
-    found = list(held_in({member.key: member.value for member in members}))
-    if is_line and not all(isinstance(member.value, dict) for member in members):
-        found = [held for held in found if len(held.keys) < 2]
-    telling = [held for held in found if asks_and_answers(first_of(held))]
-    return telling or found
 
 
 def read_lists(
@@ -180,13 +163,6 @@ def is_line(source: TextFile) -> bool:
     return is_object(source.text) and source.line_end not in source.text.strip()
 
 
-def is_row(members: list[JsonMember]) -> bool:
-    """Whether it asks and answers by itself: a list in it, such as of assertions, is its own."""
-    names = {member.key for member in members}
-    talks = any(is_conversation(member.value) for member in members)
-    return talks or any(shape <= names for shape in ROWS)
-
-
 # --- json lines -----------------------------------------------------------------------------------
 
 # JSON Lines as a table: an object a line.
@@ -205,22 +181,17 @@ def read_json_lines(source: TextFile, *, skip: bool = False) -> Table:
         if line.strip():
             reader = JsonReader(line)
             try:
-                for record in flattened(read_object(reader)):
+                value, end = reader.read(reader.after_blank(0))
+                reader.refuse_rest(end)
+                if not isinstance(value, dict):
+                    raise BadValueError(NO_OBJECT)
+                for record in flattened(value):
                     gathered.add(number, record)
             except (BadJsonError, BadValueError) as error:
                 gathered.leave_out(number, str(error))
             nulled += reader.nulled
     gathered.notes += nulled_note(nulled)
     return gathered.table("json lines")
-
-
-def read_object(reader: JsonReader) -> dict[str, Any]:
-    """The object that is all of a text. Raises BadJsonError, and BadValueError."""
-    value, end = reader.read(reader.after_blank(0))
-    reader.refuse_rest(end)
-    if not isinstance(value, dict):
-        raise BadValueError(NO_OBJECT)
-    return value
 
 
 def is_object(text: str) -> bool:

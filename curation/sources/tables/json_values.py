@@ -66,7 +66,12 @@ class JsonReader:
         if end - place > LONGEST_LINE:
             raise BadValueError(f"is longer than {LONGEST_LINE // MIB} MiB")
         if SURROGATE.search(self.text, place, end):
-            refuse_half_characters(value)
+            try:
+                json.dumps(value, ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                raise BadValueError(HALF_CHARACTER) from None
+            except RecursionError:
+                raise BadValueError("is nested too deep") from None
         brackets = self.text.count("[", place, end) + self.text.count("{", place, end)
         if brackets > DEEPEST and is_deep(value):
             raise BadValueError(f"is nested more than {DEEPEST} levels deep")
@@ -175,16 +180,6 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         (doubled, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise BadValueError(f"has the key {shortened(doubled)} twice")
     return found
-
-
-def refuse_half_characters(value: Any) -> None:
-    """Raise BadValueError for a text that was cut inside of what JSON writes as a pair."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise BadValueError(HALF_CHARACTER) from None
-    except RecursionError:
-        raise BadValueError("is nested too deep") from None
 
 
 def is_deep(value: Any) -> bool:

@@ -64,24 +64,15 @@ def tables_in(held: FileBytes, *, skip: bool, encoding: str | None) -> list[Tabl
 
 def table_of_text(source: TextFile, *, skip: bool) -> Table:
     """Raises InputError."""
-    refuse_pages(source)
-    if is_json(source.text):
-        return read_json(source, skip=skip)
-    refuse_markup(source)
-    return read_csv(source, skip=skip)
-
-
-def refuse_pages(source: TextFile) -> None:
-    """Raise InputError for a text that is no table at sight."""
     start = source.text[:1000].lstrip().casefold()
     if not source.text.strip():
         source.refuse(f"is empty: {AGAIN}")
     for beginning, what in PAGES.items():
         if start.startswith(beginning):
             source.refuse(f"is {what}: {TABLES}")
-
-
-def refuse_markup(source: TextFile) -> None:
-    """Raise InputError for what would pass for a CSV file of one column."""
+    if is_json(source.text):
+        return read_json(source, skip=skip)
+    # Markup would pass for a CSV file of one column.
     if MARKUP.match(source.text[:1000]):
         source.refuse(f"is XML or HTML: {TABLES}")
+    return read_csv(source, skip=skip)

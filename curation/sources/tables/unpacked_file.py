@@ -64,7 +64,12 @@ class FileBytes(NamedTuple):
 def plain(data: bytes, path: Path) -> bytes:
     """The bytes without gzip's packing. Raises InputError for what is no table at sight."""
     if data.startswith(GZIP):
-        data = unpacked(data, path)
+        try:
+            with gzip.open(io.BytesIO(data)) as packed:
+                data = packed.read(LARGEST + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"is a broken gzip file: {AGAIN} ({error})", file=path) from None
+        refuse_inflated(len(data), path)
     if problem := other_kind(data):
         raise InputError(problem, file=path)
     if len(data) > LONGEST_LINE and not data.startswith(PARQUET):
@@ -94,15 +99,11 @@ def refuse_long(data: bytes, path: Path) -> None:
 def contents(path: Path) -> bytes:
     """Raises InputError. A pipe or a device is refused, for it may have no end."""
     with readable(path):
-        refuse_no_file(path)
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise InputError(f"is {kind}: name a file", file=path)
         refuse_large(path, LARGEST)
         return path.read_bytes()
-
-
-def refuse_no_file(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "no regular file"
-        raise InputError(f"is {kind}: name a file", file=path)
 
 
 def refuse_large(path: Path, largest: int) -> None:
@@ -122,17 +123,6 @@ def readable(path: Path) -> Iterator[None]:
         raise InputError(error.strerror or "cannot be read", file=path) from None
     except ValueError:  # such as a path with a NUL
         raise InputError("is no path", file=repr(str(path))) from None
-
-
-def unpacked(data: bytes, path: Path) -> bytes:
-    """Raises InputError, also for what a few bytes inflate to."""
-    try:
-        with gzip.open(io.BytesIO(data)) as packed:
-            found = packed.read(LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"is a broken gzip file: {AGAIN} ({error})", file=path) from None
-    refuse_inflated(len(found), path)
-    return found
 
 
 def refuse_inflated(size: int, path: Path) -> None:

@@ -11,8 +11,6 @@ from evaluation.generation.backends.openai_server import OpenAIServer
 from project.records.data import Message
 from project.untrusted_input import shortened
 
-# --- adapter server -------------------------------------------------------------------------------
-
 NOT_FOUND = 404
 LONGEST_PATH = 4096  # characters of a base's name, which may be a path
 NO_SUCH_PATH = "Not Found"  # how FastAPI says it, on which both vLLM and SGLang stand
@@ -53,7 +51,10 @@ class AdapterServer(OpenAIServer):
             await self.read("POST", httpx2.URL(f"{self.root}{self.load_path}"), body)
         except BackendError as error:
             if error.status == NOT_FOUND and str(error) == NO_SUCH_PATH:
-                raise self.loads_none() from None
+                raise BackendError(
+                    501,
+                    f"{self.replica} does not load adapters while it runs; {self.allows_loading}",
+                ) from None
             if name not in (await self.names()).adapters:  # else it is there already
                 raise
 
@@ -86,11 +87,6 @@ class AdapterServer(OpenAIServer):
         if not here.is_relative_to(ours.resolve()):
             raise BackendError(400, f"{adapter} lies outside of {ours}, which the replica sees")
         return theirs / here.relative_to(ours.resolve())
-
-    def loads_none(self) -> BackendError:
-        return BackendError(
-            501, f"{self.replica} does not load adapters while it runs; {self.allows_loading}"
-        )
 
 
 def base_of(cards: list[dict[str, object]]) -> dict[str, object] | None:

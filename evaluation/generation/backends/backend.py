@@ -68,9 +68,7 @@ class Backend(Protocol):
 
     replica: str  # its address, or what it is
 
-    async def answer(self, endpoint: Endpoint, body: Body) -> Body:
-        """A whole answer."""
-        ...
+    async def answer(self, endpoint: Endpoint, body: Body) -> Body: ...
 
     def stream(self, endpoint: Endpoint, body: Body) -> AsyncIterator[Body]:
         """The chunks of an answer, without the [DONE] behind them. Closing it stops the work."""
@@ -110,7 +108,6 @@ class ChatRequest(Record):
     max_tokens: int | None
 
     def body(self, *, newer_limit: bool = False) -> dict[str, Any]:
-        """The body as it is sent."""
         body = self.model_dump(exclude_none=True)
         if newer_limit and "max_tokens" in body:
             body[NEWER_LIMIT] = body.pop("max_tokens")

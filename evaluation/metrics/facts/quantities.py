@@ -78,24 +78,18 @@ def with_unit(text: str, number: Number) -> Quantity:
     unit = unit_after(text, part.end() if part else number.end)
     decade = unit and unit.end - number.end == 1 and YEAR.fullmatch(number.values[0])  # the 1980s
     if unit and not decade and not (money and money.start < number.start):
-        return with_measure(text, bare, unit.kept_in, unit.factor, unit.end)
+        kind: Kind = "date" if unit.kept_in in DURATIONS_KEPT_IN else "number"
+        found = replace(
+            bare, kind=kind, end=unit.end, units=(unit.kept_in,), factor=unit.factor, doubtful=False
+        )
+        old = OLD.match(text, unit.end) if unit.kept_in == "months" and unit.factor == 12 else None
+        return replace(bare, end=old.end(), doubtful=False) if old else found
     if money:
         units = tuple(money.currencies.split("|"))
         return Quantity(
             "amount", money.start, money.end, number.values, units, False, money.factor, money.plus
         )
-    return with_likely_unit(bare, number)
-
-
-def with_measure(text: str, bare: Quantity, unit: str, factor: Decimal, end: int) -> Quantity:
-    kind: Kind = "date" if unit in DURATIONS_KEPT_IN else "number"
-    found = replace(bare, kind=kind, end=end, units=(unit,), factor=factor, doubtful=False)
-    old = OLD.match(text, end) if unit == "months" and factor == 12 else None
-    return replace(bare, end=old.end(), doubtful=False) if old else found
-
-
-def with_likely_unit(bare: Quantity, number: Number) -> Quantity:
-    """Half is 50 %; five lakh of what is not said are rupees."""
+    # Half is 50 %; five lakh of what is not said are rupees.
     if number.sense == "share":
         value = number.values[0]
         return replace(bare, values=(value, f"{plain(Decimal(value) * 100)} %"))
@@ -109,7 +103,7 @@ def shared(found: list[Quantity], text: str) -> list[Quantity]:
     for i in range(len(found) - 1, 0, -1):
         one, next_one = found[i - 1], found[i]
         between = text[one.end : next_one.start]
-        if one.bare and not next_one.bare and LINK.fullmatch(between) and unit_of(next_one):
+        if one.bare and not next_one.bare and LINK.fullmatch(between) and next_one.units != ("th",):
             found[i - 1] = like(one, next_one)
     for i in range(1, len(found)):
         last, one = found[i - 1], found[i]
@@ -117,10 +111,6 @@ def shared(found: list[Quantity], text: str) -> list[Quantity]:
         if one.bare and last.kind == "amount" and RANGE.fullmatch(between):
             found[i] = like(one, last)
     return found
-
-
-def unit_of(found: Quantity) -> bool:
-    return found.units != ("th",)
 
 
 def like(one: Quantity, other: Quantity) -> Quantity:
@@ -250,7 +240,13 @@ def money_around(text: str, start: int, end: int) -> Money | None:
     elif not before and not (after := AFTER.match(text, end)):
         return None
     if before:
-        return money_before(text, before, end, size)
+        currency = CURRENCY_OF[before[1].lower()] if before[1] else before[2].upper()
+        after = AFTER.match(text, end)
+        if after and currency in currency_after(after)[0]:  # US$20 USD
+            end = after.end()
+        if tail := END.match(text, end):
+            end = tail.end()
+        return Money(currency, before.start(), end, size)
     assert after
     currencies, minor = currency_after(after)
     plus = CENTS.match(text, after.end()) if not minor else None
@@ -261,16 +257,6 @@ def money_around(text: str, start: int, end: int) -> Money | None:
         Decimal("0.01") if minor else size,
         Decimal(plus[1] or plus[2]) / 100 if plus else Decimal(0),
     )
-
-
-def money_before(text: str, before: re.Match[str], end: int, size: Decimal) -> Money:
-    currency = CURRENCY_OF[before[1].lower()] if before[1] else before[2].upper()
-    after = AFTER.match(text, end)
-    if after and currency in currency_after(after)[0]:  # US$20 USD
-        end = after.end()
-    if tail := END.match(text, end):
-        end = tail.end()
-    return Money(currency, before.start(), end, size)
 
 
 def currency_after(match: re.Match[str]) -> tuple[str, bool]:

@@ -27,8 +27,6 @@ from project.records.ballots import Ballot, RightVersion, VersionPair, version_p
 from project.records.record import Record, read_input
 from project.untrusted_input import refuse_doubled_keys
 
-# --- ballot count ---------------------------------------------------------------------------------
-
 LEVEL = 0.95
 
 
@@ -86,27 +84,23 @@ def count(ballots: Sequence[Ballot], votes: int = 1) -> Count:
     rank = {rating.version: i for i, rating in enumerate(ratings)}
     chosen = choices(ballots, rank)
     counted = majorities(ballots, votes)
+    # Every pair of versions that met, the stronger first; rank 0 is the best rated version.
+    by_pair: dict[tuple[str, str], list[Majority]] = defaultdict(list)
+    for majority in counted:
+        by_pair[majority.versions].append(majority)
+    found = [pair_result(pair, items, rank) for pair, items in by_pair.items()]
     return Count(
         ballots=len(ballots),
         items=len({ballot.item for ballot in ballots}),
         reviewers=len({ballot.reviewer for ballot in ballots}),
         votes=votes,
         ratings=ratings,
-        pairs=pair_results(counted, rank),
+        pairs=tuple(sorted(found, key=lambda result: (rank[result.first], rank[result.second]))),
         agreements=agreements(chosen),
         consensus=consensus(chosen),
         sides=sides(ballots, rank),
         majorities=counted,
     )
-
-
-def pair_results(counted: Iterable[Majority], rank: Mapping[str, int]) -> tuple[PairResult, ...]:
-    """Every pair of versions that met, the stronger first; rank 0 is the best rated version."""
-    by_pair: dict[tuple[str, str], list[Majority]] = defaultdict(list)
-    for majority in counted:
-        by_pair[majority.versions].append(majority)
-    found = [pair_result(pair, items, rank) for pair, items in by_pair.items()]
-    return tuple(sorted(found, key=lambda result: (rank[result.first], rank[result.second])))
 
 
 def pair_result(
@@ -165,11 +159,6 @@ class JudgeLine(Record):
     def pair(self) -> VersionPair:
         return version_pair(self.left, self.right)
 
-    @property
-    def of_first(self) -> float:
-        """The chance of the first version by name."""
-        return self.preference if self.left == self.pair[0] else 1 - self.preference
-
 
 def read_judge(path: Path) -> tuple[JudgeLine, ...]:
     """Read JSON Lines of a judge. Raises InputError naming file, line and field.
@@ -203,7 +192,10 @@ def words_by_pair(lines: Iterable[JudgeLine]) -> dict[VersionPair, dict[str, flo
     """
     said: dict[tuple[VersionPair, str], list[float]] = defaultdict(list)
     for line in lines:
-        said[line.pair, line.item].append(line.of_first)
+        # The chance of the first version by name.
+        said[line.pair, line.item].append(
+            line.preference if line.left == line.pair[0] else 1 - line.preference
+        )
     found: dict[VersionPair, dict[str, float]] = defaultdict(dict)
     for (pair, item), chances in said.items():
         found[pair][item] = fmean(chances)
@@ -255,7 +247,14 @@ def of_pair(
 ) -> PredictionPowered | None:
     versions: VersionPair = pair.first, pair.second
     places = {item: place for place, item in enumerate(said)}
-    refuse_unjudged(versions, places, closed, path)
+    for line in closed:
+        if line.item not in places:
+            raise InputError(
+                f"has no line on item {line.item!r} with {versions[0]!r} and {versions[1]!r}, "
+                "which people voted on: give it one, with 0.5 where the judge cannot tell",
+                file=path,
+                field="item",
+            )
     turned = pair.first > pair.second
     judge = [1 - chance if turned else chance for chance in said.values()]
     worth = {pair.first: 1.0, pair.second: 0.0, None: 0.5}
@@ -274,16 +273,3 @@ def of_pair(
         votes=found.votes,
         saved=found.saved,
     )
-
-
-def refuse_unjudged(
-    versions: VersionPair, places: Mapping[str, int], closed: Sequence[Majority], path: Path
-) -> None:
-    for one in closed:
-        if one.item not in places:
-            raise InputError(
-                f"has no line on item {one.item!r} with {versions[0]!r} and {versions[1]!r}, which "
-                "people voted on: give it one, with 0.5 where the judge cannot tell",
-                file=path,
-                field="item",
-            )

@@ -18,10 +18,6 @@ from project.records.data import Row
 from project.records.record import Digest, Record, read_input, write_records
 from project.untrusted_input import refuse_doubled_keys
 
-# --- ballot files ---------------------------------------------------------------------------------
-
-# People's blind ballots as files, and what they say of each item.
-
 
 class Majority(Record):
     """What the ballots on one item say of two versions."""

@@ -152,6 +152,8 @@ def estimate_of(voted: Voted) -> PreferenceEstimate | None:
     variance += lacking(voted, voted.people - tuning * voted.judge)
     mean, se = float(values.mean()), sqrt(variance)
     reach = float(stats.t.isf((1 - LEVEL) / 2, df)) * se
+    # How many more items a simple random sample needs for this variance, without the judge.
+    needed = spread(voted, values) / variance if variance else float(voted.votes)
     return PreferenceEstimate(
         estimate=mean,
         se=se,
@@ -161,7 +163,7 @@ def estimate_of(voted: Voted) -> PreferenceEstimate | None:
         sd=sqrt(spread(voted, values)),
         items=len(values),
         votes=voted.votes,
-        saved=votes_saved(voted, values, variance),
+        saved=round(min(needed, len(values)) - voted.votes),
         tuning=tuning,
     )
 
@@ -227,11 +229,3 @@ def spread(voted: Voted, values: Array) -> float:
     alone = voted.weighted(np.square(off)) * n / (n - 1) + n * lacking(voted, voted.people)
     each = variance_of_mean(values, np.arange(len(values)))
     return alone * variance_of_mean(values, voted.clusters) / each if each else alone
-
-
-def votes_saved(voted: Voted, values: Array, variance: float) -> int:
-    """How many more items a simple random sample needs for this variance, without the judge; all
-    items at most.
-    """
-    needed = spread(voted, values) / variance if variance else float(voted.votes)
-    return round(min(needed, len(values)) - voted.votes)

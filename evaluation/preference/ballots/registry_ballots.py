@@ -16,7 +16,7 @@ from evaluation.preference.ballots.preference_evidence import with_people_and_ju
 from evaluation.preference.judge_calibration import calibrate_reviewers
 from evaluation.preference.preference_sources import is_on
 from project.errors import InputError
-from project.records.ballots import RESPECTS, Ballot, SheetPart, VotingPair, counting
+from project.records.ballots import RESPECTS, Ballot, VotingPair, counting
 from project.records.events import BallotCast
 from project.records.evidence import (
     PEOPLE,
@@ -236,7 +236,11 @@ def with_cast_votes(
     votes = votes_on_sheet(registry, state, asked, params, left_out)
     if not votes.ballots:
         return evidence
-    votes = replace(votes, ratings=ratings_on_sheet(state, asked, left_out))
+    detail = asked.detail
+    standing = [one for one in state.standing(detail.sheet) if one.key.item not in left_out]
+    votes = replace(
+        votes, ratings=ratings_of(standing, detail.items, detail.challenger, asked.closes_at)
+    )
     found = evidence_with_votes(evidence, votes, policy, calibration_of(evidence, votes, params))
     if params.source != "people+judge":
         return found
@@ -254,8 +258,17 @@ def votes_on_sheet(
     """What stands on a sheet, with the ballots of a file where there is one."""
     sheet = asked.detail.sheet
     cast = [ballot.ballot for ballot in state.standing(sheet)]
-    filed = ballots_of_file(params, asked.detail.part)
-    refuse_doubled(filed, cast)
+    # Those of the settings' file; on dev they count in the pipeline.
+    here = params.asks_people and asked.detail.part == "sealed"
+    filed = read_ballots(params.ballots) if here and params.ballots else ()
+    there = {(plain(one.reviewer), one.item, one.pair) for one in filed}
+    for one in cast:
+        if (plain(one.reviewer), one.item, one.pair) in there:
+            raise InputError(
+                f"{one.reviewer!r} voted on item {one.item!r} in the file of ballots and on "
+                "the page too: take that line out of the file",
+                field="evaluation.preference.ballots",
+            )
     return PeoplesVotes(
         sheet=read_sheet(registry.artifacts, sheet).pairs,
         ballots=tuple(ballot for ballot in (*filed, *cast) if ballot.item not in left_out),
@@ -263,33 +276,6 @@ def votes_on_sheet(
         challenger=asked.detail.challenger,
         votes=asked.closes_at,
     )
-
-
-def ratings_on_sheet(
-    state: Votes, asked: VoteQuestion, left_out: Collection[str] = ()
-) -> dict[str, Rated] | None:
-    """What people rated, by item; None while an item lacks votes."""
-    detail = asked.detail
-    standing = [one for one in state.standing(detail.sheet) if one.key.item not in left_out]
-    return ratings_of(standing, detail.items, detail.challenger, asked.closes_at)
-
-
-def ballots_of_file(params: PreferenceParams, part: SheetPart) -> tuple[Ballot, ...]:
-    """Those that the settings name, where people decide; on dev they count in the pipeline."""
-    here = params.asks_people and part == "sealed"
-    return read_ballots(params.ballots) if here and params.ballots else ()
-
-
-def refuse_doubled(filed: Sequence[Ballot], cast: Sequence[Ballot]) -> None:
-    """Raise InputError where a reviewer speaks in the file and on the page too."""
-    there = {(plain(ballot.reviewer), ballot.item, ballot.pair) for ballot in filed}
-    for ballot in cast:
-        if (plain(ballot.reviewer), ballot.item, ballot.pair) in there:
-            raise InputError(
-                f"{ballot.reviewer!r} voted on item {ballot.item!r} in the file of ballots and on "
-                "the page too: take that line out of the file",
-                field="evaluation.preference.ballots",
-            )
 
 
 def calibration_of(
