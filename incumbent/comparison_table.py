@@ -38,19 +38,6 @@ def print_arrow_note(measured: Measured) -> None:
         console.print("\n↓ less is better: the difference is how much less", style="dim")
 
 
-def print_samples_note(measured: Mapping[str, MetricEvidence]) -> None:
-    """How much hangs on which answers were drawn, where items were answered several times."""
-    several = {name: found for name, found in measured.items() if found.drawn_share is not None}
-    if several:
-        times = max(found.samples or 0 for found in several.values())
-        spreads = ", ".join(f"{found.within_sd:.3f} in {m}" for m, found in several.items())
-        console.print(
-            f"\n{times} answers an item; within an item the difference spreads by {spreads}",
-            style="dim",
-            soft_wrap=True,
-        )
-
-
 def cells(
     metric: str, found: MetricEvidence, bound: Bound | None, margin: float | None = None
 ) -> tuple[str | Text, ...]:

@@ -110,7 +110,8 @@ def submitted(
     opponent = confirmed_opponent(registry, adapter.files)
     refuse_stale(dev, policy, adapter, opponent)
     dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
-    refuse_changed_rows(dataset)
+    if digest_folder(CURATED) != dataset.rows:
+        raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
     refuse_unknown(registry.looks_elsewhere())
     refuse_once_sealed(registry)
     sealed = SealedItems()
@@ -174,12 +175,6 @@ def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> 
         return False
     registry.promote(version.number, reason, by="policy")
     return True
-
-
-def refuse_changed_rows(dataset: DatasetVersion) -> None:
-    """Raise InputError when the curated rows are not those that passed the gate."""
-    if digest_folder(CURATED) != dataset.rows:
-        raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
 
 
 def write_page(outcome: SubmissionOutcome, policy: Policy) -> None:

@@ -9,7 +9,6 @@ from evaluation.report.report_data import right_lines, unchecked
 from incumbent.comparison_table import (
     print_arrow_note,
     print_measured,
-    print_samples_note,
     print_verdict,
 )
 from incumbent.mirroring.mirror import mirror
@@ -77,7 +76,15 @@ def print_comparison(outcome: SubmissionOutcome, policy: Policy) -> None:
     checked = {m: measured[m] for m in policy.checked if m in measured}
     print_measured(checked, decision.bounds, policy.guards)
     print_arrow_note(checked)
-    print_samples_note(checked)
+    several = {name: found for name, found in checked.items() if found.drawn_share is not None}
+    if several:
+        times = max(found.samples or 0 for found in several.values())
+        spreads = ", ".join(f"{found.within_sd:.3f} in {m}" for m, found in several.items())
+        console.print(
+            f"\n{times} answers an item; within an item the difference spreads by {spreads}",
+            style="dim",
+            soft_wrap=True,
+        )
 
 
 def references() -> list[str]:

@@ -97,7 +97,7 @@ def bring_folder(
     """Merge one folder into this project's files; says and raises what bring_labels does."""
     if artifacts.incomplete(digest):
         return []
-    carried = read_folder(artifacts, digest)
+    carried = {name: artifacts.get(blob) for name, blob in artifacts.manifest(digest).items()}
     other = carried.get(MACHINE) != machine().encode()
     with changing():
         differing = [
@@ -125,10 +125,6 @@ def queue_files() -> dict[str, Path]:
 def machine() -> str:
     """This machine and project: whose own files are the newer ones where they differ."""
     return f"{socket.gethostname()}:{Path.cwd()}"
-
-
-def read_folder(artifacts: Artifacts, digest: Digest) -> dict[str, bytes]:
-    return {name: artifacts.get(blob) for name, blob in artifacts.manifest(digest).items()}
 
 
 def merge(name: str, data: bytes, path: Path) -> str | None:

@@ -56,7 +56,9 @@ def fresh_labels(context: NightContext, champion: AdapterVersion, day: date) -> 
     Left out are rows that belong to sealed, which `submit` alone answers, and near-duplicates of
     other rows, which the champion may have been trained on.
     """
-    known = measured_before(context, champion)
+    nights = nights_before(context.registry.engine, context.registry.family, date.max)
+    own = (night.quality for night in nights if night.champion == champion.number)
+    known = {row for quality in own if quality for row in quality.rows}
     new = [name for name in accepted_between(champion, day) if name not in known]
     if not new:
         return []
@@ -96,13 +98,6 @@ def measure(
 
 
 # --- which labels, and the answers to them ------------------------------------------------------
-
-
-def measured_before(context: NightContext, champion: AdapterVersion) -> set[str]:
-    """The ids of the labels that this version answered on any night that is remembered."""
-    nights = nights_before(context.registry.engine, context.registry.family, date.max)
-    own = (night.quality for night in nights if night.champion == champion.number)
-    return {row for quality in own if quality for row in quality.rows}
 
 
 def accepted_between(champion: AdapterVersion, day: date) -> list[str]:

@@ -1,6 +1,6 @@
 """A night from its beginning to its end, and the jobs that run it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
@@ -170,7 +170,10 @@ def notes_of(
     if again:
         notes.append(f"{AGAIN}: {again}")
     elif night.traffic is None and not judged_after(registry, day):
-        since = missing_since(day, there, before)
+        # Traffic may have been deleted for its age: a night that had rows counts too.
+        seen = [one for one in there if one < day]
+        seen += [date.fromisoformat(night.date) for night in before if night.rows]
+        since = max(seen) + DAY if seen else None
         unseen = unseen_here(context, day, there, before)
         notes += [unseen] if unseen else [f"{NO_TRAFFIC} {since}"] if since else []
     trusted = trusted_day(registry, context.traffic, day)
@@ -218,7 +221,10 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     that no traffic comes, or that it comes again. before are the nights before it, oldest first.
     """
     yield from of_traffic(night, before)
-    yield from of_clock(night)
+    # A clock that may be wrong keeps traffic that seems due: a person knows which is right.
+    for note in night.notes:
+        if note.startswith(DOUBT):
+            yield night_notice(night, "clock", night.date, f"{night.family}: {note}")
     yield from of_sight(night) if is_late(night) else blind_notices(night, before)
     if not is_told(night) or (news := drift_news(night, before)) is None:
         return
@@ -249,17 +255,6 @@ def path_of(night: Night) -> str:
     return f"/nights/{night.date}"
 
 
-def missing_since(day: date, days: Collection[date], before: Sequence[Night]) -> date | None:
-    """The first day of the gap that a day without traffic is in; None where there never was any.
-
-    days are those that have traffic, before the nights before this one: traffic may have been
-    deleted for its age.
-    """
-    seen = [one for one in days if one < day]
-    seen += [date.fromisoformat(night.date) for night in before if night.rows]
-    return max(seen) + DAY if seen else None
-
-
 def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     """One notice as a gap begins, one more each week that it lasts, and one when it is over."""
     if is_late(night):
@@ -278,13 +273,6 @@ def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
 def is_late(night: Night) -> bool:
     """Whether it was judged again: what it says of its day is no news."""
     return any(note.startswith(AGAIN) for note in night.notes)
-
-
-def of_clock(night: Night) -> Iterator[Notice]:
-    """A clock that may be wrong keeps traffic that seems due: a person knows which is right."""
-    for note in night.notes:
-        if note.startswith(DOUBT):
-            yield night_notice(night, "clock", night.date, f"{night.family}: {note}")
 
 
 def of_gap(night: Night, since: date, key: str, kind: str, text: str) -> Notice:

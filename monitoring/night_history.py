@@ -52,12 +52,6 @@ def end_of(engine: Engine, night: Night) -> Night | None:
     return end if end and (end.traffic, end.rows) == (night.traffic, night.rows) else None
 
 
-def seen_by(engine: Engine, family: str, day: date) -> str:
-    """The name of the machine that came to a night's verdict."""
-    run = runs.run_on(engine, check_job(family), day)
-    return run.holder.rsplit(":", 2)[0] if run else "another machine"
-
-
 def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:
     """Keep a night's verdict, instead of one that is there already.
 
@@ -110,12 +104,9 @@ def unjudged_nights(engine: Engine, family: str, today: date) -> dict[date, Nigh
 
 def waits_for_rows(night: Night) -> bool:
     """Whether a night has compared nothing, and could where it had more rows."""
-    return not (made_a_test(night) or lacked_a_reference(night))
-
-
-def lacked_a_reference(night: Night) -> bool:
-    """Whether there were rows, and nothing to compare them with: more rows change nothing."""
-    return bool(night.traffic and not night.reference and not night.set_aside)
+    return not (
+        made_a_test(night) or (night.traffic and not night.reference and not night.set_aside)
+    )
 
 
 class KeptNight(NamedTuple):

@@ -189,14 +189,6 @@ def keep_map(
         found.write(map_path(family, day))
 
 
-def forget_pages(family: str, before: date) -> None:
-    """Delete the pages and maps of nights before a day: they show users' prompts."""
-    for path in (page_path(family, before), map_path(family, before)):
-        for other in path.parent.glob(f"{family}-night-????-??-??{path.suffix}"):
-            if other.name < path.name:
-                other.unlink(missing_ok=True)
-
-
 def write_page(night: Night, before: Sequence[Night]) -> Path:
     """Write the night's page; before are the nights before it, oldest first."""
     day = date.fromisoformat(night.date)

@@ -10,7 +10,6 @@ from project.canonical import digest_bytes
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.records.events import Submission
-from project.records.record import Digest
 from registry.decision_checks import version_or_none
 from registry.reader import RegistryReader
 from registry.signatures import check_signature
@@ -40,20 +39,15 @@ def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
     """Raise IncumbentError unless a version, and every event about it, is as it was written."""
     own = events_of(connection, version.family, version.number)
     submitted = [e.detail.version for e in own if isinstance(e.detail, Submission)]
-    if submitted != [stored_digest(connection, version)]:
+    query = select(versions.c.record).where(
+        versions.c.family == version.family, versions.c.number == version.number
+    )
+    if submitted != [digest_bytes(connection.execute(query).scalar_one().encode())]:
         raise IncumbentError(
             f"{version.label} is not what was submitted; `incumbent registry verify` tells more"
         )
     if any(event.kind == "delete" for event in own):
         raise IncumbentError(f"{version.label} was deleted")
-
-
-def stored_digest(connection: Connection, version: AdapterVersion) -> Digest:
-    """The digest of a version's record as it is stored, whatever today's code would write."""
-    query = select(versions.c.record).where(
-        versions.c.family == version.family, versions.c.number == version.number
-    )
-    return digest_bytes(connection.execute(query).scalar_one().encode())
 
 
 def refuse_moved(connection: Connection, family: str, champion: int | None) -> None:

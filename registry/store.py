@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from project.canonical import digest_bytes, stamp
+from project.canonical import digest_bytes, moment_of, stamp
 from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
 from project.paths import INDEX_FILES
@@ -51,7 +51,7 @@ from registry.decision_checks import (
     refuse_unseen,
     winning,
 )
-from registry.notices import put_notice
+from registry.notices import notice_of, put
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
 from registry.release import refuse_changed, refuse_moved, release
@@ -568,7 +568,8 @@ class Registry(RegistryReader):
             previous=previous,
         )
         append(connection, event)
-        put_notice(connection, event, self.announced)
+        if event.kind in self.announced:
+            put(connection, notice_of(event), moment_of(event.at))
         return event
 
     def _now(self) -> str:

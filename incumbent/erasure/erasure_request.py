@@ -105,7 +105,9 @@ class RowFinder:
     def __post_init__(self) -> None:
         for one in self.made:
             *asked, answer = map(seen_lines, texts_of(one))
-            self._by_end.setdefault((answer, end_of(asked)), []).append((one, asked))
+            self._by_end.setdefault(
+                (answer, (asked[0].rpartition("\n")[2] if asked else "")), []
+            ).append((one, asked))
 
     def told_in(self, record: Any) -> list[Erasable]:
         """Those whose answer a record has, and of whose question whole lines at least, with the
@@ -131,11 +133,6 @@ class Meaning:
 
     def __call__(self, record: Any) -> bool:
         return self.wanted.meant(record) or bool(self.rows.told_in(record))
-
-
-def end_of(asked: Sequence[str]) -> str:
-    """The last line of a question; nothing where none was asked."""
-    return asked[0].rpartition("\n")[2] if asked else ""
 
 
 def is_told(said: str, texts: Collection[str]) -> bool:

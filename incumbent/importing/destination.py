@@ -49,7 +49,8 @@ def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
     """The destination by its name, or by that of the first file. Raises InputError for a name that
     cannot be.
     """
-    wanted = name or plain_name(bare_name(files[0]))
+    # faq.csv.gz is faq.
+    wanted = name or plain_name(files[0].resolve().name.partition(".")[0])
     if not NAME.fullmatch(wanted) or wanted.endswith(".documents"):
         problem = f"{wanted!r} is no name of a file: letters, digits, - _ and . are"
         raise InputError(problem, field="--as")
@@ -58,11 +59,6 @@ def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
         problem = f"{chosen.rows} holds what somebody accepted: `incumbent data labels` adds to it"
         raise InputError(f"{problem}. Choose another name", field="--as")
     return chosen
-
-
-def bare_name(file: Path) -> str:
-    """The file's name without the endings of packed files: faq.csv.gz is faq."""
-    return file.resolve().name.partition(".")[0]
 
 
 def plain_name(name: str) -> str:
@@ -154,13 +150,8 @@ def write_change(new: ImportChange) -> None:
 
     Raises InputError, and writes nothing, where params.yaml cannot be added to.
     """
-    settings = settings_with(new.settings)
+    settings = with_items(read_input(PARAMS).decode(), new.settings, PARAMS)
     for path in new.new_files:
         write_bytes(path, new.files[path])
     if new.settings:
         write_bytes(PARAMS, settings.encode())
-
-
-def settings_with(items: Iterable[Item]) -> str:
-    """The text of params.yaml with what it lacks, all else as its authors wrote it."""
-    return with_items(read_input(PARAMS).decode(), items, PARAMS)

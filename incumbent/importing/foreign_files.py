@@ -14,7 +14,7 @@ from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess
 from curation.sources.documents.read_documents import documents_in
 from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
-from curation.sources.exports.export_records import Fields, read_export
+from curation.sources.exports.export_records import read_export
 from curation.sources.exports.shown import TaskJudgement
 from curation.sources.format_guess import TEXTS, guess_format
 from curation.sources.row_formats import Read
@@ -153,7 +153,11 @@ def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path,
     if form not in EXPORTS:
         return plain_file(file)
     export = read_export(path, file.options)
-    refuse_queue(export.readable, path)
+    # Whoever accepts labels of the queue is on record, with limits.
+    tasks = [record["data"] for record in export.readable if isinstance(record.get("data"), dict)]
+    if any(task.keys() >= QUEUE_FIELDS for task in tasks):
+        problem = "is of the labelling queue, and holds what users wrote: accept it by"
+        raise InputError(f"{problem} `incumbent data labels {path}`", file=path)
     if asked.format:
         refuse_other_format(form, export)
     found = EXPORTS[form].judged(export, asked.export)
@@ -195,14 +199,6 @@ def decoding_notes(files: Iterable[Path], file: SourceFile) -> list[str]:
     plain = [one for one in files if one.suffix.casefold() in PLAIN_TEXTS]
     found = [(one, decode(contents(one), one, file.encoding)) for one in plain]
     return [f"{one}: {note}" for one, source in found for note in source.notes]
-
-
-def refuse_queue(records: Sequence[Fields], path: Path) -> None:
-    """Raise InputError for labels of the queue: whoever accepts them is on record, with limits."""
-    tasks = [record["data"] for record in records if isinstance(record.get("data"), dict)]
-    if any(task.keys() >= QUEUE_FIELDS for task in tasks):
-        problem = "is of the labelling queue, and holds what users wrote: accept it by"
-        raise InputError(f"{problem} `incumbent data labels {path}`", file=path)
 
 
 def holds_corrections(file: FileRead) -> bool:

@@ -203,13 +203,6 @@ def notes_of(incoming: Incoming, ours: Contacts) -> list[str]:
     ]
 
 
-def reading_notes(incoming: Incoming) -> list[str]:
-    """How tables were read, such as their encoding: what the screen says beside each."""
-    tables = [table for file in incoming.files for table in file.tables]
-    of_tables = [f"{table.path}: {note}" for table in tables for note in table.notes]
-    return [*of_tables, *(incoming.columns.notes if incoming.columns else ())]
-
-
 def idle_notes(incoming: Incoming) -> Iterator[str]:
     """Which of the options that were given mean nothing for these files."""
     formats = {file.format for file in incoming.files}

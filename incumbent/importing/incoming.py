@@ -71,12 +71,9 @@ class Redactor:
 
     def group(self, group: str, name: str) -> str:
         """The group, or, where it tells a text or a person, the id of its first row."""
-        if DIGEST.fullmatch(group) or self.is_personal(group):
+        if DIGEST.fullmatch(group) or redacted_text(group, Counter(), self.ours) != group:
             return self.groups.setdefault(group, name)
         return group
-
-    def is_personal(self, text: str) -> bool:
-        return redacted_text(text, Counter(), self.ours) != text
 
 
 # --- incoming -------------------------------------------------------------------------------------

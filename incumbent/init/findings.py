@@ -201,7 +201,7 @@ def evenly_split(
     """
     asked = Elsewhere(suites)
     made = curate(rows, {}, params, unfit, elsewhere=asked)
-    if distance(sizes_of_parts(own_rows(made, params)), params) > NEAR:
+    if distance({part: len(rows) for part, rows in own_rows(made, params).items()}, params) > NEAR:
         params = params.model_copy(update={"seed": best_seed(rows, params, unfit)})
         made = curate(rows, {}, params, unfit, elsewhere=asked)
     refuse_empty(own_rows(made, params), made)
@@ -222,10 +222,6 @@ def best_seed(rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str
         if best[0] <= NEAR:
             break
     return best[1]
-
-
-def sizes_of_parts(parts: Parts) -> Mapping[Split, int]:
-    return {part: len(rows) for part, rows in parts.items()}
 
 
 def distance(sizes: Mapping[Split, int], params: CurateParams) -> float:

@@ -206,7 +206,7 @@ def write_settings(chosen: Chosen) -> None:
     """
     files = [source.path.name for source in chosen.sources]
     for name in (PARAMS.name, "README.md"):
-        text = render(name, files=names_as_code(files), **vars(chosen))
+        text = render(name, files=", ".join(f"`{name}`" for name in files), **vars(chosen))
         write_bytes(Path(name), text.encode())
     if chosen.base.evidence_template:
         write_bytes(POISONED, (TEMPLATES / POISONED.name).read_bytes())
@@ -246,7 +246,3 @@ def as_inline(value: object) -> str:
         value, allow_unicode=True, default_flow_style=True, width=float("inf"), sort_keys=False
     )
     return text.removesuffix("\n").removesuffix("...").rstrip()
-
-
-def names_as_code(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -13,7 +13,7 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import NoReturn
 
-from incumbent.mirroring.mirror import Untold, copy_of, figures_page, lock_of, untold_of
+from incumbent.mirroring.mirror import Untold, figures_page, folder, lock_of, untold_of
 from incumbent.mirroring.mirrored_version import MirroredVersion, mirrored
 from incumbent.mirroring.mlflow_mirror import tell_mlflow
 from incumbent.mirroring.wandb_mirror import tell_wandb
@@ -73,7 +73,7 @@ def tell(tracker: str, numbers: Sequence[int]) -> str:
             except IncumbentError as error:
                 unread = IncumbentError(f"v{number} cannot be read: {error}")
                 continue
-            version.write(copy_of(version.family, version.number))
+            version.write(folder() / f"{version.family}-v{version.number}.json")
             with name_missing_extras():
                 where = TELL[tracker](version, page_of(version))
             told.append(version.label)

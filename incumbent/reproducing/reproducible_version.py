@@ -24,7 +24,8 @@ def reproducible(registry: RegistryReader, number: int) -> ReproducibleVersion:
     version, provenance = registry.version(number), registry.provenance(number)
     if registry.deleted(number):
         raise InputError(f"{version.label} was deleted: nothing is left to hold a new one against")
-    if is_imported(registry, version):
+    found = json.loads(registry.artifacts.get(version.adapter.dataset))
+    if found.get("kind") == "imported":
         raise InputError(f"{version.label} was made elsewhere: it was handed in as an adapter")
     if provenance is None:
         raise InputError(
@@ -33,11 +34,6 @@ def reproducible(registry: RegistryReader, number: int) -> ReproducibleVersion:
         )
     refuse_absent(version, provenance)
     return ReproducibleVersion(version, provenance, parent_of(registry, version))
-
-
-def is_imported(registry: RegistryReader, version: AdapterVersion) -> bool:
-    found = json.loads(registry.artifacts.get(version.adapter.dataset))
-    return bool(found.get("kind") == "imported")
 
 
 def refuse_absent(version: AdapterVersion, provenance: Provenance) -> None:

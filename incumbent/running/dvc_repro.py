@@ -57,7 +57,11 @@ def run_dvc(arguments: Sequence[str], screen: RunScreen) -> None:
     variables = {"PYTHONUNBUFFERED": "1", **environment()}
     with only_run(screen), new_log() as log, warm_programs(["incumbent"], variables) as programs:
         variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
-        tell_of_lock(screen)
+        # DVC waits where another command of its own holds the project's lock.
+        if DVC_LOCK.exists():
+            with DVC_LOCK.open("a") as handle:
+                if not take_lock(handle):
+                    screen.wait("another DVC command is at work here: waiting for its end …")
         while failed := run(command, variables, screen, log):
             if not wait_for_blockers("\n".join(failed.error), screen):
                 problem = failure(failed)
@@ -257,14 +261,6 @@ def only_run(screen: RunScreen) -> Iterator[None]:
             flock(handle, LOCK_EX)
             screen.wait("")
         yield
-
-
-def tell_of_lock(screen: RunScreen) -> None:
-    """Say that DVC will wait, where another command of its own holds the project's lock."""
-    if DVC_LOCK.exists():
-        with DVC_LOCK.open("a") as handle:
-            if not take_lock(handle):
-                screen.wait("another DVC command is at work here: waiting for its end …")
 
 
 def take_lock(handle: IO[str]) -> bool:

@@ -88,7 +88,10 @@ class RunScreen:
             self.live.refresh()  # else it is drawn once more below its own line
             self.console.print(done_line(self.page, stage, lines, failed=failed))
         else:
-            self.print_plain(*plain_lines(self.page, stage, lines))
+            first, *more = (*lines, *stage.warnings)
+            margin = " " * self.page.margin
+            head = f"{self.page.name_of(stage)}{first} ({duration_text(stage.seconds)})"
+            self.print_plain(*[head, *(f"{margin}{line}" for line in more)])
         self.results[stage.name] = StageResult(stage.name, "ran", round(stage.seconds, 1))
 
     def leave_out(self, name: str, state: State) -> None:
@@ -194,14 +197,6 @@ def done_line(
     parts += [Text(line, "yellow") for line in stage.warnings]
     grid.add_row(stage.name, Text("\n").join(parts), Text(duration_text(stage.seconds), "dim"))
     return grid
-
-
-def plain_lines(page: ScreenLayout, stage: RunningStage, lines: Sequence[str]) -> list[str]:
-    """The same, of any length and without a style."""
-    first, *more = (*lines, *stage.warnings)
-    margin = " " * page.margin
-    head = f"{page.name_of(stage)}{first} ({duration_text(stage.seconds)})"
-    return [head, *(f"{margin}{line}" for line in more)]
 
 
 def far_line(page: ScreenLayout, stage: RunningStage) -> Text:

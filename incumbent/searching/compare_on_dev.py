@@ -4,7 +4,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import clear_frames
 
@@ -91,7 +91,7 @@ def as_needed(settings: SftSettings) -> SftSettings:
     """The settings without a limit of rows, and without measurements on dev that nothing
     hangs on.
     """
-    settings = settings.on_all_rows()
+    settings = replace(settings, sft=settings.sft.model_copy(update={"rows": None}))
     if settings.sft.patience is not None:
         return settings
     return SftSettings(settings.adapter, settings.sft.model_copy(update={"evaluations": 0}))

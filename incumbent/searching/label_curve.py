@@ -154,13 +154,15 @@ def metric_curve(
     across = np.geomspace(numbers[0], last + more, BAND)
     edges = sign * np.quantile(curves.at(across), tails(level), axis=0)
     inside = numbers[0] <= at <= last
+    ends = np.array([last, last + more])
+    (value,), grown = (np.diff(one.at(ends))[:, 0] for one in (curve, curves))
     return MetricCurve(
         better=better,
         base=sign * float(found.base.mean()),
         points=tuple(points(found, sign, level)),
         fit=(float(curve.a[0]), float(curve.b[0]), float(curve.c[0])),
         band=tuple(zip(across.tolist(), *np.sort(edges, axis=0).tolist(), strict=True)),
-        more=grown_by(curve, curves, last, more, level),
+        more=estimate(float(value), grown, level),
         of_score=of_score(curve, curves, at, last, level) if inside and sign > 0 else None,
         of_gain=of_gain(curve, curves, at, last, level, found, base) if inside else None,
         enough=enough(curve, numbers) if sign > 0 else None,
@@ -215,12 +217,6 @@ def tails(level: float) -> tuple[float, float]:
 def estimate(value: float, resamples: Array, level: float) -> CurveEstimate:
     low, high = np.quantile(resamples, tails(level))
     return CurveEstimate(value=value, low=float(low), high=float(high))
-
-
-def grown_by(curve: Curves, curves: Curves, rows: float, more: int, level: float) -> CurveEstimate:
-    ends = np.array([rows, rows + more])
-    (value,), grown = (np.diff(one.at(ends))[:, 0] for one in (curve, curves))
-    return estimate(float(value), grown, level)
 
 
 def of_score(

@@ -139,10 +139,6 @@ class SftSettings:
     adapter: AdapterParams
     sft: SftParams
 
-    def on_all_rows(self) -> Self:
-        """The same, whatever limit of rows the project has."""
-        return replace(self, sft=self.sft.model_copy(update={"rows": None}))
-
     def seeded(self, more: int) -> Self:
         """The same with another seed of training."""
         seed = self.adapter.seed + more

@@ -119,11 +119,6 @@ class SearchResult(Record):
     def scored(self) -> int:
         return sum(one.score is not None for one in self.trials)
 
-    @property
-    def finds_better(self) -> bool:
-        """Whether the best is better than the project's own, the luck of the choice aside."""
-        return self.gain is not None and self.gain.low > 0
-
 
 def result_of(
     trials: Sequence[Trial],
@@ -206,7 +201,7 @@ def against_own(found: SearchResult) -> list[str]:
         return [f"{found.clusters} groups of dev items are too few to say what it gains"]
     gain = found.gain
     interval = f"[{gain.low:+.4f}, {gain.high:+.4f}]"
-    shown = "" if found.finds_better else ", no gain is shown"
+    shown = "" if found.gain is not None and found.gain.low > 0 else ", no gain is shown"
     return [
         f"on the items that chose it: better than params.yaml by {gain.seen:.4f}",
         f"on items that did not: by {gain.corrected:.4f} {interval}{shown}",

@@ -77,7 +77,10 @@ class Search:
         `first` is what the first one tries; `more` is asked before each whether it may begin. A
         trial whose training fails is one more trial; bad input ends the search.
         """
-        self.finish_killed()
+        # Fail what a process left that was killed.
+        for one in self.frozen():
+            if one.state is TrialState.RUNNING:
+                self.study.tell(one.number, state=TrialState.FAIL)
         while (number := len(self.trials())) < count and more():
             fixed = first if number == 0 and first else self.spread(number)
             if fixed:
@@ -138,12 +141,6 @@ class Search:
             trial.set_user_attr(name, value)
         self.study.tell(trial, score, None if found.get(ITEMS) else TrialState.FAIL)
         return trial_of(trial.user_attrs)
-
-    def finish_killed(self) -> None:
-        """Fail what a process left that was killed."""
-        for one in self.frozen():
-            if one.state is TrialState.RUNNING:
-                self.study.tell(one.number, state=TrialState.FAIL)
 
     def rounded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {key: rounded(values[key], one) for key, one in self.ranges.items()}

@@ -183,8 +183,4 @@ class UserDays:
 
 def numbered(names: Iterable[str]) -> Ints:
     """Who is who, without the names: units are kept, and names are personal data [n]."""
-    return np.fromiter(map(number_of, names), np.int64)
-
-
-def number_of(name: str) -> int:
-    return digest_number(name.encode())
+    return np.fromiter((digest_number(name.encode()) for name in names), np.int64)

@@ -209,9 +209,6 @@ class ProjectProcess:
         last = next((line for line in reversed(lines) if line.strip()), "")
         return ProcessEnd(code=code, log=str(self.log), last_line=last.strip()[-SHOWN:])
 
-    def ask_to_end(self) -> None:
-        self.process.terminate()
-
     def wait(self) -> None:
         """Until it has ended, in order or not."""
         try:

@@ -97,7 +97,7 @@ class TeamScheduler:
         """Start nothing more, ask all processes to end in order, and wait for them."""
         self.stopping.set()
         for process in self.processes.values():
-            process.ask_to_end()
+            process.process.terminate()
         for process in self.processes.values():
             process.wait()
         self.reap()

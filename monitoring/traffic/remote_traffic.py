@@ -35,11 +35,6 @@ class RemoteTraffic:
         beside = (day_beside(name) for name in self.file_names() if is_traffic_file(name))
         return sorted({*self.days_below(""), *filter(None, beside)})
 
-    def fetch_day(self, day: date) -> None:
-        """Bring the copies of a day's files in line with them, wherever they are."""
-        self.fetch(str(day))
-        self.fetch("", day)
-
     def fetch(self, partition: str, beside: date | None = None) -> None:
         """Bring a partition's copies in line with its files; of files beside the folders those of
         one day.

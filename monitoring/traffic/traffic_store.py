@@ -213,7 +213,8 @@ class TrafficStore:
 
     def _files(self, day: date) -> list[Path]:
         if self.remote:
-            self.remote.fetch_day(day)
+            self.remote.fetch(str(day))
+            self.remote.fetch("", day)
         return files_of(self.root, day)
 
     def _unread(self, day: date) -> list[tuple[str, str]]:

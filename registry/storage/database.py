@@ -56,7 +56,8 @@ def engine_of(url: str) -> Engine:
     if parsed.database and not parsed.database.startswith("file:"):
         file = Path(parsed.database)
         file.parent.mkdir(parents=True, exist_ok=True)
-        if file.exists() and not writable(file):
+        # It makes others beside it as it writes.
+        if file.exists() and not all(os.access(place, os.W_OK) for place in (file, file.parent)):
             return read_only_engine(parsed, file)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
     event.listen(engine, "connect", configure)
@@ -203,11 +204,6 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 COMMITTED = ("", "-wal")  # what a file's committed transactions are in, by how the name goes on
 TRIES = 5
-
-
-def writable(file: Path) -> bool:
-    """Whether this process can write to an SQLite file: it makes others beside it as it does."""
-    return all(os.access(place, os.W_OK) for place in (file, file.parent))
 
 
 def open_read_only(file: Path) -> sqlite3.Connection:

@@ -48,14 +48,10 @@ def history_page(reader: RegistryReader, asked: HistoryQuery, *, blind: bool) ->
     older = found[PAGE - 1].seq if len(found) > PAGE else None
     shown = without_own_votes(reader, found[:PAGE])
     if blind:
-        shown = without_voted(reader, shown)
+        decided = {event.version for event in shown if event.kind == "decide"}
+        voted = {number for number in decided if is_voted(reader, number)}
+        shown = [event for event in shown if event.kind != "decide" or event.version not in voted]
     return HistoryPage(events=tuple(event_line(event) for event in shown), older=older)
-
-
-def without_voted(reader: RegistryReader, events: Sequence[Event]) -> list[Event]:
-    decided = {event.version for event in events if event.kind == "decide"}
-    voted = {number for number in decided if is_voted(reader, number)}
-    return [event for event in events if event.kind != "decide" or event.version not in voted]
 
 
 def without_own_votes(reader: RegistryReader, events: Sequence[Event]) -> list[Event]:

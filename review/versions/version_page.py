@@ -143,6 +143,7 @@ def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
     history = lineage.history if lineage else unread_history(reader, number, hidden=hidden)
     parent = found.version.adapter.parent
     started_from = reader.version_of(parent) if parent else None
+    path = home() / "reports" / f"{reader.family}-v{number}.html"
     return VersionPage(
         standing=found,
         aliases=tuple(name for name, held in reader.aliases().items() if held == number),
@@ -159,7 +160,7 @@ def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
             for event in reversed(history)
             if not (blind and event.kind in UNBLINDING)
         ),
-        report=report_path(reader.family, number),
+        report=str(path) if path.is_file() else None,
     )
 
 
@@ -235,11 +236,6 @@ def vote_count(reader: RegistryReader, number: int) -> int:
     with reading(reader.engine) as connection:
         chosen = EventFilter(kinds=("vote",), version=number)
         return count_events(connection, reader.family, chosen)
-
-
-def report_path(family: str, number: int) -> str | None:
-    path = home() / "reports" / f"{family}-v{number}.html"
-    return str(path) if path.is_file() else None
 
 
 # --- parameters -----------------------------------------------------------------------------------

@@ -40,14 +40,6 @@ class WrittenComment(Record):
     text: str
 
 
-def newest_comments(
-    registry: RegistryReader, votes: Votes, asked: VoteQuestion
-) -> tuple[WrittenComment, ...]:
-    """The newest first; erased ones are left out."""
-    written = comments_on(registry, votes, asked) if asked.detail.part == "dev" else iter(())
-    return tuple(islice(written, SHOWN))
-
-
 def comments_on(
     registry: RegistryReader, votes: Votes, asked: VoteQuestion
 ) -> Iterator[WrittenComment]:
@@ -164,10 +156,11 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
 def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> VotesReport:
     """The report with who voted and what they wrote."""
     votes = read_votes(registry, found.version)
+    written = comments_on(registry, votes, asked) if asked.detail.part == "dev" else iter(())
     return found.model_copy(
         update={
             "reviewers": reviewers(votes, asked),
-            "comments": newest_comments(registry, votes, asked),
+            "comments": tuple(islice(written, SHOWN)),
             "named": asked.detail.reviewers is not None,
             "lacking": votes_lacking(votes, asked, open_of(found.version, votes, asked).needed),
         }
