@@ -1,6 +1,4 @@
-"""The provenance of a version that is submitted now: its project as a commit, exactly as it lies
-there. A git that fails makes no submission fail.
-"""
+"""The provenance of a version submitted now, with its project as a commit. Git may fail."""
 
 import os
 import platform
@@ -176,9 +174,7 @@ def dvc_root(folder: Path) -> Path | None:
 
 
 def read_config(root: Path, files: Iterable[str] = OURS) -> ConfigParser | None:
-    """DVC's settings of a project, later files before earlier ones. None: they are damaged, which
-    DVC says better.
-    """
+    """DVC's settings of a project, later files first. None: they are damaged, as DVC says."""
     config = ConfigParser(interpolation=None, strict=False)
     try:
         config.read([root / ".dvc" / name for name in files])

@@ -1,6 +1,4 @@
-"""The steps of an upgrade, in their order: what each changes and why, and a project's files
-before and after.
-"""
+"""The steps of an upgrade in their order: what each changes and why; files before and after."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,9 +64,7 @@ class UpgradeStep:
 
 
 def checked(text: str, wanted: dict[str, Any]) -> bytes:
-    """The bytes of an edited params.yaml. Raises ByHand where it does not say what is wanted: an
-    anchor, perhaps.
-    """
+    """The bytes of an edited params.yaml. Raises ByHand where the edit did not work."""
     try:
         if yaml.safe_load(text) == wanted:
             return text.encode()

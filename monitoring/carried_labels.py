@@ -72,9 +72,7 @@ def bring_labels(
 def store_folder(
     artifacts: Artifacts, files: Mapping[str, Path], known: Digest | None
 ) -> Digest | None:
-    """Store the files that are there as one folder, unless it is the known one; None: there are
-    none.
-    """
+    """Store the files as one folder, unless it is the known one; None: there are none."""
     there = {name: path.read_bytes() for name, path in files.items() if path.exists()}
     if not there:
         return None

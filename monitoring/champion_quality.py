@@ -114,9 +114,7 @@ def accepted_between(champion: AdapterVersion, day: date) -> list[str]:
 
 
 def outside_sealed() -> Iterator[Row]:
-    """The accepted rows of people that curation places in training or dev, and that are near no
-    other row.
-    """
+    """The accepted rows that curation places in training or dev, and that are near no other."""
     params, changes = load(CurateParams), read_changes()
     accepted = accepted_ids(changes)
     curated = {part: curated_rows(part) for part in Split}
@@ -148,9 +146,7 @@ def curated_rows(part: Split) -> Sequence[Row]:
 
 
 def short_enough(rows: Sequence[Row], champion: AdapterVersion) -> list[Row]:
-    """The rows without those that curation would leave out, because they are too long for
-    the base.
-    """
+    """The rows without those that curation leaves out because they are too long for the base."""
     if problem := absent(champion.adapter.base):
         raise IncumbentError(f"{champion.label} answers on its own base, and {problem}")
     base = pinned_folder(champion.adapter.base, "base")

@@ -69,7 +69,6 @@ from registry.store import Registry
 
 
 def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
-    """The work of the nightly job."""
 
     def work(claim: Claim, stop: Event) -> JobResult:
         own = context.until(stop)
@@ -134,9 +133,7 @@ def verdict_of(
 
 
 def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel) -> Night:
-    """The night with its labels accepted and its queue written: kept too, so that it is done once,
-    and so that another machine's retrain has them.
-    """
+    """The night with labels accepted and its queue written; kept, for it is done once."""
     registry, done = context.registry, accept_and_queue(context, night, work)
     done = done.model_copy(update={"labels": carry_labels(context, None)})
     keep_check(registry.engine, claim, done, registry.clock())
@@ -146,9 +143,7 @@ def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel
 def retrain_done(
     context: NightContext, claim: Claim, night: Night, before: Sequence[Night], stop: Event
 ) -> Night:
-    """The night with what its retrain came to. Of one that hangs is kept what it read, so that no
-    later night tries the same.
-    """
+    """The night with its retrain's outcome. What a hung one read is kept, and not tried again."""
     bring_labels(context, [night], strict=True)
     try:
         with retrain_slot(context, claim, stop):
@@ -187,9 +182,7 @@ def notes_of(
 
 
 def new_notes(notes: Sequence[str], said: Sequence[str]) -> list[str]:
-    """The notes whose words were not said with another number: the rows of a night's queue are
-    among those that users corrected.
-    """
+    """The notes that the reasons do not give already with another number."""
     known = {words_after_number(one) for one in said}
     return [note for note in notes if words_after_number(note) not in known]
 

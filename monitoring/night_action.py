@@ -149,9 +149,7 @@ def queue_labels(
     since: date,
     day: date,
 ) -> list[str]:
-    """Write the queue: drifted rows that lack an answer, the strangest first, then all else that
-    users corrected. Returns what there is to say of it.
-    """
+    """Write the queue: drifted rows without an answer, then what users corrected; returns notes."""
     known = accepted_prompts()
     first = {row.id: row for row in drifted.strangest_first(missing)}
     others = (

@@ -93,9 +93,7 @@ REACH = timedelta(days=28)  # as far as the longest window, and late corrections
 
 
 def unjudged_nights(engine: Engine, family: str, today: date) -> dict[date, Night]:
-    """The finished nights of the last four weeks that are judged again once their rows have come,
-    the oldest first: they compared nothing.
-    """
+    """The nights of four weeks that compared nothing and may be judged again, oldest first."""
     kept = nights_between(engine, family, today - REACH, today - timedelta(days=1))
     over = (one for one in reversed(kept) if one.end and one.end.state is RunState.FINISHED)
     nights = {one.day: night_of(one.check) for one in over if one.check}
@@ -154,7 +152,6 @@ def ended(night: Night, end: JobRun | None) -> Night:
 
 
 def failed_retrain(night: Night, problem: str | None) -> Night:
-    """The night, whose retrain failed."""
     why = (f"the retrain failed: {problem.splitlines()[0]}",) if problem else ()
     reasons = (*night.reasons, *why)
     return night.model_copy(update={"outcome": RetrainOutcome.FAILED, "reasons": reasons})

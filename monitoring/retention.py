@@ -67,7 +67,6 @@ def forget_queued(context: NightContext, day: date) -> None:
 
 
 def first_kept(context: NightContext, day: date) -> date:
-    """The oldest day whose traffic is kept as of a night."""
     today = trusted_day(context.registry, context.traffic, day)
     return today - timedelta(days=context.keep_days)
 

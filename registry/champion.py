@@ -1,6 +1,4 @@
-"""Stage `champion`: write down whom the challenger has to beat, and which items were once
-sealed.
-"""
+"""Stage `champion`: write down whom the challenger has to beat, and once sealed items."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,9 +148,7 @@ def prompts_of(part: Split) -> WordPrints:
 
 
 def looked_at(registry: RegistryReader) -> Iterator[WordPrints]:
-    """What each sealed set asked that the family looked at since a person last let items leave, as
-    far as it is still kept.
-    """
+    """What each sealed set asked since a person last let items leave, as far as it is kept."""
     with registry.engine.connect() as connection:
         since = last_rotation(connection, registry.family)
     looks = (e.told(LookTaken) for e in registry.history(kind="open") if e.seq > since)

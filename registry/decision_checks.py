@@ -88,9 +88,7 @@ def refuse_unseen(
 def refuse_late(
     registry: RegistryReader, connection: Connection, number: int, expected: int | None
 ) -> None:
-    """Raise IncumbentError where a version became champion after somebody looked who promotes it;
-    `expected` as in refuse_unseen.
-    """
+    """Raise IncumbentError where a version became champion since the person looked."""
     won = registry.newest_on(connection, "promote", number)
     if won and expected not in (None, number):
         raise IncumbentError(

@@ -78,9 +78,7 @@ def needed_artifacts(
 
 
 def folders_of_runs(connection: Connection) -> set[Digest]:
-    """Of each job the folder that its newest run names in `labels`; older ones are in it, or were
-    deleted since.
-    """
+    """The folder that each job's newest run names in `labels`; it has all that older ones have."""
     query = select(runs.c.job, runs.c.record).where(runs.c.record.like('%"labels":"%'))
     found: dict[str, Digest] = {}
     for job, record in connection.execute(query.order_by(runs.c.date)):

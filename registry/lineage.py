@@ -43,7 +43,6 @@ class Lineage(Record):
         return made[-1] if made else None
 
     def newest(self, kind: str) -> Event | None:
-        """The newest event of a kind in its history."""
         return next((event for event in reversed(self.history) if event.kind == kind), None)
 
     @property

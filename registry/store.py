@@ -197,9 +197,7 @@ class Registry(RegistryReader):
             return looks.record_look(connection, self._append(connection, number, look, reason))
 
     def take_up(self, number: int, look: CountedLook) -> LookBytes:
-        """Go on with a look that was interrupted, on record. Raises OtherBytesError where that was
-        done too often.
-        """
+        """Go on with an interrupted look, on record. Raises OtherBytesError after too many."""
         self.roles.require("submit", self.actor)
         with writing(self.engine) as connection:
             before = self.attempts_on(connection, number, look.event)

@@ -209,9 +209,7 @@ def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterato
 
 
 def is_open_to_actor(reader: RegistryReader, one: OpenVotes) -> bool:
-    """Whether the reader's actor is asked to vote, and has not voted yet on some item that needs
-    more votes.
-    """
+    """Whether the reader's actor is asked to vote, and some open item still lacks that vote."""
     votes, actor = read_votes(reader, one.version), plain(reader.actor)
     asked = votes.sheet(one.part)
     with reader.engine.connect() as connection:

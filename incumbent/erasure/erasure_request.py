@@ -110,9 +110,7 @@ class RowFinder:
             ).append((one, asked))
 
     def told_in(self, record: Any) -> list[Erasable]:
-        """Those whose answer a record has, and of whose question whole lines at least, with the
-        last one: an instruction stands before.
-        """
+        """Those whose answer a record has, with whole lines of the question, the last included."""
         texts = {seen_lines(text) for text in strings(record)} - {""}
         ends = {"", *(text.rpartition("\n")[2] for text in texts)}
         return [
@@ -168,9 +166,7 @@ def is_late_feedback(record: Any) -> bool:
 
 
 def pattern_of(text: str) -> str:
-    """Whole words, and whole addresses: `ann@mail.example` is not in `jo-ann@mail.example`. In a
-    script without blanks, where a word ends cannot be told.
-    """
+    """Whole words and addresses; a script without blanks does not tell where words end."""
     known = seen(text)
     before, after = r"(?<!\w)", r"(?!\w)"
     if "@" in known:

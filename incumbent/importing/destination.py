@@ -46,9 +46,7 @@ class ImportDestination:
 
 
 def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
-    """The destination by its name, or by that of the first file. Raises InputError for a name that
-    cannot be.
-    """
+    """The destination by its name, or by the first file's. Raises InputError for a bad name."""
     # faq.csv.gz is faq.
     wanted = name or plain_name(files[0].resolve().name.partition(".")[0])
     if not NAME.fullmatch(wanted) or wanted.endswith(".documents"):
@@ -62,9 +60,7 @@ def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
 
 
 def plain_name(name: str) -> str:
-    """The name in letters and digits that are ASCII: Übersicht is Ubersicht; what has none is
-    `import`.
-    """
+    """The name in ASCII letters and digits, Ubersicht for Übersicht; `import` if none is left."""
     bare = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9_-]+", "-", bare).strip("-_")[:80] or "import"
 

@@ -117,9 +117,7 @@ def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
 
 
 def with_plain_turns(table: Table, asked: ImportOptions) -> Table:
-    """The table with plain roles of speakers, and with turns of tools as texts where that is asked
-    for.
-    """
+    """The table with plain roles of speakers, and turns of tools as texts where asked for."""
     if not asked.roles and asked.tools == "refuse":
         return table
     return replace(table, rows=tuple(with_plain_fields(row, asked) for row in table.rows))
@@ -221,9 +219,7 @@ NOUNS = {"documents": "document", "transcripts": "transcript"}
 
 
 def names_apart(files: Iterable[Path]) -> dict[Path, str]:
-    """Of files that are called alike, the names with as many of their folders as tell them apart;
-    the others are called by their bare names.
-    """
+    """Files by their names, with as many of their folders as tell equal names apart."""
     alike: dict[str, dict[Path, tuple[str, ...]]] = {}
     for file in files:
         alike.setdefault(file.name, {})[file] = (*file.parent.resolve().parts, file.name)

@@ -80,9 +80,7 @@ def numbers(incoming: Incoming) -> dict[str, int]:
 
 
 def sample_of(incoming: Incoming) -> list[dict[str, str]]:
-    """The first things that came in, as they were read: three at most, of as many kinds as there
-    are.
-    """
+    """The first things that came in, as they were read: at most three, of different kinds."""
     kinds: dict[tuple[type, object], list[Made]] = {}
     found = incoming.found
     for one in (*found.rows.values(), *found.preferences.values(), *found.documents.values()):

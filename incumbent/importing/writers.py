@@ -95,9 +95,7 @@ def local_writer(*, champion: bool, longest: int) -> LocalWriter:
 
 
 def champion_here(project: ModelPin) -> tuple[str, Contestant]:
-    """Its label, and what answers. Raises InputError where there is none, IncumbentError where its
-    base is not here.
-    """
+    """Its label, and what answers. Raises InputError, or IncumbentError without a base."""
     with RegistryReader.here() as registry:
         version = registry.champion()
     if version is None:

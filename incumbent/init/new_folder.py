@@ -54,9 +54,7 @@ def new_folder(target: Path) -> Iterator[None]:
 
 @contextmanager
 def draft_of(target: Path) -> Iterator[Path]:
-    """A folder beside the target, or in it where it is there: somebody may stand in it, or it may
-    be a disk of its own.
-    """
+    """A folder beside the target, or in it where it is there and may be a disk of its own."""
     if not target.exists():
         with staged_folder(target) as draft:
             yield draft

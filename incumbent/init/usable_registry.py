@@ -181,9 +181,7 @@ class SharedPlaces:
         load(RegistryParams, path)
 
     def keys(self) -> dict[str, Any]:
-        """The keys of the registry's section. Whoever names a remote wants every version to be
-        there.
-        """
+        """The registry's keys. Whoever names a remote wants every version to be there."""
         keys = {"database": self.database, "artifacts": self.artifacts}
         pushed = {"push_versions": True} if self.remote else {}
         return {key: value for key, value in keys.items() if value is not None} | pushed

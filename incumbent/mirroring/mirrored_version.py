@@ -169,9 +169,7 @@ def summary_of(lineage: Lineage) -> str:
 
 
 def scores_of(lineage: Lineage) -> Iterator[tuple[str, float]]:
-    """The scores on dev, and on the sealed eval set, with the bounds, only where it was
-    looked at.
-    """
+    """The scores on dev and, if it was looked at, on the sealed eval set with the bounds."""
     if lineage.evidence is None or lineage.decision is None:
         return
     yield from scores("dev", lineage.evidence.dev, {})

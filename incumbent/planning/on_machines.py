@@ -287,9 +287,7 @@ def on_gpus(wanted: Setup, group: MachineGroup, prices: Mapping[str, float]) -> 
 
 
 def lay(wanted: Setup, group: MachineGroup) -> Setup:
-    """A whole copy on each GPU where that fits, else shares, which FSDP makes of NF4 weights that
-    are kept in bfloat16, as what is computed with.
-    """
+    """A whole copy on each GPU where it fits, else shares that FSDP makes of the weights."""
     setup = on_one(wanted, group.machine).training_with(quantization="nf4")
     copies = replace(setup, count=group.count)
     if trains(copies) or group.count == 1 or setup.on.precision != "bfloat16":

@@ -106,9 +106,7 @@ class Minutes:
 
     @property
     def beside_others(self) -> str | None:
-        """That it would be quicker if other programs did not keep the cores busy; None where they
-        hardly do.
-        """
+        """That other programs keep the cores busy and slow it down; None where they hardly do."""
         if self.share > BUSY:
             return None
         return (

@@ -41,9 +41,7 @@ MODELS = (("base", "model"), ("embedder", "model"))  # settings that may name a 
 
 
 def copy_project(provenance: Provenance, folder: Path) -> Path:
-    """Clone the repository of the current folder into an empty one, at a version's commit; returns
-    the project's folder there. Raises GitError.
-    """
+    """Clone this repository into an empty folder, at a version's commit. Raises GitError."""
     top = git("rev-parse", "--show-toplevel").decode().removesuffix("\n")
     git(*NO_HOOKS, "clone", "--quiet", "--no-checkout", "--local", "--", top, str(folder))
     checkout = (*NO_HOOKS, "checkout", "--quiet", "--detach", provenance.commit)
@@ -55,9 +53,7 @@ def copy_project(provenance: Provenance, folder: Path) -> Path:
 
 
 def own_settings(params: Path) -> None:
-    """A registry of its own, and checkpoints of its own: one that is kept elsewhere would be gone
-    on with, and nothing trained.
-    """
+    """Give it a registry and checkpoints of its own, so that it trains again."""
     text = params.read_bytes().decode()
     found: dict[str, Any] = yaml.safe_load(text) or {}
     family = (found.get("registry") or {}).get("family")

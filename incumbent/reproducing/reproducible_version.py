@@ -18,9 +18,7 @@ class ReproducibleVersion:
 
 
 def reproducible(registry: RegistryReader, number: int) -> ReproducibleVersion:
-    """Raises InputError for a version that cannot be made again, and IncumbentError where what it
-    was made from is not here.
-    """
+    """Raises InputError or IncumbentError for a version that cannot be made again from here."""
     version, provenance = registry.version(number), registry.provenance(number)
     if registry.deleted(number):
         raise InputError(f"{version.label} was deleted: nothing is left to hold a new one against")

@@ -121,9 +121,7 @@ def held_against(
 
 
 def train(project: Path, threads: int | None) -> float:
-    """The pipeline up to `train`, computed by as many threads as then, where that is known; returns
-    the seconds that its stages took.
-    """
+    """Run the pipeline up to `train`, by as many threads as then; returns its seconds."""
     with inside(project):
         if threads:
             os.environ["OMP_NUM_THREADS"] = str(threads)

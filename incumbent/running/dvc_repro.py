@@ -135,9 +135,7 @@ def lines(process: subprocess.Popen[bytes], screen: RunScreen) -> Iterator[tuple
 
 
 def keep_lock_apart() -> None:
-    """Let git not see this clone's changes of dvc.lock, and say so, where it was locked on another
-    kind of machine; else, and outside of git, do nothing.
-    """
+    """Let git not see this clone's changes of a dvc.lock from another kind of machine."""
     own, locked = choose_numerics(), locked_md5(LOCK, "base", NUMERICS)
     if locked in (None, md5_of_record(own)):
         return

@@ -185,9 +185,7 @@ class ScreenLayout:
 def done_line(
     page: ScreenLayout, stage: RunningStage, lines: Sequence[str], *, failed: bool
 ) -> Table:
-    """The line of a stage that ended: its name, what came out, its seconds; below it, its
-    warnings.
-    """
+    """The line of a stage that ended: name, result and seconds, with its warnings below."""
     grid = Table.grid(padding=(0, len(GAP), 0, 0))
     grid.width = page.width
     grid.add_column(width=max(page.margin - len(GAP), len(stage.name)), no_wrap=True)

@@ -267,9 +267,7 @@ def run_program(program: Path, arguments: list[str]) -> None:
 
 
 def renew_streams() -> None:
-    """Make the streams as Python does when it starts: they depend on a terminal and on a
-    variable.
-    """
+    """Make the streams as Python does at its start, by terminal and variable."""
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     for number, name in ((1, "stdout"), (2, "stderr")):
         old = getattr(sys, name)  # libraries may hold it

@@ -265,9 +265,7 @@ def free(system: Respondent) -> None:
 
 
 def training_cost(found: Pace, question: RankingSetup) -> TrainingCost:
-    """The cost of one adapter. Tokens are counted by the project's own base: others have about as
-    many.
-    """
+    """The cost of one adapter, with tokens as the project's own base counts them."""
     work = found.work(question.rows, question.settings)
     peak = training_peak(found.setup(question.settings, work))
     return TrainingCost(

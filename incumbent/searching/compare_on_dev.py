@@ -76,9 +76,7 @@ def earlier_here() -> Earlier:
 
 
 def train_aside(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Path:
-    """The folder of an adapter that learnt all these rows, under the base's system prompt; one that
-    is there is not made again.
-    """
+    """The folder of an adapter that learnt all these rows; one that is there is kept."""
     settings = as_needed(settings)
     folder = adapter_folder(rows, aside, settings)
     if not folder.exists():
@@ -88,9 +86,7 @@ def train_aside(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Pat
 
 
 def as_needed(settings: SftSettings) -> SftSettings:
-    """The settings without a limit of rows, and without measurements on dev that nothing
-    hangs on.
-    """
+    """The settings without a limit of rows, and without measurements that nothing needs."""
     settings = replace(settings, sft=settings.sft.model_copy(update={"rows": None}))
     if settings.sft.patience is not None:
         return settings

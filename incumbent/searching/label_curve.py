@@ -74,7 +74,6 @@ class CurveEstimate(Record):
     high: float
 
     def __str__(self) -> str:
-        """Of a difference."""
         return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
     @property
@@ -173,9 +172,7 @@ def metric_curve(
 
 
 def points(found: Measured, sign: int, level: float) -> list[SharePoint]:
-    """Each with the interval of a decision, clustered by the items' groups; what the draws differ
-    by is added.
-    """
+    """Each with its interval, clustered by groups; what the draws differ by is added."""
     made = []
     for share, rows, scores in zip(found.shares, found.rows, found.scores, strict=True):
         mean = paired(scores.mean(axis=0), found.groups)
@@ -250,9 +247,7 @@ def of_gain(
 
 
 def enough(curve: Curves, rows: Array, share: float = 0.9) -> int | None:
-    """The fewest rows, of those that were measured, with this share of the score; None where the
-    smallest number has it already, or the score is not above 0.
-    """
+    """The fewest measured rows with this share of the score; None where there is no such number."""
     numbers = np.arange(int(rows[0]), int(rows[-1]) + 1, dtype=np.float64)
     scores = curve.at(numbers)[0]
     reached = scores >= share * scores[-1]

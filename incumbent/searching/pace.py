@@ -213,9 +213,7 @@ class Pace:
 
 
 def pace(numerics: Numerics, choice: BaseChoice | None = None) -> Pace | None:
-    """With the project's base, or another; None where the base or this machine is of a kind that
-    nothing is known of.
-    """
+    """With the project's base, or another; None for an unknown kind of base or machine."""
     machine = this_machine(numerics.precision)
     try:
         shape = shape_of(choice or load(BaseChoice))

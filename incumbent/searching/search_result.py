@@ -38,9 +38,7 @@ LEVEL = 0.9  # of the interval
 
 
 class TrialGain(Record):
-    """The gain of a mean over dev items; above 0 the best trial is better, whichever way the metric
-    goes.
-    """
+    """The gain of a mean over dev items; above 0 the best trial is better, in any metric."""
 
     seen: float  # on the items that chose it
     corrected: float  # on items that did not
@@ -160,7 +158,6 @@ def line_of(trial: Trial) -> TrialLine:
 
 
 def in_words(trial: TrialLine | Trial, metric: str) -> str:
-    """A trial in a line, with what was tried."""
     values = ", ".join(f"{short(key)} {as_yaml(value)}" for key, value in trial.values.items())
     return f"{score_in_words(trial, metric)}; {values}"
 
@@ -209,9 +206,7 @@ def against_own(found: SearchResult) -> list[str]:
 
 
 def next_steps(found: SearchResult) -> tuple[str, str] | None:
-    """Lines for params.yaml, and the command of an experiment with them; None where nothing is
-    better than what stands there.
-    """
+    """Lines for params.yaml, and the command of an experiment; None where nothing is better."""
     best = found.best_trial
     if best is None or best.number == found.own:
         return None

@@ -89,9 +89,7 @@ class Search:
             yield self.run_trial(number, objective, fixed, clock)
 
     def spread(self, number: int) -> dict[str, Any] | None:
-        """The values of one of the first trials, which lie evenly in all ranges, as a Sobol
-        sequence does (Owen 1998: scrambled by SEED).
-        """
+        """The values of a first trial, as a scrambled Sobol sequence spreads them (Owen 1998)."""
         if number >= STARTUP:
             return None
         points = qmc.Sobol(len(self.ranges), rng=SEED).random(STARTUP)[number].tolist()
@@ -158,15 +156,12 @@ class Search:
         return self.study.get_trials(deepcopy=False)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether the ranges have these values."""
         return all(has(one, values[key]) for key, one in self.ranges.items())
 
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold a search's folder, and mend what a process left there that was killed. Raises
-    IncumbentError where another process holds it.
-    """
+    """Hold a search's folder, and mend it. Raises IncumbentError where another process has it."""
     make_folder(folder)
     with (folder / "lock").open("w") as stream:
         try:

@@ -207,7 +207,6 @@ def one_pair(pair: PairResult) -> str:
 
 
 def on_reviewers(found: Count) -> list[str]:
-    """Whether the reviewers agree."""
     consensus = found.consensus
     if not consensus.n:
         return ["no comparison was judged twice: whether reviewers agree is unknown"]

@@ -144,9 +144,7 @@ def seen_later(
 
 
 def level_of(attempt: int) -> float:
-    """The level of the k-th try, k from 1 on: 1 / (k (k + 1)) = 1/k − 1/(k + 1), and so they sum to
-    1.
-    """
+    """The level of the k-th try from 1 on: 1 / (k (k + 1)) = 1/k − 1/(k + 1); they sum to 1."""
     return LEVEL / (attempt * (attempt + 1))
 
 

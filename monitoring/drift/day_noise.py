@@ -35,9 +35,7 @@ PULL = 0.03  # how strongly all columns are taken to vary by day where chance de
 
 @dataclass(frozen=True)
 class Moments:
-    """The moments of a sum of squares of correlated columns: traces of powers of their correlation,
-    and its largest root.
-    """
+    """The moments of a sum of squares of correlated columns, and its largest root."""
 
     trace: float
     square: float

@@ -1,6 +1,4 @@
-"""Which rows a champion's references are made of, and what people should know of a night's
-reference.
-"""
+"""Which rows a champion's references are made of, and a night's notes on its reference."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -89,9 +87,7 @@ def quiet_days(
 
 
 def is_due(known: int, days: Sequence[date]) -> bool:
-    """Whether a reference of so many days is frozen anew, of these: once when each weekday is among
-    them, and once when there are four weeks.
-    """
+    """Whether a reference is frozen anew: once for every weekday, once for four weeks."""
     whole = len({one.weekday() for one in days}) == WEEK
     longer = (known < WEEK and whole) or (known < MONTH <= len(days))
     return longer and len(days) > known
@@ -119,9 +115,7 @@ def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> R
 def own_answers(
     context: NightContext, champion: AdapterVersion
 ) -> Callable[[list[Traffic]], list[Traffic]]:
-    """Which rows are the champion's own answers. Those of nobody that is named are its from the day
-    after it became champion.
-    """
+    """Which rows are the champion's own answers; nameless ones from the day after it began."""
     gained, _ = context.registry.tenure(champion.number)
 
     def own(rows: list[Traffic]) -> list[Traffic]:

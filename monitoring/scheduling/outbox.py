@@ -80,9 +80,7 @@ def due(row: Row[Any], now: datetime, family: str | None) -> bool:
 
 
 def mark(connection: Connection, letter: Letter, delivered: tuple[str, ...]) -> None:
-    """Keep which destinations have a notice, right after the last of them got it; inside the
-    caller's transaction.
-    """
+    """Keep which destinations have a notice, in the caller's transaction, at the last of them."""
     own = update(outbox).where(outbox.c.id == letter.id)
     connection.execute(own.values(delivered=" ".join(delivered)))
 

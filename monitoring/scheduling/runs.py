@@ -124,9 +124,7 @@ def claim(
 def keep_done(
     connection: Connection, job: str, date: date, holder: str, now: datetime, record: str
 ) -> None:
-    """Keep what was done at once, under no lease of its own, as a finished run, instead of one that
-    is there. Inside the caller's transaction.
-    """
+    """Keep what was done at once as a finished run, in the caller's transaction."""
     known, at_once = find(connection, job, date), stamp(now)
     done = JobRun(
         job=job,

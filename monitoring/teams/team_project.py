@@ -60,9 +60,7 @@ class Teams(Settings):
 
 
 def read_teams(file: Path) -> Teams:
-    """Read teams.yaml, paths as seen from its own folder. Raises InputError naming file, line and
-    field.
-    """
+    """Read teams.yaml, paths as seen from its folder. Raises InputError with file and field."""
     teams = read_settings(Teams, file)
     folder = file.resolve().parent
     projects = [one.model_copy(update={"path": folder / one.path}) for one in teams.projects]

@@ -109,7 +109,6 @@ def milliseconds(start: object, end: object) -> float | None:
 
 
 def items(value: object) -> Iterator[Fields]:
-    """The objects of a list."""
     if isinstance(value, list | tuple):
         yield from (item for item in value if isinstance(item, dict))
 

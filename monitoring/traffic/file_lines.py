@@ -136,9 +136,7 @@ def json_record(number: int, record: Any) -> RawLine:
 
 
 def records_of(value: Any) -> list[Any]:
-    """The records of an API's page are those in its list; a trace with its observations is one
-    alone.
-    """
+    """The records of an API's page are those in its list; a trace with observations is one."""
     if isinstance(value, list):
         return value
     if isinstance(value, dict) and "id" not in value:

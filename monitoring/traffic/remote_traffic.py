@@ -36,9 +36,7 @@ class RemoteTraffic:
         return sorted({*self.days_below(""), *filter(None, beside)})
 
     def fetch(self, partition: str, beside: date | None = None) -> None:
-        """Bring a partition's copies in line with its files; of files beside the folders those of
-        one day.
-        """
+        """Bring a partition's copies in line with its files, or those of one day beside it."""
         found = {
             n: s for n, s in self.sizes(partition).items() if not beside or day_beside(n) == beside
         }

@@ -37,9 +37,7 @@ def voice_of(row: Traffic) -> str:
 
 
 def voices_of(rows: Sequence[Traffic]) -> list[str]:
-    """The voice of each row; rows without a user that one client asks alike, or that are of one
-    template, have one for each day.
-    """
+    """The voice of each row; without users, rows asked alike or of one template share one a day."""
     asked = {number: asked_alike(row) for number, row in enumerate(rows) if not row.user}
     often = Counter(asked.values())
     # A template is known by different texts: what is asked alike is one of them.

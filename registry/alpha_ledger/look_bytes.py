@@ -1,6 +1,4 @@
-"""What a look leaves beside the ledger: its answers' bytes, and its lines where git carries
-them.
-"""
+"""What a look leaves beside the ledger: its answers' bytes, and its lines in git."""
 
 import os
 import tempfile

@@ -185,9 +185,7 @@ def pair_on(sheet: Sheet, item: str) -> VotingPair:
 def is_counted(
     registry: RegistryReader, connection: Connection, votes: Votes, last: StandingBallot
 ) -> bool:
-    """Whether a ballot is counted, as stands_counted says it. Votes on dev are counted in no
-    decision.
-    """
+    """Whether a ballot is counted, as stands_counted says it; one on dev never is."""
     sealed = votes.asked.get("sealed")
     if sealed is None or sealed.detail.sheet != last.detail.sheet:
         return False

@@ -86,9 +86,7 @@ def alias_sentence(lineage: Lineage) -> str:
 
 
 def front_matter(lineage: Lineage, library: str) -> str:
-    """The YAML that the Hub reads: https://huggingface.co/docs/hub/model-cards. It names no licence
-    of the adapter: that is for its owner to choose.
-    """
+    """The YAML that the Hub reads (huggingface.co/docs/hub/model-cards), without a licence."""
     base = lineage.version.adapter.base
     fields: dict[str, Any] = {
         "library_name": library,

@@ -90,9 +90,7 @@ SHOWN = 20  # changes of the champion, or earlier champions
 
 
 def moves_since(reader: RegistryReader, champion: int) -> list[Event]:
-    """The changes of the champion since a version last became it; 0: all of them. None where it is
-    champion still.
-    """
+    """The champion's changes since a version last became it; 0: all. None: it is champion still."""
     now = reader.champion()
     if (now.number if now else 0) == champion:
         return []

@@ -126,9 +126,7 @@ class DossierNotes(BaseModel):
 
 
 def read_notes(path: Path | None) -> DossierNotes:
-    """The project's own notes where no file is named; a project may have none. Raises InputError
-    for a file that is not there or is none.
-    """
+    """The named file's notes, or the project's own if any. Raises InputError for no such file."""
     chosen = path or NOTES
     if path is None and not chosen.exists():
         return DossierNotes()

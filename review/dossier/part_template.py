@@ -34,7 +34,6 @@ SIGN_OFFS = (
 
 
 def part_of(template: str, records: VersionRecords) -> DossierPart:
-    """What a template says of these records."""
     text = environment().get_template(template).render(values_of(records))
     document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return DossierPart.model_validate_json(json.dumps(without_empty(document)))

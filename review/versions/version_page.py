@@ -167,7 +167,6 @@ def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
 def traced(
     reader: RegistryReader, number: int, *, blind: bool
 ) -> tuple[Lineage | None, str | None]:
-    """The lineage, or why there is none."""
     try:
         return blinding.traced(reader, number, blind=blind), None
     except IncumbentError as error:
