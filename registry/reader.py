@@ -35,8 +35,7 @@ from registry.alpha_ledger.look_bytes import LookBytes, lines_of, unknown_looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.registry_settings import RegistryParams, SigningKeys, current_actor
 from registry.roles import NO_LIMITS, Roles
-from registry.storage.artifact_store import Artifacts
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Artifacts, Blobs
 from registry.storage.database import connect
 from registry.storage.tables import aliases, digest_at, event_of, events, events_of, versions
 from registry.tenure import CHAMPION, State, fold

@@ -46,15 +46,17 @@ from registry.alpha_ledger.look_bytes import (
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.decision_checks import (
     look_of,
+    refuse_changed,
     refuse_late,
+    refuse_moved,
     refuse_one_person,
     refuse_unseen,
+    release,
     winning,
 )
 from registry.notices import notice_of, put
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
-from registry.release import refuse_changed, refuse_moved, release
 from registry.storage.database import writing
 from registry.storage.tables import aliases, append, tip, versions
 from registry.tenure import CHAMPION, reference

@@ -20,7 +20,7 @@ from project.settings import PARAMS, load
 from project.yaml_text import with_value
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Blobs
 
 DATABASE, ARTIFACTS = "--registry", "--artifacts"
 KINDS = ("postgresql", "sqlite")

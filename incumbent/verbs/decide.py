@@ -22,11 +22,11 @@ from evaluation.other_logs.pair_logs import (
 from evaluation.other_logs.same_evaluation import SIDES
 from evaluation.other_logs.system_log import ReadingOptions, SystemLog
 from evaluation.scoring.score_table import read_score_table
-from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
 from incumbent.demo_logs import FOLDER, METRIC, DemoLogs, write_demo
 from incumbent.options import LARGEST, ExitVerdict, Json
 from incumbent.output import EXIT_CODES, console, print_json, print_table
 from incumbent.scores_decision import WeighingError, fitting_policy, policy_of, weigh_and_rule
+from incumbent.submission_text import print_arrow_note, print_measured, print_verdict
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Measured
 from project.records.record import write_records

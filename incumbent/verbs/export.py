@@ -21,10 +21,10 @@ from project.records.data import Row, Split
 from project.untrusted_input import one_line
 from registry.adapter_import.adapter_folder import admit
 from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
+from registry.decision_checks import release
 from registry.lineage import Lineage, trace
 from registry.overview.model_card import card
 from registry.reader import RegistryReader
-from registry.release import release
 from registry.storage.artifact_store import Artifacts
 from registry.store import Registry
 from review.dossier.document import Filled, refuse_unwritable, write_dossier
