@@ -94,10 +94,7 @@ def not_for_git() -> tuple[Path, ...]:
 
 
 def tag_version(version: AdapterVersion, commit: str) -> str | None:
-    """Tag its commit, and say what a person should know: another name than expected, or a failure.
-
-    The same version again is no second tag; one that a crash left out is made.
-    """
+    """Tag its commit, once; return a note on another name than expected, or a failure."""
     names = tag_names(version.family, version.number, commit)
     try:
         name = keep_tag(version.family, version.number, commit)
@@ -372,10 +369,7 @@ def tag_names(family: str, number: int, commit: str) -> tuple[str, str]:
 
 
 def keep_tag(family: str, number: int, commit: str) -> str:
-    """Tag a version's commit where it has no tag yet, and return the tag's name.
-
-    A tag that is there is never moved. Raises GitError where git fails.
-    """
+    """Tag a version's commit where it has no tag yet, and return the tag. Raises GitError."""
     for name in tag_names(family, number, commit):
         known = commit_of(name)
         if known is None:

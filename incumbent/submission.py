@@ -178,10 +178,7 @@ def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> 
 
 
 def write_page(outcome: SubmissionOutcome, policy: Policy) -> None:
-    """The report, with the time that the answers took: a stage's outputs may not hold that.
-
-    One of this decision stays where nothing was measured anew.
-    """
+    """The report with the time that answers took, which no stage's output may hold."""
     decided, look = outcome.decided, outcome.decided.look
     there = outcome.page.read_text() if outcome.page.exists() else ""
     if look is None and decided.decision.digest in there:

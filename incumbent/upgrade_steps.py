@@ -116,10 +116,7 @@ def size(data: bytes) -> str:
 def next_step_lines(
     before: ProjectFiles, changed: Sequence[str], lost: Collection[str]
 ) -> Iterator[Text]:
-    """What was changed, how it is undone, and what comes next.
-
-    Git would bring back something else for the files that are lost, or nothing.
-    """
+    """What was changed, how git undoes it, but for files that are lost, and what comes next."""
     if not changed:
         yield Text("nothing was changed")
         return

@@ -31,10 +31,7 @@ from training.precision import choose_numerics
 
 
 def with_quality(context: NightContext, night: Night) -> Night:
-    """The night with the champion's quality on fresh labels; as it was where there are none.
-
-    Nothing is decided by it. A note says why where it could not be measured.
-    """
+    """The night with the champion's quality on fresh labels, or a note; it decides nothing."""
     if night.champion is None or not context.drift.quality_rows:
         return night
     champion = context.registry.version(night.champion)

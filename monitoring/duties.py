@@ -81,10 +81,7 @@ def waiting_reviews(reader: RegistryReader, limit: int) -> WaitingReviews:
 
 
 def outdated(reader: RegistryReader, review: WaitingReview) -> bool:
-    """Whether it won against another one than the present champion: it cannot be promoted then.
-
-    Raises IncumbentError when its decision is missing or damaged.
-    """
+    """Whether it won against another than the present champion. Raises IncumbentError."""
     made = review.decided.told(DecisionMade)
     pins = reader.artifacts.get_record(Decision, made.decision).pins
     champion = reader.champion()

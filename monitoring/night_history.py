@@ -53,10 +53,7 @@ def end_of(engine: Engine, night: Night) -> Night | None:
 
 
 def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:
-    """Keep a night's verdict, instead of one that is there already.
-
-    Raises LostLeaseError when the night is somebody else's now.
-    """
+    """Keep a night's verdict in place of the earlier one. Raises LostLeaseError."""
     job = check_job(night.family)
     with writing(engine) as connection:
         runs.guard(connection, claim)

@@ -69,10 +69,7 @@ class Map(Record):
 
     @classmethod
     def of_night(cls, reference: Reference, batch: Batch, grown: Sequence[int]) -> Self | None:
-        """The prompts of a night and of the reference; None where there are no embeddings.
-
-        grown are the numbers of the topics that grew or are new, as Topics.labels has them.
-        """
+        """The prompts of a night and of the reference, and grown topics; None: no embeddings."""
         known = next((s for s in reference.signals if isinstance(s, Topics)), None)
         if known is None or batch.vectors is None or not len(batch):
             return None

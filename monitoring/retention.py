@@ -34,10 +34,7 @@ Tasks = TypeAdapter(list[dict[str, Any]])
 
 
 def forget(context: NightContext, day: date) -> None:
-    """Delete what is older than the retention as of a night: traffic, and what was made of it.
-
-    Raises IncumbentError for a partition that cannot be deleted.
-    """
+    """Delete traffic and what was made of it, older than the retention. Raises IncumbentError."""
     registry, before = context.registry, first_kept(context, day)
     context.traffic.expire(context.keep_days, before + timedelta(days=context.keep_days))
     context.embeddings.expire(context.keep_days)
@@ -72,10 +69,7 @@ def first_kept(context: NightContext, day: date) -> date:
 
 
 def forget_carried(registry: Registry, day: date) -> None:
-    """Delete what the nights before a day's carried for other machines: the newest has all of it.
-
-    A night that is not at its end still needs its own.
-    """
+    """Delete what earlier finished nights carried for other machines: the newest has all."""
     engine, jobs = registry.engine, (check_job(registry.family), nightly_of(registry.family))
     nights = [(run.date, night_of(run)) for job in jobs for run in runs_of(engine, job, REMEMBERED)]
     carried = [(when, night.labels) for when, night in nights if night and night.labels]
@@ -151,10 +145,7 @@ def forget_idle_files(folder: Path, before: date) -> None:
 
 
 def forget_tasks(queue: Path, before: date) -> None:
-    """Take the prompts that were asked before a day out of the labelling queue.
-
-    A file that is no queue of the nights stays as it is: whoever reads it says so.
-    """
+    """Take prompts that were asked before a day out of the labelling queue, if it is one."""
     if not queue.exists():
         return
     try:

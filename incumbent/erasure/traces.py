@@ -150,10 +150,7 @@ def files_in(place: Path) -> list[Path]:
 
 
 def traffic_places() -> tuple[Path, ...]:
-    """The folder, or copies of all that is on the object store; and the gateway's spool.
-
-    Raises IncumbentError where the store cannot be read.
-    """
+    """The folder, or copies of the object store's, and the gateway's spool; or IncumbentError."""
     location = load(TrafficParams).folder
     if folder := local_path(location):
         return folder, spool_folder()

@@ -142,10 +142,7 @@ def holds(path: Path, data: bytes) -> bool:
 
 
 def write_change(new: ImportChange) -> None:
-    """Write what is new, params.yaml last: so what it names is there, whenever this is cut off.
-
-    Raises InputError, and writes nothing, where params.yaml cannot be added to.
-    """
+    """Write what is new, params.yaml last. Raises InputError where that cannot be added to."""
     settings = with_items(read_input(PARAMS).decode(), new.settings, PARAMS)
     for path in new.new_files:
         write_bytes(path, new.files[path])

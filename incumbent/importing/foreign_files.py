@@ -175,10 +175,7 @@ MEMBERS: Mapping[str, Callable[[Path], list[Path]]] = {
 
 
 def plain_file(file: SourceFile) -> FileRead:
-    """Rows, texts, documents or transcripts; of a folder file by file where it must be.
-
-    Raises InputError.
-    """
+    """Rows, texts, documents or transcripts, file by file where needed. Raises InputError."""
     files = MEMBERS[file.format](file.path)
     apart = file.format == "rows" or not file.names.keys().isdisjoint(files)
     if len(files) > 1 and apart:

@@ -103,10 +103,7 @@ def user_text(row: Row) -> str:
 
 
 def subjects(texts: Sequence[str], letters: int) -> list[str]:
-    """The words that most texts have, without those that say nothing, one of singular and plural.
-
-    Of both the more frequent form is taken.
-    """
+    """The words that most texts have, in the more frequent form of singular and plural."""
     forms = Counter(
         word for text in texts for word in dict.fromkeys(words(text)) if is_subject(word, letters)
     )

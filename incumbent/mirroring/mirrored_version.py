@@ -29,10 +29,7 @@ class CurvePoint(Record):
 
 
 def curves_of(version: AdapterVersion) -> dict[str, tuple[CurvePoint, ...]]:
-    """Each measure by step, such as `sft/loss`; none where the last training made another adapter.
-
-    Raises InputError for a file that is no learning curve.
-    """
+    """Each measure by step, such as `sft/loss`; none of another adapter. Raises InputError."""
     if not ADAPTER.exists() or Adapter.read(ADAPTER).files != version.adapter.files:
         return {}
     found = {f"{step}/{name}": points for step in STEPS for name, points in curves(step_of(step))}

@@ -57,10 +57,7 @@ def main() -> None:
 
 
 def tell(tracker: str, numbers: Sequence[int]) -> str:
-    """Tell of these versions, and first of those that were not told; returns where the last is.
-
-    Raises IncumbentError for a version whose records cannot be read, when all others are told.
-    """
+    """Tell of versions that were not told, then of these; return where the last is shown."""
     with RegistryReader.here() as registry, only_one(lock_of(registry.family, tracker)):
         file = untold_of(registry.family, tracker)
         earlier = Untold.read(file).versions if file.exists() else ()

@@ -166,10 +166,7 @@ def training_peak(setup: Setup) -> Peak:
 
 
 def answering_peak(setup: Setup) -> Peak:
-    """Of the challenger: the base as it is computed with, never quantised, and an adapter on it.
-
-    Several GPUs split it by layers, as transformers' device_map="auto" does.
-    """
+    """Of the challenger: the base and an adapter on it, split by layers over several GPUs."""
     shape, on, work = setup.shape, setup.on, setup.work
     decoding = setup.settings.decoding
     prompts = decoding.batch_size * work.prompt

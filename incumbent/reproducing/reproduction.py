@@ -68,10 +68,7 @@ def make_again(
     folder: Path,
     tell: Callable[[str], None],
 ) -> Reproduction:
-    """Train a version again in an empty folder, and hold it against what the registry has.
-
-    Nothing of the project is changed. Raises IncumbentError where it cannot be made again.
-    """
+    """Train a version again in an empty folder, and compare. Raises IncumbentError."""
     tell(f"taking commit {wanted.provenance.commit[:12]} and its sources")
     project, original = copy_project(wanted.provenance, folder), Path.cwd()
     with inside(project):
@@ -180,10 +177,7 @@ def code_in(folder: Path) -> dict[str, Code]:
 
 
 def kept_code(project: Path) -> dict[str, Code] | None:
-    """Which code each stage ran, as DVC kept it; None where it is kept nowhere.
-
-    Asked before the run, whose lock file names the code of now.
-    """
+    """Which code each stage ran, as DVC kept it before this run; None where it is kept nowhere."""
     checksum = code_checksum(project)
     listed = cached(project, checksum) if checksum else None
     if listed is None or not listed.exists():

@@ -107,10 +107,7 @@ def run(
 
 
 def lines(process: subprocess.Popen[bytes], screen: RunScreen) -> Iterator[tuple[bytes, bytes]]:
-    """Each line and what ends it, as they come, to the end of the process or of its output.
-
-    A program that a stage left running may keep the output open: nobody waits for it.
-    """
+    """Each line with its end, until the process ends; programs that it left are not waited for."""
     assert process.stdout is not None
     rest = b""
     while True:

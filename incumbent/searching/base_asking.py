@@ -138,10 +138,7 @@ def rank(candidates: Sequence[Candidate], question: RankingSetup) -> BaseRanking
 
 
 def ask_base(candidate: Candidate, question: RankingSetup) -> tuple[RankedBase, tuple[Values, ...]]:
-    """A base with its scores, and the scores of each item: bare, and few-shot where that is asked.
-
-    One that cannot be loaded, or not read the prompts, keeps its problem.
-    """
+    """A base with its scores and each item's, bare and few-shot; or with its problem."""
     base = unmeasured_base(candidate, question)
     if base.problem:
         print(f"{base.name} is left out: {base.problem}", file=sys.stderr)

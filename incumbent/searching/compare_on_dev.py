@@ -141,10 +141,7 @@ def full_gpu_told() -> Iterator[None]:
 
 
 def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) -> AgainstRandom:
-    """Train, answer and score each side, all by the project's settings; what is made is kept.
-
-    Raises InputError where dev cannot tell anything.
-    """
+    """Train, answer and score each side. Raises InputError where dev cannot tell anything."""
     items, policy = Row.read_lines(rows_of(Split.DEV)), load(Policy)
     scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
     better = directions(scorers)
@@ -239,10 +236,7 @@ def measure_by(metric: str, items: Sequence[Row], aside: Aside) -> tuple[Measure
 
 
 def losses(items: Sequence[Row], aside: Aside, folder: Path | None) -> tuple[float, ...]:
-    """Of each item's reference under an adapter, or under the bare base.
-
-    Raises InputError for an item that the base cannot read.
-    """
+    """Of each item's reference, by an adapter or the base. Raises InputError if unreadable."""
     # Imported here so that whoever finds all trials done does not wait for torch.
     from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
 

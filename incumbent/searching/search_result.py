@@ -50,10 +50,7 @@ class TrialGain(Record):
 def gain_of_best(
     scores: Array, own: int, groups: Sequence[str], better: Better
 ) -> TrialGain | None:
-    """Of scores [trials, items], against the trial at `own`; items of one group are dependent.
-
-    None with too few groups to say.
-    """
+    """Of scores [trials, items] against the trial at `own`, by groups; None with too few."""
     gains = (scores - scores[own]) * (-1 if better == "less" else 1)
     number = {name: i for i, name in enumerate(sorted(set(groups)))}
     if len(number) < FEWEST:

@@ -92,10 +92,7 @@ def confirm(
     days: Sequence[date],
     own: Sequence[Night],
 ) -> tuple[SignalReading, ...]:
-    """Of a night of drift: what the days after the first alarm say by themselves, as `seen_later`.
-
-    Nothing where the run of drift begins tonight, or where the drift is confirmed already.
-    """
+    """Of an unconfirmed night of drift: what the days after its first alarm say by themselves."""
     if not own or own[-1].state in (DriftState.CONFIRMED, DriftState.ACT):
         return ()
 

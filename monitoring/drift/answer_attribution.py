@@ -166,10 +166,7 @@ def strangeness(reference: Reference, batch: Batch, names: Collection[str]) -> N
 def rating_shift(
     context: NightContext, reference: Reference, rows: Sequence[Traffic]
 ) -> RatingShift | None:
-    """The ratings of these rows beside the reference's; None where too few users rated.
-
-    Of days on which all ratings that count have come, as the reference's are.
-    """
+    """These rows' ratings beside the reference's, of settled days; None for too few users."""
     if Ratings.name not in reference.units.columns:
         return None
     units = reference.units.having(Ratings.name)

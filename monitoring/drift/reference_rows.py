@@ -94,10 +94,7 @@ def is_due(known: int, days: Sequence[date]) -> bool:
 
 
 def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> ReferenceRows:
-    """A sample of the champion's own answers before `day`; none before there is a week of them.
-
-    A weekday is not like another.
-    """
+    """A sample of at least a week of the champion's own answers before `day`, by weekdays."""
     own = own_answers(context, champion)
     sample, days = UserSample(context.drift.reference_rows, SEED), list[date]()
     past = [one for one in context.traffic.days() if one < day][-MOST_DAYS:]

@@ -141,10 +141,7 @@ class NoReference:
 def find_or_freeze(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
 ) -> References | NoReference:
-    """The champion's references; frozen now where it has none.
-
-    nights are those before `day`, oldest first.
-    """
+    """The champion's references, frozen now where it has none; nights are oldest first."""
     prompts = prompts_of(context, champion, day, nights)
     if isinstance(prompts, NoReference):
         return prompts

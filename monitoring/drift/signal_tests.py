@@ -190,10 +190,7 @@ def overall(found: Iterable[SignalReading]) -> DriftVerdict:
 
 
 def drift_run(own: Sequence[Night]) -> list[Night]:
-    """The nights of drift in a row that end with the last night; those that say nothing left out.
-
-    Oldest first.
-    """
+    """The nights of drift in a row that end with the last night; silent ones are left out."""
     run: list[Night] = []
     for night in reversed(own):
         if night.verdict is DriftVerdict.DRIFT:

@@ -97,10 +97,7 @@ def pages_of(engine: Engine, jobs: Sequence[Job], holder: str, clock: Clock) -> 
 
 @contextmanager
 def serving(address: tuple[str, int], pages: Pages) -> Iterator[int]:
-    """Serve pages until the block ends; yields the port, which the system chooses where it is 0.
-
-    Raises InputError when the address cannot be had.
-    """
+    """Serve pages until the block ends; yields the port. Raises InputError if it cannot."""
     try:
         server = server_of(address, pages)
     except OSError as error:

@@ -201,10 +201,7 @@ def record_try(
     seconds: float,
     problem: str | None,
 ) -> Letter:
-    """Keep what came of a try, and in one transaction that the destination has the notice.
-
-    Returns the letter as it is now.
-    """
+    """Keep what came of a try and, if it got there, the delivery; returns the letter now."""
     delivered = letter.delivered if problem else (*letter.delivered, destination)
     row = Delivery(
         notice=letter.id,

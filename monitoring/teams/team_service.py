@@ -268,10 +268,7 @@ def serve_teams(
 
 
 def do_all(scheduler: TeamScheduler) -> None:
-    """Until nothing more is due, or what is due has been tried.
-
-    Raises IncumbentError where a project was left aside or its process failed; the log says why.
-    """
+    """Until all that is due was tried. Raises IncumbentError where a project failed."""
     scheduler.tick()
     while scheduler.processes:
         Event().wait(SOON)

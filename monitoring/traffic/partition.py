@@ -188,10 +188,7 @@ def named_lines(files: Iterable[Path]) -> Iterator[tuple[Path, RawLine]]:
 
 
 def rows_in(line: RawLine, day: date) -> Iterator[Traffic | CorruptError]:
-    """The rows of a line, which a log of another tool may have several of, and why others are none.
-
-    Reasons are few enough to be counted: they name the tool, and the field.
-    """
+    """The rows of a line, several in another tool's log, and why others are none."""
     if line.problem:
         yield CorruptError(line.problem)
         return

@@ -16,10 +16,7 @@ SHADOW = "shadow"  # a folder beside the days, with days of its own: answers tha
 
 
 class RemoteTraffic:
-    """A folder of partitions on an object store, and copies of those that were read.
-
-    Chunks do not change under their names, so that a file of the same size is the same.
-    """
+    """Partitions on an object store, with copies: a chunk of the same name and size is the same."""
 
     def __init__(self, url: str) -> None:
         self.store = FileStore(url, field=FIELD)

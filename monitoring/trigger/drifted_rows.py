@@ -155,10 +155,7 @@ def new_labels(drifted: DriftedRows, trusted: Iterable[Traffic], before: Sequenc
 
 
 def last_read(registry: Registry, champion: AdapterVersion, before: Sequence[Night]) -> datetime:
-    """When labels were last trained on: by a retrain that ended, or by what else made the champion.
-
-    A night's check ends right before its retrain, and after what it accepted itself.
-    """
+    """When labels were last trained on: by a retrain that ended, or by what made the champion."""
     ended = [night for night in before if is_ended_retrain(night)]
     days = [date.fromisoformat(night.date) for night in ended[-1:]]
     job = check_job(registry.family)

@@ -156,10 +156,7 @@ class Artifacts:
         return self.put(record.canonical())
 
     def put_folder(self, folder: Path, digest: Digest) -> None:
-        """Store every file below a folder, in bounded memory, unless all are there and whole.
-
-        Raises InputError when the folder's digest_folder is another one.
-        """
+        """Store a folder's files unless all are there. Raises InputError for another digest."""
         try:
             found = digest_folder(folder) if self.holds(digest) else self.take_folder(folder)
         except OSError as error:
@@ -223,10 +220,7 @@ class Artifacts:
         return True
 
     def check_out(self, digest: Digest, target: Path) -> Path:
-        """Copy a stored folder to target, unless it stands there whole already.
-
-        Several processes may do so at once: a whole folder is never taken away from who reads it.
-        """
+        """Copy a stored folder to target unless it is there whole; whole ones are never removed."""
         if stands(target, digest):
             return target
         make_folder(target.parent)

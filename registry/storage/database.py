@@ -110,10 +110,7 @@ def migrate(engine: Engine) -> None:
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:
-    """Bring the schema to a revision, inside the caller's transaction.
-
-    Raises IncumbentError for a schema, or a revision, that this version does not know.
-    """
+    """Bring the schema to a revision in the caller's transaction, or raise IncumbentError."""
     # Imported here because a schema is seldom old, and start-up should not wait for Alembic.
     from alembic import command
     from alembic.config import Config
@@ -184,10 +181,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
-    """A connection on which all that is read is of one moment, while others go on writing.
-
-    Raises IncumbentError as `reading`.
-    """
+    """A connection on which all is read as of one moment. Raises IncumbentError as `reading`."""
     with reading(engine) as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")  # the moment is that of the first statement
