@@ -47,9 +47,7 @@ class LazyVerb(TyperCommand):
 
     @cached_property
     def declared(self) -> Any:
-        """The same verb and options, with its function's body left out until it is called, and with
-        what an option takes in a word, so that its help has the room.
-        """
+        """The same verb and options, without the function's body until it is called."""
         command = self.command_of(signature_at(self.place))
         for parameter in command.params:
             parameter.display_type_rich = partial(value_name, parameter)

@@ -142,9 +142,7 @@ SET_ASIDE = 2  # nights in a row with much set aside: two say that it is no odd 
 
 
 def with_blindness(night: Night, before: Sequence[Night], missing: str | None) -> Night:
-    """The night with whether it is blind. `before` are the nights before it, oldest first;
-    `missing` says since when there is no traffic, where there was some.
-    """
+    """The night with whether it is blind; `missing` says since when there is no traffic."""
     if night.champion is None:  # nobody watches
         return night
     hindrance = night.hindrance

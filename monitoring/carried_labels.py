@@ -47,9 +47,7 @@ log = logging.getLogger(__name__)
 
 
 def carry_labels(context: NightContext, known: Digest | None) -> Digest | None:
-    """Store this project's labels and queue for other machines; returns the folder's digest, which
-    is the known one where nothing changed. None: there is nothing to carry.
-    """
+    """Store this project's labels and queue for others; returns their folder, None if empty."""
     files = {**LINES, **queue_files()}
     return store_folder(context.registry.artifacts, files, known)
 

@@ -42,9 +42,7 @@ def main() -> None:
 
 
 def confirmed_opponent(registry: RegistryReader, challenger: Digest) -> Opponent:
-    """Whom the registry names, on the base that the settings name: no file of the pipeline is asked
-    for it. Raises InputError where that file says something else.
-    """
+    """Whom the registry names, on the settings' base. Raises InputError for another in the file."""
     choice = load(BaseChoice)
     opponent = on_this_machine(registry.opponent(challenger), as_asked(pin(choice, "base"), choice))
     if Opponent.read(CHAMPION) != opponent:
@@ -80,9 +78,7 @@ def perhaps_here(own: ModelPin, project: str) -> bool:
 
 
 def on_this_machine(opponent: Opponent, bare: Contestant) -> Opponent:
-    """The opponent with its base, and the baseline's, as they lie here; without a champion it is
-    the bare base. Raises IncumbentError for a base that is not here.
-    """
+    """The opponent with its base, and the baseline's, as they lie here. Raises IncumbentError."""
     if opponent.contestant is None:
         return opponent.model_copy(update={"contestant": bare})
     baseline = opponent.baseline and based_here(

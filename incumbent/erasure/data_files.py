@@ -195,9 +195,7 @@ def data_files() -> Iterator[Path]:
 
 
 def has_records(path: Path) -> bool:
-    """Whether a person's records may stand in it, one beside the other. Who changed the eval sets,
-    and why, is no such record: without it they would be others.
-    """
+    """Whether a person's records may stand in it; the reasons for eval sets are none."""
     return path != EVAL_SETS and DATA / SETTINGS not in path.parents
 
 

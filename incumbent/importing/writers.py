@@ -75,9 +75,7 @@ class ServerWriter:
 def writer_of(
     who: str, model: str | None, key_variable: str | None, longest: int = LONGEST
 ) -> Writer:
-    """`who` is base, champion or a URL, whose replies have at most `longest` tokens. Raises
-    InputError for what is none of them.
-    """
+    """`who` is base, champion or a URL; replies have `longest` tokens. Raises InputError."""
     if who in ("base", "champion"):
         if model or key_variable:
             raise InputError("is for a server alone", field="--model or --key-variable")

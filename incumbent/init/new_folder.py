@@ -35,9 +35,7 @@ from project.settings import PARAMS, SECTIONS, load
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[None]:
-    """Work in a draft of the folder. Raises InputError where there is something already, and
-    IncumbentError for what the disk refuses; then there is no draft either.
-    """
+    """Work in a draft of the folder, which an error leaves nothing of. Raises InputError."""
     refuse_taken(target)
     target, before = target.resolve(), Path.cwd()
     try:

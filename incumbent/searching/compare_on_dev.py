@@ -216,9 +216,7 @@ def dev_items() -> list[Row]:
 
 
 def measure_by(metric: str, items: Sequence[Row], aside: Aside) -> tuple[Measure, Better]:
-    """How to measure by a metric, and which way it is better. Raises InputError for a metric that
-    the project's scorers do not give, or that has no better way.
-    """
+    """How to measure by a metric, and which way it is better. Raises InputError without one."""
     if metric == LOSS:
         return (lambda folder: losses(items, aside, folder)), "less"
     scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))

@@ -300,9 +300,7 @@ def by_day(rows: Sequence[Traffic]) -> dict[date, list[int]]:
 def partners(
     days: Sequence[date], others: Sequence[date], weekend: Sequence[Weekday]
 ) -> dict[date, date]:
-    """For each day another one, which no two share: of the same weekday, or else of as many that
-    are left one of the same kind, a weekend's or a workday.
-    """
+    """For each day another one, no two the same: of that weekday, or else of its kind."""
     free, found, ends = [*others], dict[date, date](), numbers_of(weekend)
     kinds: tuple[Callable[[date], int], ...] = (date.weekday, lambda day: day.weekday() in ends)
     for kind in kinds:

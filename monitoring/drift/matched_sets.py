@@ -287,9 +287,7 @@ class MatchedPool:
 
 @lru_cache(maxsize=8)
 def matched(tonight: int, strata: bytes, users: bytes) -> tuple[Ints, MatchedSets]:
-    """Which units have their stratum on both sides, and the sets that they make; the first units
-    are tonight's. The same for all signals that have the same units.
-    """
+    """Which units have their stratum on both sides, and their sets; tonight's come first."""
     when, who = np.frombuffer(strata, np.int64), np.frombuffer(users, np.int64)
     now = np.arange(len(when)) < tonight
     shared = np.flatnonzero(np.isin(when, np.intersect1d(when[now], when[~now])))

@@ -69,9 +69,7 @@ def traffic_rows(context: NightContext, days: Sequence[date], since: date) -> Re
 def days_since(
     context: NightContext, since: date, day: date, nights: Sequence[Night], digest: Digest
 ) -> list[date]:
-    """The days before `day` that a reference may be frozen anew of, which began at `since`: those
-    that it did not call drift. Empty while a drift is in progress.
-    """
+    """The quiet days from `since` to `day`, for a new reference; none while a drift goes on."""
     if nights and nights[-1].state is not DriftState.OK:
         return []
     return quiet_days(context, since, day, nights, digest)

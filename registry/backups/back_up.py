@@ -139,9 +139,7 @@ def copy_artifacts(artifacts: Artifacts, draft: ArchiveDraft, sizes: dict[Digest
 
 
 def refuse_erased(registry: RegistryReader, manifest: Manifest) -> None:
-    """What a person had erased while it was copied must not come back from an archive that they
-    could not know of. Raises ErasedMeanwhileError.
-    """
+    """Raise ErasedMeanwhileError if a person had rows erased since: they must not come back."""
     with reading(registry.engine) as connection:
         later = select(events.c.seq).where(events.c.kind == ERASE, events.c.seq > manifest.events)
         if erased := connection.execute(later.order_by(events.c.seq).limit(1)).scalar():

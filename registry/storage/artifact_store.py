@@ -20,9 +20,7 @@ from project.records.record import Digest, Record, short
 
 
 class Blobs:
-    """In a local folder, or at a URL such as s3://bucket/folder. Raises InputError for neither,
-    and IncumbentError where the store fails.
-    """
+    """In a local folder, or at a URL such as s3://bucket/folder. Raises IncumbentError."""
 
     def __init__(self, place: Path | str) -> None:
         self.store = FileStore(place)
@@ -56,9 +54,7 @@ class Blobs:
             self.store.write(blob_path(name), data)
 
     def take(self, files: Sequence[Path]) -> list[Digest]:
-        """Store copies of local files under the digests that these turn out to have, in bounded
-        memory. Raises InputError for a file that changes meanwhile.
-        """
+        """Store copies of files by their digests. Raises InputError for one that changes."""
         if self.store.folder is None:
             return [self.upload(file) for file in files]
         # It is the copies that are hashed, so what is stored is what its name says.

@@ -93,9 +93,7 @@ NOTHING = Evidence(pins=None, policy="", dev={}, sealed={}, slices={})
 
 
 def review_of(registry: Registry, number: int, *, blind: bool = False) -> Review:
-    """All that the page shows to the person in whose name the registry is read. `blind` leaves out
-    what people said of a version that is voted on.
-    """
+    """All that the page shows to the reader's actor; `blind` leaves out what people said."""
     lineage = traced(registry, number, blind=blind)
     stored = measured.policy_of(registry, lineage)
     policy = stored or stand_in(lineage)

@@ -63,9 +63,7 @@ class Reported:
 
 
 def reported(reader: RegistryReader, version: int | None, today: date) -> Reported | None:
-    """Of the rows of now, or of a version's; None where nothing was checked yet. Raises a 404 for a
-    version that there is not, or that has no report.
-    """
+    """Of the rows of now, or of a version's; None where nothing was checked. Raises a 404."""
     if version is None:
         now = gate_report()
         return Reported(now, today) if now else None

@@ -133,9 +133,7 @@ class VersionPage(Record):
 
 
 def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
-    """Of a version that there is. A record that is missing or damaged is said. `blind` leaves out
-    what tells whose answers somebody votes on.
-    """
+    """Of a version that there is; `blind` leaves out what tells whose answers are voted on."""
     found = standing_of_version(reader, number)
     assert found is not None, "there is such a version"
     lineage, problem = traced(reader, number, blind=blind)
