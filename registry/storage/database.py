@@ -56,7 +56,7 @@ def engine_of(url: str) -> Engine:
     if parsed.database and not parsed.database.startswith("file:"):
         file = Path(parsed.database)
         file.parent.mkdir(parents=True, exist_ok=True)
-        # It makes others beside it as it writes.
+        # SQLite makes files beside its own as it writes.
         if file.exists() and not all(os.access(place, os.W_OK) for place in (file, file.parent)):
             return read_only_engine(parsed, file)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
