@@ -55,9 +55,7 @@ def changed_files(old: Code, new: Code) -> list[str]:
 
 
 def code_of(module: str, imports: "Imports") -> Code:
-    """All code that a stage runs: what its module imports, scorers and the files that they name,
-    and the packages that it reads.
-    """
+    """All code that a stage runs: its module's, the scorers', and the packages that it reads."""
     chosen = load(ScoringParams).metrics if module == module_of("score") else ()
     files = imports.of([module, *map(module_of_scorer, chosen)])
     files |= named_beside(files.values())
@@ -93,9 +91,7 @@ def files_of_version(package: str) -> dict[str, Path]:
 
 
 def named_beside(modules: Iterable[Path]) -> dict[str, Path]:
-    """Templates, tables and words beside these modules that they name, and what such a file names
-    in turn: one beside it, or a shared one.
-    """
+    """Templates, tables and words that these modules name, and what these files name in turn."""
     there = {
         path.relative_to(folder.parent).as_posix(): path
         for folder in map(folder_of, PACKAGES)
@@ -133,9 +129,7 @@ class Imports:
         )
 
     def of(self, modules: Iterable[str]) -> dict[str, Path]:
-        """The files of these modules and of all that they import, the packages above them
-        included.
-        """
+        """The files of these modules and of all that they import, with the packages above them."""
         files: dict[str, Path] = {}
         unseen = set(modules)
         seen: set[str] = set()
@@ -167,9 +161,7 @@ class Imports:
 
 
 def file_of(module: str) -> Path | None:
-    """The file of a module of ours or of the user's project, which is not imported for that; None
-    for a library's, and for a name that is no module.
-    """
+    """The file of a module of ours or of the user's project, not imported; else None."""
     top, *inner = module.split(".")
     spec = find_spec(top) if top.isidentifier() else None
     if spec is None or spec.origin is None or not spec.has_location:

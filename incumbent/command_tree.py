@@ -47,9 +47,7 @@ class LazyVerb(TyperCommand):
 
     @cached_property
     def declared(self) -> Any:
-        """The same verb and options, with its function's body left out until it is called, and with
-        what an option takes in a word, so that its help has the room.
-        """
+        """The same verb and options, without the function's body until it is called."""
         command = self.command_of(signature_at(self.place))
         for parameter in command.params:
             parameter.display_type_rich = partial(value_name, parameter)
@@ -107,9 +105,7 @@ class VerbGroup(TyperGroup):
 
 
 def places_of(name: str, root: Any) -> list[str]:
-    """The verbs and groups of a name, wherever they are, or else those with the name nearest to it;
-    a name may be of several words with hyphens between.
-    """
+    """The verbs and groups of this name, or else of the nearest one; hyphens join words."""
     paths = [path for path, _ in tree(root)]
     known = {word for path in paths for word in (path[-1], "-".join(path))}
     meant = {name} if name in known else {*get_close_matches(name, known, n=1)}
@@ -191,9 +187,7 @@ def docstring(place: str) -> str:
 
 
 def signature_at(place: str) -> Verb:
-    """A verb as its file declares it. Of that file no more is run than binds the names that the
-    signature says; whoever calls the verb gets all of it.
-    """
+    """A verb as its file declares it: of that file no more runs than its signature needs."""
     module, function = parsed(place)
     bare = ast.FunctionDef(**{**vars(function), "body": [ast.Pass()], "decorator_list": []})
     made: dict[str, Any] = {"Literal": Literal}

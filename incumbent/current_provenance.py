@@ -1,6 +1,4 @@
-"""The provenance of a version that is submitted now: its project as a commit, exactly as it lies
-there. A git that fails makes no submission fail.
-"""
+"""The provenance of a version submitted now, with its project as a commit. Git may fail."""
 
 import os
 import platform
@@ -96,10 +94,7 @@ def not_for_git() -> tuple[Path, ...]:
 
 
 def tag_version(version: AdapterVersion, commit: str) -> str | None:
-    """Tag its commit, and say what a person should know: another name than expected, or a failure.
-
-    The same version again is no second tag; one that a crash left out is made.
-    """
+    """Tag its commit, once; return a note on another name than expected, or a failure."""
     names = tag_names(version.family, version.number, commit)
     try:
         name = keep_tag(version.family, version.number, commit)
@@ -176,9 +171,7 @@ def dvc_root(folder: Path) -> Path | None:
 
 
 def read_config(root: Path, files: Iterable[str] = OURS) -> ConfigParser | None:
-    """DVC's settings of a project, later files before earlier ones. None: they are damaged, which
-    DVC says better.
-    """
+    """DVC's settings of a project, later files first. None: they are damaged, as DVC says."""
     config = ConfigParser(interpolation=None, strict=False)
     try:
         config.read([root / ".dvc" / name for name in files])
@@ -376,10 +369,7 @@ def tag_names(family: str, number: int, commit: str) -> tuple[str, str]:
 
 
 def keep_tag(family: str, number: int, commit: str) -> str:
-    """Tag a version's commit where it has no tag yet, and return the tag's name.
-
-    A tag that is there is never moved. Raises GitError where git fails.
-    """
+    """Tag a version's commit where it has no tag yet, and return the tag. Raises GitError."""
     for name in tag_names(family, number, commit):
         known = commit_of(name)
         if known is None:

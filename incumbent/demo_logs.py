@@ -35,9 +35,7 @@ class DemoLogs:
 
 
 def write_demo(folder: Path) -> tuple[DemoLogs, DemoLogs]:
-    """Write the answers to the first few items, and those to all. Raises InputError where a file of
-    their names holds something else.
-    """
+    """Write the first answers, and all. Raises InputError where other files have the names."""
     rows = [row for _, row in read_csv(ANSWERS)]
     written = []
     for count in (FEW, len(rows)):

@@ -125,9 +125,7 @@ def embedded_models() -> Iterator[str]:
 
 
 def make_wheel(incumbent: Incumbent) -> None:
-    """Where it was installed from a folder; nothing is left in that. Raises IncumbentError with
-    pip's words.
-    """
+    """Where it was installed from an empty folder. Raises IncumbentError with pip's words."""
     if incumbent.folder is None or incumbent.sent is None:
         return
     incumbent.sent.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,6 @@ def calendar_day(text: str) -> date:
 
 
 def day_option(help_: str) -> Any:
-    """An option that takes a day."""
     return typer.Option(parser=calendar_day, metavar="YYYY-MM-DD", help=help_)
 
 
@@ -45,7 +44,6 @@ def version_numbers(incomplete: str) -> list[str]:
 
 
 def version_option(help_: str) -> Any:
-    """An option that takes a version."""
     return typer.Option(parser=version_number, autocompletion=version_numbers, help=help_)
 
 

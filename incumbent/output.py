@@ -24,9 +24,7 @@ PIPED = 100_000  # columns
 
 
 class WholeLineConsole(Console):
-    """As wide as the terminal. In a pipe no line is broken, so that digests and paths stay whole
-    for programs that look for them; $COLUMNS wins.
-    """
+    """As wide as the terminal, or $COLUMNS; in a pipe no line is broken, for programs."""
 
     @property
     def size(self) -> ConsoleDimensions:

@@ -115,9 +115,7 @@ def reachable_checkout(family: str) -> Checkout:
 
 
 def https_address(url: str | None) -> str:
-    """The address of git's origin: keys of this machine stay here, so the machine signs in with a
-    token.
-    """
+    """The address of git's origin, by which the machine signs in with a token."""
     if url is None:
         raise InputError(
             "git has no remote that the machine could clone: "

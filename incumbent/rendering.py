@@ -279,9 +279,7 @@ def ended_badly(code: int, task: LaunchTask) -> str:
 
 @contextmanager
 def left_to_child() -> Iterator[None]:
-    """Mind no Ctrl-C in the block; a program that is started in it does, since a handler of ours
-    does not outlive its start.
-    """
+    """Mind no Ctrl-C in the block; a program started in it does, as it has no handler of ours."""
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield

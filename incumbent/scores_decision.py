@@ -287,15 +287,10 @@ def rows_of(scores: Any) -> Iterator[dict[str, Any]]:
         if row is None or isinstance(row, Real):
             yield {"item": str(place), "score": row}
         elif isinstance(row, Mapping):
-            yield named_row(row)
+            name = next((name for name in NAMES["item"] if name in row), "item")
+            yield {"item" if field == name else field: value for field, value in row.items()}
         else:
             raise InputError(f"a row is {type(row).__name__}: {FORMS}")
-
-
-def named_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with its item's name as `item`."""
-    name = next((name for name in NAMES["item"] if name in row), "item")
-    return {"item" if field == name else field: value for field, value in row.items()}
 
 
 def both_sides(row: dict[str, Any], number: int) -> tuple[dict[str, Any], dict[str, Any]]:

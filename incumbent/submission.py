@@ -110,7 +110,8 @@ def submitted(
     opponent = confirmed_opponent(registry, adapter.files)
     refuse_stale(dev, policy, adapter, opponent)
     dataset, gate = DatasetVersion.read(DATASET), GateReport.read(GATE_REPORT)
-    refuse_changed_rows(dataset)
+    if digest_folder(CURATED) != dataset.rows:
+        raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
     refuse_unknown(registry.looks_elsewhere())
     refuse_once_sealed(registry)
     sealed = SealedItems()
@@ -176,17 +177,8 @@ def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> 
     return True
 
 
-def refuse_changed_rows(dataset: DatasetVersion) -> None:
-    """Raise InputError when the curated rows are not those that passed the gate."""
-    if digest_folder(CURATED) != dataset.rows:
-        raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
-
-
 def write_page(outcome: SubmissionOutcome, policy: Policy) -> None:
-    """The report, with the time that the answers took: a stage's outputs may not hold that.
-
-    One of this decision stays where nothing was measured anew.
-    """
+    """The report with the time that answers took, which no stage's output may hold."""
     decided, look = outcome.decided, outcome.decided.look
     there = outcome.page.read_text() if outcome.page.exists() else ""
     if look is None and decided.decision.digest in there:

@@ -1,6 +1,4 @@
-"""The steps of an upgrade, in their order: what each changes and why, and a project's files
-before and after.
-"""
+"""The steps of an upgrade in their order: what each changes and why; files before and after."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,9 +64,7 @@ class UpgradeStep:
 
 
 def checked(text: str, wanted: dict[str, Any]) -> bytes:
-    """The bytes of an edited params.yaml. Raises ByHand where it does not say what is wanted: an
-    anchor, perhaps.
-    """
+    """The bytes of an edited params.yaml. Raises ByHand where the edit did not work."""
     try:
         if yaml.safe_load(text) == wanted:
             return text.encode()
@@ -120,10 +116,7 @@ def size(data: bytes) -> str:
 def next_step_lines(
     before: ProjectFiles, changed: Sequence[str], lost: Collection[str]
 ) -> Iterator[Text]:
-    """What was changed, how it is undone, and what comes next.
-
-    Git would bring back something else for the files that are lost, or nothing.
-    """
+    """What was changed, how git undoes it, but for files that are lost, and what comes next."""
     if not changed:
         yield Text("nothing was changed")
         return

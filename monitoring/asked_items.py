@@ -1,6 +1,4 @@
-"""Which items somebody asked the gateway while people vote on them: whoever knows which version
-answers there knows whose answer is whose.
-"""
+"""Which items somebody asked the gateway during a vote, and so may know whose answer is whose."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime

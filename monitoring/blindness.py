@@ -64,9 +64,7 @@ ASIDE = {
 
 
 def set_aside_hindrance(day: date, rows: int, set_aside: Mapping[str, int]) -> Hindrance | None:
-    """Where much of a day's traffic was set aside. Of a repeated row the first one counts, and
-    feedback is no row: neither is lost.
-    """
+    """Where much of a day's traffic was set aside; repeated rows and feedback do not count."""
     lost = {
         reason: count
         for reason, count in set_aside.items()
@@ -144,9 +142,7 @@ SET_ASIDE = 2  # nights in a row with much set aside: two say that it is no odd 
 
 
 def with_blindness(night: Night, before: Sequence[Night], missing: str | None) -> Night:
-    """The night with whether it is blind. `before` are the nights before it, oldest first;
-    `missing` says since when there is no traffic, where there was some.
-    """
+    """The night with whether it is blind; `missing` says since when there is no traffic."""
     if night.champion is None:  # nobody watches
         return night
     hindrance = night.hindrance
@@ -244,9 +240,7 @@ def of_unseen(night: Night) -> Iterator[Notice]:
 def lost_dates(
     engine: Engine, family: str, schedule: ScheduleParams, day: date, now: datetime
 ) -> list[date]:
-    """The dates right before a night's that were due and that nobody began, and that no scheduler
-    catches up with any more.
-    """
+    """The dates right before a night's that were due, and that no scheduler catches up with."""
     job, cron = nightly_of(family), Cron(schedule.nightly, schedule.timezone)
     begun = [run.date for run in runs_of(engine, job, REMEMBERED) if run.date < day]
     if not begun:

@@ -47,9 +47,7 @@ log = logging.getLogger(__name__)
 
 
 def carry_labels(context: NightContext, known: Digest | None) -> Digest | None:
-    """Store this project's labels and queue for other machines; returns the folder's digest, which
-    is the known one where nothing changed. None: there is nothing to carry.
-    """
+    """Store this project's labels and queue for others; returns their folder, None if empty."""
     files = {**LINES, **queue_files()}
     return store_folder(context.registry.artifacts, files, known)
 
@@ -72,9 +70,7 @@ def bring_labels(
 def store_folder(
     artifacts: Artifacts, files: Mapping[str, Path], known: Digest | None
 ) -> Digest | None:
-    """Store the files that are there as one folder, unless it is the known one; None: there are
-    none.
-    """
+    """Store the files as one folder, unless it is the known one; None: there are none."""
     there = {name: path.read_bytes() for name, path in files.items() if path.exists()}
     if not there:
         return None
@@ -97,7 +93,7 @@ def bring_folder(
     """Merge one folder into this project's files; says and raises what bring_labels does."""
     if artifacts.incomplete(digest):
         return []
-    carried = read_folder(artifacts, digest)
+    carried = {name: artifacts.get(blob) for name, blob in artifacts.manifest(digest).items()}
     other = carried.get(MACHINE) != machine().encode()
     with changing():
         differing = [
@@ -125,10 +121,6 @@ def queue_files() -> dict[str, Path]:
 def machine() -> str:
     """This machine and project: whose own files are the newer ones where they differ."""
     return f"{socket.gethostname()}:{Path.cwd()}"
-
-
-def read_folder(artifacts: Artifacts, digest: Digest) -> dict[str, bytes]:
-    return {name: artifacts.get(blob) for name, blob in artifacts.manifest(digest).items()}
 
 
 def merge(name: str, data: bytes, path: Path) -> str | None:

@@ -31,10 +31,7 @@ from training.precision import choose_numerics
 
 
 def with_quality(context: NightContext, night: Night) -> Night:
-    """The night with the champion's quality on fresh labels; as it was where there are none.
-
-    Nothing is decided by it. A note says why where it could not be measured.
-    """
+    """The night with the champion's quality on fresh labels, or a note; it decides nothing."""
     if night.champion is None or not context.drift.quality_rows:
         return night
     champion = context.registry.version(night.champion)
@@ -56,7 +53,9 @@ def fresh_labels(context: NightContext, champion: AdapterVersion, day: date) -> 
     Left out are rows that belong to sealed, which `submit` alone answers, and near-duplicates of
     other rows, which the champion may have been trained on.
     """
-    known = measured_before(context, champion)
+    nights = nights_before(context.registry.engine, context.registry.family, date.max)
+    own = (night.quality for night in nights if night.champion == champion.number)
+    known = {row for quality in own if quality for row in quality.rows}
     new = [name for name in accepted_between(champion, day) if name not in known]
     if not new:
         return []
@@ -98,13 +97,6 @@ def measure(
 # --- which labels, and the answers to them ------------------------------------------------------
 
 
-def measured_before(context: NightContext, champion: AdapterVersion) -> set[str]:
-    """The ids of the labels that this version answered on any night that is remembered."""
-    nights = nights_before(context.registry.engine, context.registry.family, date.max)
-    own = (night.quality for night in nights if night.champion == champion.number)
-    return {row for quality in own if quality for row in quality.rows}
-
-
 def accepted_between(champion: AdapterVersion, day: date) -> list[str]:
     """The rows accepted since a version was submitted, up to a day, in the order of the record."""
     submitted = datetime.fromisoformat(champion.at)
@@ -119,9 +111,7 @@ def accepted_between(champion: AdapterVersion, day: date) -> list[str]:
 
 
 def outside_sealed() -> Iterator[Row]:
-    """The accepted rows of people that curation places in training or dev, and that are near no
-    other row.
-    """
+    """The accepted rows that curation places in training or dev, and that are near no other."""
     params, changes = load(CurateParams), read_changes()
     accepted = accepted_ids(changes)
     curated = {part: curated_rows(part) for part in Split}
@@ -153,9 +143,7 @@ def curated_rows(part: Split) -> Sequence[Row]:
 
 
 def short_enough(rows: Sequence[Row], champion: AdapterVersion) -> list[Row]:
-    """The rows without those that curation would leave out, because they are too long for
-    the base.
-    """
+    """The rows without those that curation leaves out because they are too long for the base."""
     if problem := absent(champion.adapter.base):
         raise IncumbentError(f"{champion.label} answers on its own base, and {problem}")
     base = pinned_folder(champion.adapter.base, "base")

@@ -203,9 +203,7 @@ def score_mark(metric: str, night: Night, quality: ChampionQuality, days: Days, 
 def dev_line(
     metric: str, reign: Sequence[tuple[Night, ChampionQuality]], days: Days, up: Axis
 ) -> list[Level]:
-    """What a version scored on dev when it was decided on, along the nights of its reign; nothing
-    where it never was.
-    """
+    """What a version scored on dev at its decision, along its reign; nothing where it never did."""
     (first, quality), last = reign[0], reign[-1][0]
     if metric not in quality.dev:
         return []

@@ -1,6 +1,6 @@
 """A night from its beginning to its end, and the jobs that run it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
@@ -69,7 +69,6 @@ from registry.store import Registry
 
 
 def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
-    """The work of the nightly job."""
 
     def work(claim: Claim, stop: Event) -> JobResult:
         own = context.until(stop)
@@ -134,9 +133,7 @@ def verdict_of(
 
 
 def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel) -> Night:
-    """The night with its labels accepted and its queue written: kept too, so that it is done once,
-    and so that another machine's retrain has them.
-    """
+    """The night with labels accepted and its queue written; kept, for it is done once."""
     registry, done = context.registry, accept_and_queue(context, night, work)
     done = done.model_copy(update={"labels": carry_labels(context, None)})
     keep_check(registry.engine, claim, done, registry.clock())
@@ -146,9 +143,7 @@ def labels_done(context: NightContext, claim: Claim, night: Night, work: ToLabel
 def retrain_done(
     context: NightContext, claim: Claim, night: Night, before: Sequence[Night], stop: Event
 ) -> Night:
-    """The night with what its retrain came to. Of one that hangs is kept what it read, so that no
-    later night tries the same.
-    """
+    """The night with its retrain's outcome. What a hung one read is kept, and not tried again."""
     bring_labels(context, [night], strict=True)
     try:
         with retrain_slot(context, claim, stop):
@@ -170,7 +165,10 @@ def notes_of(
     if again:
         notes.append(f"{AGAIN}: {again}")
     elif night.traffic is None and not judged_after(registry, day):
-        since = missing_since(day, there, before)
+        # Traffic may have been deleted for its age: a night that had rows counts too.
+        seen = [one for one in there if one < day]
+        seen += [date.fromisoformat(night.date) for night in before if night.rows]
+        since = max(seen) + DAY if seen else None
         unseen = unseen_here(context, day, there, before)
         notes += [unseen] if unseen else [f"{NO_TRAFFIC} {since}"] if since else []
     trusted = trusted_day(registry, context.traffic, day)
@@ -184,9 +182,7 @@ def notes_of(
 
 
 def new_notes(notes: Sequence[str], said: Sequence[str]) -> list[str]:
-    """The notes whose words were not said with another number: the rows of a night's queue are
-    among those that users corrected.
-    """
+    """The notes that the reasons do not give already with another number."""
     known = {words_after_number(one) for one in said}
     return [note for note in notes if words_after_number(note) not in known]
 
@@ -218,7 +214,10 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     that no traffic comes, or that it comes again. before are the nights before it, oldest first.
     """
     yield from of_traffic(night, before)
-    yield from of_clock(night)
+    # A clock that may be wrong keeps traffic that seems due: a person knows which is right.
+    for note in night.notes:
+        if note.startswith(DOUBT):
+            yield night_notice(night, "clock", night.date, f"{night.family}: {note}")
     yield from of_sight(night) if is_late(night) else blind_notices(night, before)
     if not is_told(night) or (news := drift_news(night, before)) is None:
         return
@@ -249,17 +248,6 @@ def path_of(night: Night) -> str:
     return f"/nights/{night.date}"
 
 
-def missing_since(day: date, days: Collection[date], before: Sequence[Night]) -> date | None:
-    """The first day of the gap that a day without traffic is in; None where there never was any.
-
-    days are those that have traffic, before the nights before this one: traffic may have been
-    deleted for its age.
-    """
-    seen = [one for one in days if one < day]
-    seen += [date.fromisoformat(night.date) for night in before if night.rows]
-    return max(seen) + DAY if seen else None
-
-
 def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     """One notice as a gap begins, one more each week that it lasts, and one when it is over."""
     if is_late(night):
@@ -278,13 +266,6 @@ def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
 def is_late(night: Night) -> bool:
     """Whether it was judged again: what it says of its day is no news."""
     return any(note.startswith(AGAIN) for note in night.notes)
-
-
-def of_clock(night: Night) -> Iterator[Notice]:
-    """A clock that may be wrong keeps traffic that seems due: a person knows which is right."""
-    for note in night.notes:
-        if note.startswith(DOUBT):
-            yield night_notice(night, "clock", night.date, f"{night.family}: {note}")
 
 
 def of_gap(night: Night, since: date, key: str, kind: str, text: str) -> Notice:

@@ -149,9 +149,7 @@ def queue_labels(
     since: date,
     day: date,
 ) -> list[str]:
-    """Write the queue: drifted rows that lack an answer, the strangest first, then all else that
-    users corrected. Returns what there is to say of it.
-    """
+    """Write the queue: drifted rows without an answer, then what users corrected; returns notes."""
     known = accepted_prompts()
     first = {row.id: row for row in drifted.strangest_first(missing)}
     others = (
@@ -215,7 +213,9 @@ def run_retrain(context: NightContext, night: Night, stop: Event) -> Night:
     is_champion = champion is not None and champion.number == made.version
     outcome = RetrainOutcome.LOST
     reason = f"version {made.version}: {made.decision}"
-    if made.version in {night.champion, *challengers_before(context, night)}:
+    day = date.fromisoformat(night.date)
+    before = nights_before(context.registry.engine, context.registry.family, day)
+    if made.version in {night.champion, *{one.challenger for one in before}}:
         outcome = RetrainOutcome.FAILED  # there is no challenger that could have lost
         reason = f"nothing new was trained, and version {made.version} was there before: "
         reason += f"is {LABELLED} among curation.collect.sources?"
@@ -231,13 +231,6 @@ def run_retrain(context: NightContext, night: Night, stop: Event) -> Night:
             "hung": None,
         }
     )
-
-
-def challengers_before(context: NightContext, night: Night) -> set[int | None]:
-    """The versions that the retrains of earlier nights made."""
-    day = date.fromisoformat(night.date)
-    before = nights_before(context.registry.engine, context.registry.family, day)
-    return {one.challenger for one in before}
 
 
 # --- retrain slot ---------------------------------------------------------------------------------

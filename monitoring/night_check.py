@@ -108,7 +108,8 @@ def compared(
         own_prompts = rewatched(batch, rows, frozen.reference.shared, context.embeddings)
         frozen.keep(place, rows, own_prompts)
     cut = cut_prompts(batch)
-    own = reign(before, references)
+    # A champion that was rolled back to has the reference of its first reign, not those nights.
+    own = [night for night in since_taken_up(before, references) if night.reference]
     days = days_with_rows(context, before, references)
     readings = tuple(read(context, champion, references, day, days))
     verdict = overall(readings)
@@ -175,14 +176,6 @@ def batch_of(
         answers=references.answers is not None,
         shared=references.prompts.reference.shared,
     )
-
-
-def reign(before: Sequence[Night], references: References) -> list[Night]:
-    """The nights since this reference was taken up, without those that came to no verdict.
-
-    A champion that was rolled back to has the reference of its first reign, not those nights.
-    """
-    return [night for night in since_taken_up(before, references) if night.reference]
 
 
 def since_taken_up(before: Sequence[Night], references: References) -> list[Night]:

@@ -20,7 +20,8 @@ from monitoring.monitoring_settings import (
     TriggerParams,
     quarantine_folder,
 )
-from monitoring.night_history import REMEMBERED, nightly_of, seen_by
+from monitoring.night_history import REMEMBERED, check_job, nightly_of
+from monitoring.scheduling import runs
 from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job import WrongMachineError
 from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
@@ -267,7 +268,8 @@ def unseen_here(
     if not gone:
         return None
     seen, host = max(gone), gethostname()
-    other = seen_by(context.registry.engine, context.registry.family, seen)
+    run = runs.run_on(context.registry.engine, check_job(context.registry.family), seen)
+    other = run.holder.rsplit(":", 2)[0] if run else "another machine"
     return (
         f"{UNSEEN}: {other} saw {counted(rows_on[seen], 'row')} of {seen}, and "
         f"{context.traffic.location} on {host} has none of that day. Is it an old copy? Let "

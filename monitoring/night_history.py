@@ -52,17 +52,8 @@ def end_of(engine: Engine, night: Night) -> Night | None:
     return end if end and (end.traffic, end.rows) == (night.traffic, night.rows) else None
 
 
-def seen_by(engine: Engine, family: str, day: date) -> str:
-    """The name of the machine that came to a night's verdict."""
-    run = runs.run_on(engine, check_job(family), day)
-    return run.holder.rsplit(":", 2)[0] if run else "another machine"
-
-
 def keep_check(engine: Engine, claim: Claim, night: Night, now: datetime) -> None:
-    """Keep a night's verdict, instead of one that is there already.
-
-    Raises LostLeaseError when the night is somebody else's now.
-    """
+    """Keep a night's verdict in place of the earlier one. Raises LostLeaseError."""
     job = check_job(night.family)
     with writing(engine) as connection:
         runs.guard(connection, claim)
@@ -99,9 +90,7 @@ REACH = timedelta(days=28)  # as far as the longest window, and late corrections
 
 
 def unjudged_nights(engine: Engine, family: str, today: date) -> dict[date, Night]:
-    """The finished nights of the last four weeks that are judged again once their rows have come,
-    the oldest first: they compared nothing.
-    """
+    """The nights of four weeks that compared nothing and may be judged again, oldest first."""
     kept = nights_between(engine, family, today - REACH, today - timedelta(days=1))
     over = (one for one in reversed(kept) if one.end and one.end.state is RunState.FINISHED)
     nights = {one.day: night_of(one.check) for one in over if one.check}
@@ -110,12 +99,9 @@ def unjudged_nights(engine: Engine, family: str, today: date) -> dict[date, Nigh
 
 def waits_for_rows(night: Night) -> bool:
     """Whether a night has compared nothing, and could where it had more rows."""
-    return not (made_a_test(night) or lacked_a_reference(night))
-
-
-def lacked_a_reference(night: Night) -> bool:
-    """Whether there were rows, and nothing to compare them with: more rows change nothing."""
-    return bool(night.traffic and not night.reference and not night.set_aside)
+    return not (
+        made_a_test(night) or (night.traffic and not night.reference and not night.set_aside)
+    )
 
 
 class KeptNight(NamedTuple):
@@ -163,7 +149,6 @@ def ended(night: Night, end: JobRun | None) -> Night:
 
 
 def failed_retrain(night: Night, problem: str | None) -> Night:
-    """The night, whose retrain failed."""
     why = (f"the retrain failed: {problem.splitlines()[0]}",) if problem else ()
     reasons = (*night.reasons, *why)
     return night.model_copy(update={"outcome": RetrainOutcome.FAILED, "reasons": reasons})

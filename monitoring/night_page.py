@@ -69,10 +69,7 @@ class Map(Record):
 
     @classmethod
     def of_night(cls, reference: Reference, batch: Batch, grown: Sequence[int]) -> Self | None:
-        """The prompts of a night and of the reference; None where there are no embeddings.
-
-        grown are the numbers of the topics that grew or are new, as Topics.labels has them.
-        """
+        """The prompts of a night and of the reference, and grown topics; None: no embeddings."""
         known = next((s for s in reference.signals if isinstance(s, Topics)), None)
         if known is None or batch.vectors is None or not len(batch):
             return None
@@ -187,14 +184,6 @@ def keep_map(
     """Keep the map beside the night's verdict: the page is written when the night is at its end."""
     if found := Map.of_night(reference, batch, grown):
         found.write(map_path(family, day))
-
-
-def forget_pages(family: str, before: date) -> None:
-    """Delete the pages and maps of nights before a day: they show users' prompts."""
-    for path in (page_path(family, before), map_path(family, before)):
-        for other in path.parent.glob(f"{family}-night-????-??-??{path.suffix}"):
-            if other.name < path.name:
-                other.unlink(missing_ok=True)
 
 
 def write_page(night: Night, before: Sequence[Night]) -> Path:

@@ -39,9 +39,7 @@ SHOWN = 3  # signals, and topics
 
 
 def line(night: Night) -> Text:
-    """A few lines for the terminal: what changed and what to do, what speaks for it, what was
-    done.
-    """
+    """A few lines for the terminal: what changed, what speaks for it, what was done."""
     verdict = (VERDICTS[night.verdict], COLOURS[night.verdict])
     head = Text.assemble(f"{night.date}  ", verdict, f"  {what_and_todo(night)}")
     return Text("\n").join([head, *(Text(f"  {detail}") for detail in details(night))])

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from monitoring.night_context import NightContext, trusted_day
 from monitoring.night_history import REMEMBERED, check_job, night_of, nightly_of
-from monitoring.night_page import forget_pages
+from monitoring.night_page import map_path, page_path
 from monitoring.scheduling.outbox import forget_texts
 from monitoring.scheduling.runs import begun, rewrite_records, runs_of
 from monitoring.trigger.label_checks import SET_ASIDE, read_set_aside
@@ -34,17 +34,18 @@ Tasks = TypeAdapter(list[dict[str, Any]])
 
 
 def forget(context: NightContext, day: date) -> None:
-    """Delete what is older than the retention as of a night: traffic, and what was made of it.
-
-    Raises IncumbentError for a partition that cannot be deleted.
-    """
+    """Delete traffic and what was made of it, older than the retention. Raises IncumbentError."""
     registry, before = context.registry, first_kept(context, day)
     context.traffic.expire(context.keep_days, before + timedelta(days=context.keep_days))
     context.embeddings.expire(context.keep_days)
     forget_dated_files(home() / "monitoring", before)
     forget_idle_files(home() / "monitoring" / "surprise", before)
     forget_idle_files(home() / "serving" / "spool", before)
-    forget_pages(registry.family, before)
+    # Pages and maps of nights show users' prompts.
+    for path in (page_path(registry.family, before), map_path(registry.family, before)):
+        for other in path.parent.glob(f"{registry.family}-night-????-??-??{path.suffix}"):
+            if other.name < path.name:
+                other.unlink(missing_ok=True)
     for job in (check_job(registry.family), nightly_of(registry.family)):
         rewrite_records(registry.engine, job, before, without_words, problems=True)
     forget_texts(registry.engine, f"{nightly_of(registry.family)} ", before)
@@ -55,20 +56,20 @@ def forget_queued(context: NightContext, day: date) -> None:
     before = first_kept(context, day)
     for queue in (LABEL_QUEUE, LABEL_QUEUE.with_name(CORRECTIONS)):
         forget_tasks(queue, before)
-    forget_set_aside(LABEL_QUEUE.with_name(SET_ASIDE), before)
+    path = LABEL_QUEUE.with_name(SET_ASIDE)
+    known = read_set_aside(path)
+    kept = [one for one in known if one.at >= before.isoformat()]
+    if len(kept) < len(known):
+        write_lines(path, [one.canonical() for one in kept])
 
 
 def first_kept(context: NightContext, day: date) -> date:
-    """The oldest day whose traffic is kept as of a night."""
     today = trusted_day(context.registry, context.traffic, day)
     return today - timedelta(days=context.keep_days)
 
 
 def forget_carried(registry: Registry, day: date) -> None:
-    """Delete what the nights before a day's carried for other machines: the newest has all of it.
-
-    A night that is not at its end still needs its own.
-    """
+    """Delete what earlier finished nights carried for other machines: the newest has all."""
     engine, jobs = registry.engine, (check_job(registry.family), nightly_of(registry.family))
     nights = [(run.date, night_of(run)) for job in jobs for run in runs_of(engine, job, REMEMBERED)]
     carried = [(when, night.labels) for when, night in nights if night and night.labels]
@@ -144,10 +145,7 @@ def forget_idle_files(folder: Path, before: date) -> None:
 
 
 def forget_tasks(queue: Path, before: date) -> None:
-    """Take the prompts that were asked before a day out of the labelling queue.
-
-    A file that is no queue of the nights stays as it is: whoever reads it says so.
-    """
+    """Take prompts that were asked before a day out of the labelling queue, if it is one."""
     if not queue.exists():
         return
     try:
@@ -157,14 +155,6 @@ def forget_tasks(queue: Path, before: date) -> None:
         return
     if len(kept) < len(tasks):
         write_bytes(queue, canonical_json(kept) + b"\n")
-
-
-def forget_set_aside(path: Path, before: date) -> None:
-    """Take out what was set aside before a day."""
-    known = read_set_aside(path)
-    kept = [one for one in known if one.at >= before.isoformat()]
-    if len(kept) < len(known):
-        write_lines(path, [one.canonical() for one in kept])
 
 
 def asked_before(task: dict[str, Any], day: date) -> bool:

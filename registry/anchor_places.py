@@ -22,10 +22,7 @@ def is_webhook(place: str) -> bool:
 
 
 def keep_anchor(anchor: Anchor, place: str) -> str:
-    """Write an anchor to a file or a tag, and say where it is now.
-
-    Raises InputError for a place that is neither, IncumbentError when it cannot be written.
-    """
+    """Write an anchor to a file or a tag, and say where. Raises InputError or IncumbentError."""
     kind, _, remote = place.partition(":")
     if kind == GIT:
         return f"the git tag {put_tag(anchor, remote or None)}"
@@ -80,10 +77,7 @@ def append(path: Path, anchor: Anchor) -> None:
 
 
 def read_file(path: Path) -> list[FoundAnchor]:
-    """Every anchor of a file, and every line that a crash cut off, in the file's order.
-
-    Raises InputError naming file, line and field for what is neither.
-    """
+    """All anchors of a file, and lines that a crash cut off, in order. Raises InputError."""
     found = []
     for number, line in enumerate(read_input(path).split(b"\n"), start=1):
         if line.strip():
@@ -138,10 +132,7 @@ def put_tag(anchor: Anchor, remote: str | None) -> str:
 
 
 def read_tags(remote: str | None) -> list[FoundAnchor]:
-    """The anchors among the repository's tags, or among those that a remote has now.
-
-    Raises IncumbentError where git fails, InputError for a tag of that name that is no anchor.
-    """
+    """The anchors among the repository's or a remote's tags. Raises IncumbentError, InputError."""
     if remote is None:
         return tags_below(f"refs/tags/{TAG}*", "tag")
     # Apart from the tags that are here: these may have been moved, or be gone.

@@ -18,9 +18,7 @@ from registry.tenure import State, fold
 
 
 def problems(registry: Registry) -> Iterator[str]:
-    """All that does not hold in the whole database, whichever family it is about: the chain, the
-    tables against it, and the artifacts' bytes.
-    """
+    """All that does not hold in the whole database: chain, tables, and the artifacts' bytes."""
     with registry.engine.connect() as connection:
         broken = list(broken_links(stored(connection)))
         history = list(unchanged(stored(connection)))

@@ -74,10 +74,7 @@ class FoundAnchor(NamedTuple):
 
 
 def newest_anchor(reader: RegistryReader) -> Anchor | None:
-    """Of the chain as it is now, signed where there is a private key; None: it has no event yet.
-
-    Raises IncumbentError for a chain without its first event, InputError for a bad key.
-    """
+    """Of the chain now, signed if there is a key; None without events. Raises InputError."""
     with reading(reader.engine) as connection:
         seq, digest = tip(connection)
         first = digest_at(connection, 1)

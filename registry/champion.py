@@ -1,6 +1,4 @@
-"""Stage `champion`: write down whom the challenger has to beat, and which items were once
-sealed.
-"""
+"""Stage `champion`: write down whom the challenger has to beat, and once sealed items."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +42,7 @@ def main() -> None:
 
 
 def confirmed_opponent(registry: RegistryReader, challenger: Digest) -> Opponent:
-    """Whom the registry names, on the base that the settings name: no file of the pipeline is asked
-    for it. Raises InputError where that file says something else.
-    """
+    """Whom the registry names, on the settings' base. Raises InputError for another in the file."""
     choice = load(BaseChoice)
     opponent = on_this_machine(registry.opponent(challenger), as_asked(pin(choice, "base"), choice))
     if Opponent.read(CHAMPION) != opponent:
@@ -82,9 +78,7 @@ def perhaps_here(own: ModelPin, project: str) -> bool:
 
 
 def on_this_machine(opponent: Opponent, bare: Contestant) -> Opponent:
-    """The opponent with its base, and the baseline's, as they lie here; without a champion it is
-    the bare base. Raises IncumbentError for a base that is not here.
-    """
+    """The opponent with its base, and the baseline's, as they lie here. Raises IncumbentError."""
     if opponent.contestant is None:
         return opponent.model_copy(update={"contestant": bare})
     baseline = opponent.baseline and based_here(
@@ -150,9 +144,7 @@ def prompts_of(part: Split) -> WordPrints:
 
 
 def looked_at(registry: RegistryReader) -> Iterator[WordPrints]:
-    """What each sealed set asked that the family looked at since a person last let items leave, as
-    far as it is still kept.
-    """
+    """What each sealed set asked since a person last let items leave, as far as it is kept."""
     with registry.engine.connect() as connection:
         since = last_rotation(connection, registry.family)
     looks = (e.told(LookTaken) for e in registry.history(kind="open") if e.seq > since)

@@ -208,9 +208,7 @@ def record_deployment(registry: Registry, number: int, told: Deployed, reason: s
 
 
 def record_failure(registry: Registry, number: int, told: DeploymentFailed, reason: str) -> None:
-    """Note that a version was not deployed: once for each step, replica and problem, until
-    something new happens to the version.
-    """
+    """Note a failed deployment once for each step, replica and problem since the last news."""
     with writing(registry.engine) as connection:
         about = EventFilter(kinds=("deploy-failed",), version=number)
         since = newest_news(connection, registry.version(number))

@@ -30,10 +30,7 @@ def newest_events(
     before: int | None = None,
     limit: int | None = None,
 ) -> list[Event]:
-    """Events with numbers below `before`, the newest first.
-
-    Raises IncumbentError for one that was changed.
-    """
+    """Events before `before`, the newest first. Raises IncumbentError for a changed one."""
     query = select(events).where(*conditions(connection, family, chosen or EventFilter()))
     if before is not None:
         query = query.where(events.c.seq < before)

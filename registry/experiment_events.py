@@ -300,9 +300,7 @@ class Arrival(NamedTuple):
 
 
 def put_observations(engine: Engine, found: Iterable[Observation]) -> int:
-    """Keep those that are the first of their key; returns how many. Raises IncumbentError when the
-    database cannot be written to; none is kept then.
-    """
+    """Keep the first of each key, all or none; returns how many. Raises IncumbentError."""
     first: dict[Key, Observation] = {}
     for one in found:
         first.setdefault(one.key, one)

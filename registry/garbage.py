@@ -9,11 +9,10 @@ from sqlalchemy import Connection, select
 from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event
 from project.records.record import Digest
-from registry.alpha_ledger.look_bytes import bytes_in_use
 from registry.reader import parsed
 from registry.storage.artifact_store import Artifacts
 from registry.storage.database import writing
-from registry.storage.tables import events, runs, versions
+from registry.storage.tables import events, look_bytes, runs, versions
 from registry.store import Registry
 
 DRAFTS_LIVE = timedelta(days=1)  # no file takes longer to store
@@ -70,7 +69,8 @@ def needed_artifacts(
         found.update(detail.kept())
         if isinstance(detail, DecisionMade) and detail.look is not None:
             decided.add(detail.look)
-    found.update(bytes_in_use(connection, decided))
+    rows = connection.execute(select(look_bytes.c.look, look_bytes.c.digest))
+    found.update({row.digest for row in rows if row.look not in decided})
     for folder in folders_of_runs(connection):
         if folder not in but and artifacts.blobs.exists(folder):
             found.update(artifacts.all_of(folder))
@@ -78,9 +78,7 @@ def needed_artifacts(
 
 
 def folders_of_runs(connection: Connection) -> set[Digest]:
-    """Of each job the folder that its newest run names in `labels`; older ones are in it, or were
-    deleted since.
-    """
+    """The folder that each job's newest run names in `labels`; it has all that older ones have."""
     query = select(runs.c.job, runs.c.record).where(runs.c.record.like('%"labels":"%'))
     found: dict[str, Digest] = {}
     for job, record in connection.execute(query.order_by(runs.c.date)):

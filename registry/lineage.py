@@ -43,7 +43,6 @@ class Lineage(Record):
         return made[-1] if made else None
 
     def newest(self, kind: str) -> Event | None:
-        """The newest event of a kind in its history."""
         return next((event for event in reversed(self.history) if event.kind == kind), None)
 
     @property
@@ -70,9 +69,7 @@ def dataset_of(reader: RegistryReader, digest: Digest) -> DatasetVersion | None:
 
 
 def trace(reader: RegistryReader, number: int) -> Lineage:
-    """Gather a version's lineage. Raises InputError when there is no such version, IncumbentError
-    when one of its records is missing or damaged.
-    """
+    """Gather a version's lineage. Raises InputError, or IncumbentError for a missing record."""
     version = reader.version(number)
     history = tuple(reader.history(number, without=SINGLE_VOTES))
     deleted = reader.deleted(number)

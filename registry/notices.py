@@ -2,18 +2,16 @@
 is without the other. How they are sent is in monitoring/scheduling.
 """
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy import Connection, insert, select
 
-from project.canonical import moment_of, stamp
+from project.canonical import stamp
 from project.records.events import (
     DecisionMade,
     Event,
-    EventKind,
     Promotion,
     Rollback,
     Withdrawal,
@@ -66,14 +64,6 @@ def put(connection: Connection, notice: Notice, now: datetime) -> None:
 # --- event notices --------------------------------------------------------------------------------
 
 # Registry events as notices: a webhook hears of a promotion as soon as it is in the history.
-
-
-def put_notice(connection: Connection, event: Event, kinds: Collection[EventKind]) -> None:
-    """Keep a notice of an event, if people are notified of its kind. Inside the transaction that
-    writes the event: neither is without the other.
-    """
-    if event.kind in kinds:
-        put(connection, notice_of(event), moment_of(event.at))
 
 
 def notice_of(event: Event) -> Notice:

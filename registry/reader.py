@@ -35,8 +35,7 @@ from registry.alpha_ledger.look_bytes import LookBytes, lines_of, unknown_looks
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.registry_settings import RegistryParams, SigningKeys, current_actor
 from registry.roles import NO_LIMITS, Roles
-from registry.storage.artifact_store import Artifacts
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Artifacts, Blobs
 from registry.storage.database import connect
 from registry.storage.tables import aliases, digest_at, event_of, events, events_of, versions
 from registry.tenure import CHAMPION, State, fold
@@ -177,9 +176,7 @@ class RegistryReader:
         *,
         without: Collection[str] = (),
     ) -> list[Event]:
-        """The family's events, oldest first; of one version or of one kind when asked, and without
-        the kinds that are not.
-        """
+        """The family's events, oldest first; of a version or kind, and without other kinds."""
         query = self._events(number, kind).where(events.c.kind.not_in(without))
         return self._read(Event, query.order_by(events.c.seq))
 
@@ -291,9 +288,7 @@ class RegistryReader:
         return WordPrints.joined(found)
 
     def comes_back_at(self, number: int, sealed: Callable[[], SealedSet]) -> bool:
-        """Whether a look at this eval set could bring back a version that was rolled back; of no
-        other one the set is asked for.
-        """
+        """Whether a look at this eval set could bring back a rolled-back version."""
         with self.engine.connect() as connection:
             lost = tenure.fallen(connection, self.family, number)
             if lost is None:
@@ -361,12 +356,10 @@ class RegistryReader:
         return connection.execute(query).scalar()
 
     def newest_on(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
-        """As newest_event."""
         own = events.c.number == number
         return tenure.first(connection, self.family, kind, own, newest=True)
 
     def event_on(self, connection: Connection, seq: int) -> Event:
-        """As event."""
         return event_of(connection.execute(select(events).where(events.c.seq == seq)).one())
 
     # --- the queries ----------------------------------------------------------------------------

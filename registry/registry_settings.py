@@ -59,9 +59,7 @@ class RegistryParams(Settings):
 
     @property
     def keys(self) -> SigningKeys:
-        """The keys, with the private one that $INCUMBENT_SIGNING_KEY names, which no file of ours
-        holds.
-        """
+        """The keys, with the private one of $INCUMBENT_SIGNING_KEY, which no file of ours holds."""
         project = PARAMS.resolve().parent  # where params.yaml is a link, its keys are at its end
         private = os.environ.get("INCUMBENT_SIGNING_KEY")
         return SigningKeys(

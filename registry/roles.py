@@ -66,7 +66,6 @@ class Roles(Settings):
         return names == EVERYBODY or actor in names
 
     def names(self, duty: Duty) -> str:
-        """Who has a duty, in words."""
         names: tuple[str, ...] | Everybody = getattr(self, duty)
         return names if names == EVERYBODY else ", ".join(names) or "nobody"
 

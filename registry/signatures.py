@@ -237,10 +237,7 @@ NO_PRIVATE_KEY = "is no private EC key in PEM without a password: see `incumbent
 
 
 def make_keys(private: Path) -> Path:
-    """Write a new private key on the curve P-256, and beside it the public one, which is returned.
-
-    Raises InputError rather than replace a file.
-    """
+    """Write a new P-256 key and beside it the public one, which is returned; never over a file."""
     try:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -342,10 +339,7 @@ def sign_bytes(data: bytes, private: Path) -> DetachedSignature:
 
 
 def forgery(data: bytes, signature: DetachedSignature, keys: SigningKeys) -> str | None:
-    """Why a signature does not hold; None where one of the public keys signed exactly these bytes.
-
-    Raises InputError for a public key that is none.
-    """
+    """Why a signature does not hold; None if a key signed these bytes. Raises InputError."""
     file = next((key for key in keys.public if public_digest(key) == signature.key), None)
     if file is None:
         return "it is signed with a key that registry.public_keys in params.yaml does not name"

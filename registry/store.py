@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from project.canonical import digest_bytes, stamp
+from project.canonical import digest_bytes, moment_of, stamp
 from project.errors import IncumbentError, InputError
 from project.near_duplicates import WordPrints
 from project.paths import INDEX_FILES
@@ -46,15 +46,17 @@ from registry.alpha_ledger.look_bytes import (
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.decision_checks import (
     look_of,
+    refuse_changed,
     refuse_late,
+    refuse_moved,
     refuse_one_person,
     refuse_unseen,
+    release,
     winning,
 )
-from registry.notices import put_notice
+from registry.notices import notice_of, put
 from registry.reader import RegistryReader
 from registry.registry_settings import NAME
-from registry.release import refuse_changed, refuse_moved, release
 from registry.storage.database import writing
 from registry.storage.tables import aliases, append, tip, versions
 from registry.tenure import CHAMPION, reference
@@ -197,9 +199,7 @@ class Registry(RegistryReader):
             return looks.record_look(connection, self._append(connection, number, look, reason))
 
     def take_up(self, number: int, look: CountedLook) -> LookBytes:
-        """Go on with a look that was interrupted, on record. Raises OtherBytesError where that was
-        done too often.
-        """
+        """Go on with an interrupted look, on record. Raises OtherBytesError after too many."""
         self.roles.require("submit", self.actor)
         with writing(self.engine) as connection:
             before = self.attempts_on(connection, number, look.event)
@@ -568,7 +568,8 @@ class Registry(RegistryReader):
             previous=previous,
         )
         append(connection, event)
-        put_notice(connection, event, self.announced)
+        if event.kind in self.announced:
+            put(connection, notice_of(event), moment_of(event.at))
         return event
 
     def _now(self) -> str:

@@ -53,9 +53,7 @@ def tenure(
 
 
 def fallen(connection: Connection, family: str, number: int) -> Event | None:
-    """The newest promotion of a version, where it no longer stands: it was rolled back or
-    withdrawn.
-    """
+    """The newest promotion of a version that was rolled back or withdrawn."""
     won = first(connection, family, "promote", events.c.number == number, newest=True)
     if won is None or won.seq in {e.seq for e in promotions_of(connection, family, won.seq)}:
         return None

@@ -139,9 +139,7 @@ def read_home(site: TheSite, person: ThePerson) -> HomePage:
 
 
 def families_page(reader: RegistryReader, now: datetime, person: Person) -> Overview:
-    """How they stand. Words that may quote another family's rows or users are for those alone who
-    administer. Raises IncumbentError for a record that was changed.
-    """
+    """How they stand; words that may quote other families are for administrators alone."""
     overview = family_overview(reader, now)
     if person.may("administer"):
         return overview

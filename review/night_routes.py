@@ -91,7 +91,10 @@ def show_night(request: Request, site: TheSite, person: ThePerson, day: date) ->
     registry = site.registry(person.name)
     nights = nights_up_to(site.opened.engine, site.family, day)
     if not nights or nights[-1].date != day.isoformat():
-        return show_without_verdict(request, site, day)
+        lines = lines_between(site.opened.engine, site.family, day, day)
+        if not lines:
+            raise HTTPException(404, f"There was no night of {day}.")
+        return page(request, TEMPLATES / "unfinished.html", line=lines[0])
     return page(
         request,
         TEMPLATES / "night.html",
@@ -210,14 +213,6 @@ def topic_of(night: Night, number: int) -> Topic:
 
 def waiting_on(topic: Topic) -> TopicRows:
     return rows_on(topic, LABEL_QUEUE, accepted_prompts())
-
-
-def show_without_verdict(request: Request, site: Site, day: date) -> HTMLResponse:
-    """A date that failed or is not at its end; one that nobody began is not there."""
-    lines = lines_between(site.opened.engine, site.family, day, day)
-    if not lines:
-        raise HTTPException(404, f"There was no night of {day}.")
-    return page(request, TEMPLATES / "unfinished.html", line=lines[0])
 
 
 # --- notices --------------------------------------------------------------------------------------

@@ -106,9 +106,7 @@ class QualityHistory(Record):
 
 
 def quality(reader: RegistryReader, limit: int = SHOWN) -> QualityHistory:
-    """Raises IncumbentError for an event that was changed. Evidence that cannot be read is a step
-    with a problem.
-    """
+    """Raises IncumbentError for a changed event; unreadable evidence is a step with a problem."""
     with reading(reader.engine) as connection:
         moves = newest_moves(connection, reader.family, limit)
         total = move_count(connection, reader.family)

@@ -16,7 +16,7 @@ from project.records.drift import DriftState, DriftVerdict
 from project.records.events import VotesAsked
 from project.records.record import Record
 from registry.ballots.open_votes import OpenVotes
-from registry.ballots.sheets import is_submitter, may_see_more
+from registry.ballots.sheets import further_items, is_first, is_submitter
 from registry.ballots.standing import Votes, missing, read_votes
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
@@ -209,15 +209,16 @@ def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterato
 
 
 def is_open_to_actor(reader: RegistryReader, one: OpenVotes) -> bool:
-    """Whether the reader's actor is asked to vote, and has not voted yet on some item that needs
-    more votes.
-    """
+    """Whether the reader's actor is asked to vote, and some open item still lacks that vote."""
     votes, actor = read_votes(reader, one.version), plain(reader.actor)
     asked = votes.sheet(one.part)
     with reader.engine.connect() as connection:
         if is_submitter(reader, connection, one.version, asked):
             return False
-    return may_see_more(votes, asked, actor) and lacks_mine(votes, asked.detail, actor)
+    shown = (key for key in votes.shown if is_first(key, asked, actor))
+    return (
+        further_items(votes, asked, actor) != 0 or any(k not in votes.ballots for k in shown)
+    ) and lacks_mine(votes, asked.detail, actor)
 
 
 def lacks_mine(votes: Votes, asked: VotesAsked, actor: str) -> bool:

@@ -14,7 +14,7 @@ from monitoring.scheduling.heartbeats import Heartbeat, beat
 from monitoring.scheduling.outbox import record_try
 from project.records.record import Digest
 from registry.notices import Notice, put
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Blobs
 from registry.storage.database import writing
 from registry.storage.tables import metadata
 from registry.store import Registry

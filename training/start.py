@@ -24,8 +24,8 @@ from project.records.data import DatasetVersion
 from project.records.events import RowErasure, Submission
 from project.records.record import Digest
 from project.settings import load, setting_error
+from registry.decision_checks import release
 from registry.reader import RegistryReader
-from registry.release import release
 from training.start_record import START_ADAPTER, START_FILE, LearntRows, RowDigest, TrainingStart
 from training.training_settings import AdapterParams
 

@@ -69,9 +69,7 @@ Found = tuple[list[Any], bytes]  # the records that go, and what is left of the 
 
 
 def records_cut(data: bytes, path: Path, meant: Meant) -> Found:
-    """The file without the records, as it was packed and encoded. Raises ValueError for one without
-    records.
-    """
+    """The file without the records, packed and encoded as before, or ValueError."""
     if data.startswith(GZIP):
         gone, left = records_cut(gzip.decompress(data), path, meant)
         return gone, gzip.compress(left)
@@ -197,9 +195,7 @@ def data_files() -> Iterator[Path]:
 
 
 def has_records(path: Path) -> bool:
-    """Whether a person's records may stand in it, one beside the other. Who changed the eval sets,
-    and why, is no such record: without it they would be others.
-    """
+    """Whether a person's records may stand in it; the reasons for eval sets are none."""
     return path != EVAL_SETS and DATA / SETTINGS not in path.parents
 
 
@@ -208,9 +204,7 @@ def cuts_of(meant: Meant) -> list[Cut]:
 
 
 def by_hand(wanted: ErasureRequest, cuts: Sequence[Cut], origins: Set[str]) -> Iterator[Path]:
-    """Files that still name somebody, or that rows were read from which no record told of; with
-    the settings, and what links point to.
-    """
+    """Files that still name somebody, or that rows were read from without a record."""
     left = {one.path: one.left for one in cuts}
     for path in [*data_files(), PARAMS]:
         read = not left.get(path) and not origins.isdisjoint({name_of(path), path.name})

@@ -105,12 +105,12 @@ class RowFinder:
     def __post_init__(self) -> None:
         for one in self.made:
             *asked, answer = map(seen_lines, texts_of(one))
-            self._by_end.setdefault((answer, end_of(asked)), []).append((one, asked))
+            self._by_end.setdefault(
+                (answer, (asked[0].rpartition("\n")[2] if asked else "")), []
+            ).append((one, asked))
 
     def told_in(self, record: Any) -> list[Erasable]:
-        """Those whose answer a record has, and of whose question whole lines at least, with the
-        last one: an instruction stands before.
-        """
+        """Those whose answer a record has, with whole lines of the question, the last included."""
         texts = {seen_lines(text) for text in strings(record)} - {""}
         ends = {"", *(text.rpartition("\n")[2] for text in texts)}
         return [
@@ -131,11 +131,6 @@ class Meaning:
 
     def __call__(self, record: Any) -> bool:
         return self.wanted.meant(record) or bool(self.rows.told_in(record))
-
-
-def end_of(asked: Sequence[str]) -> str:
-    """The last line of a question; nothing where none was asked."""
-    return asked[0].rpartition("\n")[2] if asked else ""
 
 
 def is_told(said: str, texts: Collection[str]) -> bool:
@@ -171,9 +166,7 @@ def is_late_feedback(record: Any) -> bool:
 
 
 def pattern_of(text: str) -> str:
-    """Whole words, and whole addresses: `ann@mail.example` is not in `jo-ann@mail.example`. In a
-    script without blanks, where a word ends cannot be told.
-    """
+    """Whole words and addresses; a script without blanks does not tell where words end."""
     known = seen(text)
     before, after = r"(?<!\w)", r"(?!\w)"
     if "@" in known:

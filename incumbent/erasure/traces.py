@@ -150,10 +150,7 @@ def files_in(place: Path) -> list[Path]:
 
 
 def traffic_places() -> tuple[Path, ...]:
-    """The folder, or copies of all that is on the object store; and the gateway's spool.
-
-    Raises IncumbentError where the store cannot be read.
-    """
+    """The folder, or copies of the object store's, and the gateway's spool; or IncumbentError."""
     location = load(TrafficParams).folder
     if folder := local_path(location):
         return folder, spool_folder()
@@ -200,7 +197,7 @@ def out_of_reach(
         )
     if remotes():
         yield "DVC's remotes hold the old files", "dvc gc --workspace --cloud"
-    if cache := other_cache():
+    if cache := output(*DVC, "config", "cache.dir"):
         yield (
             f"DVC's cache is at {cache}, where other projects may have theirs too",
             "dvc gc --workspace",
@@ -248,11 +245,6 @@ def remotes() -> bool:
     return bool(output(*DVC, "remote", "list"))
 
 
-def other_cache() -> str:
-    """Where DVC's cache is, if that is not in the project."""
-    return output(*DVC, "config", "cache.dir")
-
-
 def output(*command: str) -> str:
     """What a program prints; nothing where it fails or is not there."""
     try:
@@ -298,22 +290,18 @@ def is_among(asked: set[tuple[int, ...]], prints: WordPrints) -> bool:
 
 def artifacts_of(registry: RegistryReader, trail: Trail) -> list[Digest]:
     """Artifacts that are texts and tell of the rows; an adapter's files go with its version."""
-    kept = adapters_files(registry)
-    return [
-        d
-        for d in registry.artifacts.digests()
-        if d not in kept and registry_tells(registry, d, trail)
-    ]
-
-
-def adapters_files(registry: RegistryReader) -> set[Digest]:
-    return {
+    kept = {
         digest
         for family in registry.families()
         for version in family.versions()
         if registry.artifacts.blobs.exists(version.adapter.files)
         for digest in registry.artifacts.all_of(version.adapter.files)
     }
+    return [
+        d
+        for d in registry.artifacts.digests()
+        if d not in kept and registry_tells(registry, d, trail)
+    ]
 
 
 def registry_tells(registry: RegistryReader, digest: Digest, trail: Trail) -> bool:

@@ -106,9 +106,7 @@ OF_PROJECTS = frozenset(
 
 
 def chosen_contract(file: Path | None, kind: Kind) -> Contract:
-    """The contract of a file, or the one that new projects begin with; without the checks that
-    are about a project. Raises InputError naming file, line and field.
-    """
+    """A file's contract, or a new project's, without checks of a project. Raises InputError."""
     own = file or project_files()[f"datasets/contracts/{kind}.yaml"]
     contract = read_settings(Contract, own)
     checks = [one for one in contract.checks if one.arguments.get("column") not in OF_PROJECTS]

@@ -46,10 +46,9 @@ class ImportDestination:
 
 
 def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
-    """The destination by its name, or by that of the first file. Raises InputError for a name that
-    cannot be.
-    """
-    wanted = name or plain_name(bare_name(files[0]))
+    """The destination by its name, or by the first file's. Raises InputError for a bad name."""
+    # faq.csv.gz is faq.
+    wanted = name or plain_name(files[0].resolve().name.partition(".")[0])
     if not NAME.fullmatch(wanted) or wanted.endswith(".documents"):
         problem = f"{wanted!r} is no name of a file: letters, digits, - _ and . are"
         raise InputError(problem, field="--as")
@@ -60,15 +59,8 @@ def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
     return chosen
 
 
-def bare_name(file: Path) -> str:
-    """The file's name without the endings of packed files: faq.csv.gz is faq."""
-    return file.resolve().name.partition(".")[0]
-
-
 def plain_name(name: str) -> str:
-    """The name in letters and digits that are ASCII: Übersicht is Ubersicht; what has none is
-    `import`.
-    """
+    """The name in ASCII letters and digits, Ubersicht for Übersicht; `import` if none is left."""
     bare = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9_-]+", "-", bare).strip("-_")[:80] or "import"
 
@@ -150,17 +142,9 @@ def holds(path: Path, data: bytes) -> bool:
 
 
 def write_change(new: ImportChange) -> None:
-    """Write what is new, params.yaml last: so what it names is there, whenever this is cut off.
-
-    Raises InputError, and writes nothing, where params.yaml cannot be added to.
-    """
-    settings = settings_with(new.settings)
+    """Write what is new, params.yaml last. Raises InputError where that cannot be added to."""
+    settings = with_items(read_input(PARAMS).decode(), new.settings, PARAMS)
     for path in new.new_files:
         write_bytes(path, new.files[path])
     if new.settings:
         write_bytes(PARAMS, settings.encode())
-
-
-def settings_with(items: Iterable[Item]) -> str:
-    """The text of params.yaml with what it lacks, all else as its authors wrote it."""
-    return with_items(read_input(PARAMS).decode(), items, PARAMS)

@@ -14,7 +14,7 @@ from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess
 from curation.sources.documents.read_documents import documents_in
 from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
-from curation.sources.exports.export_records import Fields, read_export
+from curation.sources.exports.export_records import read_export
 from curation.sources.exports.shown import TaskJudgement
 from curation.sources.format_guess import TEXTS, guess_format
 from curation.sources.row_formats import Read
@@ -117,9 +117,7 @@ def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
 
 
 def with_plain_turns(table: Table, asked: ImportOptions) -> Table:
-    """The table with plain roles of speakers, and with turns of tools as texts where that is asked
-    for.
-    """
+    """The table with plain roles of speakers, and turns of tools as texts where asked for."""
     if not asked.roles and asked.tools == "refuse":
         return table
     return replace(table, rows=tuple(with_plain_fields(row, asked) for row in table.rows))
@@ -153,7 +151,11 @@ def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path,
     if form not in EXPORTS:
         return plain_file(file)
     export = read_export(path, file.options)
-    refuse_queue(export.readable, path)
+    # Whoever accepts labels of the queue is on record, with limits.
+    tasks = [record["data"] for record in export.readable if isinstance(record.get("data"), dict)]
+    if any(task.keys() >= QUEUE_FIELDS for task in tasks):
+        problem = "is of the labelling queue, and holds what users wrote: accept it by"
+        raise InputError(f"{problem} `incumbent data labels {path}`", file=path)
     if asked.format:
         refuse_other_format(form, export)
     found = EXPORTS[form].judged(export, asked.export)
@@ -173,10 +175,7 @@ MEMBERS: Mapping[str, Callable[[Path], list[Path]]] = {
 
 
 def plain_file(file: SourceFile) -> FileRead:
-    """Rows, texts, documents or transcripts; of a folder file by file where it must be.
-
-    Raises InputError.
-    """
+    """Rows, texts, documents or transcripts, file by file where needed. Raises InputError."""
     files = MEMBERS[file.format](file.path)
     apart = file.format == "rows" or not file.names.keys().isdisjoint(files)
     if len(files) > 1 and apart:
@@ -195,14 +194,6 @@ def decoding_notes(files: Iterable[Path], file: SourceFile) -> list[str]:
     plain = [one for one in files if one.suffix.casefold() in PLAIN_TEXTS]
     found = [(one, decode(contents(one), one, file.encoding)) for one in plain]
     return [f"{one}: {note}" for one, source in found for note in source.notes]
-
-
-def refuse_queue(records: Sequence[Fields], path: Path) -> None:
-    """Raise InputError for labels of the queue: whoever accepts them is on record, with limits."""
-    tasks = [record["data"] for record in records if isinstance(record.get("data"), dict)]
-    if any(task.keys() >= QUEUE_FIELDS for task in tasks):
-        problem = "is of the labelling queue, and holds what users wrote: accept it by"
-        raise InputError(f"{problem} `incumbent data labels {path}`", file=path)
 
 
 def holds_corrections(file: FileRead) -> bool:
@@ -225,9 +216,7 @@ NOUNS = {"documents": "document", "transcripts": "transcript"}
 
 
 def names_apart(files: Iterable[Path]) -> dict[Path, str]:
-    """Of files that are called alike, the names with as many of their folders as tell them apart;
-    the others are called by their bare names.
-    """
+    """Files by their names, with as many of their folders as tell equal names apart."""
     alike: dict[str, dict[Path, tuple[str, ...]]] = {}
     for file in files:
         alike.setdefault(file.name, {})[file] = (*file.parent.resolve().parts, file.name)

@@ -102,11 +102,6 @@ class ImportOptions(NamedColumns):
         return shlex.join([*COMMAND.split(), *map(str, files), *arguments_of(self.export), *words])
 
 
-def answer_fields(texts: Iterable[str]) -> dict[str, str]:
-    """The field of each choice's answer. Raises InputError for what is no CHOICE=FIELD."""
-    return dict(pair(text, "--answer", "CHOICE=FIELD") for text in texts)
-
-
 def role_names(texts: Iterable[str]) -> dict[str, Role]:
     """The role of each name. Raises InputError for what is no NAME=ROLE."""
     roles: dict[str, Role] = {role: role for role in get_args(Role)}

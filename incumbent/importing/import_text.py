@@ -80,9 +80,7 @@ def numbers(incoming: Incoming) -> dict[str, int]:
 
 
 def sample_of(incoming: Incoming) -> list[dict[str, str]]:
-    """The first things that came in, as they were read: three at most, of as many kinds as there
-    are.
-    """
+    """The first things that came in, as they were read: at most three, of different kinds."""
     kinds: dict[tuple[type, object], list[Made]] = {}
     found = incoming.found
     for one in (*found.rows.values(), *found.preferences.values(), *found.documents.values()):
@@ -201,13 +199,6 @@ def notes_of(incoming: Incoming, ours: Contacts) -> list[str]:
         *row_notes(list(incoming.found.rows.values())),
         *preference_notes(len(incoming.found.preferences)),
     ]
-
-
-def reading_notes(incoming: Incoming) -> list[str]:
-    """How tables were read, such as their encoding: what the screen says beside each."""
-    tables = [table for file in incoming.files for table in file.tables]
-    of_tables = [f"{table.path}: {note}" for table in tables for note in table.notes]
-    return [*of_tables, *(incoming.columns.notes if incoming.columns else ())]
 
 
 def idle_notes(incoming: Incoming) -> Iterator[str]:

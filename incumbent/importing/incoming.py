@@ -71,12 +71,9 @@ class Redactor:
 
     def group(self, group: str, name: str) -> str:
         """The group, or, where it tells a text or a person, the id of its first row."""
-        if DIGEST.fullmatch(group) or self.is_personal(group):
+        if DIGEST.fullmatch(group) or redacted_text(group, Counter(), self.ours) != group:
             return self.groups.setdefault(group, name)
         return group
-
-    def is_personal(self, text: str) -> bool:
-        return redacted_text(text, Counter(), self.ours) != text
 
 
 # --- incoming -------------------------------------------------------------------------------------
@@ -109,9 +106,7 @@ class Incoming:
 
     @property
     def read(self) -> int:
-        """All that was read: what came in, each thing that was in the files once more, and each
-        record of which nothing was made.
-        """
+        """What came in, what was in the files once more, and records that gave nothing."""
         return len(self.found.origins)
 
     @property
@@ -134,9 +129,7 @@ class Incoming:
 
 
 def read_incoming(formats: Mapping[Path, str], asked: ImportOptions) -> Incoming:
-    """Read every file. Raises InputError with the place of what cannot be read, and where nothing
-    in them can be learnt from.
-    """
+    """Read every file. Raises InputError where one is unreadable, or none has anything."""
     files, columns = read_files(formats, asked)
     redactor = Redactor(read_waivers().ours)
     reads = [sized(read, file.path, asked) for file in files for read in file.reads]

@@ -63,9 +63,7 @@ class OwnRecords:
         return kind_of(self.made[0])
 
     def by_kind(self) -> "list[OwnRecords]":
-        """The records of each kind for themselves: an export may hold rows and preferences. What
-        was lost is told with the first ones.
-        """
+        """The records by their kind; what was lost is told with the first ones."""
         parts: dict[Kind, OwnRecords] = {}
         for made, name in zip(self.made, self.ids, strict=True):
             part = parts.setdefault(kind_of(made), OwnRecords(lines=self.lines))
@@ -109,9 +107,7 @@ def add(found: OwnRecords, read: Read, own_id: bool, path: Path) -> None:
 
 
 def records_of(path: Path, how: HowRead, found: OwnRecords) -> Iterator[tuple[Read, bool]]:
-    """What became of each record, and whether its id is its own. How the file was read is added to
-    what was found.
-    """
+    """What became of each record, and whether its id is its own; adds how the file was read."""
     form = guess_format(path, how.encoding)
     if form == TRAFFIC:
         problem = "is a traffic log, of which nothing is learnt before a person accepts it"
@@ -132,9 +128,7 @@ def records_of(path: Path, how: HowRead, found: OwnRecords) -> Iterator[tuple[Re
 
 
 def read_other(path: Path, form: str, how: HowRead) -> Iterator[Read]:
-    """Records of what is no table. Raises InputError, also where a check lacks the options that
-    the file asks for.
-    """
+    """Records of what is no table. Raises InputError, also where a check lacks options for it."""
     fields = ExportFields(prompt=how.wanted.prompt, completion=how.wanted.completion)
     source = SourceFile(path, form, export=fields, skip=how.skip, encoding=how.encoding)
     try:

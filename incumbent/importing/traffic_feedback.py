@@ -62,7 +62,9 @@ def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> Imported
     Personal data is taken out where monitoring.traffic.redact or the import says so. Raises
     InputError for what is no traffic, and where it is mixed with other files.
     """
-    refuse_mixed(formats)
+    if others := [path for path, form in formats.items() if form != TRAFFIC]:
+        problem = "is no traffic log: import it by itself, for what users wrote goes to a queue"
+        raise InputError(problem, file=others[0])
     lost, notes = Counter[str](), list[str]()
     rows = list(once(read_logs(formats, asked, lost, notes), lost))
     telling = [one for one in rows if correction(one.row) or is_bad(one.row)]
@@ -77,12 +79,6 @@ def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> Imported
     lost[KNOWN] = len(written) - len(corrected)
     lost[EMPTY] = len(bad) - len(negative)
     return ImportedFeedback(corrected, negative, +lost, [*notes, *over])
-
-
-def refuse_mixed(formats: Mapping[Path, str]) -> None:
-    if others := [path for path, form in formats.items() if form != TRAFFIC]:
-        problem = "is no traffic log: import it by itself, for what users wrote goes to a queue"
-        raise InputError(problem, file=others[0])
 
 
 def read_logs(

@@ -75,9 +75,7 @@ class ServerWriter:
 def writer_of(
     who: str, model: str | None, key_variable: str | None, longest: int = LONGEST
 ) -> Writer:
-    """`who` is base, champion or a URL, whose replies have at most `longest` tokens. Raises
-    InputError for what is none of them.
-    """
+    """`who` is base, champion or a URL; replies have `longest` tokens. Raises InputError."""
     if who in ("base", "champion"):
         if model or key_variable:
             raise InputError("is for a server alone", field="--model or --key-variable")
@@ -95,9 +93,7 @@ def local_writer(*, champion: bool, longest: int) -> LocalWriter:
 
 
 def champion_here(project: ModelPin) -> tuple[str, Contestant]:
-    """Its label, and what answers. Raises InputError where there is none, IncumbentError where its
-    base is not here.
-    """
+    """Its label, and what answers. Raises InputError, or IncumbentError without a base."""
     with RegistryReader.here() as registry:
         version = registry.champion()
     if version is None:

@@ -146,9 +146,7 @@ def checks_of(rows: Sequence[Row], sealed: Sequence[Row]) -> Checks:
 
 
 def longest_here(base: BaseChoice, length: int) -> int:
-    """As many tokens of such a length as this machine can train; all, where that is not known of
-    such a base.
-    """
+    """As many tokens of such a length as this machine can train; all, where nobody knows."""
     try:
         return longest_trained(base, length)
     except InputError:
@@ -158,9 +156,7 @@ def longest_here(base: BaseChoice, length: int) -> int:
 def curated_split(
     rows: Sequence[Row], unfit: Mapping[str, str], suites: Sequence[str]
 ) -> tuple[CurateParams, Curated]:
-    """Settings that give three parts of sizes that fit the number of rows, and the parts. What the
-    suites ask is trained on nowhere.
-    """
+    """Settings that split the rows into three parts that fit, and the parts."""
     params = CurateParams(train_only=(REHEARSED.path.name,))
     distinct, _ = sifted(list(rows), params, unfit)
     own = [row for row in distinct if row.source != REHEARSED.path.name]
@@ -200,7 +196,7 @@ def evenly_split(
     """
     asked = Elsewhere(suites)
     made = curate(rows, {}, params, unfit, elsewhere=asked)
-    if distance(sizes_of_parts(own_rows(made, params)), params) > NEAR:
+    if distance({part: len(rows) for part, rows in own_rows(made, params).items()}, params) > NEAR:
         params = params.model_copy(update={"seed": best_seed(rows, params, unfit)})
         made = curate(rows, {}, params, unfit, elsewhere=asked)
     refuse_empty(own_rows(made, params), made)
@@ -223,14 +219,8 @@ def best_seed(rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str
     return best[1]
 
 
-def sizes_of_parts(parts: Parts) -> Mapping[Split, int]:
-    return {part: len(rows) for part, rows in parts.items()}
-
-
 def distance(sizes: Mapping[Split, int], params: CurateParams) -> float:
-    """How far dev and sealed are from their wanted sizes, as a share of these; the worse one. A
-    part without any row is farther than all others.
-    """
+    """How far dev or sealed is from its wanted size, as a share of it; most for an empty part."""
     if not all(sizes.get(part) for part in Split):
         return float("inf")
     count = sum(sizes.values())
@@ -269,9 +259,7 @@ LOOKED_AT = 500  # rows, by the embedder: it reads a hundred in a second
 def gate_lines(
     parts: Mapping[Split, Sequence[Row]], params: CurateParams, ours: Contacts
 ) -> Iterator[str]:
-    """By the critical checks of the contract in the current folder, as stage `gate` asks them; of
-    what needs an embedder, on fewer rows.
-    """
+    """By the critical checks of the contract in this folder; by embeddings on fewer rows."""
     # Imported here, for Great Expectations takes seconds, and a sample needs none of it.
     from curation.checks.contract import Contract, check
     from curation.checks.contract_tables import tables_of

@@ -75,9 +75,7 @@ def limits_of(
 
 
 def longest_with_room(counts: Sequence[TokenCount], length: int, prompt: int) -> int:
-    """The most tokens, up to a length, of which no row that has at most as many has a longer
-    prompt.
-    """
+    """The most tokens, up to a length, that no prompt of a row with at most as many exceeds."""
     found = 0
     for row in sorted(counts, key=lambda count: count.prompt + count.completion):
         if row.prompt > prompt or row.prompt + row.completion > length:
@@ -110,9 +108,7 @@ EFFECT = 0.03  # a gain that users would notice, for what a set can show
 
 
 def longest_trained(base: BaseChoice, length: int) -> int:
-    """How many tokens of such a length a row may have for this machine's memory to train it, with
-    the settings of a new project.
-    """
+    """How many tokens a row may have for this machine's memory, with a new project's settings."""
     settings = RunSettings(base=base.model_copy(update={"max_length": length}))
     machine = this_machine(base.precision)
     setup = Setup(shape_of(base), settings, unknown_work(settings), machine.computing)

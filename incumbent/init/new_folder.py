@@ -35,9 +35,7 @@ from project.settings import PARAMS, SECTIONS, load
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[None]:
-    """Work in a draft of the folder. Raises InputError where there is something already, and
-    IncumbentError for what the disk refuses; then there is no draft either.
-    """
+    """Work in a draft of the folder, which an error leaves nothing of. Raises InputError."""
     refuse_taken(target)
     target, before = target.resolve(), Path.cwd()
     try:
@@ -54,9 +52,7 @@ def new_folder(target: Path) -> Iterator[None]:
 
 @contextmanager
 def draft_of(target: Path) -> Iterator[Path]:
-    """A folder beside the target, or in it where it is there: somebody may stand in it, or it may
-    be a disk of its own.
-    """
+    """A folder beside the target, or in it where it is there and may be a disk of its own."""
     if not target.exists():
         with staged_folder(target) as draft:
             yield draft
@@ -206,7 +202,7 @@ def write_settings(chosen: Chosen) -> None:
     """
     files = [source.path.name for source in chosen.sources]
     for name in (PARAMS.name, "README.md"):
-        text = render(name, files=names_as_code(files), **vars(chosen))
+        text = render(name, files=", ".join(f"`{name}`" for name in files), **vars(chosen))
         write_bytes(Path(name), text.encode())
     if chosen.base.evidence_template:
         write_bytes(POISONED, (TEMPLATES / POISONED.name).read_bytes())
@@ -246,7 +242,3 @@ def as_inline(value: object) -> str:
         value, allow_unicode=True, default_flow_style=True, width=float("inf"), sort_keys=False
     )
     return text.removesuffix("\n").removesuffix("...").rstrip()
-
-
-def names_as_code(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

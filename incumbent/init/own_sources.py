@@ -121,9 +121,7 @@ class OwnFiles:
 
 
 def look_at(files: Sequence[Path], wanted: NamedColumns, options: FileOptions) -> OwnFiles:
-    """What the files hold. Raises InputError for what cannot be read for sure, where columns have
-    to be chosen, and where there would be no rows.
-    """
+    """What the files hold. Raises InputError for unreadable files, unclear columns, no rows."""
     export = export_fields(wanted) if len(files) == 1 else ExportFields()
     found = [own_file(file, wanted, options, export) for file in files]
     tables = [table for file in found for table in file.tables]

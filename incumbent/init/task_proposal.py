@@ -33,9 +33,7 @@ def is_english(rows: Iterable[Row]) -> bool:
 
 
 def told_words(row: Row) -> list[str]:
-    """The words of the prompt alone, if that is enough: an answer may be code, or the name of a
-    class.
-    """
+    """The words of the prompt alone, if these are enough: an answer may be code."""
     asked = words(row.prompt_text)
     return asked if len(asked) >= LEAST else [*asked, *words(row.completion_text)]
 
@@ -82,9 +80,7 @@ MOST = 0.5
 
 
 def proposed_task(rows: Sequence[Row]) -> str | None:
-    """What the rows seem to be about; None where no words stand out. It is a proposal: whoever
-    knows the task says it better.
-    """
+    """What the rows seem to be about; None where no words stand out. A person says it better."""
     asked, english = [plain(user_text(row)) for row in rows], is_english(rows)
     named = subjects(asked, LEAST_LETTERS if english else LEAST_ELSEWHERE)
     if not named or not english:
@@ -107,10 +103,7 @@ def user_text(row: Row) -> str:
 
 
 def subjects(texts: Sequence[str], letters: int) -> list[str]:
-    """The words that most texts have, without those that say nothing, one of singular and plural.
-
-    Of both the more frequent form is taken.
-    """
+    """The words that most texts have, in the more frequent form of singular and plural."""
     forms = Counter(
         word for text in texts for word in dict.fromkeys(words(text)) if is_subject(word, letters)
     )

@@ -20,7 +20,7 @@ from project.settings import PARAMS, load
 from project.yaml_text import with_value
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Blobs
 
 DATABASE, ARTIFACTS = "--registry", "--artifacts"
 KINDS = ("postgresql", "sqlite")
@@ -181,9 +181,7 @@ class SharedPlaces:
         load(RegistryParams, path)
 
     def keys(self) -> dict[str, Any]:
-        """The keys of the registry's section. Whoever names a remote wants every version to be
-        there.
-        """
+        """The registry's keys. Whoever names a remote wants every version to be there."""
         keys = {"database": self.database, "artifacts": self.artifacts}
         pushed = {"push_versions": True} if self.remote else {}
         return {key: value for key, value in keys.items() if value is not None} | pushed

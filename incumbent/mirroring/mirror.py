@@ -37,7 +37,7 @@ class Telling:
     """One tracker is told, in a process that outlives a verb where it takes longer."""
 
     def __init__(self, tracker: str, versions: Sequence[int]) -> None:
-        self.tracker, self.log = tracker, log_of(tracker)
+        self.tracker, self.log = tracker, folder() / f"{tracker}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.begin = output.tell()
@@ -97,18 +97,9 @@ def lock_of(family: str, tracker: str) -> Path:
     return folder() / f"{family}.{tracker}.lock"
 
 
-def log_of(tracker: str) -> Path:
-    return folder() / f"{tracker}.log"
-
-
 def figures_page(family: str, number: int) -> Path:
     """The report as it may leave: without rows."""
     return home() / "reports" / f"{family}-v{number}.figures.html"
-
-
-def copy_of(family: str, number: int) -> Path:
-    """All that was told of a version, for whoever wants to see what goes out."""
-    return folder() / f"{family}-v{number}.json"
 
 
 # --- mirror settings ------------------------------------------------------------------------------

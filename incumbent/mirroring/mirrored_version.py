@@ -29,10 +29,7 @@ class CurvePoint(Record):
 
 
 def curves_of(version: AdapterVersion) -> dict[str, tuple[CurvePoint, ...]]:
-    """Each measure by step, such as `sft/loss`; none where the last training made another adapter.
-
-    Raises InputError for a file that is no learning curve.
-    """
+    """Each measure by step, such as `sft/loss`; none of another adapter. Raises InputError."""
     if not ADAPTER.exists() or Adapter.read(ADAPTER).files != version.adapter.files:
         return {}
     found = {f"{step}/{name}": points for step in STEPS for name, points in curves(step_of(step))}
@@ -169,9 +166,7 @@ def summary_of(lineage: Lineage) -> str:
 
 
 def scores_of(lineage: Lineage) -> Iterator[tuple[str, float]]:
-    """The scores on dev, and on the sealed eval set, with the bounds, only where it was
-    looked at.
-    """
+    """The scores on dev and, if it was looked at, on the sealed eval set with the bounds."""
     if lineage.evidence is None or lineage.decision is None:
         return
     yield from scores("dev", lineage.evidence.dev, {})

@@ -30,9 +30,12 @@ def tell_mlflow(version: MirroredVersion, page: str | None) -> str:
 
     client = MlflowClient()
     experiment = experiment_of(client, version.family)
-    run = find_run(client, experiment, version) or begin_run(client, experiment, version)
+    found = client.search_runs([experiment], f"tags.`{KEY}` = '{version.key}'", max_results=1)
+    run = (found[0] if found else None) or begin_run(client, experiment, version)
     tell_settings(client, run, version)
-    tell_metrics(client, run, version)
+    told = [*curve_points(version), *changed_scores(run, version)]
+    for some in batches(told, METRICS):
+        client.log_batch(run.info.run_id, metrics=some)
     if page:
         client.log_text(run.info.run_id, page, "report.html")
     client.set_terminated(run.info.run_id, "FINISHED", end_time=run.info.start_time)
@@ -47,11 +50,6 @@ def experiment_of(client: "MlflowClient", family: str) -> str:
     if known := client.get_experiment_by_name(name):
         return str(known.experiment_id)
     return str(client.create_experiment(name, tags=KIND))
-
-
-def find_run(client: "MlflowClient", experiment: str, version: MirroredVersion) -> "Run | None":
-    found = client.search_runs([experiment], f"tags.`{KEY}` = '{version.key}'", max_results=1)
-    return found[0] if found else None
 
 
 def begin_run(client: "MlflowClient", experiment: str, version: MirroredVersion) -> "Run":
@@ -76,12 +74,6 @@ def tell_settings(client: "MlflowClient", run: "Run", version: MirroredVersion) 
         client.log_batch(run.info.run_id, params=params)
     for tags in batches(tags_now, BATCH):
         client.log_batch(run.info.run_id, tags=tags)
-
-
-def tell_metrics(client: "MlflowClient", run: "Run", version: MirroredVersion) -> None:
-    told = [*curve_points(version), *changed_scores(run, version)]
-    for some in batches(told, METRICS):
-        client.log_batch(run.info.run_id, metrics=some)
 
 
 def curve_points(version: MirroredVersion) -> Iterator["Metric"]:

@@ -13,7 +13,7 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import NoReturn
 
-from incumbent.mirroring.mirror import Untold, copy_of, figures_page, lock_of, untold_of
+from incumbent.mirroring.mirror import Untold, figures_page, folder, lock_of, untold_of
 from incumbent.mirroring.mirrored_version import MirroredVersion, mirrored
 from incumbent.mirroring.mlflow_mirror import tell_mlflow
 from incumbent.mirroring.wandb_mirror import tell_wandb
@@ -57,10 +57,7 @@ def main() -> None:
 
 
 def tell(tracker: str, numbers: Sequence[int]) -> str:
-    """Tell of these versions, and first of those that were not told; returns where the last is.
-
-    Raises IncumbentError for a version whose records cannot be read, when all others are told.
-    """
+    """Tell of versions that were not told, then of these; return where the last is shown."""
     with RegistryReader.here() as registry, only_one(lock_of(registry.family, tracker)):
         file = untold_of(registry.family, tracker)
         earlier = Untold.read(file).versions if file.exists() else ()
@@ -73,7 +70,7 @@ def tell(tracker: str, numbers: Sequence[int]) -> str:
             except IncumbentError as error:
                 unread = IncumbentError(f"v{number} cannot be read: {error}")
                 continue
-            version.write(copy_of(version.family, version.number))
+            version.write(folder() / f"{version.family}-v{version.number}.json")
             with name_missing_extras():
                 where = TELL[tracker](version, page_of(version))
             told.append(version.label)

@@ -39,7 +39,9 @@ def tell_wandb(version: MirroredVersion, page: str | None) -> str:
         tell_curves(run, version)
     run.summary.update({**version.tags, **version.scores})
     if page:
-        tell_page(run, page)
+        file = Path(run.dir) / "report.html"
+        file.write_text(page)
+        run.save(file, base_path=run.dir, policy="now")
     run.finish()
     wandb.teardown()  # its own process has written everything when it has ended
     if run.offline:
@@ -82,9 +84,3 @@ def tell_curves(run: "Run", version: MirroredVersion) -> None:
             rows[step, point.step][name] = point.value
     for (step, at), values in rows.items():
         run.log({**values, f"{step}/{STEP}": at})
-
-
-def tell_page(run: "Run", page: str) -> None:
-    file = Path(run.dir) / "report.html"
-    file.write_text(page)
-    run.save(file, base_path=run.dir, policy="now")

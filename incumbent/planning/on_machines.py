@@ -58,18 +58,14 @@ def read_prices(given: Iterable[str]) -> dict[str, float]:
     for text in given:
         name, _, price = text.partition("=")
         machine = known_machine(name, (*GPUS, *PROCESSORS), "machine", "--price")
-        prices[machine.name] = read_price(text, price)
+        try:
+            value = float(price)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value < float("inf"):
+            raise InputError(f"{text!r} names no price: write it such as L4=0.8", field="--price")
+        prices[machine.name] = value
     return prices
-
-
-def read_price(text: str, price: str) -> float:
-    try:
-        value = float(price)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise InputError(f"{text!r} names no price: write it such as L4=0.8", field="--price")
-    return value
 
 
 def read_gpus(given: Iterable[str]) -> tuple[MachineGroup, ...]:
@@ -291,9 +287,7 @@ def on_gpus(wanted: Setup, group: MachineGroup, prices: Mapping[str, float]) -> 
 
 
 def lay(wanted: Setup, group: MachineGroup) -> Setup:
-    """A whole copy on each GPU where that fits, else shares, which FSDP makes of NF4 weights that
-    are kept in bfloat16, as what is computed with.
-    """
+    """A whole copy on each GPU where it fits, else shares that FSDP makes of the weights."""
     setup = on_one(wanted, group.machine).training_with(quantization="nf4")
     copies = replace(setup, count=group.count)
     if trains(copies) or group.count == 1 or setup.on.precision != "bfloat16":

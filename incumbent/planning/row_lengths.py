@@ -52,9 +52,7 @@ class RowLengths:
 
 
 def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
-    """The lengths from the best source that there is; None where not even a limit says how many
-    rows.
-    """
+    """The lengths from the best source there is; None where nothing says how many rows."""
     if all(rows_of(part).exists() for part in Split):
         curated = {part: Row.read_lines(rows_of(part)) for part in Split}
         return counted_lengths(curated) or RowLengths(
@@ -69,9 +67,7 @@ def row_lengths(curate: CurateParams, sft: SftParams) -> RowLengths | None:
 
 
 def in_sources(curate: CurateParams) -> RowLengths | None:
-    """As the files hold them that are the project's sources; None where a source is no file, or
-    cannot be read: stage `collect` says why.
-    """
+    """As the source files hold them; None where one is no file or unreadable."""
     try:
         sources = load(CollectParams).sources
         if not all(isinstance(source, FileSource) for source in sources):
@@ -109,9 +105,7 @@ def tokens(text: str) -> int:
 
 
 def dealt(rows: Sequence[Row], params: CurateParams) -> Lengths:
-    """Rows that are not split yet, by the shares: sealed first, then dev, then training, to which
-    what is rehearsed goes.
-    """
+    """Rows that are not split yet, by the shares: sealed first, then dev, then training."""
     counts = [estimate(row) for row in rows if row.source not in params.train_only]
     rehearsed = [estimate(row) for row in rows if row.source in params.train_only]
     sealed = round(len(counts) * params.sealed_share)

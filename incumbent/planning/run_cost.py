@@ -106,9 +106,7 @@ class Minutes:
 
     @property
     def beside_others(self) -> str | None:
-        """That it would be quicker if other programs did not keep the cores busy; None where they
-        hardly do.
-        """
+        """That other programs keep the cores busy and slow it down; None where they hardly do."""
         if self.share > BUSY:
             return None
         return (
@@ -168,10 +166,7 @@ def training_peak(setup: Setup) -> Peak:
 
 
 def answering_peak(setup: Setup) -> Peak:
-    """Of the challenger: the base as it is computed with, never quantised, and an adapter on it.
-
-    Several GPUs split it by layers, as transformers' device_map="auto" does.
-    """
+    """Of the challenger: the base and an adapter on it, split by layers over several GPUs."""
     shape, on, work = setup.shape, setup.on, setup.work
     decoding = setup.settings.decoding
     prompts = decoding.batch_size * work.prompt

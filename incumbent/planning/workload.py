@@ -192,7 +192,6 @@ def sampled(counts: Sequence[TokenCount], settings: RunSettings) -> list[TokenCo
 
 
 def asked_suites() -> dict[str, list[TokenCount]]:
-    """The suites, by name, where they are on."""
     there = [GENERAL, *suites_on()] if SUITE.is_dir() else suites_on()
     return {suite.name: [estimate(row) for row in suite.rows()] for suite in there}
 

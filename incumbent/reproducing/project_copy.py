@@ -41,9 +41,7 @@ MODELS = (("base", "model"), ("embedder", "model"))  # settings that may name a 
 
 
 def copy_project(provenance: Provenance, folder: Path) -> Path:
-    """Clone the repository of the current folder into an empty one, at a version's commit; returns
-    the project's folder there. Raises GitError.
-    """
+    """Clone this repository into an empty folder, at a version's commit. Raises GitError."""
     top = git("rev-parse", "--show-toplevel").decode().removesuffix("\n")
     git(*NO_HOOKS, "clone", "--quiet", "--no-checkout", "--local", "--", top, str(folder))
     checkout = (*NO_HOOKS, "checkout", "--quiet", "--detach", provenance.commit)
@@ -55,9 +53,7 @@ def copy_project(provenance: Provenance, folder: Path) -> Path:
 
 
 def own_settings(params: Path) -> None:
-    """A registry of its own, and checkpoints of its own: one that is kept elsewhere would be gone
-    on with, and nothing trained.
-    """
+    """Give it a registry and checkpoints of its own, so that it trains again."""
     text = params.read_bytes().decode()
     found: dict[str, Any] = yaml.safe_load(text) or {}
     family = (found.get("registry") or {}).get("family")
@@ -160,10 +156,7 @@ def missing(files: list[str], copy: Path) -> DvcError | None:
 
 
 def configure(original: Path, copy: Path, *, with_remotes: bool) -> str | None:
-    """Settings of the copy that no git has: a cache of its own, and where to fetch from.
-
-    Remotes are as the project has them now: rows may have moved since. Returns the default one.
-    """
+    """Settings of the copy outside git: its own cache, and today's remotes; returns the default."""
     source, target = dvc_root(original), dvc_root(copy)
     config = read_config(source) if source else None
     if source is None or target is None or config is None:
@@ -208,10 +201,7 @@ WHY = "to make a version again"
 
 
 def seat_parent(registry: RegistryReader, parent: AdapterVersion, project: Path) -> None:
-    """Make the version that training started from the copy's champion.
-
-    It does not say which rows it was trained on, so training starts from it whatever they are.
-    """
+    """Make the version that training started from the copy's champion, whatever it learnt."""
     learnt = LearntRows(learnt=known_rows(registry, parent.number))
     adapter = parent.adapter.model_copy(update={"dataset": learnt.digest})
     seat(registry, parent.model_copy(update={"adapter": adapter}), project, learnt)

@@ -1,6 +1,4 @@
-"""Whether the rows of a family's versions can be fetched again, from where, and how a submitted
-version gets there.
-"""
+"""Whether a family's rows can be fetched again, from where, and how a submitted one's get there."""
 
 import json
 import tempfile
@@ -139,9 +137,7 @@ class FetchedRows:
     folder: Path
 
     def digest(self, revision: str) -> Digest | None:
-        """The digest of a folder's rows, as a DatasetVersion has it; None where they are not all
-        there.
-        """
+        """The digest of a folder's rows as a DatasetVersion has it; None where rows are missing."""
         place = self.folder / revision
         return digest_folder(place) if place.is_dir() else None
 
@@ -198,9 +194,7 @@ def refuse_absent(url: str) -> None:
 
 
 def lay_out(folder: Path) -> None:
-    """A DVC project that knows the remotes of this one, with what it takes to sign in there: so
-    nobody else may read it.
-    """
+    """A DVC project with the remotes of this one and their secrets: nobody else may read it."""
     # Imported here because DVC takes a while, and few verbs need it.
     from dvc.config import Config
 

@@ -57,7 +57,11 @@ def run_dvc(arguments: Sequence[str], screen: RunScreen) -> None:
     variables = {"PYTHONUNBUFFERED": "1", **environment()}
     with only_run(screen), new_log() as log, warm_programs(["incumbent"], variables) as programs:
         variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
-        tell_of_lock(screen)
+        # DVC waits where another command of its own holds the project's lock.
+        if DVC_LOCK.exists():
+            with DVC_LOCK.open("a") as handle:
+                if not take_lock(handle):
+                    screen.wait("another DVC command is at work here: waiting for its end …")
         while failed := run(command, variables, screen, log):
             if not wait_for_blockers("\n".join(failed.error), screen):
                 problem = failure(failed)
@@ -103,10 +107,7 @@ def run(
 
 
 def lines(process: subprocess.Popen[bytes], screen: RunScreen) -> Iterator[tuple[bytes, bytes]]:
-    """Each line and what ends it, as they come, to the end of the process or of its output.
-
-    A program that a stage left running may keep the output open: nobody waits for it.
-    """
+    """Each line with its end, until the process ends; programs that it left are not waited for."""
     assert process.stdout is not None
     rest = b""
     while True:
@@ -131,9 +132,7 @@ def lines(process: subprocess.Popen[bytes], screen: RunScreen) -> Iterator[tuple
 
 
 def keep_lock_apart() -> None:
-    """Let git not see this clone's changes of dvc.lock, and say so, where it was locked on another
-    kind of machine; else, and outside of git, do nothing.
-    """
+    """Let git not see this clone's changes of a dvc.lock from another kind of machine."""
     own, locked = choose_numerics(), locked_md5(LOCK, "base", NUMERICS)
     if locked in (None, md5_of_record(own)):
         return
@@ -257,14 +256,6 @@ def only_run(screen: RunScreen) -> Iterator[None]:
             flock(handle, LOCK_EX)
             screen.wait("")
         yield
-
-
-def tell_of_lock(screen: RunScreen) -> None:
-    """Say that DVC will wait, where another command of its own holds the project's lock."""
-    if DVC_LOCK.exists():
-        with DVC_LOCK.open("a") as handle:
-            if not take_lock(handle):
-                screen.wait("another DVC command is at work here: waiting for its end …")
 
 
 def take_lock(handle: IO[str]) -> bool:

@@ -88,7 +88,10 @@ class RunScreen:
             self.live.refresh()  # else it is drawn once more below its own line
             self.console.print(done_line(self.page, stage, lines, failed=failed))
         else:
-            self.print_plain(*plain_lines(self.page, stage, lines))
+            first, *more = (*lines, *stage.warnings)
+            margin = " " * self.page.margin
+            head = f"{self.page.name_of(stage)}{first} ({duration_text(stage.seconds)})"
+            self.print_plain(*[head, *(f"{margin}{line}" for line in more)])
         self.results[stage.name] = StageResult(stage.name, "ran", round(stage.seconds, 1))
 
     def leave_out(self, name: str, state: State) -> None:
@@ -182,9 +185,7 @@ class ScreenLayout:
 def done_line(
     page: ScreenLayout, stage: RunningStage, lines: Sequence[str], *, failed: bool
 ) -> Table:
-    """The line of a stage that ended: its name, what came out, its seconds; below it, its
-    warnings.
-    """
+    """The line of a stage that ended: name, result and seconds, with its warnings below."""
     grid = Table.grid(padding=(0, len(GAP), 0, 0))
     grid.width = page.width
     grid.add_column(width=max(page.margin - len(GAP), len(stage.name)), no_wrap=True)
@@ -194,14 +195,6 @@ def done_line(
     parts += [Text(line, "yellow") for line in stage.warnings]
     grid.add_row(stage.name, Text("\n").join(parts), Text(duration_text(stage.seconds), "dim"))
     return grid
-
-
-def plain_lines(page: ScreenLayout, stage: RunningStage, lines: Sequence[str]) -> list[str]:
-    """The same, of any length and without a style."""
-    first, *more = (*lines, *stage.warnings)
-    margin = " " * page.margin
-    head = f"{page.name_of(stage)}{first} ({duration_text(stage.seconds)})"
-    return [head, *(f"{margin}{line}" for line in more)]
 
 
 def far_line(page: ScreenLayout, stage: RunningStage) -> Text:

@@ -85,10 +85,7 @@ class RunningStage:
 
     @property
     def outcome(self) -> list[str]:
-        """What came out, in lines: what it printed last, or what its bars counted.
-
-        A program that is not ours prints for reasons of its own: one line of it is enough.
-        """
+        """What came out: what the stage printed last, or its bars; one line of foreign programs."""
         said = SAID if self.exit_code is not None else 1
         return list(self.results)[-said:] or [self.counted or "done"]
 

@@ -156,7 +156,9 @@ def serve_calls(listening: socket.socket, libraries: Sequence[str]) -> None:
     """Answer calls until stdin ends. Returns in a process that has become the program of a call."""
     began_with = read_at_import(os.environ)
     settle()
-    forget_our_code()
+    # Each program imports our code itself.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "project"]:
+        del sys.modules[name]
     import_libraries(ALWAYS)
     while listening in select.select([listening, sys.stdin], [], [])[0]:
         with suppress(ChildProcessError):  # those who ended count as this process'
@@ -184,12 +186,6 @@ def read_at_import(variables: Mapping[str, str]) -> dict[str, str]:
         for name, text in variables.items()
         if name.startswith(READ_AT_IMPORT) and f"{name}={text}" not in settled
     }
-
-
-def forget_our_code() -> None:
-    """Each program imports it itself."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "project"]:
-        del sys.modules[name]
 
 
 def import_libraries(names: Sequence[str]) -> None:
@@ -271,9 +267,7 @@ def run_program(program: Path, arguments: list[str]) -> None:
 
 
 def renew_streams() -> None:
-    """Make the streams as Python does when it starts: they depend on a terminal and on a
-    variable.
-    """
+    """Make the streams as Python does at its start, by terminal and variable."""
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     for number, name in ((1, "stdout"), (2, "stderr")):
         old = getattr(sys, name)  # libraries may hold it

@@ -1,6 +1,4 @@
-"""Chosen rows against random ones: candidates for a training set, trained aside and compared on
-dev.
-"""
+"""Chosen rows against random ones: candidates for a training set, compared on dev."""
 
 from collections.abc import Mapping, Sequence
 from math import sqrt

@@ -138,10 +138,7 @@ def rank(candidates: Sequence[Candidate], question: RankingSetup) -> BaseRanking
 
 
 def ask_base(candidate: Candidate, question: RankingSetup) -> tuple[RankedBase, tuple[Values, ...]]:
-    """A base with its scores, and the scores of each item: bare, and few-shot where that is asked.
-
-    One that cannot be loaded, or not read the prompts, keeps its problem.
-    """
+    """A base with its scores and each item's, bare and few-shot; or with its problem."""
     base = unmeasured_base(candidate, question)
     if base.problem:
         print(f"{base.name} is left out: {base.problem}", file=sys.stderr)
@@ -265,9 +262,7 @@ def free(system: Respondent) -> None:
 
 
 def training_cost(found: Pace, question: RankingSetup) -> TrainingCost:
-    """The cost of one adapter. Tokens are counted by the project's own base: others have about as
-    many.
-    """
+    """The cost of one adapter, with tokens as the project's own base counts them."""
     work = found.work(question.rows, question.settings)
     peak = training_peak(found.setup(question.settings, work))
     return TrainingCost(

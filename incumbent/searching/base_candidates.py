@@ -204,7 +204,6 @@ class RankedBase(Record):
 
     @property
     def asked(self) -> list[BaseScores]:
-        """The ways in which it was."""
         return [one for one in (self.bare, self.few_shot) if one]
 
 
@@ -224,9 +223,7 @@ class BaseRanking(Record):
 
 
 def ranked(bases: Sequence[RankedBase], metric: str, better: Better) -> list[RankedBase]:
-    """The bases by their better score, bare or few-shot; equal ones in the order in which they were
-    named.
-    """
+    """The bases by their better score, bare or few-shot; equal ones as they were named."""
     sign = -1 if better == "more" else 1
 
     def place(base: RankedBase) -> tuple[bool, float]:

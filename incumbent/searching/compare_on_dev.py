@@ -4,7 +4,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import clear_frames
 
@@ -77,9 +77,7 @@ def earlier_here() -> Earlier:
 
 
 def train_aside(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Path:
-    """The folder of an adapter that learnt all these rows, under the base's system prompt; one that
-    is there is not made again.
-    """
+    """The folder of an adapter that learnt all these rows; one that is there is kept."""
     settings = as_needed(settings)
     folder = adapter_folder(rows, aside, settings)
     if not folder.exists():
@@ -89,10 +87,8 @@ def train_aside(rows: Sequence[Row], aside: Aside, settings: SftSettings) -> Pat
 
 
 def as_needed(settings: SftSettings) -> SftSettings:
-    """The settings without a limit of rows, and without measurements on dev that nothing
-    hangs on.
-    """
-    settings = settings.on_all_rows()
+    """The settings without a limit of rows, and without measurements that nothing needs."""
+    settings = replace(settings, sft=settings.sft.model_copy(update={"rows": None}))
     if settings.sft.patience is not None:
         return settings
     return SftSettings(settings.adapter, settings.sft.model_copy(update={"evaluations": 0}))
@@ -146,10 +142,7 @@ def full_gpu_told() -> Iterator[None]:
 
 
 def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) -> AgainstRandom:
-    """Train, answer and score each side, all by the project's settings; what is made is kept.
-
-    Raises InputError where dev cannot tell anything.
-    """
+    """Train, answer and score each side. Raises InputError where dev cannot tell anything."""
     items, policy = asked_dev(), load(Policy)
     scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
     better = directions(scorers)
@@ -229,9 +222,7 @@ def dev_items() -> Sequence[Row]:
 
 
 def measure_by(metric: str, items: Sequence[Row], aside: Aside) -> tuple[Measure, Better]:
-    """How to measure by a metric, and which way it is better. Raises InputError for a metric that
-    the project's scorers do not give, or that has no better way.
-    """
+    """How to measure by a metric, and which way it is better. Raises InputError without one."""
     if metric == LOSS:
         return (lambda folder: losses(items, aside, folder)), "less"
     scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
@@ -249,10 +240,7 @@ def measure_by(metric: str, items: Sequence[Row], aside: Aside) -> tuple[Measure
 
 
 def losses(items: Sequence[Row], aside: Aside, folder: Path | None) -> tuple[float, ...]:
-    """Of each item's reference under an adapter, or under the bare base.
-
-    Raises InputError for an item that the base cannot read.
-    """
+    """Of each item's reference, by an adapter or the base. Raises InputError if unreadable."""
     # Imported here so that whoever finds all trials done does not wait for torch.
     from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
 

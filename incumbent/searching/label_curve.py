@@ -74,7 +74,6 @@ class CurveEstimate(Record):
     high: float
 
     def __str__(self) -> str:
-        """Of a difference."""
         return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
     @property
@@ -154,13 +153,15 @@ def metric_curve(
     across = np.geomspace(numbers[0], last + more, BAND)
     edges = sign * np.quantile(curves.at(across), tails(level), axis=0)
     inside = numbers[0] <= at <= last
+    ends = np.array([last, last + more])
+    (value,), grown = (np.diff(one.at(ends))[:, 0] for one in (curve, curves))
     return MetricCurve(
         better=better,
         base=sign * float(found.base.mean()),
         points=tuple(points(found, sign, level)),
         fit=(float(curve.a[0]), float(curve.b[0]), float(curve.c[0])),
         band=tuple(zip(across.tolist(), *np.sort(edges, axis=0).tolist(), strict=True)),
-        more=grown_by(curve, curves, last, more, level),
+        more=estimate(float(value), grown, level),
         of_score=of_score(curve, curves, at, last, level) if inside and sign > 0 else None,
         of_gain=of_gain(curve, curves, at, last, level, found, base) if inside else None,
         enough=enough(curve, numbers) if sign > 0 else None,
@@ -171,9 +172,7 @@ def metric_curve(
 
 
 def points(found: Measured, sign: int, level: float) -> list[SharePoint]:
-    """Each with the interval of a decision, clustered by the items' groups; what the draws differ
-    by is added.
-    """
+    """Each with its interval, clustered by groups; what the draws differ by is added."""
     made = []
     for share, rows, scores in zip(found.shares, found.rows, found.scores, strict=True):
         mean = paired(scores.mean(axis=0), found.groups)
@@ -217,12 +216,6 @@ def estimate(value: float, resamples: Array, level: float) -> CurveEstimate:
     return CurveEstimate(value=value, low=float(low), high=float(high))
 
 
-def grown_by(curve: Curves, curves: Curves, rows: float, more: int, level: float) -> CurveEstimate:
-    ends = np.array([rows, rows + more])
-    (value,), grown = (np.diff(one.at(ends))[:, 0] for one in (curve, curves))
-    return estimate(float(value), grown, level)
-
-
 def of_score(
     curve: Curves, curves: Curves, at: int, rows: float, level: float
 ) -> CurveEstimate | None:
@@ -254,9 +247,7 @@ def of_gain(
 
 
 def enough(curve: Curves, rows: Array, share: float = 0.9) -> int | None:
-    """The fewest rows, of those that were measured, with this share of the score; None where the
-    smallest number has it already, or the score is not above 0.
-    """
+    """The fewest measured rows with this share of the score; None where there is no such number."""
     numbers = np.arange(int(rows[0]), int(rows[-1]) + 1, dtype=np.float64)
     scores = curve.at(numbers)[0]
     reached = scores >= share * scores[-1]

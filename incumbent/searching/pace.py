@@ -139,10 +139,6 @@ class SftSettings:
     adapter: AdapterParams
     sft: SftParams
 
-    def on_all_rows(self) -> Self:
-        """The same, whatever limit of rows the project has."""
-        return replace(self, sft=self.sft.model_copy(update={"rows": None}))
-
     def seeded(self, more: int) -> Self:
         """The same with another seed of training."""
         seed = self.adapter.seed + more
@@ -217,9 +213,7 @@ class Pace:
 
 
 def pace(numerics: Numerics, choice: BaseChoice | None = None) -> Pace | None:
-    """With the project's base, or another; None where the base or this machine is of a kind that
-    nothing is known of.
-    """
+    """With the project's base, or another; None for an unknown kind of base or machine."""
     machine = this_machine(numerics.precision)
     try:
         shape = shape_of(choice or load(BaseChoice))

@@ -99,7 +99,6 @@ class BaseReader:
         self.loaded: AnsweringModel | None = None
 
     def losses(self, rows: Sequence[Row]) -> list[AnswerLoss]:
-        """The loss of each row, in their order."""
         longest_first = sorted(rows, key=lambda row: (-length(row), row.id))
         found: dict[str, AnswerLoss] = {}
         with progress("reading", len(rows), "rows") as bar:

@@ -38,9 +38,7 @@ LEVEL = 0.9  # of the interval
 
 
 class TrialGain(Record):
-    """The gain of a mean over dev items; above 0 the best trial is better, whichever way the metric
-    goes.
-    """
+    """The gain of a mean over dev items; above 0 the best trial is better, in any metric."""
 
     seen: float  # on the items that chose it
     corrected: float  # on items that did not
@@ -52,10 +50,7 @@ class TrialGain(Record):
 def gain_of_best(
     scores: Array, own: int, groups: Sequence[str], better: Better
 ) -> TrialGain | None:
-    """Of scores [trials, items], against the trial at `own`; items of one group are dependent.
-
-    None with too few groups to say.
-    """
+    """Of scores [trials, items] against the trial at `own`, by groups; None with too few."""
     gains = (scores - scores[own]) * (-1 if better == "less" else 1)
     number = {name: i for i, name in enumerate(sorted(set(groups)))}
     if len(number) < FEWEST:
@@ -119,11 +114,6 @@ class SearchResult(Record):
     def scored(self) -> int:
         return sum(one.score is not None for one in self.trials)
 
-    @property
-    def finds_better(self) -> bool:
-        """Whether the best is better than the project's own, the luck of the choice aside."""
-        return self.gain is not None and self.gain.low > 0
-
 
 def result_of(
     trials: Sequence[Trial],
@@ -165,7 +155,6 @@ def line_of(trial: Trial) -> TrialLine:
 
 
 def in_words(trial: TrialLine | Trial, metric: str) -> str:
-    """A trial in a line, with what was tried."""
     values = ", ".join(f"{short(key)} {as_yaml(value)}" for key, value in trial.values.items())
     return f"{score_in_words(trial, metric)}; {values}"
 
@@ -206,7 +195,7 @@ def against_own(found: SearchResult) -> list[str]:
         return [f"{found.clusters} groups of dev items are too few to say what it gains"]
     gain = found.gain
     interval = f"[{gain.low:+.4f}, {gain.high:+.4f}]"
-    shown = "" if found.finds_better else ", no gain is shown"
+    shown = "" if found.gain is not None and found.gain.low > 0 else ", no gain is shown"
     return [
         f"on the items that chose it: better than params.yaml by {gain.seen:.4f}",
         f"on items that did not: by {gain.corrected:.4f} {interval}{shown}",
@@ -214,9 +203,7 @@ def against_own(found: SearchResult) -> list[str]:
 
 
 def next_steps(found: SearchResult) -> tuple[str, str] | None:
-    """Lines for params.yaml, and the command of an experiment with them; None where nothing is
-    better than what stands there.
-    """
+    """Lines for params.yaml, and the command of an experiment; None where nothing is better."""
     best = found.best_trial
     if best is None or best.number == found.own:
         return None

@@ -53,9 +53,7 @@ class Tuning:
 
     @classmethod
     def here(cls, params: SearchParams) -> Self:
-        """The search of the project. Raises InputError where there is nothing to search on,
-        or by.
-        """
+        """The project's search. Raises InputError where there is nothing to search on, or by."""
         settings, aside = load_sft_settings(), aside_here(from_champion=True)
         refuse_other_shapes(list(params.ranges), aside.earlier)
         gated_dataset()
@@ -80,9 +78,7 @@ class Tuning:
 
     @property
     def key(self) -> Digest:
-        """The digest of all that decides what is tried and what dev says of it: the same search
-        goes on.
-        """
+        """The digest of all that decides what is tried and what dev says: equal searches go on."""
         earlier, metric = self.aside.earlier.folder, self.params.metric
         by = [load(Decoding).digest, scorers_digest(load(ScoringParams))]
         return digest_json(

@@ -77,7 +77,10 @@ class Search:
         `first` is what the first one tries; `more` is asked before each whether it may begin. A
         trial whose training fails is one more trial; bad input ends the search.
         """
-        self.finish_killed()
+        # Fail what a process left that was killed.
+        for one in self.frozen():
+            if one.state is TrialState.RUNNING:
+                self.study.tell(one.number, state=TrialState.FAIL)
         while (number := len(self.trials())) < count and more():
             fixed = first if number == 0 and first else self.spread(number)
             if fixed:
@@ -86,9 +89,7 @@ class Search:
             yield self.run_trial(number, objective, fixed, clock)
 
     def spread(self, number: int) -> dict[str, Any] | None:
-        """The values of one of the first trials, which lie evenly in all ranges, as a Sobol
-        sequence does (Owen 1998: scrambled by SEED).
-        """
+        """The values of a first trial, as a scrambled Sobol sequence spreads them (Owen 1998)."""
         if number >= STARTUP:
             return None
         points = qmc.Sobol(len(self.ranges), rng=SEED).random(STARTUP)[number].tolist()
@@ -139,12 +140,6 @@ class Search:
         self.study.tell(trial, score, None if found.get(ITEMS) else TrialState.FAIL)
         return trial_of(trial.user_attrs)
 
-    def finish_killed(self) -> None:
-        """Fail what a process left that was killed."""
-        for one in self.frozen():
-            if one.state is TrialState.RUNNING:
-                self.study.tell(one.number, state=TrialState.FAIL)
-
     def rounded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {key: rounded(values[key], one) for key, one in self.ranges.items()}
 
@@ -161,15 +156,12 @@ class Search:
         return self.study.get_trials(deepcopy=False)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether the ranges have these values."""
         return all(has(one, values[key]) for key, one in self.ranges.items())
 
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold a search's folder, and mend what a process left there that was killed. Raises
-    IncumbentError where another process holds it.
-    """
+    """Hold a search's folder, and mend it. Raises IncumbentError where another process has it."""
     make_folder(folder)
     with (folder / "lock").open("w") as stream:
         try:

@@ -87,7 +87,9 @@ def print_count(found: Count) -> None:
         f"ballots: {found.ballots:,}, reviewers: {found.reviewers:,}, items: {found.items:,}"
     )
     console.print("\nratings, Elo scale", style="bold")
-    print_ratings(found.ratings)
+    several = len({rating.group for rating in found.ratings}) > 1
+    columns = ("version", ">rating", ">95% interval", ">ballots", *([">group"] if several else []))
+    print_table(columns, (rating_cells(rating)[: len(columns)] for rating in found.ratings))
     print_sentences(on_ratings(found))
     console.print("\npairs of versions, item by item", style="bold")
     print_pairs(found.pairs)
@@ -101,12 +103,6 @@ def print_count(found: Count) -> None:
 def print_sentences(sentences: Sequence[str]) -> None:
     for sentence in sentences:
         console.print(sentence)
-
-
-def print_ratings(ratings: Sequence[VersionStrength]) -> None:
-    several = len({rating.group for rating in ratings}) > 1
-    columns = ("version", ">rating", ">95% interval", ">ballots", *([">group"] if several else []))
-    print_table(columns, (rating_cells(rating)[: len(columns)] for rating in ratings))
 
 
 def rating_cells(rating: VersionStrength) -> tuple[str, ...]:
@@ -211,7 +207,6 @@ def one_pair(pair: PairResult) -> str:
 
 
 def on_reviewers(found: Count) -> list[str]:
-    """Whether the reviewers agree."""
     consensus = found.consensus
     if not consensus.n:
         return ["no comparison was judged twice: whether reviewers agree is unknown"]

@@ -22,11 +22,11 @@ from evaluation.other_logs.pair_logs import (
 from evaluation.other_logs.same_evaluation import SIDES
 from evaluation.other_logs.system_log import ReadingOptions, SystemLog
 from evaluation.scoring.score_table import read_score_table
-from incumbent.comparison_table import print_arrow_note, print_measured, print_verdict
 from incumbent.demo_logs import FOLDER, METRIC, DemoLogs, write_demo
 from incumbent.options import LARGEST, ExitVerdict, Json
 from incumbent.output import EXIT_CODES, console, print_json, print_table
 from incumbent.scores_decision import WeighingError, fitting_policy, policy_of, weigh_and_rule
+from incumbent.submission_text import print_arrow_note, print_measured, print_verdict
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Measured
 from project.records.record import write_records
@@ -183,7 +183,12 @@ def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:
         raise InputError(f"say which tool wrote {options.paths[0]}: --from {likely}")
     if not scores:
         raise InputError("name a score table by --scores, or two logs by --from; --demo shows it")
-    return decide_on_scores(scores, terms)
+    if (tool := tool_of(scores)) and tool != "jsonl":
+        raise InputError(f"is no score table: --from {tool} reads it", file=scores)
+    try:
+        return decide_on_table(read_score_table(scores), terms)
+    except WeighingError as error:
+        raise InputError(str(error), file=scores) from None
 
 
 def refuse_overwriting(options: LogOptions) -> None:
@@ -218,15 +223,6 @@ def decide_on_demo(options: LogOptions, terms: Terms) -> int:
 def decide_on_demo_logs(logs: DemoLogs, options: LogOptions, terms: Terms) -> int:
     typer.echo(f"$ incumbent decide {logs.arguments}", err=terms.as_json)
     return decide_on_logs("csv", replace(options, paths=logs.paths, metrics=(METRIC,)), terms)
-
-
-def decide_on_scores(scores: Path, terms: Terms) -> int:
-    if (tool := tool_of(scores)) and tool != "jsonl":
-        raise InputError(f"is no score table: --from {tool} reads it", file=scores)
-    try:
-        return decide_on_table(read_score_table(scores), terms)
-    except WeighingError as error:
-        raise InputError(str(error), file=scores) from None
 
 
 def decide_on_logs(tool: Tool, options: LogOptions, terms: Terms) -> int:
@@ -307,7 +303,10 @@ def decide_on_table(
 def print_decision(evidence: Evidence, decision: Decision, policy: Policy) -> None:
     gating = {m: b for m, b in decision.bounds.items() if m in policy.gating}
     print_measured(evidence.sealed, gating)
-    print_slices(evidence, decision)
+    assert decision.alpha is not None
+    for name, measured in (evidence.slices | evidence.general).items():
+        console.print(f"\n{name}", style="bold")
+        print_measured(measured, bounds_of(measured, decision.alpha))
     print_arrow_note(evidence.sealed)
     console.print(f"\npolicy {policy.kind} on {', '.join(policy.gating)}")
     print_verdict(decision, policy)
@@ -349,13 +348,6 @@ def logs_as_object(compared: PairedLogs) -> dict[str, Any]:
         "asked_differently": dict(pairing.losses.different),
         "notes": list(pairing.notes),
     }
-
-
-def print_slices(evidence: Evidence, decision: Decision) -> None:
-    assert decision.alpha is not None
-    for name, measured in (evidence.slices | evidence.general).items():
-        console.print(f"\n{name}", style="bold")
-        print_measured(measured, bounds_of(measured, decision.alpha))
 
 
 def bounds_of(measured: Measured, alpha: float) -> dict[str, Bound]:

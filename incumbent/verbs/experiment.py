@@ -149,10 +149,6 @@ def print_one(number: ExperimentNumber, as_json: Json = False) -> None:
     for sentence in told:
         console.print(sentence)
     console.print()
-    print_figures(result)
-
-
-def print_figures(result: ExperimentResult) -> None:
     columns = ("", ">champion", ">challenger", "difference, points", ">worse: E", ">enough")
     print_table(columns, figure_lines(result))
 

@@ -21,10 +21,10 @@ from project.records.data import Row, Split
 from project.untrusted_input import one_line
 from registry.adapter_import.adapter_folder import admit
 from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
+from registry.decision_checks import release
 from registry.lineage import Lineage, trace
 from registry.overview.model_card import card
 from registry.reader import RegistryReader
-from registry.release import release
 from registry.storage.artifact_store import Artifacts
 from registry.store import Registry
 from review.dossier.document import Filled, refuse_unwritable, write_dossier
@@ -109,7 +109,10 @@ def export_version(
     where the signature, a row, an event, a byte or a score is not as it must be.
     """
     to = to.resolve()
-    refuse_occupied(to)
+    if to.exists() and not to.is_dir():
+        raise InputError("is no folder", file=to)
+    if to.is_dir() and any(to.iterdir()):
+        raise InputError("is not empty: name a new folder", file=to)
     form = form_of(engine, merged=merged)
     with RegistryReader.here() as registry:
         release(registry, number)
@@ -171,13 +174,6 @@ def write(
 def of_answers(scored: ExportedForm) -> str:
     engine = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
     return f"{scored.same_answers} of {scored.items} answers by {engine} are the judged ones"
-
-
-def refuse_occupied(to: Path) -> None:
-    if to.exists() and not to.is_dir():
-        raise InputError("is no folder", file=to)
-    if to.is_dir() and any(to.iterdir()):
-        raise InputError("is not empty: name a new folder", file=to)
 
 
 def export_plain(

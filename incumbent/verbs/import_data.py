@@ -21,7 +21,7 @@ from incumbent.importing.destination import (
     write_change,
 )
 from incumbent.importing.foreign_files import formats_of
-from incumbent.importing.import_options import ImportOptions, answer_fields, role_names
+from incumbent.importing.import_options import ImportOptions, pair, role_names
 from incumbent.importing.import_text import (
     conflicts,
     feedback_lines,
@@ -29,7 +29,6 @@ from incumbent.importing.import_text import (
     import_lines,
     notes_of,
     numbers,
-    reading_notes,
     sample_of,
 )
 from incumbent.importing.incoming import Incoming, read_incoming
@@ -166,7 +165,7 @@ def import_files(
         evidence=tuple(evidence or ()),
         answerable=answerable,
         control=control,
-        answers=answer_fields(answer or ()),
+        answers=dict(pair(text, "--answer", "CHOICE=FIELD") for text in answer or ()),
         good=tuple(good or ()),
         bad=tuple(bad or ()),
         options=options,
@@ -232,6 +231,8 @@ def summary(
     incoming: Incoming, new: ImportChange, to: ImportDestination, notes: Sequence[str], *, dry: bool
 ) -> dict[str, Any]:
     written = [] if dry else [str(path) for path in new.new_files]
+    tables = [table for file in incoming.files for table in file.tables]
+    of_tables = [f"{table.path}: {note}" for table in tables for note in table.notes]
     return {
         "name": to.name,
         "files": {str(file.path): file.format for file in incoming.files},
@@ -242,7 +243,7 @@ def summary(
         "left_out_at": incoming.lost_at,
         "conflicts": len(conflicts(incoming)),
         "redacted": dict(incoming.redacted),
-        "notes": [*reading_notes(incoming), *notes],
+        "notes": [*[*of_tables, *(incoming.columns.notes if incoming.columns else ())], *notes],
         **({"such_as": sample_of(incoming)} if dry else {}),
         "changed": bool(new) and not dry,
         "written": written,

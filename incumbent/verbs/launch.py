@@ -102,7 +102,10 @@ def launch(
     file = home() / "launching" / f"{task.checkout.name}.yaml"
     call = command(task, str(file), yes=yes)
     if dry_run:
-        print_task(task, call, as_json=as_json)
+        if as_json:
+            print_json({"task": as_dict(task), "command": ["sky", *call]})
+        else:
+            print(f"# sky {shlex.join(call)}\n{as_yaml(task)}", end="")
         return
     if not yes and not sys.stdin.isatty():
         raise InputError("nobody can be asked here: --dry-run shows the task, --yes rents unasked")
@@ -115,13 +118,6 @@ def launch(
         print_json({"task": as_dict(task), "command": ["sky", *call]})
     else:
         print_way_back(task)
-
-
-def print_task(task: LaunchTask, call: list[str], *, as_json: bool) -> None:
-    if as_json:
-        print_json({"task": as_dict(task), "command": ["sky", *call]})
-    else:
-        print(f"# sky {shlex.join(call)}\n{as_yaml(task)}", end="")
 
 
 def print_way_back(task: LaunchTask) -> None:

@@ -70,7 +70,10 @@ def print_plan(
     if as_json:
         print_json(plan_json(plan))
         return
-    print_base(plan)
+    adapter = plan.settings.adapter
+    size = f", {count(plan.shape.weights)} weights" if plan.shape else ""
+    precision = "not quantized" if adapter.quantization == "none" else adapter.quantization
+    console.print(f"base {plan.base}{size}; {precision}, LoRA of rank {adapter.r}")
     if plan.work:
         print_tokens(plan.work)
     if plan.here:
@@ -80,13 +83,6 @@ def print_plan(
     print_lines("the sealed eval set", plan.sealed)
     print_lines("assumed", plan.assumed)
     print_lines("missing", plan.missing)
-
-
-def print_base(plan: RunPlan) -> None:
-    adapter = plan.settings.adapter
-    size = f", {count(plan.shape.weights)} weights" if plan.shape else ""
-    precision = "not quantized" if adapter.quantization == "none" else adapter.quantization
-    console.print(f"base {plan.base}{size}; {precision}, LoRA of rank {adapter.r}")
 
 
 def print_tokens(work: Workload) -> None:

@@ -57,21 +57,6 @@ class Preview:
         return sum(self.tokens.learnt)
 
 
-def preview_of(
-    name: str,
-    place: str,
-    tokens: RowTokens,
-    tokenizer: Any,
-    ends: Sequence[int],
-    cuts: dict[int, str],
-) -> Preview:
-    """The tokenizer is one of transformers, which has no types; `ends`: ids that end an answer."""
-    learnt = [i for i, mark in zip(tokens.ids, tokens.learnt, strict=True) if mark]
-    last = next((token for token in reversed(learnt) if token in ends), None)
-    end = None if last is None else str(tokenizer.convert_ids_to_tokens(last))
-    return Preview(name, place, tokens, tuple(shown_tokens(tokens, tokenizer, cuts)), end, cuts)
-
-
 def shown_tokens(
     tokens: RowTokens, tokenizer: Any, cuts: Container[int] = ()
 ) -> Iterator[ShownToken]:
@@ -218,7 +203,12 @@ class PreviewBase:
         else:
             tokens = self.tokens(made, place)
             cuts = cuts_of_row(tokens, self.choice.max_length)
-        return preview_of(name, place, tokens, self.tokenizer, self.ends, cuts)
+        learnt = [i for i, mark in zip(tokens.ids, tokens.learnt, strict=True) if mark]
+        last = next((token for token in reversed(learnt) if token in self.ends), None)
+        end = None if last is None else str(self.tokenizer.convert_ids_to_tokens(last))
+        return Preview(
+            name, place, tokens, tuple(shown_tokens(tokens, self.tokenizer, cuts)), end, cuts
+        )
 
     def tokens(self, row: Row, place: str) -> RowTokens:
         file, _, line = place.rpartition(":")

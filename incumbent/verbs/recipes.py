@@ -87,7 +87,10 @@ def show_recipe(name: str, *, as_json: bool) -> None:
 
 def write_recipe(name: str) -> None:
     """Show what changes, and change it. Raises InputError for settings that are wrong already."""
-    refuse_wrong()
+    # Settings that are wrong already are told before anything is put in.
+    parse(PARAMS)
+    for section in STEPS:
+        load(model_of(section), PARAMS)
     raw = read_input(PARAMS)  # without a byte order mark
     mark = PARAMS.read_bytes().removesuffix(raw)
     old = raw.decode()
@@ -220,13 +223,6 @@ def with_values(text: str, changed: dict[str, Any]) -> str:
     for name, value in changed.items():
         text = with_value(text, ["training", *name.split(".")], value)
     return text
-
-
-def refuse_wrong(path: Path = PARAMS) -> None:
-    """Raise InputError for settings of training that are wrong before anything is put in."""
-    parse(path)
-    for section in STEPS:
-        load(model_of(section), path)
 
 
 def expected(text: str, changed: dict[str, Any]) -> dict[str, Any]:

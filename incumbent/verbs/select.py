@@ -42,7 +42,9 @@ def select(
     $ incumbent search select --rows 200
     """
     candidates = read_candidates()
-    refuse_too_many(rows, candidates)
+    if rows >= len(candidates.rows):
+        there = counted(len(candidates.rows), "training row")
+        raise InputError(f"there are {there} to choose from: ask for fewer", field="--rows")
     draws = range(0 if no_compare else seeds)
     say_estimate(candidates, rows, len(draws))
     with ended_by_signals():
@@ -51,7 +53,9 @@ def select(
 
         selection, path = rank(candidates, rows), FOLDER / f"best-{rows}.jsonl"
         selection.save(path)
-        forget_comparison(path, selection)
+        beside = comparison_of(path)
+        if beside.exists() and AgainstRandom.read(beside).selection != selection.digest:
+            beside.unlink()
         found = None if no_compare else compared_with_random(candidates, selection, draws)
         if found:
             found.write(comparison_of(path))
@@ -72,12 +76,6 @@ def compared_with_random(
     return compare(candidates, selection, seeds)
 
 
-def refuse_too_many(count: int, candidates: Candidates) -> None:
-    if count >= len(candidates.rows):
-        there = counted(len(candidates.rows), "training row")
-        raise InputError(f"there are {there} to choose from: ask for fewer", field="--rows")
-
-
 def say_estimate(candidates: Candidates, count: int, draws: int) -> None:
     """Tell people the estimate, before the first long work."""
     expected = estimate(candidates, count)
@@ -90,13 +88,6 @@ def say_estimate(candidates: Candidates, count: int, draws: int) -> None:
 def comparison_of(path: Path) -> Path:
     """Where the comparison of a selection lies, beside it."""
     return path.with_suffix(".on-dev.json")
-
-
-def forget_comparison(path: Path, selection: Selection) -> None:
-    """Take away what was found of another selection under this name."""
-    beside = comparison_of(path)
-    if beside.exists() and AgainstRandom.read(beside).selection != selection.digest:
-        beside.unlink()
 
 
 def print_selection(selection: Selection, path: Path, candidates: Candidates) -> None:

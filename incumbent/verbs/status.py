@@ -147,12 +147,13 @@ def print_all_families(as_json: bool) -> None:
 
 
 def cells(line: FamilyLine) -> tuple[str | Text, ...]:
+    used = str(line.used) if line.quota is None else f"{line.used} of {line.quota}"
     return (
         line.family,
         f"v{line.champion}" if line.champion else "–",
         (line.since or "–")[:10],
         night_text(line),
-        retrain_text(line),
+        f"{used}, {line.retrain}" if line.retrain else used,
     )
 
 
@@ -160,12 +161,6 @@ def night_text(line: FamilyLine) -> Text:
     if line.verdict is None:
         return Text("–")
     return Text.assemble(f"{line.night} ", coloured(line.verdict.value))
-
-
-def retrain_text(line: FamilyLine) -> str:
-    """How many of its quota, and whether one runs or waits."""
-    used = str(line.used) if line.quota is None else f"{line.used} of {line.quota}"
-    return f"{used}, {line.retrain}" if line.retrain else used
 
 
 def summary(overview: Overview) -> str:

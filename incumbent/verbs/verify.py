@@ -16,7 +16,7 @@ from rich.console import Console
 from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, VersionNumber, version_number, version_numbers
 from incumbent.output import console, print_json, print_table
-from incumbent.reproducing.reproducible_version import reproducible
+from incumbent.reproducing.reproduction import reproducible
 from incumbent.reproducing.rows_check import (
     Remote,
     RowsLocation,
@@ -73,7 +73,16 @@ def verify(
     $ incumbent registry verify
     """
     if data:
-        verify_data(number, as_json=as_json)
+        with RegistryReader.here() as reader:
+            found = check_rows(reader, number)
+        remote = default_remote()
+        if as_json:
+            url = remote.url if remote else None
+            print_json({"remote": url, "versions": [fields_of(one) for one in found]})
+        else:
+            print_rows(found, remote)
+        if any(one.rows is RowsLocation.LOST for one in found):
+            sys.exit(1)
     elif number is None:
         verify_registry(as_json, anchor or ())
     else:
@@ -116,23 +125,6 @@ def print_anchors(report: AnchorReport, *, checked: bool) -> None:
     if signed and not checked:
         console.print("no signature was checked: registry.public_keys in params.yaml names no key")
     console.print(f"the newest: {report.newest}; events since then: {report.later}", soft_wrap=True)
-
-
-def verify_data(number: int | None, *, as_json: bool) -> None:
-    """Fetch the rows of one version, or of all, and say where they are. Exit with 1 if any is lost.
-
-    Raises IncumbentError where the remote cannot be asked.
-    """
-    with RegistryReader.here() as reader:
-        found = check_rows(reader, number)
-    remote = default_remote()
-    if as_json:
-        url = remote.url if remote else None
-        print_json({"remote": url, "versions": [fields_of(one) for one in found]})
-    else:
-        print_rows(found, remote)
-    if any(one.rows is RowsLocation.LOST for one in found):
-        sys.exit(1)
 
 
 def fields_of(found: VersionRows) -> dict[str, object]:

@@ -139,7 +139,6 @@ def refuse_few(
 
 
 def accepted_words(event: Event) -> str:
-    """What was accepted, and what follows."""
     told = event.told(DriftAccepted)
     parts = [counted(len(told.topics), "topic")] * bool(told.topics)
     parts += [f"the signal {name}" for name in told.signals]

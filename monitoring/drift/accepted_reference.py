@@ -90,9 +90,7 @@ class Refreezing:
         return tuple(self.context.registry.history(self.champion.number, "accept"))
 
     def frozen(self, event: Event, known: FrozenReference) -> FrozenReference | str | None:
-        """The reference that follows from an acceptance; words where it cannot be, None where that
-        is about other signals.
-        """
+        """The reference that follows from an acceptance, or words; None where it is of others."""
         told = event.told(DriftAccepted)
         if told.signals and not told.topics and not known.has(told.signals):
             return None
@@ -127,9 +125,7 @@ class Refreezing:
     # --- what it is made of ---------------------------------------------------------------------
 
     def rows(self, told: DriftAccepted, old: FrozenReference) -> list[Traffic] | str:
-        """The rows of the chosen days; with topics, those on them among the old reference's rows.
-        Words where the topics are not found again.
-        """
+        """The rows of the chosen days, or of topics the old reference's; words where none match."""
         if not (told.topics or told.signals):
             return self.rows_of_days(told)
         before = self.rows_behind(old, told)
@@ -175,9 +171,7 @@ class Refreezing:
         return event.told(DriftAccepted), old
 
     def signals_of(self, told: DriftAccepted, old: FrozenReference) -> list[DriftAccepted]:
-        """The acceptances of signals that a new reference follows, oldest first: the old one has
-        its own already where it is not fitted anew.
-        """
+        """The acceptances that a new reference follows, oldest first, but for those that it has."""
         own = [told] * bool(told.signals)
         if not told.topics or old.accepted is None:
             return own
@@ -226,9 +220,7 @@ def as_accepted(
     nights: Sequence[Night],
     known: References,
 ) -> tuple[References, tuple[str, ...]]:
-    """The references with all that people accepted since they were frozen, and what to say of it.
-    nights are those before `day`, oldest first.
-    """
+    """The references with all that people accepted since they were frozen, and notes on it."""
     shared = known.prompts.reference.shared
     of_prompts = Refreezing(context, champion, PROMPTS, day, nights, shared)
     prompts, notes = of_prompts.as_accepted(known.prompts)
@@ -308,9 +300,7 @@ def by_day(rows: Sequence[Traffic]) -> dict[date, list[int]]:
 def partners(
     days: Sequence[date], others: Sequence[date], weekend: Sequence[Weekday]
 ) -> dict[date, date]:
-    """For each day another one, which no two share: of the same weekday, or else of as many that
-    are left one of the same kind, a weekend's or a workday.
-    """
+    """For each day another one, no two the same: of that weekday, or else of its kind."""
     free, found, ends = [*others], dict[date, date](), numbers_of(weekend)
     kinds: tuple[Callable[[date], int], ...] = (date.weekday, lambda day: day.weekday() in ends)
     for kind in kinds:

@@ -92,10 +92,7 @@ def confirm(
     days: Sequence[date],
     own: Sequence[Night],
 ) -> tuple[SignalReading, ...]:
-    """Of a night of drift: what the days after the first alarm say by themselves, as `seen_later`.
-
-    Nothing where the run of drift begins tonight, or where the drift is confirmed already.
-    """
+    """Of an unconfirmed night of drift: what the days after its first alarm say by themselves."""
     if not own or own[-1].state in (DriftState.CONFIRMED, DriftState.ACT):
         return ()
 
@@ -144,9 +141,7 @@ def seen_later(
 
 
 def level_of(attempt: int) -> float:
-    """The level of the k-th try, k from 1 on: 1 / (k (k + 1)) = 1/k − 1/(k + 1), and so they sum to
-    1.
-    """
+    """The level of the k-th try from 1 on: 1 / (k (k + 1)) = 1/k − 1/(k + 1); they sum to 1."""
     return LEVEL / (attempt * (attempt + 1))
 
 

@@ -46,9 +46,7 @@ def answer_change(
     readings: Sequence[SignalReading],
     days: Sequence[date],
 ) -> AnswerChange | None:
-    """What a person should see of the last of these days' answers, as few as a signal of answers
-    alarms over; None where none does.
-    """
+    """What a person should see of the last of these days' answers; None where nothing alarms."""
     names = alarmed(readings) & OF_ANSWERS
     if references.answers is None or not names:
         return None
@@ -128,9 +126,7 @@ def furthest_first(
     names: Collection[str],
     rows: Sequence[Traffic],
 ) -> list[Traffic]:
-    """The rows in the order of how far their answers are from the reference's, by the named
-    signals.
-    """
+    """The rows by how far their answers are from the reference's, by the named signals."""
     if references.answers is None or not rows:
         return list(rows)
     batch = context.batch(
@@ -170,10 +166,7 @@ def strangeness(reference: Reference, batch: Batch, names: Collection[str]) -> N
 def rating_shift(
     context: NightContext, reference: Reference, rows: Sequence[Traffic]
 ) -> RatingShift | None:
-    """The ratings of these rows beside the reference's; None where too few users rated.
-
-    Of days on which all ratings that count have come, as the reference's are.
-    """
+    """These rows' ratings beside the reference's, of settled days; None for too few users."""
     if Ratings.name not in reference.units.columns:
         return None
     units = reference.units.having(Ratings.name)

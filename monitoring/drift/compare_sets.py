@@ -42,9 +42,7 @@ Pair = tuple[Blocks | None, Blocks | None]
 
 
 def blocks_of(blocks: Blocks | Pair | None, m: int, n: int) -> tuple[list[str], list[str]]:
-    """The blocks of the reference's rows and of current's; a row without one is a block of
-    its own.
-    """
+    """The blocks of the reference's rows and current's; a row without one is its own block."""
     before, now = blocks if is_pair(blocks) else (None, blocks)
     names = block_names("before", before, m), block_names("now", now, n)
     if tuple(map(len, names)) != (m, n):

@@ -35,9 +35,7 @@ PULL = 0.03  # how strongly all columns are taken to vary by day where chance de
 
 @dataclass(frozen=True)
 class Moments:
-    """The moments of a sum of squares of correlated columns: traces of powers of their correlation,
-    and its largest root.
-    """
+    """The moments of a sum of squares of correlated columns, and its largest root."""
 
     trace: float
     square: float
@@ -242,10 +240,7 @@ def contrasts(table: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def k_of(current: SignalUnits, reference: SignalUnits) -> float:
-    """What the variance of days counts in the variance of tonight's sum, beside that of units.
-
-    Both sides are of the same strata, here and below.
-    """
+    """What the variance of days counts in that of tonight's sum, beside that of units."""
     now, before = (
         table_of(units.day_numbers, units.stratum_numbers) for units in (current, reference)
     )

@@ -58,10 +58,7 @@ class Items:
 
 @dataclass(frozen=True)
 class MatchedSets:
-    """Which units make the rows of a table, of which a choice takes one of every set.
-
-    Tonight's choice is the first row of each: there the single items are.
-    """
+    """Which units make a table's rows; a choice takes one of every set, tonight's the first."""
 
     units: csr_array  # [rows, units]: 1, or −1 where the single item is the reference's
     starts: Ints  # where each set's rows begin
@@ -159,10 +156,7 @@ def evened(sides: Ints, rng: np.random.Generator) -> Ints:
 
 
 def dealt(items: Items, rng: np.random.Generator) -> tuple[Ints, Ints, Floats]:
-    """Of each item its set, −1 for none, its place there, and the sign of its set [items].
-
-    Those of the side that has more are dealt out to the single ones like cards.
-    """
+    """Of each item its set or −1, its place there, and the set's sign [items]."""
     _, group = np.unique(items.group, return_inverse=True)
     tonight = np.bincount(group, items.tonight).astype(np.int64)
     before = np.bincount(group) - tonight
@@ -202,10 +196,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class MatchedPool:
-    """What tonight's sums are made of: a row of each matched set, one of which is chosen.
-
-    A column's sum over random choices has mean 0 and variance 1.
-    """
+    """A row of each matched set: a column's sum over random choices has mean 0, variance 1."""
 
     table: Floats  # [rows, columns], set after set; the first row of a set is tonight's choice
     starts: Ints  # where each set's rows begin
@@ -296,9 +287,7 @@ class MatchedPool:
 
 @lru_cache(maxsize=8)
 def matched(tonight: int, strata: bytes, users: bytes) -> tuple[Ints, MatchedSets]:
-    """Which units have their stratum on both sides, and the sets that they make; the first units
-    are tonight's. The same for all signals that have the same units.
-    """
+    """Which units have their stratum on both sides, and their sets; tonight's come first."""
     when, who = np.frombuffer(strata, np.int64), np.frombuffer(users, np.int64)
     now = np.arange(len(when)) < tonight
     shared = np.flatnonzero(np.isin(when, np.intersect1d(when[now], when[~now])))

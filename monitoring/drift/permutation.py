@@ -54,9 +54,7 @@ def p_value(
 def counted_p(
     pool: MatchedPool, direction: Direction, observed: float, most: int, rng: np.random.Generator
 ) -> float:
-    """The share of random choices as extreme, sequentially (Besag & Clifford 1991, Biometrika 78:
-    301).
-    """
+    """The share of random choices as extreme (sequential: Besag & Clifford 1991, Biometrika 78)."""
     seen = drawn = 0
     for sums in pool.draws(most, rng):
         extreme = np.flatnonzero(statistic(sums, direction) >= observed * (1 - TIE))
@@ -142,9 +140,7 @@ def tilted_p(
 
 
 def upward(pool: MatchedPool, level: float, rng: np.random.Generator) -> float:
-    """The p-value of the first column's sum. The tilt depends on the level, not on tonight: p is
-    exact.
-    """
+    """The p-value of the first column's sum, exact: the tilt depends on the level alone."""
     pool = MatchedPool(pool.table[:, :1], pool.starts, pool.sizes)
     tilt = tilt_for(pool, level)
     cumulant = cumulants(pool, tilt.theta[None])[0]
@@ -155,9 +151,7 @@ def upward(pool: MatchedPool, level: float, rng: np.random.Generator) -> float:
 
 
 def tilt_for(pool: MatchedPool, level: float) -> Tilt:
-    """The least tilt whose mean is exceeded with a chance below the level, by Chernoff's bound:
-    about where the level's threshold is.
-    """
+    """The least tilt whose mean is exceeded with a chance below the level, by Chernoff's bound."""
 
     def rare(theta: float) -> bool:
         tilt = Tilt(pool, np.array([theta]))

@@ -251,9 +251,7 @@ def beside_other_days(
 
 
 def shared_text(texts: Sequence[str], users: Sequence[str], rng: np.random.Generator) -> SharedText:
-    """What the users of the index share in their prompts. rng is as `freeze` will get it, so that
-    both choose the same users.
-    """
+    """What the users of the index share in their prompts. rng is as `freeze` gets it."""
     numbers = numbered(users)
     index = np.isin(numbers, chosen_half(numbers, rng))
     first = np.unique(numbers, return_index=True)[1]

@@ -1,6 +1,4 @@
-"""Which rows a champion's references are made of, and what people should know of a night's
-reference.
-"""
+"""Which rows a champion's references are made of, and a night's notes on its reference."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -71,9 +69,7 @@ def traffic_rows(context: NightContext, days: Sequence[date], since: date) -> Re
 def days_since(
     context: NightContext, since: date, day: date, nights: Sequence[Night], digest: Digest
 ) -> list[date]:
-    """The days before `day` that a reference may be frozen anew of, which began at `since`: those
-    that it did not call drift. Empty while a drift is in progress.
-    """
+    """The quiet days from `since` to `day`, for a new reference; none while a drift goes on."""
     if nights and nights[-1].state is not DriftState.OK:
         return []
     return quiet_days(context, since, day, nights, digest)
@@ -89,19 +85,14 @@ def quiet_days(
 
 
 def is_due(known: int, days: Sequence[date]) -> bool:
-    """Whether a reference of so many days is frozen anew, of these: once when each weekday is among
-    them, and once when there are four weeks.
-    """
+    """Whether a reference is frozen anew: once for every weekday, once for four weeks."""
     whole = len({one.weekday() for one in days}) == WEEK
     longer = (known < WEEK and whole) or (known < MONTH <= len(days))
     return longer and len(days) > known
 
 
 def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> ReferenceRows:
-    """A sample of the champion's own answers before `day`; none before there is a week of them.
-
-    A weekday is not like another.
-    """
+    """A sample of at least a week of the champion's own answers before `day`, by weekdays."""
     own = own_answers(context, champion)
     sample, days = UserSample(context.drift.reference_rows, SEED), list[date]()
     past = [one for one in context.traffic.days() if one < day][-MOST_DAYS:]
@@ -119,9 +110,7 @@ def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> R
 def own_answers(
     context: NightContext, champion: AdapterVersion
 ) -> Callable[[list[Traffic]], list[Traffic]]:
-    """Which rows are the champion's own answers. Those of nobody that is named are its from the day
-    after it became champion.
-    """
+    """Which rows are the champion's own answers; nameless ones from the day after it began."""
     gained, _ = context.registry.tenure(champion.number)
 
     def own(rows: list[Traffic]) -> list[Traffic]:

@@ -93,7 +93,6 @@ class FrozenReference:
         return folder / f"{day}-{context.traffic.stamp(day)}{'-early' if waits else ''}.npz"
 
     def has(self, signals: Collection[str]) -> bool:
-        """Whether it has one of some signals."""
         return any(signal.name in signals for signal in self.reference.signals)
 
     @property
@@ -142,10 +141,7 @@ class NoReference:
 def find_or_freeze(
     context: NightContext, champion: AdapterVersion, day: date, nights: Sequence[Night]
 ) -> References | NoReference:
-    """The champion's references; frozen now where it has none.
-
-    nights are those before `day`, oldest first.
-    """
+    """The champion's references, frozen now where it has none; nights are oldest first."""
     prompts = prompts_of(context, champion, day, nights)
     if isinstance(prompts, NoReference):
         return prompts
@@ -281,9 +277,7 @@ def freeze_answers(
 def answers_are_due(
     context: NightContext, known: FrozenReference, day: date, nights: Sequence[Night]
 ) -> bool:
-    """Whether there may be four weeks of answers where the reference is of fewer. They are read to
-    find out, so once a week.
-    """
+    """Whether there may be four weeks of answers for a reference of fewer; asked once a week."""
     if known.since is None or known.days is None or known.first >= day:
         return False
     weekly = (day - known.first).days % WEEK == 0
@@ -325,7 +319,6 @@ def watched_batch(
     shared: SharedText,
     judge: AnswerJudge | None,
 ) -> Batch:
-    """Rows of a reference as the signals of its kind see them."""
     of_prompts = kind == PROMPTS
     return context.batch(
         rows,

@@ -125,9 +125,7 @@ class SignalTest:
 
     @cached_property
     def p(self) -> float:
-        """What would be drift is compared once more, with odd days of the reference that tonight is
-        like; the larger p counts.
-        """
+        """What would be drift is compared with the reference's odd days; the larger p counts."""
         alone = self.p_alone
         if not self.matters or alone > self.level:
             return alone
@@ -192,10 +190,7 @@ def overall(found: Iterable[SignalReading]) -> DriftVerdict:
 
 
 def drift_run(own: Sequence[Night]) -> list[Night]:
-    """The nights of drift in a row that end with the last night; those that say nothing left out.
-
-    Oldest first.
-    """
+    """The nights of drift in a row that end with the last night; silent ones are left out."""
     run: list[Night] = []
     for night in reversed(own):
         if night.verdict is DriftVerdict.DRIFT:
@@ -253,9 +248,7 @@ def shares_moved(now: Weights, usual: Weights, effective: float) -> float:
 
 
 def like_weights(strata: Ints, reference_strata: Ints) -> Weights:
-    """The weights of the reference's units, so that its strata weigh as tonight's; their sum is 1
-    [m].
-    """
+    """The weights of the reference's units, by which its strata weigh as tonight's [m]."""
     most = 1 + max(int(strata.max(initial=0)), int(reference_strata.max(initial=0)))
     now, before = (np.bincount(side, minlength=most) for side in (strata, reference_strata))
     weights: Weights = (now / max(len(strata), 1) / np.maximum(before, 1))[reference_strata]

@@ -171,6 +171,7 @@ def describe(
     new: bool = False,
 ) -> Topic:
     """A topic as tonight's rows show it."""
+    mean = mean_of(batch.surprise, there)
     return Topic(
         name=name,
         new=new,
@@ -178,7 +179,7 @@ def describe(
         now=float(there.mean()),
         z=z,
         exemplars=typical(batch, there),
-        perplexity=mean_exp(batch.surprise, there),
+        perplexity=None if mean is None else exp(min(mean, 50.0)),
         rating=mean_of(batch.ratings, there),
     )
 
@@ -208,11 +209,6 @@ def typical(batch: Batch, there: NDArray[np.bool_]) -> tuple[str, ...]:
 def mean_of(values: Floats | None, there: NDArray[np.bool_]) -> float | None:
     measured = np.array([]) if values is None else values[there & ~np.isnan(values)]
     return float(measured.mean()) if len(measured) else None
-
-
-def mean_exp(values: Floats | None, there: NDArray[np.bool_]) -> float | None:
-    mean = mean_of(values, there)
-    return None if mean is None else exp(min(mean, 50.0))
 
 
 def new_words(reference: Reference, batch: Batch) -> tuple[str, ...]:

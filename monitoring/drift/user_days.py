@@ -21,9 +21,7 @@ FEW = 4  # units for each voice that is looked for
 
 @dataclass(frozen=True, eq=False)
 class SignalUnits:
-    """Those that have a value in a signal. A reference is asked every night: what it alone tells is
-    found once.
-    """
+    """Those that have a value in a signal; what a reference alone tells is found once."""
 
     columns: Floats  # [n, columns]
     strata: Ints  # [n]
@@ -161,7 +159,6 @@ class UserDays:
         return UserDays(columns, *(column[rows] if len(column) else NOBODY for column in known))
 
     def without(self, users: Ints) -> "UserDays":
-        """Those of other users."""
         return self.taken(np.flatnonzero(~np.isin(self.users, users)))
 
     def having(self, signal: str) -> SignalUnits:
@@ -183,8 +180,4 @@ class UserDays:
 
 def numbered(names: Iterable[str]) -> Ints:
     """Who is who, without the names: units are kept, and names are personal data [n]."""
-    return np.fromiter(map(number_of, names), np.int64)
-
-
-def number_of(name: str) -> int:
-    return digest_number(name.encode())
+    return np.fromiter((digest_number(name.encode()) for name in names), np.int64)

@@ -85,9 +85,7 @@ def keyed_parts(prompt: str) -> dict[str, str]:
 
 
 def read_before(folder: Path) -> dict[str, float | None]:
-    """What an adapter has read: a file holds what was new on one day, so that the retention can
-    delete it by its name.
-    """
+    """What an adapter has read: a file for each day, which the retention deletes by name."""
     files = sorted(folder.glob("*.json"))
     return {key: value for file in files for key, value in read_file(file).items()}
 
@@ -149,9 +147,7 @@ class PromptReader:
         self.model = AnsweringModel(base, adapter, decoding, precision, prompt)
 
     def nats(self, prompts: Sequence[str]) -> list[float | None]:
-        """The surprise of each prompt as the completion of an empty turn, so that it alone is
-        scored.
-        """
+        """The surprise of each prompt as the completion of an empty turn."""
         logprobs = self.model.reference_logprobs([prompt_as_answer(prompt) for prompt in prompts])
         return [None if logprob is None else -logprob for logprob in logprobs]
 

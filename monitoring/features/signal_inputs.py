@@ -56,9 +56,7 @@ class AnswerJudge:
 
 
 def trained_judge() -> AnswerJudge | None:
-    """The pipeline's reward model; None where there is none, or it does no better than chance and
-    length.
-    """
+    """The pipeline's reward model; None where there is none, or it tells no more than length."""
     if not CALIBRATION.exists() or not list(REWARD.glob("*.safetensors")):
         return None
     return None if Calibration.read(CALIBRATION).advisory else AnswerJudge(REWARD)
@@ -132,9 +130,7 @@ def batch_of(
 
 
 def on_passages(row: Traffic, prompt: str, phrasings: Sequence[str]) -> tuple[float, float]:
-    """Whether an answer abstains, and the share of its sentences that the passages do not bear out:
-    NaN of one that abstains.
-    """
+    """Whether an answer abstains, and its share of unsupported sentences: NaN if it does."""
     asked = AskedOnPassages(prompt, "", tuple(one.text for one in row.evidence or ()))
     if abstains(asked, row.response, phrasings):
         return 1.0, np.nan
@@ -175,7 +171,6 @@ def rewatched(
 
 
 def only(there: NDArray[np.bool_], values: Floats) -> Floats:
-    """The values that are there, NaN for the others."""
     return np.where(there, values, np.float32(np.nan))
 
 
@@ -206,9 +201,7 @@ def of_some(
     values_of: Callable[[list[int]], Floats],
     columns: int | None = None,
 ) -> Floats | None:
-    """Values of so many of these rows, from all over; NaN for all others [count], or, of several
-    values each, [count, columns].
-    """
+    """Values of so many of these rows, NaN for the others [count] or [count, columns]."""
     places = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
     if not len(places):
         return None
@@ -243,9 +236,7 @@ WORTH_SAYING = 0.01  # of the prompts
 
 
 def cut_prompts(batch: Batch) -> int:
-    """The number of prompts of which a part was not read, by the embedder or by the champion; each
-    once.
-    """
+    """The number of prompts of which the embedder or the champion did not read a part."""
     if batch.prompts is None:
         return 0
     nats = batch.surprise

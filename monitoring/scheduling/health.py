@@ -55,7 +55,8 @@ def health_of(engine: Engine, jobs: Sequence[Job], holder: str, now: datetime) -
     """A scheduler is well when the database answers and has a fresh sign of its life."""
     try:
         heartbeat = next((known for known in living(engine) if known.holder == holder), None)
-        blind = blind_jobs(engine, jobs)
+        newest = {job.name: figured(job, runs_of(engine, job.name, LOOKED_AT))[:1] for job in jobs}
+        blind = {name: one.blind for name, known in newest.items() for _, one in known if one.blind}
     except IncumbentError:
         return SchedulerHealth(
             healthy=False, problem="the database does not answer", scheduler=holder
@@ -73,12 +74,6 @@ def health_of(engine: Engine, jobs: Sequence[Job], holder: str, now: datetime) -
         refuses=heartbeat.refuses,
         blind=blind or None,
     )
-
-
-def blind_jobs(engine: Engine, jobs: Sequence[Job]) -> dict[str, str]:
-    """Of each job whose newest finished run could tell nothing, why."""
-    newest = {job.name: figured(job, runs_of(engine, job.name, LOOKED_AT))[:1] for job in jobs}
-    return {name: one.blind for name, known in newest.items() for _, one in known if one.blind}
 
 
 def pages_of(engine: Engine, jobs: Sequence[Job], holder: str, clock: Clock) -> Pages:
@@ -102,10 +97,7 @@ def pages_of(engine: Engine, jobs: Sequence[Job], holder: str, clock: Clock) -> 
 
 @contextmanager
 def serving(address: tuple[str, int], pages: Pages) -> Iterator[int]:
-    """Serve pages until the block ends; yields the port, which the system chooses where it is 0.
-
-    Raises InputError when the address cannot be had.
-    """
+    """Serve pages until the block ends; yields the port. Raises InputError if it cannot."""
     try:
         server = server_of(address, pages)
     except OSError as error:

@@ -100,9 +100,7 @@ def fail(
 
 
 def wait_after(attempt: int, error: Exception) -> timedelta | None:
-    """5 min, 20 min, 80 min, 5 h 20 min; None when there were enough attempts, or another one would
-    meet the same.
-    """
+    """5 min, 20 min, 80 min, 5 h 20 min; None after enough attempts, or for an unchanged error."""
     if isinstance(error, UnchangedError):
         return None
     return FIRST_WAIT * 4.0 ** (attempt - 1) if attempt < ATTEMPTS else None

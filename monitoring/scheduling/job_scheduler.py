@@ -183,10 +183,7 @@ class Scheduler:
             return error
 
     def settle(self, claim: Claim, result: JobResult | Exception, insist: bool) -> bool:
-        """Keep what came of a claim; whether its date is finished or given up now.
-
-        Raises LostLeaseError when somebody else has it.
-        """
+        """Keep what came of a claim; returns whether its date is over. Raises LostLeaseError."""
         now = self.clock()
         if isinstance(result, JobResult):
             self.persist(lambda connection: finish(connection, claim, now, result))
@@ -260,10 +257,7 @@ RENEWALS = 3  # in the time that a lease lasts
 def held(
     engine: Engine, claim: Claim, clock: Callable[[], datetime], lease: timedelta, stop: Event
 ) -> Iterator[None]:
-    """Renew a claim's lease until the block ends; set `stop` as soon as it is lost.
-
-    It is lost when somebody else has it, or may have it because no renewal came through in time.
-    """
+    """Renew a claim's lease until the block ends; set `stop` once it is, or may be, lost."""
     done = Event()
 
     def keep() -> None:

@@ -80,9 +80,7 @@ def due(row: Row[Any], now: datetime, family: str | None) -> bool:
 
 
 def mark(connection: Connection, letter: Letter, delivered: tuple[str, ...]) -> None:
-    """Keep which destinations have a notice, right after the last of them got it; inside the
-    caller's transaction.
-    """
+    """Keep which destinations have a notice, in the caller's transaction, at the last of them."""
     own = update(outbox).where(outbox.c.id == letter.id)
     connection.execute(own.values(delivered=" ".join(delivered)))
 
@@ -203,10 +201,7 @@ def record_try(
     seconds: float,
     problem: str | None,
 ) -> Letter:
-    """Keep what came of a try, and in one transaction that the destination has the notice.
-
-    Returns the letter as it is now.
-    """
+    """Keep what came of a try and, if it got there, the delivery; returns the letter now."""
     delivered = letter.delivered if problem else (*letter.delivered, destination)
     row = Delivery(
         notice=letter.id,

@@ -81,10 +81,7 @@ def claim_slot(
     lease: timedelta,
     limits: RetrainLimits,
 ) -> Claim | None:
-    """The right to retrain a family for the night that `claim` is about, until its lease ends.
-
-    None where it is not its turn: then it waits, which is on record.
-    """
+    """The right to retrain for the night of `claim`, under a lease. None: it waits, on record."""
     with writing(engine) as connection:
         waiting = wait(connection, family, claim, now, limits)
         if family not in retrains_on(connection, now).may_start(limits.at_once):
@@ -103,10 +100,7 @@ def claim_slot(
 
 
 def ask_turn(engine: Engine, family: str, day: date, now: datetime, limits: RetrainLimits) -> bool:
-    """Whether a night may go on: no where its retrain waits and it is not its turn yet.
-
-    Who asks still waits; who no longer does is passed over.
-    """
+    """Whether a night may go on: not where its retrain waits and it is not its turn."""
     if not is_waiting(engine, family, day):
         return True
     with writing(engine) as connection:
@@ -200,10 +194,7 @@ def limits_of(run: JobRun) -> RetrainLimits:
 
 
 def quota_refusal(started: Sequence[datetime], quota: int | None, now: datetime) -> str | None:
-    """What a family's quota has to say against a retrain now; None: nothing.
-
-    `started` are the starts of its retrains, in any order.
-    """
+    """What a family's quota, after these starts, says against a retrain now; None: nothing."""
     recent = sorted(start for start in started if start > now - WEEK)
     if quota is None or len(recent) < quota:
         return None

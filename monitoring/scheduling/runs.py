@@ -124,9 +124,7 @@ def claim(
 def keep_done(
     connection: Connection, job: str, date: date, holder: str, now: datetime, record: str
 ) -> None:
-    """Keep what was done at once, under no lease of its own, as a finished run, instead of one that
-    is there. Inside the caller's transaction.
-    """
+    """Keep what was done at once as a finished run, in the caller's transaction."""
     known, at_once = find(connection, job, date), stamp(now)
     done = JobRun(
         job=job,
@@ -173,10 +171,7 @@ def guard(connection: Connection, claim: Claim) -> None:
 
 
 def finish(connection: Connection, claim: Claim, now: datetime, record: str) -> None:
-    """Keep what a run made: it will not be run again. Inside the caller's transaction.
-
-    Raises LostLeaseError when somebody else has it.
-    """
+    """Keep what a run made, in the caller's transaction. Raises LostLeaseError."""
     state = RunState.FINISHED
     update_run(connection, claim, state=state, ended=stamp(now), record=record, problem=None)
 
@@ -184,10 +179,7 @@ def finish(connection: Connection, claim: Claim, now: datetime, record: str) -> 
 def fail(
     connection: Connection, claim: Claim, now: datetime, problem: str, retry: timedelta | None
 ) -> None:
-    """Keep why a run failed, and wait before the next attempt; None: there is none.
-
-    Raises LostLeaseError when somebody else has it.
-    """
+    """Keep why a run failed, and wait before a next attempt, if any. Raises LostLeaseError."""
     update_run(
         connection,
         claim,
@@ -200,10 +192,7 @@ def fail(
 
 
 def release(connection: Connection, claim: Claim, now: datetime, why: str) -> None:
-    """Give a run back that did not come to its end: anybody may start it, and none was tried.
-
-    Raises LostLeaseError when somebody else has it.
-    """
+    """Give back a run that did not end, with no attempt counted. Raises LostLeaseError."""
     update_run(
         connection,
         claim,

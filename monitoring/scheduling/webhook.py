@@ -152,9 +152,7 @@ LEAST = 24  # bytes of a secret
 
 
 def secret_here() -> bytes | None:
-    """The secret that notices are signed with; None: they are not signed. Raises InputError for one
-    that is short or no base64; the message does not repeat it.
-    """
+    """The secret that notices are signed with, if any. Raises InputError without repeating it."""
     given = os.environ.get(SECRET)
     if not given:
         return None

@@ -1,6 +1,4 @@
-"""Signals of answers: what they are, what a judge and users think of them, what became of the
-cases.
-"""
+"""Signals of answers: what they are, how they are rated, what became of the cases."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self

@@ -1,6 +1,4 @@
-"""Signals of prompts: where they lie, how new, long and surprising they are, their script and
-their topics.
-"""
+"""Signals of prompts: place, novelty, length, surprise, script and topics."""
 
 import unicodedata
 from collections import Counter

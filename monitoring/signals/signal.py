@@ -96,9 +96,7 @@ class Knowing(Signal, Protocol):
 
 @dataclass(frozen=True)
 class OneNumber:
-    """A signal that is one number of a row, which a batch holds already: up means that it is more,
-    or less where it is turned round.
-    """
+    """A signal that is one number of a row; up means more, or less where it is turned round."""
 
     usual: Floats  # [1], the reference's mean of what is known, for reports
 

@@ -60,9 +60,7 @@ class Teams(Settings):
 
 
 def read_teams(file: Path) -> Teams:
-    """Read teams.yaml, paths as seen from its own folder. Raises InputError naming file, line and
-    field.
-    """
+    """Read teams.yaml, paths as seen from its folder. Raises InputError with file and field."""
     teams = read_settings(Teams, file)
     folder = file.resolve().parent
     projects = [one.model_copy(update={"path": folder / one.path}) for one in teams.projects]
@@ -208,9 +206,6 @@ class ProjectProcess:
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         last = next((line for line in reversed(lines) if line.strip()), "")
         return ProcessEnd(code=code, log=str(self.log), last_line=last.strip()[-SHOWN:])
-
-    def ask_to_end(self) -> None:
-        self.process.terminate()
 
     def wait(self) -> None:
         """Until it has ended, in order or not."""

@@ -62,10 +62,7 @@ def unpacked(value: object) -> object:
 
 
 def moment_in(record: object, *names: str) -> str:
-    """A moment as traffic has it, of a text or a number since 1970; without a zone it is UTC.
-
-    Raises UnfitRecordError where there is none.
-    """
+    """A moment of a text or a number since 1970, UTC without a zone. Raises UnfitRecordError."""
     value = required(record, *names)
     try:
         return moment_of(value)
@@ -109,7 +106,6 @@ def milliseconds(start: object, end: object) -> float | None:
 
 
 def items(value: object) -> Iterator[Fields]:
-    """The objects of a list."""
     if isinstance(value, list | tuple):
         yield from (item for item in value if isinstance(item, dict))
 
@@ -140,10 +136,7 @@ REDACTED = "redacted-by-litellm"  # in place of each text, also in logs that it 
 
 
 def prompt_of(value: object) -> str | list[Turn]:
-    """Of a text, or a list of messages, which may stand as JSON in a text.
-
-    Raises UnfitRecordError where nothing was asked, or a message is none.
-    """
+    """Of a text or a list of messages, maybe as JSON in a text. Raises UnfitRecordError."""
     value = unpacked(value)
     if isinstance(value, str):
         return refuse_redacted(value)
@@ -192,10 +185,7 @@ def refuse_redacted(text: str) -> str:
 
 
 def answer_of(value: object) -> str:
-    """The text of an answer: a text, a message, or what an API answered, maybe as JSON in a text.
-
-    Raises UnfitRecordError where there is none.
-    """
+    """Of a text, a message or an API's answer, maybe as JSON. Raises UnfitRecordError."""
     value = unpacked(value)
     if isinstance(value, str):
         return value

@@ -136,9 +136,7 @@ def json_record(number: int, record: Any) -> RawLine:
 
 
 def records_of(value: Any) -> list[Any]:
-    """The records of an API's page are those in its list; a trace with its observations is one
-    alone.
-    """
+    """The records of an API's page are those in its list; a trace with observations is one."""
     if isinstance(value, list):
         return value
     if isinstance(value, dict) and "id" not in value:
@@ -240,10 +238,7 @@ def days_beside(root: Path) -> Iterator[date]:
 
 
 def unread(day: date, inside: Iterable[str], beside: Iterable[str]) -> list[tuple[str, str]]:
-    """Names that nothing reads, each with the reason: in the day's folder, and beside it.
-
-    A file beside the folders without a day in its name may be of this day too.
-    """
+    """Names that nothing reads, in the day's folder or beside all folders, with the reason."""
     found = [(name, NO_FORMAT) for name in inside if is_foreign(name)]
     for name in beside:
         own = day_beside(name)

@@ -137,9 +137,7 @@ class DayReading:
 
     @contextmanager
     def quarantined(self) -> Iterator[tuple[Quarantine, LateFeedbacks]]:
-        """For the block, where corrupt lines go, and what was said of the rows later. What was
-        corrupt in that is set aside already.
-        """
+        """For the block, where new corrupt lines go, and what was said of the rows later."""
         with streamed(self.quarantine) as stream:
             quarantine = Quarantine(stream, self.clean)
             self.set_aside = quarantine.counts
@@ -154,9 +152,7 @@ class DayReading:
         seen: set[str],
         quarantine: Quarantine,
     ) -> Iterator[list[Traffic]]:
-        """The rows of some of the day's lines; ids that were `seen` are no new rows, and theirs are
-        from now on.
-        """
+        """The rows of some of the day's lines whose ids were not `seen`, which these now are."""
         batch: list[Traffic] = []
         for file, line in lines:
             for found in rows_in(line, self.day):
@@ -192,10 +188,7 @@ def named_lines(files: Iterable[Path]) -> Iterator[tuple[Path, RawLine]]:
 
 
 def rows_in(line: RawLine, day: date) -> Iterator[Traffic | CorruptError]:
-    """The rows of a line, which a log of another tool may have several of, and why others are none.
-
-    Reasons are few enough to be counted: they name the tool, and the field.
-    """
+    """The rows of a line, several in another tool's log, and why others are none."""
     if line.problem:
         yield CorruptError(line.problem)
         return

@@ -16,10 +16,7 @@ SHADOW = "shadow"  # a folder beside the days, with days of its own: answers tha
 
 
 class RemoteTraffic:
-    """A folder of partitions on an object store, and copies of those that were read.
-
-    Chunks do not change under their names, so that a file of the same size is the same.
-    """
+    """Partitions on an object store, with copies: a chunk of the same name and size is the same."""
 
     def __init__(self, url: str) -> None:
         self.store = FileStore(url, field=FIELD)
@@ -35,15 +32,8 @@ class RemoteTraffic:
         beside = (day_beside(name) for name in self.file_names() if is_traffic_file(name))
         return sorted({*self.days_below(""), *filter(None, beside)})
 
-    def fetch_day(self, day: date) -> None:
-        """Bring the copies of a day's files in line with them, wherever they are."""
-        self.fetch(str(day))
-        self.fetch("", day)
-
     def fetch(self, partition: str, beside: date | None = None) -> None:
-        """Bring a partition's copies in line with its files; of files beside the folders those of
-        one day.
-        """
+        """Bring a partition's copies in line with its files, or those of one day beside it."""
         found = {
             n: s for n, s in self.sizes(partition).items() if not beside or day_beside(n) == beside
         }

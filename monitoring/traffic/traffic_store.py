@@ -108,10 +108,7 @@ class TrafficStore:
         return corrected_in(self._feedback(day))
 
     def digest(self, day: date) -> Digest:
-        """One digest over the names and bytes of a partition's files, and of late feedback's.
-
-        A file that is as it was when it was asked for last is not read again.
-        """
+        """One digest over a partition's files and late feedback; what is unchanged is not read."""
         named, known = self._named(day), self.digested
         self.digested = {}
         for path in named.values():
@@ -152,10 +149,7 @@ class TrafficStore:
             raise IncumbentError(f"{self.root / MARK} cannot be read: {error}") from None
 
     def put_mark(self, mark: str) -> str:
-        """Write a mark unless there is one; returns the one that is there then.
-
-        Raises IncumbentError where the folder cannot be written to.
-        """
+        """Write a mark unless there is one; returns the one that counts. Raises IncumbentError."""
         if self.remote:
             self.remote.put_mark(MARK, mark)
         else:
@@ -213,7 +207,8 @@ class TrafficStore:
 
     def _files(self, day: date) -> list[Path]:
         if self.remote:
-            self.remote.fetch_day(day)
+            self.remote.fetch(str(day))
+            self.remote.fetch("", day)
         return files_of(self.root, day)
 
     def _unread(self, day: date) -> list[tuple[str, str]]:

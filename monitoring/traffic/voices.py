@@ -37,9 +37,7 @@ def voice_of(row: Traffic) -> str:
 
 
 def voices_of(rows: Sequence[Traffic]) -> list[str]:
-    """The voice of each row; rows without a user that one client asks alike, or that are of one
-    template, have one for each day.
-    """
+    """The voice of each row; without users, rows asked alike or of one template share one a day."""
     asked = {number: asked_alike(row) for number, row in enumerate(rows) if not row.user}
     often = Counter(asked.values())
     # A template is known by different texts: what is asked alike is one of them.
@@ -96,10 +94,7 @@ def voice_notes(rows: int, nameless: int, voices: int) -> Iterator[str]:
 
 
 def common_ends(ends: Sequence[Sequence[str]], everyone: Sequence[Sequence[str]]) -> set[str]:
-    """Those of templates: shared by many of the rows without a user, and not by most of all rows.
-
-    Where users have names, a job may be all that has none.
-    """
+    """Templates: ends that many rows without a user share, and not most of all rows."""
     counts = Counter(end for own in ends for end in own)
     of_all = Counter(end for own in everyone for end in own)
     least, most = max(FEWEST, LEAST_SHARE * len(ends)), MOST_SHARE * len(everyone)

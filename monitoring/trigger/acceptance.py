@@ -79,10 +79,7 @@ def accept(
 def let_in(
     labels: Iterable[Label], known: Collection[str], at: str
 ) -> tuple[list[Label], list[str]]:
-    """The labels that would not shut the gate, and what there is to say of the others.
-
-    What is known already is let in: stage curate has looked at it.
-    """
+    """The labels that would not shut the gate, or are known already; and notes on the others."""
     found = list(labels)
     new = [label.row for label in found if label.row.id not in known]
     refused = refusals(new)

@@ -75,9 +75,7 @@ class DriftedRows:
                 yield from corrected(rows)
 
     def strangest_first(self, rows: Sequence[Traffic]) -> list[Traffic]:
-        """The rows in the order of their distance to what the reference knows: of their answers
-        where these alone drift, else of their prompts.
-        """
+        """The rows by their distance to the reference: of answers where these alone drift."""
         if self.answers:
             return furthest_first(self.context, self.champion, self.references, self.answers, rows)
         topics = self.signal(Topics)
@@ -88,9 +86,7 @@ class DriftedRows:
         return [rows[i] for i in order.tolist()]
 
     def harm(self, rows: Sequence[Traffic]) -> str | None:
-        """How it shows that the champion is worse on these rows than it was, or what their ratings
-        say instead; None: nothing is known.
-        """
+        """How the champion shows to be worse on these rows, or their ratings; None: unknown."""
         answers = self.references.answers
         shift = rating_shift(self.context, answers.reference, rows) if answers else None
         if shift is None:
@@ -159,10 +155,7 @@ def new_labels(drifted: DriftedRows, trusted: Iterable[Traffic], before: Sequenc
 
 
 def last_read(registry: Registry, champion: AdapterVersion, before: Sequence[Night]) -> datetime:
-    """When labels were last trained on: by a retrain that ended, or by what else made the champion.
-
-    A night's check ends right before its retrain, and after what it accepted itself.
-    """
+    """When labels were last trained on: by a retrain that ended, or by what made the champion."""
     ended = [night for night in before if is_ended_retrain(night)]
     days = [date.fromisoformat(night.date) for night in ended[-1:]]
     job = check_job(registry.family)

@@ -72,9 +72,7 @@ def by_the_gate(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def item_prompts() -> list[str]:
-    """What the items of dev and sealed ask, but for those that were accepted: a new answer to one
-    of these is placed beside it.
-    """
+    """What the items of dev and sealed ask, but for accepted ones: these take new answers."""
     accepted = load(CurateParams).accepted
     files = [rows_of(part) for part in (Split.DEV, Split.SEALED) if rows_of(part).exists()]
     rows = (row for file in files for row in Row.read_lines(file))
@@ -82,9 +80,7 @@ def item_prompts() -> list[str]:
 
 
 def too_long(rows: Sequence[Row]) -> tuple[set[str], set[str]]:
-    """The rows that the base's chat template does not take, and those that are too long for it;
-    none where its tokenizer is not on this machine.
-    """
+    """The rows that the base's chat template refuses or that are too long, where it is here."""
     limit, lengths = load(BaseChoice).max_length, lengths_here()
     if lengths is None:
         return set(), set()

@@ -55,10 +55,7 @@ class Data(ExportPart):
 
 
 class QueueTask(AnnotatedTask):
-    """A task of the queue.
-
-    Its predictions are left aside: they are what a user wrote, and nobody confirmed.
-    """
+    """A task of the queue, without predictions: these are a user's, and nobody confirmed them."""
 
     data: Data
 

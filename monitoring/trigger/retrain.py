@@ -192,9 +192,7 @@ def group_file(family: str) -> Path:
 
 
 def what_a_retrain_reads() -> Digest:
-    """A digest of what makes another retrain of this project: settings, pipeline, accepted labels,
-    and the names and sizes of the sources.
-    """
+    """A digest of all that makes another retrain of this project: settings, labels, sources."""
     read = [path for path in (Path(PARAMS), Path("dvc.yaml"), LABELLED) if path.is_file()]
     sources = [path for path in sorted(LABELLED.parent.rglob("*")) if path.is_file()]
     sizes = {str(path): path.stat().st_size for path in sources}

@@ -168,7 +168,12 @@ def plain_file(folder: int, name: str, place: Path) -> Iterator[int]:
     """
     try:
         before = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        refuse_kind(before, place)
+        if not stat.S_ISREG(before.st_mode):
+            kind = KINDS.get(stat.S_IFMT(before.st_mode), "no regular file")
+            raise InputError(f"is {kind}", file=place)
+        if before.st_nlink > 1:
+            problem = f"is a hard link, one of {before.st_nlink} names of a file: copy the file"
+            raise InputError(problem, file=place)
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:
         raise InputError(error.strerror or "cannot be read", file=place) from None
@@ -178,15 +183,6 @@ def plain_file(folder: int, name: str, place: Path) -> Iterator[int]:
         refuse_change(before, os.fstat(handle), place)
     finally:
         os.close(handle)
-
-
-def refuse_kind(found: os.stat_result, place: Path) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        kind = KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
-        raise InputError(f"is {kind}", file=place)
-    if found.st_nlink > 1:
-        problem = f"is a hard link, one of {found.st_nlink} names of a file: copy the file"
-        raise InputError(problem, file=place)
 
 
 def refuse_change(before: os.stat_result, after: os.stat_result, place: Path) -> None:

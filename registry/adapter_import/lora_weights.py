@@ -43,10 +43,7 @@ class Tensor(Record):
 
 
 def read_header(file: Path, place: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name. Raises InputError naming `place` and tensor.
-
-    `place` is what the user knows the file by.
-    """
+    """The tensors of a safetensors file by name. Raises InputError naming `place` and tensor."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = header_length(stream.read(LENGTH), size, place)

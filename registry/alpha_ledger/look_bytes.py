@@ -1,10 +1,8 @@
-"""What a look leaves beside the ledger: its answers' bytes, and its lines where git carries
-them.
-"""
+"""What a look leaves beside the ledger: its answers' bytes, and its lines in git."""
 
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -92,12 +90,6 @@ def bound_bytes(connection: Connection, look: int) -> Digest | None:
     query = select(look_bytes.c.name, look_bytes.c.digest).where(look_bytes.c.look == look)
     found = {row.name: row.digest for row in connection.execute(query)}
     return digest_json(found) if found else None
-
-
-def bytes_in_use(connection: Connection, decided: Collection[int]) -> set[Digest]:
-    """The digests of what is bound to looks, but for those that a decision was made at."""
-    rows = connection.execute(select(look_bytes.c.look, look_bytes.c.digest))
-    return {row.digest for row in rows if row.look not in decided}
 
 
 # --- look lines -----------------------------------------------------------------------------------

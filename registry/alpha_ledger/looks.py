@@ -27,9 +27,7 @@ class CountedLook(Look):
 
 
 class SealedSet(NamedTuple):
-    """The items of a sealed eval set, and their prompts as near-duplicates are told by; what these
-    mean, where a look is to be counted.
-    """
+    """The items of a sealed eval set, and their prompts as near-duplicates are told by."""
 
     items: EvalSet
     prompts: WordPrints
@@ -172,9 +170,7 @@ def related_sets(
 def sets_since_rotation(
     connection: Connection, family: str, of_project: Iterable[str] = ()
 ) -> list[Digest]:
-    """What a family, and others of its project, looked at since a person let sealed items leave:
-    of ours, or of theirs.
-    """
+    """What a family and others of its project looked at since a person let items leave."""
     rotated = last_rotation(connection, family)
     found: list[Digest] = []
     for name in (family, *of_project):
@@ -202,9 +198,7 @@ def families_before(connection: Connection, family: str, look: CountedLook) -> l
 def sets_with_most(
     artifacts: Artifacts, sealed: SealedSet, newest: Mapping[Digest, LookTaken]
 ) -> set[Digest]:
-    """The other sets that together have most of the items, the same or nearly so; none if they do
-    not.
-    """
+    """The other sets that together have most of the items, nearly the same; none if too few."""
     items, same, alike = set(sealed.items.items), set[Digest](), set[int]()
     there: set[Digest] = set()
     for digest, look in newest.items():
@@ -286,9 +280,7 @@ class LedgerRow(NamedTuple):
 
 
 def adopted_looks(connection: Connection, family: str) -> list[LedgerRow]:
-    """Looks at the project's items that a person had counted since the family's last rotation;
-    which of its sets they were at is not asked.
-    """
+    """Looks at the project's items that a person had counted since the last rotation."""
     rotated = last_rotation(connection, family)
     query = select(events).where(events.c.kind == LookAdopted.kind, events.c.seq > rotated)
     told = [(event, event.told(LookAdopted)) for event in map(event_of, connection.execute(query))]
@@ -299,9 +291,7 @@ def adopted_looks(connection: Connection, family: str) -> list[LedgerRow]:
 
 
 def earning(promotions: Iterator[Event]) -> Iterator[Promotion]:
-    """Those that earn alpha, of promotions the newest first: whoever beats a champion that a person
-    forced has discovered nothing.
-    """
+    """Those that earn alpha: whoever beats a champion that was forced has discovered nothing."""
     told = [event.told(Promotion) for event in promotions]
     for promotion, beaten in zip_longest(told, told[1:]):
         if not (beaten and beaten.forced):
@@ -309,7 +299,6 @@ def earning(promotions: Iterator[Event]) -> Iterator[Promotion]:
 
 
 def looks_of(promotions: Iterable[Promotion]) -> set[int]:
-    """The looks that promotions rest on."""
     return {promotion.look for promotion in promotions if promotion.look is not None}
 
 
@@ -328,9 +317,7 @@ COMPARED = 2_000  # of its prompts
 def families_of_project(
     connection: Connection, artifacts: Artifacts, family: str, asked: WordPrints
 ) -> list[str]:
-    """The other families that took looks, and share rows with one that is about to be asked these
-    prompts.
-    """
+    """The other families that took looks and share rows with the one about to be asked."""
     query = select(events.c.family).where(
         events.c.kind == LookTaken.kind, events.c.family != family
     )
@@ -355,9 +342,7 @@ def share_rows(own: WordPrints, theirs: WordPrints) -> bool:
 
 
 def prompts_of(connection: Connection, artifacts: Artifacts, family: str) -> list[WordPrints]:
-    """What a family's newest version was trained on, and what its newest look asked; what was
-    erased, or never recorded, is missing.
-    """
+    """What a family's newest version learnt, and what its newest look asked, as far as known."""
     found: list[Digest | None] = []
     for kind in (Submission.kind, LookTaken.kind):
         query = select(events).where(events.c.family == family, events.c.kind == kind)

@@ -138,7 +138,6 @@ def unearned(
 
 
 def fits(look: Event, made: DecisionMade, decision: Decision) -> bool:
-    """Whether a look is of what a decision rests on."""
     detail = look.told(LookTaken)
     if decision.pins is None:
         return False
@@ -159,9 +158,7 @@ COUNTED = ("open", *MOVES, "rotate", "adopt")
 
 
 def miscounted_looks(rows: Iterable[Row[Any]]) -> Iterator[str]:
-    """The looks whose number or level is not what the events before them come to; `rows` are the
-    events as they are stored, oldest first.
-    """
+    """The looks whose number or level the events before them do not give; oldest rows first."""
     engine = create_engine("sqlite://")
     try:
         with engine.connect() as scratch:

@@ -70,7 +70,10 @@ def open_archive(place: str) -> Iterator[Archive]:
         members = read_members(stream, named)
         archive = Archive(stream, named, members, manifest_of(stream, members, named))
         refuse_other_members(archive)
-        refuse_changed_tables(archive)
+        for table in archive.manifest.tables:
+            name = table_member(table.name)
+            if summary_of(table.name, archive.lines(name)) != table:
+                raise archive.damaged(name)
         yield archive
 
 
@@ -95,13 +98,6 @@ def refuse_other_members(archive: Archive) -> None:
     if ArtifactSummary.of(archive.artifacts) != manifest.artifacts:
         problem = "the archive has other artifacts than this manifest says"
         raise InputError(problem, file=archive.place / NAME, field="artifacts")
-
-
-def refuse_changed_tables(archive: Archive) -> None:
-    for table in archive.manifest.tables:
-        name = table_member(table.name)
-        if summary_of(table.name, archive.lines(name)) != table:
-            raise archive.damaged(name)
 
 
 # --- table lines ----------------------------------------------------------------------------------

@@ -79,7 +79,11 @@ def write_archive(
 ) -> Manifest:
     with snapshot(registry.engine) as connection:
         contents = contents_of(registry, connection, lenient=without_damaged)
-        write_tables(connection, draft, contents.manifest)
+        head = contents.manifest.canonical()
+        write_member(draft, NAME, len(head), [head])
+        for table in contents.manifest.tables:
+            lines = lines_of(connection, metadata.tables[table.name])
+            write_member(draft, table_member(table.name), table.size, lines)
     copy_artifacts(registry.artifacts, draft, contents.sizes)
     draft.write(END)
     draft.finish()
@@ -121,15 +125,6 @@ def whole(artifacts: Artifacts, digest: Digest) -> bool:
     return True
 
 
-def write_tables(connection: Connection, draft: ArchiveDraft, manifest: Manifest) -> None:
-    """The manifest and the tables: read a second time, which the snapshot makes the same bytes."""
-    head = manifest.canonical()
-    write_member(draft, NAME, len(head), [head])
-    for table in manifest.tables:
-        lines = lines_of(connection, metadata.tables[table.name])
-        write_member(draft, table_member(table.name), table.size, lines)
-
-
 def copy_artifacts(artifacts: Artifacts, draft: ArchiveDraft, sizes: dict[Digest, int]) -> None:
     """Each is hashed as it is copied. Raises MissingArtifactError, DamagedArtifactError."""
     with byte_progress("backup", sum(sizes.values())) as moved:
@@ -144,11 +139,10 @@ def copy_artifacts(artifacts: Artifacts, draft: ArchiveDraft, sizes: dict[Digest
 
 
 def refuse_erased(registry: RegistryReader, manifest: Manifest) -> None:
-    """What a person had erased while it was copied must not come back from an archive that they
-    could not know of. Raises ErasedMeanwhileError.
-    """
+    """Raise ErasedMeanwhileError if a person had rows erased since: they must not come back."""
     with reading(registry.engine) as connection:
-        if erased := erasure_since(connection, manifest.events):
+        later = select(events.c.seq).where(events.c.kind == ERASE, events.c.seq > manifest.events)
+        if erased := connection.execute(later.order_by(events.c.seq).limit(1)).scalar():
             raise ErasedMeanwhileError(f"rows were erased meanwhile, event {erased}")
 
 
@@ -190,9 +184,3 @@ def erased(connection: Connection) -> set[Digest]:
             gone.update(detail.artifacts)
         gone.difference_update(detail.kept())
     return gone
-
-
-def erasure_since(connection: Connection, seq: int) -> int | None:
-    """The first erasure after an event, by its number; None: there was none."""
-    later = select(events.c.seq).where(events.c.kind == ERASE, events.c.seq > seq)
-    return connection.execute(later.order_by(events.c.seq).limit(1)).scalar()

@@ -164,7 +164,10 @@ def settle(connection: Connection, now: datetime) -> None:
     an old machine holds, none of its schedulers seems to live, and no notice goes out twice.
     """
     count_on(connection)
-    release_runs(connection, now)
+    running = update(runs).where(runs.c.state == RunState.RUNNING)
+    at = stamp(now)
+    released = {"state": RunState.WAITING, "since": at, "until": at, "ended": at}
+    connection.execute(running.values(**released, attempts=runs.c.attempts - 1, problem=STOPPED))
     connection.execute(delete(heartbeats))
     hold_notices(connection, now)
 
@@ -179,14 +182,6 @@ def count_on(connection: Connection) -> None:
             sequence = text("SELECT setval(pg_get_serial_sequence(:t, :c), :next, false)")
             named = {"t": table.name, "c": column.name, "next": greatest + 1}
             connection.execute(sequence, named)
-
-
-def release_runs(connection: Connection, now: datetime) -> None:
-    """Anybody may start what was running, and the attempt does not count."""
-    running = update(runs).where(runs.c.state == RunState.RUNNING)
-    at = stamp(now)
-    released = {"state": RunState.WAITING, "since": at, "until": at, "ended": at}
-    connection.execute(running.values(**released, attempts=runs.c.attempts - 1, problem=STOPPED))
 
 
 def hold_notices(connection: Connection, now: datetime) -> None:

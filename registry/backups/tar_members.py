@@ -22,9 +22,7 @@ from project.untrusted_input import quoted
 
 
 class ArchiveDraft:
-    """An archive that is being written. Raises IncumbentError where its place fails, and InputError
-    for a place that is taken, or is none.
-    """
+    """An archive being written. Raises IncumbentError where it fails, InputError for its place."""
 
     def __init__(self, to: str) -> None:
         self.place = FileStore(to)

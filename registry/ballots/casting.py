@@ -80,6 +80,7 @@ def cast(registry: Registry, number: int, vote: Vote) -> Event:
         pair = pair_on(read_sheet(registry.artifacts, key.sheet), key.item)
         earlier = votes.on_item(key.sheet, key.item)
         since = moment_of(votes.withdrawn.get(key, shown).at)
+        text = (vote.comment or "").strip()
         ballot = BallotCast(
             **as_shown(pair, key).model_dump(include=SIDES),
             shown=shown.seq,
@@ -87,7 +88,7 @@ def cast(registry: Registry, number: int, vote: Vote) -> Event:
             item=key.item,
             choice=vote.choice,
             rubric=vote.rubric or None,
-            comment=kept_comment(registry, key.item, vote.comment),
+            comment=registry.artifacts.put_record(Comment.on(key.item, text)) if text else None,
             seconds=seconds_between(since.timestamp(), registry.clock().timestamp()),
             repeat=key.repeat,
             adjudication=int(not key.repeat and in_conflict(earlier, asked.detail.votes)),
@@ -184,19 +185,12 @@ def pair_on(sheet: Sheet, item: str) -> VotingPair:
 def is_counted(
     registry: RegistryReader, connection: Connection, votes: Votes, last: StandingBallot
 ) -> bool:
-    """Whether a ballot is counted, as stands_counted says it. Votes on dev are counted in no
-    decision.
-    """
+    """Whether a ballot is counted, as stands_counted says it; one on dev never is."""
     sealed = votes.asked.get("sealed")
     if sealed is None or sealed.detail.sheet != last.detail.sheet:
         return False
     decided = registry.newest_on(connection, "decide", last.event.version)
     return decided is not None and decided.seq > last.event.seq
-
-
-def kept_comment(registry: Registry, item: str, comment: str | None) -> Digest | None:
-    text = (comment or "").strip()
-    return registry.artifacts.put_record(Comment.on(item, text)) if text else None
 
 
 def seconds_between(start: float, end: float) -> int:

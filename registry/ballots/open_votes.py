@@ -29,9 +29,7 @@ class OpenVotes(Record):
 
 
 def open_votes(registry: RegistryReader) -> tuple[OpenVotes, ...]:
-    """What is still voted on, newest version first: compared with the present champion, neither
-    decided by a person nor deleted, on a sheet that nobody had erased.
-    """
+    """What is still voted on against the present champion, newest version first."""
     champion = registry.champion()
     label = short(champion.adapter.files) if champion else "base"
     gone = erased(registry)

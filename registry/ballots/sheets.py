@@ -185,12 +185,6 @@ def further_items(votes: Votes, asked: VoteQuestion, reviewer: str) -> int | Non
     return max(0, most - sum(is_first(key, asked, reviewer) for key in votes.shown))
 
 
-def may_see_more(votes: Votes, asked: VoteQuestion, reviewer: str) -> bool:
-    """Whether something is left for a reviewer: what was shown and has no ballot, or more."""
-    shown = (key for key in votes.shown if is_first(key, asked, reviewer))
-    return further_items(votes, asked, reviewer) != 0 or any(k not in votes.ballots for k in shown)
-
-
 def is_submitter(
     registry: RegistryReader, connection: Connection, number: int, asked: VoteQuestion
 ) -> bool:

@@ -59,7 +59,6 @@ class StandingBallot:
 
     @cached_property
     def ballot(self) -> Ballot:
-        """The ballot as a ballot file has it."""
         cast = self.detail
         return Ballot(
             item=cast.item,

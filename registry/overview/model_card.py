@@ -86,27 +86,20 @@ def alias_sentence(lineage: Lineage) -> str:
 
 
 def front_matter(lineage: Lineage, library: str) -> str:
-    """The YAML that the Hub reads: https://huggingface.co/docs/hub/model-cards. It names no licence
-    of the adapter: that is for its owner to choose.
-    """
+    """The YAML that the Hub reads (huggingface.co/docs/hub/model-cards), without a licence."""
     base = lineage.version.adapter.base
     fields: dict[str, Any] = {
         "library_name": library,
         "pipeline_tag": "text-generation",
         "tags": ["incumbent", "lora"],
     }
-    if hub_name := on_the_hub(base):
+    if hub_name := (base.name if base.model == EMBEDDED or base.revision else None):
         fields["base_model"] = one_line(hub_name)
         fields["base_model_relation"] = "finetune" if library != "peft" else "adapter"
     if found := list(results(lineage)):
         fields["model-index"] = [{"name": lineage.version.label, "results": found}]
     width = 1 << 20  # a value is one line: none can end the front matter
     return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=width).rstrip()
-
-
-def on_the_hub(base: ModelPin) -> str | None:
-    """The Hub's name of a base that came from there; a local folder has none."""
-    return base.name if base.model == EMBEDDED or base.revision else None
 
 
 def results(lineage: Lineage) -> Iterator[dict[str, Any]]:
@@ -288,7 +281,13 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
 def licence(base: ModelPin) -> str | None:
     """An identifier such as "apache-2.0", or None where nothing on this machine names one."""
     if base.model == EMBEDDED:
-        return of_package(EMBEDDED_PACKAGE["base"])
+        name = EMBEDDED_PACKAGE["base"]
+        try:
+            stated = metadata(name)
+        except PackageNotFoundError:
+            return None
+        found = stated.get_all("License-Expression") or stated.get_all("License") or ()
+        return next((str(name).lower() for name in found if "\n" not in name), None)
     folder = Path(base.model).expanduser()
     if folder.is_dir():
         return of_card(folder / "README.md")
@@ -308,16 +307,6 @@ def fetched_card(name: str, revision: str) -> Path | None:
     except HFValidationError:
         found = None
     return Path(found) if isinstance(found, str) else None
-
-
-def of_package(name: str) -> str | None:
-    """What an installed package states, by its SPDX expression or the older field."""
-    try:
-        stated = metadata(name)
-    except PackageNotFoundError:
-        return None
-    found = stated.get_all("License-Expression") or stated.get_all("License") or ()
-    return next((str(name).lower() for name in found if "\n" not in name), None)
 
 
 def of_card(card: Path | None) -> str | None:

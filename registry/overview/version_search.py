@@ -219,7 +219,11 @@ def family_tree(reader: RegistryReader, limit: int | None) -> FamilyTree:
     found = search(reader, VersionFilter(), limit=limit)
     parents = {s.version.adapter.parent for s in found.versions} - {None}
     with reading(reader.engine) as connection:
-        numbers = numbers_of(connection, reader.family, sorted(filter(None, parents)))
+        query = select(versions.c.adapter, versions.c.number).where(
+            versions.c.family == reader.family,
+            versions.c.adapter.in_(sorted(filter(None, parents))),
+        )
+        numbers = {row.adapter: row.number for row in connection.execute(query)}
         moves = newest_moves(connection, reader.family)
     members = [member(one, numbers) for one in found.versions]
     return FamilyTree(total=found.total, members=tuple(members), moves=tuple(reversed(moves)))
@@ -231,13 +235,6 @@ def member(standing: VersionStanding, numbers: dict[Digest, int]) -> FamilyMembe
     return FamilyMember(
         standing=standing, parent=number, unknown_parent=parent is not None and number is None
     )
-
-
-def numbers_of(connection: Connection, family: str, adapters: list[Digest]) -> dict[Digest, int]:
-    query = select(versions.c.adapter, versions.c.number).where(
-        versions.c.family == family, versions.c.adapter.in_(adapters)
-    )
-    return {row.adapter: row.number for row in connection.execute(query)}
 
 
 # --- champion history -----------------------------------------------------------------------------

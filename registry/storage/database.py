@@ -56,7 +56,8 @@ def engine_of(url: str) -> Engine:
     if parsed.database and not parsed.database.startswith("file:"):
         file = Path(parsed.database)
         file.parent.mkdir(parents=True, exist_ok=True)
-        if file.exists() and not writable(file):
+        # SQLite makes files beside its own as it writes.
+        if file.exists() and not all(os.access(place, os.W_OK) for place in (file, file.parent)):
             return read_only_engine(parsed, file)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1)
     event.listen(engine, "connect", configure)
@@ -109,10 +110,7 @@ def migrate(engine: Engine) -> None:
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:
-    """Bring the schema to a revision, inside the caller's transaction.
-
-    Raises IncumbentError for a schema, or a revision, that this version does not know.
-    """
+    """Bring the schema to a revision in the caller's transaction, or raise IncumbentError."""
     # Imported here because a schema is seldom old, and start-up should not wait for Alembic.
     from alembic import command
     from alembic.config import Config
@@ -183,10 +181,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
-    """A connection on which all that is read is of one moment, while others go on writing.
-
-    Raises IncumbentError as `reading`.
-    """
+    """A connection on which all is read as of one moment. Raises IncumbentError as `reading`."""
     with reading(engine) as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")  # the moment is that of the first statement
@@ -203,11 +198,6 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 COMMITTED = ("", "-wal")  # what a file's committed transactions are in, by how the name goes on
 TRIES = 5
-
-
-def writable(file: Path) -> bool:
-    """Whether this process can write to an SQLite file: it makes others beside it as it does."""
-    return all(os.access(place, os.W_OK) for place in (file, file.parent))
 
 
 def open_read_only(file: Path) -> sqlite3.Connection:

@@ -50,9 +50,7 @@ def own_origin(request: HTTPConnection, url: str | None) -> str | None:
 
 
 def hosts_of(url: str) -> tuple[str, ...]:
-    """How Host may name an address of the settings: proxies may write a usual port, browsers leave
-    it out.
-    """
+    """How Host may name an address of the settings: with or without a usual port."""
     parts = urlsplit(url)
     own = parts.netloc
     return (own,) if parts.port else (own, f"{own}:{USUAL_PORTS[parts.scheme]}")

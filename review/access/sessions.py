@@ -128,9 +128,6 @@ def decoded(text: str) -> bytes:
 
 
 def local(address: str) -> str:
-    """The address, if it is a path of this server; else the home page.
-
-    Browsers read a backslash as a slash, and leave out tabs and newlines.
-    """
+    """The address if it is a path of this server, as browsers read it; else the home page."""
     plain = address.isprintable() and "\\" not in address
     return address if plain and address.startswith("/") and address[1:2] != "/" else "/"

@@ -7,25 +7,83 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.ways_out import ways_out
 from evaluation.report.kept_report import KeptReport, read_kept_report
 from evaluation.report.report_data import right_lines
+from monitoring.night_history import REMEMBERED, night_of, nightly_of
+from monitoring.scheduling.runs import runs_of
 from project.errors import IncumbentError
 from project.files import state_of
 from project.records.adapters import AdapterVersion
+from project.records.data import GateReport
+from project.records.events import Signing
 from project.records.evidence import Evidence, Measured
 from project.settings import PARAMS
+from project.untrusted_input import one_line
 from registry.ballots.open_votes import open_of
 from registry.ballots.standing import read_votes
 from registry.lineage import Lineage, apart, name_of
 from registry.overview import why_paragraph
 from registry.overview.model_card import card
+from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader
 from registry.store import Registry
-from review.challenger import background, measured
+from review.challenger import measured
 from review.challenger.changes import changes
 from review.challenger.decide_routes import offers
 from review.challenger.measured import summary
-from review.challenger.review_record import Headline, Review
+from review.challenger.review_record import GateSummary, Headline, HistoryLine, NightBefore, Review
 from review.data_pages.version_traffic import version_traffic
+from review.frame.event_words import event_words
 from review.voting.blinding import awaited, is_voted, traced
+
+
+def gate(report: GateReport | None) -> GateSummary | None:
+    if report is None:
+        return None
+    return GateSummary(
+        summary=f"Of {report.row_count:,} rows, {report}.",
+        failed=tuple(one_line(str(check)) for check in report.checks if not check.passed),
+        waived=tuple(one_line(str(check)) for check in report.waived),
+        checks=tuple((check.name, check.passed) for check in report.checks),
+    )
+
+
+def nights(reader: RegistryReader, number: int) -> tuple[NightBefore, ...]:
+    """The nights whose retrain made this version."""
+    named = f'"challenger":{number}'
+    found = (
+        night_of(run)
+        for run in runs_of(reader.engine, nightly_of(reader.family), REMEMBERED)
+        if named in (run.record or "")  # parsing all of them takes too long for a page
+    )
+    return tuple(
+        NightBefore(
+            date=night.date,
+            verdict=night.verdict.value.replace("_", " "),
+            reasons=night.reasons,
+            topics=tuple(topic.name for topic in night.topics),
+        )
+        for night in found
+        if night and night.challenger == number
+    )
+
+
+def signature(lineage: Lineage, required: bool) -> str:
+    """Who signed it last, in a sentence."""
+    signed = lineage.newest("sign")
+    if signed is None:
+        return "Nobody signed it, and it must be signed." if required else "Nobody signed it."
+    key = signed.told(Signing).key[:12]
+    return f"Signed by {signed.actor} on {day(signed)} with key {key}; checked on promotion."
+
+
+def history_lines(lineage: Lineage) -> tuple[HistoryLine, ...]:
+    """The version's history, the newest first."""
+    return tuple(
+        HistoryLine(
+            seq=e.seq, kind=e.kind, words=event_words(e), actor=e.actor, at=e.at, reason=e.reason
+        )
+        for e in reversed(lineage.history)
+    )
+
 
 # --- challenger review ----------------------------------------------------------------------------
 
@@ -35,9 +93,7 @@ NOTHING = Evidence(pins=None, policy="", dev={}, sealed={}, slices={})
 
 
 def review_of(registry: Registry, number: int, *, blind: bool = False) -> Review:
-    """All that the page shows to the person in whose name the registry is read. `blind` leaves out
-    what people said of a version that is voted on.
-    """
+    """All that the page shows to the reader's actor; `blind` leaves out what people said."""
     lineage = traced(registry, number, blind=blind)
     stored = measured.policy_of(registry, lineage)
     policy = stored or stand_in(lineage)
@@ -62,12 +118,12 @@ def review_of(registry: Registry, number: int, *, blind: bool = False) -> Review
         odd=odd(kept),
         trust=measured.trust(evidence.calibration),
         changes=changes(registry, lineage, compared_with(registry, lineage)),
-        gate=background.gate(lineage.gate),
-        nights=background.nights(registry, number),
+        gate=gate(lineage.gate),
+        nights=nights(registry, number),
         card=card(lineage),
-        signature=background.signature(lineage, registry.keys.required),
+        signature=signature(lineage, registry.keys.required),
         traffic=version_traffic(registry, number),
-        history=background.history_lines(lineage),
+        history=history_lines(lineage),
         offers=offers(registry, lineage),
     )
 

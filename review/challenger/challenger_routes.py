@@ -2,22 +2,26 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from project.errors import IncumbentError
 from registry.ballots.sheets import asked_about
 from registry.ballots.standing import refuse_settled
+from registry.lineage import trace
 from registry.roles import EVERYBODY
 from registry.store import Registry
 from review.access.users_file import Person, ThePerson
-from review.challenger import decide_routes, rows_routes
-from review.challenger.challenger_review import open_items, review_of
+from review.challenger import decide_routes
+from review.challenger.challenger_review import compared_with, open_items, review_of
+from review.challenger.changes import FETCH, ChangedRows, Which, changed_rows
 from review.challenger.decide_routes import as_typed
 from review.challenger.review_record import Review
 from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page
+from review.frame.paging import PageNumber
 from review.site import TheSite
 from review.voting.live import LiveVotes, live_votes
 from review.voting.next_item import may_follow
@@ -30,7 +34,6 @@ NOTICES = {
 
 router = APIRouter(tags=["review"])
 router.include_router(decide_routes.router)
-router.include_router(rows_routes.router)
 
 
 @router.get("/review/{number}", response_class=HTMLResponse)
@@ -120,3 +123,44 @@ def live_rights(registry: Registry, number: int, person: Person) -> dict[str, bo
     """Whether the page shows how the votes stand, and leads to the page that tells more."""
     asked = asked_about(registry, number) is not None
     return {"shown": person.decides, "follows": asked and may_follow(person)}
+
+
+# --- rows routes ----------------------------------------------------------------------------------
+
+# The page of the rows that a version has learnt and its opponent has not, and the reverse.
+
+
+Shown = Annotated[PageNumber, Query(alias="page")]
+Kind = Annotated[Which, Query(description="added: only the version has learnt them; removed: not.")]
+
+
+@router.get("/review/{number}/rows", response_class=HTMLResponse)
+def show_rows(
+    number: VersionNumber,
+    request: Request,
+    site: TheSite,
+    person: ThePerson,
+    which: Kind = "added",
+    shown: Shown = 1,
+) -> HTMLResponse:
+    """The rows that only one of the two has learnt."""
+    found = rows_found(site.registry(person.name), number, which, shown)
+    return page(request, TEMPLATES / "changed_rows.html", found=found, fetch=FETCH)
+
+
+@router.get("/api/review/{number}/rows")
+def read_rows(
+    number: VersionNumber,
+    site: TheSite,
+    person: ThePerson,
+    which: Kind = "added",
+    shown: Shown = 1,
+) -> ChangedRows:
+    """The training rows that only one of the two has learnt, 50 on a page."""
+    return rows_found(site.registry(person.name), number, which, shown)
+
+
+def rows_found(registry: Registry, number: int, which: Which, shown: int) -> ChangedRows:
+    version = known_version(registry, number)
+    other = compared_with(registry, trace(registry, number))
+    return changed_rows(registry, version, other, which, shown)

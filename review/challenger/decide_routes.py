@@ -9,7 +9,6 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from project.errors import IncumbentError, InputError
-from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event
 from project.untrusted_input import shortened
 from registry.adapter_import.adapter_folder import refuse_misfit
@@ -90,19 +89,8 @@ def refuse_unapprovable(registry: Registry, lineage: Lineage) -> None:
 SHOWN = 20  # changes of the champion, or earlier champions
 
 
-def earlier_champions(reader: RegistryReader) -> list[AdapterVersion]:
-    """The versions that a rollback may go to, the newest first."""
-    champion = reader.champion()
-    promoted = {event.version for event in reader.history(kind="promote")}
-    numbers = sorted(promoted - {champion.number if champion else 0}, reverse=True)
-    there = [number for number in numbers if not reader.deleted(number)]
-    return [reader.version(number) for number in there[:SHOWN]]
-
-
 def moves_since(reader: RegistryReader, champion: int) -> list[Event]:
-    """The changes of the champion since a version last became it; 0: all of them. None where it is
-    champion still.
-    """
+    """The champion's changes since a version last became it; 0: all. None: it is champion still."""
     now = reader.champion()
     if (now.number if now else 0) == champion:
         return []
@@ -222,12 +210,16 @@ def ask_for_votes(
 def show_rollback(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
     """Show from whom to whom a rollback goes."""
     registry = site.registry(person.name)
+    champion = registry.champion()
+    promoted = {event.version for event in registry.history(kind="promote")}
+    numbers = sorted(promoted - {champion.number if champion else 0}, reverse=True)
+    there = [number for number in numbers if not registry.deleted(number)]
     return page(
         request,
         TEMPLATES / "rollback.html",
         champion=registry.champion(),
         before=registry.before_champion(),
-        choices=earlier_champions(registry),
+        choices=[registry.version(number) for number in there[:SHOWN]],
         why_not=None if person.may("promote") else f"{person.name} may not promote.",
     )
 

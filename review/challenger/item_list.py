@@ -102,7 +102,7 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
     found = lines_found(dev, query, metric)
     return ItemList(
         version=dev.comparison.version,
-        opponent=opponent_of(dev.comparison, query),
+        opponent=f"v{query.against}" if query.against else opponent_label(dev.comparison.opponent),
         chosen=query.against,
         metric=metric,
         better="more" if metric == PREFERENCE else dev.comparison.better.get(metric, "more"),
@@ -115,10 +115,6 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
         pages=page_count(len(found), SHOWN),
         items=tuple(nth_page(found, query.page, SHOWN)),
     )
-
-
-def opponent_of(comparison: DevComparison, query: ItemQuery) -> str:
-    return f"v{query.against}" if query.against else opponent_label(comparison.opponent)
 
 
 def lines_found(dev: DevItems, query: ItemQuery, metric: str) -> list[ItemLine]:
@@ -201,7 +197,10 @@ def conditions(dev: DevItems, query: ItemQuery, metric: str) -> Iterator[Holds]:
     if query.flips in ("lost", "gained", "same"):
         yield lambda line, _: line.flip == query.flips
     if query.flips in ("broke", "fixed"):
-        refuse_no_share(dev, metric)
+        scores = (score for one in dev.items for score in both_scores(one, metric) or ())
+        if any(not 0 <= score <= 1 for score in scores):
+            problem = f"{metric} is not from 0 to 1, so no answer is right or wrong by it"
+            raise InputError(f"{problem}: choose lost or gained", field="flips")
         before = query.flips == "broke"
         better = dev.comparison.better.get(metric, "more")
         yield lambda line, _: turned(line, better, before=before)
@@ -216,14 +215,6 @@ def conditions(dev: DevItems, query: ItemQuery, metric: str) -> Iterator[Holds]:
     if query.q:
         words = query.q.casefold()
         yield lambda _, one: words in searchable_text(one).casefold()
-
-
-def refuse_no_share(dev: DevItems, metric: str) -> None:
-    """Raise InputError where scores are not from 0 to 1: right and wrong mean nothing there."""
-    scores = (score for one in dev.items for score in both_scores(one, metric) or ())
-    if any(not 0 <= score <= 1 for score in scores):
-        problem = f"{metric} is not from 0 to 1, so no answer is right or wrong by it"
-        raise InputError(f"{problem}: choose lost or gained", field="flips")
 
 
 def turned(line: ItemLine, better: str, *, before: bool) -> bool:

@@ -45,9 +45,7 @@ LEAST = 0.05  # of likeness: below it, only common words are shared
 
 
 class NearRow(Record):
-    """`likeness` is the share of all words of both questions that stand in both; rare words
-    count more.
-    """
+    """`likeness` is the share of both questions' words that stand in both, by rarity."""
 
     row: Row
     likeness: float
@@ -272,9 +270,7 @@ def held_against(registry: RegistryReader, number: int, other: int | None) -> De
 
 
 def together(own: DevItems, others: DevItems, other: int) -> DevItems:
-    """On the items that both answered, by the metrics that both have. A preference is of one pair
-    of answers, so there is none.
-    """
+    """On the items that both answered, by the metrics of both, without a preference."""
     by_id = {one.row.id: one for one in others.items}
     asked_both = [
         (one, beside)

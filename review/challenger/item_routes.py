@@ -68,7 +68,7 @@ def show_item(
 ) -> HTMLResponse:
     """One dev item, at an address of its own."""
     view = found_item(site, person.name, item, before)
-    held = against if against in markable(view) else usual(view)
+    held = against if against in {REFERENCE, *(one.key for one in view.answers)} else usual(view)
     return page(
         request,
         TEMPLATES / "item.html",
@@ -96,11 +96,6 @@ def found_item(site: Site, actor: str, item: str, before: int | None) -> ItemVie
     if view is None:
         raise HTTPException(404, "no dev item of that id is kept; sealed items are not shown")
     return view
-
-
-def markable(view: ItemView) -> set[str]:
-    """What answers can be held against: a page of older versions lacks the newest ones' answers."""
-    return {REFERENCE, *(one.key for one in view.answers)}
 
 
 def usual(view: ItemView) -> str:

@@ -1,16 +1,22 @@
 """The data pages: what the gate says, and what waits for a person to accept or to refuse."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from curation.checks.waivers import LONGEST, WAIVERS
+from curation.checks.waivers import LONGEST, WAIVERS, Excuse, excuse
+from curation.eval_sets import changing
 from curation.gate import USUAL
+from project.errors import InputError
+from project.records.data import GateReport
+from registry.lineage import trace
+from registry.reader import RegistryReader
 from review.access.users_file import Person, ThePerson
-from review.data_pages.accepting import why_not
+from review.data_pages.accepting import accept_task, refuse_task, require, why_not
 from review.data_pages.gate_view import (
     FailedRows,
     GateView,
@@ -20,17 +26,14 @@ from review.data_pages.gate_view import (
     gate_view,
     waivers_view,
 )
-from review.data_pages.regressed import COMMAND, CORRECTIONS, BadItems, bad_items
-from review.data_pages.stored_gate import Reported, reported
+from review.data_pages.regressed import COMMAND, CORRECTIONS, BadItems, bad_items, correct
 from review.data_pages.waiting import DataOverview, Kind, WaitingTasks, data_overview, tasks_page
-from review.data_pages.writes import router as writes
-from review.frame.form_fields import Number
+from review.frame.form_fields import Number, Reason, known_version
 from review.frame.pages import page
 from review.frame.paging import PageNumber
 from review.site import Site, TheSite
 
 router = APIRouter(tags=["data"])
-router.include_router(writes)
 TEMPLATES = Path(__file__).parent / "templates"
 TABS = (
     ("Overview", "/data"),
@@ -45,6 +48,35 @@ TABS = (
 Shown = Annotated[PageNumber, Query(alias="page")]
 Version = Annotated[Number | None, Query(description="Of its rows; else of those of now.")]
 CheckName = Annotated[str, Query(max_length=500, description="A check's name in the contract.")]
+
+# --- stored gate ----------------------------------------------------------------------------------
+
+# The gate's report that a version was submitted with.
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A report of the gate, and the day by which its waivers are read."""
+
+    report: GateReport
+    day: date
+
+
+def reported(reader: RegistryReader, version: int | None, today: date) -> Reported | None:
+    """Of the rows of now, or of a version's; None where nothing was checked. Raises a 404."""
+    if version is None:
+        now = gate_report()
+        return Reported(now, today) if now else None
+    found = known_version(reader, version)
+    stored = trace(reader, version).gate
+    if stored is None:
+        raise HTTPException(404, f"no report of the data gate is stored with {found.label}")
+    return Reported(stored, date.fromisoformat(found.at[:10]))
+
+
+# --- data routes ----------------------------------------------------------------------------------
+
+# Each page, and the same as JSON.
 
 
 @router.get("/data", response_class=HTMLResponse)
@@ -182,3 +214,73 @@ def the_report(site: Site, person: Person, version: int | None) -> Reported:
 
 def data_page(request: Request, template: str, **values: Any) -> HTMLResponse:
     return page(request, TEMPLATES / template, tabs=TABS, **values)
+
+
+# --- writes ---------------------------------------------------------------------------------------
+
+# What the forms of the data pages do: each takes the way that the command line takes.
+
+LONGEST_TEXT = 200_000  # characters that a person writes
+
+Written = Annotated[str, Form(max_length=LONGEST_TEXT)]
+Short = Annotated[str, Form(max_length=2_000)]
+
+
+@router.post("/data/queue/{kind}/accept", response_class=RedirectResponse)
+def accept(
+    site: TheSite,
+    person: ThePerson,
+    kind: Kind,
+    key: Short,
+    reason: Reason,
+    answer: Written = "",
+) -> RedirectResponse:
+    """Accept an answer: the next run trains on some of it, and is judged by the rest."""
+    require(person)
+    accept_task(site.registry(person.name), key, answer, reason)
+    return back_to(f"/data/queue/{kind}")
+
+
+@router.post("/data/queue/{kind}/refuse", response_class=RedirectResponse)
+def refuse(
+    site: TheSite, person: ThePerson, kind: Kind, key: Short, reason: Reason
+) -> RedirectResponse:
+    """Refuse it: it is not asked again."""
+    require(person)
+    refuse_task(site.registry(person.name), key, reason)
+    return back_to(f"/data/queue/{kind}")
+
+
+@router.post("/data/waivers", response_class=RedirectResponse)
+def waive(
+    site: TheSite,
+    person: ThePerson,
+    check: Short,
+    until: Annotated[date, Form()],
+    reason: Reason,
+    rows: Written = "",
+    every: Annotated[bool, Form()] = False,
+) -> RedirectResponse:
+    """Excuse rows from a check until a day, as `incumbent data waive` does."""
+    require(person)
+    asked = Excuse(check, rows.strip() or None, every, until, reason.strip(), person.name)
+    try:
+        with changing():
+            excuse(asked, site.clock().date())
+    except InputError as error:  # a form has no options
+        raise InputError(str(error).removeprefix("--")) from None
+    return back_to("/data/waivers")
+
+
+@router.post("/data/regressed", response_class=RedirectResponse)
+def write_answer(
+    site: TheSite, person: ThePerson, item: Short, answer: Written = ""
+) -> RedirectResponse:
+    """Write the right answer to a dev item into the file that `incumbent data import` reads."""
+    require(person)
+    correct(site.registry(person.name), item, answer)
+    return back_to("/data/regressed")
+
+
+def back_to(address: str) -> RedirectResponse:
+    return RedirectResponse(address, 303)

@@ -100,9 +100,7 @@ def check_view(check: Check, today: date) -> CheckView:
 
 
 def failed_rows(report: GateReport, name: str, page: int, today: date) -> FailedRows:
-    """The rows that fail a check, as far as they may be shown. Raises InputError for a check that
-    the report does not have.
-    """
+    """The rows that fail a check, as far as shown. Raises InputError for an unknown check."""
     check = next((check for check in report.checks if check.name == name), None)
     if check is None:
         raise InputError(f"the report has no check {shortened(name)!r}", field="check")

@@ -51,7 +51,14 @@ def bad_items(registry: RegistryReader, page: int) -> BadItems:
         page=page,
         pages=page_count(len(found), SHOWN),
         items=tuple(
-            bad_item(why, one, wrote.get(text_of_prompt(one.row)))
+            BadItem(
+                why=why,
+                row=one.row,
+                champion=one.champion,
+                challenger=one.challenger,
+                gain=one.gain,
+                corrected=wrote.get(text_of_prompt(one.row)),
+            )
             for why, one in nth_page(found, page, SHOWN)
         ),
         waiting=len(waiting),
@@ -61,17 +68,6 @@ def bad_items(registry: RegistryReader, page: int) -> BadItems:
 def newest(registry: RegistryReader) -> DevItems | None:
     there = choices(registry)
     return items_of(registry, there[0].number) if there else None
-
-
-def bad_item(why: str, example: AnswerExample, corrected: str | None) -> BadItem:
-    return BadItem(
-        why=why,
-        row=example.row,
-        champion=example.champion,
-        challenger=example.challenger,
-        gain=example.gain,
-        corrected=corrected,
-    )
 
 
 def examples(dev: DevItems) -> list[AnswerExample]:

@@ -200,11 +200,6 @@ def end(reader: RegistryReader, one: Experiment, ended: Event) -> ExperimentEnd:
     )
 
 
-def experiments_with(reader: RegistryReader, version: int) -> tuple[ExperimentView, ...]:
-    """Those in which the version was the challenger, the newest first."""
-    return tuple(view(reader, one) for one in experiments(reader) if one.version == version)
-
-
 def finding(one: ArmComparison) -> Finding:
     """What the evidence was enough for. Harm comes first, as it does in the verdict."""
     if one.harm >= one.harm_needed:
@@ -237,7 +232,7 @@ class VersionTraffic(Record):
 def version_traffic(registry: Registry, number: int) -> VersionTraffic | None:
     """None where no gateway told of this family yet, and nobody opened an experiment."""
     told, why_not = deployments(registry), untriable(registry, number)
-    tried = experiments_with(registry, number)
+    tried = tuple(view(registry, one) for one in experiments(registry) if one.version == number)
     if not (told.tenures or told.failures or tried):
         return None
     failures = [failed(one) for one in reversed(told.failures) if one.version == number]

@@ -21,7 +21,7 @@ from project.erasures import ERASED, Erased
 from project.errors import InputError
 from project.files import FileState, state_of, write_bytes
 from project.paths import DATASET, GATE_REPORT
-from project.records.data import DatasetVersion, GateReport, Message, Severity
+from project.records.data import DatasetVersion, Message, Severity
 from project.records.record import Record, invalid, read_input
 from review.data_pages.gate_view import gate_report, waivers_view
 from review.data_pages.regressed import read_corrections
@@ -72,12 +72,8 @@ def of_gate(today: date) -> tuple[int, int]:
 def read_gate(today: date, state: FileState) -> tuple[int, int]:
     report = gate_report()
     ending = sum(one.ends_soon for one in waivers_view(report, today))
-    return len(shut_by(report, today)), ending
-
-
-def shut_by(report: GateReport | None, today: date) -> list[str]:
     checks = failing(report, today, Severity.CRITICAL) if report else []
-    return [check.name for check in checks]
+    return len([check.name for check in checks]), ending
 
 
 # --- data overview --------------------------------------------------------------------------------
@@ -213,7 +209,7 @@ def read_queue(path: Path, state: FileState) -> QueueFile:
 
 def waiting_tasks(kind: Kind | None = None) -> list[tuple[DraftedTask, Path]]:
     """Those that nobody accepted or refused, each once, in the order of their files."""
-    accepted, refused = prompts_accepted(), refused_keys()
+    accepted, refused = read_accepted(state_of(LABELLED, EVAL_SETS, ERASED)), refused_keys()
     gone = Erased.here().rows
     found: dict[str, tuple[DraftedTask, Path]] = {}
     for file in queue_files():
@@ -222,11 +218,6 @@ def waiting_tasks(kind: Kind | None = None) -> list[tuple[DraftedTask, Path]]:
             if kind in (None, task.kind) and not done and str(task.data.id) not in gone:
                 found.setdefault(task.key, (task, file.path))
     return list(found.values())
-
-
-def prompts_accepted() -> frozenset[str]:
-    """What is asked in rows that somebody accepted."""
-    return read_accepted(state_of(LABELLED, EVAL_SETS, ERASED))
 
 
 @lru_cache(1)

@@ -1,24 +1,119 @@
 """A version's dossier, and the notes that people wrote to it."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evaluation.decision.decision_replay import remake
+from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerParams
+from monitoring.night_text import done
+from monitoring.trigger.state_machine import CALM_NIGHTS
 from project.canonical import stamp
 from project.errors import IncumbentError, InputError
+from project.records.data import counted
+from project.records.drift import DriftVerdict
 from project.records.evidence import Evidence
-from project.records.record import invalid, read_input
+from project.records.field_change import readable_value
+from project.records.record import Record, invalid, read_input
+from project.settings import load
 from registry.audit import events_and_versions, problems
+from registry.decision_checks import refuse_changed
+from registry.lineage import apart, name_of
+from registry.overview.model_card import licence, limitations
 from registry.reader import RegistryReader
-from registry.release import refuse_changed
+from registry.registry_settings import RegistryParams
 from registry.store import Registry
+from review.dossier import dossier_figures
 from review.dossier.document import Dossier, DossierBlock, DossierPart
 from review.dossier.dossier_figures import approval_text, traffic_text
-from review.dossier.part_template import part_of
 from review.dossier.version_records import VersionRecords, read_records
+
+TEMPLATES = Path(__file__).parent / "templates"
+SHOWN_NIGHTS = 30  # with an alarm
+SIGN_OFFS = (
+    *("submit", "sign", "decide", "promote", "rollback", "withdraw", "reject"),
+    *("delete", "alias"),
+    *("experiment", "experiment-end"),
+)
+
+
+def part_of(template: str, records: VersionRecords) -> DossierPart:
+    text = environment().get_template(template).render(values_of(records))
+    document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return DossierPart.model_validate_json(json.dumps(without_empty(document)))
+
+
+def values_of(records: VersionRecords) -> dict[str, Any]:
+    lineage, evidence = records.lineage, records.lineage.evidence
+    alarms = [night for night in records.nights if night.verdict is DriftVerdict.DRIFT]
+    return {
+        "records": records,
+        "reader": records.reader,
+        "lineage": lineage,
+        "version": lineage.version,
+        "adapter": lineage.version.adapter,
+        "base": lineage.version.adapter.base,
+        "decision": lineage.decision,
+        "evidence": evidence,
+        "calibration": evidence.calibration if evidence else None,
+        "traffic": records.traffic,
+        "alarms": alarms[-SHOWN_NIGHTS:][::-1],
+        "drift": load(DriftParams),
+        "trigger": load(TriggerParams),
+        "CALM_NIGHTS": CALM_NIGHTS,
+        "keep": load(TrafficParams),
+        "is_anchored": load(RegistryParams).anchor_place is not None,
+    }
+
+
+@cache
+def environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=False,  # that is for HTML; `finalize` does it for YAML
+        finalize=as_yaml,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    words = (apart, counted, done, licence, limitations, name_of, readable_value)
+    figures = {name: value for name, value in vars(dossier_figures).items() if callable(value)}
+    known = figures | {word.__name__: word for word in words}
+    made.filters |= known
+    made.globals |= known | {"SHOWN_NIGHTS": SHOWN_NIGHTS, "SIGN_OFFS": SIGN_OFFS}
+    return made
+
+
+def as_yaml(value: object) -> str:
+    """A value that nothing in it can leave. A float stays a number, all but lists is a string."""
+    if isinstance(value, DossierBlock):
+        return as_yaml(value.model_dump())
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{as_yaml(k)}: {as_yaml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, str | Record) or not isinstance(value, Iterable):
+        return '"' + "".join(map(escaped, str(value))) + '"'
+    return "[" + ", ".join(map(as_yaml, value)) + "]"
+
+
+def escaped(letter: str) -> str:
+    is_plain = letter.isascii() and letter.isprintable() and letter not in '"\\'
+    return letter if is_plain else f"\\U{ord(letter):08x}"
+
+
+def without_empty(value: Any) -> Any:
+    """The value without the keys that a template left empty, so that they have their defaults."""
+    if isinstance(value, dict):
+        return {key: without_empty(inner) for key, inner in value.items() if inner is not None}
+    return [without_empty(inner) for inner in value] if isinstance(value, list) else value
+
 
 # --- make dossier ---------------------------------------------------------------------------------
 
@@ -126,9 +221,7 @@ class DossierNotes(BaseModel):
 
 
 def read_notes(path: Path | None) -> DossierNotes:
-    """The project's own notes where no file is named; a project may have none. Raises InputError
-    for a file that is not there or is none.
-    """
+    """The named file's notes, or the project's own if any. Raises InputError for no such file."""
     chosen = path or NOTES
     if path is None and not chosen.exists():
         return DossierNotes()

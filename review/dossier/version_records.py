@@ -42,9 +42,7 @@ class VersionRecords:
 def read_records(
     registry: Registry, number: int, findings: Sequence[str], *, blind: bool
 ) -> VersionRecords:
-    """Raises InputError when there is no such version, IncumbentError when one of its records is
-    missing or damaged.
-    """
+    """Raises InputError for no such version, IncumbentError for a record missing or damaged."""
     lineage = traced(registry, number, blind=blind)
     return VersionRecords(
         reader=registry,

@@ -67,7 +67,6 @@ def event_words(event: Event) -> str:
 
 
 def failed_step(told: DeploymentFailed) -> str:
-    """What failed, and where."""
     return f"{STEPS[told.step]} failed" + (f" on {told.replica}" if told.replica else "")
 
 

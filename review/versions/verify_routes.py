@@ -36,10 +36,7 @@ class LastCheck:
     running: Lock = field(default_factory=Lock)
 
     def check(self, registry: Registry) -> CheckMade:
-        """Check everything, which takes as long as reading every stored file does.
-
-        Raises IncumbentError while somebody else's check runs, and for who may not administer.
-        """
+        """Check everything. Raises IncumbentError while another check runs, or without the duty."""
         registry.roles.require("administer", registry.actor)
         if not self.running.acquire(blocking=False):
             raise IncumbentError("the registry is being checked already: wait for that result")

@@ -70,10 +70,7 @@ class VersionComparison(Record):
 
 
 def compare(reader: RegistryReader, first: int, second: int, *, blind: bool) -> VersionComparison:
-    """Of versions that there are, without what people say of them where somebody is `blind`.
-
-    Raises IncumbentError when a record is missing.
-    """
+    """Of two versions, without what people say where `blind`. Raises IncumbentError."""
     a, b = standing_of_version(reader, first), standing_of_version(reader, second)
     assert a is not None and b is not None, "there are such versions"
     left, right = (traced(reader, number, blind=blind) for number in (first, second))

@@ -133,9 +133,7 @@ class VersionPage(Record):
 
 
 def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
-    """Of a version that there is. A record that is missing or damaged is said. `blind` leaves out
-    what tells whose answers somebody votes on.
-    """
+    """Of a version that there is; `blind` leaves out what tells whose answers are voted on."""
     found = standing_of_version(reader, number)
     assert found is not None, "there is such a version"
     lineage, problem = traced(reader, number, blind=blind)
@@ -143,6 +141,7 @@ def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
     history = lineage.history if lineage else unread_history(reader, number, hidden=hidden)
     parent = found.version.adapter.parent
     started_from = reader.version_of(parent) if parent else None
+    path = home() / "reports" / f"{reader.family}-v{number}.html"
     return VersionPage(
         standing=found,
         aliases=tuple(name for name, held in reader.aliases().items() if held == number),
@@ -159,14 +158,13 @@ def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
             for event in reversed(history)
             if not (blind and event.kind in UNBLINDING)
         ),
-        report=report_path(reader.family, number),
+        report=str(path) if path.is_file() else None,
     )
 
 
 def traced(
     reader: RegistryReader, number: int, *, blind: bool
 ) -> tuple[Lineage | None, str | None]:
-    """The lineage, or why there is none."""
     try:
         return blinding.traced(reader, number, blind=blind), None
     except IncumbentError as error:
@@ -235,11 +233,6 @@ def vote_count(reader: RegistryReader, number: int) -> int:
     with reading(reader.engine) as connection:
         chosen = EventFilter(kinds=("vote",), version=number)
         return count_events(connection, reader.family, chosen)
-
-
-def report_path(family: str, number: int) -> str | None:
-    path = home() / "reports" / f"{family}-v{number}.html"
-    return str(path) if path.is_file() else None
 
 
 # --- parameters -----------------------------------------------------------------------------------

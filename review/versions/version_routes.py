@@ -1,35 +1,47 @@
 """The registry's pages, each also as JSON."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
+from project.records.events import Event
+from project.records.record import Record
+from registry.decision_checks import same_person
+from registry.event_list import newest_events
+from registry.lineage import SINGLE_VOTES
 from registry.overview.model_card import card
 from registry.overview.version_search import VersionStanding, search
 from registry.reader import RegistryReader
+from registry.storage.database import reading
 from review.access.users_file import Person, ThePerson
-from review.frame.form_fields import Number, VersionNumber, known_version
+from review.frame.event_words import WORDS
+from review.frame.form_fields import Number, Reason, VersionNumber, given_reason, known_version
 from review.frame.pages import page
 from review.frame.paging import NumberedPage, page_count
 from review.site import Site, TheSite
-from review.versions import delete_routes, history_routes, lineage_routes, verify_routes
+from review.versions import lineage_routes, verify_routes
 from review.versions.version_comparison import VersionComparison, compare
 from review.versions.version_page import (
     PAGE,
+    UNBLINDING,
     CompareQuery,
+    EventLine,
+    HistoryQuery,
     VersionPage,
     VersionsQuery,
+    event_line,
     version_page,
 )
-from review.voting.blinding import traced
+from review.voting.blinding import is_voted, traced
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 120  # of the model card's text
 
 router = APIRouter(tags=["versions"])
-for other in (delete_routes, history_routes, lineage_routes, verify_routes):
+for other in (lineage_routes, verify_routes):
     router.include_router(other.router)
 
 Versions = Annotated[VersionsQuery, Query()]
@@ -137,3 +149,108 @@ def version_comparison(reader: RegistryReader, a: int, b: int, *, blind: bool) -
 def card_of(reader: RegistryReader, number: int, *, blind: bool) -> str:
     known_version(reader, number)
     return card(traced(reader, number, blind=blind))
+
+
+# --- history routes -------------------------------------------------------------------------------
+
+# The history page, filtered and a page at a time.
+
+TEMPLATE = Path(__file__).parent / "templates" / "history.html"
+
+Asked = Annotated[HistoryQuery, Query()]
+
+
+class HistoryPage(Record):
+    """Some of the events, the newest first."""
+
+    events: tuple[EventLine, ...]
+    older: int | None  # `before` of the next page; None: there is none
+
+
+def history_page(reader: RegistryReader, asked: HistoryQuery, *, blind: bool) -> HistoryPage:
+    """Raises IncumbentError for an event that was changed.
+
+    `blind` leaves out all about votes, and decisions that may rest on them while votes are cast.
+    With four eyes single votes on what the reader's actor submitted are left out too.
+    """
+    chosen = asked.chosen(blind=blind)
+    with reading(reader.engine) as connection:
+        found = newest_events(
+            connection, reader.family, chosen, before=asked.before, limit=PAGE + 1
+        )
+    older = found[PAGE - 1].seq if len(found) > PAGE else None
+    shown = without_own_votes(reader, found[:PAGE])
+    if blind:
+        decided = {event.version for event in shown if event.kind == "decide"}
+        voted = {number for number in decided if is_voted(reader, number)}
+        shown = [event for event in shown if event.kind != "decide" or event.version not in voted]
+    return HistoryPage(events=tuple(event_line(event) for event in shown), older=older)
+
+
+def without_own_votes(reader: RegistryReader, events: Sequence[Event]) -> list[Event]:
+    voted = {event.version for event in events if event.kind in SINGLE_VOTES}
+    own = {number for number in voted if number and submitted_by_actor(reader, number)}
+    return [event for event in events if event.kind not in SINGLE_VOTES or event.version not in own]
+
+
+def submitted_by_actor(reader: RegistryReader, number: int) -> bool:
+    submitted = reader.newest_event(number, "submit") if reader.four_eyes else None
+    return submitted is not None and same_person(submitted.actor, reader.actor)
+
+
+@router.get("/history", response_class=HTMLResponse)
+def show_history(request: Request, site: TheSite, person: ThePerson, asked: Asked) -> HTMLResponse:
+    blind = not person.decides
+    found = history_page(site.registry(person.name), asked, blind=blind)
+    kinds = {kind: words for kind, words in WORDS.items() if not (blind and kind in UNBLINDING)}
+    return page(request, TEMPLATE, found=found, asked=asked, kinds=kinds, blind=blind)
+
+
+@router.get("/api/history")
+def read_history(site: TheSite, person: ThePerson, asked: Asked) -> HistoryPage:
+    """Events of the registry, 50 a page, the newest first; single votes only when asked for, and
+    nothing of the votes for who only votes.
+    """
+    return history_page(site.registry(person.name), asked, blind=not person.decides)
+
+
+# --- delete routes --------------------------------------------------------------------------------
+
+# Deleting a version: a page that asks once more, and the deletion itself.
+
+
+@router.get("/versions/{number}/delete", response_class=HTMLResponse)
+def show_deletion(
+    request: Request, site: TheSite, person: ThePerson, number: VersionNumber
+) -> HTMLResponse:
+    """What a deletion takes away, and the form that does it."""
+    registry = site.registry(person.name)
+    version = known_version(registry, number)
+    held = [name for name, holder in registry.aliases().items() if holder == number]
+    return page(
+        request,
+        TEMPLATES / "delete.html",
+        label=version.label,
+        number=number,
+        held=held,
+        deleted=registry.deleted(number),
+        why_not=why_not(person),
+    )
+
+
+@router.post("/versions/{number}/delete", status_code=303, response_class=RedirectResponse)
+def delete_version(
+    site: TheSite, person: ThePerson, number: VersionNumber, reason: Reason = ""
+) -> RedirectResponse:
+    """Delete it, as `incumbent registry delete` does: its record and its history stay."""
+    registry = site.registry(person.name)
+    known_version(registry, number)
+    registry.delete(number, given_reason(reason))
+    return RedirectResponse(f"/versions/{number}", 303)
+
+
+def why_not(person: Person) -> str | None:
+    """Why somebody may not delete versions; None: they may."""
+    if person.may("delete"):
+        return None
+    return f"{person.name} may not delete: that is for {person.roles.names('delete')}."

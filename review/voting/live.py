@@ -38,9 +38,7 @@ class Reviewer(Record):
 
 
 def reviewers(votes: Votes, asked: VoteQuestion) -> tuple[Reviewer, ...]:
-    """Who voted and who is asked by name, in the order of their names; somebody in two spellings is
-    one, by the first of them.
-    """
+    """Who voted and who is asked by name, in order; two spellings are one person."""
     firsts: dict[str, list[StandingBallot]] = defaultdict(list)
     for ballot in votes.standing(asked.detail.sheet):
         firsts[ballot.key.reviewer].append(ballot)
@@ -76,9 +74,7 @@ def self_agreement(votes: Votes, sheet: Digest) -> float | None:
 
 
 def same_again(votes: Votes, sheet: Digest) -> dict[str, list[bool]]:
-    """By reviewer in plain spelling, of each item that was asked twice whether the same was said,
-    whichever side the answers stood on.
-    """
+    """By reviewer in plain spelling: of each repeated item, whether the answer was the same."""
     found: dict[str, list[bool]] = defaultdict(list)
     for again in votes.standing(sheet, repeats=True):
         if before := votes.ballots.get(replace(again.key, repeat=0)):
@@ -116,9 +112,7 @@ class LiveVotes(Record):
 def live_votes(
     registry: RegistryReader, number: int, part: SheetPart | None = None
 ) -> LiveVotes | None:
-    """The votes on a version's newest sheet; None: nobody was asked to vote, or the sheet is gone
-    with what a person had erased.
-    """
+    """The votes on a version's newest sheet; None: nobody was asked, or the sheet is erased."""
     state = read_votes(registry, number)
     asked = state.newest(part)
     if asked is None or not registry.artifacts.blobs.exists(asked.detail.sheet):

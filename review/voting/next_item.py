@@ -40,14 +40,6 @@ class WrittenComment(Record):
     text: str
 
 
-def newest_comments(
-    registry: RegistryReader, votes: Votes, asked: VoteQuestion
-) -> tuple[WrittenComment, ...]:
-    """The newest first; erased ones are left out."""
-    written = comments_on(registry, votes, asked) if asked.detail.part == "dev" else iter(())
-    return tuple(islice(written, SHOWN))
-
-
 def comments_on(
     registry: RegistryReader, votes: Votes, asked: VoteQuestion
 ) -> Iterator[WrittenComment]:
@@ -129,9 +121,7 @@ NOBODY_ASKED = "nobody was asked to vote on this version"
 
 
 def may_follow(person: Person) -> bool:
-    """Who decides, and who counts the votes: whoever may submit, where the roles name them. Where
-    everybody may, nobody would be blind.
-    """
+    """Who decides and counts the votes: whom the roles let submit; nobody, if all may."""
     counts = person.roles.submit != EVERYBODY and person.may("submit")
     return person.decides or counts
 
@@ -162,12 +152,12 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
 
 
 def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> VotesReport:
-    """The report with who voted and what they wrote."""
     votes = read_votes(registry, found.version)
+    written = comments_on(registry, votes, asked) if asked.detail.part == "dev" else iter(())
     return found.model_copy(
         update={
             "reviewers": reviewers(votes, asked),
-            "comments": newest_comments(registry, votes, asked),
+            "comments": tuple(islice(written, SHOWN)),
             "named": asked.detail.reviewers is not None,
             "lacking": votes_lacking(votes, asked, open_of(found.version, votes, asked).needed),
         }
@@ -175,7 +165,6 @@ def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> V
 
 
 def refuse_unknown_version(registry: Registry, number: int) -> None:
-    """Raise a 404 for a number that no version has."""
     try:
         registry.version(number)
     except InputError as error:

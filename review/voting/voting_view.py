@@ -230,15 +230,11 @@ def assignments(
     return Assignments(
         votes=votes,
         asked=asked,
-        order=items_in_order(sheet),
+        order=[sheet.pairs[i].item for i in asking_order(sheet.digest, sheet.pairs)],
         reviewer=plain(registry.actor),
         now=registry.clock(),
         repeats=repeats,
     )
-
-
-def items_in_order(sheet: Sheet) -> Sequence[str]:
-    return [sheet.pairs[i].item for i in asking_order(sheet.digest, sheet.pairs)]
 
 
 def sides_of(sheet: Sheet, event: Event) -> VotingPair:

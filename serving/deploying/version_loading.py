@@ -10,8 +10,8 @@ from evaluation.generation.backends.backend import Backend, BackendError
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion, Contestant
 from project.records.events import Deployed
+from registry.decision_checks import release
 from registry.deployment_history import record_deployment
-from registry.release import release
 from registry.store import Registry
 from serving.deploying.failures import Failures, fatal_mark, load_mark
 from serving.deploying.golden_prompts import Passed

@@ -22,8 +22,7 @@ from project.records.data import EvidencePassage
 from project.records.preferences import PreferencePair
 from project.settings import load
 from registry.alpha_ledger.look_bytes import LookBytes
-from registry.storage.artifact_store import Artifacts
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Artifacts, Blobs
 from registry.storage.database import connect
 from tests.evaluation.test_decision import calibration
 from tests.judge_server import FENCED, Asked, Behaviour, Reply, judge_server

@@ -19,7 +19,7 @@ from evaluation.report.report_data import (
     saving,
 )
 from evaluation.report.report_page import histogram, line, report
-from incumbent.comparison_table import cells
+from incumbent.submission_text import cells
 from project.paths import rows_of
 from project.records.adapters import Opponent
 from project.records.data import EvidencePassage, Row, Split

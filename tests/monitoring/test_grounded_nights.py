@@ -14,8 +14,7 @@ from monitoring.traffic.traffic_store import redacted
 from project.records.data import EvidencePassage
 from project.records.drift import DriftVerdict
 from project.records.traffic import Traffic
-from registry.storage.artifact_store import Artifacts
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Artifacts, Blobs
 from tests.monitoring.test_night_report import night, reading
 from tests.monitoring.test_outcomes import CHAMPION, batch, frozen, readings, rows_of
 from tests.quick_nights import WordEmbeddings

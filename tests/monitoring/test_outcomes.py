@@ -23,8 +23,7 @@ from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion
 from project.records.drift import DriftVerdict, SignalReading
 from project.records.traffic import Feedback, Outcome, Traffic
-from registry.storage.artifact_store import Artifacts
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Artifacts, Blobs
 from tests.conftest import BASE
 from tests.quick_nights import Make, WordEmbeddings, day, opened, site_of
 

@@ -22,8 +22,7 @@ from project.canonical import digest_bytes
 from project.errors import InputError
 from project.files import home
 from project.settings import PARAMS, load
-from registry.storage.artifact_store import Artifacts
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Artifacts, Blobs
 from tests.incumbent.setting_effects.nights import MACHINE
 from tests.monitoring.test_outcomes import CHAMPION
 from training.precision import choose_numerics, fingerprint

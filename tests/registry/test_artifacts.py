@@ -10,8 +10,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.records.record import Digest
-from registry.storage.artifact_store import Artifacts
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Artifacts, Blobs
 from tests.places import blob_file
 
 

@@ -21,7 +21,7 @@ from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event, Promotion
 from registry.audit import problems
 from registry.garbage import collect
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Blobs
 from registry.storage.database import writing
 from registry.store import Registry
 from tests.conftest import ROOT

@@ -13,7 +13,7 @@ from project.errors import IncumbentError, InputError
 from registry.audit import problems
 from registry.garbage import collect
 from registry.storage import database
-from registry.storage.blobs import Blobs
+from registry.storage.artifact_store import Blobs
 from registry.storage.database import connect, writing
 from registry.storage.tables import metadata
 from tests.places import Place, submit, ticking, win

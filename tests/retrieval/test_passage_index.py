@@ -27,8 +27,8 @@ from project.records.adapters import Adapter, Contestant, ModelPin, told_apart
 from project.records.data import DatasetVersion, EvidencePassage, PassageIndex, Row, Split
 from project.records.record import write_records
 from project.shown_passages import USUAL, index_shown
+from registry.decision_checks import release
 from registry.garbage import collect
-from registry.release import release
 from registry.store import Registry
 from retrieval.passage_index import IndexSettings, cost_of, kept_vectors, read_index, write_index
 from retrieval.prompt_room import PromptRoom

@@ -10,7 +10,7 @@ from httpx2 import Response
 from project.settings import PARAMS
 from registry.store import Registry
 from review.access.access_control import AccessControl
-from review.app import create_app
+from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
 

@@ -14,7 +14,7 @@ from project.listening import MOST_KEPT, Buckets
 from review.access import users_file
 from review.access.sessions import seal, unsealed
 from review.access.users_file import UsersFile, add_user
-from review.app import create_app
+from review.page_server import create_app
 from review.review_settings import ProxyParams, ReviewParams
 from review.site import Site
 from tests.review.conftest import ADDRESS, Browser, Browsers

@@ -11,7 +11,7 @@ from httpx2 import get as visit
 from joserfc.jwk import OctKey
 
 from review.access.oidc import ProviderError, secure
-from review.app import create_app
+from review.page_server import create_app
 from review.review_settings import OidcParams, ReviewParams
 from review.site import Site
 from tests.review.conftest import ADDRESS, Browser

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from review.access.request_checks import MOST_BYTES
 from review.access.sessions import local
-from review.app import create_app
+from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
 from tests.review.conftest import ADDRESS, Browser, Browsers

@@ -16,7 +16,7 @@ from project.files import rename_all
 from review.access import users_file
 from review.access.oidc import ProviderCalls, ProviderError
 from review.access.request_checks import BodySize
-from review.app import create_app
+from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
 from tests.review.conftest import ADDRESS, Browser

@@ -15,7 +15,7 @@ from project.settings import PARAMS
 from registry.roles import PATIENCE, Duty, RulesInUse
 from registry.store import Registry
 from review.access.access_control import AccessControl
-from review.app import create_app
+from review.page_server import create_app
 from review.site import Site
 from tests.places import decide, submit, win
 from tests.review.conftest import Browser, Browsers

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from review.app import create_app
+from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
 from tests.places import Place

@@ -23,8 +23,7 @@ from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.store import Registry
 from review.dossier import document
 from review.dossier.document import Dossier, Filled, Section, html_of, write_dossier
-from review.dossier.make_dossier import make_dossier
-from review.dossier.part_template import as_yaml
+from review.dossier.make_dossier import as_yaml, make_dossier
 from tests.conftest import SEALED, decision_on, evidence_of, keep_decision
 from tests.monitoring.test_night_report import HOSTILE
 from tests.places import submit, win

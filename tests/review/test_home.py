@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.duties import waiting_reviews
 from monitoring.scheduling.heartbeats import Heartbeat, beat
 from monitoring.scheduling.runs import claim, fail, finish
 from project.records.drift import Action, DriftState, DriftVerdict, Night
@@ -12,7 +13,6 @@ from project.records.events import VotesAsked
 from project.records.evidence import Evidence, MetricEvidence, Verdict
 from project.settings import PARAMS
 from registry.ballots.sheets import open_sheet
-from registry.overview.waiting_reviews import waiting_reviews
 from registry.roles import Roles
 from registry.storage.database import writing
 from registry.store import Registry

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.duties import waiting_reviews
 from project.records.evidence import Verdict
 from registry.event_list import EventFilter, newest_events
 from registry.overview.version_search import VersionFilter, family_tree, search
-from registry.overview.waiting_reviews import waiting_reviews
 from registry.store import Registry
 from tests.places import Place, decide, submit, ticking, win
 

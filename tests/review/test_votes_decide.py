@@ -14,7 +14,7 @@ from project.records.evidence import Decision, Verdict
 from project.settings import load
 from registry.ballots.sheets import asked_about
 from registry.store import Registry
-from review.app import create_app
+from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
 from tests.evaluation.test_llm_judge import likes_exclamations

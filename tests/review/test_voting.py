@@ -14,7 +14,7 @@ from registry.ballots.casting import comment_text
 from registry.ballots.sheets import open_sheet
 from registry.ballots.standing import read_votes
 from registry.store import Registry
-from review.app import create_app
+from review.page_server import create_app
 from review.site import Site
 from tests.places import submit
 from tests.review.conftest import Browser, Browsers, post

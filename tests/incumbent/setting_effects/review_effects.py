@@ -16,7 +16,7 @@ from project.settings import load
 from registry.ballots.sheets import asked_about
 from registry.store import Registry
 from review.access.users_file import add_user
-from review.app import create_app
+from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
 from tests.incumbent.setting_effects.effect import Effect, Output, ShownBy

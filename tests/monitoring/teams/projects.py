@@ -24,7 +24,7 @@ from monitoring.teams.team_project import (
     log_of,
     registry_of,
 )
-from monitoring.teams.team_scheduler import TeamScheduler
+from monitoring.teams.team_service import TeamScheduler
 from registry.storage.database import connect, writing
 from tests.conftest import ROOT
 from tests.scheduling import Clock, noting

@@ -12,8 +12,7 @@ from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.retrain_slots import RetrainLimits, claim_slot
 from monitoring.scheduling.runs import Claim
 from monitoring.teams.team_project import TeamProject, Teams
-from monitoring.teams.team_scheduler import TeamScheduler
-from monitoring.teams.team_service import do_all
+from monitoring.teams.team_service import TeamScheduler, do_all
 from project.errors import IncumbentError
 from project.records.drift import DriftVerdict
 from registry.notices import Notice, put
