@@ -12,6 +12,7 @@ from curation.curation_settings import CurateParams, lot
 from curation.document_split import is_of_document
 from curation.eval_sets import EVAL_SETS, Changes, Extension, Items, accepted_ids, ids_among
 from curation.families import side
+from curation.kinship import kin_texts
 from curation.sources.row_formats import read_row
 from project.errors import InputError
 from project.near_duplicates import SIMILARITY, near_duplicates, same, word_fingerprint
@@ -45,7 +46,8 @@ class Placed:
     @cached_property
     def prints(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Prompt and answer, as near-duplicates are told by."""
-        return word_fingerprint(self.row.prompt_text), word_fingerprint(self.row.completion_text)
+        texts = kin_texts(self.row)
+        return word_fingerprint(texts.prompt), word_fingerprint(texts.answer)
 
 
 def acceptances(

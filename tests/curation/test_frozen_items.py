@@ -86,6 +86,22 @@ def test_a_freeze_changes_no_byte_of_any_part(word_sets: list[set[str]]) -> None
     assert curate(rows, frozen, PARAMS).parts == before.parts
 
 
+def test_a_freeze_drives_out_no_row_that_answers_as_an_item_does_that_nothing_is_known() -> None:
+    """The same sentence where passages hold no answer: it makes no two questions alike."""
+    unknown = "I do not know: the passages do not say that."
+    rows = [
+        Row.of(one.prompt_text, unknown, group=one.group, source=one.source).model_copy(
+            update={"answerable": False}
+        )
+        if i % 5 == 0
+        else one
+        for i, one in enumerate(BASE)
+    ]
+    before = curate(rows, {}, PARAMS)
+    frozen: Changes = {1: freeze(Split.SEALED, before.parts[Split.SEALED])}
+    assert curate(rows, frozen, PARAMS).parts[Split.TRAIN] == before.parts[Split.TRAIN]
+
+
 def test_new_rows_displace_items_of_a_limited_set_that_is_not_frozen() -> None:
     """What a freeze is for."""
     made = curate([*BASE, *(row(i) for i in range(300, 900))], {}, PARAMS)
