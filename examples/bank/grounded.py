@@ -55,8 +55,7 @@ ONWARD: Changes = {
 }
 DPO: Changes = {"training.dpo": {"epochs": 1, "learning_rate": 5e-5}}
 UNWANTED = Path("datasets/preferences/unwanted.jsonl")
-# Epochs of the old rows: as many steps as one epoch of the new rows and of the pairs, or of all.
-ONCE_MORE, FROM_THE_BASE = 0.5, 1.5
+CONTROL = 1.5  # epochs of the old rows, from the base: as many steps as both rounds take
 STEPS = (
     "first round",
     "first submission",
@@ -93,8 +92,8 @@ def tell(bank: Grounded) -> str:
     first = step("first submission", submitted)
     won = first["verdict"] == "PROMOTE"
     found = step("bad answers", lambda: bad_answers(bank))
-    step("control", lambda: control(won=won))
-    step("second round", lambda: after_bad_answers(bank))
+    step("control", control)
+    step("second round", lambda: after_bad_answers(bank, won=won))
     second = step("second submission", submitted)
     step("closed book", lambda: closed_book(bank))
     table = [
@@ -128,10 +127,9 @@ def first_round(bank: Grounded) -> dict[str, Any]:
     return {}
 
 
-def control(*, won: bool) -> dict[str, Any]:
-    """As many steps as the second round will take, on the rows of the first."""
-    configure(ONWARD if won else {})
-    configure({"training.sft": {"epochs": ONCE_MORE if won else FROM_THE_BASE}})
+def control() -> dict[str, Any]:
+    """As many steps as both rounds take, on the rows of the first."""
+    configure({"training.sft": {"epochs": CONTROL}})
     run_and_vote()
     keep("control", measured("control", Role.CHALLENGER, base_texts()))
     return {}
@@ -145,7 +143,7 @@ def bad_answers(bank: Grounded) -> dict[str, Any]:
     return {"bad": found.bad, "rows": len(found.rows)}
 
 
-def after_bad_answers(bank: Grounded) -> dict[str, Any]:
+def after_bad_answers(bank: Grounded, *, won: bool) -> dict[str, Any]:
     """Train on all rows, those about what failed among them, then on pairs of a right and a bad
     answer.
     """
@@ -153,7 +151,8 @@ def after_bad_answers(bank: Grounded) -> dict[str, Any]:
     learnt = rows if bank.brief else forms(rows, bank.items)
     bring_in_lines("second-round", [row_fields(row, row.id) for row in learnt])
     write_lines(UNWANTED, map(pair_fields, spoilt(bank)))
-    configure({"training.sft": {"epochs": 1}} | DPO)
+    configure({"training.sft": {"epochs": 1}})
+    configure((ONWARD if won else {}) | DPO)
     run_and_vote()
     keep("second round", measured("round 2", Role.CHALLENGER, base_texts()))
     return {}

@@ -16,10 +16,11 @@ from examples.bank.dealing import Dealt, Sizes, deal
 from examples.bank.facts import DOCUMENTS, HERE
 from examples.bank.make_rows import dealt_fields, write_lines
 from examples.bank.rows import document_rows, rows
-from incumbent.init.new_folder import start
+from incumbent.init.new_folder import POISONED, TEMPLATES, start
 from incumbent.project_files import copy_project
 from project.files import staged_folder
-from project.settings import PARAMS
+from project.model_pins import BaseChoice
+from project.settings import PARAMS, load
 
 Changes = Mapping[str, Mapping[str, Any]]  # settings by section
 
@@ -64,6 +65,8 @@ def fill(dealt: Dealt, to: Path, changes: Changes) -> None:
     for suite in SUITES:
         for file in Path("datasets", suite).glob("*.jsonl"):
             shorten(file, OF_A_FILE)
+    if load(BaseChoice).evidence_template:
+        shutil.copy(TEMPLATES / POISONED.name, POISONED)
     write_lines(ROWS, dealt_fields(dealt.project))
     start([ROWS], "Start with Lindmoor Bank's rows", to)
     bring_in(DOCUMENTS, "--as", "manual")
