@@ -16,7 +16,7 @@ from rich.console import Console
 from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, VersionNumber, version_number, version_numbers
 from incumbent.output import console, print_json, print_table
-from incumbent.reproducing.reproduction import reproducible
+from incumbent.reproducing.reproducible_version import reproducible
 from incumbent.reproducing.rows_check import (
     Remote,
     RowsLocation,

@@ -29,7 +29,8 @@ from incumbent.reproducing.project_copy import (
     seat,
     seat_parent,
 )
-from incumbent.reproducing.reproduction import Reproduction, held_against, make_again, reproducible
+from incumbent.reproducing.reproducible_version import reproducible
+from incumbent.reproducing.reproduction import Reproduction, held_against, make_again
 from incumbent.verbs.verify import print_reproduction, working_folder
 from project import paths
 from project.canonical import digest_file, digest_folder
