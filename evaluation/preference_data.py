@@ -50,10 +50,7 @@ def main() -> None:
     people = [one for one in said if not by_judge(one)]
     agreed = undisputed(people, lost)
     learnt = learnable(agreed, GoodAnswers(rows, agreed, params.corrections), lost)
-    told = {bare(one.prompt) for one in people}
-    asked = pairs_by_judge(
-        [row for row in rows if bare(row.prompt_text) not in told], params.judge, lost
-    )
+    asked = pairs_by_judge(rows_without_preferences(rows, people), params.judge, lost)
     judged = learnable_of_judge([*filter(by_judge, said), *asked], people, lost)
     pairs = sum(isinstance(one, PreferencePair) for one in learnt)
     found = [*learnt, *capped(judged, pairs, params.judge.share, lost)]
@@ -113,3 +110,9 @@ def taught(
     why = untaught(given, items, retired_prompts())
     lost.update(why.values())
     return [one for i, one in enumerate(given) if i not in why]
+
+
+def rows_without_preferences(rows: Iterable[Row], people: Iterable[Preference]) -> list[Row]:
+    """Those about whose answers people said nothing."""
+    told = {bare(one.prompt) for one in people}
+    return [row for row in rows if bare(row.prompt_text) not in told]

@@ -10,9 +10,11 @@ import pytest
 from examples.bank import closed_book, grounded
 from examples.bank.closed_book import Bank, of_the_brief, of_the_project
 from examples.bank.dealing import Dealt
+from examples.bank.facts import HERE
 from examples.bank.measures import METRICS, Item, System, write_systems
 from examples.bank.run import parsed
 from examples.bank.steps import bring_in_lines, read_step
+from tests.conftest import ROOT
 
 SCORES = dict.fromkeys(METRICS, 0.5)
 ITEM = Item("one", "loan", "trained", "an answer", SCORES, [])
@@ -117,6 +119,14 @@ def test_the_time_of_every_step_is_told(done: list[str]) -> None:
     grounded.tell(grounded.Grounded(Dealt([], []), brief=False))
     told = json.loads(Path("results/table.json").read_bytes())
     assert list(told["steps"]) == list(grounded.STEPS)
+
+
+def test_the_page_of_figures_has_the_table_that_the_story_left() -> None:
+    left = (HERE / "table.md").read_text().splitlines()
+    page = (ROOT / "docs/reference/figures.md").read_text()
+    table = [line for line in left if line.startswith("|")]
+    assert len(table) > 10
+    assert not [line for line in table if line not in page]
 
 
 def test_a_step_that_was_not_done_has_no_result() -> None:

@@ -220,7 +220,7 @@ def test_a_command_that_lacks_a_library_says_what_to_install() -> None:
     lacking = {
         ("nightly",): ("apscheduler", "monitor"),
         ("gateway", "deploy", "1"): ("httpx2", "http"),  # it asks replicas
-        ("stage", "validate"): ("great_expectations", "train"),
+        ("stage", "validate"): ("pandas", "train"),
         ("stage", "code"): ("grimp", "train"),
     }
     assert ends_without_extras(lacking) == [

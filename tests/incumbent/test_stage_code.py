@@ -63,7 +63,7 @@ def test_every_stage_but_this_one_has_a_file_that_holds_its_module() -> None:
         ("evaluation/report/report_page.py", {"compare"}),
         ("evaluation/generation/batch_reader.py", {"reward", "preference_data", "generate"}),
         ("evaluation/report/templates/comparison.html", {"compare"}),
-        ("project/templates/page.html", {"validate", "compare"}),
+        ("project/templates/page.html", {"gate", "compare"}),
         (
             "registry/storage/tables.py",
             {"gate", "start", "champion", "generate", "reward", "preference_data"},
