@@ -175,7 +175,7 @@ def closed_book(bank: Grounded) -> dict[str, Any]:
     os.chdir(here)
     keep(
         "closed book",
-        measured_elsewhere("base", answers[Role.CHAMPION], base_texts()),
+        measured_elsewhere("closed-book base", answers[Role.CHAMPION], base_texts()),
         measured_elsewhere("closed-book sft", answers[Role.CHALLENGER], base_texts()),
     )
     return {}
