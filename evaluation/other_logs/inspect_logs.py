@@ -99,9 +99,7 @@ def samples_of(header: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
     task, epochs = task_of(header), epochs_of(header)
     names = {name for row in rows for name in row.get("scores") or ()}
     for row in rows:
-        yield sample_of(
-            row, task, bool((header["eval"].get("config") or {}).get("score_on_error")), names
-        )
+        yield sample_of(row, task, scored_on_error(header), names)
     there = {(str(row["id"]), int(row.get("epoch", 1))) for row in rows}
     for name in header["eval"].get("dataset", {}).get("sample_ids") or ():
         for epoch in range(1, epochs + 1):
@@ -140,15 +138,16 @@ def name_of(task: str, name: object, epoch: int = 1) -> str:
 def asked_of(row: Mapping[str, Any]) -> dict[str, str]:
     given = row.get("input")
     if isinstance(given, list):
-        given = [
-            {key: message.get(key) for key in OF_MESSAGE} if isinstance(message, dict) else message
-            for message in given
-        ]
+        given = [part_asked(message) for message in given]
     return {
         "input": digest_of(given),
         "target": digest_of(row.get("target")),
         "choices": digest_of(row.get("choices")),
     }
+
+
+def part_asked(message: Any) -> Any:
+    return {key: message.get(key) for key in OF_MESSAGE} if isinstance(message, dict) else message
 
 
 def metrics_of(scores: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
@@ -187,6 +186,10 @@ def task_of(header: Mapping[str, Any]) -> str:
 
 def epochs_of(header: Mapping[str, Any]) -> int:
     return int((header["eval"].get("config") or {}).get("epochs") or 1)
+
+
+def scored_on_error(header: Mapping[str, Any]) -> bool:
+    return bool((header["eval"].get("config") or {}).get("score_on_error"))
 
 
 def unnamed(header: Mapping[str, Any], rows: Sequence[Any]) -> int:
@@ -313,21 +316,23 @@ def members(
     try:
         with zipfile.ZipFile(path) as archive:
             chosen = [one for one in archive.infolist() if one.filename.startswith(starts)]
-            # What inspect does not write, and for more than can be read.
-            if any(info.flag_bits & ENCRYPTED for info in chosen):
-                raise InputError("is encrypted: write it anew without a password", file=path)
-            if any(info.compress_type not in WRITTEN for info in chosen):
-                raise InputError("is compressed as inspect never does: write it anew", file=path)
-            whole = sum(info.file_size for info in chosen)
-            if whole > LARGEST_INFLATED:
-                problem = (
-                    f"inflates to {whole / MIB:,.0f} MiB, and at most {LARGEST_INFLATED // MIB:,}"
-                )
-                raise InputError(f"{problem} MiB are read: give a log of fewer samples", file=path)
+            refuse_unreadable(chosen, path)
             for info in chosen:
                 yield info.filename, content(archive, info, path)
     except DAMAGE as error:
         raise InputError(f"is damaged: {one_line(error)}", file=path) from None
+
+
+def refuse_unreadable(chosen: Sequence[zipfile.ZipInfo], path: Path) -> None:
+    """Raise InputError for what inspect does not write, and for more than can be read."""
+    if any(info.flag_bits & ENCRYPTED for info in chosen):
+        raise InputError("is encrypted: write it anew without a password", file=path)
+    if any(info.compress_type not in WRITTEN for info in chosen):
+        raise InputError("is compressed as inspect never does: write it anew", file=path)
+    whole = sum(info.file_size for info in chosen)
+    if whole > LARGEST_INFLATED:
+        problem = f"inflates to {whole / MIB:,.0f} MiB, and at most {LARGEST_INFLATED // MIB:,}"
+        raise InputError(f"{problem} MiB are read: give a log of fewer samples", file=path)
 
 
 def content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:

@@ -49,13 +49,7 @@ def read_langfuse(argument: Path, options: ReadingOptions) -> SystemLog:
     traces: dict[str, ScoredTrace] = {}
     left_out: Counter[str] = Counter()
     for path, number, row in scores:
-        # The trace that a score is about, be it about an observation in it.
-        subject = row.get("subject")  # of version 3 of the API
-        if isinstance(subject, dict):
-            own = subject.get("id") if subject.get("kind") == "trace" else subject.get("traceId")
-        else:
-            own = row.get("traceId")
-        trace = str(own) if own else None
+        trace = trace_of(row)
         if trace is None:
             left_out["of whole sessions or runs"] += 1
         elif row.get("dataType", NUMBERS[0]) not in NUMBERS:
@@ -63,15 +57,11 @@ def read_langfuse(argument: Path, options: ReadingOptions) -> SystemLog:
         else:
             name = items.get(trace, trace) if key is None else field_of(row, key, path, number)
             traces.setdefault(trace, ScoredTrace(name)).add(row, path, number)
-    # A judge and people are two ways to score.
-    sources: dict[str, set[str]] = {}
-    for _, _, row in scores:
-        sources.setdefault(str(row["name"]), set()).add(str(row["source"]))
     return SystemLog(
         path=argument,
         system=argument.stem,
         samples=tuple(samples_of(list(traces.values()))),
-        scorers={TASK: {name: ", ".join(sorted(found)) for name, found in sources.items()}},
+        scorers={TASK: sources_of([row for _, _, row in scores])},
         advice="" if items or key else OWN_TRACES,
         notes={TASK: [f"scores {what} are left out: {n}" for what, n in left_out.items()]},
     )
@@ -104,6 +94,16 @@ def is_score(row: Row) -> bool:
 
 def is_run_item(row: Row) -> bool:
     return {DATASET_ITEM, "traceId"} <= row.keys()
+
+
+def trace_of(row: Row) -> str | None:
+    """The trace that a score is about, be it about an observation in it."""
+    subject = row.get("subject")  # of version 3 of the API
+    if isinstance(subject, dict):
+        own = subject.get("id") if subject.get("kind") == "trace" else subject.get("traceId")
+    else:
+        own = row.get("traceId")
+    return str(own) if own else None
 
 
 def field_of(row: Row, name: str, path: Path, number: int) -> str:
@@ -148,3 +148,11 @@ def samples_of(traces: Sequence[ScoredTrace]) -> Iterator[Sample]:
     for trace, name in zip(traces, numbered(trace.item for trace in traces), strict=True):
         lost = REPEATED if trace.repeated else None if trace.metrics else NOT_SCORED
         yield Sample(name, TASK, asked={}, metrics=trace.metrics, cluster=trace.item, lost=lost)
+
+
+def sources_of(scores: Sequence[Row]) -> dict[str, str]:
+    """By metric, where its scores came from: a judge and people are two ways to score."""
+    sources: dict[str, set[str]] = {}
+    for row in scores:
+        sources.setdefault(str(row["name"]), set()).add(str(row["source"]))
+    return {name: ", ".join(sorted(found)) for name, found in sources.items()}

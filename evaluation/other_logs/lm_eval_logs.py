@@ -71,21 +71,8 @@ def task_files(argument: Path) -> tuple[list[TaskFile], dict[str, list[str]]]:
     if not samples and len(files) == 1 and not argument.is_dir():
         return [TaskFile(files[0], UNNAMED, None, None)], {}
     if not samples:
-        raise InputError(
-            "results without samples: run lm-eval with --log_samples"
-            if any(RESULTS.fullmatch(path.name) or path.name == "results.json" for path in files)
-            else "holds no samples_TASK_TIME.jsonl of lm-eval",
-            file=argument,
-        )
-    # Samples of several models, each of which has a folder.
-    folders = sorted({file.path.parent for file in samples})
-    if len(folders) > 1:
-        some = ", ".join(str(folder) for folder in folders[:3])
-        raise InputError(
-            f"holds results of {len(folders)} systems ({some}{', …' * (len(folders) > 3)}): "
-            "name one of these folders",
-            file=argument,
-        )
+        raise InputError(what_lacks(files), file=argument)
+    refuse_several_folders(samples, argument)
     return newest(samples)
 
 
@@ -103,6 +90,24 @@ def results_of(samples: Path, at: str) -> Path | None:
 def at_of(path: Path) -> str | None:
     named = SAMPLES.fullmatch(path.name) or RESULTS.fullmatch(path.name)
     return named["at"] if named else None
+
+
+def what_lacks(files: Sequence[Path]) -> str:
+    if any(RESULTS.fullmatch(path.name) or path.name == "results.json" for path in files):
+        return "results without samples: run lm-eval with --log_samples"
+    return "holds no samples_TASK_TIME.jsonl of lm-eval"
+
+
+def refuse_several_folders(samples: Sequence[TaskFile], argument: Path) -> None:
+    """Raise InputError for samples of several models, each of which has a folder."""
+    folders = sorted({file.path.parent for file in samples})
+    if len(folders) > 1:
+        some = ", ".join(str(folder) for folder in folders[:3])
+        raise InputError(
+            f"holds results of {len(folders)} systems ({some}{', …' * (len(folders) > 3)}): "
+            "name one of these folders",
+            file=argument,
+        )
 
 
 def newest(samples: Sequence[TaskFile]) -> tuple[list[TaskFile], dict[str, list[str]]]:
@@ -154,14 +159,9 @@ def read_lm_eval(argument: Path) -> SystemLog:
         said = [*limits(runs[file.task], file.task), *missing_results(file), *unnumbered(odd)]
         notes.setdefault(file.task, []).extend(said)
     first = runs[files[0].task]
-    # What kind of model and its arguments; by its name alone two contestants may be alike.
-    config = first.get("config") or {}
-    arguments = config.get("model_args") or first.get("model_name") or ""
-    if isinstance(arguments, dict):
-        arguments = ",".join(f"{key}={value}" for key, value in arguments.items())
     return SystemLog(
         path=files[0].path if len(files) == 1 else argument,
-        system=f"{config.get('model') or ''} {arguments}".strip(),
+        system=system_of(first),
         samples=clustered([one for found in samples.values() for one in found], "document"),
         scorers={task: scorers_of(run, task) for task, run in runs.items()},
         settings={task: settings_of(run, task) for task, run in runs.items()},
@@ -192,26 +192,14 @@ class LoggedDocument:
 
 def samples_of(file: TaskFile, results: Mapping[str, Any]) -> tuple[list[Sample], list[str]]:
     """The samples of a task, and which of its metrics are no numbers. Raises InputError."""
-    # Early logs do not name the filters of a row: it is told by its place.
-    listed = (results.get("configs", {}).get(file.task) or {}).get("filter_list") or ()
-    filters = [str(one["name"]) for one in listed]
+    filters = filter_names(results, file.task)
     documents: dict[str, LoggedDocument] = {}
     odd: set[str] = set()  # metrics that are no numbers
     for number, row in read_rows(file.path):
         if "doc_id" not in row:
             raise InputError("is no sample of lm-eval", file=file.path, line=number, field="doc_id")
-        # Digests of document and target, as lm-eval makes them; early logs have none.
-        digest = row.get("doc_hash") or digest_of(
-            json.dumps(row.get("doc"), indent=2, ensure_ascii=False)
-        )
-        asked = {
-            "document": str(digest),
-            "target": str(row.get("target_hash") or digest_of(str(row.get("target")))),
-        }
-        document = documents.setdefault(
-            str(row["doc_id"]),
-            LoggedDocument(asked, str(row["prompt_hash"]) if "prompt_hash" in row else None),
-        )
+        asked = asked_of(row)
+        document = documents.setdefault(str(row["doc_id"]), LoggedDocument(asked, prompt_of(row)))
         name = str(row.get("filter") or nth(filters, document.rows))
         document.rows += 1
         document.add({metric_name(m, name): v for m, v in scores_of(row, odd)}, asked)
@@ -244,7 +232,28 @@ def scores_of(row: Mapping[str, Any], odd: set[str]) -> Iterator[tuple[str, floa
             odd.add(name)
 
 
+def asked_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of document and target, as lm-eval makes them; early logs have none."""
+    document = row.get("doc_hash") or digest_of(
+        json.dumps(row.get("doc"), indent=2, ensure_ascii=False)
+    )
+    return {
+        "document": str(document),
+        "target": str(row.get("target_hash") or digest_of(str(row.get("target")))),
+    }
+
+
+def prompt_of(row: Mapping[str, Any]) -> str | None:
+    return str(row["prompt_hash"]) if "prompt_hash" in row else None
+
+
 # --- what the results file says ---------------------------------------------------------------
+
+
+def filter_names(results: Mapping[str, Any], task: str) -> list[str]:
+    """The task's filters, in their order: early logs do not name them."""
+    listed = (results.get("configs", {}).get(task) or {}).get("filter_list") or ()
+    return [str(one["name"]) for one in listed]
 
 
 def nth(filters: Sequence[str], number: int) -> str:
@@ -311,6 +320,15 @@ def settings_of(results: Mapping[str, Any], task: str) -> dict[str, str]:
         for name, key in named.items()
         if task in (results.get(key) or {})
     }
+
+
+def system_of(results: Mapping[str, Any]) -> str:
+    """What kind of model and its arguments; by its name alone two contestants may be alike."""
+    config = results.get("config") or {}
+    arguments = config.get("model_args") or results.get("model_name") or ""
+    if isinstance(arguments, dict):
+        arguments = ",".join(f"{key}={value}" for key, value in arguments.items())
+    return f"{config.get('model') or ''} {arguments}".strip()
 
 
 def setup_of(results: Mapping[str, Any]) -> dict[str, str]:
