@@ -77,15 +77,17 @@ def quoted(row: Triplet, gold: EvidencePassage) -> str:
     heading, _, text = gold.text.partition(": ")
     figures = set(FIGURE.findall(row.output)) - set(FIGURE.findall(heading))
     cells = text.rstrip(".").split("; ")
-    parts = [f"{one}." for one in cells] if len(cells) > 4 else sentences_of(text)
+    of_table = len(cells) > 4
+    parts = cells if of_table else sentences_of(text)
     kept = [one for one in parts if figures & set(FIGURE.findall(one))]
     if not kept or figures - set(FIGURE.findall(" ".join(kept))):
         return row.output
-    if len(cells) > 4:
-        kept = ["; ".join(one.rstrip(".") for one in dict.fromkeys([parts[0], *kept])) + "."]
-    answer = " ".join(one for one in kept if one != row.warning)
-    name = next((one for one in (heading,) if one in row.prompt), "")
-    return f"{name}: {answer}" if name and name not in answer else answer
+    if of_table:  # the first cell names what the line is about
+        answer = "; ".join(dict.fromkeys([parts[0], *kept])) + "."
+    else:
+        answer = " ".join(one for one in kept if one != row.warning)
+    named = heading in answer or heading not in row.prompt
+    return answer if named else f"{heading}: {answer}"
 
 
 def drawn(found: Sequence[EvidencePassage], k: int, random: Random) -> list[EvidencePassage]:
