@@ -65,16 +65,7 @@ def acceptances(
         if isinstance(change, Extension):
             old = seen.union(elsewhere)
             new = [name for name in dict.fromkeys(change.rows) if name not in old]
-            # An item leaves by a rotation alone, not with its row.
-            if gone := [name for name in new if name not in known]:
-                raise InputError(
-                    f"row {gone[0]} was accepted and is not in {change.source} any more: put it "
-                    "back, and name the file in curation.collect.sources and "
-                    "curation.curate.accepted of params.yaml",
-                    file=EVAL_SETS,
-                    line=line,
-                    field="rows",
-                )
+            refuse_missing(new, known, change, line)
             found.append([known[name] for name in new])
             seen.update(new)
     return found
@@ -187,6 +178,18 @@ def refuse_unaccepted(known: dict[str, Row], accepted: set[str]) -> None:
                 line=line,
                 field="id",
             )
+
+
+def refuse_missing(names: Sequence[str], known: dict[str, Row], by: Extension, line: int) -> None:
+    """An item leaves by a rotation alone, not with its row."""
+    if gone := [name for name in names if name not in known]:
+        raise InputError(
+            f"row {gone[0]} was accepted and is not in {by.source} any more: put it back, and name "
+            "the file in curation.collect.sources and curation.curate.accepted of params.yaml",
+            file=EVAL_SETS,
+            line=line,
+            field="rows",
+        )
 
 
 def origin(row: Row) -> tuple[Path, int | None]:

@@ -4,6 +4,7 @@ It says whether the challenger qualifies. Nothing of the sealed eval set is know
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from evaluation.decision.metric_evidence import differences
@@ -22,11 +23,13 @@ from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT, r
 from project.records.data import Row, Split
 from project.records.evidence import (
     Evidence,
+    Measured,
     MetricEvidence,
     Usage,
     rated_by_people,
 )
 from project.records.preferences import Calibration
+from project.records.scores import ItemScore
 from project.settings import load
 
 
@@ -46,14 +49,7 @@ def main() -> None:
     write_bytes(METRICS, json.dumps(metrics(evidence), indent=2).encode() + b"\n")
     shown = read_report_data()
     on_dev = [metric for metric in policy.gating if not rated_by_people(metric)]
-    # What `dvc plots` draws: every gating metric's dev differences, each from worst to best.
-    better = {metric: found.better for metric, found in evidence.dev.items()}
-    columns = [sorted(differences(shown.dev, m, better.get(m)).tolist()) for m in on_dev]
-    lines = ["\t".join(("share", *on_dev))]
-    for i in range(min(map(len, columns), default=0)):
-        share = (i + 0.5) / len(columns[0])
-        lines.append("\t".join(f"{value:.6f}" for value in (share, *(c[i] for c in columns))))
-    write_bytes(DIFFERENCES, ("\n".join(lines) + "\n").encode())
+    write_bytes(DIFFERENCES, quantiles(shown.dev, on_dev, evidence.dev).encode())
     write_bytes(REPORT, report(evidence, rule(evidence, policy, None), policy, shown).encode())
     if reasons := unqualified(evidence, policy):
         print("\n".join(reasons))
@@ -93,3 +89,14 @@ def metrics(evidence: Evidence) -> dict[str, Any]:
 def cells(found: MetricEvidence) -> dict[str, float]:
     sides = {Role.CHAMPION: found.champion_mean, Role.CHALLENGER: found.challenger_mean}
     return {side: mean for side, mean in sides.items() if mean is not None} | {"diff": found.diff}
+
+
+def quantiles(items: Sequence[ItemScore], gating: Sequence[str], dev: Measured) -> str:
+    """What `dvc plots` draws: every gating metric's dev differences, each from worst to best."""
+    better = {metric: found.better for metric, found in dev.items()}
+    columns = [sorted(differences(items, m, better.get(m)).tolist()) for m in gating]
+    lines = ["\t".join(("share", *gating))]
+    for i in range(min(map(len, columns), default=0)):
+        share = (i + 0.5) / len(columns[0])
+        lines.append("\t".join(f"{value:.6f}" for value in (share, *(c[i] for c in columns))))
+    return "\n".join(lines) + "\n"

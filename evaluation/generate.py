@@ -48,14 +48,18 @@ def main() -> None:
     with server_kept(), staged_folder(ANSWERS) as draft:
         record_engine(numerics, draft)
         asked = tasks(numerics)
-        # On a cluster all parts of a system are answered at once, so its model loads once.
-        for first in {task.respondent.system.digest: task.respondent for task in asked}.values():
-            own = [task for task in asked if task.respondent.system == first.system]
-            parts = [(task.rows, samples_of(task.part)) for task in own]
-            first.answer_ahead(parts, f"{own[0].role}, all parts")
+        answer_ahead(asked)
         for role, system, part, rows in asked:
             answers = system.answers(rows, f"{role}, {part}", samples_of(part))
             write_records(draft / answers_of(role, part).name, answers)
+
+
+def answer_ahead(asked: Sequence[AnsweringTask]) -> None:
+    """On a cluster, answer all parts of a system at once, so that its model is loaded once."""
+    for system in {task.respondent.system.digest: task.respondent for task in asked}.values():
+        of_system = [task for task in asked if task.respondent.system == system.system]
+        parts = [(task.rows, samples_of(task.part)) for task in of_system]
+        system.answer_ahead(parts, f"{of_system[0].role}, all parts")
 
 
 def samples_of(part: str) -> int:

@@ -48,11 +48,7 @@ def what_was_measured(evidence: Evidence, decision: Decision, policy: Policy) ->
     part = DecidingItems("dev", "curation.curate.dev_share", policy.qualify, policy.qualify)
     measured = evidence.dev
     if decision.opening is not None:
-        look = Look(number=decision.opening or 1, budget=decision.budget or policy.alpha)
-        level = decision.alpha or policy.alpha
-        part = DecidingItems(
-            "sealed", "curation.curate.sealed_share", level, look.after().level(policy.alpha)
-        )
+        part = sealed_part(decision, policy)
         measured = evidence.sealed
     gating = {name: measured[name] for name in policy.gating if name in measured}
     if PREFERENCE in gating and (why := poor_source(evidence)):
@@ -85,6 +81,15 @@ def what_was_measured(evidence: Evidence, decision: Decision, policy: Policy) ->
         )
     if decision.opening is not None:
         yield from what_sealed_items_leave_open(evidence, decision, policy)
+
+
+def sealed_part(decision: Decision, policy: Policy) -> DecidingItems:
+    """The sealed items, at the level of the look that was taken and at that of the next one."""
+    look = Look(number=decision.opening or 1, budget=decision.budget or policy.alpha)
+    level = decision.alpha or policy.alpha
+    return DecidingItems(
+        "sealed", "curation.curate.sealed_share", level, look.after().level(policy.alpha)
+    )
 
 
 def poor_source(evidence: Evidence) -> str | None:

@@ -77,25 +77,37 @@ def read_events(path: Path) -> tuple[Mapping[str, Any], bool, dict[str, EventsBy
 
 
 def sample_of(name: str, task: str, events: EventsByKind) -> Sample:
-    metrics: dict[str, float | None] = {}
-    repeated = False
-    for metric, value in recorded(events):
-        repeated |= metrics.setdefault(metric, value) != value
+    metrics, repeated = metrics_of(events)
     if repeated:
         lost = REPEATED
     elif not metrics:
         lost = ERROR if "error" in events else NOT_SCORED
     else:
         lost = None
-    # Of a prompt the last message: a system message before it may be a contestant's own.
-    said: dict[str, str] = {}
+    return Sample(name, task, asked=asked_of(events), metrics=metrics, lost=lost)
+
+
+def metrics_of(events: EventsByKind) -> tuple[dict[str, float | None], bool]:
+    """The sample's scores, and whether one was recorded twice with different values."""
+    metrics: dict[str, float | None] = {}
+    repeated = False
+    for name, value in recorded(events):
+        repeated |= metrics.setdefault(name, value) != value
+    return metrics, repeated
+
+
+def asked_of(events: EventsByKind) -> dict[str, str]:
+    """What was expected, and the last message of the first prompt: a system message before it may
+    be a contestant's own.
+    """
+    asked: dict[str, str] = {}
     for data in events.get("match", ())[:1]:
-        said["expected"] = digest_of(data.get("expected"))
+        asked["expected"] = digest_of(data.get("expected"))
     for data in events.get("sampling", ())[:1]:
         prompt = data.get("prompt")
         last = prompt[-1] if isinstance(prompt, list) and prompt else prompt
-        said["input"] = digest_of(last.get("content") if isinstance(last, dict) else last)
-    return Sample(name, task, asked=said, metrics=metrics, lost=lost)
+        asked["input"] = digest_of(last.get("content") if isinstance(last, dict) else last)
+    return asked
 
 
 def recorded(events: EventsByKind) -> Iterator[tuple[str, float | None]]:

@@ -120,15 +120,21 @@ def paired_items(
         lost = [why(sample, columns.values()) for sample in sides]
         different = differing(*sides)
         if any(lost) or different:
-            losses.items += 1
-            losses.first = losses.first or item
-            for side, kind in zip(SIDES, lost, strict=True):
-                if kind:
-                    losses.of_side[side][kind] += 1
-            if different:
-                losses.different[different] += 1
+            count_item(losses, item, lost, different)
         compared = (None, None) if different else sides
         yield item_score(found, compared, columns, several)
+
+
+def count_item(
+    losses: Losses, item: str, lost: Sequence[str | None], different: str | None
+) -> None:
+    losses.items += 1
+    losses.first = losses.first or item
+    for side, kind in zip(SIDES, lost, strict=True):
+        if kind:
+            losses.of_side[side][kind] += 1
+    if different:
+        losses.different[different] += 1
 
 
 def outside(sides: Iterable[Sample | None], metrics: Iterable[str]) -> bool:
@@ -195,11 +201,7 @@ def nothing_of(item: str, choice: ChosenColumns) -> ItemScore:
 def notes_on(
     logs: tuple[SystemLog, SystemLog], choice: ChosenColumns, losses: Losses
 ) -> Iterator[str]:
-    # What both logs say of their tasks is said once.
-    here, there = ([f"{t}: {n}" for t in log.tasks for n in log.notes.get(t, ())] for log in logs)
-    yield from (f"{note}, on both sides" for note in here if note in there)
-    yield from (f"{SIDES[0]}, {note}" for note in here if note not in there)
-    yield from (f"{SIDES[1]}, {note}" for note in there if note not in here)
+    yield from notes_of_logs(logs)
     yield from choice.notes
     if losses.outside:
         yield f"{losses.outside} further items have none of the metrics on either side"
@@ -210,6 +212,14 @@ def notes_on(
     other = sum(s.prompt != theirs.get(s.item, s.prompt) for s in champion.samples)
     if other:
         yield f"another prompt text was read on {other} items: it is part of what is compared"
+
+
+def notes_of_logs(logs: tuple[SystemLog, SystemLog]) -> Iterator[str]:
+    """Each log's notes on its tasks; what both say, once."""
+    ours, theirs = ([f"{t}: {n}" for t in log.tasks for n in log.notes.get(t, ())] for log in logs)
+    yield from (f"{note}, on both sides" for note in ours if note in theirs)
+    yield from (f"{SIDES[0]}, {note}" for note in ours if note not in theirs)
+    yield from (f"{SIDES[1]}, {note}" for note in theirs if note not in ours)
 
 
 # --- scores jsonl ---------------------------------------------------------------------------------
@@ -249,17 +259,21 @@ def sample_of(row: dict[str, Any], path: Path, number: int, left_out: set[str]) 
         raise InputError(BOTH, file=path, line=number)
     slices = slices_of(row.get("slices") or (), path, number)
     lost = ERROR if row.get("error") else None
-    # What must be equal on both sides: also where the item belongs.
-    said = {name: digest_of(row[name]) for name in ASKED if name in row}
     return Sample(
         item=str(name),
         task=TASK,
-        asked={**said, "cluster": str(cluster), "slices": digest_of(slices)},
+        asked=asked_of(row, cluster, slices),
         metrics={} if lost else dict(metrics_of(row, path, number, left_out)),
         cluster=None if cluster is None else str(cluster),
         slices=slices,
         lost=lost,
     )
+
+
+def asked_of(row: Mapping[str, Any], cluster: object, slices: tuple[str, ...]) -> dict[str, str]:
+    """What must be equal on both sides: also where the item belongs."""
+    asked = {name: digest_of(row[name]) for name in ASKED if name in row}
+    return {**asked, "cluster": str(cluster), "slices": digest_of(slices)}
 
 
 def slices_of(value: object, path: Path, number: int) -> tuple[str, ...]:

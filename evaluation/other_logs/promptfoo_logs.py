@@ -37,9 +37,7 @@ def read_promptfoo(argument: Path, system: str | None = None) -> SystemLog:
     rows = rows_of(path)
     if not rows:
         raise InputError("holds no results", file=path)
-    for number, one in enumerate(rows, start=1):
-        if not is_row(one):
-            raise InputError(f"result {number} is none of promptfoo: it has no vars", file=path)
+    refuse_odd_rows(rows, path)
     column = chosen_column(rows, system, path)
     own = [row for row in rows if column_of(row) == column]
     return SystemLog(
@@ -77,6 +75,12 @@ def results_in(document: Row) -> list[Row]:
     if isinstance(inner, dict):
         inner = inner.get("results")
     return inner if isinstance(inner, list) else []
+
+
+def refuse_odd_rows(rows: Sequence[Row], path: Path) -> None:
+    for number, row in enumerate(rows, start=1):
+        if not is_row(row):
+            raise InputError(f"result {number} is none of promptfoo: it has no vars", file=path)
 
 
 # --- which system ---------------------------------------------------------------------------------
@@ -132,15 +136,19 @@ def samples_of(rows: Sequence[Row]) -> Iterator[Sample]:
     names = numbered(parts["variables"][:12] for parts in asked)
     for row, parts, name in zip(rows, asked, names, strict=True):
         number = row.get("testIdx")
-        lost = loss_of(row)
-        yield Sample(
-            item=f"test {name if number is None else number}",
-            task=TASK,
-            asked=parts,
-            metrics={} if lost else metrics_of(row),
-            prompt=digest_of((row.get("prompt") or {}).get("raw")),
-            lost=lost,
-        )
+        yield sample_of(row, f"test {name if number is None else number}", parts)
+
+
+def sample_of(row: Row, item: str, asked: dict[str, str]) -> Sample:
+    lost = loss_of(row)
+    return Sample(
+        item=item,
+        task=TASK,
+        asked=asked,
+        metrics={} if lost else metrics_of(row),
+        prompt=digest_of((row.get("prompt") or {}).get("raw")),
+        lost=lost,
+    )
 
 
 def asked_of(row: Row) -> dict[str, str]:
