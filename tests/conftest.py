@@ -17,10 +17,14 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-from incumbent.running.warm_programs import LIBRARIES, warm_programs, write_script
+from incumbent.running.warm_programs import (
+    LIBRARIES,
+    read_at_import,
+    warm_programs,
+    write_script,
+)
 from project import paths
 from project.canonical import digest_folder, digest_json
-from project.libraries import CAPS
 from project.model_pins import ModelChoice, embedded_base, pin
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, ModelPin, Numerics
@@ -46,17 +50,15 @@ LONGEST = (
     "tests/documentation/test_tutorial.py",
 )
 WARM = pytest.StashKey[Path]()
+# Variables that libraries read when they are imported. A program starts warm only where they are as
+# the server's, so every environment that tests make has these.
+READ_BY_LIBRARIES = read_at_import(os.environ) | {"OMP_NUM_THREADS": "1"}
 BASE = ModelPin(
     model="m", name="a-base", revision="r", weights="b" * 64, config="c" * 64, chat_template=None
 )
 
 
 NUMERICS = Numerics(precision="float32", processor="a processor")
-
-
-def caps() -> dict[str, str]:
-    """The variables by which this machine is to pass for an older one, for processes of tests."""
-    return {name: os.environ[name] for name in CAPS if name in os.environ}
 
 
 class ByFile(LoadFileScheduling):
@@ -85,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if told is None:
         stack = ExitStack()
         config.add_cleanup(stack.close)
-        config.stash[WARM] = stack.enter_context(all_warm(OMP_NUM_THREADS="1"))
+        config.stash[WARM] = stack.enter_context(all_warm(**READ_BY_LIBRARIES))
     else:
         config.stash[WARM] = Path(told["warm"])
 

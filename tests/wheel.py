@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from incumbent.pipeline import PACKAGES
-from tests.conftest import ROOT, caps
+from tests.conftest import READ_BY_LIBRARIES, ROOT
 
 
 def call(*command: str | Path, folder: Path = ROOT) -> None:
@@ -52,10 +52,9 @@ class Installed:
             "PATH": os.pathsep.join([*map(str, bins), *others]),
             "HOME": os.environ["HOME"],
             "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "INCUMBENT_ACTOR": "tester",
             "DVC_NO_ANALYTICS": "1",
-            **caps(),
+            **READ_BY_LIBRARIES,
         }
 
     def run(self, folder: Path, *command: str | Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import REAL, ROOT, caps
+from tests.conftest import READ_BY_LIBRARIES, REAL, ROOT
 from tests.documentation.page import Command, NotRun, SetKeys, Step, WrittenFile, read_page
 from tests.documentation.shell import Shell
 
@@ -38,7 +38,7 @@ def walk(
 
 
 def readers_environment(folder: Path, programs: Path) -> dict[str, str]:
-    """Nothing of these tests' own, but for the pace of this machine."""
+    """Nothing of these tests' own, but for what makes this machine the one that it is."""
     home = folder.with_name(f"{folder.name}-home")
     home.mkdir()
     (home / ".gitconfig").write_text("[user]\n\tname = Reader\n\temail = reader@example.org\n")
@@ -47,10 +47,9 @@ def readers_environment(folder: Path, programs: Path) -> dict[str, str]:
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "COLUMNS": "80",
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "DVC_NO_ANALYTICS": "1",
         "INCUMBENT_ACTOR": "reader",
-    } | caps()
+    } | READ_BY_LIBRARIES
 
 
 def do(step: Step, shell: Shell) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from project.settings import KEY, VERSION
-from tests.conftest import ROOT, caps
+from tests.conftest import READ_BY_LIBRARIES, ROOT
 from tests.incumbent.short_suites import shorten_suites
 
 FAMILY = "sums"
@@ -90,9 +90,8 @@ class Clone:
             "PYTHONSAFEPATH": "1",
             "INCUMBENT_HOME": str(self.state),
             "INCUMBENT_ACTOR": self.folder.name,
-            "OMP_NUM_THREADS": "1",
             **stores,
-            **caps(),
+            **READ_BY_LIBRARIES,
         }
 
     def run_and_submit(self) -> str:

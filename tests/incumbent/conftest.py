@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, all_warm
+from tests.conftest import READ_BY_LIBRARIES, ROOT, all_warm
 from tests.incumbent.test_project_files import git_files
 from tests.wheel import Installed, build, call, pip
 
@@ -47,5 +47,5 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 @pytest.fixture(scope="session")
 def warm_installed(installed: Installed) -> Iterator[Installed]:
     """The same, with programs that start at once."""
-    with all_warm(installed.python, OMP_NUM_THREADS="1") as programs:
+    with all_warm(installed.python, **READ_BY_LIBRARIES) as programs:
         yield replace(installed, programs=programs)

@@ -22,7 +22,7 @@ from project.records.data import Row
 from project.records.events import LookTaken
 from project.records.evidence import Evidence
 from registry.reader import RegistryReader
-from tests.conftest import REAL, ROOT, all_warm, caps
+from tests.conftest import READ_BY_LIBRARIES, REAL, ROOT, all_warm
 from tests.incumbent.short_suites import shorten_suites
 
 pytestmark = pytest.mark.slow
@@ -113,10 +113,9 @@ class Project:
         return {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": os.environ["HOME"],
-            "OMP_NUM_THREADS": "1",
             "DVC_NO_ANALYTICS": "1",
             "INCUMBENT_ACTOR": "tester",
-            **caps(),
+            **READ_BY_LIBRARIES,
             **self.machine,
         }
 

@@ -22,7 +22,7 @@ from project.canonical import digest_folder
 from project.errors import InputError
 from project.records.data import DatasetVersion, Row, Split, TokenCount
 from project.records.record import write_records
-from tests.conftest import caps
+from tests.conftest import READ_BY_LIBRARIES
 from tests.incumbent.setting_effects.models import lay_out_tiny
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -210,7 +210,12 @@ def incumbent(*arguments: str) -> subprocess.CompletedProcess[str]:
         [str(Path(sys.executable).with_name("incumbent")), *arguments],
         capture_output=True,
         text=True,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(Path.home()), "INCUMBENT_HOME": "home", **caps()},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(Path.home()),
+            "INCUMBENT_HOME": "home",
+            **READ_BY_LIBRARIES,
+        },
     )
 
 

@@ -11,9 +11,12 @@ from time import monotonic, sleep
 
 import pytest
 
-from incumbent.running.warm_programs import PASSED_ON, warm_programs
+from incumbent.running.warm_programs import PASSED_ON, read_at_import, warm_programs
 from project.libraries import users_environment
-from tests.conftest import REAL
+from tests.conftest import READ_BY_LIBRARIES, REAL
+from tests.documentation.walk import readers_environment
+from tests.incumbent.clones import Clone
+from tests.wheel import Installed
 
 TOLD = """
 import json, os, signal, sys
@@ -83,6 +86,13 @@ def test_another_variable_that_libraries_read_takes_the_real_program(
     served: Path, name: str
 ) -> None:
     assert told(served, **{name: "7"})["warm"] is False
+
+
+def test_environments_that_tests_make_start_programs_warm(tmp_path: Path) -> None:
+    clone = Clone(tmp_path, tmp_path, tmp_path)
+    for made in (clone, Installed(tmp_path)):
+        assert read_at_import(made.environment) == READ_BY_LIBRARIES
+    assert read_at_import(readers_environment(tmp_path / "reader", tmp_path)) == READ_BY_LIBRARIES
 
 
 def test_what_our_own_code_settles_is_no_other_variable(served: Path) -> None:

@@ -26,7 +26,7 @@ from project.model_pins import ModelChoice, pin
 from project.records.adapters import Adapter, Contestant, Numerics
 from project.records.data import DatasetVersion, Document, Row, Split
 from project.records.record import write_records
-from tests.conftest import BASE, NUMERICS, ROOT, caps
+from tests.conftest import BASE, NUMERICS, READ_BY_LIBRARIES, ROOT
 from training import train
 from training.kept.learning_curve import LearningCurve
 from training.model.base_model import load_base
@@ -224,7 +224,8 @@ def stages(*names: str) -> None:
 def in_another_process(name: str) -> None:
     subprocess.run(
         [Path(sys.executable).with_name("incumbent"), "stage", name],
-        env={"PYTHONHASHSEED": "2", "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | caps(),
+        env=READ_BY_LIBRARIES
+        | {"PYTHONHASHSEED": "2", "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         check=True,
     )
 
