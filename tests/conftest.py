@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from execnet import XSpec
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
@@ -62,16 +63,24 @@ BASE = ModelPin(
 NUMERICS = Numerics(precision="float32", processor="a processor")
 
 
+# In CI the examples of a property are the same in every run: what forty do not find is not found.
+settings.register_profile("brief", parent=settings(), max_examples=40)
+settings.load_profile("brief")
+# Files whose tests stay in one process, for they share what is slow to make.
+TOGETHER = {
+    "tests/serving/vllm": "vLLM",
+    "tests/incumbent/on_ray": "Ray",
+    "tests/incumbent/test_own_project.py": "wheel",
+    "tests/incumbent/test_wheel.py": "wheel",
+}
+
+
 class ByFile(LoadFileScheduling):
-    """A file's tests stay in one process, for they share fixtures; so do all that share vLLM, or a
-    Ray cluster.
-    """
+    """A file's tests stay in one process, for they share fixtures."""
 
     def _split_scope(self, nodeid: str) -> str:
-        for together in ("tests/serving/vllm", "tests/incumbent/on_ray"):
-            if nodeid.startswith(together):
-                return together
-        return super()._split_scope(nodeid)
+        found = (scope for place, scope in TOGETHER.items() if nodeid.startswith(place))
+        return next(found, super()._split_scope(nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:

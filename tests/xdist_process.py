@@ -1,6 +1,6 @@
 """A process of xdist's that starts as the programs of tests do, with all libraries imported.
 
-python -m tests.xdist_process PYTHON: what it does comes by stdin; PYTHON is the interpreter that it is.
+python -m tests.xdist_process PYTHON: which interpreter it is; what it is to do comes by stdin.
 """
 
 import os

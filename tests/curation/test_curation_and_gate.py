@@ -135,7 +135,7 @@ def usable(parts: Parts) -> int:
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a smaller table is no clearer
     suppress_health_check=list(HealthCheck),
@@ -197,8 +197,10 @@ def test_what_is_rehearsed_does_not_make_a_large_template_of_a_user_a_small_one(
 
 @pytest.fixture(scope="module")
 def parts() -> dict[Split, list[Row]]:
-    rows = [*pools()["summaries"][:300], *pools()["bank"][:300], *pools()["questions"]]
-    return dealt(rows)[1].parts
+    rows = [*pools()["summaries"][:200], *pools()["bank"][:200], *pools()["questions"]]
+    made = dealt(rows)[1].parts
+    assert shut_by(made) == set()
+    return made
 
 
 ITEM = "How long does a transfer of 300 francs to another bank in the same country take at night?"
@@ -216,7 +218,6 @@ ITEM = "How long does a transfer of 300 francs to another bank in the same count
 def test_a_leak_that_is_planted_behind_curation_shuts_the_gate(
     parts: dict[Split, list[Row]], taught: str, source: str
 ) -> None:
-    assert shut_by(parts) == set()
     item, row = said(ITEM, "Until the next morning."), said(taught, "It depends.", source)
     leaky = {
         **parts,

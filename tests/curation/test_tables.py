@@ -282,7 +282,7 @@ def spoilt(draw: st.DrawFn, sound: Sequence[bytes] = SOUND) -> bytes:
     return data
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=80) | spoilt(), st.booleans())
 @example(b"\n" * 10, False)
 def test_any_bytes_are_a_table_or_refused(data: bytes, skip: bool) -> None:
@@ -301,7 +301,7 @@ YAML = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(spoilt(YAML))
 @example(YAML[0].replace(b"responses:\n  utter_a:\n", b"responses:\n"))
 def test_any_yaml_is_a_table_or_refused(data: bytes) -> None:

@@ -16,7 +16,7 @@ Fields = dict[str, Any]
 RUNNER = CliRunner()
 
 
-def good(count: int = 600) -> list[Fields]:
+def good(count: int = 200) -> list[Fields]:
     return [{"prompt": asked, "completion": told} for asked, told in Bank().pairs(count)]
 
 
@@ -43,7 +43,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 def test_good_rows_end_with_zero_and_are_counted() -> None:
     found = told(write("rows.jsonl", good()))
-    assert (found["rows"], found["kind"]) == (600, "sft")
+    assert (found["rows"], found["kind"]) == (200, "sft")
     assert {one["severity"] for one in found["checks"].values() if not one["passed"]} <= {"warning"}
 
 
@@ -61,21 +61,21 @@ def test_a_critical_fault_ends_with_one_and_is_named_by_id_and_line() -> None:
     assert (check["passed"], check["severity"], check["column"]) == (
         False, "critical", "account_data",
     )  # fmt: skip
-    assert found["lines"]["mine"] == ["rows.jsonl:601"]
+    assert found["lines"]["mine"] == ["rows.jsonl:201"]
 
 
 def test_rows_without_ids_that_repeat_are_told_one_by_one() -> None:
     found = told(write("rows.jsonl", [*good(), *good(2)]))
     repeats = found["checks"]["no row repeats another"]["failing_rows"]
-    assert [found["lines"][row] for row in repeats] == [["rows.jsonl:601"], ["rows.jsonl:602"]]
+    assert [found["lines"][row] for row in repeats] == [["rows.jsonl:201"], ["rows.jsonl:202"]]
     assert found["checks"]["ids are unique"]["passed"]
 
 
 def test_an_id_that_two_rows_have_is_told_with_both_lines() -> None:
-    rows = [record | {"id": str(min(i, 598))} for i, record in enumerate(good())]
+    rows = [record | {"id": str(min(i, 198))} for i, record in enumerate(good())]
     found = told(write("rows.jsonl", rows), code=1)
-    assert found["checks"]["ids are unique"]["failing_rows"] == ["598"]
-    assert found["lines"]["598"] == ["rows.jsonl:599", "rows.jsonl:600"]
+    assert found["checks"]["ids are unique"]["failing_rows"] == ["198"]
+    assert found["lines"]["198"] == ["rows.jsonl:199", "rows.jsonl:200"]
 
 
 def test_an_empty_answer_is_a_failing_row_and_no_error() -> None:
@@ -94,9 +94,9 @@ def test_a_table_is_read_by_its_columns_and_what_is_no_row_is_told() -> None:
 
 
 def test_several_files_are_one_dataset() -> None:
-    first, second = write("a.jsonl", good(300)), write("b.jsonl", good(301)[299:])
+    first, second = write("a.jsonl", good(200)), write("b.jsonl", good(201)[199:])
     found = told(first, second)
-    assert found["rows"] == 302
+    assert found["rows"] == 202
     (row,) = found["checks"]["no row repeats another"]["failing_rows"]
     assert found["lines"][row] == ["b.jsonl:1"]
 
@@ -114,7 +114,7 @@ def test_the_rows_are_held_against_the_last_version() -> None:
     rows = write("rows.jsonl", good())
     found = told(rows, "--against", write("last.jsonl", last))["checks"][name]
     assert not found["passed"]
-    assert told(rows, "--against", write("same.jsonl", good(300)))["checks"][name]["passed"]
+    assert told(rows, "--against", write("same.jsonl", good()))["checks"][name]["passed"]
 
 
 PAIRS = [
@@ -182,7 +182,7 @@ def test_people_read_a_table_and_where_the_rows_stand() -> None:
     result = RUNNER.invoke(app, ["data", "check", file, "--no-embeddings"])
     assert result.exit_code == 1
     assert "FAILED no account numbers (critical)" in result.output
-    assert "rows.jsonl:601" in result.output
+    assert "rows.jsonl:201" in result.output
     assert "4111" not in result.output
     assert "1 critical failed" in result.output
 
@@ -193,7 +193,7 @@ def test_people_read_what_matters_and_not_what_passes() -> None:
     output = RUNNER.invoke(app, ["data", "check", file, "--no-embeddings"]).output
     assert "ids are unique" not in output  # passes, and names nobody
     assert "answers have about the length" in output.partition("These checks pass")[2]
-    assert "rows.jsonl:601" in output
+    assert "rows.jsonl:201" in output
     assert "rows are about the task" in output.partition("Not measured:")[2]
     assert "not measured, 0 critical failed" in output
 
@@ -257,7 +257,7 @@ def test_an_export_is_read_by_the_fields_that_are_named(
 def test_files_of_several_kinds_are_checked_each_by_its_contract() -> None:
     rows, pairs = write("rows.jsonl", good()), write("pairs.jsonl", PAIRS)
     found = told(rows, pairs)
-    assert {kind: part["rows"] for kind, part in found.items()} == {"sft": 600, "preference": 150}
+    assert {kind: part["rows"] for kind, part in found.items()} == {"sft": 200, "preference": 150}
     bad = PAIRS[0] | {"rejected": "Pay 4111 1111 1111 1111."}
     again = told(rows, write("bad.jsonl", [*PAIRS, bad]), code=1)
     assert not again["preference"]["checks"]["no account numbers"]["passed"]

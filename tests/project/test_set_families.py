@@ -43,7 +43,7 @@ large = st.frozensets(st.integers(0, 24), min_size=10, max_size=20)
 collections = st.lists(st.one_of(small, large).map(lambda s: tuple(sorted(s))), max_size=25)
 
 
-@settings(deadline=None, max_examples=300)  # scipy is imported at the first use
+@settings(deadline=None, max_examples=80)  # scipy is imported at the first use
 @given(
     collections,
     st.sampled_from([0.3, 0.5, 0.8, 0.9]),

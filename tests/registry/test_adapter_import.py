@@ -181,7 +181,7 @@ def small_base(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelPin, Path
 flips = st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 255)), min_size=1, max_size=4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(name=st.sampled_from([WEIGHTS, CONFIG]), flipped=flips)
 def test_whatever_bytes_are_flipped_the_adapter_is_admitted_or_refused_in_words(
     small_base: tuple[ModelPin, Path, Path], name: str, flipped: list[tuple[int, int]]
