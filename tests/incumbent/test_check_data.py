@@ -41,10 +41,14 @@ def refused(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return stop.value.code
 
 
-def test_good_rows_end_with_zero_and_are_counted() -> None:
+def test_good_rows_end_with_zero_and_what_had_nothing_to_look_at_is_told() -> None:
     found = told(write("rows.jsonl", good()))
     assert (found["rows"], found["kind"]) == (200, "sft")
-    assert {one["severity"] for one in found["checks"].values() if not one["passed"]} <= {"warning"}
+    checks = found["checks"]
+    assert {one["severity"] for one in checks.values() if not one["passed"]} <= {"warning"}
+    unmeasured = {name for name, check in checks.items() if not check["measured"]}
+    assert "the rows' words are those of the last version" in unmeasured
+    assert "ids are unique" not in unmeasured
 
 
 def test_a_file_of_the_one_row_that_the_documentation_shows_is_read() -> None:
@@ -53,22 +57,22 @@ def test_a_file_of_the_one_row_that_the_documentation_shows_is_read() -> None:
     assert told("one.jsonl", code=1)["rows"] == 1  # too few for any contract
 
 
-def test_a_critical_fault_ends_with_one_and_is_named_by_id_and_line() -> None:
-    bad = {"id": "mine", "prompt": "What is it?", "completion": "Pay 4111 1111 1111 1111 for it."}
-    found = told(write("rows.jsonl", [*good(), bad]), code=1)
+BAD = {"id": "mine", "prompt": "What is it?", "completion": "Pay 4111 1111 1111 1111 for it."}
+
+
+def test_rows_that_fail_a_check_are_named_by_id_and_line() -> None:
+    rows = [*good(), BAD, *good(2), {"prompt": "What is it now?", "completion": None}]
+    found = told(write("rows.jsonl", rows), code=1)
     check = found["checks"]["no account numbers"]
     assert check["failing_rows"] == ["mine"]
     assert (check["passed"], check["severity"], check["column"]) == (
         False, "critical", "account_data",
     )  # fmt: skip
     assert found["lines"]["mine"] == ["rows.jsonl:201"]
-
-
-def test_rows_without_ids_that_repeat_are_told_one_by_one() -> None:
-    found = told(write("rows.jsonl", [*good(), *good(2)]))
     repeats = found["checks"]["no row repeats another"]["failing_rows"]
-    assert [found["lines"][row] for row in repeats] == [["rows.jsonl:201"], ["rows.jsonl:202"]]
+    assert [found["lines"][row] for row in repeats] == [["rows.jsonl:202"], ["rows.jsonl:203"]]
     assert found["checks"]["ids are unique"]["passed"]
+    assert not found["checks"]["no completion is empty"]["passed"]
 
 
 def test_an_id_that_two_rows_have_is_told_with_both_lines() -> None:
@@ -76,11 +80,6 @@ def test_an_id_that_two_rows_have_is_told_with_both_lines() -> None:
     found = told(write("rows.jsonl", rows), code=1)
     assert found["checks"]["ids are unique"]["failing_rows"] == ["198"]
     assert found["lines"]["198"] == ["rows.jsonl:199", "rows.jsonl:200"]
-
-
-def test_an_empty_answer_is_a_failing_row_and_no_error() -> None:
-    rows = [*good(), {"prompt": "What is it?", "completion": None}]
-    assert not told(write("rows.jsonl", rows), code=1)["checks"]["no completion is empty"]["passed"]
 
 
 def test_a_table_is_read_by_its_columns_and_what_is_no_row_is_told() -> None:
@@ -137,8 +136,9 @@ PAIRS = [
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_preference_is_told(bad: Fields, check: str) -> None:
-    assert told(write("pairs.jsonl", PAIRS))["kind"] == "preference"
-    assert not told(write("pairs.jsonl", [*PAIRS, bad]), code=1)["checks"][check]["passed"]
+    found = told(write("pairs.jsonl", [*PAIRS, bad]), code=1)
+    assert found["kind"] == "preference"
+    assert not found["checks"][check]["passed"]
 
 
 def test_better_answers_that_are_just_longer_are_a_warning() -> None:
@@ -176,33 +176,20 @@ def test_a_contract_of_ones_own_is_held() -> None:
     assert list(found["checks"]) == ["every record gives a row", "short"]
 
 
-def test_people_read_a_table_and_where_the_rows_stand() -> None:
-    bad = {"prompt": "What is it?", "completion": "Pay 4111 1111 1111 1111 for it."}
-    file = write("rows.jsonl", [*good(), bad])
+def test_people_read_what_matters_and_where_the_rows_stand() -> None:
+    short = {"prompt": "What is a standing order?", "completion": "It is"}
+    file = write("rows.jsonl", [*good(), BAD, short])
     result = RUNNER.invoke(app, ["data", "check", file, "--no-embeddings"])
     assert result.exit_code == 1
     assert "FAILED no account numbers (critical)" in result.output
-    assert "rows.jsonl:201" in result.output
     assert "4111" not in result.output
-    assert "1 critical failed" in result.output
-
-
-def test_people_read_what_matters_and_not_what_passes() -> None:
-    short = {"prompt": "What is a standing order?", "completion": "It is"}
-    file = write("rows.jsonl", [*good(), short])
-    output = RUNNER.invoke(app, ["data", "check", file, "--no-embeddings"]).output
-    assert "ids are unique" not in output  # passes, and names nobody
-    assert "answers have about the length" in output.partition("These checks pass")[2]
-    assert "rows.jsonl:201" in output
-    assert "rows are about the task" in output.partition("Not measured:")[2]
-    assert "not measured, 0 critical failed" in output
-
-
-def test_a_check_that_had_nothing_to_look_at_says_so_in_json() -> None:
-    found = told(write("rows.jsonl", good()))["checks"]
-    unmeasured = {name for name, check in found.items() if not check["measured"]}
-    assert "the rows' words are those of the last version" in unmeasured
-    assert "ids are unique" not in unmeasured
+    assert "ids are unique" not in result.output  # passes, and names nobody
+    passed, _, unmeasured = result.output.partition("Not measured:")
+    assert "answers have about the length" in passed.partition("These checks pass")[2]
+    assert "rows.jsonl:201" in passed
+    assert "rows.jsonl:202" in passed
+    assert "rows are about the task" in unmeasured
+    assert "1 critical failed" in unmeasured
 
 
 @pytest.mark.parametrize(
@@ -258,9 +245,6 @@ def test_files_of_several_kinds_are_checked_each_by_its_contract() -> None:
     rows, pairs = write("rows.jsonl", good()), write("pairs.jsonl", PAIRS)
     found = told(rows, pairs)
     assert {kind: part["rows"] for kind, part in found.items()} == {"sft": 200, "preference": 150}
-    bad = PAIRS[0] | {"rejected": "Pay 4111 1111 1111 1111."}
-    again = told(rows, write("bad.jsonl", [*PAIRS, bad]), code=1)
-    assert not again["preference"]["checks"]["no account numbers"]["passed"]
 
 
 def test_an_export_that_holds_rows_and_negative_examples_is_checked_as_both() -> None:
