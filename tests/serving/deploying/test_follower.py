@@ -356,7 +356,7 @@ def test_many_promotions_and_rollbacks_under_load_mix_and_lose_no_request(site: 
         answered: list[str] = []
         done = asyncio.Event()
         asking = [asyncio.create_task(users(site.table, answered, done)) for _ in range(4)]
-        for number in range(200):
+        for number in range(60):
             target = numbers[(number * 2) % 5]
             await asyncio.to_thread(site.registry.rollback, "to and fro", target)
             await site.follower.once()
@@ -368,7 +368,7 @@ def test_many_promotions_and_rollbacks_under_load_mix_and_lose_no_request(site: 
     answered = asyncio.run(run())
     assert {by_name[name] for name in answered} == set(weights)
     assert max(replica.most for replica in site.replicas) <= 3
-    assert len(site.moves()) == 201
+    assert len(site.moves()) == 61
 
 
 def refusing(call: Call, status: int) -> Callable[[Call, FakeReplica], None]:
