@@ -10,7 +10,7 @@ from math import prod, sqrt
 from scipy import special
 
 from evaluation.decision.policy import Policy
-from evaluation.decision.policy_checks import early_checks, guard_checks, reach
+from evaluation.decision.policy_checks import LEAST_DF, early_checks, guard_checks, reach
 from evaluation.decision.score_evidence import PREFERENCE
 from evaluation.decision.statistics import bounds, least
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, Verdict
@@ -21,13 +21,20 @@ MOST = 20_000  # items: what would take more is no advice
 EXACT = ("macro_f1", "json_fields")  # what is right about class names and about JSON
 RECIPE = "another recipe (`incumbent search recipes`, `incumbent search tune`)"
 
+# The first look freezes both parts: from then on the shares deal new rows alone, and these wait.
+GROWN_DEV = (
+    "before the first look a larger curation.curate.dev_share, after it "
+    "`incumbent data rotate-eval --part dev --grow`"
+)
+GROWN_SEALED = "once a source has them, `incumbent data rotate-eval --grow`"
+
 
 @dataclass(frozen=True)
 class DecidingItems:
     """The items that the decision rests on, and the level that a metric must win at there."""
 
     name: str
-    share: str  # the setting that makes it larger
+    grown: str  # how there come to be more of them
     level: float
     next: float  # that it must win at next time
 
@@ -45,7 +52,7 @@ def ways_out(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator
 
 def what_was_measured(evidence: Evidence, decision: Decision, policy: Policy) -> Iterator[str]:
     """What the figures of the evidence ask for."""
-    part = DecidingItems("dev", "curation.curate.dev_share", policy.qualify, policy.qualify)
+    part = DecidingItems("dev", GROWN_DEV, policy.qualify, policy.qualify)
     measured = evidence.dev
     if decision.opening is not None:
         part = sealed_part(decision, policy)
@@ -71,8 +78,8 @@ def what_was_measured(evidence: Evidence, decision: Decision, policy: Policy) ->
     needed = {n: m for n, m in rest.items() if further({n: m}, policy, part)}
     if needed and (items := further(needed, policy, part)):
         yield (
-            f"about {items:,} more {part.name} items, by more rows or a larger "
-            f"{part.share}, if it goes on as so far: {metric_list(needed)}"
+            f"about {items:,} more {part.name} items, by more rows ({part.grown}), if it goes on "
+            f"as so far: {metric_list(needed)}"
         )
     if alike := {name: m for name, m in rest.items() if name not in needed}:
         yield (
@@ -80,6 +87,7 @@ def what_was_measured(evidence: Evidence, decision: Decision, policy: Policy) ->
             f"the champion's, and no number of {part.name} items makes it one"
         )
     if decision.opening is not None:
+        yield from what_few_groups_leave_open(gating)
         yield from what_sealed_items_leave_open(evidence, decision, policy)
 
 
@@ -87,9 +95,7 @@ def sealed_part(decision: Decision, policy: Policy) -> DecidingItems:
     """The sealed items, at the level of the look that was taken and at that of the next one."""
     look = Look(number=decision.opening or 1, budget=decision.budget or policy.alpha)
     level = decision.alpha or policy.alpha
-    return DecidingItems(
-        "sealed", "curation.curate.sealed_share", level, look.after().level(policy.alpha)
-    )
+    return DecidingItems("sealed", GROWN_SEALED, level, look.after().level(policy.alpha))
 
 
 def poor_source(evidence: Evidence) -> str | None:
@@ -135,6 +141,16 @@ def what_was_lost(
         )
 
 
+def what_few_groups_leave_open(gating: Measured) -> Iterator[str]:
+    """Items alike are one piece of evidence: more of their kind show nothing more."""
+    if found := next((m for m in gating.values() if m.df < LEAST_DF), None):
+        yield (
+            f"sealed items of other groups, by more rows that ask other things ({GROWN_SEALED}): "
+            f"these {found.n:,} count as {found.df + 1:.1f} groups of rows alike, and "
+            f"{LEAST_DF + 1} are needed"
+        )
+
+
 def what_sealed_items_leave_open(
     evidence: Evidence, decision: Decision, policy: Policy
 ) -> Iterator[str]:
@@ -147,13 +163,17 @@ def what_sealed_items_leave_open(
     }
     if open_guards:
         yield (
-            f"more sealed items, by more rows: so few cannot show that enough was kept in "
+            f"more sealed items, by more rows ({GROWN_SEALED}): so few cannot show that enough "
+            "was kept in "
             f"{metric_list(open_guards)}"
         )
     for name, asked_items in policy.critical_slices.items():
         there = [m.n for metric, m in evidence.slices[name].items() if metric in policy.gating]
         if (n := min(there, default=0)) < asked_items:
-            yield f"{asked_items - n:,} more sealed items of slice {name}, by more rows of it"
+            yield (
+                f"{asked_items - n:,} more sealed items of slice {name}, by more rows of it "
+                f"({GROWN_SEALED})"
+            )
     for name in sorted(evidence.slices):
         if any(reason.startswith(f"slice {name} is clearly") for reason in decision.reasons):
             yield f"more training rows of slice {name}, where it got worse"

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from curation.account import OF_TEMPLATE, PERSONAL, TOO_LONG, Fate, account_of, reasons
 from curation.checks.suite_prompts import suite_prompts
@@ -17,9 +20,13 @@ from curation.kinship import families_of_kin
 from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.text_forms import capitals_tell_names, template
 from curation.token_lengths import TokenLengths, fit
+from evaluation.decision.policy_checks import LEAST_DF
+from evaluation.decision.statistics import satterthwaite
 from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_grounding
 from incumbent.init.limits import (
+    FEW,
     FEWEST_ROWS,
+    LARGER_SHARES,
     FirstRunSettings,
     Limits,
     limits_of,
@@ -37,6 +44,7 @@ from project.records.preferences import PreferencePair, RatedAnswer
 from project.settings import read_settings
 from project.shown_passages import without_citations
 
+GROUPS = LEAST_DF + 1  # of items alike, that a verdict needs
 SHOWN = 50  # characters
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))
 
@@ -130,6 +138,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
             *template_notes(made, own, params.max_per_template),
             *system_notes(kept),
             *unasked(parts),
+            *group_notes(parts[Split.SEALED]),
         ),
         checks=checks_of(kept, parts[Split.SEALED]),
         others=others,
@@ -162,8 +171,41 @@ def curated_split(
     own = [row for row in distinct if row.source != REHEARSED.path.name]
     refuse_few(own, "".join(f", beside {n:,} {why}" for why, n in Counter(unfit.values()).items()))
     shares = shares_of(len(own))
-    sized = {"dev_share": shares.dev, "sealed_share": shares.sealed}
-    return evenly_split(rows, params.model_copy(update=sized), unfit, suites)
+
+    def split(sealed: float) -> tuple[CurateParams, Curated]:
+        sized = params.model_copy(update={"dev_share": shares.dev, "sealed_share": sealed})
+        return evenly_split(rows, sized, unfit, suites)
+
+    first = split(shares.sealed)
+    if len(own) < FEW or groups_in(sealed_rows(first)) >= GROUPS:
+        return first
+    for share in LARGER_SHARES:
+        with suppress(InputError):  # another part may be left empty
+            if groups_in(sealed_rows(found := split(share))) >= GROUPS:
+                return found
+    return first
+
+
+def sealed_rows(split: tuple[CurateParams, Curated]) -> list[Row]:
+    params, made = split
+    return own_rows(made, params)[Split.SEALED]
+
+
+def groups_in(rows: Sequence[Row]) -> float:
+    """As how many groups of one size they count for a verdict: rows alike are one piece of
+    evidence.
+    """
+    sizes = np.array([*Counter(row.group or row.id for row in rows).values()], dtype=float)
+    return satterthwaite(sizes) + 1 if len(sizes) > 1 else 1.0
+
+
+def group_notes(sealed: Sequence[Row]) -> Iterator[str]:
+    """That no verdict but HOLD can come of so few groups."""
+    if (count := groups_in(sealed)) < GROUPS:
+        yield (
+            f"the {len(sealed):,} sealed rows count as {count:.1f} groups of rows alike, and a "
+            f"promotion needs {GROUPS}: bring rows that ask other things"
+        )
 
 
 def refuse_few(rows: Sequence[Row], whence: str) -> None:

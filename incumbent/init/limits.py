@@ -165,6 +165,7 @@ def about_minutes(minutes: float) -> str:
 FEW, SOME, MANY = 100, 400, 1000  # rows
 # Of the eval sets: enough to find what matters, and no more than answering them is worth.
 SEALED_SHARE, MOST_SEALED = 0.2, 300
+LARGER_SHARES = (0.35, 0.5)  # of sealed groups, where the first share has too few for a verdict
 DEV_SHARE, MOST_DEV = 0.1, 120
 FEWEST_ROWS = 30  # rows, of which three parts can be made
 SHOTS = 3

@@ -282,6 +282,16 @@ def test_a_comment_on_a_rating_is_neither_asked_nor_answered() -> None:
     assert found.columns.prompt == ("Description",)
 
 
+def test_answers_that_stand_there_with_marks_of_html_too_are_read_without_them() -> None:
+    answers = [f"{answer}." for answer in T.sentences()]
+    marked = [f"<p>{answer}</p><br>" for answer in answers]
+    found = guessed(table(question=T.questions(), answer_html=marked, answer=answers))
+    assert found.columns == Columns(prompt="question", completion="answer")
+    assert str(found.taken["answer_html"]) == "not read: `answer` with marks of HTML"
+    given = guessed(table(question=T.questions(), a=marked, answer=answers), completion="a")
+    assert given.columns.completion == "a"
+
+
 def test_choices_show_a_value_of_each_column_cut_short() -> None:
     message = refused(
         table(

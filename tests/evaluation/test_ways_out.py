@@ -45,8 +45,9 @@ def test_what_got_worse_is_not_turned_by_more_items(look: int | None) -> None:
 def test_what_is_a_little_ahead_on_dev_needs_so_many_more_items() -> None:
     (way,) = told(BETTER | {"rougeL": 0.01})
     assert way == (
-        "about 803 more dev items, by more rows or a larger curation.curate.dev_share, if it goes "
-        "on as so far: rougeL (+0.010 on 60)"
+        "about 803 more dev items, by more rows (before the first look a larger "
+        "curation.curate.dev_share, after it `incumbent data rotate-eval --part dev --grow`), if "
+        "it goes on as so far: rougeL (+0.010 on 60)"
     )
 
 
@@ -107,6 +108,17 @@ def test_a_verdict_that_no_figure_turns_says_what_to_do_all_the_same() -> None:
     assert way.startswith("what the reasons name, mended in params.yaml or in the rows; then `inc")
 
 
+def test_items_of_a_few_large_groups_ask_for_items_of_other_groups() -> None:
+    groups = [table(BETTER, n=20, noise=0.3, cluster=f"template {n}") for n in range(4)]
+    evidence = weigh(joined(*groups, table(BETTER, n=4)), STRICT, calibration=calibration())
+    (way,) = ways_out(evidence, rule(evidence, STRICT, 1), STRICT)
+    assert way == (
+        "sealed items of other groups, by more rows that ask other things (once a source has them, "
+        "`incumbent data rotate-eval --grow`): these 84 count as 4.4 groups of rows alike, and 7 "
+        "are needed"
+    )
+
+
 def test_slices_that_lost_or_lack_items_are_named() -> None:
     parts = joined(
         table(BETTER, n=160, slices=("topic=cards",)),
@@ -115,7 +127,8 @@ def test_slices_that_lost_or_lack_items_are_named() -> None:
     policy = Policy(critical_slices={"topic=cards": 200})
     evidence = weigh(parts, policy, calibration=calibration())
     assert list(ways_out(evidence, rule(evidence, policy, 1), policy)) == [
-        "40 more sealed items of slice topic=cards, by more rows of it",
+        "40 more sealed items of slice topic=cards, by more rows of it (once a source has them, "
+        "`incumbent data rotate-eval --grow`)",
         "more training rows of slice topic=loans, where it got worse",
     ]
 

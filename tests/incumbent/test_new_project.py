@@ -8,7 +8,7 @@ import pytest
 
 from curation.curation_settings import CollectParams, Columns, CurateParams, FileSource
 from incumbent.init import limits
-from incumbent.init.findings import Findings, find, system_notes
+from incumbent.init.findings import Findings, find, group_notes, system_notes
 from incumbent.init.limits import limits_of, longest_trained, recipe_of, shares_of
 from incumbent.init.new_folder import Chosen, write_settings
 from incumbent.project_files import copy_project
@@ -16,7 +16,7 @@ from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.records.data import Message, Row, Split, TokenCount
 from project.settings import load
-from tests.bank_files import write_csv
+from tests.bank_files import Bank, as_csv, write_csv
 
 FILE = Path("datasets/sources/faq.csv")
 COLUMNS = Columns(prompt=("Question",), completion="Answer", slices=("Class",))
@@ -120,6 +120,21 @@ def test_the_parts_are_about_as_large_as_proposed(records: int, word_base: Path)
     kept = sum(len(found.part(part)) for part in Split)
     assert len(found.part(Split.SEALED)) == pytest.approx(found.params.sealed_share * kept, rel=0.2)
     assert len(found.part(Split.DEV)) == pytest.approx(found.params.dev_share * kept, rel=0.2)
+
+
+def test_the_sealed_set_takes_as_many_groups_as_a_verdict_needs(word_base: Path) -> None:
+    copy_project(Path(), sample=False)
+    rows = [(*pair, f"ticket-{n % 20}") for n, pair in enumerate(Bank().pairs(300))]
+    FILE.write_text(as_csv(rows))
+    columns = Columns(prompt=("Question",), completion="Answer", group="Class")
+    source = SOURCE.model_copy(update={"columns": columns})
+    found = find([source], BaseChoice(model=str(word_base)), word_base)
+    sealed = found.part(Split.SEALED)
+    assert found.params.sealed_share == 0.35
+    assert len({row.group for row in sealed}) >= 7
+    assert not any("groups" in note for note in found.notes)
+    (note,) = group_notes([row for row in sealed if row.group == sealed[0].group])
+    assert "count as 1.0 groups of rows alike, and a promotion needs 7" in note
 
 
 def test_a_base_of_another_kind_will_do(records: int, word_base: Path, tmp_path: Path) -> None:

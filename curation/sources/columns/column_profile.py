@@ -3,12 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import Any, Literal
 
 from curation.faults.missing_answers import is_more_than_placeholder
+from curation.faults.web_leftovers import unmarked
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import pairs
 from curation.sources.columns.column_name import NO_TEXT, NameSays, Role, read_names
@@ -99,6 +100,7 @@ def asks(text: str) -> bool:
 SAMPLE = 1_000  # rows that are looked at closely, evenly over all
 CHATS = 60  # of them, those that are tried as conversations
 MOSTLY = 0.8
+NEARLY = 0.9  # of the words of two texts
 SHORT = 60  # characters: the name of a class, and no sentence
 FEW = 5  # rows that say nothing by having one value
 MOST_VALUES = 200  # of a slice
@@ -114,6 +116,7 @@ class ColumnProfile:
     kind: Kind
     chats: float  # the share of conversations
     no_chat: str | None  # why one that could be a conversation is none
+    plain: str | None = None  # the column that has its texts without marks of HTML
 
     @property
     def filled(self) -> int:
@@ -200,7 +203,27 @@ def profiles(tables: Sequence[Table]) -> tuple[ColumnProfile, ...]:
     shared = set.intersection(*({plain_name(c) for c in table.columns} for table in tables))
     names = [name for name in tables[0].columns if plain_name(name) in shared]
     says = read_names(names)
-    return tuple(profile(name, says[name], values_of(tables, name)) for name in names)
+    found = [profile(name, says[name], values_of(tables, name)) for name in names]
+    return tuple(replace(one, plain=plain_column(one, found)) for one in found)
+
+
+def plain_column(column: ColumnProfile, others: Sequence[ColumnProfile]) -> str | None:
+    """The name of the column that has its texts, of most rows, without marks of HTML."""
+    plain = [unmarked(text) for text in column.texts if column.is_text]
+    places = [at for at, text in enumerate(plain) if text != column.texts[at]]
+    if not places or len(places) < MOSTLY * len(column.lengths):
+        return None
+    for other in others:
+        same = [same_words(plain[at], other.texts[at]) for at in places]
+        if other is not column and sum(same) >= MOSTLY * len(same):
+            return other.name
+    return None
+
+
+def same_words(text: str, other: str) -> bool:
+    """Whether nearly all words of both are those of the other too."""
+    own, its = set(words(text)), set(words(other))
+    return len(own & its) >= NEARLY * len(own | its)
 
 
 def values_of(tables: Sequence[Table], name: str) -> list[Any]:

@@ -85,6 +85,8 @@ def says(column: ColumnProfile, used: str) -> bool:
 
 def why_unread(column: ColumnProfile, reading: ColumnReading) -> str:
     name = column.name
+    if column.plain:
+        return f"`{column.plain}` with marks of HTML"
     if column.role in JUDGED:
         return JUDGED[column.role]
     if says_split(column):

@@ -20,7 +20,8 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     """The choices that there are."""
     if given.messages is not None:
         return FittingColumns((ColumnChoice(messages=given.messages),))
-    own = [c for c in columns if c.name in given.columns or not is_constant_text(c)]
+    free = [c for c in columns if not (c.plain or is_constant_text(c))]
+    own = [c for c in columns if c.name in given.columns or c in free]
     pair = find_pair(own, given)
     if given.prompt or given.completion:
         return pair
