@@ -13,13 +13,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from math import hypot
 from pathlib import Path
 from random import Random
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import yaml
@@ -30,13 +30,13 @@ from tqdm import tqdm
 
 from curation.checks.suite_prompts import SUITES
 from curation.sources.python_api import read_package
+from examples.story_gateway import RunningGateway, midnight, serving
 from monitoring.night_history import nights_before
 from monitoring.trigger.labels import LABEL_QUEUE
 from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Evidence, Measured
 from registry.store import Registry
-from serving.gateway_server import Service, running, service_of
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / ".incumbent" / "demo"
@@ -47,7 +47,6 @@ START = date(2026, 3, 2)
 BEFORE, QUIET, DRIFTED, AFTER = 3, 3, 6, 2  # days of traffic; of drift, at most
 A_DAY = 150  # requests
 AT_A_TIME = 16
-DEPLOYED_IN = 120  # seconds, at most, from a promotion to the first answer of the new champion
 NEW_SHARE = 0.6  # of the traffic when it has drifted
 CORRECTED = 0.9  # of the answers about what is new
 MISLEADING = 0.1  # of the corrections
@@ -82,7 +81,7 @@ def main() -> None:
     command("dvc", "repro")
     command("incumbent", "submit", "--promote")
 
-    with serving() as gateway:
+    with serving(START, console.print) as gateway:
         tell_story(Users(gateway))
     chapter(f"Done in {(monotonic() - began) / 60:.0f} minutes; the project is in {PLACE}")
     show_page()
@@ -231,40 +230,6 @@ def smaller_params() -> dict[str, Any]:
             node = node[step]
         node |= changes
     return params
-
-
-@dataclass
-class RunningGateway:
-    """The gateway of `incumbent serve` in this process, whose clock is the story's."""
-
-    service: Service
-    address: str
-    now: datetime
-
-    def await_champion(self) -> None:
-        """Wait until the champion answers: the gateway follows a promotion by itself."""
-        with Registry.here() as registry:
-            champion = registry.champion()
-        assert champion is not None, "a version was promoted"
-        until = monotonic() + DEPLOYED_IN
-        while (state := self.service.follower.state()).differs or state.champion != champion.number:
-            if monotonic() > until:
-                sys.exit(f"{champion.label} does not answer: {state}")
-            sleep(0.1)
-
-
-@contextmanager
-def serving() -> Iterator[RunningGateway]:
-    with Registry.here() as registry:
-        service = service_of(registry, lambda line: console.print(f"gateway: {line}"))
-        with running(service.gateway, service.running) as address:
-            gateway = RunningGateway(service, address, midnight(START))
-            service.gateway.clock = lambda: gateway.now
-            yield gateway
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The story with passages: an answer cites what it stands on, or says that it does not know.
 
 What is compared: the base without and with passages, the base with examples, a model tuned on the
-same rows without passages, a first round, a second one on more rows and on negative examples, and a
-control that takes as many steps as the second on the old rows.
+same rows without passages, a first round, a second one on more rows and on negative examples, a
+control that takes as many steps as both on the old rows, and a third round on what customers asked
+of a new product.
 """
 
 import os
@@ -21,16 +22,18 @@ from examples.bank.grounded_rows import grounded_rows
 from examples.bank.grounded_table import write_grounded
 from examples.bank.make_project import Changes, configure, curate_params, make_project
 from examples.bank.make_rows import pair_fields, row_fields, write_lines
-from examples.bank.measures import measured, measured_elsewhere, texts_of
+from examples.bank.measures import measured, measured_elsewhere, on_gold_passages, texts_of
 from examples.bank.negatives import ON_PASSAGES, Negative, negatives
 from examples.bank.rows import Triplet
 from examples.bank.second_round import SecondRound, second_round
+from examples.bank.served import served
 from examples.bank.steps import (
     BAD,
     RESULTS,
     WORST,
     bring_in_lines,
     command,
+    file_of,
     keep,
     read_step,
     run_and_vote,
@@ -40,6 +43,7 @@ from examples.bank.steps import (
     time_of,
     try_reviewers,
 )
+from project.paths import ADAPTER_FILES
 from project.records.data import Split
 from project.shown_passages import without_citations
 
@@ -54,6 +58,8 @@ ONWARD: Changes = {
     "training.sft": {"epochs": 1, "learning_rate": 3e-4},
 }
 DPO: Changes = {"training.dpo": {"epochs": 1, "learning_rate": 5e-5}}
+# From the champion on, a step learns what is new and some of the old rows beside it.
+LATER: Changes = {"training.sft": {"epochs": 3}, "training.dpo": {"epochs": 0}}
 UNWANTED = Path("datasets/preferences/unwanted.jsonl")
 CONTROL = 1.5  # epochs of the old rows, from the base: as many steps as both rounds take
 STEPS = (
@@ -64,7 +70,11 @@ STEPS = (
     "second round",
     "second submission",
     "closed book",
+    "served",
+    "third round",
+    "third submission",
 )
+COMPARED = ("closed book", "first round", "control", "second round", "third round")
 
 
 @dataclass(frozen=True)
@@ -87,25 +97,29 @@ def run(to: Path, *, brief: bool) -> None:
 
 
 def tell(bank: Grounded) -> str:
-    """The story. Each step returns what its file in results/ holds."""
+    """The story. Each step returns what its file in results/ holds; in small it compares less."""
     step("first round", lambda: first_round(bank))
     first = step("first submission", submitted)
     won = first["verdict"] == "PROMOTE"
     found = step("bad answers", lambda: bad_answers(bank))
-    step("control", control)
+    if not bank.brief:
+        step("control", control)
     step("second round", lambda: after_bad_answers(bank, won=won))
-    second = step("second submission", submitted)
-    step("closed book", lambda: closed_book(bank))
-    table = [
-        system
-        for name in ("closed book", "first round", "control", "second round")
-        for system in systems(name)
-    ]
+    rounds = {"round 1": first, "round 2": step("second submission", submitted)}
+    if not bank.brief:
+        step("closed book", lambda: closed_book(bank))
+    if any(one["verdict"] == "PROMOTE" for one in rounds.values()):
+        step("served", lambda: served([row.prompt for row in bank.dealt.taught]))
+        step("third round", third_round)
+        rounds["round 3"] = step("third submission", submitted)
+    done = [name for name in STEPS if file_of(name).exists()]
+    table = [one for name in COMPARED if name in done for one in systems(name)]
     told = {
-        "verdicts": {"round 1": first["verdict"], "round 2": second["verdict"]},
-        "sealed": {"round 1": first["sealed"], "round 2": second["sealed"]},
+        "verdicts": {name: one["verdict"] for name, one in rounds.items()},
+        "sealed": {name: one["sealed"] for name, one in rounds.items()},
         "bad": found["bad"],
-        "steps": {name: time_of(read_step(name)) for name in STEPS},
+        "served": read_step("served") if "served" in done else None,
+        "steps": {name: time_of(read_step(name)) for name in done},
     }
     return write_grounded(RESULTS, table, told)
 
@@ -123,6 +137,8 @@ def first_round(bank: Grounded) -> dict[str, Any]:
         measured("base + passages", Role.CHAMPION),
         measured("few-shot + passages", Role.FEW_SHOT, bare),
         measured("round 1", Role.CHALLENGER, bare),
+        on_gold_passages("base + gold passage", None),
+        on_gold_passages("round 1 + gold passage", ADAPTER_FILES),
     )
     return {}
 
@@ -195,6 +211,15 @@ def bare(row: Triplet) -> Triplet:
         evidence=(),
         answerable=None,
     )
+
+
+def third_round() -> dict[str, Any]:
+    """From the champion on, with what experts answered about the new product."""
+    configure(ONWARD)
+    configure(LATER)
+    run_and_vote()
+    keep("third round", measured("round 3", Role.CHALLENGER))
+    return {}
 
 
 def base_texts() -> dict[str, str]:

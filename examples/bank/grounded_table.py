@@ -63,8 +63,33 @@ def lines(systems: Sequence[System], told: Mapping[str, Any]) -> Iterator[str]:
         ("system", "seen", "unseen", "seen less unseen"), [seen_and_unseen(one) for one in systems]
     )
     yield ""
+    yield from of_the_nights(told.get("served"))
     yield from of_the_verdicts(told)
     yield from of_the_time(told["steps"])
+
+
+def of_the_nights(served: Mapping[str, Any] | None) -> Iterator[str]:
+    if served is None:
+        return
+    yield (
+        f"Served: {served['asked']:,} questions at the gateway, {served['evidence named']:,} "
+        f"answered with their passages named; {served['labels']} labels accepted."
+    )
+    yield ""
+    yield from as_table(
+        ("night", "new product", "alarm", "new topics", "what follows"),
+        [
+            (
+                one["night"],
+                "yes" if one["new product"] else "no",
+                "yes" if one["alarm"] else "no",
+                "; ".join(one["topics"]) or "-",
+                one["action"],
+            )
+            for one in served["nights"]
+        ],
+    )
+    yield ""
 
 
 def seen_and_unseen(system: System) -> tuple[str, ...]:

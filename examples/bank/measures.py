@@ -8,8 +8,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from evaluation.evaluation_settings import ScoringParams
+from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generate import seconds
+from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer, Role
 from evaluation.score import read_answers
 from evaluation.scoring.score_table import read_scores
@@ -17,12 +18,13 @@ from evaluation.scoring.scorers import load_scorers, score
 from examples.bank.behaviours import behaviours
 from examples.bank.voting import cast, compared, counted
 from project.files import write_bytes
-from project.model_pins import pinned_folder
-from project.paths import EMBEDDER, rows_of
-from project.records.adapters import ModelPin
+from project.model_pins import BaseChoice, pinned_folder
+from project.paths import BASE, EMBEDDER, NUMERICS, rows_of
+from project.records.adapters import ModelPin, Numerics
 from project.records.data import Row, Split
 from project.records.scores import ItemScore
 from project.settings import load
+from project.shown_passages import all_with_passages, cited
 
 METRICS = ("rougeL", "semantic", "facts_kept", "facts_contradicted")
 ON_PASSAGES = (
@@ -119,9 +121,39 @@ def measured(name: str, role: Role, base: Mapping[str, str] | None = None) -> Sy
 def measured_elsewhere(
     name: str, answers: Sequence[Answer], base: Mapping[str, str] | None = None
 ) -> System:
-    """A system that another project, or nobody's pipeline, let answer some of the dev items."""
+    """A system that another project let answer some of the dev items."""
+    return measured_on(list(Row.read_lines(rows_of(Split.DEV))), name, answers, base)
+
+
+def on_gold_passages(name: str, adapter: Path | None) -> System:
+    """The dev items that have an answer, each asked on the one passage that holds it."""
+    rows = [gold_alone(row) for row in Row.read_lines(rows_of(Split.DEV)) if row.answerable]
+    base = pinned_folder(ModelPin.read(BASE), "base")
+    model = AnsweringModel(base, adapter, load(Decoding), Numerics.read(NUMERICS).precision)
+    shown = all_with_passages(rows, load(BaseChoice).evidence_template)
+    return measured_on(rows, name, list(model.answer(shown)))
+
+
+def gold_alone(row: Row) -> Row:
+    """The reference cites one passage, which becomes the first and only one."""
+    (number, *_) = cited(row.completion_text)
+    told = [
+        turn.model_copy(update={"content": turn.content.replace(f"[{number}]", "[1]")})
+        for turn in row.completion
+    ]
+    gold = (row.evidence or ())[number - 1]
+    return row.model_copy(update={"evidence": (gold,), "completion": tuple(told)})
+
+
+def measured_on(
+    rows: Sequence[Row],
+    name: str,
+    answers: Sequence[Answer],
+    base: Mapping[str, str] | None = None,
+) -> System:
+    """Of these rows those that were answered."""
     given = {answer.item for answer in answers}
-    rows = [row for row in Row.read_lines(rows_of(Split.DEV)) if row.id in given]
+    rows = [row for row in rows if row.id in given]
     told = [answer for _, answer in paired(rows, answers)]
     embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
     found = score(load_scorers(load(ScoringParams), embedder), rows, told)
@@ -175,11 +207,13 @@ def side_of(item: ItemScore, role: Role) -> dict[str, float]:
 
 
 def item_of(row: Row, answer: Answer, scores: dict[str, float]) -> Item:
-    topic, (about, _, _) = row.slices["topic"], row.id.rpartition(".")
+    topic, (about, _, _) = row.slices.get("topic", ""), row.id.rpartition(".")
     unwanted = behaviours(topic, about, row.prompt_text, row.completion_text, answer.text)
     if row.answerable is False:  # to say that nothing is known needs no warning
         unwanted = [one for one in unwanted if one != "no_warning"]
-    return Item(row.id, topic, row.slices["fact"], answer.text, scores, unwanted, dict(row.slices))
+    return Item(
+        row.id, topic, row.slices.get("fact", ""), answer.text, scores, unwanted, dict(row.slices)
+    )
 
 
 def against_base(

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from curation.sources.exports.label_studio_task import AnnotatedTask, ExportPart
 from curation.sources.row_formats import read_rows
+from evaluation.metrics.answer_sentences import AskedOnPassages, abstains
 from monitoring.traffic.voices import asked_first
 from project.canonical import canonical_json, digest_json
 from project.errors import InputError
@@ -86,6 +87,8 @@ def label_of(row: Traffic, answer: str, drift: str | None) -> Label:
     made = labelled_row(row.prompt_text, answer, drift)
     if not isinstance(row.prompt, str):
         made = made.model_copy(update={"prompt": row.prompt})
+    if row.evidence:
+        made = on_passages(made, row.evidence, None)
     bad = other_than(answer, row.response) if correction(row) else None
     return Label(row=made, user=pseudonym(row), bad=bad)
 
@@ -101,6 +104,16 @@ def labelled_row(prompt: str, answer: str, drift: str | None) -> Row:
     slices = {DRIFT: drift} if drift else {}
     row = Row.of(prompt, answer, group="", source=LABELLED.name, **slices)
     return row.model_copy(update={"group": row.id})
+
+
+def on_passages(row: Row, evidence: tuple[EvidencePassage, ...], answerable: bool | None) -> Row:
+    """The row on what its question was asked with. Whether that holds an answer, the answer shows
+    where nobody says so: one that abstains is that there is none.
+    """
+    row = row.model_copy(update={"evidence": evidence})
+    if answerable is None:
+        answerable = not abstains(AskedOnPassages.of_row(row), row.completion_text)
+    return row.model_copy(update={"answerable": answerable})
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -126,7 +139,7 @@ def label_of_task(data: Data, answer: str) -> Label:
     if data.messages:
         row = row.model_copy(update={"prompt": data.messages})
     if data.evidence:
-        row = row.model_copy(update={"evidence": data.evidence, "answerable": data.answerable})
+        row = on_passages(row, data.evidence, data.answerable)
     if data.synthetic:  # also where a person mended the answer: the prompt is still a model's
         row = row.model_copy(update={"synthetic": data.synthetic})
     request = data.id if isinstance(data.id, str) else None
@@ -156,6 +169,8 @@ def task_of(row: Traffic, drift: str | None) -> dict[str, Any]:
     }
     if not isinstance(row.prompt, str):
         data["messages"] = [message.model_dump() for message in row.prompt]
+    if row.evidence:
+        data["evidence"] = [one.model_dump(exclude_none=True) for one in row.evidence]
     task = {"data": data, "meta": {"at": row.at, "adapter": row.adapter}}
     if draft := correction(row):
         data["corrected"] = True

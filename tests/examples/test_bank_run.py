@@ -1,6 +1,8 @@
 """The stories of examples/bank: where they lie, what their recipes are, and how they go on."""
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,10 +33,12 @@ RESULTS: dict[str, dict[str, Any]] = {
     "after_bad_answers": {"bad": [], "rows": 0, "sisters": {}},
     "control": {},
     "closed_book": {},
+    "served": {"asked": 2, "evidence named": 2, "labels": 1, "nights": []},
+    "third_round": {},
 }
 
 
-PARTS = ("domain", "first-round", "control", "second-round", "closed-book")
+PARTS = ("domain", "first-round", "control", "second-round", "closed-book", "third-round")
 
 
 @pytest.fixture
@@ -57,6 +61,23 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         for name, result in RESULTS.items():
             monkeypatch.setattr(story, name, quick(name, result), raising=False)
     return taken
+
+
+@pytest.mark.slow
+def test_the_story_in_small_is_told_to_its_end(tmp_path: Path) -> None:
+    """As `make bank-brief` does: every stage with its real models, and too few items to win."""
+    told = [sys.executable, "-m", "examples.bank.run", "--brief", "--to", str(tmp_path / "bank")]
+    subprocess.run(told, check=True, cwd=ROOT)
+    table = json.loads((tmp_path / "bank/results/table.json").read_bytes())
+    assert [one["name"] for one in table["systems"]] == [
+        "base + passages",
+        "few-shot + passages",
+        "round 1",
+        "base + gold passage",
+        "round 1 + gold passage",
+        "round 2",
+    ]
+    assert set(table["verdicts"].values()) == {"HOLD, no look"}
 
 
 def test_a_story_that_was_interrupted_behind_a_promotion_only_submits_again(
@@ -90,6 +111,9 @@ def test_the_bad_answers_are_the_first_rounds_and_the_control_learns_no_new_row(
         "after_bad_answers",
         "submitted",
         "closed_book",
+        "served",
+        "third_round",
+        "submitted",
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from monitoring.traffic.voices import CONTEXT
 from monitoring.trigger.labels import Label, label_of, pseudonym, read_labels, write_queue
 from project.errors import InputError
-from project.records.data import Message
+from project.records.data import EvidencePassage, Message
 from project.records.traffic import Feedback, Traffic
 
 QUEUE, EXPORT = Path("queue.json"), Path("export.json")
@@ -74,6 +74,21 @@ def test_what_people_wrote_for_the_queue_comes_back_with_its_drift_and_its_user(
     assert (a.row.slices, b.row.slices) == ({"drift": "2026-02-27"}, {})
     assert (a.user, b.user) == (pseudonym(asked("a", None, "jane")), None)
     assert (a.row.source, a.row.group) == ("labelled.jsonl", a.row.id)
+
+
+def test_what_was_asked_on_passages_stays_on_them_and_an_abstention_says_that_none_answers() -> (
+    None
+):
+    """A label without them would teach to answer from memory."""
+    shown = (EvidencePassage(id="fees.md#1", text="The fee is 3 crowns.", source="fees.md"),)
+    rows = [asked(name).model_copy(update={"evidence": shown}) for name in "ab"]
+    tasks = queued(rows)
+    for task, text in zip(tasks, ("It is 3 crowns [1].", "I do not know."), strict=True):
+        task["annotations"] = [{"result": [written(text)]}]
+    a, b = (one.row for one in labels(tasks))
+    assert a.evidence == b.evidence == shown
+    assert (a.answerable, b.answerable) == (True, False)
+    assert label_of(rows[0], "It is 3 crowns [1].", None).row == a
 
 
 def test_a_conversation_keeps_its_turns() -> None:
