@@ -24,7 +24,9 @@ with imported_late("altair", "scipy.stats", absent="sqlalchemy"):
     from great_expectations.core import ExpectationValidationResult
     from great_expectations.expectations.registry import get_expectation_impl
 
-logging.getLogger("great_expectations").setLevel(logging.ERROR)
+# The second one has a level of its own, and tells of each temporary folder.
+for noisy in ("great_expectations", "great_expectations.data_context.types.base"):
+    logging.getLogger(noisy).setLevel(logging.ERROR)
 
 Arguments = dict[str, str | int | float | list[str | int | float] | None]
 

@@ -35,9 +35,11 @@ def outcome(tables: Tables, contract: str = "sft") -> dict[str, Check]:
     return {one.name: one for one in found}
 
 
-def test_every_column_of_the_contracts_is_there() -> None:
+def test_every_column_of_the_contracts_is_there(caplog: pytest.LogCaptureFixture) -> None:
+    """And nothing of Great Expectations' own comes between a command's lines."""
     for one in outcome(tables_of({Split.TRAIN: rows(5)}, CheckReferences())).values():
         assert not one.crashed
+    assert not caplog.records
 
 
 def test_there_is_a_column_for_every_fault() -> None:
