@@ -139,6 +139,8 @@ def new_topics(
         in_part[rows[parts == part]] = True
         z = difference(float(in_part.mean()), before / count, len(batch), m)
         name = name_of(batch, in_part, words)
+        if name in {topic.name for topic in topics}:
+            name = prompt_of(batch, in_part)
         topics.append(describe(batch, in_part, name, before / count, z, new=True))
     return topics
 
@@ -157,8 +159,11 @@ def most_parts(rows: int) -> int:
 
 def name_of(batch: Batch, there: NDArray[np.bool_], words: WordsBefore) -> str:
     """Tonight's words that tell the topic, or else its most typical prompt."""
-    name = words.name(texts_of(batch, there))
-    return name or next(map(quoted, typical(batch, there)), NOBODY)
+    return words.name(texts_of(batch, there)) or prompt_of(batch, there)
+
+
+def prompt_of(batch: Batch, there: NDArray[np.bool_]) -> str:
+    return next(map(quoted, typical(batch, there)), NOBODY)
 
 
 def describe(

@@ -113,6 +113,17 @@ def test_the_words_of_the_reference_are_those_that_its_signal_learnt() -> None:
     assert set(new.name.split(", ")) <= {"buy", "coin", "today"}
 
 
+def test_no_two_new_topics_of_a_night_have_one_name() -> None:
+    """A name would else be no place to accept a drift at, and a notice would say it twice."""
+    asked = [f"about the {word} card" for word in ("blocked", "lost", "new", "old") * 30]
+    ways = [f"way{number}" for number in range(60)]
+    new = [f"spinnaker wallet phone {way} {way}" for way in ways]
+    _, found = grown_topics(asked, new)
+    names = [topic.name for topic in found.topics if topic.new]
+    assert len(names) > 1
+    assert len({*names}) == len(names)
+
+
 @pytest.mark.parametrize("share", [1.0, 1.0 + 1e-12])
 def test_a_topic_that_all_rows_have_on_both_sides_does_not_differ(share: float) -> None:
     assert difference(share, share, 100, 200.0) == 0
