@@ -108,7 +108,7 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[XSpec]) -> No
     if python.exists():
         os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
         for spec in specs:
-            spec.python = f"{python} -m tests.xdist_process {sys.executable}"
+            spec.python = f"{python} -m tests.worker {sys.executable}"
 
 
 def pytest_configure_node(node: WorkerController) -> None:
