@@ -7,13 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, chdir, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from execnet import XSpec
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -100,15 +99,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[WARM] = stack.enter_context(all_warm(**READ_BY_LIBRARIES))
     else:
         config.stash[WARM] = Path(told["warm"])
-
-
-def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[XSpec]) -> None:
-    """Each process of a run imports its libraries in the server of programs, where it has one."""
-    python = config.stash[WARM] / ".python"
-    if python.exists():
-        os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
-        for spec in specs:
-            spec.python = f"{python} -m tests.worker {sys.executable}"
 
 
 def pytest_configure_node(node: WorkerController) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from examples import demo
-from examples.demo import NEW, OLD, START, Users, serving
+from examples.demo import NEW, OLD, START, Users
+from examples.story_gateway import serving
 from monitoring.traffic.traffic_store import TrafficStore
 from project.records.adapters import Adapter
 from project.records.data import Row
@@ -35,7 +36,7 @@ def users(make_adapter: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[Users
     with engine_server() as engine:
         PARAMS.write_text(SETTINGS.format(url=engine.url))
         promote(make_adapter, "one")
-        with serving() as gateway:
+        with serving(START, print) as gateway:
             yield Users(gateway)
 
 
