@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from curation.account import OF_TEMPLATE, PERSONAL, TOO_LONG, Fate, account_of, reasons
 from curation.checks.suite_prompts import suite_prompts
 from curation.collect import collect
@@ -20,15 +18,16 @@ from curation.kinship import families_of_kin
 from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.text_forms import capitals_tell_names, template
 from curation.token_lengths import TokenLengths, fit
-from evaluation.decision.policy_checks import LEAST_DF
-from evaluation.decision.statistics import satterthwaite
 from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_grounding
 from incumbent.init.limits import (
     FEW,
     FEWEST_ROWS,
+    GROUPS,
     LARGER_SHARES,
     FirstRunSettings,
     Limits,
+    group_notes,
+    groups_in,
     limits_of,
     longest_trained,
     recipe_of,
@@ -44,7 +43,6 @@ from project.records.preferences import PreferencePair, RatedAnswer
 from project.settings import read_settings
 from project.shown_passages import without_citations
 
-GROUPS = LEAST_DF + 1  # of items alike, that a verdict needs
 SHOWN = 50  # characters
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))
 
@@ -189,23 +187,6 @@ def curated_split(
 def sealed_rows(split: tuple[CurateParams, Curated]) -> list[Row]:
     params, made = split
     return own_rows(made, params)[Split.SEALED]
-
-
-def groups_in(rows: Sequence[Row]) -> float:
-    """As how many groups of one size they count for a verdict: rows alike are one piece of
-    evidence.
-    """
-    sizes = np.array([*Counter(row.group or row.id for row in rows).values()], dtype=float)
-    return satterthwaite(sizes) + 1 if len(sizes) > 1 else 1.0
-
-
-def group_notes(sealed: Sequence[Row]) -> Iterator[str]:
-    """That no verdict but HOLD can come of so few groups."""
-    if (count := groups_in(sealed)) < GROUPS:
-        yield (
-            f"the {len(sealed):,} sealed rows count as {count:.1f} groups of rows alike, and a "
-            f"promotion needs {GROUPS}: bring rows that ask other things"
-        )
 
 
 def refuse_few(rows: Sequence[Row], whence: str) -> None:

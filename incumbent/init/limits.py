@@ -1,17 +1,22 @@
 """Which limits of length and which recipe a first run starts from, by the rows that there are."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
+
 from curation.curate_others import Others
 from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import LEAST_DF
+from evaluation.decision.statistics import satterthwaite
 from incumbent.planning.row_lengths import Beside, RowLengths, RunSettings
 from incumbent.planning.run_cost import Setup, trains
 from incumbent.planning.run_plan import plan_run, sealed_set_lines
 from incumbent.planning.workload import unknown_work
 from project.model_pins import BaseChoice
-from project.records.data import Split, TokenCount
+from project.records.data import Row, Split, TokenCount
 from project.settings import load
 from training.cost.base_shape import shape_of
 from training.cost.machines import GB, this_machine
@@ -165,6 +170,7 @@ def about_minutes(minutes: float) -> str:
 FEW, SOME, MANY = 100, 400, 1000  # rows
 # Of the eval sets: enough to find what matters, and no more than answering them is worth.
 SEALED_SHARE, MOST_SEALED = 0.2, 300
+GROUPS = LEAST_DF + 1  # of items alike, that a verdict needs
 LARGER_SHARES = (0.35, 0.5)  # of sealed groups, where the first share has too few for a verdict
 DEV_SHARE, MOST_DEV = 0.1, 120
 FEWEST_ROWS = 30  # rows, of which three parts can be made
@@ -231,3 +237,20 @@ def advice(rows: int, trained: int) -> list[str]:
             "its prompt: each run shows it, and fine-tuning may not beat it"
         )
     return found
+
+
+def groups_in(rows: Sequence[Row]) -> float:
+    """As how many groups of one size they count for a verdict: rows alike are one piece of
+    evidence.
+    """
+    sizes = np.array([*Counter(row.group or row.id for row in rows).values()], dtype=float)
+    return satterthwaite(sizes) + 1 if len(sizes) > 1 else 1.0
+
+
+def group_notes(sealed: Sequence[Row]) -> Iterator[str]:
+    """That no verdict but HOLD can come of so few groups."""
+    if (count := groups_in(sealed)) < GROUPS:
+        yield (
+            f"the {len(sealed):,} sealed rows count as {count:.1f} groups of rows alike, and a "
+            f"promotion needs {GROUPS}: bring rows that ask other things"
+        )

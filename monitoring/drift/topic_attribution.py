@@ -133,7 +133,8 @@ def new_topics(
     assert batch.vectors is not None
     rows = np.flatnonzero(there)
     parts = parts_of(batch.vectors[rows])
-    count, topics = most_parts(len(rows)), []
+    count = most_parts(len(rows))
+    topics: list[Topic] = []
     for part in sorted(set(parts.tolist())):  # fewer than `count` where prompts are alike
         in_part = np.zeros(len(batch), bool)
         in_part[rows[parts == part]] = True
