@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -90,6 +91,13 @@ def told(night: Night, new: bool) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Question:
+    at: datetime
+    customer: str
+    text: str
+
+
 class Customers:
     """People who ask what the bank's documents say; a search of the bank finds the passages."""
 
@@ -103,27 +111,30 @@ class Customers:
     def ask(self, day: date, new_share: float) -> None:
         """A day's questions, some at a time, spread over its hours."""
         self.gateway.await_champion()
-        self.search = Retriever.over([*passages(), *(new_passages() if new_share else ())])
-        self.day = day
-        texts = [
-            self.random.choice(self.new if self.random.random() < new_share else self.old)
-            for _ in range(A_DAY)
+        search = Retriever.over([*passages(), *(new_passages() if new_share else ())])
+        questions = [
+            Question(
+                midnight(day) + number * timedelta(days=1) / A_DAY,
+                f"customer-{number * 7919 % CUSTOMERS}-{day:%d}",
+                self.random.choice(self.new if self.random.random() < new_share else self.old),
+            )
+            for number in range(A_DAY)
         ]
         with ThreadPoolExecutor(AT_A_TIME) as pool:
-            asking = pool.map(self.ask_one, range(A_DAY), texts)
+            asking = pool.map(partial(self.ask_one, search), questions)
             for named in tqdm(asking, desc=f"{day}", total=A_DAY, unit="answer"):
                 self.asked += 1
                 self.named += named
         self.gateway.service.traffic.flush()  # or wait for some seconds: serving.traffic.seconds
 
-    def ask_one(self, number: int, text: str) -> bool:
+    def ask_one(self, search: Retriever, question: Question) -> bool:
         """Whether the response names the passages that the request brought."""
-        self.gateway.now = midnight(self.day) + number * timedelta(days=1) / A_DAY
-        found = [one.model_dump() for one in self.search.find(text, SHOWN)]
+        self.gateway.now = question.at
+        found = [one.model_dump() for one in search.find(question.text, SHOWN)]
         answer = self.client.chat.completions.create(
             model="lindmoor-bank",
-            messages=[{"role": "user", "content": text}],
-            user=f"customer-{number * 7919 % CUSTOMERS}-{self.day:%d}",
+            messages=[{"role": "user", "content": question.text}],
+            user=question.customer,
             extra_body={"incumbent": {"evidence": found}},
         )
         told = (answer.model_extra or {}).get("incumbent", {}).get("evidence", [])
