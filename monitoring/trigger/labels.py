@@ -88,7 +88,7 @@ def label_of(row: Traffic, answer: str, drift: str | None) -> Label:
     if not isinstance(row.prompt, str):
         made = made.model_copy(update={"prompt": row.prompt})
     if row.evidence:
-        made = on_passages(made, row.evidence, None)
+        made = made.model_copy(update={"evidence": row.evidence})
     bad = other_than(answer, row.response) if correction(row) else None
     return Label(row=made, user=pseudonym(row), bad=bad)
 
@@ -104,16 +104,6 @@ def labelled_row(prompt: str, answer: str, drift: str | None) -> Row:
     slices = {DRIFT: drift} if drift else {}
     row = Row.of(prompt, answer, group="", source=LABELLED.name, **slices)
     return row.model_copy(update={"group": row.id})
-
-
-def on_passages(row: Row, evidence: tuple[EvidencePassage, ...], answerable: bool | None) -> Row:
-    """The row on what its question was asked with. Whether that holds an answer, the answer shows
-    where nobody says so: one that abstains is that there is none.
-    """
-    row = row.model_copy(update={"evidence": evidence})
-    if answerable is None:
-        answerable = not abstains(AskedOnPassages.of_row(row), row.completion_text)
-    return row.model_copy(update={"answerable": answerable})
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -139,7 +129,10 @@ def label_of_task(data: Data, answer: str) -> Label:
     if data.messages:
         row = row.model_copy(update={"prompt": data.messages})
     if data.evidence:
-        row = on_passages(row, data.evidence, data.answerable)
+        row = row.model_copy(update={"evidence": data.evidence, "answerable": data.answerable})
+        if data.answerable is None:  # an answer that abstains says that the passages hold none
+            silent = abstains(AskedOnPassages.of_row(row), answer)
+            row = row.model_copy(update={"answerable": not silent})
     if data.synthetic:  # also where a person mended the answer: the prompt is still a model's
         row = row.model_copy(update={"synthetic": data.synthetic})
     request = data.id if isinstance(data.id, str) else None
