@@ -1,6 +1,10 @@
 """The pipeline's challenger, submitted: refused if stale, decided on, promoted if asked."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from curation.eval_sets import freeze
@@ -19,11 +23,12 @@ from evaluation.sealed_look import SealedItems
 from incumbent.current_provenance import Noted, current_provenance, tag_version
 from incumbent.mirroring.mirror import figures_page
 from incumbent.reproducing.rows_check import push_version
+from incumbent.running.dvc_repro import take_lock
 from monitoring.asked_items import items_asked
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.canonical import digest_folder, stamp
 from project.errors import InputError
-from project.files import home, write_bytes
+from project.files import home, make_folder, write_bytes
 from project.item_prompts import refuse_told_answers
 from project.near_duplicates import WordPrints
 from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
@@ -37,6 +42,8 @@ from registry.champion import confirmed_opponent, refuse_once_sealed
 from registry.store import Registry
 from review.review_settings import ReviewParams
 from training.rows.experience_replay import learnt_by_challenger, texts_learnt
+
+WAITS = "another submission is at work in this folder: waiting for its end …"
 
 
 @dataclass(frozen=True)
@@ -84,9 +91,9 @@ class SubmissionOutcome:
 
 
 def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
-    """Submit, decide, promote if asked and won, and write what people read; prints nothing."""
+    """Submit, decide, promote if asked and won, and write what people read."""
     policy = load(Policy)
-    with Registry.here() as registry:
+    with only_submission(), Registry.here() as registry:
         outcome = submitted(registry, policy, promote=promote, reason=reason)
         votes = load(ReviewParams).votes
         asked = open_voting(registry, outcome.version, outcome.decided.look, policy, votes)
@@ -99,6 +106,19 @@ def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
             outcome.sheet, SealedItems().rows, outcome.decided.look.answers, contestant_names()
         )
     return outcome
+
+
+@contextmanager
+def only_submission() -> Iterator[None]:
+    """Wait for another one in this folder: beside it, a look that is being taken would count as
+    interrupted, and cost another.
+    """
+    make_folder(home())
+    with (home() / "submission.lock").open("a") as handle:
+        if not take_lock(handle):
+            print(WAITS, file=sys.stderr, flush=True)
+            flock(handle, LOCK_EX)
+        yield
 
 
 def submitted(
