@@ -44,6 +44,7 @@ exec {python} "$@"
 """
 # Those that take minutes, by themselves or because they wait for programs. They are begun first.
 LONGEST = (
+    "tests/examples/test_bank_run.py",
     "tests/incumbent/on_ray",
     "tests/incumbent/test_pipeline.py",
     "tests/monitoring/test_hostile_month.py",
