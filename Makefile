@@ -26,7 +26,7 @@ serve: install
 	incumbent serve --without-keys
 
 demo: install
-	python examples/demo.py
+	python -m examples.demo
 
 bank: install
 	python -m examples.bank.run

@@ -1,5 +1,6 @@
 """The users of the demo: they ask a whole gateway, and the nights read what it logged."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from project.records.data import Row
 from project.records.traffic import Traffic
 from project.settings import PARAMS
 from registry.store import Registry
+from tests.conftest import ROOT
 from tests.evaluation.engine_server import engine_server
 
 Make = Callable[[str], tuple[Adapter, Path]]
@@ -26,6 +28,12 @@ serving:
   pools: [{{base: a-base, replicas: ["{url}"]}}]
   reconcile_seconds: 0.05
 """
+
+
+def test_make_starts_modules_which_find_each_other_where_scripts_would_not() -> None:
+    started = re.findall(r"^\t@?python (\S+) (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert ("-m", "examples.demo") in started
+    assert {how for how, _ in started} == {"-m", "-c"}
 
 
 @pytest.fixture
