@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -26,12 +25,10 @@ import yaml
 from openai import OpenAI
 from rich.console import Console
 from rich.rule import Rule
-from tqdm import tqdm
 
 from curation.checks.suite_prompts import SUITES
 from curation.sources.python_api import read_package
-from examples.story_gateway import RunningGateway, midnight, serving
-from monitoring.night_history import nights_before
+from examples.story_gateway import RunningGateway, annotated, midnight, night_of, serving
 from monitoring.trigger.labels import LABEL_QUEUE
 from project.records.data import Row
 from project.records.drift import Action, DriftVerdict, Night, RetrainOutcome
@@ -46,7 +43,6 @@ FAMILY = "demo"
 START = date(2026, 3, 2)
 BEFORE, QUIET, DRIFTED, AFTER = 3, 3, 6, 2  # days of traffic; of drift, at most
 A_DAY = 150  # requests
-AT_A_TIME = 16
 NEW_SHARE = 0.6  # of the traffic when it has drifted
 CORRECTED = 0.9  # of the answers about what is new
 MISLEADING = 0.1  # of the corrections
@@ -152,10 +148,7 @@ def accept_labels(users: "Users") -> None:
 
 
 def expert_task(users: "Users", task: dict[str, Any]) -> dict[str, Any]:
-    """A task of the queue as Label Studio exports it, with the expert's annotation."""
-    answer = right_answer(users.asked[task["data"]["id"]])
-    text = {"from_name": "answer", "to_name": "prompt", "type": "textarea"}
-    return task | {"annotations": [{"result": [text | {"value": {"text": [answer]}}]}]}
+    return annotated(task, right_answer(users.asked[task["data"]["id"]]))
 
 
 def read_json(path: Path) -> list[dict[str, Any]]:
@@ -272,12 +265,10 @@ class Users:
         """A day of requests, and the night after it."""
         self.ask(day, new_share=new_share)
         command("incumbent", "nightly", "--date", str(day))
-        with Registry.here() as registry:
-            return nights_before(registry.engine, registry.family, day + timedelta(days=1))[-1]
+        return night_of(day)
 
     def ask(self, day: date, *, new_share: float) -> None:
         """Requests of one day, some at a time, and what users make of the answers."""
-        self.gateway.await_champion()
         rows = [
             next(self.new if self.random.random() < new_share else self.old) for _ in range(A_DAY)
         ]
@@ -285,14 +276,10 @@ class Users:
             self.request(midnight(day) + number * timedelta(days=1) / A_DAY, row)
             for number, row in enumerate(rows)
         ]
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            answering = pool.map(self.ask_one, requests)
-            label = f"{day}: {A_DAY} requests"
-            for one in tqdm(answering, desc=label, total=A_DAY, unit="answer"):
-                self.asked[one.id] = one.request.row
-                if one.adapter not in self.answered_by:
-                    self.answered_by.append(one.adapter)
-        self.gateway.service.traffic.flush()  # or wait for some seconds: serving.traffic.seconds
+        for one in self.gateway.answers(day, self.ask_one, requests):
+            self.asked[one.id] = one.request.row
+            if one.adapter not in self.answered_by:
+                self.answered_by.append(one.adapter)
 
     def request(self, at: datetime, row: Row) -> Request:
         """About what is new, users write the answer that they want beside their rating; some of

@@ -8,35 +8,30 @@ next round learns that beside old rows. It is run by hand, as reviewers vote on 
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
 
-import yaml
 from openai import OpenAI
-from tqdm import tqdm
 
 from evaluation.metrics.answer_sentences import sentences_of
-from examples.bank.facts import HERE
+from examples.bank.facts import HERE, read
 from examples.bank.grounded_rows import SHOWN, with_citation
 from examples.bank.passages import cut, passages
 from examples.bank.rows import ABSTENTION
 from examples.bank.steps import command
-from examples.story_gateway import RunningGateway, midnight, serving
-from monitoring.night_history import nights_before
+from examples.story_gateway import RunningGateway, annotated, midnight, night_of, serving
 from monitoring.trigger.labels import LABEL_QUEUE
 from project.records.data import EvidencePassage
 from project.records.drift import Action, DriftVerdict, Night
-from registry.store import Registry
 from retrieval.retriever import Retriever
 
 DOCUMENT = HERE / "new_product" / "10-spinnaker-wallet.md"
 START = date(2026, 3, 2)
 BEFORE, QUIET, MOST = 3, 1, 6  # days of traffic: the reference, as before, and with the new product
-A_DAY, AT_A_TIME, CUSTOMERS = 140, 16, 700
+A_DAY, CUSTOMERS = 140, 700
 NEW_SHARE = 0.5  # of the questions, once the product is there
 
 
@@ -44,13 +39,12 @@ NEW_SHARE = 0.5  # of the questions, once the product is there
 class NewFact:
     """What customers ask about the new product, and the phrase that answers it."""
 
-    ask: tuple[str, ...]
+    ask: Sequence[str]
     stands: str
 
 
 def new_facts() -> list[NewFact]:
-    told = yaml.safe_load((HERE / "new_product" / "questions.yaml").read_text())
-    return [NewFact(tuple(one["ask"]), one["stands"]) for one in told]
+    return [NewFact(**one) for one in read("new_product/questions.yaml")]
 
 
 def served(old: Sequence[str]) -> dict[str, Any]:
@@ -74,11 +68,6 @@ def served(old: Sequence[str]) -> dict[str, Any]:
         "nights": [told(one, number >= QUIET) for number, one in enumerate(nights)],
         "labels": labels,
     }
-
-
-def night_of(day: date) -> Night:
-    with Registry.here() as registry:
-        return nights_before(registry.engine, registry.family, day + timedelta(days=1))[-1]
 
 
 def told(night: Night, new: bool) -> dict[str, Any]:
@@ -110,7 +99,6 @@ class Customers:
 
     def ask(self, day: date, new_share: float) -> None:
         """A day's questions, some at a time, spread over its hours."""
-        self.gateway.await_champion()
         search = Retriever.over([*passages(), *(new_passages() if new_share else ())])
         questions = [
             Question(
@@ -120,12 +108,9 @@ class Customers:
             )
             for number in range(A_DAY)
         ]
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            asking = pool.map(partial(self.ask_one, search), questions)
-            for named in tqdm(asking, desc=f"{day}", total=A_DAY, unit="answer"):
-                self.asked += 1
-                self.named += named
-        self.gateway.service.traffic.flush()  # or wait for some seconds: serving.traffic.seconds
+        for named in self.gateway.answers(day, partial(self.ask_one, search), questions):
+            self.asked += 1
+            self.named += named
 
     def ask_one(self, search: Retriever, question: Question) -> bool:
         """Whether the response names the passages that the request brought."""
@@ -149,17 +134,16 @@ def accept_labels() -> int:
     """Experts answer what the queue asks about the new product, on the passages that were shown."""
     facts = {text: one.stands for one in new_facts() for text in one.ask}
     tasks: list[dict[str, Any]] = json.loads(LABEL_QUEUE.read_bytes())
-    known = list({task["data"]["prompt"]: task for task in tasks}.values())
-    known = [task for task in known if task["data"]["prompt"] in facts]
-    for task in known:
-        shown = [EvidencePassage.model_validate(one) for one in task["data"]["evidence"]]
-        text = expert_answer(facts[task["data"]["prompt"]], shown)
-        area = {"from_name": "answer", "to_name": "prompt", "type": "textarea"}
-        task["annotations"] = [{"result": [area | {"value": {"text": [text]}}]}]
+    asked = {task["data"]["prompt"]: task for task in tasks}.values()
+    answered = []
+    for task in asked:
+        if stands := facts.get(task["data"]["prompt"]):
+            shown = [EvidencePassage.model_validate(one) for one in task["data"]["evidence"]]
+            answered.append(annotated(task, expert_answer(stands, shown)))
     export = LABEL_QUEUE.with_name("export.json")
-    export.write_text(json.dumps(known))
+    export.write_text(json.dumps(answered))
     command("data", "labels", str(export), "--reason", "experts answered from the new document")
-    return len(known)
+    return len(answered)
 
 
 def expert_answer(stands: str, shown: Sequence[EvidencePassage]) -> str:

@@ -135,7 +135,7 @@ def usable(parts: Parts) -> int:
 
 
 @settings(
-    max_examples=6,
+    max_examples=12,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a smaller table is no clearer
     suppress_health_check=list(HealthCheck),

@@ -245,6 +245,9 @@ def test_files_of_several_kinds_are_checked_each_by_its_contract() -> None:
     rows, pairs = write("rows.jsonl", good()), write("pairs.jsonl", PAIRS)
     found = told(rows, pairs)
     assert {kind: part["rows"] for kind, part in found.items()} == {"sft": 200, "preference": 150}
+    bad = PAIRS[0] | {"rejected": "Pay 4111 1111 1111 1111."}
+    again = told(rows, write("bad.jsonl", [*PAIRS, bad]), code=1)
+    assert not again["preference"]["checks"]["no account numbers"]["passed"]
 
 
 def test_an_export_that_holds_rows_and_negative_examples_is_checked_as_both() -> None:
