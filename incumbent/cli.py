@@ -2,7 +2,6 @@
 
 import errno
 import sys
-from gc import set_threshold
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -158,9 +157,6 @@ def options(
 
 def main() -> None:
     """Run a command; a known error becomes one line on stderr and its exit code."""
-    # Libraries make a million objects while they are imported: to look for garbage among them as
-    # often as Python does by itself takes a tenth of that time.
-    set_threshold(20_000, 10, 10)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal may lack a letter
             stream.reconfigure(errors="backslashreplace")

@@ -1,6 +1,8 @@
 """How the libraries below us are to behave: quiet, offline, sending nothing home, and fast."""
 
+import atexit
 import ctypes
+import gc
 import logging
 import os
 import platform
@@ -53,6 +55,7 @@ def settle() -> None:
     for name, value in (SETTINGS | caches()).items():
         os.environ.setdefault(name, value)
     settle_processor()
+    settle_garbage()
     # Logged at every import on CPUs with AVX512-BF16: that a kernel could not be downloaded.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
@@ -123,6 +126,16 @@ def allow_downloads() -> None:
         os.environ.pop("HF_HUB_OFFLINE", None)
         if library := sys.modules.get("huggingface_hub.constants"):  # which has read it before
             vars(library).update(HF_HUB_OFFLINE=False)
+
+
+def settle_garbage() -> None:
+    """Look for garbage less often, and not at all at the end of a process.
+
+    Libraries make a million objects while they are imported. To look through them as often as
+    Python does by itself, and once more when it takes them apart, is a third of such a process.
+    """
+    gc.set_threshold(20_000, 10, 10)
+    atexit.register(gc.freeze)
 
 
 # --- processor ------------------------------------------------------------------------------------
