@@ -1,6 +1,5 @@
 """The record of what changed the eval sets: which rows were accepted, which items left, and why."""
 
-import fcntl
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_
 
 from project.canonical import moment
 from project.erasures import Erased
-from project.files import home, make_folder, write_bytes
+from project.files import home, locked, write_bytes
 from project.item_prompts import prompt_digest
 from project.paths import rows_of
 from project.records.data import Row, Split
@@ -125,10 +124,7 @@ def parse(line: bytes, path: Path, number: int) -> AnyChange:
 @contextmanager
 def changing() -> Iterator[None]:
     """Hold the record for whoever reads it, decides, and adds a change; others wait meanwhile."""
-    lock = home() / "eval_sets.lock"
-    make_folder(lock.parent)
-    with lock.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # until it is closed
+    with locked(home() / "eval_sets.lock"):
         yield
 
 

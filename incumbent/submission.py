@@ -1,10 +1,7 @@
 """The pipeline's challenger, submitted: refused if stale, decided on, promoted if asked."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from curation.eval_sets import freeze
@@ -23,12 +20,11 @@ from evaluation.sealed_look import SealedItems
 from incumbent.current_provenance import Noted, current_provenance, tag_version
 from incumbent.mirroring.mirror import figures_page
 from incumbent.reproducing.rows_check import push_version
-from incumbent.running.dvc_repro import take_lock
 from monitoring.asked_items import items_asked
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.canonical import digest_folder, stamp
 from project.errors import InputError
-from project.files import home, make_folder, write_bytes
+from project.files import home, locked, write_bytes
 from project.item_prompts import refuse_told_answers
 from project.near_duplicates import WordPrints
 from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
@@ -93,7 +89,9 @@ class SubmissionOutcome:
 def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
     """Submit, decide, promote if asked and won, and write what people read."""
     policy = load(Policy)
-    with only_submission(), Registry.here() as registry:
+    # Beside another one, a look that is being taken would count as interrupted, and cost another.
+    alone = locked(home() / "submission.lock", lambda: print(WAITS, file=sys.stderr, flush=True))
+    with alone, Registry.here() as registry:
         outcome = submitted(registry, policy, promote=promote, reason=reason)
         votes = load(ReviewParams).votes
         asked = open_voting(registry, outcome.version, outcome.decided.look, policy, votes)
@@ -106,19 +104,6 @@ def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
             outcome.sheet, SealedItems().rows, outcome.decided.look.answers, contestant_names()
         )
     return outcome
-
-
-@contextmanager
-def only_submission() -> Iterator[None]:
-    """Wait for another one in this folder: beside it, a look that is being taken would count as
-    interrupted, and cost another.
-    """
-    make_folder(home())
-    with (home() / "submission.lock").open("a") as handle:
-        if not take_lock(handle):
-            print(WAITS, file=sys.stderr, flush=True)
-            flock(handle, LOCK_EX)
-        yield
 
 
 def submitted(

@@ -7,9 +7,10 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from project.errors import InputError
@@ -120,6 +121,22 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync(folder.parent)
+
+
+@contextmanager
+def locked(path: Path, waits: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold a file's lock in the block; it ends with the process that has it.
+
+    `waits` is called where another process has it, before that one's end is awaited; it may raise.
+    """
+    make_folder(path.parent)
+    with path.open("a") as handle:
+        try:
+            flock(handle, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            waits()
+            flock(handle, LOCK_EX)
+        yield
 
 
 def write_lines(target: Path, lines: Iterable[bytes]) -> None:

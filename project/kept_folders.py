@@ -6,13 +6,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
+from collections.abc import Callable
 from pathlib import Path
 
 from project.canonical import canonical_json, digest_file
-from project.files import staged_folder, sync
+from project.files import locked, staged_folder, sync
 from project.libraries import CACHE, can_hold_files
 
 VARIABLE = "INCUMBENT_CACHE"
@@ -69,8 +67,7 @@ def is_whole(kept: Path) -> bool:
 
 def keep(kept: Path, make: Callable[[Path], None]) -> None:
     """Make a folder and keep it, unless another process has done so meanwhile."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with alone_with(kept):
+    with locked(kept.with_name(f"{kept.name}.lock")):
         if is_whole(kept):
             return
         for left in kept.parent.glob(f".{kept.name}-*"):  # by a process that was killed
@@ -89,14 +86,6 @@ def keep(kept: Path, make: Callable[[Path], None]) -> None:
                 kept.rename(Path(place) / "old")
             draft.rename(kept)
             sync(kept.parent)
-
-
-@contextmanager
-def alone_with(kept: Path) -> Iterator[None]:
-    """One process at a time makes it; a lock ends with whoever holds it."""
-    with kept.with_name(f"{kept.name}.lock").open("a") as handle:
-        flock(handle, LOCK_EX)
-        yield
 
 
 def link(folder: Path, target: Path) -> None:

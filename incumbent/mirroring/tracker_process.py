@@ -7,10 +7,7 @@ Its last line says how it ended.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from incumbent.mirroring.mirror import Untold, figures_page, folder, lock_of, untold_of
@@ -18,6 +15,7 @@ from incumbent.mirroring.mirrored_version import MirroredVersion, mirrored
 from incumbent.mirroring.mlflow_mirror import tell_mlflow
 from incumbent.mirroring.wandb_mirror import tell_wandb
 from project.errors import IncumbentError, name_missing_extras
+from project.files import locked
 from project.untrusted_input import shortened, without_credentials
 from registry.reader import RegistryReader
 
@@ -58,7 +56,7 @@ def main() -> None:
 
 def tell(tracker: str, numbers: Sequence[int]) -> str:
     """Tell of versions that were not told, then of these; return where the last is shown."""
-    with RegistryReader.here() as registry, only_one(lock_of(registry.family, tracker)):
+    with RegistryReader.here() as registry, locked(lock_of(registry.family, tracker)):
         file = untold_of(registry.family, tracker)
         earlier = Untold.read(file).versions if file.exists() else ()
         left = [number for number in earlier if number not in numbers] + list(numbers)
@@ -86,15 +84,6 @@ def page_of(version: MirroredVersion) -> str | None:
     """The report without rows, as `incumbent submit` wrote it on this machine."""
     file = figures_page(version.family, version.number)
     return file.read_text() if file.exists() else None
-
-
-@contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Tell a tracker one after the other, so that what is newest is told last."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        flock(handle, LOCK_EX)
-        yield
 
 
 def untold(tracker: str, why: str) -> str:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
+from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import IO
@@ -29,7 +29,7 @@ from project.child_processes import (
     locked_md5,
 )
 from project.errors import IncumbentError, InputError, pip_install
-from project.files import home
+from project.files import home, locked
 from project.paths import NUMERICS
 from project.progress import MARK
 from project.records.record import Record
@@ -55,13 +55,15 @@ def run_dvc(arguments: Sequence[str], screen: RunScreen) -> None:
     command = [found_dvc(), "--wait-for-lock", "repro", *arguments]
     # Else a Python program that prints to a pipe is heard of at its end alone.
     variables = {"PYTHONUNBUFFERED": "1", **environment()}
-    with only_run(screen), new_log() as log, warm_programs(["incumbent"], variables) as programs:
+    alone = locked(
+        log_path().with_name("run.lock"), partial(screen.wait, AT_WORK.format("`incumbent run`"))
+    )
+    with alone, new_log() as log, warm_programs(["incumbent"], variables) as programs:
         variables["PATH"] = f"{programs}{os.pathsep}{variables['PATH']}"
-        # DVC waits where another command of its own holds the project's lock.
         if DVC_LOCK.exists():
-            with DVC_LOCK.open("a") as handle:
-                if not take_lock(handle):
-                    screen.wait("another DVC command is at work here: waiting for its end …")
+            with locked(DVC_LOCK, partial(screen.wait, AT_WORK.format("DVC command"))):
+                pass
+        screen.wait("")
         while failed := run(command, variables, screen, log):
             if not wait_for_blockers("\n".join(failed.error), screen):
                 problem = failure(failed)
@@ -239,32 +241,11 @@ def new_log() -> Iterator[IO[bytes]]:
 
 # Waiting for whoever else is at work in the project, and saying so.
 
+AT_WORK = "another {} is at work here: waiting for its end …"
 DVC_LOCK = Path(".dvc", "tmp", "lock")
 BUSY = "is busy, it is being blocked by"  # what DVC says of a stage that another process runs
 BLOCKER = re.compile(r"\(PID (\d+)\)")
 RETRY = 10.0  # seconds
-
-
-@contextmanager
-def only_run(screen: RunScreen) -> Iterator[None]:
-    """Wait until no other run of ours is at work here, and keep others out of the block."""
-    path = log_path().with_name("run.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        if not take_lock(handle):
-            screen.wait("another `incumbent run` is at work here: waiting for its end …")
-            flock(handle, LOCK_EX)
-            screen.wait("")
-        yield
-
-
-def take_lock(handle: IO[str]) -> bool:
-    """Take a file's lock, until the file is closed; False: somebody else has it."""
-    try:
-        flock(handle, LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def wait_for_blockers(error: str, screen: RunScreen) -> bool:

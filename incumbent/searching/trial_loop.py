@@ -5,13 +5,12 @@ each trial gets a sampler of its own (TPE: Bergstra et al. 2011, NeurIPS 24; Wat
 2304.11127), so a search that was interrupted tries what an uninterrupted one does.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 import optuna
 from optuna.distributions import (
@@ -28,7 +27,7 @@ from scipy.stats import qmc
 from incumbent.searching.search_settings import Range, Span, Trial
 from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
-from project.files import make_folder, write_bytes
+from project.files import locked, make_folder, write_bytes
 from project.records.scores import Better
 
 NAME, JOURNAL = "search", "trials.log"  # of the study, and the file that it is in
@@ -162,13 +161,11 @@ class Search:
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Hold a search's folder, and mend it. Raises IncumbentError where another process has it."""
-    make_folder(folder)
-    with (folder / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            problem = f"another process goes on with this search, in {folder}: wait for it"
-            raise IncumbentError(problem) from None
+
+    def refuse() -> NoReturn:
+        raise IncumbentError(f"another process goes on with this search, in {folder}: wait for it")
+
+    with locked(folder / "lock", refuse):
         mend(folder / JOURNAL)
         yield
 
