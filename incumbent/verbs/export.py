@@ -15,7 +15,7 @@ from project.errors import InputError
 from project.files import staged_folder
 from project.item_prompts import refuse_told_answers
 from project.model_pins import ModelChoice, pin, pinned_folder
-from project.paths import BASE, rows_of
+from project.paths import BASE, INDEX_FILES, rows_of
 from project.records.adapters import AdapterVersion, ModelPin
 from project.records.data import Row, Split
 from project.untrusted_input import one_line
@@ -225,8 +225,10 @@ def unwritable(error: OSError, to: Path) -> InputError:
 
 
 def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str) -> None:
-    """The card, and what is needed to make the decision again."""
+    """The card, the index of its passages, and what is needed to make the decision again."""
     (draft / CARD).write_text(text)
+    if index := lineage.version.adapter.index:
+        artifacts.copy(index, draft / INDEX_FILES.name)
     if lineage.decision and lineage.evidence:
         lineage.decision.write(draft / "decision.json")
         lineage.evidence.write(draft / "evidence.json")

@@ -12,6 +12,7 @@ from incumbent.verbs.show import dumped
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
+from project.paths import INDEX_FILES
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import DatasetVersion
 from project.records.evidence import Decision, Evidence, Verdict
@@ -88,6 +89,17 @@ def test_a_chat_template_that_the_base_has_from_the_project_goes_along(make_adap
         'tokenizer.chat_template = open("path/to/this/folder/chat_template.jinja").read()' in card
     )
     assert "--chat-template" in card
+
+
+def test_the_index_that_a_version_is_pinned_to_goes_along(make_adapter: Make) -> None:
+    INDEX_FILES.mkdir(parents=True)
+    (INDEX_FILES / "passages.jsonl").write_text("{}")
+    adapter, folder = make_adapter("a")
+    pinned = {"index": digest_folder(INDEX_FILES), "dataset": DATASET.digest}
+    with Registry.here() as registry:
+        registry.submit(adapter.model_copy(update=pinned), folder, "made", DATASET)
+    export_version(1, Path("out"), merged=False)
+    assert digest_folder(Path("out/index")) == pinned["index"]
 
 
 def test_an_export_writes_into_an_empty_folder_and_into_no_other(make_adapter: Make) -> None:
