@@ -2,14 +2,15 @@
 
 What is compared: the base without and with passages, the base with examples, a model tuned on the
 same rows without passages, a first round, a second one on more rows and on negative examples, a
-control that takes as many steps as both on the old rows, and a third round on what customers asked
-of a new product.
+control that takes its steps on more of the old questions, and a third round on what customers
+asked of a new product.
 """
 
 import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from evaluation.generation.answers import Role
@@ -22,11 +23,17 @@ from examples.bank.grounded_rows import grounded_rows
 from examples.bank.grounded_table import write_grounded
 from examples.bank.make_project import Changes, configure, curate_params, make_project
 from examples.bank.make_rows import pair_fields, row_fields, write_lines
-from examples.bank.measures import measured, measured_elsewhere, on_gold_passages, texts_of
+from examples.bank.measures import (
+    asked_on,
+    measured,
+    measured_elsewhere,
+    on_gold_passages,
+    texts_of,
+)
 from examples.bank.negatives import ON_PASSAGES, Negative, negatives
-from examples.bank.rows import Triplet
+from examples.bank.rows import SEED, Triplet
 from examples.bank.second_round import SecondRound, second_round
-from examples.bank.served import served
+from examples.bank.served import new_items, served
 from examples.bank.steps import (
     BAD,
     RESULTS,
@@ -46,6 +53,7 @@ from examples.bank.steps import (
 from project.paths import ADAPTER_FILES
 from project.records.data import Split
 from project.shown_passages import without_citations
+from registry.reader import RegistryReader
 
 SMALL: Changes = {
     "training.sft": {"epochs": 1, "batch_size": 4},
@@ -58,10 +66,9 @@ ONWARD: Changes = {
     "training.sft": {"epochs": 1, "learning_rate": 3e-4},
 }
 DPO: Changes = {"training.dpo": {"epochs": 1, "learning_rate": 5e-5}}
-# From the champion on, a step learns what is new and some of the old rows beside it.
-LATER: Changes = {"training.sft": {"epochs": 3}, "training.dpo": {"epochs": 0}}
+FEW, PAIRS = 4, 8  # in small: questions of each file of a suite, and pairs to learn from
 UNWANTED = Path("datasets/preferences/unwanted.jsonl")
-CONTROL = 1.5  # epochs of the old rows, from the base: as many steps as both rounds take
+MORE = "second-round"  # the source of what the second round, or its control, learns beside
 STEPS = (
     "first round",
     "first submission",
@@ -91,7 +98,10 @@ class Grounded:
 
 def run(to: Path, *, brief: bool) -> None:
     dealt = deal_grounded(grounded_rows(), curate_params(), BRIEF if brief else USUAL)
-    make_project(to, dealt if brief else with_forms(dealt), SMALL if brief else {})
+    if brief:
+        make_project(to, dealt, SMALL, FEW)
+    else:
+        make_project(to, with_forms(dealt))
     RESULTS.mkdir(exist_ok=True)
     print(tell(Grounded(dealt, brief)))
 
@@ -103,7 +113,7 @@ def tell(bank: Grounded) -> str:
     won = first["verdict"] == "PROMOTE"
     found = step("bad answers", lambda: bad_answers(bank))
     if not bank.brief:
-        step("control", control)
+        step("control", lambda: control(bank, won=won))
     step("second round", lambda: after_bad_answers(bank, won=won))
     rounds = {"round 1": first, "round 2": step("second submission", submitted)}
     if not bank.brief:
@@ -143,14 +153,6 @@ def first_round(bank: Grounded) -> dict[str, Any]:
     return {}
 
 
-def control() -> dict[str, Any]:
-    """As many steps as both rounds take, on the rows of the first."""
-    configure({"training.sft": {"epochs": CONTROL}})
-    run_and_vote()
-    keep("control", measured("control", Role.CHALLENGER, base_texts()))
-    return {}
-
-
 def bad_answers(bank: Grounded) -> dict[str, Any]:
     """Export the worst answers of the first round, and say which rows are about what failed."""
     shutil.rmtree(BAD, ignore_errors=True)
@@ -159,19 +161,44 @@ def bad_answers(bank: Grounded) -> dict[str, Any]:
     return {"bad": found.bad, "rows": len(found.rows)}
 
 
+def control(bank: Grounded, *, won: bool) -> dict[str, Any]:
+    """What the second round takes, of the old questions: as many rows as it learns, and one for
+    each of its pairs.
+    """
+    rows = learnt_again(bank, len(second_rows(bank)) + len(spoilt(bank)))
+    bring_in_lines(MORE, [row_fields(row, row.id) for row in rows])
+    configure(ONWARD if won else {})
+    run_and_vote()
+    keep("control", measured("control", Role.CHALLENGER, base_texts()))
+    return {"rows": len(rows)}
+
+
+def learnt_again(bank: Grounded, most: int) -> list[Triplet]:
+    """Questions of the first round in forms that it did not have."""
+    had = {(row.prompt, row.output, row.evidence) for row in forms(bank.dealt.taught, bank.items)}
+    made = forms(bank.dealt.taught, bank.items, seed=SEED + 1)
+    new = [row for row in made if (row.prompt, row.output, row.evidence) not in had]
+    return [replace(row, id=f"{row.id}+again") for row in new[:most]]
+
+
 def after_bad_answers(bank: Grounded, *, won: bool) -> dict[str, Any]:
     """Train on all rows, those about what failed among them, then on pairs of a right and a bad
     answer.
     """
-    rows = about_bad_answers(bank).rows
-    learnt = rows if bank.brief else forms(rows, bank.items)
-    bring_in_lines("second-round", [row_fields(row, row.id) for row in learnt])
-    write_lines(UNWANTED, map(pair_fields, spoilt(bank)))
-    configure({"training.sft": {"epochs": 1}})
+    learnt = second_rows(bank)
+    bring_in_lines(MORE, [row_fields(row, row.id) for row in learnt])
+    pairs = spoilt(bank)
+    write_lines(UNWANTED, map(pair_fields, pairs[:PAIRS] if bank.brief else pairs))
     configure((ONWARD if won else {}) | DPO)
     run_and_vote()
     keep("second round", measured("round 2", Role.CHALLENGER, base_texts()))
-    return {}
+    return {"rows": len(learnt)}
+
+
+def second_rows(bank: Grounded) -> list[Triplet]:
+    """Those about what failed, in all their forms but in the story in small."""
+    rows = about_bad_answers(bank).rows
+    return rows if bank.brief else forms(rows, bank.items)
 
 
 def about_bad_answers(bank: Grounded) -> SecondRound:
@@ -215,10 +242,19 @@ def bare(row: Triplet) -> Triplet:
 
 def third_round() -> dict[str, Any]:
     """From the champion on, with what experts answered about the new product."""
-    configure(ONWARD)
-    configure(LATER)
+    configure(ONWARD | {"training.dpo": {"epochs": 0}})
     run_and_vote()
-    keep("third round", measured("round 3", Role.CHALLENGER))
+    asked = new_items()
+    with TemporaryDirectory() as champion, RegistryReader.here() as registry:
+        version = registry.champion()
+        assert version is not None, "a round was promoted"
+        registry.artifacts.copy(version.adapter.files, Path(champion))
+        keep(
+            "third round",
+            measured("round 3", Role.CHALLENGER),
+            asked_on(asked, "champion, new product", Path(champion)),
+            asked_on(asked, "round 3, new product", ADAPTER_FILES),
+        )
     return {}
 
 

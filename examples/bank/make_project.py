@@ -31,14 +31,16 @@ ROWS = SOURCES / "rows.jsonl"
 REHEARSED, OF_A_FILE = 60, 12
 
 
-def make_project(to: Path, dealt: Dealt, changes: Changes = MappingProxyType({})) -> None:
+def make_project(
+    to: Path, dealt: Dealt, changes: Changes = MappingProxyType({}), of_a_file: int = OF_A_FILE
+) -> None:
     """Make the folder if it is not there, and go into it; `changes` are to its settings."""
     if not to.exists():
         with staged_folder(to) as draft:
             here = Path.cwd()
             os.chdir(draft)
             try:
-                fill(dealt, to, changes)
+                fill(dealt, to, changes, of_a_file)
             finally:
                 os.chdir(here)
     os.chdir(to)
@@ -54,7 +56,7 @@ def curate_params() -> CurateParams:
     return CurateParams.model_validate(curation["curate"])
 
 
-def fill(dealt: Dealt, to: Path, changes: Changes) -> None:
+def fill(dealt: Dealt, to: Path, changes: Changes, of_a_file: int) -> None:
     """Write the project into the current folder, which will be moved to its place."""
     copy_project(Path(), sample=False)
     shutil.copy(HERE / "project" / PARAMS.name, PARAMS)
@@ -64,7 +66,7 @@ def fill(dealt: Dealt, to: Path, changes: Changes) -> None:
     shorten(SOURCES / "rehearsal.jsonl", REHEARSED)
     for suite in SUITES:
         for file in Path("datasets", suite).glob("*.jsonl"):
-            shorten(file, OF_A_FILE)
+            shorten(file, of_a_file)
     if load(BaseChoice).evidence_template:
         shutil.copy(TEMPLATES / POISONED.name, POISONED)
     write_lines(ROWS, dealt_fields(dealt.project))

@@ -128,6 +128,11 @@ def measured_elsewhere(
 def on_gold_passages(name: str, adapter: Path | None) -> System:
     """The dev items that have an answer, each asked on the one passage that holds it."""
     rows = [gold_alone(row) for row in Row.read_lines(rows_of(Split.DEV)) if row.answerable]
+    return asked_on(rows, name, adapter)
+
+
+def asked_on(rows: Sequence[Row], name: str, adapter: Path | None) -> System:
+    """Rows that are no items of the project, answered here, each on its own passages."""
     base = pinned_folder(ModelPin.read(BASE), "base")
     model = AnsweringModel(base, adapter, load(Decoding), Numerics.read(NUMERICS).precision)
     shown = all_with_passages(rows, load(BaseChoice).evidence_template)

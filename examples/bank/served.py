@@ -24,7 +24,7 @@ from examples.bank.rows import ABSTENTION
 from examples.bank.steps import command
 from examples.story_gateway import RunningGateway, annotated, midnight, night_of, serving
 from monitoring.trigger.labels import LABEL_QUEUE
-from project.records.data import EvidencePassage
+from project.records.data import EvidencePassage, Row
 from project.records.drift import Action, DriftVerdict, Night
 from retrieval.retriever import Retriever
 
@@ -41,6 +41,7 @@ class NewFact:
 
     ask: Sequence[str]
     stands: str
+    later: Sequence[str] = ()  # asked by nobody until the third round was trained
 
 
 def new_facts() -> list[NewFact]:
@@ -128,6 +129,23 @@ class Customers:
 
 def new_passages() -> list[EvidencePassage]:
     return list(cut(DOCUMENT.name, DOCUMENT.read_text()))
+
+
+def new_items() -> list[Row]:
+    """What shows whether the third round answers of the new product, with experts' answers."""
+    search = Retriever.over([*passages(), *new_passages()])
+    return [
+        new_item(f"spinnaker-wallet.{number}.{form}", text, one.stands, search.find(text, SHOWN))
+        for number, one in enumerate(new_facts())
+        for form, text in enumerate(one.later)
+    ]
+
+
+def new_item(row_id: str, text: str, stands: str, shown: Sequence[EvidencePassage]) -> Row:
+    answer = expert_answer(stands, shown)
+    row = Row.of(text, answer, group=row_id, source=DOCUMENT.name, row_id=row_id)
+    given = {"evidence": tuple(shown), "answerable": answer != ABSTENTION}
+    return row.model_copy(update=given)
 
 
 def accept_labels() -> int:

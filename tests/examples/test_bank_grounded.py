@@ -13,8 +13,9 @@ from evaluation.metrics.answer_sentences import sentences_of
 from evaluation.metrics.grounding import Grounding
 from evaluation.scoring.built_in import stands_on
 from examples.bank.dealing import Dealt, apart
+from examples.bank.grounded import Grounded, learnt_again
 from examples.bank.grounded_dealing import USUAL, deal_grounded
-from examples.bank.grounded_forms import forms, with_forms
+from examples.bank.grounded_forms import forms, question_of, with_forms
 from examples.bank.grounded_rows import SHOWN, UNSEEN, grounded_rows
 from examples.bank.make_project import curate_params
 from examples.bank.make_rows import dealt_fields, write_lines
@@ -163,3 +164,17 @@ def test_what_the_passages_do_not_say_makes_no_kin(made: list[Triplet], tmp_path
     params = curate_params().model_copy(update={"train_only": (), "accepted": ()})
     found = curate(list(read_rows(tmp_path / "rows.jsonl")), {}, params).parts
     assert len({row.group for rows in found.values() for row in rows}) > 20
+
+
+def test_the_control_learns_old_questions_in_forms_that_the_first_round_did_not_have(
+    dealt: Dealt,
+) -> None:
+    bank = Grounded(dealt, brief=False)
+    again = learnt_again(bank, 10_000)
+    first = forms(dealt.taught, bank.items)
+    assert len(again) > 467, "as many as the second round learns, and one for each of its pairs"
+    assert {question_of(row) for row in again} <= {question_of(row) for row in first}
+    texts = [(row.prompt, row.output, row.evidence) for row in (*again, *first)]
+    assert len(set(texts)) == len(texts)
+    assert not {row.id for row in again} & {row.id for row in first}
+    assert len(learnt_again(bank, 5)) == 5
