@@ -15,6 +15,7 @@ from evaluation.evaluation_settings import (
     RewardParams,
 )
 from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.judge_calibration import calibrate, calibrate_reviewers, preference_lines
@@ -152,7 +153,8 @@ def with_rubrics(params: PreferenceParams, calibration: Calibration) -> Calibrat
 
 
 def parts(params: RewardParams) -> tuple[list[Row], list[Row]]:
-    return part(Row.read_lines(rows_of(Split.TRAIN))[-params.rows :], HELD_OUT_SHARE)
+    rows = Row.read_lines(rows_of(Split.TRAIN))[-params.rows :]
+    return part(asked_with(rows, bare_base()), HELD_OUT_SHARE)
 
 
 def own_answers(rows: Sequence[Row]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from evaluation.evaluation_settings import Decoding, JudgedPairsParams, PreferenceParams
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
+from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
@@ -154,7 +155,8 @@ def pairs_by_judge(
         lost[ADVISORY] += len(asked)
         return []
     judge = judge_of(source, REWARD, "one", "the other", calibration)
-    return judged_pairs(two_answers(asked, params), judge, MARGIN, lost)
+    shown = asked_with(asked, bare_base())
+    return judged_pairs(two_answers(shown, params), judge, MARGIN, lost)
 
 
 def two_answers(rows: Sequence[Row], params: JudgedPairsParams) -> list[TwoAnswers]:

@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from curation import index
+from evaluation import reward
+from evaluation.evaluation_settings import RewardParams
 from evaluation.generation.retrieved_passages import asked_with
 from incumbent.searching.compare_on_dev import dev_items
 from project.canonical import digest_folder
@@ -140,6 +142,15 @@ def test_a_search_compares_on_items_with_the_passages_of_the_index() -> None:
     items = [Row.of(f"{word} fee?", "12.", group=word, source="s") for word in ("a", "b")]
     write_records(rows_of(Split.DEV), items)
     assert [len(item.evidence or ()) for item in dev_items()] == [1, 1]
+
+
+def test_pairs_are_made_of_answers_that_are_given_on_the_passages_of_the_index() -> None:
+    made(shown=1)
+    PIN.write(BASE)
+    rows = [Row.of(f"{n} fees?", "12.", group=str(n), source="s") for n in range(12)]
+    write_records(rows_of(Split.TRAIN), rows)
+    learnt, held_out = reward.parts(RewardParams())
+    assert [len(row.evidence or ()) for row in (*learnt, *held_out)] == [1] * 12
 
 
 def test_passages_that_the_base_has_no_room_for_are_left_out_from_the_last(
