@@ -1,5 +1,6 @@
 """A table's columns are guessed where that is sure; else it asks, with choices to type."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,22 @@ def test_objects_that_are_named_as_answers_are_learnt_as_json() -> None:
     found = guessed(TABLES["squad"], completion="answers")
     assert found.columns.json_answers
     assert str(found.taken["answers"]) == "completion: as named, learnt as JSON"
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        [[0, 4, "CITY"]],
+        [{"start": 0, "end": 4, "labels": ["CITY"]}],
+        [{"start_offset": 0, "end_offset": 4, "label": "CITY"}],
+        json.dumps([{"start": 0, "end": 4, "label": "CITY"}]),
+    ],
+)
+def test_marks_on_parts_of_a_text_are_no_answers_even_if_named(marks: object) -> None:
+    rows = table(text=T.sentences(), label=[marks] * ROWS)
+    problem = "holds marks on parts of a text (spans), which are not supported"
+    assert f"`label` {problem}" in refused(rows)
+    assert f"label: {problem}" in refused(rows, prompt=("text",), completion="label")
 
 
 def test_texts_that_hold_json_are_texts() -> None:

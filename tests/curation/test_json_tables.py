@@ -74,6 +74,11 @@ def test_usual_files_are_read(text: str, form: str, found: list[dict[str, Any]])
     assert (table_of(text).format, records(text)) == (form, found)
 
 
+def test_records_of_q_and_a_are_found_below_others() -> None:
+    topics = [{"name": "fees", "faqs": [{"q": "1?", "a": "1"}, {"q": "2?", "a": "2"}]}]
+    assert [one["a"] for one in records(json.dumps({"topics": topics}, indent=1))] == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     "row",
     [

@@ -22,6 +22,7 @@ from curation.sources.columns.column_words import (
     slice_columns,
     taken_for,
 )
+from curation.sources.columns.pair_choice import SPANS
 from curation.sources.columns.pair_or_chat import chat_notes, find_rows, is_constant_text
 from curation.sources.evidence_values import CONTRARY
 from curation.sources.tables.json_nesting import DOT, with_nested
@@ -188,6 +189,8 @@ def refuse_unreadable(
             problem = f"no row can be read as a conversation: {column.no_chat or 'all are empty'}"
         if column.kind in ("lists", "objects") and column.name in given.prompt:
             problem = f"holds {column.kind}, and a prompt is a text"
+        if column.has_spans and column.name == given.completion:
+            problem = SPANS
         if column.kind == "nothing" and column.name in (*given.prompt, given.completion):
             problem = "is empty in all rows"
         if problem:

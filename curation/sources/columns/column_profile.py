@@ -13,7 +13,9 @@ from curation.faults.web_leftovers import unmarked
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import pairs
 from curation.sources.columns.column_name import NO_TEXT, NameSays, Role, read_names
+from curation.sources.evidence_values import parsed
 from curation.sources.table_rows import as_text
+from curation.sources.tables.json_nesting import are_spans
 from curation.sources.tables.table import Table, plain_name
 from project.unicode_words import words
 
@@ -163,6 +165,12 @@ class ColumnProfile:
     def is_json(self) -> bool:
         """Whether most values are objects or lists, and not texts of such."""
         return not self.is_text and any(isinstance(value, list | dict) for value in self.sample)
+
+    @cached_property
+    def has_spans(self) -> bool:
+        """Whether its values are marks on a text, and not what a model could answer."""
+        there = [parsed(v) for v, text in zip(self.sample, self.texts, strict=True) if text]
+        return self.kind == "lists" and sum(map(are_spans, there)) >= MOSTLY * len(there) > 0
 
     @property
     def is_constant(self) -> bool:

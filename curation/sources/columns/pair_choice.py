@@ -224,6 +224,10 @@ INSTEAD = {
     "objects": f": {AS_JSON}",
 }
 
+SPANS = (
+    "holds marks on parts of a text (spans), which are not supported; what is read of an annotated"
+    " text is an answer to it, or the class of all of it"
+)
 TRUE_OR_FALSE = frozenset({"true", "false", "0", "1", "-1", "0.0", "1.0", "-1.0"})
 
 
@@ -284,6 +288,8 @@ def held_words(column: ColumnProfile) -> str:
     """What a column holds instead of texts, and what to do about it."""
     if column.kind == "nothing":
         return f"`{column.name}` is empty"
+    if column.has_spans:
+        return f"`{column.name}` {SPANS}"
     if column.kind == "lists" and column.says.role != "answer" and column.no_chat:
         return f"`{column.name}` holds lists that are no conversations ({column.no_chat})"
     return f"`{column.name}` holds {column.kind}{INSTEAD.get(column.kind, '')}"
