@@ -252,6 +252,7 @@ def files_unread(path: Path, form: str, read: Collection[Path]) -> dict[Path, st
         return {}
     opened = {*read, *(folder for file in read for folder in file.parents)}  # archives too
     noun = NOUNS.get(form, "data")
+    beside = set(data_in(path)) if noun == "data" else set()  # such as rasa's answers
     found: dict[Path, str] = {}
     for file in sorted(path.rglob("*")):
         inside = file.relative_to(path)
@@ -259,5 +260,5 @@ def files_unread(path: Path, form: str, read: Collection[Path]) -> dict[Path, st
         if hidden is not None:
             found[path.joinpath(*inside.parts[: hidden + 1])] = "hidden"
         elif file.is_file() and file not in opened:
-            found[file] = f"no {noun} by its name"
+            found[file] = "no record of its own" if file in beside else f"no {noun} by its name"
     return found
