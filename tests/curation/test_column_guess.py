@@ -125,7 +125,8 @@ UNSURE: dict[str, str] = {
     "numbered classes": "`label` holds numbers: .* write the names",
     "several answers": "choose:\n  --prompt Question --completion 'Best Answer'\n"
     "  --prompt Question --completion 'Correct Answers'\n",
-    "two models": "choose:\n  --prompt prompt --completion response_a\n"
+    "two models": "`winner` says which answer is better: .* of prompt, chosen and rejected; "
+    "choose:\n  --prompt prompt --completion response_a\n"
     "  --prompt prompt --completion response_b\n",
     "pairs of sentences": "--prompt premise --prompt hypothesis --completion label\n",
     "goods": "--prompt description --completion category",
@@ -285,6 +286,11 @@ def test_marks_on_parts_of_a_text_are_no_answers_even_if_named(marks: object) ->
     problem = "holds marks on parts of a text (spans), which are not supported"
     assert f"`label` {problem}" in refused(rows)
     assert f"label: {problem}" in refused(rows, prompt=("text",), completion="label")
+
+
+def test_who_takes_one_of_two_compared_answers_is_told_what_is_learnt() -> None:
+    (note,) = guessed(TABLES["two models"], completion="response_a").notes
+    assert note.startswith("`winner` says which answer is better")
 
 
 def test_texts_that_hold_json_are_texts() -> None:

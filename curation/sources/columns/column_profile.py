@@ -187,6 +187,12 @@ class ColumnProfile:
         return again > self.distinct / 2 and short >= 0.9 * self.filled
 
     @property
+    def tells_the_better(self) -> bool:
+        """Whether it says which of two answers is better, and is not itself the better one."""
+        told = self.has_classes or self.kind in ("numbers", "letters")
+        return self.says.role == "chosen" and told
+
+    @property
     def role(self) -> Role | None:
         """What its name says, as far as its values bear it out."""
         role = self.says.role
@@ -198,8 +204,8 @@ class ColumnProfile:
             return "author"
         if role == "label" and self.is_text and not self.has_classes:
             return None
-        if role == "chosen" and (self.has_classes or self.kind in ("numbers", "letters")):
-            return None  # it says which of two is better, and is not itself the better one
+        if self.tells_the_better:
+            return None
         asked = role in ("question", "instruction", "user", "title")
         if asked and self.has_classes and (self.words <= 3 or self.says.part == "title"):
             return "kind"

@@ -228,6 +228,10 @@ SPANS = (
     "holds marks on parts of a text (spans), which are not supported; what is read of an annotated"
     " text is an answer to it, or the class of all of it"
 )
+COMPARED = (
+    "says which answer is better: of one column of answers, the worse ones are learnt too. To learn"
+    " from the comparison, write records of prompt, chosen and rejected"
+)
 TRUE_OR_FALSE = frozenset({"true", "false", "0", "1", "-1", "0.0", "1.0", "-1.0"})
 
 
@@ -252,6 +256,9 @@ def doubt(
         return None
     called = any(c.says.role == "answer" for c in unread_answers(columns))
     weak = len(answers) > 1 or answers[0].role == "aside"
+    compared = next((c for c in columns if c.tells_the_better and len(answers) > 1), None)
+    if compared:
+        return f"`{compared.name}` {COMPARED}"
     return feedback(columns) or (no_answer(columns) if called and weak else None)
 
 
