@@ -72,10 +72,14 @@ def format_of_records(file: Path, encoding: str | None) -> str:
 
 
 def telling_file(path: Path) -> Path:
-    """The file itself; of a folder the first one with data, or else the first document."""
+    """The file itself; of a folder the first one with data, or else the first document. YAML beside
+    more documents is their settings.
+    """
     files = files_in(path)
     documents = [file for file in files if file.suffix.casefold() in DOCUMENTS]
     data = [file for file in data_in(path) if file.suffix.casefold() not in TEXTS]
+    if all(file.suffix.casefold() in YAML for file in data) and len(data) < len(documents):
+        data = []
     for found in ([path] if path in files else [], data, documents, files):
         if found:
             return found[0]

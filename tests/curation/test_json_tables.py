@@ -172,7 +172,7 @@ def test_a_torn_file_is_refused_with_its_line(text: str, complaint: str) -> None
             "holds several lists of records, 'rows', 'people'",
         ),
         ('{\n"name": "x", "license": "y"}', "holds one object, .* its keys are 'name', 'license'"),
-        ('{\n"q": [1, 2], "a": [3]}', "holds one object, .* its keys are 'q', 'a'"),
+        ('{\n"q": [1, 2], "a": [3]}', "holds one object, .* its keys are 'q', 'a': write a list"),
     ],
 )
 def test_an_object_that_is_no_table_is_refused_with_its_keys(text: str, complaint: str) -> None:
