@@ -345,15 +345,12 @@ def template_notes(made: Curated, rows: Sequence[Row], most: int | None) -> Iter
 
 def common_template_notes(parts: Mapping[Split, Sequence[Row]]) -> Iterator[str]:
     """How many sealed items are of a template that very many rows have: those are not kin."""
-    learnt, asked = (
-        [template(row.prompt_text, names=False) for row in parts[part]]
-        for part in (Split.TRAIN, Split.SEALED)
-    )
-    if both := [form for form in asked if form and form in learnt]:
+    forms = {p: [template(r.prompt_text, names=False) for r in rows] for p, rows in parts.items()}
+    if both := [one for one in forms[Split.SEALED] if one and one in forms[Split.TRAIN]]:
         yield (
             f"{counted(len(both), 'sealed item')} of {counted(len(set(both)), 'template')} differ"
-            " from training rows in figures alone: so many rows are of one template that its"
-            " figures are taken for the question. Where they are not, leave most of them out"
+            " from training rows in figures alone: so many rows are of one that its figures are"
+            " taken for the question. Where they are not, leave most of them out"
         )
 
 
