@@ -72,6 +72,10 @@ MessagesColumn = Annotated[str | None, typer.Option(help="The column with conver
 Turns = Annotated[
     Literal["last", "every"], typer.Option(help="Which answers of a conversation are rows.")
 ]
+Tools = Annotated[
+    Literal["refuse", "text"],
+    typer.Option(help="For conversations that call tools: leave them out, or learn them."),
+]
 Instruction = Annotated[str | None, typer.Option(help="A text before every question.")]
 SystemPrompt = Annotated[str | None, typer.Option(help="The system prompt.")]
 SliceColumns = Annotated[

@@ -95,6 +95,9 @@ def load(model: type[S], path: Path = PARAMS) -> S:
     except InputError as error:
         if version == VERSION or not path.with_name(PIPELINE).exists():  # no project that was made
             raise
+        if root is None:
+            restored = f"`git checkout {path}` brings back what was committed"
+            raise InputError(f"is empty: {restored}", file=path) from None
         raise InputError(f"{upgrade_advice(version)}; until then: {error}") from None
 
 

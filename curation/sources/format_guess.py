@@ -10,7 +10,7 @@ from curation.sources.documents.passages import read_text_of
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.export_records import lone_record
 from curation.sources.row_formats import PREFERENCES, SHAPES
-from curation.sources.tables.archives import files_in, is_data
+from curation.sources.tables.archives import YAML, data_in, files_in
 from curation.sources.tables.read_table import read_table, read_tables
 from curation.sources.tables.unpacked_file import GZIP, PARQUET, ZIP, readable
 from project.errors import InputError
@@ -42,7 +42,8 @@ def guess_format(path: Path, encoding: str | None = None) -> str:
         return "transcripts"
     if ending in DOCUMENTS or (ending in TEXTS and is_prose(file, encoding)):
         return "documents"
-    return format_of_records(file, encoding)
+    # Of a folder of YAML one file may be settings, and all are read together.
+    return format_of_records(path if ending in YAML else file, encoding)
 
 
 def holds_records(file: Path) -> bool:
@@ -71,10 +72,14 @@ def format_of_records(file: Path, encoding: str | None) -> str:
 
 
 def telling_file(path: Path) -> Path:
-    """The file itself; of a folder the first one with data, or else the first document."""
+    """The file itself; of a folder the first one with data, or else the first document. YAML beside
+    more documents is their settings.
+    """
     files = files_in(path)
     documents = [file for file in files if file.suffix.casefold() in DOCUMENTS]
-    data = [file for file in files if is_data(file) and file.suffix.casefold() not in TEXTS]
+    data = [file for file in data_in(path) if file.suffix.casefold() not in TEXTS]
+    if all(file.suffix.casefold() in YAML for file in data) and len(data) < len(documents):
+        data = []
     for found in ([path] if path in files else [], data, documents, files):
         if found:
             return found[0]

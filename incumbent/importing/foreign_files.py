@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from curation.curation_settings import Columns
-from curation.sources.chats.chat_shapes import with_roles, with_tools_as_text
+from curation.sources.chats.chat_shapes import with_roles
 from curation.sources.chats.transcripts import transcripts_in
 from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess
@@ -22,9 +22,8 @@ from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.archives import data_in, files_in, files_of, is_seen
 from curation.sources.tables.decoding import decode
-from curation.sources.tables.json_nesting import is_conversation
 from curation.sources.tables.read_table import read_tables
-from curation.sources.tables.table import Table, TableRow
+from curation.sources.tables.table import Table
 from curation.sources.tables.unpacked_file import contents
 from incumbent.importing.import_options import ImportOptions
 from project.errors import InputError
@@ -113,25 +112,12 @@ def read_files(
 
 def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
     tables = read_tables(path, skip=asked.skip, encoding=asked.encoding)
-    return [with_plain_turns(table, asked) for table in tables]
+    return [with_plain_roles(table, asked) for table in tables] if asked.roles else tables
 
 
-def with_plain_turns(table: Table, asked: ImportOptions) -> Table:
-    """The table with plain roles of speakers, and turns of tools as texts where asked for."""
-    if not asked.roles and asked.tools == "refuse":
-        return table
-    return replace(table, rows=tuple(with_plain_fields(row, asked) for row in table.rows))
-
-
-def with_plain_fields(row: TableRow, asked: ImportOptions) -> TableRow:
-    fields = with_roles(row.fields, asked.roles)
-    if asked.tools == "text":
-        tools = fields.get("tools")
-        fields = {
-            name: with_tools_as_text(value, tools) if is_conversation(value) else value
-            for name, value in fields.items()
-        }
-    return replace(row, fields=fields)
+def with_plain_roles(table: Table, asked: ImportOptions) -> Table:
+    rows = (replace(row, fields=with_roles(row.fields, asked.roles)) for row in table.rows)
+    return replace(table, rows=tuple(rows))
 
 
 def table_file(
@@ -252,6 +238,7 @@ def files_unread(path: Path, form: str, read: Collection[Path]) -> dict[Path, st
         return {}
     opened = {*read, *(folder for file in read for folder in file.parents)}  # archives too
     noun = NOUNS.get(form, "data")
+    beside = set(data_in(path)) if noun == "data" else set()  # such as rasa's answers
     found: dict[Path, str] = {}
     for file in sorted(path.rglob("*")):
         inside = file.relative_to(path)
@@ -259,5 +246,5 @@ def files_unread(path: Path, form: str, read: Collection[Path]) -> dict[Path, st
         if hidden is not None:
             found[path.joinpath(*inside.parts[: hidden + 1])] = "hidden"
         elif file.is_file() and file not in opened:
-            found[file] = f"no {noun} by its name"
+            found[file] = "no record of its own" if file in beside else f"no {noun} by its name"
     return found

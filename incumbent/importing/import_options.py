@@ -30,7 +30,6 @@ class ImportOptions(NamedColumns):
     turns: Turns = "last"
     format: str | None = None
     roles: RoleNames = field(default_factory=dict)
-    tools: Literal["refuse", "text"] = "refuse"  # turns of tools in conversations
     control: str | None = None
     answers: Mapping[str, str] = field(default_factory=dict)  # by what people choose
     good: tuple[str, ...] = ()

@@ -134,6 +134,7 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
             *language_notes(kept, base),
             *large_group_lines(made, params.train_only),
             *template_notes(made, own, params.max_per_template),
+            *common_template_notes(parts),
             *system_notes(kept),
             *unasked(parts),
             *group_notes(parts[Split.SEALED]),
@@ -339,6 +340,17 @@ def template_notes(made: Curated, rows: Sequence[Row], most: int | None) -> Iter
             f"{len(gone):,} rows differ from others in figures or names alone: of "
             f"{counted(len(forms), 'template')} at most {most} rows each are kept. "
             "Where the figures make another answer, raise curation.curate.max_per_template"
+        )
+
+
+def common_template_notes(parts: Mapping[Split, Sequence[Row]]) -> Iterator[str]:
+    """How many sealed items are of a template that very many rows have: those are not kin."""
+    forms = {p: [template(r.prompt_text, names=False) for r in rows] for p, rows in parts.items()}
+    if both := [one for one in forms[Split.SEALED] if one and one in forms[Split.TRAIN]]:
+        yield (
+            f"{counted(len(both), 'sealed item')} of {counted(len(set(both)), 'template')} differ"
+            " from training rows in figures alone: so many rows are of one that its figures are"
+            " taken for the question. Where they are not, leave most of them out"
         )
 
 

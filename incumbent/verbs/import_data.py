@@ -52,6 +52,7 @@ from incumbent.options import (
     SkipUnreadable,
     SliceColumns,
     SystemPrompt,
+    Tools,
     Turns,
     saying_what_stays,
 )
@@ -100,10 +101,7 @@ def import_files(
             help="For conversations: the role that a name stands for, such as LLM=assistant.",
         ),
     ] = None,
-    tools: Annotated[
-        Literal["refuse", "text"],
-        typer.Option(help="For conversations that call tools: leave them out, or learn them."),
-    ] = "refuse",
+    tools: Tools = "refuse",
     instruction: Instruction = None,
     system: SystemPrompt = None,
     slice_: SliceColumns = None,

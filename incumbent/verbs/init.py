@@ -48,6 +48,7 @@ from incumbent.options import (
     SkipUnreadable,
     SliceColumns,
     SystemPrompt,
+    Tools,
     Turns,
 )
 from incumbent.output import console
@@ -74,6 +75,7 @@ def init(
     completion: CompletionColumn = None,
     messages: MessagesColumn = None,
     turns: Turns = "last",
+    tools: Tools = "refuse",
     instruction: Instruction = None,
     system: SystemPrompt = None,
     slice_: SliceColumns = None,
@@ -117,6 +119,7 @@ def init(
         completion=completion,
         messages=messages,
         turns=turns,
+        tools=tools,
         instruction=instruction,
         system=system,
         slices=tuple(slice_) if slice_ else None,

@@ -239,6 +239,12 @@ def test_a_folders_format_is_that_of_its_data_before_that_of_its_pages() -> None
     assert guess_format(SOURCES / "folder") == "table"
 
 
+def test_a_folder_of_more_documents_than_yaml_is_documents() -> None:
+    for name in ("site/mkdocs.yml", "site/fees.md", "site/README.md"):
+        write(name, "nav:", "- Home: fees.md")
+    assert guess_format(SOURCES / "site") == "documents"
+
+
 # --- what stage `curate` lets through -------------------------------------------------------------
 
 ASKED = "How may somebody renew an expired green passport?"

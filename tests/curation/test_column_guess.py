@@ -1,5 +1,6 @@
 """A table's columns are guessed where that is sure; else it asks, with choices to type."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,8 @@ UNSURE: dict[str, str] = {
     "numbered classes": "`label` holds numbers: .* write the names",
     "several answers": "choose:\n  --prompt Question --completion 'Best Answer'\n"
     "  --prompt Question --completion 'Correct Answers'\n",
-    "two models": "choose:\n  --prompt prompt --completion response_a\n"
+    "two models": "`winner` says which answer is better: .* of prompt, chosen and rejected; "
+    "choose:\n  --prompt prompt --completion response_a\n"
     "  --prompt prompt --completion response_b\n",
     "pairs of sentences": "--prompt premise --prompt hypothesis --completion label\n",
     "goods": "--prompt description --completion category",
@@ -268,6 +270,27 @@ def test_objects_that_are_named_as_answers_are_learnt_as_json() -> None:
     found = guessed(TABLES["squad"], completion="answers")
     assert found.columns.json_answers
     assert str(found.taken["answers"]) == "completion: as named, learnt as JSON"
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        [[0, 4, "CITY"]],
+        [{"start": 0, "end": 4, "labels": ["CITY"]}],
+        [{"start_offset": 0, "end_offset": 4, "label": "CITY"}],
+        json.dumps([{"start": 0, "end": 4, "label": "CITY"}]),
+    ],
+)
+def test_marks_on_parts_of_a_text_are_no_answers_even_if_named(marks: object) -> None:
+    rows = table(text=T.sentences(), label=[marks] * ROWS)
+    problem = "holds marks on parts of a text (spans), which are not supported"
+    assert f"`label` {problem}" in refused(rows)
+    assert f"label: {problem}" in refused(rows, prompt=("text",), completion="label")
+
+
+def test_who_takes_one_of_two_compared_answers_is_told_what_is_learnt() -> None:
+    (note,) = guessed(TABLES["two models"], completion="response_a").notes
+    assert note.startswith("`winner` says which answer is better")
 
 
 def test_texts_that_hold_json_are_texts() -> None:

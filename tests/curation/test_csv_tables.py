@@ -126,6 +126,7 @@ def test_a_header_alone_is_a_table_without_rows() -> None:
         ("\n,column 1\n1,2\n", "t.csv:2: has the column 'column 1' twice"),
         (",\n1,2\n", "t.csv:1: the header has no names"),
         ("q,\n1,\n2,x\n", "t.csv:3: has a value in a column that has no name"),
+        ("FAQ,\nq,a\n1,2\n", "t.csv:2: .* delete a title above the line of names"),
         ('"q"x,a\n1,2\n', "t.csv:1: has text after a closing quote"),
     ],
 )

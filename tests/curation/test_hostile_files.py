@@ -467,6 +467,15 @@ def test_a_cell_that_cannot_be_read_is_named_by_its_row(
         read_tables(workbook(*rows))
 
 
+def test_of_two_sheets_the_larger_is_read_though_a_title_stands_above_its_names() -> None:
+    book = openpyxl.load_workbook(workbook(("Our FAQ",), ("question", "answer"), ("a", "b")))
+    notes = book.create_sheet("notes")
+    notes.append(("author", "date"))
+    book.save("a.xlsx")
+    with pytest.raises(InputError, match=r"^a\.xlsx:2: .*delete a title above"):
+        read_tables(Path("a.xlsx"))
+
+
 def test_a_workbook_that_inflates_without_end_is_refused() -> None:
     path = workbook(("question", "answer"), ("a", "b"))
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as packed:

@@ -74,6 +74,11 @@ def test_usual_files_are_read(text: str, form: str, found: list[dict[str, Any]])
     assert (table_of(text).format, records(text)) == (form, found)
 
 
+def test_records_of_q_and_a_are_found_below_others() -> None:
+    topics = [{"name": "fees", "faqs": [{"q": "1?", "a": "1"}, {"q": "2?", "a": "2"}]}]
+    assert [one["a"] for one in records(json.dumps({"topics": topics}, indent=1))] == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -167,7 +172,7 @@ def test_a_torn_file_is_refused_with_its_line(text: str, complaint: str) -> None
             "holds several lists of records, 'rows', 'people'",
         ),
         ('{\n"name": "x", "license": "y"}', "holds one object, .* its keys are 'name', 'license'"),
-        ('{\n"q": [1, 2], "a": [3]}', "holds one object, .* its keys are 'q', 'a'"),
+        ('{\n"q": [1, 2], "a": [3]}', "holds one object, .* its keys are 'q', 'a': write a list"),
     ],
 )
 def test_an_object_that_is_no_table_is_refused_with_its_keys(text: str, complaint: str) -> None:

@@ -135,6 +135,14 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
         read([{"q": "1?", "a": "1"}], prompt="question", completion="a")
 
 
+def test_a_list_that_prompt_and_answer_lie_in_gives_a_row_for_each_of_its_records() -> None:
+    topics = [{"faqs": [{"ask": "1?", "say": "1"}, {"ask": "2?", "say": "2"}]}, {"faqs": []}]
+    names: dict[str, Any] = {"prompt": "topics.faqs.ask", "completion": "topics.faqs.say"}
+    found = read([{"topics": topics}, {"topics": topics[:1]}], **names)
+    assert [read.made and read.made.completion_text for read in found] == ["1", "2", None, "1", "2"]
+    assert [read.origin.line for read in found] == [1, 2, 3, 4, 5]
+
+
 def test_lines_left_out_as_unreadable_are_counted_in_their_place() -> None:
     path = Path("faq.csv")
     path.write_text("q,a\none?,1\ntwo?,2,3\nthree?,3\n")

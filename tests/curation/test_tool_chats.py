@@ -8,8 +8,11 @@ import pytest
 
 from curation.curation_settings import Columns
 from curation.sources.chats.chat_shapes import with_tools_as_text
+from curation.sources.columns.choices import NamedColumns
+from curation.sources.columns.column_guess import guess
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_table
+from curation.sources.tables.table import Table, TableRow
 from project.records.data import Row
 
 WEATHER = {"name": "weather", "parameters": {"type": "object"}}
@@ -92,6 +95,16 @@ def test_what_tools_there_are_stands_in_the_system_prompt(tools: object) -> None
     first, second, third = (said(row)[0] for row in read([beside, within, no_system], tools="text"))
     assert first == second == f"Be brief.\n\n{third}"
     assert f"<tools>\n{json.dumps(WEATHER)}\n</tools>" in third
+
+
+def test_who_asks_for_tools_gets_columns_that_read_them_whatever_describes_them() -> None:
+    record = {"conversations": SHAREGPT, "tools": "no list"}
+    table = Table(Path("chats.json"), "json", tuple(record), (TableRow(1, record),) * 9)
+    found = guess([table], NamedColumns(tools="text")).columns
+    assert (found.messages, found.tools) == ("conversations", "text")
+    assert {read.origin.why for read in rows_of_table(table, found)} == {
+        "no conversation: tools that are no JSON: 'no list'"
+    }
 
 
 def test_several_calls_in_one_turn_are_all_kept() -> None:

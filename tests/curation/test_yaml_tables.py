@@ -59,8 +59,10 @@ def records(path: Path) -> list[dict[str, Any]]:
 def test_rasas_questions_are_answered_out_of_all_files_of_a_folder() -> None:
     Path("data").mkdir()
     Path("data/nlu.yml").write_text(NLU)
-    Path("data/responses.yml").write_text(ANSWERS)
-    Path("data/config.yml").write_text("language: en\npipeline: []\n")
+    answers, rules = ANSWERS.split("rules:")
+    Path("data/domain.yml").write_text(answers)
+    Path("data/rules.yml").write_text(f"rules:{rules}")
+    Path("data/config.yml").write_text("pipeline:\n- name: A\npolicies:\n- rank: 1\n")
     fees, lost = {"intent": "faq/fees", "answer": "It costs nothing."}, "Call us.\nWe block it.\n"
     assert records(Path("data")) == [
         {"question": "What does an account cost?", **fees},

@@ -197,6 +197,16 @@ def test_files_of_a_folder_that_are_not_read_are_named_with_the_reason() -> None
     assert "2 files, no data by its name: ../given/faq/README.md, ../given/faq/logo.png" in said
 
 
+def test_the_folder_of_a_rasa_bot_is_read_with_its_settings_beside() -> None:
+    given("bot/config.yml", "pipeline:\n- name: A\npolicies:\n- rank: 1")
+    given("bot/nlu.yml", "nlu:\n- intent: fees\n  examples: |\n    - What does it cost?")
+    given("bot/domain.yml", "responses:\n  utter_fees:\n  - text: Nothing.")
+    found = summary("../given/bot", "--dry-run")
+    assert (found["rows"], found["such_as"][0]["answer"]) == (1, "Nothing.")
+    files = ("../given/bot/config.yml", "../given/bot/domain.yml")
+    assert found["unread"] == dict.fromkeys(files, "no record of its own")
+
+
 def test_exports_of_several_tools_in_a_folder_are_told_apart() -> None:
     given("all/a.json", written("Who?", "Me."))
     given("all/b.jsonl", {"text": "Who?", "_task_hash": 1, "answer": "accept", "label": "A"})

@@ -163,6 +163,17 @@ def test_every_form_gives_its_rows(made: Any, form: str, word_base: Path) -> Non
     assert len(kept) >= 0.9 * ROWS
 
 
+def test_sealed_items_of_a_template_that_many_rows_have_are_told(word_base: Path) -> None:
+    asked = [
+        {"question": f"My savings are {i * 37}. What do I get?", "answer": f"You get {i}."}
+        for i in range(100, 200)
+    ]
+    others = [{"question": q, "answer": a} for q, a in pairs()[:100]]
+    _, found = found_in(lines([*asked, *others]), word_base)
+    assert any("of 1 template differ from training rows in figures alone" in n for n in found.notes)
+    assert found.part(Split.SEALED)
+
+
 def test_chats_come_through_the_gate(word_base: Path) -> None:
     found_in(openai(), word_base)
     run(UNTIL_GATE, word_base)

@@ -112,6 +112,13 @@ def test_where_no_settings_are_there_is_no_project() -> None:
         load(Policy)
 
 
+def test_an_emptied_file_is_no_older_project() -> None:
+    Path("params.yaml").write_text("# all gone\n")
+    Path("dvc.yaml").touch()
+    with pytest.raises(InputError, match=r"^params\.yaml: is empty: `git checkout params\.yaml`"):
+        load(CollectParams)
+
+
 def test_a_margin_for_no_gating_metric_is_refused() -> None:
     with pytest.raises(ValueError, match="'bleu', which is no gating metric"):
         Policy(margins={"bleu": 0.1})

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from curation.curation_settings import Columns
 from curation.sources.chats.turns import Turns
@@ -99,6 +99,7 @@ class NamedColumns:
     completion: str | None = None
     messages: str | None = None
     turns: Turns | None = None
+    tools: Literal["refuse", "text"] = "refuse"  # turns of tools in conversations
     instruction: str | None = None  # a text
     system: str | None = None  # a text
     slices: tuple[str, ...] | None = None  # () is for none at all

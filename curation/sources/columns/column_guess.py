@@ -1,11 +1,13 @@
 """What each column of a table is, guessed from its name and its values, or an error that asks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from curation.curation_settings import Columns
+from curation.sources.chats.chat_shapes import with_tools_as_text
 from curation.sources.columns.choices import ColumnChoice, Guess, NamedColumns, Taken, has_to_choose
 from curation.sources.columns.column_name import read_name
 from curation.sources.columns.column_profile import (
@@ -22,10 +24,11 @@ from curation.sources.columns.column_words import (
     slice_columns,
     taken_for,
 )
+from curation.sources.columns.pair_choice import SPANS
 from curation.sources.columns.pair_or_chat import chat_notes, find_rows, is_constant_text
 from curation.sources.evidence_values import CONTRARY
-from curation.sources.tables.json_nesting import DOT, with_nested
-from curation.sources.tables.table import Table, find_column, plain_name
+from curation.sources.tables.json_nesting import DOT, is_conversation, with_nested
+from curation.sources.tables.table import Table, TableRow, find_column, plain_name
 from project.errors import InputError
 from project.unicode_words import words
 from project.untrusted_input import one_line
@@ -57,6 +60,8 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
         raise InputError(f"--prompt and --completion are both {given.completion!r}")
     if given.answerable and not given.evidence:
         raise InputError("name the columns with passages: --evidence COLUMN", field="--answerable")
+    if given.tools == "text":
+        tables = [with_told_tools(table) for table in tables]
     tables = [with_nested(table, given.columns) for table in tables]
     nested = [with_nested(table) for table in tables]
     if [table.columns for table in nested] == [table.columns for table in tables]:
@@ -71,6 +76,19 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
     if given.completion is None and passes_over(tables, found.columns):
         return guess_plain(nested, given, passages)
     return found
+
+
+def with_told_tools(table: Table) -> Table:
+    """The table whose conversations tell of tools in texts, as its rows will."""
+
+    def told(value: Any) -> Any:
+        with suppress(ValueError):  # its row says why
+            return with_tools_as_text(value) if is_conversation(value) else value
+        return value
+
+    rows = [{name: told(value) for name, value in one.fields.items()} for one in table.rows]
+    lines = (one.line for one in table.rows)
+    return replace(table, rows=tuple(map(TableRow, lines, rows)))
 
 
 def is_text_of_answer(name: str | None) -> bool:
@@ -188,6 +206,8 @@ def refuse_unreadable(
             problem = f"no row can be read as a conversation: {column.no_chat or 'all are empty'}"
         if column.kind in ("lists", "objects") and column.name in given.prompt:
             problem = f"holds {column.kind}, and a prompt is a text"
+        if column.has_spans and column.name == given.completion:
+            problem = SPANS
         if column.kind == "nothing" and column.name in (*given.prompt, given.completion):
             problem = "is empty in all rows"
         if problem:
@@ -223,6 +243,7 @@ def read_columns(
         completion=choice.completion,
         messages=choice.messages,
         turns=given.turns or "last",
+        tools=given.tools,
         json_answers=any(c.name == choice.completion and c.is_json for c in columns),
         slices=tuple(slices),
         group=group,

@@ -13,7 +13,9 @@ from curation.faults.web_leftovers import unmarked
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import pairs
 from curation.sources.columns.column_name import NO_TEXT, NameSays, Role, read_names
+from curation.sources.evidence_values import parsed
 from curation.sources.table_rows import as_text
+from curation.sources.tables.json_nesting import are_spans
 from curation.sources.tables.table import Table, plain_name
 from project.unicode_words import words
 
@@ -164,6 +166,12 @@ class ColumnProfile:
         """Whether most values are objects or lists, and not texts of such."""
         return not self.is_text and any(isinstance(value, list | dict) for value in self.sample)
 
+    @cached_property
+    def has_spans(self) -> bool:
+        """Whether its values are marks on a text, and not what a model could answer."""
+        there = [parsed(v) for v, text in zip(self.sample, self.texts, strict=True) if text]
+        return self.kind == "lists" and sum(map(are_spans, there)) >= MOSTLY * len(there) > 0
+
     @property
     def is_constant(self) -> bool:
         """One value, in nearly all rows."""
@@ -179,6 +187,12 @@ class ColumnProfile:
         return again > self.distinct / 2 and short >= 0.9 * self.filled
 
     @property
+    def tells_the_better(self) -> bool:
+        """Whether it says which of two answers is better, and is not itself the better one."""
+        told = self.has_classes or self.kind in ("numbers", "letters")
+        return self.says.role == "chosen" and told
+
+    @property
     def role(self) -> Role | None:
         """What its name says, as far as its values bear it out."""
         role = self.says.role
@@ -190,8 +204,8 @@ class ColumnProfile:
             return "author"
         if role == "label" and self.is_text and not self.has_classes:
             return None
-        if role == "chosen" and (self.has_classes or self.kind in ("numbers", "letters")):
-            return None  # it says which of two is better, and is not itself the better one
+        if self.tells_the_better:
+            return None
         asked = role in ("question", "instruction", "user", "title")
         if asked and self.has_classes and (self.words <= 3 or self.says.part == "title"):
             return "kind"

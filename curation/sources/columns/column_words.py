@@ -7,6 +7,7 @@ from math import log
 from curation.curation_settings import Columns
 from curation.sources.columns.choices import NamedColumns, Taken
 from curation.sources.columns.column_profile import ColumnProfile
+from curation.sources.columns.pair_choice import COMPARED
 from project.records.data import counted
 from project.untrusted_input import one_line
 
@@ -125,6 +126,8 @@ def column_note(column: ColumnProfile, reading: ColumnReading) -> str | None:
     if says_split(column) and column.distinct > 1:
         values = ", ".join(sorted(column.counts))
         return f"`{column.name}` ({values}): the project splits by itself; its values are not used"
+    if column.tells_the_better and reading.columns.completion:
+        return f"`{column.name}` {COMPARED}"
     if column.role == "system" and column.distinct > 1:
         return (
             f"`{column.name}` holds {column.distinct:,} system prompts, which are not read:"

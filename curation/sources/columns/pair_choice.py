@@ -224,6 +224,14 @@ INSTEAD = {
     "objects": f": {AS_JSON}",
 }
 
+SPANS = (
+    "holds marks on parts of a text (spans), which are not supported; what is read of an annotated"
+    " text is an answer to it, or the class of all of it"
+)
+COMPARED = (
+    "says which answer is better: of one column of answers, the worse ones are learnt too. To learn"
+    " from the comparison, write records of prompt, chosen and rejected"
+)
 TRUE_OR_FALSE = frozenset({"true", "false", "0", "1", "-1", "0.0", "1.0", "-1.0"})
 
 
@@ -248,6 +256,9 @@ def doubt(
         return None
     called = any(c.says.role == "answer" for c in unread_answers(columns))
     weak = len(answers) > 1 or answers[0].role == "aside"
+    compared = next((c for c in columns if c.tells_the_better and len(answers) > 1), None)
+    if compared:
+        return f"`{compared.name}` {COMPARED}"
     return feedback(columns) or (no_answer(columns) if called and weak else None)
 
 
@@ -284,6 +295,8 @@ def held_words(column: ColumnProfile) -> str:
     """What a column holds instead of texts, and what to do about it."""
     if column.kind == "nothing":
         return f"`{column.name}` is empty"
+    if column.has_spans:
+        return f"`{column.name}` {SPANS}"
     if column.kind == "lists" and column.says.role != "answer" and column.no_chat:
         return f"`{column.name}` holds lists that are no conversations ({column.no_chat})"
     return f"`{column.name}` holds {column.kind}{INSTEAD.get(column.kind, '')}"

@@ -19,6 +19,7 @@ from curation.sources.exports.shown import (
     NO_RESULT,
     TaskJudgement,
 )
+from curation.sources.tables.json_nesting import are_spans
 
 RESPONSES, USERS, STATUS = ".responses", ".responses.users", ".responses.status"
 NOT_DATA = (RESPONSES, USERS, STATUS, ".suggestion", ".suggestion.agent", ".suggestion.score")
@@ -96,10 +97,6 @@ def answer(one: TaskJudgement, data: Fields, own: Sequence[ArgillaResponse]) -> 
     said = {r.question: found for r in answers if (found := argilla_answer(r.value))}
     one = one if said else replace(one, why=NO_RESULT)
     return AnsweredTask(one, data, said, unsupported=unsupported)
-
-
-def are_spans(value: Any) -> bool:
-    return bool(objects(value)) and all({"start", "end"} <= one.keys() for one in objects(value))
 
 
 def data_of(record: Fields) -> Fields:

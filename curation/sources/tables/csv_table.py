@@ -177,14 +177,16 @@ def column_names(header: list[str], line: int, source: TextFile) -> list[str]:
 def wrong_size(fields: int, columns: int, delimiter: str) -> str:
     sizes = f"has {fields} field{'s' * (fields != 1)}, the header has {columns}"
     if fields > columns:
-        return f"{sizes}: quote the field that holds the delimiter {delimiter!r}"
+        titled = "delete the title above the line of names, or " if columns == 1 else ""
+        return f"{sizes}: {titled}quote the field that holds the delimiter {delimiter!r}"
     return f"{sizes}: a field is missing, or a line break in a field is not quoted"
 
 
 def refuse_values(fields: list[str], line: int, source: TextFile) -> None:
     """Raise InputError for a value in a column without a name."""
     if any(field.strip() for field in fields):
-        source.refuse("has a value in a column that has no name: give it one", line)
+        named = "give it one, or delete a title above the line of names"
+        source.refuse(f"has a value in a column that has no name: {named}", line)
 
 
 # --- csv dialect ----------------------------------------------------------------------------------

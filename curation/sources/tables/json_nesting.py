@@ -1,10 +1,11 @@
 """Records that lie deeper in a JSON value: lists in objects, and records that hold others."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from curation.sources.columns.column_name import read_name
+from curation.sources.columns.column_name import read_names
 from curation.sources.tables.json_values import BadValueError, JsonMember, JsonReader, nulled_note
 from curation.sources.tables.table import Gathered, LineNumbers, Table, TableRow, TextFile
 
@@ -104,7 +105,7 @@ def inner_records(record: Mapping[str, Any], depth: int) -> str | None:
 def asks_and_answers(record: Mapping[str, Any]) -> bool:
     """Whether a record asks and answers, by the names of its texts; a conversation does both."""
     told = {name: value for name, value in record.items() if isinstance(value, str | list | dict)}
-    roles = {read_name(name).role for name in told}
+    roles = {says.role for says in read_names(told).values()}
     talks = any(map(is_conversation, told.values()))
     return talks or ("answer" in roles and not roles.isdisjoint(ASKED))
 
@@ -188,30 +189,72 @@ def column(member: JsonMember, reader: JsonReader) -> list[tuple[int, Any]]:
 # Columns of what lies in objects: `answer.text` is the field `text` of the objects in `answer`.
 
 DOT = "."
+SPAN_ENDS = ({"start", "end"}, {"start_offset", "end_offset"})
 
 
 def with_nested(table: Table, names: Iterable[str] | None = None) -> Table:
     """The table with a column for each field of its objects; with names, only if one has a dot and
-    is not there. Of a list the first element is looked at, but for conversations.
+    is not there. A list of records that several of the names lie in gives a row for each of its
+    records; of any other list the first element is looked at, but for conversations.
     """
-    wanted = None if names is None else [n for n in names if DOT in n and n not in table.columns]
+    wanted = [n for n in names or () if DOT in n and n not in table.columns]
     values = (value for row in table.rows for value in row.fields.values())
-    if wanted == [] or not any(isinstance(value, dict | list) for value in values):
+    if (names is not None and not wanted) or not any(isinstance(v, dict | list) for v in values):
         return table
-    rows = [TableRow(row.line, dict(fields_of(row.fields))) for row in table.rows]
+    each = [(row.line, one) for row in table.rows for one in apart(row.fields, paths_of(wanted))]
+    rows = [TableRow(line, dict(fields_of(fields))) for line, fields in each]
     columns = dict.fromkeys([*table.columns, *(name for row in rows for name in row.fields)])
     return replace(table, columns=tuple(columns), rows=tuple(rows))
+
+
+Keys = tuple[str, ...]  # that lead down to a list of records
+
+
+def paths_of(names: Iterable[str]) -> set[Keys]:
+    """What at least two of the names lie in, as the keys that lead there."""
+    keys = [tuple(name.split(DOT)) for name in dict.fromkeys(names)]
+    above = Counter(path[:depth] for path in keys for depth in range(1, len(path)))
+    return {path for path, count in above.items() if count > 1}
+
+
+def apart(fields: dict[str, Any], paths: set[Keys]) -> list[dict[str, Any]]:
+    """The records that differ in what lies on the paths: one for each record of a list there."""
+    found = [fields]
+    for key in {path[0] for path in paths} & fields.keys():
+        below = {path[1:] for path in paths if path[0] == key and path[1:]}
+        value = fields[key]
+        inner = value if is_records(value) else [value]
+        ones = [x for one in inner for x in (apart(one, below) if isinstance(one, dict) else [one])]
+        found = [{**record, key: one} for record in found for one in ones]
+    return found
 
 
 def fields_of(fields: dict[str, Any], depth: int = DEEPEST) -> Iterator[tuple[str, Any]]:
     """Every field, and behind an object those in it."""
     for name, value in fields.items():
         yield name, value
-        if depth and isinstance(inner := first_value(value), dict):
+        if depth and not are_spans(value) and isinstance(inner := first_value(value), dict):
             for key, one in fields_of(inner, depth - 1):
                 # Of several answers that are right, the first.
                 texts = isinstance(one, list) and bool(one) and isinstance(one[0], str)
                 yield f"{name}{DOT}{key}", one[0] if texts else one
+
+
+def are_spans(value: Any) -> bool:
+    """Whether it is a list of marks on a text, as annotation tools write them: where each begins
+    and ends, and its label.
+    """
+    return isinstance(value, list) and bool(value) and all(map(is_span, value))
+
+
+def is_span(value: Any) -> bool:
+    if isinstance(value, dict):
+        placed = any(ends <= value.keys() for ends in SPAN_ENDS)
+        return placed and not value.keys().isdisjoint({"label", "labels"})
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    start, end, label = value
+    return isinstance(start, int) and isinstance(end, int) and isinstance(label, str)
 
 
 def first_value(value: Any) -> Any:

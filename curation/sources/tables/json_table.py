@@ -36,6 +36,7 @@ LISTS = "is a list of lists: write each record as an object, {…}, with its nam
 ROWS = ({"prompt", "completion"}, {"instruction", "output"}, {"messages"})
 SPLIT = "data"  # the key under which pandas writes records as lists
 KEYS = " > "  # between the keys above a list
+AS_RECORDS = 'write a list of records, [{"question": "…", "answer": "…"}, …]'
 ONE_OBJECT = "holds one object, and a table is a list of objects"
 
 
@@ -109,7 +110,8 @@ def read_object_of(members: list[JsonMember], source: TextFile, *, skip: bool) -
             place, _ = next(JsonReader(source.text).elements(member.place))
             source.refuse(LISTS, LineNumbers(source).at(place))
     if not line:
-        source.refuse(f"{ONE_OBJECT}; its keys are {names_listed([m.key for m in members])}")
+        keys = names_listed([m.key for m in members])
+        source.refuse(f"{ONE_OBJECT}; its keys are {keys}: {AS_RECORDS}")
     return read_json_lines(source, skip=skip)
 
 

@@ -49,7 +49,7 @@ def read_workbook(data: bytes, path: Path, *, skip: bool = False) -> list[Table]
         raise InputError(problem, file=path) from None
     if not sheets:
         raise InputError(f"is a workbook without a cell: {AGAIN}", file=path)
-    largest = max(sheets, key=lambda name: (len(header(sheets[name])) > 1, len(sheets[name])))
+    largest = max(sheets, key=lambda name: (has_columns(sheets[name]), len(sheets[name])))
     alike = [name for name in sheets if names_in(sheets[name]) == names_in(sheets[largest])]
     aside = [name for name in sheets if name not in alike]
     notes = [f"read from the sheet {shortened(largest)}; left aside: {names_listed(aside)}"]
@@ -116,6 +116,11 @@ def header(rows: Rows) -> list[str]:
     while texts and not texts[-1]:
         texts.pop()
     return texts
+
+
+def has_columns(rows: Rows) -> bool:
+    """Whether a row has several cells: the first may be a title, which is refused by its place."""
+    return any(len(list(filter(None, map(text_of, cells)))) > 1 for _, cells in rows)
 
 
 def names_in(rows: Rows) -> set[str]:

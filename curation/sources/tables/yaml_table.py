@@ -20,6 +20,7 @@ ROLES = ("user", "assistant")  # who speaks in a conversation of ChatterBot's, i
 EXAMPLE = re.compile(r"^\s*[-*+]\s+(\S.*)$", re.MULTILINE)
 MARKED = re.compile(r"\[([^\[\]]*)\](?:\([^()]*\)|\{[^{}]*\})")  # [Bonn](city), [Bonn]{"entity": …}
 UTTER = "utter_"  # the name of rasa's answers begins so; what follows may be the intent's
+BESIDE_RASA = frozenset({"stories", "rules", "pipeline", "policies"})
 NO_RECORDS = (
     "holds no records: of YAML, rasa's `nlu` and `responses`, ChatterBot's `conversations` and"
     " lists of records are read"
@@ -71,6 +72,8 @@ def read_yaml(sources: Sequence[TextFile]) -> list[Table]:
     """
     files = [loaded(source) for source in sources]
     rasa = [file for file in files if is_rasa(file.value)]
+    if rasa:
+        rasa = [file for file in files if is_rasa(file.value) or is_beside_rasa(file.value)]
     others = [table for file in files if file not in rasa for table in tables_of(file)]
     found = [*rasa_tables(rasa), *others]
     if not found:
@@ -154,6 +157,11 @@ def is_rasa(value: Any) -> bool:
     return isinstance(value, dict) and (
         isinstance(value.get("nlu"), list) or isinstance(value.get("responses"), dict)
     )
+
+
+def is_beside_rasa(value: Any) -> bool:
+    """Whether it is what rasa has beside questions and answers; stories may join the two."""
+    return isinstance(value, dict) and not BESIDE_RASA.isdisjoint(value)
 
 
 def rasa_tables(files: Sequence[Loaded]) -> Iterator[Table]:
