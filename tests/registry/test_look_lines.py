@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from project.child_processes import GitError
 from project.errors import InputError
 from project.records.adapters import Adapter
 from registry.alpha_ledger.look_bytes import LOOKS, note_looks, refuse_unknown
@@ -74,10 +75,14 @@ def test_a_backup_of_before_the_look_gives_it_not_back(
         look(restored, make_adapter, "c")
 
 
+@pytest.mark.parametrize("attributes", ["", "-diff", "diff=none", "filter=none -text"])
 def test_a_line_that_was_deleted_is_found_where_git_has_it(
-    registry: Registry, make_adapter: Make, tmp_path: Path
+    registry: Registry, make_adapter: Make, tmp_path: Path, attributes: str
 ) -> None:
     git("init", "-q")
+    git("config", "diff.none.textconv", "true")  # as if the file were empty
+    git("config", "filter.none.clean", "true")
+    Path(".gitattributes").write_text(f"*.jsonl {attributes}\n")
     look(registry, make_adapter, "a")
     LOOKS.unlink()
     with (
@@ -85,6 +90,16 @@ def test_a_line_that_was_deleted_is_found_where_git_has_it(
         pytest.raises(InputError, match="adopt-looks"),
     ):
         look(another, make_adapter, "b")
+
+
+def test_a_history_that_git_cannot_read_is_not_taken_for_none(
+    registry: Registry, make_adapter: Make
+) -> None:
+    git("init", "-q")
+    look(registry, make_adapter, "a")
+    Path(".git/refs/heads/broken").write_text("1" * 40 + "\n")
+    with pytest.raises(GitError, match="bad object"):
+        look(registry, make_adapter, "b")
 
 
 def test_a_line_that_is_none_is_named(registry: Registry, make_adapter: Make) -> None:
