@@ -129,9 +129,10 @@ def decide(
 
 def publish_look(registry: Registry, deliver: Deliver) -> None:
     """Write down where others find it that a look is taken, before it is."""
-    note_looks(registry.look_lines())
+    lines = registry.look_lines()
+    note_looks(lines)
     place = load(RegistryParams).anchor_place
-    if place and (anchor := newest_anchor(registry)):
+    if place and (anchor := newest_anchor(registry, lines[-1])):
         deliver(anchor, place)
 
 

@@ -204,8 +204,14 @@ def unread_of(i: int, *sides: Scores) -> tuple[str, ...]:
 
 
 def inapplicable_of(i: int, *sides: Scores) -> tuple[str, ...]:
-    """The metrics that do not apply to an item: by its reference, so all sides say it."""
-    said = [{m for m, items in side.inapplicable.items() if i in items} for side in sides]
+    """The metrics that do not apply to an item: by its reference, so all sides say it, or have no
+    label for it.
+    """
+    said = [
+        {m for m, items in side.inapplicable.items() if i in items}
+        | {m for m, labels in side.labels.items() if labels[i] is None}
+        for side in sides
+    ]
     return tuple(sorted(set.intersection(*said)))
 
 

@@ -26,6 +26,7 @@ from project.canonical import digest_folder, stamp
 from project.errors import InputError
 from project.files import home, locked, write_bytes
 from project.item_prompts import refuse_told_answers
+from project.model_pins import BaseChoice, chat_template_of, locate
 from project.near_duplicates import WordPrints
 from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
 from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent, Provenance
@@ -120,7 +121,7 @@ def submitted(
     refuse_unknown(registry.looks_elsewhere())
     refuse_once_sealed(registry)
     sealed = SealedItems()
-    refuse_told_answers(adapter.texts_in_front, sealed.rows)
+    refuse_told_answers(texts_beside(adapter), sealed.rows)
     new = registry.version_of(adapter.files) is None
     if new and adapter.dataset != dataset.digest:
         raise InputError(
@@ -172,6 +173,12 @@ def submitted(
         provenance=provenance,
         unrecorded=noted.problem or untagged,
     )
+
+
+def texts_beside(adapter: Adapter) -> str:
+    """All that the challenger reads beside a question; its base's chat template may hold any."""
+    template = chat_template_of(locate(load(BaseChoice), "base")) or b""
+    return "\n\n".join([adapter.texts_in_front or "", template.decode(errors="replace")])
 
 
 def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> bool:

@@ -62,9 +62,9 @@ def refuse_told_answers(system_prompt: str | None, items: Sequence[Row]) -> None
     told = answers_in(system_prompt or "", items)
     if len(told) > FEW_TOLD * len(items):
         raise InputError(
-            f"the system prompt holds the answers of {len(told)} of the {len(items)} sealed items, "
-            "and would be compared on what it was told: take them out of base.system_prompt, or of "
-            "the adapter's system_prompt.txt"
+            f"what stands beside each question holds the answers of {len(told)} of the "
+            f"{len(items)} sealed items, and would be compared on what it was told: take them out "
+            "of base.system_prompt and base.chat_template, or of the adapter's system_prompt.txt"
         )
 
 

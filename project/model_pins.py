@@ -312,10 +312,15 @@ def context_window(folder: Path) -> int | None:
 
 
 def chat_template_digest(folder: Path) -> str | None:
-    """Digest of the model's chat template, from its own file or the tokenizer's config."""
+    template = chat_template_of(folder)
+    return digest_bytes(template) if template is not None else None
+
+
+def chat_template_of(folder: Path) -> bytes | None:
+    """The model's chat template, from its own file or the tokenizer's config."""
     template = folder / TEMPLATE
     if template.is_file():
-        return digest_bytes(template.read_bytes())
+        return template.read_bytes()
     config = folder / "tokenizer_config.json"
     text = json.loads(config.read_bytes()).get("chat_template") if config.is_file() else None
-    return digest_bytes(str(text).encode()) if text else None
+    return str(text).encode() if text else None

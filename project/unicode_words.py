@@ -50,6 +50,11 @@ def plain(text: str) -> str:
 # both. Other scripts write their vowels with marks.
 LOOSE_MARK = regex.compile(r"(?<![[\p{L}\p{M}]--[\p{Latin}\p{Greek}\p{Cyrillic}]])\p{M}+", regex.V1)
 IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
+# Capitals that look like another letter than their small ones: in a text that is not Greek they
+# stand for it. Greek has letters that look like no Latin one.
+CAPITALS = str.maketrans("ΝΥ", "ny")
+LATIN, GREEK = regex.compile(r"\p{Latin}"), re.compile("[ΓΔΘΛΞΠΣΦΨΩα-ω]")
+GREEK_SHARE = 5  # Latin letters for one of these
 LOOKALIKES = Path(__file__).with_name("lookalikes.txt")
 
 
@@ -67,9 +72,16 @@ def folded(text: str) -> str:
     """
     if text.isascii():
         return text
-    seen = unicodedata.normalize("NFC", IGNORABLE.sub("", plain(text)).lower())
+    seen = IGNORABLE.sub("", plain(text))
+    if ("Ν" in seen or "Υ" in seen) and not is_greek(seen):
+        seen = seen.translate(CAPITALS)
+    seen = unicodedata.normalize("NFC", seen.lower())
     bare: str = LOOSE_MARK.sub("", seen)
     return bare.translate(latin_lookalikes())
+
+
+def is_greek(text: str) -> bool:
+    return GREEK_SHARE * len(GREEK.findall(text)) >= len(LATIN.findall(text))
 
 
 NO_LETTER = regex.compile(r"[^\p{L}\p{M}\p{N}@$]+|_+")

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from project.canonical import moment, stamp
 from project.errors import IncumbentError
-from project.records.record import LATER, Digest, Record, invalid, read_object
+from project.records.events import LookAdopted
+from project.records.record import LATER, Digest, Record, invalid, read_object, short
 from registry.reader import RegistryReader
 from registry.registry_settings import SigningKeys
 from registry.signatures import DetachedSignature, forgery, refuse_uncheckable, sign_bytes
@@ -29,6 +30,8 @@ class Anchor(Record):
     event: Sha256  # its digest
     first: Sha256  # of event 1, which tells one registry from another
     at: Annotated[str, AfterValidator(moment)]
+    # Which is about to be taken: an anchor may be all that other registries see of it.
+    look: Annotated[LookAdopted | None, LATER] = None
     # Over the canonical JSON of the rest.
     signature: Annotated[DetachedSignature | None, LATER] = None
 
@@ -73,8 +76,10 @@ class FoundAnchor(NamedTuple):
     anchor: Anchor | None  # None: a line that a crash cut off
 
 
-def newest_anchor(reader: RegistryReader) -> Anchor | None:
-    """Of the chain now, signed if there is a key; None without events. Raises InputError."""
+def newest_anchor(reader: RegistryReader, look: LookAdopted | None = None) -> Anchor | None:
+    """Of the chain now, signed if there is a key, with the look that it is made for; None without
+    events. Raises InputError.
+    """
     with reading(reader.engine) as connection:
         seq, digest = tip(connection)
         first = digest_at(connection, 1)
@@ -84,7 +89,7 @@ def newest_anchor(reader: RegistryReader) -> Anchor | None:
         raise IncumbentError(
             "event 1 is gone: there is no whole chain to anchor; see `incumbent registry verify`"
         )
-    anchor = Anchor(seq=seq, event=digest, first=first, at=stamp(reader.clock()))
+    anchor = Anchor(seq=seq, event=digest, first=first, at=stamp(reader.clock()), look=look)
     return anchor.signed(reader.keys.private) if reader.keys.private else anchor
 
 
@@ -142,6 +147,8 @@ def problems_of(
     doubt = (
         "; event 1 is another one too, so the anchor may be of another registry" if other else ""
     )
+    if look := anchor.look:
+        doubt += f"; it is of look {look.opening} at eval set {short(look.eval_set)}"
     if anchor.seq > end:
         yield (
             f"the history was cut: event {anchor.seq} was the newest one at {anchor.at}, and now "

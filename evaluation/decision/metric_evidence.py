@@ -161,8 +161,12 @@ def measured_on(items: Sequence[ItemScore], metric: str) -> list[ItemScore]:
 def summarise_labels(
     items: Sequence[ItemScore], policy: Policy, metric: str, better: Better
 ) -> MetricEvidence | None:
-    """Macro-F1 of the items that have labels; it is won on those that one side alone has right."""
-    held = [item for item in items if item.labels and metric in item.labels]
+    """Macro-F1 of the items that have labels; it is won on those that one side alone has right.
+    Each answer without any may be as wrong, or as right, as a difference of two F1 can be.
+    """
+    applying = [item for item in items if metric not in (item.inapplicable or ())]
+    held = [item for item in applying if item.labels and metric in item.labels]
+    lacking = [item for item in applying if not (item.labels and metric in item.labels)]
     clusters = clusters_of(held)
     labels = [one for one in labels_of(held, metric) if one]
     references = [one.reference for one in labels]
@@ -172,10 +176,19 @@ def summarise_labels(
     sign = -1 if better == "less" else 1
     values = sign * (challenger - champion)
     evidence = summed_up(values, clusters, sides, policy, metric, better)
+    if evidence is None:
+        return None
     right = differences(held, metric, better)
-    won = {"wins": int((right > 0).sum()), "losses": int((right < 0).sum())}
-    count = {"n": len({item.item for item in held})}  # of several answers, each is a line
-    return evidence.model_copy(update=won | count) if evidence else None
+    update: dict[str, Any] = {"wins": int((right > 0).sum()), "losses": int((right < 0).sum())}
+    update["n"] = len({item.item for item in held})  # of several answers, each is a line
+    if lacking:
+        ends, every = np.ones(len(lacking)), [*clusters, *clusters_of(lacking)]
+        worst, best = np.append(values, -ends), np.append(values, ends)
+        missing = len({item.item for item in lacking})
+        spanned = Spanned(worst, best, every, missing, (-1.0, 1.0))
+        update |= spanned.bounds(evidence, policy.threshold(metric))
+        update["own_worst"] = float(np.append(challenger, ends * (better == "less")).mean())
+    return evidence.model_copy(update=update)
 
 
 def summed_up(

@@ -59,14 +59,13 @@ class ItemScore(Record):
     champion: dict[str, Score]
     challenger: dict[str, Score]
     preference: float | None = Field(default=None, ge=0, le=1, strict=True)
-    # By metric, such as macro_f1: what a score over all items is made of. An item without one does
-    # not count for it.
+    # By metric, such as macro_f1: what a score over all items is made of.
     labels: Annotated[dict[str, Labels] | None, LATER] = None
     # Metrics that could not be measured on this item, on one side or on both. What stands there in
     # their place counts for nothing.
     unread: Annotated[tuple[str, ...] | None, LATER] = None
-    # Those of them that do not apply to the item by its reference alone, whatever anybody answers.
-    # The others are missing, and a missing score never helps the challenger.
+    # Those of them, or of metrics with labels, that do not apply to the item by its reference
+    # alone, whatever anybody answers. The others are missing, and a missing score never helps.
     inapplicable: Annotated[tuple[str, ...] | None, LATER] = None
 
     @model_validator(mode="after")
@@ -78,7 +77,8 @@ class ItemScore(Record):
             raise ValueError(f"metric {twice[0]!r} has labels, and is a score too")
         if unknown := sorted({*(self.unread or ())} - self.champion.keys()):
             raise ValueError(f"metric {unknown[0]!r} is unread, and has no score in its place")
-        if odd := sorted({*(self.inapplicable or ())} - {*(self.unread or ())}):
+        scored = {*self.champion, *(self.labels or ())}
+        if odd := sorted(scored & {*(self.inapplicable or ())} - {*(self.unread or ())}):
             raise ValueError(f"metric {odd[0]!r} is inapplicable, and must be unread too")
         return self
 

@@ -103,7 +103,9 @@ def bound_bytes(connection: Connection, look: int) -> Digest | None:
 
 LOOKS = Path("datasets/looks.jsonl")  # git tracks it, and no stage depends on it
 REF = "refs/incumbent/looks"
-SHOWN = ("--all", "--format=", "-p", "-U0", "--no-color")  # every line that was ever added
+# Every line that was ever added, whatever .gitattributes says of such files.
+SHOWN = ("--all", "--format=", "-p", "-U0", "--no-color", "--text", "--no-textconv")
+LONGEST = 600.0  # seconds: of a long history each commit is looked at
 
 
 def lines_of(history: Iterable[Event], first: Digest) -> list[LookAdopted]:
@@ -160,11 +162,14 @@ def known_lines() -> list[LookAdopted]:
 
 
 def committed_lines() -> Iterator[LookAdopted]:
-    """What git knows of the file in any branch, whether it is still there or not."""
+    """What git knows of the file in any branch, whether it is still there or not. Raises GitError
+    where a repository cannot be read.
+    """
     try:
-        log = git("log", *SHOWN, "--", LOOKS.name, folder=folder())
-    except (GitError, InputError):  # no repository, or no commit
+        git("rev-parse", "--git-dir", folder=folder())
+    except (GitError, InputError):  # no repository
         return
+    log = git("log", *SHOWN, "--", LOOKS.name, folder=folder(), longest=LONGEST)
     for line in log.splitlines():
         if line.startswith(b"+{"):
             try:
@@ -181,7 +186,7 @@ def commit_lines() -> None:
             prefix = os.fsdecode(call("rev-parse", "--show-prefix").strip())
         except (GitError, InputError):
             return
-        blob = call("hash-object", "-w", LOOKS.name).decode().strip()
+        blob = call("hash-object", "-w", "--no-filters", LOOKS.name).decode().strip()
         call("update-index", "--add", "--cacheinfo", f"100644,{blob},{prefix}{LOOKS.name}")
         tree = call("write-tree").decode().strip()
         before = parents(call)

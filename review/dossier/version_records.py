@@ -16,7 +16,7 @@ from registry.overview.version_search import VersionFilter, VersionStanding, sea
 from registry.reader import RegistryReader
 from registry.store import Registry
 from review.data_pages.version_traffic import ExperimentView, VersionTraffic, version_traffic, view
-from review.voting.blinding import traced
+from review.voting.blinding import submitted_by_actor, traced
 
 INVENTORY = 50  # versions
 
@@ -33,7 +33,8 @@ class VersionRecords:
     nights: Sequence[Night]  # that watched it, the oldest first
     traffic: VersionTraffic | None  # None: no gateway told of the family, nobody tried it
     experiments_beside: Sequence[ExperimentView]  # in which it was the champion, the newest first
-    # That were cast on its answers and not taken back; None: not for the eyes of who votes.
+    # That were cast on its answers and not taken back; None: not for the eyes of who votes, nor
+    # with four eyes of who submitted it.
     ballots: Sequence[Event] | None
     inventory: Sequence[VersionStanding]  # the newest versions of the family, the newest first
     findings: Sequence[str]  # of the last check of all records
@@ -44,6 +45,7 @@ def read_records(
 ) -> VersionRecords:
     """Raises InputError for no such version, IncumbentError for a record missing or damaged."""
     lineage = traced(registry, number, blind=blind)
+    no_votes = blind or submitted_by_actor(registry, number)
     return VersionRecords(
         reader=registry,
         lineage=lineage,
@@ -57,7 +59,7 @@ def read_records(
         ],
         traffic=version_traffic(registry, number),
         experiments_beside=experiments_beside(registry, number),
-        ballots=None if blind else standing_ballots(registry, number),
+        ballots=None if no_votes else standing_ballots(registry, number),
         inventory=search(registry, VersionFilter(deleted=False), limit=INVENTORY).versions,
         findings=findings,
     )

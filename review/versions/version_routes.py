@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 from project.records.events import Event
 from project.records.record import Record
-from registry.decision_checks import same_person
 from registry.event_list import newest_events
 from registry.lineage import SINGLE_VOTES
 from registry.overview.model_card import card
@@ -35,7 +34,7 @@ from review.versions.version_page import (
     event_line,
     version_page,
 )
-from review.voting.blinding import is_voted, traced
+from review.voting.blinding import is_voted, submitted_by_actor, traced
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 120  # of the model card's text
@@ -191,11 +190,6 @@ def without_own_votes(reader: RegistryReader, events: Sequence[Event]) -> list[E
     voted = {event.version for event in events if event.kind in SINGLE_VOTES}
     own = {number for number in voted if number and submitted_by_actor(reader, number)}
     return [event for event in events if event.kind not in SINGLE_VOTES or event.version not in own]
-
-
-def submitted_by_actor(reader: RegistryReader, number: int) -> bool:
-    submitted = reader.newest_event(number, "submit") if reader.four_eyes else None
-    return submitted is not None and same_person(submitted.actor, reader.actor)
 
 
 @router.get("/history", response_class=HTMLResponse)

@@ -13,6 +13,7 @@ from project.records.evidence import Decision, Evidence, Measured, by_people
 from project.settings import load
 from registry.alpha_ledger.looks import CountedLook
 from registry.ballots.standing import read_votes, refuse_settled
+from registry.decision_checks import same_person
 from registry.lineage import Lineage, trace
 from registry.reader import RegistryReader
 from registry.store import Registry
@@ -34,6 +35,14 @@ def is_voted(reader: RegistryReader, number: int) -> bool:
     except IncumbentError:
         return False
     return True
+
+
+def submitted_by_actor(reader: RegistryReader, number: int) -> bool:
+    """Whether four eyes are asked for, and single votes on a version are none of its submitter's
+    business, who reads now.
+    """
+    submitted = reader.newest_event(number, "submit") if reader.four_eyes else None
+    return submitted is not None and same_person(submitted.actor, reader.actor)
 
 
 def without_people(reader: RegistryReader, lineage: Lineage) -> Lineage:

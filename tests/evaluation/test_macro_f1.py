@@ -115,6 +115,7 @@ def table(count: int = 80) -> ScoreTable:
             champion={"rougeL": 0.5},
             challenger={"rougeL": 0.5},
             labels={"macro_f1": labels(i)} if i % 2 else None,
+            inapplicable=None if i % 2 else ("macro_f1",),
         )
         for i in range(count)
     ]

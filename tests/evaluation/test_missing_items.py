@@ -12,10 +12,12 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
-from evaluation.score import inapplicable_of
-from evaluation.scoring.scorers import Scores
+from evaluation.generation.answers import Role
+from evaluation.score import inapplicable_of, item_score
+from evaluation.scoring.scorers import Scores, Sorted
 from incumbent.cli import app
 from project.errors import InputError
+from project.records.data import Row
 from project.records.evidence import Evidence, Verdict
 from project.records.scores import Better, ItemScore, ScoreTable
 
@@ -129,6 +131,36 @@ def test_a_table_of_anybody_is_held_to_the_same(tmp_path: Path) -> None:
     told = json.loads(asked.stdout)
     assert told["verdict"] == "HOLD"
     assert "10 of 100 items have no preference, and the policy allows 2%" in told["reasons"]
+
+
+@pytest.mark.attack
+def test_no_item_is_lost_by_leaving_out_its_labels() -> None:
+    """Of 200 items to sort the challenger wins 50, and leaves out 60 that it lost."""
+
+    def line(i: int, *, applies: bool = True) -> ItemScore:
+        right, wrong = ("ab", "ba")[i % 2]
+        sides = (wrong, right) if i < 50 else (right, right)
+        sorted_as = dict(zip(("reference", "champion", "challenger"), (right, *sides), strict=True))
+        about = {"labels": {"f1": sorted_as}} if i < 140 else {}
+        left_out = {} if applies else {"inapplicable": ("f1",)}
+        given = {"item": f"i{i}", "champion": {}, "challenger": {}, **about, **left_out}
+        return ItemScore.model_validate(given)
+
+    verdict, _ = decided(table(*map(line, range(200))), Policy(gating=("f1",)))
+    assert verdict is Verdict.HOLD
+    others = [line(i, applies=i < 140) for i in range(200)]
+    assert decided(table(*others), Policy(gating=("f1",)))[0] is Verdict.PROMOTE
+
+
+def test_what_one_side_alone_does_not_sort_is_missing() -> None:
+    row = Row.of("q", "a", group="g", source="s")
+    right, nothing = (
+        Scores(values={}, labels={"f1": (label,)})
+        for label in (Sorted(reference="a", answer="a"), None)
+    )
+    given = {Role.CHAMPION: right, Role.CHALLENGER: nothing}
+    assert item_score(row, 0, given).inapplicable is None
+    assert item_score(row, 0, dict.fromkeys(given, nothing)).inapplicable == ("f1",)
 
 
 @pytest.mark.attack

@@ -12,6 +12,7 @@ import pytest
 
 from incumbent.cli import main
 from project.object_stores import without_secrets
+from project.records.events import Restored
 from registry.store import Registry
 from tests.conftest import ROOT
 from tests.registries import make
@@ -48,6 +49,8 @@ def test_a_registry_is_backed_up_lost_and_restored(
     assert "restored: 43 events, 7 versions" in said
     assert "it verifies: chain, tables, artifacts, and every decision made again" in said
     assert run("registry", "verify") == 0
+    with Registry.here() as registry:
+        assert registry.history()[-1].told(Restored).events == 43
 
 
 def test_in_a_project_of_another_family_it_says_whose_versions_came(

@@ -15,7 +15,9 @@ from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import KeptBytes
 from evaluation.look_decision import Decided, decide
 from evaluation.sealed_look import SealedItems, SealedLook, with_dev
+from incumbent.submission import texts_beside
 from project.errors import IncumbentError, InputError
+from project.item_prompts import refuse_told_answers
 from project.meaning_prints import LEAST_TEXTS, MeaningPrints
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion, Contestant
@@ -345,6 +347,31 @@ def test_an_item_that_was_learnt_in_disguise_is_refused_before_the_look(
     with pytest.raises(InputError, match="1 of the 2 sealed items are near-duplicates"):
         project.decide(version, better)
     assert registry.history(kind="open") == []
+
+
+@pytest.mark.attack
+def test_a_chat_template_that_holds_sealed_answers_is_read_as_a_system_prompt_is(
+    tmp_path: Path, make_adapter: Make
+) -> None:
+    """Without a line in the settings too: the base's own folder may hold one."""
+    rows = [Row.of(f"Ask {n}?", text, group=text, source="s") for n, text in enumerate(ANSWERS)]
+    told = "{{ messages }}" + " ".join(ANSWERS)
+    base, file = tmp_path / "base", tmp_path / "own.jinja"
+    base.mkdir()
+    for place in (file, base / "chat_template.jinja"):
+        place.write_text(told)
+        own = f", chat_template: {place}" if place is file else ""
+        Path("params.yaml").write_text(f"base: {{model: {base}{own}}}\n")
+        with pytest.raises(InputError, match="holds the answers of 3 of the 3 sealed items"):
+            refuse_told_answers(texts_beside(make_adapter("a")[0]), rows)
+    (base / "chat_template.jinja").write_text("{{ messages }}")
+    refuse_told_answers(texts_beside(make_adapter("a")[0]), rows)
+
+
+ANSWERS = [
+    f"The fee of a {thing} is charged on the first day of the month after you sign for it."
+    for thing in ("mortgage", "savings book", "standing order")
+]
 
 
 @pytest.mark.attack

@@ -8,7 +8,7 @@ from curation.kinship import asking_alike, family_names
 from project.item_prompts import asking_an_item
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.records.data import Row
-from project.unicode_words import latin_lookalikes
+from project.unicode_words import folded, latin_lookalikes
 
 pytestmark = pytest.mark.attack
 
@@ -22,9 +22,13 @@ ASKS = (
 ASKED = [ask.format(thing) for thing in THINGS for ask in ASKS]
 OTHERS = [f"Is there a fee of {n} euros for changing {t}s online?" for n, t in enumerate(THINGS)]
 CYRILLIC = str.maketrans("aceopxyik", "асеорхуік")
+GREEK_CAPITALS = str.maketrans("ABEZHIKMNOPTYX", "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
+SMALL_CAPITALS = str.maketrans("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ")
 DISGUISES: dict[str, Callable[[str], str]] = {
     "Cyrillic letters": lambda text: text.translate(CYRILLIC),
     "letters of any script": lambda text: text.lower().translate(lookalikes()),
+    "Greek capitals": lambda text: text.upper().translate(GREEK_CAPITALS),
+    "small capitals": lambda text: text.lower().translate(SMALL_CAPITALS),
     "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if c.isalpha() else c for c in text),
     "letters between which nothing is seen": "\u034f".join,
     "marks that stack up": lambda text: "\u0323\u0335".join(text),
@@ -67,6 +71,10 @@ def test_a_disguised_copy_is_in_the_cluster_of_its_question(how: str) -> None:
     names = family_names(questions([*ASKED, *disguised(how)]))
     assert names[: len(ASKED)] == names[len(ASKED) :]
     assert {(i, i) for i in range(len(ASKED))} <= asking_alike(disguised(how), ASKED).keys()
+
+
+def test_greek_is_the_same_in_capitals() -> None:
+    assert folded("ΝΑ ΣΥΝΤΟΜΑ IBAN;").lower() == folded("να συντομα iban;")
 
 
 def test_other_questions_are_not_the_items() -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.look_decision import publish_look
+from project.child_processes import GitError
 from project.errors import InputError
 from project.records.adapters import Adapter
 from registry.alpha_ledger.look_bytes import LOOKS, note_looks, refuse_unknown
+from registry.anchor_places import keep_anchor, read_anchors
 from registry.audit import problems
+from registry.chain_anchor import check_anchors
 from registry.store import Registry
 from tests.conftest import SEALED, evidence_of
 from tests.places import DATASET
@@ -74,10 +78,14 @@ def test_a_backup_of_before_the_look_gives_it_not_back(
         look(restored, make_adapter, "c")
 
 
+@pytest.mark.parametrize("attributes", ["", "-diff", "diff=none", "filter=none -text"])
 def test_a_line_that_was_deleted_is_found_where_git_has_it(
-    registry: Registry, make_adapter: Make, tmp_path: Path
+    registry: Registry, make_adapter: Make, tmp_path: Path, attributes: str
 ) -> None:
     git("init", "-q")
+    git("config", "diff.none.textconv", "true")  # as if the file were empty
+    git("config", "filter.none.clean", "true")
+    Path(".gitattributes").write_text(f"*.jsonl {attributes}\n")
     look(registry, make_adapter, "a")
     LOOKS.unlink()
     with (
@@ -85,6 +93,30 @@ def test_a_line_that_was_deleted_is_found_where_git_has_it(
         pytest.raises(InputError, match="adopt-looks"),
     ):
         look(another, make_adapter, "b")
+
+
+def test_an_anchor_names_the_look_that_another_registry_took(
+    registry: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    Path("params.yaml").write_text("registry: {anchor: anchors.jsonl}\n")
+    look(registry, make_adapter, "a")
+    publish_look(registry, keep_anchor)
+    LOOKS.unlink()
+    with Registry(tmp_path / "another", "test") as another:
+        look(another, make_adapter, "b")
+        (problem,) = check_anchors(another, read_anchors("anchors.jsonl")).problems
+    assert problem.endswith(f"it is of look 1 at eval set {SEALED.items.digest[:12]}")
+    assert check_anchors(registry, read_anchors("anchors.jsonl")).problems == ()
+
+
+def test_a_history_that_git_cannot_read_is_not_taken_for_none(
+    registry: Registry, make_adapter: Make
+) -> None:
+    git("init", "-q")
+    look(registry, make_adapter, "a")
+    Path(".git/refs/heads/broken").write_text("1" * 40 + "\n")
+    with pytest.raises(GitError, match="bad object"):
+        look(registry, make_adapter, "b")
 
 
 def test_a_line_that_is_none_is_named(registry: Registry, make_adapter: Make) -> None:

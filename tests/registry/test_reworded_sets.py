@@ -62,6 +62,7 @@ def test_a_rotation_to_the_old_items_in_other_words_is_no_fresh_set(
     assert rotated(lookers, asked["old"], asked[how]) == 2
 
 
+@pytest.mark.attack
 def test_other_questions_of_the_same_subject_are_a_fresh_set(
     lookers: Lookers, asked: dict[str, SealedSet]
 ) -> None:

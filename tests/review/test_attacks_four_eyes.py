@@ -48,7 +48,7 @@ def test_a_submitter_asks_for_more_votes_and_leaves_the_names_as_they_are(
 
 def test_a_submitter_reads_sums_and_no_single_ballot(browser: Browsers, look: OpenLook) -> None:
     own, other = browser("sam"), browser("bob")
-    for path in ("/votes/1", "/api/votes/1"):
+    for path in ("/votes/1", "/api/votes/1", "/dossier/1", "/api/dossier/1", "/dossier/1/file"):
         assert (own.get(path).status_code, "zoltan" in own.get(path).text) == (200, False)
         assert "zoltan" in other.get(path).text
     for path in ("/api/history?kind=vote", "/api/history?kind=show", "/api/history?kind=all"):

@@ -93,6 +93,7 @@ def test_harm_is_found_nearly_as_often_as_by_who_knows_both_rates(rate: float, u
     assert power >= 0.8 * best
 
 
+@pytest.mark.attack
 def test_what_counts_of_each_caller_is_never_more_than_all_and_at_most_its_part() -> None:
     rng = np.random.default_rng(8)
     arms, values = drawn(9, 0.5, 0.9, 0.3, users=300, runs=1)
