@@ -26,7 +26,7 @@ from project.canonical import digest_folder, stamp
 from project.errors import InputError
 from project.files import home, locked, write_bytes
 from project.item_prompts import refuse_told_answers
-from project.model_pins import BaseChoice, chat_template_of, locate
+from project.model_pins import chat_template_of, folder_here
 from project.near_duplicates import WordPrints
 from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
 from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent, Provenance
@@ -177,8 +177,10 @@ def submitted(
 
 def texts_beside(adapter: Adapter) -> str:
     """All that the challenger reads beside a question; its base's chat template may hold any."""
-    template = chat_template_of(locate(load(BaseChoice), "base")) or b""
-    return "\n\n".join([adapter.texts_in_front or "", template.decode(errors="replace")])
+    folder = folder_here(adapter.base)
+    template = chat_template_of(folder) if folder else None
+    texts = (adapter.texts_in_front, adapter.base.own_template, (template or b"").decode())
+    return "\n\n".join(filter(None, texts))
 
 
 def promote_winner(registry: Registry, version: AdapterVersion, reason: str) -> bool:

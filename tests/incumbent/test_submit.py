@@ -356,16 +356,19 @@ def test_a_chat_template_that_holds_sealed_answers_is_read_as_a_system_prompt_is
     """Without a line in the settings too: the base's own folder may hold one."""
     rows = [Row.of(f"Ask {n}?", text, group=text, source="s") for n, text in enumerate(ANSWERS)]
     told = "{{ messages }}" + " ".join(ANSWERS)
-    base, file = tmp_path / "base", tmp_path / "own.jinja"
-    base.mkdir()
-    for place in (file, base / "chat_template.jinja"):
-        place.write_text(told)
-        own = f", chat_template: {place}" if place is file else ""
-        Path("params.yaml").write_text(f"base: {{model: {base}{own}}}\n")
+    file = tmp_path / "base" / "chat_template.jinja"
+    file.parent.mkdir()
+    adapter, _ = make_adapter("a")
+
+    def beside(own: str | None, of_the_base: str) -> str:
+        file.write_text(of_the_base)
+        pinned = adapter.base.model_copy(update={"model": str(file.parent), "own_template": own})
+        return texts_beside(adapter.model_copy(update={"base": pinned}))
+
+    for own, of_the_base in ((told, "{{ messages }}"), (None, told)):
         with pytest.raises(InputError, match="holds the answers of 3 of the 3 sealed items"):
-            refuse_told_answers(texts_beside(make_adapter("a")[0]), rows)
-    (base / "chat_template.jinja").write_text("{{ messages }}")
-    refuse_told_answers(texts_beside(make_adapter("a")[0]), rows)
+            refuse_told_answers(beside(own, of_the_base), rows)
+    refuse_told_answers(beside(None, "{{ messages }}"), rows)
 
 
 ANSWERS = [
