@@ -26,6 +26,7 @@ NEARLY_ALL = 0.9  # of the answers, for them to be of one kind
 SOME = 0.05  # of the answers, for their facts to matter
 LEAST = 10  # sealed items with figures, of which a floor can tell something
 LEAST_NAMED = 30  # sealed items with any facts: fewer could not show that so little was lost
+LEAST_GROUPS = 7  # of rows alike, that these are in: of fewer no mean is judged
 SHORT = 5  # words of an answer that is exact
 LONGEST_LABEL = 12  # words of a class name
 MOST_LABELS, PER_LABEL = 100, 5  # of a classification, and answers of each label at least
@@ -44,8 +45,11 @@ class Checks:
     floors: Mapping[str, float] = field(default_factory=dict)
 
 
-def proposed_checks(answers: Sequence[str], sealed: int) -> Checks:
-    """The checks for reference answers like these, of which so many are sealed items.
+def proposed_checks(
+    answers: Sequence[str], sealed: int, with_facts_in: int = LEAST_GROUPS
+) -> Checks:
+    """The checks for reference answers like these, of which so many are sealed items, and those
+    with facts in so many groups of rows alike.
 
     Where few sealed items could fail a check, it is scored and shown, and guards nothing.
     """
@@ -63,7 +67,7 @@ def proposed_checks(answers: Sequence[str], sealed: int) -> Checks:
             scorers=("token_f1", {"metric": "macro_f1", "options": {"labels": labels}}),
             guards={"macro_f1": MARGIN},
         )
-    facts = fact_checks(answers, sealed)
+    facts = fact_checks(answers, sealed, with_facts_in)
     if share([0 < len(words(text)) <= SHORT for text in answers]) < NEARLY_ALL:
         return facts
     return Checks(
@@ -96,7 +100,7 @@ def with_grounding(checks: Checks, answerable: int, unanswerable: int) -> Checks
     )
 
 
-def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
+def fact_checks(answers: Sequence[str], sealed: int, groups: int) -> Checks:
     """The checks of answers with numbers, dates, amounts or names."""
     # At most so many answers, from all over.
     read = answers[:: max(1, -(-len(answers) // READ))]
@@ -109,7 +113,7 @@ def fact_checks(answers: Sequence[str], sealed: int) -> Checks:
             "answer must have (docs/explain/facts-and-assertions.md)",
         )
     guards, floors, held = dict[str, float](), dict[str, float](), "they are scored by `facts`"
-    if with_facts * sealed >= LEAST_NAMED:
+    if with_facts * sealed >= LEAST_NAMED and groups >= LEAST_GROUPS:
         guards |= {"facts_kept": MARGIN, "facts": MARGIN}
         held = (
             "a new model may neither keep fewer of them nor contradict more of them than it gains"

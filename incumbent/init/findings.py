@@ -18,6 +18,7 @@ from curation.kinship import families_of_kin
 from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.text_forms import capitals_tell_names, template
 from curation.token_lengths import TokenLengths, fit
+from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_grounding
 from incumbent.init.limits import (
     FEW,
@@ -147,7 +148,8 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
 def checks_of(rows: Sequence[Row], sealed: Sequence[Row]) -> Checks:
     """What fits the answers, and what stands on passages, where sealed rows have some."""
     said = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in rows]
-    checks = proposed_checks(said, len(sealed))
+    groups = {row.group for row in sealed if find_facts(row.completion_text)}
+    checks = proposed_checks(said, len(sealed), len(groups))
     shown = [row for row in sealed if row.evidence]
     silent = sum(row.answerable is False for row in shown)
     return with_grounding(checks, len(shown) - silent, silent) if shown else checks
@@ -332,8 +334,7 @@ def system_notes(rows: Sequence[Row]) -> Iterator[str]:
 
 def template_notes(made: Curated, rows: Sequence[Row], most: int | None) -> Iterator[str]:
     """How many rows are of templates of which at most so many rows each are kept."""
-    gone = [row.prompt_text for row in rows if made.left_out.get(row.id) == OF_TEMPLATE]
-    if gone:
+    if gone := [row.prompt_text for row in rows if made.left_out.get(row.id) == OF_TEMPLATE]:
         names = capitals_tell_names([row.prompt_text for row in rows])
         forms = {template(text, names=names) for text in gone}
         yield (
@@ -354,9 +355,7 @@ def common_template_notes(parts: Mapping[Split, Sequence[Row]]) -> Iterator[str]
         )
 
 
-# --- own contacts ---------------------------------------------------------------------------------
-
-# Which contacts in the answers are the organisation's own.
+# --- which contacts are the organisation's own ----------------------------------------------------
 
 SEVERAL = 3  # groups whose answers have it: a person's stands in one
 # Where everybody has an address: a domain of these is nobody's own.

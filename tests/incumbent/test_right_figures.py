@@ -205,6 +205,8 @@ def test_too_few_sealed_items_with_figures_guard_nothing() -> None:
     few = proposed_checks(ANSWERS, 6)
     assert (len(few.scorers), dict(few.guards), dict(few.floors)) == (1, {}, {})
     assert "figures alone guard nothing" in few.held
+    in_few_groups = proposed_checks(ANSWERS, 60, 6)
+    assert in_few_groups.guards.keys() == in_few_groups.floors.keys() == {"figures_wrong"}
 
 
 def test_init_says_what_is_checked(bank: Findings) -> None:
