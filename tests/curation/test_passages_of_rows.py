@@ -188,6 +188,24 @@ def test_squad_is_read_with_no_word_about_its_columns(tmp_path: Path) -> None:
     assert faulty(rows) == {}
 
 
+def test_squad_as_datasets_has_it_abstains_where_its_list_of_answers_is_empty(
+    tmp_path: Path,
+) -> None:
+    asked = {"What does the Start account cost?": ["EUR 2.50 a month"], "And a lost card?": []}
+    lines = [
+        {"context": FEES, "question": question, "answers": {"text": texts, "answer_start": []}}
+        for question, texts in asked.items()
+    ]
+    (tmp_path / "squad.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    table = read_table(tmp_path / "squad.jsonl")
+    columns = Columns(prompt=("question",), completion="answers.text", evidence=("context",))
+    rows = [read.made for read in rows_of_table(table, columns) if read.made]
+    assert [(row.completion_text, row.answerable) for row in rows] == [
+        ("EUR 2.50 a month [1]", None),
+        (columns.abstention, False),
+    ]
+
+
 def test_a_record_whose_passages_cannot_be_read_is_counted_with_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "t.jsonl"
     records = [{"q": "What is it?", "a": "It is so.", "e": one} for one in ([FEES], 7)]
