@@ -40,6 +40,7 @@ def grounded(answer: str, *passages: str, **more: object) -> Row:
         ("每月收费3.50欧元。[1]", {}, "a number that no passage holds"),
         ("ราคา2.50ยูโร [1]", {}, None),
         ("It costs EUR 2.50 [3].", {}, "cites a passage that is not there"),
+        ("It costs EUR 2.50 [1][0].", {}, "cites a passage that is not there"),
         ("I do not know.", {"answerable": False}, None),
         ("EUR 2.50 [1].", {"answerable": False}, "cites a passage, where none holds an answer"),
         ("That is what Barclays takes.", {}, "a name that no passage holds"),
