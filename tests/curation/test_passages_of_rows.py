@@ -189,6 +189,20 @@ def test_squad_is_read_with_no_word_about_its_columns(tmp_path: Path) -> None:
     assert faulty(rows) == {}
 
 
+@pytest.mark.parametrize(("column", "holds"), [("answerable", "no"), ("is_impossible", "yes")])
+def test_a_table_with_passages_is_known_by_what_its_columns_are_called(
+    column: str, holds: str, tmp_path: Path
+) -> None:
+    lines = [f"question,answer,passage,{column}", f"What does a lost card cost?,,{LOAN!r},{holds}"]
+    lines += [f"What is account {i}?,Number {i},It is Number {i} here.," for i in range(5)]
+    (tmp_path / "faq.csv").write_text("\n".join(lines).replace("'", '"'))
+    table = read_table(tmp_path / "faq.csv")
+    columns = guess([table], NamedColumns(), passages=True).columns
+    assert (columns.evidence, columns.answerable) == (("passage",), column)
+    first, *_ = [read.made for read in rows_of_table(table, columns) if read.made]
+    assert (first.completion_text, first.answerable) == (columns.abstention, False)
+
+
 def test_squad_as_datasets_has_it_abstains_where_its_list_of_answers_is_empty(
     tmp_path: Path,
 ) -> None:
