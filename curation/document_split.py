@@ -31,7 +31,7 @@ def document_of(passage: EvidencePassage, number: int) -> str:
     """Its source, else its id; a passage that is merely numbered is known by what it says."""
     if passage.source:
         return passage.source
-    return passage.text if passage.id == str(number) else passage.id
+    return " ".join(passage.text.split()) if passage.id == str(number) else passage.id
 
 
 def by_documents(rows: Sequence[Row], params: CurateParams) -> list[Row]:

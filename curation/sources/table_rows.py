@@ -107,12 +107,16 @@ def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Re
 
 
 def evidence_of(fields: Fields, columns: Columns) -> Fields:
-    """Passages, and whether they hold an answer. Raises ValueError."""
+    """Passages, and whether they hold an answer: none where the list of answers is empty, as in
+    SQuAD 2.0 where no column says it. Raises ValueError.
+    """
     if not columns.evidence:
         return {}
     passages = evidence_in(fields.get(name) for name in columns.evidence)
     name = columns.answerable
     holds = answerable_in(name, fields.get(name)) if name else None
+    if passages and not columns.json_answers and fields.get(columns.completion or "") == []:
+        holds = False
     found: Fields = {"evidence": passages} if passages else {}
     return found if holds is None else found | {"answerable": holds}
 

@@ -52,19 +52,22 @@ class RetrievalRecall(Record):
 def retrieval_recall(
     rows: Iterable[Row], answers: Iterable[Answer], scores: Sequence[ItemScore]
 ) -> RetrievalRecall | None:
-    """By the challenger's first answers and its scores; None where no retriever was asked."""
+    """By the challenger's first answers and its scores; None where no retriever was asked, or none
+    for these rows: an index may leave them the passages that they bring.
+    """
     given = {one.item: one for one in answers if one.sample == 0}
     scored = {one.item: one for one in scores}
-    known = [
-        (is_shown(row, shown), is_wrong(scored[row.id]), len(shown))
+    asked = [
+        (row, shown)
         for row in rows
         if row.id in scored
         and named_passages(row)
         and (answer := given.get(row.id))
         and (shown := answer.evidence) is not None
     ]
-    if not known:
+    if all(shown == row.evidence for row, shown in asked):
         return None
+    known = [(is_shown(row, shown), is_wrong(scored[row.id]), len(shown)) for row, shown in asked]
     return RetrievalRecall(
         n=len(known),
         most=max(count for *_, count in known),

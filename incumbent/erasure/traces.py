@@ -204,7 +204,7 @@ def out_of_reach(
         )
     for version in versions:
         yield (
-            f"{version.label} learnt from them; once it is no champion",
+            f"{version.label} learnt from them, or its index names them; once it is no champion",
             f'incumbent registry delete {version.number} --reason "erasure" && '
             "incumbent registry gc --delete",
         )
@@ -271,7 +271,7 @@ def trained_versions(
     asked = {folded_hashes(row.prompt_text) for row in erased if isinstance(row, Row)}
     others = not all(isinstance(one, Row) for one in erased)
     found, unknown = list[AdapterVersion](), list[AdapterVersion]()
-    for version in (one for family in registry.families() for one in family.versions()):
+    for version in all_versions(registry):
         prints = registry.trained_on(version.adapter.files)
         if prints and is_among(asked, prints):
             found.append(version)
@@ -288,20 +288,44 @@ def is_among(asked: set[tuple[int, ...]], prints: WordPrints) -> bool:
     return bool(long and near_duplicates(long, prints.texts, contained=True).nnz)
 
 
+def naming_indexes(registry: RegistryReader, wanted: ErasureRequest) -> list[AdapterVersion]:
+    """Versions of all families with an index in which a passage names somebody."""
+    names = Trail(frozenset(), (), wanted)
+    return [
+        version
+        for version in all_versions(registry)
+        if any(
+            registry_tells(registry, d, names) for d in parts_of(registry, version.adapter.index)
+        )
+    ]
+
+
 def artifacts_of(registry: RegistryReader, trail: Trail) -> list[Digest]:
-    """Artifacts that are texts and tell of the rows; an adapter's files go with its version."""
+    """Artifacts that are texts and tell of the rows; an adapter's files and its index go with its
+    version.
+    """
     kept = {
         digest
-        for family in registry.families()
-        for version in family.versions()
-        if registry.artifacts.blobs.exists(version.adapter.files)
-        for digest in registry.artifacts.all_of(version.adapter.files)
+        for version in all_versions(registry)
+        for folder in version.adapter.folders
+        for digest in parts_of(registry, folder)
     }
     return [
         d
         for d in registry.artifacts.digests()
         if d not in kept and registry_tells(registry, d, trail)
     ]
+
+
+def all_versions(registry: RegistryReader) -> list[AdapterVersion]:
+    return [version for family in registry.families() for version in family.versions()]
+
+
+def parts_of(registry: RegistryReader, folder: Digest | None) -> tuple[Digest, ...]:
+    """A stored folder and its files; nothing where it is not there."""
+    if folder is None or not registry.artifacts.blobs.exists(folder):
+        return ()
+    return registry.artifacts.all_of(folder)
 
 
 def registry_tells(registry: RegistryReader, digest: Digest, trail: Trail) -> bool:

@@ -25,6 +25,7 @@ from incumbent.erasure.traces import (
     Trail,
     artifacts_of,
     md5_in_cache,
+    naming_indexes,
     out_of_reach,
     traces,
     trained_versions,
@@ -59,6 +60,7 @@ class ErasureScope:
     artifacts: list[Digest]  # of the registry
     versions: list[AdapterVersion]  # that were trained on them
     unknown: list[AdapterVersion]  # of which that is not known
+    indexed: list[AdapterVersion]  # whose index names somebody
 
     @property
     def records(self) -> int:
@@ -70,7 +72,13 @@ class ErasureScope:
 
     @property
     def nothing(self) -> bool:
-        return not (self.rows or self.cuts or self.by_hand or self.traces or self.artifacts)
+        found = (self.rows, self.cuts, self.by_hand, self.traces, self.artifacts, self.indexed)
+        return not any(found)
+
+    @property
+    def to_delete(self) -> list[AdapterVersion]:
+        """Versions that tell of them, each once."""
+        return [*self.versions, *(one for one in self.indexed if one not in self.versions)]
 
 
 def forget(
@@ -142,6 +150,7 @@ def find(wanted: ErasureRequest, registry: Registry) -> ErasureScope:
         artifacts=artifacts_of(registry, trail),
         versions=learnt,
         unknown=unknown,
+        indexed=naming_indexes(registry, wanted),
     )
 
 
@@ -218,6 +227,8 @@ def print_found(found: ErasureScope, *, erased: bool) -> None:
         say(f"by hand: {path} names them where no record can be cut", soft_wrap=True)
     for version in found.versions:
         say(f"trained on them: {version.label}", soft_wrap=True)
+    for version in found.indexed:
+        say(f"its index names them: {version.label}", soft_wrap=True)
     if found.unknown:
         labels = ", ".join(version.label for version in found.unknown[:SHOWN])
         say(f"not known whether it was trained on them: {labels}", soft_wrap=True)
@@ -226,7 +237,7 @@ def print_found(found: ErasureScope, *, erased: bool) -> None:
         return
     say(f"they stay away: {ERASED} has their digests, and imports respect it; commit it")
     say("\nout of reach:")
-    for place, command in out_of_reach(found.places, found.versions):
+    for place, command in out_of_reach(found.places, found.to_delete):
         say(f"  {place}:\n    {command}", soft_wrap=True, highlight=False)
     say("\nnow `incumbent run`: it trains without them")
 
@@ -241,8 +252,9 @@ def fields_of(found: ErasureScope, *, erased: bool) -> dict[str, Any]:
         "artifacts": found.artifacts,
         "versions": [version.number for version in found.versions],
         "unknown": [version.number for version in found.unknown],
+        "indexed": [version.number for version in found.indexed],
         "out_of_reach": [
             {"where": where, "type": command}
-            for where, command in out_of_reach(found.places, found.versions)
+            for where, command in out_of_reach(found.places, found.to_delete)
         ],
     }

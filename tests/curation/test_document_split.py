@@ -56,7 +56,7 @@ def accounted(made: Curated, rows: Sequence[Row]) -> bool:
         ("I do not know.", [passage("a"), passage("b")], ("a",)),
         ("It is so [7].", [passage("a")], ("a",)),
         ("So.", [EvidencePassage(id="fees-2", text="t")], ("fees-2",)),
-        ("So.", [EvidencePassage(id="1", text="A fee.")], ("A fee.",)),  # its place is no name
+        ("So.", [EvidencePassage(id="1", text="A\n fee. ")], ("A fee.",)),  # its place is no name
         ("So.", [], ()),
     ],
 )

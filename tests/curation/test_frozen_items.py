@@ -11,7 +11,7 @@ from curation.curate import Curated, curate
 from curation.curation_settings import CurateParams
 from curation.eval_sets import Changes, Extension, Freeze, Rotation, frozen_items
 from curation.kinship import family_names
-from project.records.data import Message, Row, Split
+from project.records.data import EvidencePassage, Message, Row, Split
 
 AT = "2026-03-01T00:00:00Z"
 PARAMS = CurateParams(dev=20, sealed=40, max_per_group=2, train_only=("corrections.jsonl",))
@@ -252,6 +252,35 @@ def test_what_left_stays_away_under_another_id_too() -> None:
     rotation = Rotation.of(SEALED, at=AT, by="ann", reason="worn out", part=Split.SEALED)
     made = curate(numbered(BASE), {1: rotation}, PARAMS)
     assert not asked(SEALED) & asked([one for rows in made.parts.values() for one in rows])
+
+
+def test_a_question_on_other_passages_is_kin_and_neither_a_fresh_item_nor_learnt() -> None:
+    """Be it with an answer or without one."""
+    known = [on_passages(one, f"So {one.completion_text}.", answerable=True) for one in BASE]
+    silent = [
+        on_passages(
+            Row.of(one.prompt_text, "I do not know.", group=f"other {one.id}", source="a.jsonl"),
+            f"All else on {one.id}.",
+            answerable=False,
+        )
+        for one in BASE
+    ]
+    both = curate([*known, *silent], {}, PARAMS)
+    sets = [asked(rows) for rows in both.parts.values()]
+    assert all(sets) and sum(map(len, sets)) == len(set.union(*sets))
+    before = curate(known, {}, PARAMS)
+    made = curate([*silent, *known], as_frozen(before), PARAMS)
+    assert made.parts[Split.SEALED] == before.parts[Split.SEALED]
+    assert not asked(before.parts[Split.SEALED]) & asked(made.parts[Split.TRAIN])
+    worn = before.parts[Split.SEALED]
+    left = Rotation.of(worn, at=AT, by="ann", reason="worn out", part=Split.SEALED)
+    made = curate([*silent, *known], {1: left}, PARAMS)
+    assert not asked(worn) & asked(made.parts[Split.SEALED])
+
+
+def on_passages(one: Row, text: str, *, answerable: bool) -> Row:
+    evidence = (EvidencePassage(id="1", text=text),)
+    return one.model_copy(update={"evidence": evidence, "answerable": answerable})
 
 
 def test_a_correction_that_is_left_out_for_a_sealed_item_takes_none_from_dev() -> None:

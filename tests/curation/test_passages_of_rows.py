@@ -40,6 +40,7 @@ def grounded(answer: str, *passages: str, **more: object) -> Row:
         ("每月收费3.50欧元。[1]", {}, "a number that no passage holds"),
         ("ราคา2.50ยูโร [1]", {}, None),
         ("It costs EUR 2.50 [3].", {}, "cites a passage that is not there"),
+        ("It costs EUR 2.50 [1][0].", {}, "cites a passage that is not there"),
         ("I do not know.", {"answerable": False}, None),
         ("EUR 2.50 [1].", {"answerable": False}, "cites a passage, where none holds an answer"),
         ("That is what Barclays takes.", {}, "a name that no passage holds"),
@@ -186,6 +187,38 @@ def test_squad_is_read_with_no_word_about_its_columns(tmp_path: Path) -> None:
     ]
     assert [row.evidence[0].text for row in rows] == [FEES, LOAN, LOAN]
     assert faulty(rows) == {}
+
+
+@pytest.mark.parametrize(("column", "holds"), [("answerable", "no"), ("is_impossible", "yes")])
+def test_a_table_with_passages_is_known_by_what_its_columns_are_called(
+    column: str, holds: str, tmp_path: Path
+) -> None:
+    lines = [f"question,answer,passage,{column}", f"What does a lost card cost?,,{LOAN!r},{holds}"]
+    lines += [f"What is account {i}?,Number {i},It is Number {i} here.," for i in range(5)]
+    (tmp_path / "faq.csv").write_text("\n".join(lines).replace("'", '"'))
+    table = read_table(tmp_path / "faq.csv")
+    columns = guess([table], NamedColumns(), passages=True).columns
+    assert (columns.evidence, columns.answerable) == (("passage",), column)
+    first, *_ = [read.made for read in rows_of_table(table, columns) if read.made]
+    assert (first.completion_text, first.answerable) == (columns.abstention, False)
+
+
+def test_squad_as_datasets_has_it_abstains_where_its_list_of_answers_is_empty(
+    tmp_path: Path,
+) -> None:
+    asked = {"What does the Start account cost?": ["EUR 2.50 a month"], "And a lost card?": []}
+    lines = [
+        {"context": FEES, "question": question, "answers": {"text": texts, "answer_start": []}}
+        for question, texts in asked.items()
+    ]
+    (tmp_path / "squad.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    table = read_table(tmp_path / "squad.jsonl")
+    columns = Columns(prompt=("question",), completion="answers.text", evidence=("context",))
+    rows = [read.made for read in rows_of_table(table, columns) if read.made]
+    assert [(row.completion_text, row.answerable) for row in rows] == [
+        ("EUR 2.50 a month [1]", None),
+        (columns.abstention, False),
+    ]
 
 
 def test_a_record_whose_passages_cannot_be_read_is_counted_with_the_reason(tmp_path: Path) -> None:

@@ -1,15 +1,21 @@
 """Answers on passages: borne out, cited, invented, or rightly left open."""
 
+import numpy as np
 import pytest
 
+from evaluation.decision.policy import Policy
+from evaluation.decision.rule import rule
+from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import Answer, Respondent, System
 from evaluation.metrics.answer_sentences import AskedOnPassages, judged_sentences
 from evaluation.metrics.grounding import Grounding
 from evaluation.metrics.proposed_checks import Checks, with_grounding
 from evaluation.scoring.built_in import COLUMNS
 from project.records.data import EvidencePassage, Row
+from project.records.evidence import Verdict
+from project.records.scores import ItemScore, ScoreTable
 from project.shown_passages import USUAL
-from tests.conftest import NUMERICS
+from tests.conftest import NUMERICS, evidence_of
 
 FEES = "The Start account costs EUR 2.50 a month. It is free for students under 26."
 CARDS = (
@@ -152,3 +158,39 @@ def test_what_is_guarded_is_what_the_sealed_items_could_show(
     found = with_grounding(Checks(answers="a", held="b"), answerable, unanswerable)
     assert (found.guards.keys(), found.floors.keys()) == (guards, floors)
     assert "grounding" in found.scorers
+
+
+@pytest.mark.parametrize(
+    ("invents", "looks", "promoted"), [(0.3, 40, range(4)), (0.05, 10, range(8, 11))]
+)
+def test_an_equal_on_passages_is_hardly_ever_promoted_and_a_better_one_is(
+    invents: float, looks: int, promoted: range
+) -> None:
+    """At 160 items, of which 50 have no answer; the champion invents in 0.3 of them."""
+    policy = Policy(
+        gating=("invented",),
+        guards={"wrong_abstention": 0.15, "missed_abstention": 0.3},
+        floors={"invented": 0.5},
+        better=dict.fromkeys(Grounding.less_is_better, "less"),
+        ranges=dict.fromkeys(Grounding.less_is_better, (0, 1)),
+    )
+    drawn = np.random.default_rng(0)
+
+    def side(invented: float) -> dict[str, float]:
+        rates = {"invented": invented, "wrong_abstention": 0.1, "missed_abstention": 0.2}
+        return {name: float(drawn.random() < rate) for name, rate in rates.items()}
+
+    def one(number: int) -> ItemScore:
+        other = "wrong_abstention" if number < 50 else "missed_abstention"
+        return ItemScore(
+            item=f"i{number}",
+            champion=side(0.3),
+            challenger=side(invents),
+            inapplicable=(other,),
+            unread=(other,),
+        )
+
+    pins = evidence_of("1" * 64, None).pins
+    tables = (ScoreTable(pins=pins, items=tuple(map(one, range(160)))) for _ in range(looks))
+    verdicts = [rule(weigh(table, policy), policy, 1).verdict for table in tables]
+    assert verdicts.count(Verdict.PROMOTE) in promoted

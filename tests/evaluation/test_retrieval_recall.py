@@ -60,7 +60,10 @@ def test_of_wrong_answers_it_says_how_many_had_the_passage() -> None:
 
 def test_without_a_retriever_nothing_is_said_and_with_one_the_report_says_it() -> None:
     rows, answers, scores = map(list, zip(*CASES, strict=True))
-    own = [one.model_copy(update={"evidence": None}) for one in answers]
+    without = [one.model_copy(update={"evidence": None}) for one in answers]
+    assert retrieval_recall(rows, without, scores) is None
+    # An index that leaves rows their own passages found none for them.
+    own = [answer(row.id, *(row.evidence or ())) for row in rows]
     assert retrieval_recall(rows, own, scores) is None
     evidence = evidence_on(table(BETTER), table(BETTER))
     told = retrieval_recall(rows, answers, scores)

@@ -20,6 +20,7 @@ from monitoring.traffic.traffic_store import TrafficStore
 from project.erasures import ERASED, Erased
 from project.files import home
 from project.near_duplicates import WordPrints
+from project.paths import INDEX_FILES
 from project.records.adapters import Adapter
 from project.records.data import Document, EvidencePassage, Origin, Row
 from project.records.events import RowErasure
@@ -29,6 +30,7 @@ from project.settings import load
 from registry.audit import problems
 from registry.garbage import collect as garbage
 from registry.store import Registry
+from retrieval.passage_index import IndexSettings, write_index
 from tests.conftest import ROOT
 
 NAME = "Jana Novotna"
@@ -160,6 +162,28 @@ def test_what_a_row_alone_shows_goes_with_it_and_what_others_show_too_stays() ->
     forget("--id", HERS.id, "--yes", "--reason", "she asked for it")
     assert not caches[own].exists() and caches[all_rows].exists()
     assert Row.read_lines(SOURCES / "rows.jsonl") == (rows[1],)
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"), [(("--id", HERS.id), False), (("--match", NAME), True)]
+)
+def test_a_versions_index_goes_with_it_and_is_named_where_a_passage_of_it_names_somebody(
+    asked: tuple[str, str], named: bool, make_adapter: Callable[[str], tuple[Adapter, Path]]
+) -> None:
+    text = f"Ask {NAME} to raise the limit." if named else "The limit is EUR 2,000 a day."
+    passage = EvidencePassage(id="limits", text=text)
+    write_records(SOURCES / "rows.jsonl", [HERS.model_copy(update={"evidence": (passage,)})])
+    settings = IndexSettings(shown=1, replace=False, embedder=None)
+    digest = write_index([passage], settings, INDEX_FILES)
+    adapter, folder = make_adapter("one")
+    with Registry.here() as registry:
+        registry.submit(adapter.model_copy(update={"index": digest}), folder, "first")
+        before = list(problems(registry))
+    said = forget(*asked, "--yes", "--reason", "she asked for it")
+    assert ("its index names them: " in said and "registry delete 1" in said) is named
+    with Registry.here() as registry:
+        assert registry.artifacts.holds(digest)
+        assert list(problems(registry)) == before
 
 
 def test_the_event_names_the_files_that_left_dvcs_cache_so_that_nobody_misses_them() -> None:

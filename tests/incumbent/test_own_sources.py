@@ -16,6 +16,7 @@ from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_
 from incumbent.init.new_folder import Chosen, take_in, write_settings
 from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
 from incumbent.project_files import copy_project
+from incumbent.verbs.init import showing_passages
 from project.errors import InputError
 from project.model_pins import BaseChoice, ModelChoice, pin
 from project.paths import BASE, CURATED_DOCUMENTS, CURATED_PREFERENCES, RAW, rows_of
@@ -85,6 +86,20 @@ def canonical() -> list[Path]:
     return lines([{"prompt": asked, "completion": told, **about} for asked, told in turns])
 
 
+def on_passages() -> list[Path]:
+    """Each answer cites the passage that has it; every third question is put to another passage."""
+    told = pairs()
+    silent = {"output": "I do not know.", "answerable": False}
+    return lines(
+        [
+            {"instruction": q, "evidence": [told[i - 1][1]], **silent}
+            if i % 3 == 0
+            else {"instruction": q, "evidence": [told[i - 1][1], a], "output": f"{a} [2]"}
+            for i, (q, a) in enumerate(told)
+        ]
+    )
+
+
 def transcripts() -> list[Path]:
     said = "\n---\n".join(f"Customer: {q}\nAgent: {a}" for q, a in pairs())
     Path("calls.txt").write_text(said)
@@ -117,7 +132,7 @@ def found_in(
     copy_project(Path(), sample=False)
     formats = {file.path: file.format for file in own.files}
     sources = own.sources(take_in(list(formats), formats), OPTIONS)
-    choice = BaseChoice(model=str(base))
+    choice = showing_passages(BaseChoice(model=str(base)), own)
     found = find(sources, choice, base)
     write_settings(Chosen(family="own", base=choice, sources=tuple(sources), found=found))
     return own, found
@@ -179,6 +194,14 @@ def test_chats_come_through_the_gate(word_base: Path) -> None:
     run(UNTIL_GATE, word_base)
     assert {row.completion_text for row in rows()} <= {answer for _, answer in pairs()}
     assert all(row.prompt[0].content == "Be short." for row in rows())
+
+
+def test_rows_on_passages_are_asked_with_them_and_judged_by_them(word_base: Path) -> None:
+    found_in(on_passages(), word_base)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    assert params["base"]["evidence_template"] == "default"
+    assert "grounding" in params["evaluation"]["scoring"]["metrics"]
+    assert Path("datasets/safety/poisoned.jsonl").exists()
 
 
 def test_pairs_alone_give_rows_of_the_better_answers_and_are_learnt_behind_them(

@@ -316,6 +316,15 @@ def test_a_set_of_what_others_had_is_no_fresh_one(lookers: Lookers, registry: Re
     assert lookers.look("4", SealedSet(items(900, 9).items, mixed)).number == 4
 
 
+def test_the_same_questions_on_other_passages_are_no_fresh_set(
+    lookers: Lookers, registry: Registry
+) -> None:
+    first = items(0, 10)
+    lookers.look("1", first)
+    registry.record_rotation("sealed", 10, "they have other passages now")
+    assert lookers.look("2", SealedSet(items(900, 10).items, first.prompts)).number == 2
+
+
 @pytest.mark.attack
 def test_a_new_family_on_the_rows_of_a_project_goes_on_with_its_looks(
     registry: Registry, make_adapter: Make, tmp_path: Path

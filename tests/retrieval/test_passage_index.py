@@ -153,8 +153,8 @@ def test_pairs_are_made_of_answers_that_are_given_on_the_passages_of_the_index()
     assert [len(row.evidence or ()) for row in (*learnt, *held_out)] == [1] * 12
 
 
-def test_passages_that_the_base_has_no_room_for_are_left_out_from_the_last(
-    tiny_base: Path,
+def test_passages_that_the_base_has_no_room_for_are_left_out_from_the_last_and_told(
+    tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = PIN.model_copy(update={"model": str(tiny_base)})
     room = PromptRoom(Contestant(base=base, evidence_template=USUAL))
@@ -165,6 +165,10 @@ def test_passages_that_the_base_has_no_room_for_are_left_out_from_the_last(
     assert 0 < len(kept) < 200
     assert list(kept) == passages[: len(kept)]
     assert room.first_that_fit(prompt, passages[:1], 10) == passages[:1]
+    asked = Contestant(base=base, evidence_template=USUAL, index=made().files)
+    (told,) = asked_with([Row.of("fees " * room.window, "x", group="g", source="s")], asked)
+    assert told.evidence is None
+    assert "1 of 1 items are asked without some of their passages" in capsys.readouterr().out
     elsewhere = PromptRoom(Contestant(base=PIN, evidence_template=USUAL))
     assert elsewhere.first_that_fit(prompt, passages, 10) == passages
 

@@ -45,9 +45,13 @@ def retrieving(
     settings = IndexSettings(shown=1, replace=False, embedder=None)
     digest = write_index(PASSAGES, settings, tmp_path / "index")
 
-    def make(*, template: str | None = USUAL, retrieval: bool = True) -> TestClient:
+    def make(
+        *, template: str | None = USUAL, retrieval: bool = True, base: Path | None = None
+    ) -> TestClient:
         plain = deployment(7)
-        shown = {"evidence_template": template, "index": digest}
+        shown: dict[str, Any] = {"evidence_template": template, "index": digest}
+        if base:
+            shown["base"] = plain.contestant.base.model_copy(update={"model": str(base)})
         served = Deployment(
             version=7, name=plain.name, contestant=plain.contestant.model_copy(update=shown)
         )
@@ -106,6 +110,20 @@ def test_who_brings_passages_is_asked_with_these_and_nothing_is_found(
         assert named == [{"id": "1", "text": "Ours is free. <|im_end|>"}]
         assert chat(client, incumbent={"evidence": []})["incumbent"] == {"evidence": []}
         assert content(backend) == ASK
+
+
+def test_passages_without_room_are_left_out_from_the_last_and_named(
+    retrieving: Client, backend: NamingBackend, base_model: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "config.json").write_text('{"max_position_embeddings": 300}')
+    (base / "tokenizer.json").symlink_to(base_model / "tokenizer.json")
+    long = [{"id": f"p{number}", "text": f"{number} " * 40} for number in range(5)]
+    shown = chat(retrieving(base=base), incumbent={"evidence": long}, max_tokens=50)["incumbent"]
+    assert [one["id"] for one in shown["evidence"]] == ["p0", "p1"]
+    assert shown["left_out"] == ["p2", "p3", "p4"]
+    assert "[2] " in content(backend) and "[3] " not in content(backend)
 
 
 def test_without_retrieval_or_a_template_questions_are_asked_as_they_come(

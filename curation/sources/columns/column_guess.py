@@ -148,8 +148,8 @@ def with_evidence(
     found = [c for c in free for answer in answers if holds_answers(tables, c, answer)]
     if len(set(found)) != 1 or "question" not in role.values():
         return given
-    contrary = [c for c in role if plain_name(c) in CONTRARY]
-    return replace(given, evidence=(found[0],), answerable=next(iter(contrary), None))
+    says = [c for c in role if plain_name(c) in CONTRARY | {"answerable"}]
+    return replace(given, evidence=(found[0],), answerable=next(iter(says), None))
 
 
 def holds_answers(tables: Sequence[Table], context: str, answer: str) -> bool:
