@@ -135,7 +135,13 @@ def settle_garbage() -> None:
     Python does by itself, and once more when it takes them apart, is a third of such a process.
     """
     gc.set_threshold(20_000, 10, 10)
-    atexit.register(gc.freeze)
+    atexit.register(leave_garbage)
+
+
+def leave_garbage() -> None:
+    """For a process that ends; but Triton complains of all that is left of it."""
+    if "triton" not in sys.modules:
+        gc.freeze()
 
 
 # --- processor ------------------------------------------------------------------------------------

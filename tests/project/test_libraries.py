@@ -89,7 +89,12 @@ del ring
 
 
 @pytest.mark.parametrize(
-    ("settle", "told"), [("", "looked at\n"), ("project.libraries.settle()", "")]
+    ("settle", "told"),
+    [
+        ("", "looked at\n"),
+        ("project.libraries.settle()", ""),
+        ("project.libraries.settle(); import sys; sys.modules['triton'] = sys", "looked at\n"),
+    ],
 )
 def test_a_process_that_ends_looks_for_no_garbage(settle: str, told: str) -> None:
     """A third of the time of a process that imports torch and little more."""
