@@ -179,7 +179,11 @@ def texts_beside(adapter: Adapter) -> str:
     """All that the challenger reads beside a question; its base's chat template may hold any."""
     folder = folder_here(adapter.base)
     template = chat_template_of(folder) if folder else None
-    texts = (adapter.texts_in_front, adapter.base.own_template, (template or b"").decode())
+    texts = (
+        adapter.texts_in_front,
+        adapter.base.own_template,
+        (template or b"").decode(errors="replace"),
+    )
     return "\n\n".join(filter(None, texts))
 
 
