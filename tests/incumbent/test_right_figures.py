@@ -10,12 +10,13 @@ import yaml
 
 from curation.curation_settings import Columns, FileSource
 from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import LEAST_DF
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import Answer, Role
 from evaluation.look_decision import Decided
-from evaluation.metrics.proposed_checks import Checks, proposed_checks
+from evaluation.metrics.proposed_checks import LEAST_GROUPS, Checks, proposed_checks
 from evaluation.preference.preference_pairs import AnswerPair, Judgement
 from evaluation.report.report_data import ReportData, right_lines, unchecked
 from evaluation.report.report_page import report
@@ -205,7 +206,8 @@ def test_too_few_sealed_items_with_figures_guard_nothing() -> None:
     few = proposed_checks(ANSWERS, 6)
     assert (len(few.scorers), dict(few.guards), dict(few.floors)) == (1, {}, {})
     assert "figures alone guard nothing" in few.held
-    in_few_groups = proposed_checks(ANSWERS, 60, 6)
+    assert LEAST_GROUPS == LEAST_DF + 1, "of fewer clusters no verdict is given"
+    in_few_groups = proposed_checks(ANSWERS, 60, LEAST_DF)
     assert in_few_groups.guards.keys() == in_few_groups.floors.keys() == {"figures_wrong"}
 
 
