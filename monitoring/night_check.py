@@ -57,6 +57,7 @@ from project.records.traffic import Traffic
 
 NO_TRAFFIC = "there is no traffic of that day"
 ALL_ASIDE = "all rows of that day were set aside"
+SPECIAL = "monitoring.drift.special_days leaves the day out: {}"
 
 
 def check(context: NightContext, day: date) -> Night:
@@ -77,6 +78,8 @@ def judged_night(context: NightContext, day: date) -> Night:
         return silent(context, day, None, "there is no champion to watch", traffic)
     if traffic is None:  # before a reference is frozen, which takes long, and for good
         return silent(context, day, champion, NO_TRAFFIC, None)
+    if special := context.special(day):
+        return silent(context, day, champion, SPECIAL.format(special), traffic)
     references = find_or_freeze(context, champion, day, before)
     if isinstance(references, NoReference):
         there, set_aside = context.sample([day], USERS_A_NIGHT)
@@ -189,7 +192,7 @@ def days_with_rows(
     context: NightContext, before: Sequence[Night], references: References
 ) -> list[date]:
     """The days of those nights; of one that came to no verdict, where its rows have come since."""
-    there = set(context.traffic.days())
+    there = set(context.usual_days())
     nights = since_taken_up(before, references)
     days = [(date.fromisoformat(night.date), night.reference) for night in nights]
     return [one for one, reference in days if reference or one in there]

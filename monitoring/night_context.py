@@ -27,6 +27,7 @@ from monitoring.scheduling.job import WrongMachineError
 from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Batch
+from monitoring.special_days import name_of_special
 from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
@@ -88,6 +89,14 @@ class NightContext:
             lease=load(ScheduleParams).lease,
             phrasings=load(ScoringParams).abstentions,
         )
+
+    def special(self, day: date) -> str | None:
+        """Why a day is compared with nothing: a holiday's name, or the setting's words."""
+        return name_of_special(self.drift.special_days, day)
+
+    def usual_days(self) -> list[date]:
+        """The days with traffic, oldest first, that may be compared."""
+        return [day for day in self.traffic.days() if not self.special(day)]
 
     def sample(
         self,
