@@ -111,6 +111,16 @@ def dataset_hindrance(rows: int, needed: int) -> Hindrance:
     )
 
 
+def special_hindrance(name: str) -> Hindrance:
+    """Where the settings leave the day out."""
+    return Hindrance(
+        kind=HindranceKind.SPECIAL,
+        cause=f"it is a special day ({name}), on which nothing is compared",
+        mend="Nothing: monitoring.drift.special_days leaves the day out.",
+        soon=True,
+    )
+
+
 def users_hindrance(users: int) -> Hindrance:
     """Where the reference has too few users."""
     cause = (

@@ -6,7 +6,12 @@ from itertools import takewhile
 
 import numpy as np
 
-from monitoring.blindness import reference_hindrance, set_aside_hindrance, window_hindrance
+from monitoring.blindness import (
+    reference_hindrance,
+    set_aside_hindrance,
+    special_hindrance,
+    window_hindrance,
+)
 from monitoring.champion_quality import with_quality
 from monitoring.drift.accepted_reference import as_accepted
 from monitoring.drift.alarm_budget import confirm, night_tests
@@ -57,7 +62,6 @@ from project.records.traffic import Traffic
 
 NO_TRAFFIC = "there is no traffic of that day"
 ALL_ASIDE = "all rows of that day were set aside"
-SPECIAL = "monitoring.drift.special_days leaves the day out: {}"
 
 
 def check(context: NightContext, day: date) -> Night:
@@ -79,11 +83,11 @@ def judged_night(context: NightContext, day: date) -> Night:
     if traffic is None:  # before a reference is frozen, which takes long, and for good
         return silent(context, day, champion, NO_TRAFFIC, None)
     if special := context.special(day):
-        return silent(context, day, champion, SPECIAL.format(special), traffic)
+        lacks = special_hindrance(special)
+        return hindered(read_only(context, day, champion, lacks.cause, traffic), lacks)
     references = find_or_freeze(context, champion, day, before)
     if isinstance(references, NoReference):
-        there, set_aside = context.sample([day], USERS_A_NIGHT)
-        night = silent(context, day, champion, references.why, traffic, set_aside, there)
+        night = read_only(context, day, champion, references.why, traffic)
         needed = context.drift.minimum_reference
         return hindered(night, reference_hindrance(references, night.units, needed))
     references, notes = as_accepted(context, champion, day, before, references)
@@ -227,6 +231,14 @@ def units_before(
     """The units of a reference's longest window, tonight's the last."""
     later = [one for one in days if one >= frozen.first][1 - max(context.drift.windows) :]
     return [frozen.units_of(one, context, champion) for one in (*later, day)]
+
+
+def read_only(
+    context: NightContext, day: date, champion: AdapterVersion, why: str, traffic: Digest
+) -> Night:
+    """A night whose rows are counted and compared with nothing."""
+    there, set_aside = context.sample([day], USERS_A_NIGHT)
+    return silent(context, day, champion, why, traffic, set_aside, there)
 
 
 def silent(

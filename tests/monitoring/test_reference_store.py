@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from monitoring.blindness import special_hindrance
 from monitoring.drift.reference import Reference, Season
 from monitoring.drift.reference_rows import (
     began,
@@ -16,7 +17,6 @@ from monitoring.drift.reference_rows import (
     traffic_rows,
 )
 from monitoring.drift.reference_store import PROMPTS, find_reference
-from monitoring.night_check import SPECIAL
 from monitoring.night_context import NightContext
 from monitoring.signals.signal import Batch
 from project.records.drift import DriftState, DriftVerdict
@@ -133,7 +133,7 @@ def test_a_special_day_is_compared_with_nothing_and_is_in_no_window_and_no_refer
     }
     odd = [nights.pop(number) for number in (4, 5)]
     assert {(one.verdict, one.reasons) for one in odd} == {
-        (DriftVerdict.INSUFFICIENT, (SPECIAL.format(special),))
+        (DriftVerdict.INSUFFICIENT, (special_hindrance(special).cause,))
     }
     assert {one.verdict for one in nights.values()} == {DriftVerdict.NO_DRIFT}
     assert not any(one.blind for one in (*odd, *nights.values()))
