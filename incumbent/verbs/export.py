@@ -3,11 +3,13 @@ what comes in.
 """
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from incumbent.current_provenance import installed_packages
 from incumbent.options import Json, Reason, VersionNumber
 from incumbent.output import console, print_json, print_table
 from project.canonical import digest_bytes
@@ -29,6 +31,7 @@ from registry.storage.artifact_store import Artifacts
 from registry.store import Registry
 from review.dossier.document import Filled, refuse_unwritable, write_dossier
 from review.dossier.make_dossier import make_dossier
+from serving.exporting.bill_of_materials import Libraries, write_materials
 from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
 from serving.exporting.start_scripts import ExportedForm, Form, table
@@ -77,6 +80,10 @@ def export(
         bool,
         typer.Option("--force", help="On the Hub: overwrite what is no version of this family."),
     ] = False,
+    sbom: Annotated[
+        bool,
+        typer.Option("--sbom", help="Add a CycloneDX bill of materials, and its provenance."),
+    ] = False,
 ) -> None:
     """Write a version to a folder or the Hugging Face Hub, with its card and evidence.
 
@@ -92,15 +99,22 @@ def export(
             margin=margin,
             public=public,
             force=force,
+            sbom=sbom,
         )
     elif public or force:
         raise InputError("--public and --force are for a repository of the Hub: --to hf://ORG/NAME")
     else:
-        export_version(number, Path(to), merged=merged, engine=for_, margin=margin)
+        export_version(number, Path(to), merged=merged, engine=for_, margin=margin, sbom=sbom)
 
 
 def export_version(
-    number: int, to: Path, *, merged: bool, engine: Form | None = None, margin: float = 0.02
+    number: int,
+    to: Path,
+    *,
+    merged: bool,
+    engine: Form | None = None,
+    margin: float = 0.02,
+    sbom: bool = False,
 ) -> None:
     """The folder appears whole or not at all, and every byte in it was checked. In the form of an
     engine, it is scored again on dev, and nothing is written outside the margin.
@@ -117,7 +131,7 @@ def export_version(
     with RegistryReader.here() as registry:
         release(registry, number)
         lineage = trace(registry, number)
-        write(registry, lineage, to, form, margin if engine else None)
+        write(registry, lineage, to, form, margin if engine else None, sbom=sbom)
     console.print(f"{lineage.version.label}, {WORDS[form]}, is in {to}", soft_wrap=True)
 
 
@@ -130,6 +144,7 @@ def upload_version(
     margin: float,
     public: bool,
     force: bool,
+    sbom: bool = False,
 ) -> None:
     """The same folder as one commit of a repository, once all of it is checked.
 
@@ -142,7 +157,8 @@ def upload_version(
         lineage = trace(registry, number)
         with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
             folder = Path(place, "version")
-            write(registry, lineage, folder, form, margin if engine else None, to.name)
+            limit = margin if engine else None
+            write(registry, lineage, folder, form, limit, to.name, sbom=sbom)
             uploaded = to.upload(version, folder, WORDS[form], public=public)
     came = "is in" if uploaded.new else "was there already, and nothing changed:"
     console.print(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}", soft_wrap=True)
@@ -162,12 +178,28 @@ def write(
     form: Form | None,
     margin: float | None,
     repository: str | None = None,
+    *,
+    sbom: bool = False,
 ) -> None:
     """The whole folder; with a margin it is scored again first, and the scores are shown."""
+
+    def finish(draft: Path, text: str) -> None:
+        write_papers(registry.artifacts, lineage, draft, text)
+        if sbom:
+            libraries = Libraries.of(lineage, installed_packages())
+            told.extend(write_materials(registry, lineage, draft, libraries, WORDS[form]))
+
+    told: list[str] = []
     if form is None or margin is None:
-        export_plain(registry, lineage, to, merged=form == "merged", repository=repository)
-        return
-    scored = export_scored(registry, lineage, to, form, margin, repository)
+        export_plain(registry, lineage, to, finish, merged=form == "merged", repository=repository)
+    else:
+        scored = export_scored(registry, lineage, to, finish, form, margin, repository)
+        print_scored(scored)
+    for line in told:
+        console.print(line, soft_wrap=True)
+
+
+def print_scored(scored: ExportedForm) -> None:
     console.print(f"{table(scored.scores)}\n{of_answers(scored)}", soft_wrap=True)
 
 
@@ -177,7 +209,13 @@ def of_answers(scored: ExportedForm) -> str:
 
 
 def export_plain(
-    registry: RegistryReader, lineage: Lineage, to: Path, *, merged: bool, repository: str | None
+    registry: RegistryReader,
+    lineage: Lineage,
+    to: Path,
+    finish: Callable[[Path, str], None],
+    *,
+    merged: bool,
+    repository: str | None,
 ) -> None:
     try:
         with staged_folder(to) as draft:
@@ -189,8 +227,7 @@ def export_plain(
                 write_merged(registry.artifacts, lineage.version, draft, precision)
             else:
                 write_adapter(registry, lineage.version, draft)
-            text = card(lineage, merged=merged, repository=repository)
-            write_papers(registry.artifacts, lineage, draft, text)
+            finish(draft, card(lineage, merged=merged, repository=repository))
     except OSError as error:
         raise unwritable(error, to) from None
 
@@ -199,6 +236,7 @@ def export_scored(
     registry: RegistryReader,
     lineage: Lineage,
     to: Path,
+    finish: Callable[[Path, str], None],
     form: Form,
     margin: float,
     repository: str | None,
@@ -214,7 +252,7 @@ def export_scored(
             own = exporting.write_papers(exported, lineage.version.adapter.system_prompt, draft)
             merged = form in WHOLE
             text = card(lineage, merged=merged, form=form, repository=repository) + own
-            write_papers(registry.artifacts, lineage, draft, text)
+            finish(draft, text)
     except OSError as error:
         raise unwritable(error, to) from None
     return exported
