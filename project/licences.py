@@ -2,6 +2,7 @@
 
 import re
 from fnmatch import fnmatchcase
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -29,3 +30,24 @@ def forbidding(text: str | None) -> str | None:
         for way in ways
     ]
     return found[0] if all(found) else None
+
+
+def licence_of_package(name: str) -> str | None:
+    """What an installed package says; None where it says nothing, or a whole text."""
+    try:
+        stated = metadata(name)
+    except PackageNotFoundError:
+        return None
+    found = stated.get_all("License-Expression") or stated.get_all("License") or ()
+    return next((str(name) for name in found if "\n" not in name), None)
+
+
+def licence_fault(licence: str | None, *, forbids: bool = True) -> str | None:
+    """What people should know of a licence before they train on what stands under it; without
+    `forbids` only that nobody knows it.
+    """
+    if not licence:
+        return "nobody said under which licence it stands"
+    if forbids and (found := forbidding(licence)):
+        return f"{found} forbids to pass on what is made of it, and a model may be that"
+    return None

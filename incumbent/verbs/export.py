@@ -3,7 +3,6 @@ what comes in.
 """
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +33,7 @@ from review.dossier.make_dossier import make_dossier
 from serving.exporting.bill_of_materials import Libraries, write_materials
 from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
-from serving.exporting.start_scripts import ExportedForm, Form, table
+from serving.exporting.start_scripts import Form, table
 
 # --- export ---------------------------------------------------------------------------------------
 
@@ -182,44 +181,18 @@ def write(
     sbom: bool = False,
 ) -> None:
     """The whole folder; with a margin it is scored again first, and the scores are shown."""
-
-    def finish(draft: Path, text: str) -> None:
-        write_papers(registry.artifacts, lineage, draft, text)
-        if sbom:
-            libraries = Libraries.of(lineage, installed_packages())
-            told.extend(write_materials(registry, lineage, draft, libraries, WORDS[form]))
-
-    told: list[str] = []
-    if form is None or margin is None:
-        export_plain(registry, lineage, to, finish, merged=form == "merged", repository=repository)
-    else:
-        scored = export_scored(registry, lineage, to, finish, form, margin, repository)
-        print_scored(scored)
-    for line in told:
-        console.print(line, soft_wrap=True)
-
-
-def print_scored(scored: ExportedForm) -> None:
-    console.print(f"{table(scored.scores)}\n{of_answers(scored)}", soft_wrap=True)
-
-
-def of_answers(scored: ExportedForm) -> str:
-    engine = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
-    return f"{scored.same_answers} of {scored.items} answers by {engine} are the judged ones"
-
-
-def export_plain(
-    registry: RegistryReader,
-    lineage: Lineage,
-    to: Path,
-    finish: Callable[[Path, str], None],
-    *,
-    merged: bool,
-    repository: str | None,
-) -> None:
+    scored, own, told = None, "", list[str]()
     try:
         with staged_folder(to) as draft:
-            if merged:
+            if form and margin is not None:
+                # Imported here because an export that is not scored does without the evaluation.
+                from serving.exporting import exporting
+
+                planned = exporting.plan(lineage, form)
+                answered = exporting.write_form(registry, planned, draft)
+                scored = exporting.check(planned, answered, draft, margin)
+                own = exporting.write_papers(scored, lineage.version.adapter.system_prompt, draft)
+            elif form == "merged":
                 # Imported here because an export of the adapter does without torch.
                 from training.precision import choose_numerics
 
@@ -227,39 +200,20 @@ def export_plain(
                 write_merged(registry.artifacts, lineage.version, draft, precision)
             else:
                 write_adapter(registry, lineage.version, draft)
-            finish(draft, card(lineage, merged=merged, repository=repository))
+            engine = form if scored else None
+            text = card(lineage, merged=form in WHOLE, form=engine, repository=repository)
+            write_papers(registry.artifacts, lineage, draft, text + own)
+            if sbom:
+                libraries = Libraries.of(lineage, installed_packages())
+                told = write_materials(registry, lineage, draft, libraries, WORDS[form])
     except OSError as error:
-        raise unwritable(error, to) from None
-
-
-def export_scored(
-    registry: RegistryReader,
-    lineage: Lineage,
-    to: Path,
-    finish: Callable[[Path, str], None],
-    form: Form,
-    margin: float,
-    repository: str | None,
-) -> ExportedForm:
-    # Imported here because an export that nobody scores again does without the evaluation.
-    from serving.exporting import exporting
-
-    planned = exporting.plan(lineage, form)
-    try:
-        with staged_folder(to) as draft:
-            answered = exporting.write_form(registry, planned, draft)
-            exported = exporting.check(planned, answered, draft, margin)
-            own = exporting.write_papers(exported, lineage.version.adapter.system_prompt, draft)
-            merged = form in WHOLE
-            text = card(lineage, merged=merged, form=form, repository=repository) + own
-            finish(draft, text)
-    except OSError as error:
-        raise unwritable(error, to) from None
-    return exported
-
-
-def unwritable(error: OSError, to: Path) -> InputError:
-    return InputError(error.strerror or "cannot be written", file=to)
+        raise InputError(error.strerror or "cannot be written", file=to) from None
+    if scored:
+        engine_name = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
+        same = f"{scored.same_answers} of {scored.items} answers by {engine_name}"
+        told = [table(scored.scores), f"{same} are the judged ones", *told]
+    for line in told:
+        console.print(line, soft_wrap=True)
 
 
 def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str) -> None:

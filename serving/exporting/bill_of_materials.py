@@ -13,7 +13,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from project.canonical import digest_file, digest_json
-from project.licences import UNKNOWN, spdx
+from project.licences import UNKNOWN, licence_fault, spdx
 from project.records.adapters import ModelPin
 from project.records.data import DataSource
 from project.records.events import Signing
@@ -89,7 +89,18 @@ def write_materials(
     envelope, about = envelope_for(registry, lineage, draft)
     if envelope:
         (draft / PROVENANCE).write_bytes(envelope + b"\n")
-    return [f"{FILE} is its bill of materials", about]
+    return [f"{FILE} is its bill of materials", about, *licence_notes(lineage)]
+
+
+def licence_notes(lineage: Lineage) -> Iterator[str]:
+    """What is not known of licences, and what they forbid."""
+    base = lineage.version.adapter.base
+    parts = [(base.name, licence(base)), *((one.name, one.licence) for one in lineage.sources)]
+    for name, text in parts:
+        if fault := licence_fault(text):
+            yield f"{name}: {fault}"
+    if not lineage.sources:
+        yield f"{DATASET}: no record says which sources it was collected from"
 
 
 def envelope_for(
