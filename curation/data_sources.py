@@ -41,8 +41,11 @@ def with_digest(source: DataSource) -> DataSource:
     path = Path(source.name)
     if source.version or not path.exists():
         return source
-    content = digest_folder(path) if path.is_dir() else digest_file(path)
-    return source.model_copy(update={"content": content})
+    if path.is_dir():
+        found = {"name": f"{source.name}/", "content": digest_folder(path)}
+    else:
+        found = {"content": digest_file(path)}
+    return source.model_copy(update=found)
 
 
 def refuse_unlicensed(params: CollectParams) -> None:

@@ -58,9 +58,6 @@ def bill_of_materials(
     parts = [base_component(lineage.version.adapter.base), *data_components(lineage)]
     parts += map(library, *zip(*libraries.versions.items(), strict=True))
     bill = {
-        "$schema": "http://cyclonedx.org/schema/bom-1.7.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.7",
         "version": 1,
         "metadata": {
             "timestamp": lineage.history[-1].at,  # of the newest record that it tells of
@@ -75,7 +72,13 @@ def bill_of_materials(
         ],
         "properties": named({"libraries": libraries.where}),
     }
-    return {"serialNumber": f"urn:uuid:{uuid5(NAMESPACE_OID, digest_json(bill))}", **bill}
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.7.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.7",
+        "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_OID, digest_json(bill))}",
+        **bill,
+    }
 
 
 def write_materials(
@@ -186,11 +189,12 @@ def model_card(lineage: Lineage) -> dict[str, Any]:
 
 
 def metrics(lineage: Lineage) -> Iterator[dict[str, str]]:
-    """The version's own scores on the sealed eval set, and on its slices."""
+    """The version's own scores on the sealed eval set, and on its slices those that decide."""
     for name, measured in {"": lineage.sealed, **lineage.slices}.items():
+        part = {"slice": name} if name else {}
         for metric, found in measured.items():
-            part = {"slice": name} if name else {}
-            yield {"type": metric, "value": f"{found.own_score:.4f}"} | part
+            if metric in lineage.gating or not name:
+                yield {"type": metric, "value": f"{found.own_score:.4f}"} | part
 
 
 def energy_of(book: TrainingBook) -> dict[str, Any]:
@@ -229,18 +233,17 @@ def base_component(base: ModelPin) -> Component:
 def data_components(lineage: Lineage) -> Iterator[Component]:
     """The dataset, what it was collected from, and the recipe that it was learnt by."""
     adapter, dataset = lineage.version.adapter, lineage.dataset
-    yield data_component(
-        DATASET,
-        "dataset" if dataset else "record of the import: the data are not known",
-        adapter.dataset,
-        licence=licence_of_all(lineage.sources),
-        description=str(dataset or lineage.origin),
-        properties=named({"rows": dataset.rows, "contract": dataset.contract} if dataset else {}),
-    )
+    name = DATASET if dataset else "record of the import: the data are not known"
+    rows = {"rows": dataset.rows, "contract": dataset.contract} if dataset else {}
+    yield data_component(DATASET, name, hashes=sha256(adapter.dataset)) | {
+        "description": str(dataset or lineage.origin),
+        "licenses": licences(licence_of_all(lineage.sources)),
+        "properties": named(rows),
+    }
     for number, source in enumerate(lineage.sources, start=1):
         yield source_component(f"source {number}", source)
-    settings = named(lineage.recipe)
-    yield data_component(RECIPE, RECIPE, adapter.recipe, kind="configuration", properties=settings)
+    part = data_component(RECIPE, RECIPE, kind="configuration", hashes=sha256(adapter.recipe))
+    yield part | {"properties": named(lineage.recipe)}
 
 
 def licence_of_all(sources: Sequence[DataSource]) -> str | None:
@@ -251,28 +254,18 @@ def licence_of_all(sources: Sequence[DataSource]) -> str | None:
 
 
 def source_component(reference: str, source: DataSource) -> Component:
-    part = data_component(reference, source.name, source.content, licence=source.licence)
-    return part | ({"version": source.version} if source.version else {})
+    if source.of_files:
+        more: Component = {"properties": named({"files": source.content})}
+    elif source.content:
+        more = {"hashes": sha256(source.content)}
+    else:
+        more = {"version": source.version} if source.version else {}
+    return data_component(reference, source.name, licenses=licences(source.licence), **more)
 
 
-def data_component(
-    reference: str,
-    name: str,
-    digest: Digest | None,
-    *,
-    licence: str | None = None,
-    kind: str = "dataset",
-    **more: Any,
-) -> Component:
-    return {
-        "bom-ref": reference,
-        "type": "data",
-        "name": name,
-        **({"hashes": sha256(digest)} if digest else {}),
-        "licenses": licences(licence),
-        "data": [{"type": kind, "name": name}],
-        **more,
-    }
+def data_component(reference: str, name: str, kind: str = "dataset", **more: Any) -> Component:
+    data = [{"type": kind, "name": name}]
+    return {"bom-ref": reference, "type": "data", "name": name, "data": data, **more}
 
 
 def is_source(part: Component) -> bool:

@@ -8,7 +8,7 @@ import yaml
 
 from curation.curation_settings import CollectParams
 from curation.data_sources import described, refuse_unlicensed
-from project.canonical import digest_bytes
+from project.canonical import digest_bytes, digest_folder
 from project.errors import InputError
 from project.licences import forbidding, spdx
 from project.records.data import DataSource
@@ -74,7 +74,8 @@ def test_sources_are_described_by_digest_and_licence() -> None:
     )
     faq, chats, package = found.collected_from
     assert faq == DataSource(name=str(FAQ), content=digest_bytes(b"one"), licence="CC0-1.0")
-    assert chats.content and chats.licence is None
+    assert (chats.name, chats.content) == (f"{CHATS}/", digest_folder(CHATS))
+    assert chats.of_files and not faq.of_files and chats.licence is None
     assert (package.name, package.content, package.licence) == ("sklearn", None, "BSD-3-Clause")
     assert package.version
 

@@ -28,7 +28,7 @@ DATASET = DatasetVersion(
 SOURCES = DataSources(
     collected_from=(
         DataSource(name="datasets/sources/faq.csv", content="3" * 64, licence="CC-BY-4.0"),
-        DataSource(name="datasets/sources/chats.jsonl", content="4" * 64, licence=None),
+        DataSource(name="datasets/sources/chats/", content="4" * 64, licence=None),
         DataSource(name="datasets/sources/terms.csv", content="5" * 64, licence="acme terms"),
         DataSource(name="datasets/sources/nd.csv", content="7" * 64, licence="CC-BY-ND-4.0"),
         DataSource(name="datasets/sources/two.csv", content="6" * 64, licence="MIT OR Apache-2.0"),
@@ -147,12 +147,14 @@ def test_each_source_has_its_licence_and_an_unknown_one_is_said(
     parts = by_name(exported())
     told = capsys.readouterr().out
     assert "a-base: nobody said under which licence it stands" in told
-    assert "chats.jsonl: nobody said under which licence" in told and "faq.csv:" not in told
+    assert "chats/: nobody said under which licence" in told and "faq.csv:" not in told
     assert "nd.csv: CC-BY-ND-4.0 forbids" in told
+    assert parts["datasets/sources/faq.csv"]["hashes"][0]["content"] == "3" * 64
+    assert "hashes" not in parts["datasets/sources/chats/"]  # no file has a folder's digest
     found = {name: part["licenses"] for name, part in parts.items() if "sources" in name}
     assert found == {
         "datasets/sources/faq.csv": [{"license": {"id": "CC-BY-4.0"}}],
-        "datasets/sources/chats.jsonl": [{"license": {"name": "NOASSERTION"}}],
+        "datasets/sources/chats/": [{"license": {"name": "NOASSERTION"}}],
         "datasets/sources/terms.csv": [{"license": {"name": "acme terms"}}],
         "datasets/sources/nd.csv": [{"license": {"id": "CC-BY-ND-4.0"}}],
         "datasets/sources/two.csv": [{"expression": "MIT OR Apache-2.0"}],
