@@ -38,13 +38,14 @@ class Libraries:
     """What computed, by name and version."""
 
     versions: Mapping[str, str]
-    where: str  # in which environment, in words
+    where: str  # in which environment they are, in words
 
     @classmethod
     def of(cls, lineage: Lineage, here: Mapping[str, str]) -> "Libraries":
         """Those that trained, as far as that is on record; else those that are installed here."""
         if lineage.provenance:
-            return cls(lineage.provenance.packages, "of the environment that trained it")
+            where = "of the environment that submitted it, which as a rule trained it"
+            return cls(lineage.provenance.packages, where)
         where = "of the environment that exported it: what trained it is not on record"
         return cls(here, where)
 
@@ -56,7 +57,7 @@ def bill_of_materials(
     what it holds.
     """
     parts = [base_component(lineage.version.adapter.base), *data_components(lineage)]
-    parts += map(library, *zip(*libraries.versions.items(), strict=True))
+    parts += [library(name, version) for name, version in libraries.versions.items()]
     bill = {
         "version": 1,
         "metadata": {

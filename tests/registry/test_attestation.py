@@ -174,6 +174,16 @@ def test_an_attestation_about_other_data_or_another_decision_is_refused(
         signing.promote(1, "it won")
 
 
+def test_a_version_whose_data_were_changed_in_the_registry_is_refused(
+    signing: Registry, make_adapter: Make, tmp_path: Path
+) -> None:
+    version = decided(signing, make_adapter)
+    adapter = version.adapter.model_copy(update={"dataset": "9" * 64})
+    changed = version.model_copy(update={"adapter": adapter})
+    with pytest.raises(IncumbentError, match="is about another dataset"):
+        require_attestation(signing, changed, loaded(signing, version, tmp_path))
+
+
 def test_a_newer_decision_needs_a_new_attestation(
     signing: Registry, make_adapter: Make, tmp_path: Path
 ) -> None:

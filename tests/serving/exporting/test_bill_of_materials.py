@@ -16,6 +16,7 @@ from project.canonical import digest_file
 from project.records.adapters import Adapter, Provenance
 from project.records.data import DatasetVersion, DataSource, DataSources
 from project.records.evidence import Verdict
+from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.signatures import make_keys, public_digest
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
@@ -113,6 +114,20 @@ def test_of_a_version_of_which_little_is_known_it_is_valid_too(make_adapter: Mak
     assert properties(bom)["incumbent:libraries"].startswith("of the environment that exported")
 
 
+def test_of_an_adapter_that_was_made_elsewhere_it_says_that_the_data_are_not_known(
+    make_adapter: Make,
+) -> None:
+    norm = ModuleNorm(module="q", update=1.0, weight=2.0)
+    origin = ImportedOrigin(files={"a": "1" * 64}, declared_base=None, norms=(norm,))
+    adapter, folder = make_adapter("a")
+    adapter = adapter.model_copy(update={"dataset": origin.digest})
+    with Registry.here() as registry:
+        registry.submit(adapter, folder, "bought", origin)
+    bom = exported()
+    assert faults(bom) == []
+    assert "record of the import: the data are not known" in by_name(bom)
+
+
 def test_it_names_every_exported_file_by_its_digest(make_adapter: Make) -> None:
     submit(make_adapter)
     files = exported()["metadata"]["component"]["components"]
@@ -137,7 +152,7 @@ def test_it_names_base_dataset_recipe_decision_commit_and_libraries(make_adapter
     assert made and properties(model)["incumbent:decision"] == made.decision
     assert properties(model)["incumbent:recipe"] == adapter.recipe
     assert parts["torch"]["purl"] == "pkg:pypi/torch@2.9.0"
-    assert properties(bom)["incumbent:libraries"].startswith("of the environment that trained")
+    assert properties(bom)["incumbent:libraries"].startswith("of the environment that submitted")
 
 
 def test_each_source_has_its_licence_and_an_unknown_one_is_said(
