@@ -14,6 +14,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from project.canonical import digest_file, digest_json
 from project.licences import UNKNOWN, licence_fault, spdx
+from project.model_pins import folder_here
 from project.records.adapters import ModelPin
 from project.records.data import DataSource
 from project.records.events import Signing
@@ -30,6 +31,7 @@ from training.kept.books import JOULES_A_WATT_HOUR, TrainingBook, books_of
 FILE = "bom.cdx.json"
 NO_KEY = "$INCUMBENT_SIGNING_KEY names no key"
 Component = dict[str, Any]
+TEXT_MODEL = {"task": "text-generation", "architectureFamily": "transformer"}  # model and base
 MODEL, BASE, DATASET, RECIPE = "model", "base", "dataset", "recipe"  # what others refer to
 
 
@@ -150,7 +152,7 @@ def model_component(lineage: Lineage, folder: Path, form: str) -> Component:
         "licenses": licences(None),  # a version claims none
         "pedigree": {"ancestors": [base]} | ({"commits": [{"uid": commit}]} if commit else {}),
         "modelCard": model_card(lineage),
-        "components": [file_component(folder, file) for file in files_of(folder)],
+        "components": [file_part(file, digest_file(folder / file)) for file in files_of(folder)],
         "properties": named(
             {
                 "adapter": version.adapter.files,
@@ -169,8 +171,8 @@ def files_of(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
-def file_component(folder: Path, file: str) -> Component:
-    return {"type": "file", "name": file, "hashes": sha256(digest_file(folder / file))}
+def file_part(name: str, digest: Digest) -> Component:
+    return {"type": "file", "name": name, "hashes": sha256(digest)}
 
 
 def model_card(lineage: Lineage) -> dict[str, Any]:
@@ -178,9 +180,8 @@ def model_card(lineage: Lineage) -> dict[str, Any]:
     spent = {"environmentalConsiderations": {"energyConsumptions": energy}} if energy else {}
     return {
         "modelParameters": {
+            **TEXT_MODEL,
             "approach": {"type": "supervised"},
-            "task": "text-generation",
-            "architectureFamily": "transformer",
             "modelArchitecture": f"a LoRA adapter on {lineage.version.adapter.base.name}",
             "datasets": [{"ref": DATASET}],
         },
@@ -221,6 +222,8 @@ def base_component(base: ModelPin) -> Component:
         **({"version": base.revision} if base.revision else {}),
         "licenses": licences(licence(base)),
         **where,
+        "modelCard": {"modelParameters": TEXT_MODEL},
+        "components": [file_part(*file) for file in weight_files(base).items()],
         "properties": named(
             {
                 "weights": base.weights,
@@ -229,6 +232,14 @@ def base_component(base: ModelPin) -> Component:
             }
         ),
     }
+
+
+def weight_files(base: ModelPin) -> dict[str, Digest]:
+    """The files of its weights, by which the Hub has them too, where they are on this machine."""
+    folder = folder_here(base)
+    found = sorted(folder.glob("*.safetensors")) if folder else []
+    files = {path.name: digest_file(path) for path in found}
+    return files if digest_json(files) == base.weights else {}
 
 
 def data_components(lineage: Lineage) -> Iterator[Component]:

@@ -12,7 +12,7 @@ from referencing import Registry as Schemas
 from referencing import Resource
 
 from incumbent.verbs.export import export_version
-from project.canonical import digest_file
+from project.canonical import digest_bytes, digest_file, digest_files
 from project.records.adapters import Adapter, Provenance
 from project.records.data import DatasetVersion, DataSource, DataSources
 from project.records.evidence import Verdict
@@ -153,6 +153,26 @@ def test_it_names_base_dataset_recipe_decision_commit_and_libraries(make_adapter
     assert properties(model)["incumbent:recipe"] == adapter.recipe
     assert parts["torch"]["purl"] == "pkg:pypi/torch@2.9.0"
     assert properties(bom)["incumbent:libraries"].startswith("of the environment that submitted")
+
+
+def test_of_a_base_that_is_here_its_files_of_weights_are_named(
+    make_adapter: Make, tmp_path: Path
+) -> None:
+    folder = tmp_path / "base"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    named = {"model": str(folder), "weights": digest_files(folder, ["model.safetensors"])}
+    adapter, files = make_adapter("a")
+    base = adapter.base.model_copy(update=named)
+    known = adapter.model_copy(update={"base": base, "dataset": DATASET.digest})
+    with Registry.here() as registry:
+        registry.submit(known, files, "made", DATASET)
+    bom = exported()
+    assert faults(bom) == []
+    [part] = by_name(bom)["a-base"]["components"]
+    assert part["hashes"][0]["content"] == digest_bytes(b"weights")
+    assert by_name(bom)["a-base"]["licenses"] == [{"license": {"id": "Apache-2.0"}}]
 
 
 def test_each_source_has_its_licence_and_an_unknown_one_is_said(
