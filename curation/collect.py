@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.curation_settings import CollectParams, FileSource, Source
+from curation.sources.exports.export_records import SourceFile
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import Made, Read
-from curation.sources.source_file import SourceFile, read_source_file
+from curation.sources.source_file import read_source_file
 from project.erasures import WHY, Erased
 from project.errors import InputError
 from project.files import staged_folder

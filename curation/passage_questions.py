@@ -14,9 +14,8 @@ from typing import Literal, Protocol
 from curation.account import UNGROUNDED
 from curation.curation_settings import ABSTENTION, lot
 from curation.extracted_questions import extracted
-from curation.faults.not_in_source import numbers
 from curation.faults.private_data import Finder
-from curation.faults.ungrounded import known_numbers, says_unknown_numbers
+from curation.faults.ungrounded import known_numbers, numbers, says_unknown_numbers
 from curation.proposals import (
     COPIED,
     FAULTY,

@@ -219,7 +219,8 @@ def sifted(
     kept: list[Proposal] = []
     for i, one in enumerate(there):
         why = NEAR_ITEM if i in near_item else COPIED if i in copied else wrong(one, faults, ours)
-        if why is None and near_any(one.row, [other.row for other in kept]):
+        before = WordPrints.of_prompts(other.row for other in kept)
+        if why is None and near_duplicates_among(WordPrints.of_prompts([one.row]), before):
             why = REPEATED
         if why is None:
             kept.append(one)
@@ -256,12 +257,6 @@ def near_items(rows: Sequence[Row], items: Sequence[Row]) -> set[int]:
 def copies(rows: Sequence[Row], train: Sequence[Row]) -> set[int]:
     """The positions of rows whose prompt is a near-duplicate of a training row's."""
     return asking_an_item([row.prompt_text for row in rows], train)
-
-
-def near_any(row: Row, others: Iterable[Row]) -> bool:
-    """Whether another row asks nearly the same."""
-    prompts = WordPrints.of_prompts(others)
-    return bool(near_duplicates_among(WordPrints.of_prompts([row]), prompts))
 
 
 # --- replies --------------------------------------------------------------------------------------

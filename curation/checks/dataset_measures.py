@@ -12,9 +12,8 @@ from scipy.sparse import csr_array
 
 from curation.checks.embeddings import Looked
 from curation.checks.meaning import answer_fit
-from curation.checks.relevance import TeachingTask, gold_share, task_share
+from curation.checks.relevance import CheckReferences, gold_share, task_share
 from curation.checks.repeats import NONE, RowTexts, frequent_answers
-from curation.checks.row_columns import CheckReferences
 from project.near_duplicates import linked, to_first
 from project.records.data import Split
 from project.unicode_words import words
@@ -53,7 +52,7 @@ def dataset_table(
         "off_topic_share": unlike(table, "off_topic"),
         "disagreement_share": unlike(table, "disagreement"),
         "unfilled_share": unlike(table, "unfilled"),
-        **by_meaning(texts, looked, compared.taught),
+        **by_meaning(texts, looked, compared),
         "shift": shift(texts, compared),
     }
     unknown = dict.fromkeys((*BY_MEANING, "shift"), float)
@@ -61,15 +60,15 @@ def dataset_table(
 
 
 def by_meaning(
-    texts: RowTexts, looked: Looked | None, task: TeachingTask
+    texts: RowTexts, looked: Looked | None, compared: CheckReferences
 ) -> dict[str, float | None]:
     if looked is None:
         return dict.fromkeys(BY_MEANING)
     found = (
         vendi(looked.rows),
         answer_fit(texts, looked),
-        gold_share(texts, looked, task),
-        task_share(texts, looked, task),
+        gold_share(texts, looked, compared),
+        task_share(texts, looked, compared),
     )
     return dict(zip(BY_MEANING, found, strict=True))
 

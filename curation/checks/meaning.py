@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curation.checks.embeddings import Looked, without_common
-from curation.checks.relevance import TeachingTask, off_topics
+from curation.checks.relevance import CheckReferences, off_topics
 from curation.checks.repeats import NONE, RowTexts, class_names, frequent_answers, robust_scores
 from curation.text_forms import told_apart
 from project.records.data import Split
@@ -123,10 +123,11 @@ def nearest(
     return best, first, second
 
 
-def off_topic(texts: RowTexts, looked: Looked, task: TeachingTask) -> list[str | None]:
+def off_topic(texts: RowTexts, looked: Looked, compared: CheckReferences) -> list[str | None]:
     """The rows that are far from the gold rows, or without these from all others and the task."""
-    which, why = off_topics(texts, looked, task)
-    return told_of(texts, looked, places(looked, np.flatnonzero(which)), why)
+    which, why = off_topics(texts, looked, compared)
+    found = {looked.places[k] for k in np.flatnonzero(which).tolist()}
+    return told_of(texts, looked, found, why)
 
 
 def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
@@ -181,10 +182,6 @@ def unlike_neighbours(texts: RowTexts, looked: Looked) -> set[int]:
         if name != mine and votes >= MOST_VOTES * NEIGHBOURS and not classes[mine]:
             found.add(looked.places[k])
     return found
-
-
-def places(looked: Looked, which: "NDArray[np.int64]") -> set[int]:
-    return {looked.places[k] for k in which.tolist()}
 
 
 def told_of(

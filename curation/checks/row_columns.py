@@ -1,7 +1,6 @@
 """The columns that a contract may speak of, computed from the rows before any check runs."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -14,7 +13,7 @@ from curation.checks.meaning import (
     reworded,
     semantic_duplicates,
 )
-from curation.checks.relevance import TeachingTask, contaminated, eval_places, leaks
+from curation.checks.relevance import CheckReferences, contaminated, eval_places, leaks
 from curation.checks.repeats import (
     NONE,
     RowTexts,
@@ -35,49 +34,7 @@ from curation.faults.every_fault import (
     prompt_language,
 )
 from curation.faults.private_data import Finder, personal_data
-from project.engine.embedded_texts import Embed
-from project.personal_data import NO_CONTACTS, Contacts
 from project.records.data import Row, Split
-
-# --- compared -------------------------------------------------------------------------------------
-
-# What the rows of a dataset are held against, beside each other.
-
-
-@dataclass(frozen=True)
-class Refused:
-    """What the policies of stage `curate` leave to the gate: ids of rows."""
-
-    too_long: frozenset[str] = frozenset()
-    conflicting: frozenset[str] = frozenset()
-
-
-NOTHING = Refused()
-
-
-@dataclass(frozen=True)
-class CheckReferences:
-    """Eval items and the suites are known by what they ask."""
-
-    ours: Contacts = NO_CONTACTS  # no personal data: the organisation's own
-    refused: Refused = NOTHING
-    evals: Sequence[str] = ()  # beside the rows of parts dev and sealed
-    suites: Sequence[str] = ()
-    task: str | None = None  # what the rows are to teach, in words
-    gold: Sequence[tuple[str, str]] = ()  # questions and answers that show it
-    aside: Sequence[
-        str
-    ] = ()  # sources of rows that are there for something else, as rehearsed ones
-    reference: Sequence[str] = ()  # texts of the last version's rows, by which drift is told
-    version: str | None = None  # whose rows these are, where that is known
-    embed: Embed | None = None
-    embedded_rows: int = 2_000
-    seed: int = 0
-
-    @property
-    def taught(self) -> TeachingTask:
-        return TeachingTask(self.gold, self.task, self.aside)
-
 
 # --- row columns ----------------------------------------------------------------------------------
 
@@ -120,12 +77,10 @@ def looked_at(texts: RowTexts, compared: CheckReferences) -> Looked | None:
 
 def row_table(texts: RowTexts, looked: Looked | None, compared: CheckReferences) -> pd.DataFrame:
     table = plain_columns(texts)
-    refused = compared.refused
-    table["too_long"] = refusal_reasons(
-        table["id"], refused.too_long, "longer than base.max_length"
-    )
+    too_long = "longer than base.max_length"
+    table["too_long"] = refusal_reasons(table["id"], compared.too_long, too_long)
     why = "another answer to the prompt"
-    table["conflict_refused"] = refusal_reasons(table["id"], refused.conflicting, why)
+    table["conflict_refused"] = refusal_reasons(table["id"], compared.conflicting, why)
     # What is found from one row alone, and what follows from the languages of all.
     own: dict[str, Finder] = {"personal_data": partial(personal_data, ours=compared.ours)}
     found = find_all(texts.rows, own | faults_for(compared.ours) | LANGUAGES)
@@ -157,7 +112,7 @@ def by_meaning(
             texts, suites, reworded(texts, looked, suites, SAME_TASK), aside
         ),
         "semantic_duplicate": semantic_duplicates(texts, looked),
-        "off_topic": off_topic(texts, looked, compared.taught),
+        "off_topic": off_topic(texts, looked, compared),
         "disagreement": disagreements(texts, looked),
     }
 

@@ -168,8 +168,6 @@ FIELDS = re.compile(
     r"""["'](?:instruction|prompt|question|input)["']\s*:.{1,2000}?["'](?:output|completion|answer|response)["']\s*:""",
     re.S,
 )
-# Fields of a table whose quotation marks went wrong: …?","…
-CELLS = re.compile(r"\?\"(?:,|;|\t)\s?\"|\?\t(?=\w)|\"\n\"[^\"\n]{3,300}\"[,;\t]\"")
 PARTED = re.compile(
     r"\n[ \t]*(?:-{3,}|\*{3,}|={3,}|#{3,}|_{3,}|\|{2,}|<sep>|\[SEP\])\s*\n|\s\|{3}\s|<sep>|\[SEP\]",
     re.I,
@@ -194,27 +192,18 @@ def several_in_one(row: Row) -> str | None:
         return "another instruction in the answer"
     if both_parted(prompt, answer):
         return "several prompts and several answers"
-    if asks_again(prompt, answer):
-        return "another question in the answer"
     if instructs_twice(prompt):
         return "an instruction with an answer before the last one"
     return None
 
 
 def marked_again(prompt: str, answer: str) -> bool:
-    if ":" not in answer and "：" not in answer and "?" not in answer:
+    if ":" not in answer and "：" not in answer:
         return False
     prose = without_code(answer)
     if '":' in answer and len(FIELDS.findall(answer)) > 0 and not ASKS_FOR_SUCH.search(prompt):
         return True
-    if not (asks_and_answers(prose) or torn(prose)):
-        return False
-    return ASKS_FOR_SUCH.search(prompt) is None
-
-
-def torn(text: str) -> bool:
-    """Whether fields of a table run on in a text."""
-    return holds(text, ('?"', "?\t", '"\n"')) and CELLS.search(text) is not None
+    return asks_and_answers(prose) and ASKS_FOR_SUCH.search(prompt) is None
 
 
 def asks_and_answers(text: str) -> bool:
@@ -264,18 +253,6 @@ def is_request(text: str) -> bool:
     text = text.strip()
     words = text.count(" ") + 1
     return 2 < words < 60 and (text.endswith(("?", "？")) or REQUEST.match(text) is not None)
-
-
-def asks_again(prompt: str, answer: str) -> bool:
-    """Whether a line within the answer begins as the prompt does, and asks something else."""
-    if "\n" not in answer:
-        return False
-    first = prompt.casefold().split(maxsplit=3)[:3]
-    if len(first) < 3 or not REQUEST.match(prompt):
-        return False
-    beginning = " ".join(first)
-    lines = [" ".join(line.casefold().split()) for line in answer.split("\n")[1:-1]]
-    return any(line.startswith(beginning) and is_request(line) for line in lines)
 
 
 def instructs_twice(prompt: str) -> bool:

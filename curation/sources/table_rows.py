@@ -10,8 +10,7 @@ from curation.curation_settings import Columns
 from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chats.chat_shapes import conversation, with_tools_as_text
 from curation.sources.chats.turns import pairs
-from curation.sources.evidence_values import answerable_in, evidence_in
-from curation.sources.row_formats import Read, complete, turn
+from curation.sources.row_formats import Read, answerable_in, complete, evidence_in, turn
 from curation.sources.tables.json_nesting import with_nested
 from curation.sources.tables.table import Table, TableRow, find_column
 from project.errors import InputError
@@ -171,17 +170,13 @@ def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:
         found = pairs(conversation(value), columns.turns)
     except ValueError as error:
         return f"no conversation: {error}"
-    made = [
-        ([*settings_prompt_turn(prompt, columns), *as_turns(prompt)], as_turns((completion,)))
-        for prompt, completion in found.pairs
-        if is_more_than_placeholder(completion.content)
-    ]
+    made = []
+    for prompt, completion in found.pairs:
+        if is_more_than_placeholder(completion.content):
+            has_own = any(message.role == "system" for message in prompt)
+            system = [] if has_own else system_turn(columns)
+            made.append(([*system, *as_turns(prompt)], as_turns((completion,))))
     return made or (f"no row of a conversation: {found.why}" if found.why else NO_ANSWER)
-
-
-def settings_prompt_turn(prompt: tuple[Message, ...], columns: Columns) -> list[Fields]:
-    """The system prompt of the settings, where the conversation has none of its own."""
-    return [] if any(message.role == "system" for message in prompt) else system_turn(columns)
 
 
 def system_turn(columns: Columns) -> list[Fields]:

@@ -11,9 +11,9 @@ from curation.sources.chats.chat_shapes import RoleNames
 from curation.sources.chats.turns import Role, Turns
 from curation.sources.columns.choices import NamedColumns
 from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.exports.export_records import SourceFile
 from curation.sources.exports.good_or_bad import COMMAND, arguments_of, in_pairs
-from curation.sources.format_guess import TRAFFIC
-from curation.sources.source_file import SourceFile
+from curation.sources.source_file import TRAFFIC
 from project.errors import InputError
 
 FORMATS = (*get_args(Format), TRAFFIC)

@@ -6,7 +6,7 @@ from itertools import islice, zip_longest
 
 from curation.faults.every_fault import FAULTS
 from curation.sources.exports.export_formats import EXPORTS
-from curation.sources.exports.task_agreement import Conflict, agreement
+from curation.sources.exports.export_judgements import Conflict, agreement
 from curation.sources.row_formats import Made
 from incumbent.importing.destination import PREFERENCES, ImportChange
 from incumbent.importing.foreign_files import FileRead

@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
-from curation.sources.format_guess import guess_format
+from curation.sources.source_file import guess_format
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_tables
 from project.errors import InputError

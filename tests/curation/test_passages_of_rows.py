@@ -12,8 +12,7 @@ from curation.mending import redacted
 from curation.sifting import conflicting, faulty, unrepeated, with_personal_data
 from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
-from curation.sources.evidence_values import answerable_in, evidence_in
-from curation.sources.row_formats import numbered_rows
+from curation.sources.row_formats import answerable_in, evidence_in, numbered_rows
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_table
 from curation.token_lengths import TokenLengths

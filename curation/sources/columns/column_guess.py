@@ -26,7 +26,7 @@ from curation.sources.columns.column_words import (
 )
 from curation.sources.columns.pair_choice import SPANS
 from curation.sources.columns.pair_or_chat import chat_notes, find_rows, is_constant_text
-from curation.sources.evidence_values import CONTRARY
+from curation.sources.row_formats import CONTRARY
 from curation.sources.tables.json_nesting import DOT, is_conversation, with_nested
 from curation.sources.tables.table import Table, TableRow, find_column, plain_name
 from project.errors import InputError
@@ -70,7 +70,9 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
         found = guess_plain(tables, given, passages)
     except InputError:
         deeper = guess_plain(nested, given, passages)
-        if given.columns or is_text_of_answer(deeper.columns.completion):
+        # A nested field has to be what an answer says, and not one of its parts.
+        leaf = (deeper.columns.completion or "text").rpartition(DOT)[2]
+        if given.columns or leaf in TEXTS or read_name(leaf).role in ("answer", "body"):
             return deeper
         raise
     if given.completion is None and passes_over(tables, found.columns):
@@ -89,12 +91,6 @@ def with_told_tools(table: Table) -> Table:
     rows = [{name: told(value) for name, value in one.fields.items()} for one in table.rows]
     lines = (one.line for one in table.rows)
     return replace(table, rows=tuple(map(TableRow, lines, rows)))
-
-
-def is_text_of_answer(name: str | None) -> bool:
-    """Whether a nested field is what an answer says, and not one of its parts."""
-    leaf = (name or "").rpartition(DOT)[2]
-    return name is None or leaf in TEXTS or read_name(leaf).role in ("answer", "body")
 
 
 def passes_over(tables: Sequence[Table], read: Columns) -> bool:

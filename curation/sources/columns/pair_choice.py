@@ -200,14 +200,9 @@ def from_texts_alone(
     if unread_answers(columns) or not texts or (held and len(texts) == 1):
         return FittingColumns(choices, no_answer(columns))
     if len(texts) == 1:
-        return FittingColumns((), raw_text(texts[0].name))
+        needed = "rows are needed that say what is asked and what is to be answered"
+        return FittingColumns((), f"`{texts[0].name}` is raw text: {needed}")
     return FittingColumns(choices, "neither names nor texts say what is asked and what is answered")
-
-
-def raw_text(name: str) -> str:
-    return (
-        f"`{name}` is raw text: rows are needed that say what is asked and what is to be answered"
-    )
 
 
 # --- answer columns -------------------------------------------------------------------------------

@@ -25,13 +25,11 @@ from project.records.preferences import PreferencePair, RatedAnswer
 
 # Some tools do not tell a text that was written from one that was chosen ("text"), nor several
 # choices from a ranking ("several"); kinds.py does.
-Kind = Literal[
-    "written", "chosen", "side", "rated", "ranked", "sorted", "text", "several", "proposed"
-]
+Kind = Literal["written", "chosen", "side", "rated", "ranked", "text", "several", "proposed"]
 # What was chosen, of an answer that was judged, or of the prompt; "proposed" is a class that a task
 # shows, for a person to accept or to refuse.
 CHOICES = ("chosen", "rated", "proposed")
-COMPARED = ("side", "ranked", "sorted")  # what makes no sense without the answers
+COMPARED = ("side", "ranked")  # what makes no sense without the answers
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,7 @@ class ControlAnswer:
     """Texts that were written, what was chosen, or names of answers with the best ones first."""
 
     kind: Kind
-    # Of a ranking a place each, which several answers may share; of sorting a bucket each.
-    values: tuple[tuple[str, ...], ...]
-    buckets: tuple[str, ...] = ()  # their names
+    values: tuple[tuple[str, ...], ...]  # of a ranking a place each, which several may share
 
     @classmethod
     def wrote(cls, texts: Iterable[str]) -> "ControlAnswer":
@@ -55,9 +51,7 @@ class ControlAnswer:
         """What else the same control holds; of another kind it is left aside."""
         if self.kind != other.kind:
             return self
-        return replace(
-            self, values=self.values + other.values, buckets=self.buckets + other.buckets
-        )
+        return replace(self, values=self.values + other.values)
 
     @property
     def flat(self) -> list[str]:
@@ -76,8 +70,6 @@ def judged(
         return filled(one, [], None, NO_ANSWERS)
     if said_of.kind == "written":
         return wrote(one, said_of, what)
-    if said_of.kind == "sorted":
-        return sorted_answers(one, said_of, what, words)
     if what.answers:
         return preferred(one, places(said_of, what), what)
     if what.answer is not None:
@@ -103,22 +95,6 @@ def rated(one: TaskJudgement, good: bool | None, what: ShownTask) -> TaskJudgeme
     if good is None:
         return filled(one, [], "neither", NEITHER)
     return filled(one, [rating(one, what, what.answer, good)], "good" if good else "bad", "")
-
-
-def sorted_answers(
-    one: TaskJudgement, said_of: ControlAnswer, what: ShownTask, words: Praise | None
-) -> TaskJudgement:
-    """Answers that were put into buckets, of which some praise and some blame."""
-    verdicts = [(words.of([bucket]) if words else None) for bucket in said_of.buckets]
-    labels = {
-        name: verdict
-        for names, verdict in zip(said_of.values, verdicts, strict=True)
-        for name in names
-        if verdict is not None and name in what.answers
-    }
-    made = [rating(one, what, what.answers[name], label) for name, label in labels.items()]
-    sides = [[what.answers[n] for n, v in labels.items() if v is side] for side in (True, False)]
-    return filled(ordered_as(one, sides, what), made, spelt(sides), NEITHER)
 
 
 def places(said_of: ControlAnswer, what: ShownTask) -> list[list[str]]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from curation.curation_settings import ExportFields
 from curation.sources.exports.argilla import judge_argilla, looks_like_argilla
 from curation.sources.exports.export_judgements import ExportJudgements
-from curation.sources.exports.export_records import Export, ExportOptions, Fields, read_export
+from curation.sources.exports.export_records import Export, Fields, SourceFile, read_export
 from curation.sources.exports.label_studio import judge_label_studio, looks_like_label_studio
 from curation.sources.exports.preference_files import (
     judge_preferences,
@@ -35,9 +34,9 @@ class ExportFormat:
         found = self.judge(export, fields)
         return replace(found, notes=(*export.notes, *found.notes))
 
-    def read(self, path: Path, options: ExportOptions) -> Iterator[Read]:
+    def read(self, source: SourceFile) -> Iterator[Read]:
         """What was made of every record, or annotation. Raises InputError."""
-        return self.judged(read_export(path, options), options.fields).reads
+        return self.judged(read_export(source), source.export).reads
 
 
 EXPORTS: Mapping[str, ExportFormat] = {
