@@ -7,6 +7,7 @@ from functools import partial
 
 from curation.accepted_rows import (
     NOTHING,
+    SYNTHETIC_WAITS,
     Frozen,
     FrozenItems,
     Placed,
@@ -14,7 +15,10 @@ from curation.accepted_rows import (
     extended,
     gone_item_lines,
     hold_frozen_items,
+    people_first,
     place_batches,
+    unaccepted,
+    within_share,
 )
 from curation.account import (
     NEAR_FROZEN,
@@ -51,7 +55,6 @@ from curation.families import (
     thinned,
 )
 from curation.mending import changed, mended
-from curation.proposals import SYNTHETIC_WAITS, people_first, unaccepted, within_share
 from curation.selected_rows import Selection, selected, unselected
 from curation.sifting import (
     accepted_of,

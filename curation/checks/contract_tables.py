@@ -10,9 +10,10 @@ import pandas as pd
 from curation.checks.dataset_measures import BY_MEANING as MEASURED_BY_MEANING
 from curation.checks.dataset_measures import dataset_table, share, slice_table
 from curation.checks.embeddings import Looked
+from curation.checks.meaning import BY_MEANING
 from curation.checks.relevance import CheckReferences
 from curation.checks.repeats import NONE, RowTexts, again, reasons_where
-from curation.checks.row_columns import BY_MEANING, EXAMINED, looked_at, row_table, texts_of
+from curation.checks.row_columns import EXAMINED, looked_at, row_table, texts_of
 from curation.faults.every_fault import FAULTS
 from curation.text_forms import key
 from project.records.data import Document, Message, Row, Split, counted

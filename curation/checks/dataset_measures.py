@@ -211,7 +211,11 @@ def word_shift(before: Sequence[str], now: Sequence[str], seed: int = 0) -> floa
     to the two sides by chance (a permutation test).
     """
     draw = np.random.default_rng(seed)
-    sides = [draw_texts(texts, draw) for texts in (before, now)]
+    sides = []
+    for texts in (before, now):
+        size = min(len(texts), MOST_TEXTS)
+        some = draw.choice(len(texts), size, replace=False) if size < len(texts) else range(size)
+        sides.append([texts[i] for i in sorted(some)])
     if not all(sides):
         return 0.0
     has = presence([*sides[0], *sides[1]])
@@ -221,12 +225,6 @@ def word_shift(before: Sequence[str], now: Sequence[str], seed: int = 0) -> floa
     observed, by_chance = float(found[0]), found[1:]
     p = (1 + int((by_chance >= observed).sum())) / (1 + TIMES)
     return max(0.0, observed - float(by_chance.mean())) if p <= LEVEL else 0.0
-
-
-def draw_texts(texts: Sequence[str], draw: np.random.Generator) -> list[str]:
-    if len(texts) <= MOST_TEXTS:
-        return list(texts)
-    return [texts[i] for i in sorted(draw.choice(len(texts), MOST_TEXTS, replace=False).tolist())]
 
 
 def presence(texts: Sequence[str]) -> csr_array:

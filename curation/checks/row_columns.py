@@ -5,15 +5,9 @@ from functools import partial
 
 import pandas as pd
 
-from curation.checks.embeddings import Looked, look, sample
-from curation.checks.meaning import (
-    SAME_TASK,
-    disagreements,
-    off_topic,
-    reworded,
-    semantic_duplicates,
-)
-from curation.checks.relevance import CheckReferences, contaminated, eval_places, leaks
+from curation.checks.embeddings import Looked, look
+from curation.checks.meaning import BY_MEANING, columns_by_meaning
+from curation.checks.relevance import CheckReferences
 from curation.checks.repeats import (
     NONE,
     RowTexts,
@@ -53,8 +47,6 @@ LANGUAGES: dict[str, Finder] = {
     "prompt_language": prompt_language,
     "answer_language": answer_language,
 }
-# What an embedder tells, of the rows that it looked at.
-BY_MEANING = ("semantic_duplicate", "off_topic", "disagreement")
 EXAMINED = ("leak", "contaminated")  # by words of every row, by meaning of a sample
 # Columns that say what is wrong with a row in words of ours, which may stand in a report.
 TOLD = frozenset(
@@ -89,39 +81,8 @@ def row_table(texts: RowTexts, looked: Looked | None, compared: CheckReferences)
     columns: dict[str, Sequence[str | None]] = {}
     columns |= {name: [one or NONE for one in every] for name, every in found.items()}
     columns |= {name: find(texts) for name, find in FROM_ALL.items()}
-    columns |= by_meaning(texts, looked, compared)
+    columns |= columns_by_meaning(texts, looked, compared)
     return pd.concat([table, pd.DataFrame(columns, dtype=object)], axis=1)
-
-
-def by_meaning(
-    texts: RowTexts, looked: Looked | None, compared: CheckReferences
-) -> dict[str, Sequence[str | None]]:
-    """What an embedder tells, and nothing where there is none; leaks are told by words too."""
-    own = eval_places(texts)
-    evals = [*compared.evals, *(texts.prompts[i] for i in own)]
-    suites, aside = compared.suites, compared.aside
-    if looked is None:
-        return {
-            "leak": leaks(texts, evals, aside=aside),
-            "contaminated": contaminated(texts, suites, aside=aside),
-        } | {name: [None] * len(texts.rows) for name in BY_MEANING}
-    embedded = [*compared.evals, *(texts.prompts[i] for i in some(texts, own, compared))]
-    return {
-        "leak": leaks(texts, evals, reworded(texts, looked, embedded), aside),
-        "contaminated": contaminated(
-            texts, suites, reworded(texts, looked, suites, SAME_TASK), aside
-        ),
-        "semantic_duplicate": semantic_duplicates(texts, looked),
-        "off_topic": off_topic(texts, looked, compared),
-        "disagreement": disagreements(texts, looked),
-    }
-
-
-def some(texts: RowTexts, places: Sequence[int], compared: CheckReferences) -> list[int]:
-    """Of the eval items at most half as many as rows are looked at: the others' words are known."""
-    rows, splits = [texts.rows[i] for i in places], [texts.splits[i] for i in places]
-    most = max(compared.embedded_rows // 2, 1)
-    return [places[k] for k in sample(rows, splits, most, compared.seed)]
 
 
 def plain_columns(texts: RowTexts) -> pd.DataFrame:
