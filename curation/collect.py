@@ -110,7 +110,16 @@ def content_of(made: Made) -> object:
 
 def read_source(source: Source) -> Iterator[Read]:
     if isinstance(source, FileSource):
-        yield from read_source_file(SourceFile.of(source))
+        file = SourceFile(
+            path=source.path,
+            format=source.read_as,
+            columns=source.columns,
+            export=source.export,
+            skip=source.unreadable == "skip",
+            encoding=source.encoding,
+            answers_as_rows=source.answers_as_rows,
+        )
+        yield from read_source_file(file)
         return
     for package in source.packages:
         for number, row in enumerate(read_package(package), start=1):

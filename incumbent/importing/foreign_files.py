@@ -10,14 +10,19 @@ from pathlib import Path
 from curation.curation_settings import Columns
 from curation.sources.chats.chat_shapes import with_roles
 from curation.sources.chats.transcripts import transcripts_in
-from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess
+from curation.sources.columns.column_words import Guess
 from curation.sources.documents.read_documents import documents_in
-from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
 from curation.sources.exports.export_records import SourceFile, read_export
 from curation.sources.exports.shown import TaskJudgement
 from curation.sources.row_formats import Read
-from curation.sources.source_file import TEXTS, guess_format, read_source_file
+from curation.sources.source_file import (
+    EXPORTS,
+    TEXTS,
+    guess_format,
+    read_source_file,
+    refuse_other_format,
+)
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.decoding import decode
 from curation.sources.tables.read_table import read_tables

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.export_judgements import ExportJudgements, TaskAgreement, agreement
 from curation.sources.exports.export_records import SourceFile, read_export
 from curation.sources.row_formats import Made, Read
+from curation.sources.source_file import EXPORTS
 from project.records.data import Document, Row
 from project.records.preferences import PreferencePair
 from tests.conftest import ROOT

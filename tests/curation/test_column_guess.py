@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import Guess, NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_name import read_name, read_names
 from curation.sources.columns.column_profile import asks, kind_of
+from curation.sources.columns.column_words import Guess
+from curation.sources.table_rows import NamedColumns
 from curation.sources.tables.table import Table
 from project.errors import InputError
 from tests.curation.made_tables import ROWS, TABLES, Texts, named, some, table

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation.sources.exports.export_formats import EXPORTS, format_of
 from curation.sources.exports.export_judgements import agreement
+from curation.sources.source_file import EXPORTS, format_of
 from project.errors import InputError
 from tests.curation.exports_read import EXAMPLES, judged, source
 

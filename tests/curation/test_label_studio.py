@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from curation.sources.exports.export_formats import EXPORTS, format_of
+from curation.sources.source_file import EXPORTS, format_of
 from project.errors import InputError
 from project.records.data import Row
 from project.records.preferences import RatedAnswer

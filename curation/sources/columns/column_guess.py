@@ -8,7 +8,7 @@ from typing import Any
 
 from curation.curation_settings import Columns
 from curation.sources.chats.chat_shapes import with_tools_as_text
-from curation.sources.columns.choices import ColumnChoice, Guess, NamedColumns, Taken, has_to_choose
+from curation.sources.columns.choices import SPANS, ColumnChoice, has_to_choose
 from curation.sources.columns.column_name import read_name
 from curation.sources.columns.column_profile import (
     ColumnProfile,
@@ -18,15 +18,17 @@ from curation.sources.columns.column_profile import (
 )
 from curation.sources.columns.column_words import (
     ColumnReading,
+    Guess,
+    Taken,
     answer_notes,
     column_note,
     group_columns,
     slice_columns,
     taken_for,
 )
-from curation.sources.columns.pair_choice import SPANS
 from curation.sources.columns.pair_or_chat import chat_notes, find_rows, is_constant_text
 from curation.sources.row_formats import CONTRARY
+from curation.sources.table_rows import NamedColumns, renamed
 from curation.sources.tables.json_nesting import DOT, is_conversation, with_nested
 from curation.sources.tables.table import Table, TableRow, find_column, plain_name
 from project.errors import InputError
@@ -162,20 +164,7 @@ def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
     own: dict[str, str] = {}
     for name in given.columns:
         own[name], *_ = [find_column(table, name) for table in tables]
-
-    def own_name(name: str | None) -> str | None:
-        return None if name is None else own[name]
-
-    return replace(
-        given,
-        prompt=tuple(own[name] for name in given.prompt),
-        completion=own_name(given.completion),
-        messages=own_name(given.messages),
-        slices=None if given.slices is None else tuple(own[name] for name in given.slices),
-        group=own_name(given.group),
-        evidence=tuple(own[name] for name in given.evidence),
-        answerable=own_name(given.answerable),
-    )
+    return replace(given, **renamed(given, own.__getitem__))
 
 
 def choose(

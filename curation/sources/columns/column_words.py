@@ -3,16 +3,36 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import NamedColumns, Taken
+from curation.sources.columns.choices import COMPARED
 from curation.sources.columns.column_profile import ColumnProfile
-from curation.sources.columns.pair_choice import COMPARED
+from curation.sources.table_rows import NamedColumns
 from project.records.data import counted
 from project.untrusted_input import one_line
 
 COULD_BE_SLICE = "could be a slice (--slice)"
 COULD_BE_GROUP = "could be the group (--group)"
+
+
+class Taken(NamedTuple):
+    """What a column is taken for."""
+
+    use: str | None  # such as "prompt"; None: it is not read
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.use or 'not read'}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Columns by the names that the first table has for them."""
+
+    columns: Columns
+    taken: dict[str, Taken]  # of each column
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

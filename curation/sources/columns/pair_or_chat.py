@@ -7,9 +7,9 @@ from typing import Any
 
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import ROLES, Turns, pairs
-from curation.sources.columns.choices import ColumnChoice, FittingColumns, NamedColumns
+from curation.sources.columns.choices import ColumnChoice, FittingColumns, feedback, find_pair
 from curation.sources.columns.column_profile import ColumnProfile
-from curation.sources.columns.pair_choice import feedback, find_pair
+from curation.sources.table_rows import NamedColumns
 from project.records.data import counted
 
 CONSTANT = ("system", "instruction", "question")

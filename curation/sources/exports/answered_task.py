@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
-from typing import Literal
+from typing import Any, Literal
 
 from curation.curation_settings import ExportFields
 from curation.faults.missing_answers import is_more_than_placeholder
@@ -24,7 +24,7 @@ from project.records.data import Message, Row
 from project.records.preferences import PreferencePair, RatedAnswer
 
 # Some tools do not tell a text that was written from one that was chosen ("text"), nor several
-# choices from a ranking ("several"); kinds.py does.
+# choices from a ranking ("several"); `kinds_of` does.
 Kind = Literal["written", "chosen", "side", "rated", "ranked", "text", "several", "proposed"]
 # What was chosen, of an answer that was judged, or of the prompt; "proposed" is a class that a task
 # shows, for a person to accept or to refuse.
@@ -113,16 +113,7 @@ def preferred(
 ) -> TaskJudgement:
     """A pair for every two answers of different places."""
     pairs = [
-        PreferencePair(
-            prompt=what.prompt_text,
-            chosen=chosen,
-            rejected=rejected,
-            source=one.file,
-            annotator=one.annotator,
-            messages=turns(what),
-            evidence=what.evidence,
-            answerable=what.answerable,
-        )
+        PreferencePair(chosen=chosen, rejected=rejected, **asked_of(one, what))
         for better, worse in combinations(ordered, 2)
         for chosen, rejected in product(better, worse)
         if chosen != rejected
@@ -168,22 +159,20 @@ def row(one: TaskJudgement, what: ShownTask, text: str) -> Row:
 
 
 def rating(one: TaskJudgement, what: ShownTask, text: str, label: bool) -> RatedAnswer:
-    return RatedAnswer(
-        prompt=what.prompt_text,
-        completion=text,
-        label=label,
-        source=one.file,
-        annotator=one.annotator,
-        messages=turns(what),
-        evidence=what.evidence,
-        answerable=what.answerable,
-    )
+    return RatedAnswer(completion=text, label=label, **asked_of(one, what))
 
 
-def turns(what: ShownTask) -> tuple[Message, ...] | None:
-    """Those of a prompt that is more than one of the user's."""
+def asked_of(one: TaskJudgement, what: ShownTask) -> dict[str, Any]:
+    """What a pair and a rating have in common: who was asked what."""
     plain = len(what.prompt) == 1 and what.prompt[0].role == "user"
-    return None if plain else what.prompt
+    return {
+        "prompt": what.prompt_text,
+        "messages": None if plain else what.prompt,
+        "source": one.file,
+        "annotator": one.annotator,
+        "evidence": what.evidence,
+        "answerable": what.answerable,
+    }
 
 
 def reject(one: TaskJudgement, text: str, what: ShownTask) -> TaskJudgement:

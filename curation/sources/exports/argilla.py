@@ -110,8 +110,9 @@ def responses_of(record: Fields) -> Iterator[ArgillaResponse]:
         return
     for question, several in record["responses"].items():  # {question: [{value, user_id}]}
         for one in objects(several):
-            status = status_of(one.get("status"))
-            yield ArgillaResponse(question, one.get("value"), user_of(one), status)
+            status = one.get("status")
+            told = status if isinstance(status, str) else None
+            yield ArgillaResponse(question, one.get("value"), user_of(one), told)
 
 
 def flat_responses(record: Fields) -> Iterator[ArgillaResponse]:
@@ -124,7 +125,8 @@ def flat_responses(record: Fields) -> Iterator[ArgillaResponse]:
         for place, value in enumerate(list_or_none(record[name])):
             user = users[place] if place < len(users) else None
             status = statuses[place] if place < len(statuses) else None
-            yield ArgillaResponse(question, value, user_of({"user_id": user}), status_of(status))
+            told = status if isinstance(status, str) else None
+            yield ArgillaResponse(question, value, user_of({"user_id": user}), told)
 
 
 def list_or_none(value: object) -> list[Any]:
@@ -139,10 +141,6 @@ def user_of(response: Fields) -> str | None:
     """The user's id; to_json writes None as a text."""
     user = response.get("user_id")
     return user if isinstance(user, str) and user not in ("", "None") else None
-
-
-def status_of(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def argilla_answer(value: Any) -> ControlAnswer | None:

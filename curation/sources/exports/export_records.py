@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curation.curation_settings import Columns, ExportFields, FileSource
+from curation.curation_settings import Columns, ExportFields
 from curation.sources.chats.chat_shapes import RoleNames, with_roles
 from curation.sources.table_rows import name_of, numbered
 from curation.sources.tables.decoding import decode
@@ -34,18 +34,6 @@ class SourceFile:
     roles: RoleNames = field(default_factory=dict)  # of conversations, who speaks by which name
     # What files of an export are called in what is made of them, where it is not as name_of says.
     names: Mapping[Path, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, source: FileSource) -> "SourceFile":
-        return cls(
-            path=source.path,
-            format=source.read_as,
-            columns=source.columns,
-            export=source.export,
-            skip=source.unreadable == "skip",
-            encoding=source.encoding,
-            answers_as_rows=source.answers_as_rows,
-        )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from curation.sources.tables.table import Gathered, Table, TextFile, shortened
+from project.records.data import counted
 
 # --- csv records ----------------------------------------------------------------------------------
 
@@ -121,9 +122,7 @@ def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> t
             else:
                 gathered.add(line, record)
         elif "".join(fields).strip() or len(fields) > 1:  # else it is a line of blanks
-            sizes = (
-                f"has {len(fields)} field{'s' * (len(fields) != 1)}, the header has {len(names)}"
-            )
+            sizes = f"has {counted(len(fields), 'field')}, the header has {len(names)}"
             if len(fields) < len(names):
                 why = "a field is missing, or a line break in a field is not quoted"
             else:
