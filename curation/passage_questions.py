@@ -21,12 +21,12 @@ from curation.proposals import (
     FAULTY,
     NEAR_ITEM,
     PERSONAL,
-    copies,
     near_items,
     pairs_in,
     rendered,
     synthetic_row,
 )
+from project.item_prompts import asking_an_item
 from project.near_duplicates import near_duplicates, word_sets
 from project.personal_data import Contacts
 from project.personal_data import find_personal_data as personal_data
@@ -141,7 +141,8 @@ class QuestionChecks:
         each fails.
         """
         rows = [alone(one) for one in asked]
-        near_item, copied = near_items(rows, self.items), copies(rows, self.train)
+        near_item = near_items(rows, self.items)
+        copied = asking_an_item([row.prompt_text for row in rows], self.train)
         whys = [
             NEAR_ITEM if i in near_item else COPIED if i in copied else self.wrong(one, rows[i])
             for i, one in enumerate(asked)

@@ -12,7 +12,7 @@ from project.records.data import Row
 
 Tells = Callable[[str], object]
 
-MOST_WORDS = 50_000  # of which is remembered how they were judged
+MOST_WORDS = 20_000  # of which each look remembers how it judged them
 RECENT_TEXTS = 8  # a row's prompt and answer: each finder asks for them anew
 
 

@@ -101,7 +101,9 @@ def toxic_words() -> Words:
     words = [entry for entry in entries if not entry.endswith("*")]
     phrases: dict[str, list[str]] = {}
     for phrase in (word for word in words if " " in word):
-        phrases.setdefault(max(phrase.split(), key=telling), []).append(f" {phrase} ")
+        # By the word that the fewest texts have.
+        key = max(phrase.split(), key=lambda word: (word not in COMMON, len(word)))
+        phrases.setdefault(key, []).append(f" {phrase} ")
     return Words(
         whole=frozenset(word for word in words if " " not in word),
         stems=stems,
@@ -112,19 +114,15 @@ def toxic_words() -> Words:
     )
 
 
-def telling(word: str) -> tuple[bool, int]:
-    """The greater, the fewer texts have the word."""
-    return word not in COMMON, len(word)
-
-
 def masked(entries: Iterable[str]) -> re.Pattern[str]:
-    every = "|".join(as_masked(entry) for entry in entries if entry.isascii())
-    return re.compile(rf"(?:{every})")
-
-
-def as_masked(entry: str) -> str:
-    """A word may begin with a sign for its first letter, and not with a mask."""
-    word = entry.rstrip("*")
-    begin = f"[{re.escape(word[0] + HIDDEN.get(word[0], ''))}]"
-    letters = [f"[{re.escape(c + HIDDEN.get(c, '') + MASK)}]+" for c in word[1:]]
-    return begin + "".join(letters) + (r"[\w*#]{0,12}" if entry.endswith("*") else "")
+    """What the entries look like with some letters hidden. A word may begin with a sign for its
+    first letter, and not with a mask.
+    """
+    every = []
+    for entry in filter(str.isascii, entries):
+        word = entry.rstrip("*")
+        signs = [re.escape(letter + HIDDEN.get(letter, "")) for letter in word]
+        letters = [f"[{sign}{re.escape(MASK)}]+" for sign in signs[1:]]
+        end = r"[\w*#]{0,12}" if entry.endswith("*") else ""
+        every.append(f"[{signs[0]}]{''.join(letters)}{end}")
+    return re.compile("|".join(every))
