@@ -191,7 +191,25 @@ SHORT_CUES: tuple[tuple[frozenset[str], regex.Pattern[str]], ...] = tuple(
         ),
     )
 )
-# These want a full name: they are tried near what looks like one.
+# These want a full name: they are tried near what looks like one, beside one of their words.
+FULL_WORDS_TEXT = """
+    account accountholder address addressed adviser advisor age aged agent applicant appointment
+    approved ask assigned attention attn attorney aunt behalf belonging belongs beneficiary
+    borrower boss boyfriend brother called caller card cardholder case cc client cliente colleague
+    complaint contact cousin coworker customer cv date daughter debtor desk diagnosis dob doctor
+    dr email emailed employee esposa esposo ext extension father femme file filed fille fils
+    firstname forward frau friend from fullname geb girlfriend guarantor
+    guest here hija hijo holder husband i ich id invoice issued it kollege kollegin kunde kundin
+    landlord laptop lastname lawyer lives living loan logged mail manager mann mari
+    medical member message met mother nachname name nee neighbor neighbour no nom nombre nome
+    nominee number nurse né née office opened order paciente partner passenger passport password
+    patient patientin payable payee phone policy policyholder prof prénom recipient record regards
+    registered reported requested resides residing room résumé salary sender signed sincerely
+    sister sohn son sono sou soy speak speaking spoke spouse student submitted suis supervisor
+    surname talk talked teacher tel tenant this ticket to tochter uncle user vorname wife wohnhaft
+    worker years
+"""
+FULL_WORDS = frozenset(FULL_WORDS_TEXT.split())
 FULL_CUES = tuple(
     map(
         regex.compile,
@@ -273,8 +291,9 @@ def cued(text: str, hints: frozenset[str], brief: bool) -> Iterator[Span]:
     whole = [(0, len(text))]
     full = FULL_LIKE_ASCII if text.isascii() else FULL_LIKE
     for place in around([match.span() for match in full.finditer(text)]):
-        for cue in FULL_CUES:
-            yield from name_spans(cue, text, [place])
+        if not FULL_WORDS.isdisjoint(WORD.findall(text[slice(*place)].lower())):
+            for cue in FULL_CUES:
+                yield from name_spans(cue, text, [place])
     for wanted, cue in SHORT_CUES:
         if not wanted.isdisjoint(hints):
             words = re.finditer(

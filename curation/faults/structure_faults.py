@@ -192,6 +192,8 @@ def several_in_one(row: Row) -> str | None:
         return "another instruction in the answer"
     if both_parted(prompt, answer):
         return "several prompts and several answers"
+    if asks_again(prompt, answer):
+        return "another question in the answer"
     if instructs_twice(prompt):
         return "an instruction with an answer before the last one"
     return None
@@ -253,6 +255,18 @@ def is_request(text: str) -> bool:
     text = text.strip()
     words = text.count(" ") + 1
     return 2 < words < 60 and (text.endswith(("?", "？")) or REQUEST.match(text) is not None)
+
+
+def asks_again(prompt: str, answer: str) -> bool:
+    """Whether a line within the answer begins as the prompt does, and asks something else."""
+    if "\n" not in answer:
+        return False
+    first = prompt.casefold().split(maxsplit=3)[:3]
+    if len(first) < 3 or not REQUEST.match(prompt):
+        return False
+    beginning = " ".join(first)
+    lines = [" ".join(line.casefold().split()) for line in answer.split("\n")[1:-1]]
+    return any(line.startswith(beginning) and is_request(line) for line in lines)
 
 
 def instructs_twice(prompt: str) -> bool:

@@ -5,15 +5,19 @@ pattern is to match. Rows share most of their words: each is judged once, and th
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
 from project.records.data import Row
 
 Tells = Callable[[str], object]
 
-MOST_WORDS = 20_000  # of which each look remembers how it judged them
+MOST_WORDS = 20_000  # that each look remembers
 RECENT_TEXTS = 8  # a row's prompt and answer: each finder asks for them anew
+
+
+def nothing(_: str) -> bool:
+    return False
 
 
 class SuspectWords:
@@ -24,16 +28,18 @@ class SuspectWords:
 
     def __init__(self, *parts: str, tells: Tells | None = None, odd: Tells | None = None) -> None:
         self.parts = parts
-        self.tells = lru_cache(MOST_WORDS)(tells) if tells else None
-        self.odd = lru_cache(MOST_WORDS)(odd) if odd else None
+        self.tells, self.is_of_odd = tells or odd or nothing, odd is not None
+        self.harmless: set[str] = set()  # words that were judged before
 
     def at(self, text: str) -> Collection[str]:
-        """The words of the text that are so, some of them twice."""
+        """The words of the text that are so, each once."""
         every, odd = words_of(text)
-        found = list(filter(self.tells, every)) if self.tells else []
-        found += filter(self.odd, odd) if self.odd else ()
+        new = (odd if self.is_of_odd else every) - self.harmless
+        found = set(filter(self.tells, new))
+        if len(self.harmless) < MOST_WORDS:
+            self.harmless |= new.difference(found)
         if there := holding(lowered(text), self.parts):
-            found += [word for word in every if holds(word, there)]
+            found.update(word for word in every if holds(word, there))
         return found
 
 
@@ -69,10 +75,10 @@ def lowered(text: str) -> str:
 
 
 @lru_cache(RECENT_TEXTS)
-def words_of(text: str) -> tuple[Sequence[str], Sequence[str]]:
-    """The different words between blanks, and those that have more than the letters of English."""
-    every = list(set(lowered(text).replace(", ", " ").replace(". ", " ").split()))
-    return every, [word for word in every if not (word.isascii() and word.isalpha())]
+def words_of(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The words between blanks, and those that have more than the letters of English."""
+    every = frozenset(lowered(text).replace(", ", " ").replace(". ", " ").split())
+    return every, frozenset(word for word in every if not (word.isascii() and word.isalpha()))
 
 
 # --- prose ----------------------------------------------------------------------------------------
