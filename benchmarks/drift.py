@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -54,6 +55,7 @@ MONDAY = date(2020, 1, 6)  # day 0
 CHANGED_ROWS = 500  # a night
 CALM = 10  # nights before a change
 PATIENCE = 30  # nights after it
+LANGUAGE = 0.05  # of the rows are in German
 PHRASES = (
     "could you please tell me, {}",
     "hi there, i was wondering: {}",
@@ -62,6 +64,7 @@ PHRASES = (
 )
 JOB = "write a one line summary of this ticket for the morning report: {}"
 JOB_ROWS = (100, 300)  # a night
+GERMAN = Path(__file__).with_name("german_questions.txt")
 EVERY = 5  # of so many rows inside one may be a ticket, and one is there in other words
 
 # What can be measured, beside YEARS.
@@ -182,10 +185,12 @@ def sample_task(out_label: str) -> Iterable[tuple[str, str]]:
 class Rows:
     """What nights are drawn from: each row a prompt, with all that a night knows of it."""
 
-    # Those inside by label, those outside, some inside in other words, and the tickets of a job.
+    # Those inside by label, those outside, some inside in other words, the tickets of a job, and
+    # questions in German.
     batch: Batch
     labels: tuple[Ints, ...]  # the rows inside of each label
     outside: Ints
+    german: Ints
 
     @classmethod
     def of(cls, labelled: Iterable[tuple[str, str]], out_label: str) -> "Rows":
@@ -199,8 +204,11 @@ class Rows:
         tickets = [JOB.format(text) for text in texts[:inside:EVERY]]
         answers = answered(labels, len(texts))
         answers = np.concatenate([answers, *[answers[:inside:EVERY]] * 2])
-        batch = completed([*texts, *reworded, *tickets], answers)
-        return cls(batch, tuple(own for own in labels if own[0] < inside), outside)
+        german = GERMAN.read_text().splitlines()
+        answers = np.concatenate([answers, len(answers) + np.arange(len(german))])
+        batch = completed([*texts, *reworded, *tickets, *german], answers, len(german))
+        own = tuple(own for own in labels if own[0] < inside)
+        return cls(batch, own, outside, np.arange(len(batch) - len(german), len(batch)))
 
     @property
     def inside(self) -> Ints:
@@ -214,7 +222,7 @@ class Rows:
     def tickets(self, labels: Ints) -> Ints:
         """What a job asks about tickets of these labels."""
         inside = np.concatenate([self.labels[label] for label in labels])
-        first = len(self.batch) - -(-len(self.inside) // EVERY)
+        first = int(self.german[0]) - -(-len(self.inside) // EVERY)
         tickets: Ints = first + inside[inside % EVERY == 0] // EVERY
         return tickets
 
@@ -238,21 +246,31 @@ def answered(labels: Sequence[Ints], count: int) -> Ints:
     return answers
 
 
-def completed(texts: list[str], answers: Ints) -> Batch:
+def completed(texts: list[str], answers: Ints, german: int) -> Batch:
     """What prompts alone do not tell is made up: answers, a rating of some, a surprise and a
-    judge's score of all."""
+    judge's score of all. The last ones are in German."""
     cache = home() / "benchmarks" / "embeddings.db"
     vectors = Embeddings(pin(ModelChoice(), "embedder"), cache).encode(texts)
     rng = np.random.default_rng(0)
-    ratings = rng.choice([-1, 0, 1, np.nan], len(texts), p=[0.05, 0.1, 0.15, 0.7])
+    made_up = [
+        (
+            rng.choice([-1, 0, 1, np.nan], count, p=[0.05, 0.1, 0.15, 0.7]),
+            1 + rng.pareto(2.5, count),  # a heavy tail
+            rng.normal(size=count),
+        )
+        for count in (len(texts) - german, german)  # the others' stay as they were without it
+    ]
+    ratings, surprise, scores = (
+        np.concatenate(parts).astype(np.float32) for parts in zip(*made_up, strict=True)
+    )
     return Batch(
         prompts=texts,
         vectors=vectors,
         responses=[texts[i] for i in answers],
         response_vectors=vectors[answers],
-        ratings=ratings.astype(np.float32),
-        surprise=(1 + rng.pareto(2.5, len(texts))).astype(np.float32),  # a heavy tail
-        scores=rng.normal(size=len(texts)).astype(np.float32),
+        ratings=ratings,
+        surprise=surprise,
+        scores=scores,
     )
 
 
@@ -312,11 +330,17 @@ class Watch:
         strata = self.reference.season.strata(asked.times[first])
         return UserDays(columns, strata, users).without(self.reference.index_users)
 
-    def drifted(self, nights: Sequence[UserDays], rng: Generator) -> list[str]:
-        """The signals, each with its window, that say drift on the last night."""
+    def drifted(
+        self, nights: Sequence[UserDays], rng: Generator, *, goes_on: bool = False
+    ) -> list[str]:
+        """The signals, each with its window, that say drift on the last night; of a drift that may
+        go on the first one, for all of them take long.
+        """
         tests = night_tests(self.reference.signals, nights, self.reference.units, PARAMS, rng)
         drifted = (test for test in tests if test.verdict is DriftVerdict.DRIFT)
-        return [f"{test.signal.name} {test.nights}" for test in drifted]
+        return [
+            f"{test.signal.name} {test.nights}" for test in islice(drifted, 1 if goes_on else None)
+        ]
 
 
 Traffic = Callable[[int, int], Asked]  # of a day so many rows
@@ -336,6 +360,7 @@ class Year:
     weekly: bool = False  # at weekends, half of the labels are three times as frequent
     seasonal: bool = False
     moods: float = 0.0  # the coefficient of variation of each label's share from day to day
+    special: range = range(0)  # days that the settings name, which nobody compares
     young: bool = False  # the reference is of three days, until there are more
     job: bool = False  # one that tells no user asks each night about other tickets
     nameless: bool = False  # whether no row tells a user
@@ -414,10 +439,11 @@ def about_one_thing(rows: Rows, rng: Generator) -> Ints:
     return rows.outside[np.argpartition(-near, NEAR)[:NEAR]]
 
 
+HOLIDAYS, NAMED = "a holiday week", "a holiday week in special_days"
 GROWING = "users grow threefold beside a bot"
 HONEST = {
     "month-end peaks": Honest(month_end),
-    "a holiday week": Honest(holidays),
+    HOLIDAYS: Honest(holidays),
     "slow seasons, ±50 % over a year": Honest(slow_seasons),
     "a weekly newsletter on a new product": Honest(news=0.15, weekly=True),
     "6 % of each day about something new": Honest(news=0.06),
@@ -444,6 +470,7 @@ YEARS = {
     "a nightly job, no row tells a user": Year(rows=500, job=True, nameless=True),
     "no row tells a user": Year(rows=500, nameless=True),
     **{name: Year(rows=500, seasonal=True, honest=name) for name in HONEST},
+    NAMED: Year(rows=500, seasonal=True, honest=HOLIDAYS, special=HOLIDAY),
     GROWING: Year(rows=150, seasonal=True, honest=GROWING, job=True),
 }
 
@@ -464,9 +491,11 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
     alarms, before, told = 0, False, list[str]()
     for day in range(YEAR):
         tonight = repeated(asked(day, kind.rows))
+        if day in kind.special:
+            continue
         tonight = voices(rows, {day: tonight}, USERS_A_NIGHT) if kind.heard else tonight
         nights = [*nights, watch.night(tonight)][-MONTH:]
-        found = watch.drifted(nights, rng)
+        found = watch.drifted(nights, rng, goes_on=before)
         alarms += bool(found) and not before
         before = bool(found)
         told += found
@@ -491,7 +520,7 @@ def young_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
             watch, known, nights = frozen_of(rows, last, rng), len(last), none
         tonight = asked(day, kind.rows)
         nights = [*nights, watch.night(tonight)][-MONTH:]
-        found = watch.drifted(nights, rng)
+        found = watch.drifted(nights, rng, goes_on=before)
         days |= {} if found else {day: tonight}
         alarms += bool(found) and not before
         before = bool(found)
@@ -680,6 +709,12 @@ def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
 
     order = rng.permutation(len(rows.labels))
     kept, most = order[: len(order) * 2 // 3], order[: len(order) - len(order) * 8 // 100]
+
+    def in_german(n: int) -> Ints:
+        foreign = round(LANGUAGE * n)
+        usual = rng.choice(rows.inside, n - foreign)
+        return np.concatenate([usual, rng.choice(rows.german, foreign)])
+
     reworded = len(rows.inside) + len(rows.outside) + np.arange(-(-len(rows.inside) // EVERY))
     doses = (0.02, 0.05, 0.1, 0.2) if len(rows.outside) else ()
     return {
@@ -690,6 +725,7 @@ def changes(rows: Rows, rng: Generator) -> dict[str, Night]:
             np.concatenate([rows.inside, half_of(rows.labels, rng)])
         ),
         "all in other words": evenly(reworded),
+        f"{LANGUAGE:.0%} in another language": in_german,
     }
 
 

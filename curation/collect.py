@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.curation_settings import CollectParams, FileSource, Source
+from curation.data_sources import refuse_unlicensed
 from curation.sources.exports.export_records import SourceFile
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import Made, Read
@@ -50,7 +51,9 @@ class Collected:
 
 
 def main() -> None:
-    collected = collect(load(CollectParams).sources)
+    params = load(CollectParams)
+    refuse_unlicensed(params)
+    collected = collect(params.sources)
     with staged_folder(RAW.parent) as draft:
         for path, records in collected.files.items():
             write_records(draft / path.name, records)

@@ -1,10 +1,12 @@
 """Settings of section `monitoring`: what is watched, how closely, and what follows."""
 
+from datetime import date
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from monitoring.special_days import name_of_special
 from project.files import home
 from project.settings import Settings
 
@@ -37,6 +39,9 @@ class DriftParams(Settings):
     minimum_reference: int = Field(default=400, ge=100)  # rows; with fewer there is none yet
     # Days that are not like the others, until the reference has a whole week.
     weekend: tuple[Weekday, ...] = ("sat", "sun")
+    # Days that are compared with nothing: the public holidays of a country (DE) or of a part of it
+    # (DE-BY), a day, or FROM..TO.
+    special_days: tuple[str, ...] = ()
     # Read by the champion each night: 50 or more, for fewer say nothing; 0: none.
     perplexity_rows: int = Field(default=200, ge=0)
     quality_rows: int = Field(default=40, ge=0)  # fresh labels that the champion answers a night
@@ -50,6 +55,13 @@ class DriftParams(Settings):
                 "rows would be read each night for nothing"
             )
         return rows
+
+    @field_validator("special_days")
+    @classmethod
+    def each_is_a_day_or_a_country(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            name_of_special([entry], date.min)
+        return entries
 
     @model_validator(mode="after")
     def windows_grow(self) -> Self:

@@ -6,7 +6,12 @@ from itertools import takewhile
 
 import numpy as np
 
-from monitoring.blindness import reference_hindrance, set_aside_hindrance, window_hindrance
+from monitoring.blindness import (
+    reference_hindrance,
+    set_aside_hindrance,
+    special_hindrance,
+    window_hindrance,
+)
 from monitoring.champion_quality import with_quality
 from monitoring.drift.accepted_reference import as_accepted
 from monitoring.drift.alarm_budget import confirm, night_tests
@@ -31,7 +36,7 @@ from monitoring.features.signal_inputs import (
     watched_prompts,
 )
 from monitoring.night_action import follow
-from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
+from monitoring.night_context import SEED, UNDISCLOSED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
 from monitoring.night_page import keep_map
 from monitoring.signals.prompt_signals import Topics
@@ -77,10 +82,12 @@ def judged_night(context: NightContext, day: date) -> Night:
         return silent(context, day, None, "there is no champion to watch", traffic)
     if traffic is None:  # before a reference is frozen, which takes long, and for good
         return silent(context, day, champion, NO_TRAFFIC, None)
+    if special := context.special(day):
+        lacks = special_hindrance(special)
+        return hindered(read_only(context, day, champion, lacks.cause, traffic), lacks)
     references = find_or_freeze(context, champion, day, before)
     if isinstance(references, NoReference):
-        there, set_aside = context.sample([day], USERS_A_NIGHT)
-        night = silent(context, day, champion, references.why, traffic, set_aside, there)
+        night = read_only(context, day, champion, references.why, traffic)
         needed = context.drift.minimum_reference
         return hindered(night, reference_hindrance(references, night.units, needed))
     references, notes = as_accepted(context, champion, day, before, references)
@@ -142,6 +149,7 @@ def compared(
         notes=(
             *voice_notes(sample.tally.rows, sample.tally.nameless, len(rows)),
             *cut_notes(cut, len(rows)),
+            *disclosure_notes(context, sample.tally.begun, sample.tally.undisclosed),
             *heavy_user_notes(context, sample.heavy, references.prompts.reference),
             *reference_notes(references.prompts.reference, day, readings),
         ),
@@ -189,7 +197,7 @@ def days_with_rows(
     context: NightContext, before: Sequence[Night], references: References
 ) -> list[date]:
     """The days of those nights; of one that came to no verdict, where its rows have come since."""
-    there = set(context.traffic.days())
+    there = set(context.usual_days())
     nights = since_taken_up(before, references)
     days = [(date.fromisoformat(night.date), night.reference) for night in nights]
     return [one for one, reference in days if reference or one in there]
@@ -226,6 +234,14 @@ def units_before(
     return [frozen.units_of(one, context, champion) for one in (*later, day)]
 
 
+def read_only(
+    context: NightContext, day: date, champion: AdapterVersion, why: str, traffic: Digest
+) -> Night:
+    """A night whose rows are counted and compared with nothing."""
+    there, set_aside = context.sample([day], USERS_A_NIGHT)
+    return silent(context, day, champion, why, traffic, set_aside, there)
+
+
 def silent(
     context: NightContext,
     day: date,
@@ -256,6 +272,19 @@ def silent(
         action=Action.NONE,
         reasons=(why,),
     )
+
+
+# --- disclosure notes -----------------------------------------------------------------------------
+
+
+def disclosure_notes(context: NightContext, begun: int, undisclosed: int) -> Iterator[str]:
+    """A sentence where conversations began without the disclosure that the settings ask for."""
+    if context.disclosure.text and undisclosed:
+        yield (
+            f"{UNDISCLOSED} {undisclosed:,} of {begun:,} conversations began without "
+            "serving.disclosure.text. See which program answered them, or since when the gateway "
+            "has the setting"
+        )
 
 
 # --- heavy user notes -----------------------------------------------------------------------------

@@ -27,10 +27,12 @@ from monitoring.scheduling.job import WrongMachineError
 from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Batch
+from monitoring.special_days import name_of_special
 from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
 from project.canonical import moment_of, stamp
+from project.disclosure import DisclosureParams
 from project.errors import IncumbentError, refuse_stopped
 from project.files import home
 from project.model_pins import ModelChoice, pin
@@ -64,6 +66,8 @@ class NightContext:
     limits: RetrainLimits = NO_LIMITS  # what the scheduler keeps retrains to
     lease: timedelta = timedelta(minutes=10)  # of a retrain's slot
     phrasings: tuple[str, ...] = ()  # by which answers abstain, beside the usual ones
+    # What users have to be told.
+    disclosure: DisclosureParams = field(default_factory=DisclosureParams)
     stop: Event = field(default_factory=Event)  # set when the night is asked to end early
 
     def until(self, stop: Event) -> Self:
@@ -87,7 +91,16 @@ class NightContext:
             limits=limits,
             lease=load(ScheduleParams).lease,
             phrasings=load(ScoringParams).abstentions,
+            disclosure=load(DisclosureParams),
         )
+
+    def special(self, day: date) -> str | None:
+        """Why a day is compared with nothing: a holiday's name, or the setting's words."""
+        return name_of_special(self.drift.special_days, day)
+
+    def usual_days(self) -> list[date]:
+        """The days with traffic, oldest first, that may be compared."""
+        return [day for day in self.traffic.days() if not self.special(day)]
 
     def sample(
         self,
@@ -254,6 +267,7 @@ def settle_traffic(context: NightContext, instead_of: str | None) -> MarkedFolde
 
 UNSEEN = "another machine saw traffic that this one does not see"  # what a night's note begins with
 LOOKED_BACK = 7  # days
+UNDISCLOSED = "a check failed, that users are told of the machine:"  # another note's beginning
 
 
 def unseen_here(

@@ -276,7 +276,7 @@ def duty(night: Night) -> str:
             + also,
             Action.REFUSED: "See the reasons: they say what stands in the way of a retrain.",
         }[night.action]
-    if (lacks := night.hindrance) and (night.blind or lacks.kind is HindranceKind.ROWS):
+    if (lacks := night.hindrance) and (night.blind or lacks.kind in TOLD_AT_ONCE):
         return lacks.mend
     if not night.rows:
         return "See whether the gateway logs traffic: there is none of this day."
@@ -294,6 +294,8 @@ def is_less_asked(night: Night) -> bool:
     return bool(alarmed(night.readings) and night.topics) and shrank
 
 
+# What a single night lacks is told of these; of others once nights are blind.
+TOLD_AT_ONCE = {HindranceKind.ROWS, HindranceKind.SPECIAL}
 # What was deployed is looked at before what was learnt: no label mends a gateway.
 LOOK_AT_ANSWERS = (
     "Read the answers on the night's page. `incumbent status` says how the gateway is, `incumbent "

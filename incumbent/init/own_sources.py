@@ -54,6 +54,7 @@ class FileOptions:
 
     encoding: str | None = None
     skip: bool = False  # what is no record is left out and counted
+    licence: str | None = None  # under which they stand
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class OwnFile:
             export=self.export,
             unreadable="skip" if options.skip else "refuse",
             encoding=options.encoding,
+            licence=options.licence,
         )
 
     @property

@@ -141,7 +141,7 @@ class Refreezing:
         return self.sample(self.chosen_days(told))
 
     def chosen_days(self, told: DriftAccepted) -> list[date]:
-        days = self.context.traffic.days()
+        days = self.context.usual_days()
         return [day for day in days if told.first <= str(day) <= told.last]
 
     def sample(self, days: Sequence[date]) -> list[Traffic]:

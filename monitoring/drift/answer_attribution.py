@@ -75,7 +75,7 @@ def own_rows(
 def usual_days(context: NightContext, answers: FrozenReference) -> list[date]:
     """The newest days of the reference whose traffic is still kept."""
     since = answers.since or date.min
-    return [day for day in context.traffic.days() if since <= day < answers.first][-USUAL_DAYS:]
+    return [day for day in context.usual_days() if since <= day < answers.first][-USUAL_DAYS:]
 
 
 def count_answers(rows: Sequence[Traffic]) -> AnswerCounts:

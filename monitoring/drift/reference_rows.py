@@ -49,7 +49,7 @@ def prompt_rows(context: NightContext, day: date, nights: Sequence[Night]) -> Re
     gone. nights are those before `day`, oldest first.
     """
     since = began(nights)
-    days = [d for d in context.traffic.days() if d < day and (since is None or d >= since)]
+    days = [d for d in context.usual_days() if d < day and (since is None or d >= since)]
     mode = context.drift.reference
     if mode == "dataset" or (mode == "auto" and not days):
         return ReferenceRows(dataset(day, context.drift.reference_rows), None)
@@ -80,7 +80,7 @@ def quiet_days(
 ) -> list[date]:
     """The days with traffic from `since` to before `day` that a reference did not call drift."""
     odd = {n.date for n in nights if n.reference == digest and n.verdict is DriftVerdict.DRIFT}
-    there = (one for one in context.traffic.days() if since <= one < day)
+    there = (one for one in context.usual_days() if since <= one < day)
     return [one for one in there if one.isoformat() not in odd]
 
 
@@ -95,7 +95,7 @@ def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> R
     """A sample of at least a week of the champion's own answers before `day`, by weekdays."""
     own = own_answers(context, champion)
     sample, days = UserSample(context.drift.reference_rows, SEED), list[date]()
-    past = [one for one in context.traffic.days() if one < day][-MOST_DAYS:]
+    past = [one for one in context.usual_days() if one < day][-MOST_DAYS:]
     for read, one in enumerate(reversed(past)):
         if read >= MONTH and len(sample.users) >= context.drift.minimum_reference:
             break

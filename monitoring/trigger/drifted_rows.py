@@ -108,7 +108,7 @@ class DriftedRows:
 
     def days(self, since: date, day: date) -> list[date]:
         first = max(since, day - LONGEST)
-        return [d for d in self.context.traffic.days() if first <= d <= day]
+        return [d for d in self.context.usual_days() if first <= d <= day]
 
     def surprised(self, rows: Sequence[Traffic]) -> str | None:
         usual = self.signal(PromptPerplexity)

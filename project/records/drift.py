@@ -190,6 +190,7 @@ class HindranceKind(StrEnum):
     ROWS = "rows"  # many are set aside
     REFERENCE = "reference"  # there is none yet
     USERS = "users"  # too few on one side
+    SPECIAL = "special"  # the settings leave the day out
 
 
 class Hindrance(Record):

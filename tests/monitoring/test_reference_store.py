@@ -1,13 +1,21 @@
 """The reference of a champion: which rows it is made of, and when it is frozen anew."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
+from monitoring.blindness import special_hindrance
 from monitoring.drift.reference import Reference, Season
-from monitoring.drift.reference_rows import began, is_due, lacking_days, traffic_rows
+from monitoring.drift.reference_rows import (
+    began,
+    is_due,
+    lacking_days,
+    prompt_rows,
+    traffic_rows,
+)
 from monitoring.drift.reference_store import PROMPTS, find_reference
 from monitoring.night_context import NightContext
 from monitoring.signals.signal import Batch
@@ -109,6 +117,28 @@ def test_a_weekend_without_a_weekend_before_it_says_so_and_is_no_drift(
     assert saturday.verdict is DriftVerdict.INSUFFICIENT
     assert "the reference has no Saturday or Sunday yet: " in saturday.notes[0]
     assert run(context, 0).verdict is DriftVerdict.NO_DRIFT
+
+
+def test_a_special_day_is_compared_with_nothing_and_is_in_no_window_and_no_reference(
+    context: NightContext,
+) -> None:
+    """On two days in a row other things are asked, and it is a holiday."""
+    asked(context, (-2, -1))
+    special = f"{day(4)}..{day(5)}"
+    drift = context.drift.model_copy(update={"special_days": (special,)})
+    context = replace(context, drift=drift)
+    nights = {
+        number: run(context, number, rows_of(number, new_share=0.6 * (number in (4, 5))))
+        for number in range(8)
+    }
+    odd = [nights.pop(number) for number in (4, 5)]
+    assert {(one.verdict, one.reasons) for one in odd} == {
+        (DriftVerdict.INSUFFICIENT, (special_hindrance(special).cause,))
+    }
+    assert {one.verdict for one in nights.values()} == {DriftVerdict.NO_DRIFT}
+    assert not any(one.blind for one in (*odd, *nights.values()))
+    rows = prompt_rows(context, day(8), list(nights.values())).rows
+    assert {row.at[:10] for row in rows}.isdisjoint({str(day(4)), str(day(5))})
 
 
 def test_a_reference_of_three_days_is_frozen_anew_at_a_week_and_at_four(

@@ -1,12 +1,15 @@
 """Which rows are compared with which: as finely as there are rows and days for."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
 from monitoring.drift.reference import ALWAYS, Cut, Season, days_of
 from monitoring.features.signal_inputs import times_of
-from monitoring.monitoring_settings import Weekday
+from monitoring.monitoring_settings import DriftParams, Weekday
 from monitoring.signals.signal import Times
+from monitoring.special_days import name_of_special
 from project.records.traffic import Traffic
 
 LEAST = 50
@@ -80,3 +83,29 @@ def test_a_stratum_is_a_weekday_and_a_part_of_it() -> None:
     season = Season(weekly=True, hours=(6.0, 18.0))
     at = np.array([0, 5.9, 6, 24, 167.9, 168])
     assert season.strata(at).tolist() == [0, 0, 1, 3, 20, 0]
+
+
+@pytest.mark.parametrize(
+    ("entries", "day", "name"),
+    [
+        (("DE",), "2026-12-25", "Christmas Day"),
+        (("DE",), "2026-01-06", None),
+        (("DE-BY",), "2026-01-06", "Epiphany"),
+        (("DE", "2026-12-27..2027-01-02"), "2026-12-31", "2026-12-27..2027-01-02"),
+        (("2026-12-24",), "2026-12-24", "2026-12-24"),
+        (("2026-12-24",), "2026-12-23", None),
+    ],
+)
+def test_a_special_day_is_a_holiday_of_a_country_or_one_that_is_named(
+    entries: tuple[str, ...], day: str, name: str | None
+) -> None:
+    found = name_of_special(entries, date.fromisoformat(day))
+    assert found == name
+
+
+@pytest.mark.parametrize(
+    "entry", ["XX", "DE-XX", "christmas", "2026-13-01", "2026-02-02..2026-02-01"]
+)
+def test_what_is_no_day_and_no_country_is_refused_by_its_name(entry: str) -> None:
+    with pytest.raises(ValueError, match=f"{entry}"):
+        DriftParams(special_days=("DE", entry))

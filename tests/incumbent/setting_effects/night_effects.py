@@ -63,6 +63,7 @@ DRIFT: dict[str, Effect | ShownBy] = {
     "reference_rows": row(10_000, 200, NIGHT, "readings"),
     "minimum_reference": row(200, 1_000, NIGHT, "reasons"),
     "weekend": row(["sat", "sun"], ["thu"], NIGHT, "verdict"),
+    "special_days": row([], [str(day_of(0)[0].time.date())], NIGHT, "readings"),
     "perplexity_rows": row(0, 50, NIGHT, "readings"),
     "quality_rows": ShownBy(
         "tests/monitoring/test_champion_quality.py::"
