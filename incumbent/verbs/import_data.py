@@ -12,7 +12,7 @@ from curation.checks.waivers import read_waivers
 from curation.curation_settings import CollectParams
 from curation.data_sources import licence_option
 from curation.sources.exports.good_or_bad import OptionsMissingError
-from curation.sources.format_guess import TRAFFIC
+from curation.sources.source_file import TRAFFIC
 from incumbent.importing.destination import (
     ImportChange,
     ImportDestination,

@@ -11,7 +11,7 @@ import typer
 
 from curation.curation_settings import Columns
 from curation.data_sources import licence_option
-from curation.sources.columns.choices import NamedColumns
+from curation.sources.table_rows import NamedColumns
 from incumbent.init.findings import find, gate_lines
 from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import (
