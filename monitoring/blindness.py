@@ -18,7 +18,7 @@ from monitoring.drift.reference_store import NoReference, References
 from monitoring.drift.signal_tests import FEWEST_USERS
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import quarantine_folder
-from monitoring.night_context import UNSEEN, NightContext
+from monitoring.night_context import UNDISCLOSED, UNSEEN, NightContext
 from monitoring.night_history import REMEMBERED, check_job, made_a_test, nightly_of
 from monitoring.night_text import blind_sentence
 from monitoring.scheduling.cron import Cron, ScheduleParams, due
@@ -204,7 +204,7 @@ def blind_notices(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     """One notice as nights become blind or the cause is another one, one more each week, and one
     when they are blind no more. Of missing traffic there are notices of its own.
     """
-    yield from of_unseen(night)
+    yield from of_noted(night)
     yield from of_lost(night)
     run = list(takewhile(lambda one: one.blind, reversed(before)))
     told = {kind_of(one) for one in run} - {HindranceKind.TRAFFIC}
@@ -239,12 +239,15 @@ def sight_notice(night: Night, told: str) -> Notice:
     return blind_notice(night, "blind-over", night.date, f"{night.family}: {told}")
 
 
-def of_unseen(night: Night) -> Iterator[Notice]:
-    """One notice a week from a machine that does not see what another one saw."""
-    for note in night.notes:
-        if note.startswith(UNSEEN):
-            week = date.fromisoformat(night.date).toordinal() // REMINDED
-            yield night_notice(night, "traffic-unseen", str(week), f"{night.family}: {note}")
+def of_noted(night: Night) -> Iterator[Notice]:
+    """One notice a week of what a note tells: that a machine does not see what another one saw, or
+    that users were not told of the machine.
+    """
+    week = date.fromisoformat(night.date).toordinal() // REMINDED
+    for beginning, kind in ((UNSEEN, "traffic-unseen"), (UNDISCLOSED, "undisclosed")):
+        for note in night.notes:
+            if note.startswith(beginning):
+                yield night_notice(night, kind, str(week), f"{night.family}: {note}")
 
 
 def lost_dates(

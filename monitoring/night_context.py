@@ -32,6 +32,7 @@ from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample
 from project.canonical import moment_of, stamp
+from project.disclosure import DisclosureParams
 from project.errors import IncumbentError, refuse_stopped
 from project.files import home
 from project.model_pins import ModelChoice, pin
@@ -65,6 +66,9 @@ class NightContext:
     limits: RetrainLimits = NO_LIMITS  # what the scheduler keeps retrains to
     lease: timedelta = timedelta(minutes=10)  # of a retrain's slot
     phrasings: tuple[str, ...] = ()  # by which answers abstain, beside the usual ones
+    disclosure: DisclosureParams = field(
+        default_factory=DisclosureParams
+    )  # what users have to be told
     stop: Event = field(default_factory=Event)  # set when the night is asked to end early
 
     def until(self, stop: Event) -> Self:
@@ -88,6 +92,7 @@ class NightContext:
             limits=limits,
             lease=load(ScheduleParams).lease,
             phrasings=load(ScoringParams).abstentions,
+            disclosure=load(DisclosureParams),
         )
 
     def special(self, day: date) -> str | None:
@@ -263,6 +268,7 @@ def settle_traffic(context: NightContext, instead_of: str | None) -> MarkedFolde
 
 UNSEEN = "another machine saw traffic that this one does not see"  # what a night's note begins with
 LOOKED_BACK = 7  # days
+UNDISCLOSED = "a check failed, that users are told of the machine:"  # another note's beginning
 
 
 def unseen_here(

@@ -54,6 +54,7 @@ SECTIONS = {
     "registry": "registry.registry_settings:RegistryParams",
     "review": "review.review_settings:ReviewParams",
     "serving": "serving.serving_settings:ServingParams",
+    "serving.disclosure": "project.disclosure:DisclosureParams",
 }
 
 

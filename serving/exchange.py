@@ -102,6 +102,8 @@ class Exchange(Record):
     status: int  # 200, or the error's
     finish: str | None = None  # OpenAI's finish_reason: stop, length, tool_calls
     evidence: tuple[EvidencePassage, ...] | None = None  # the passages in the prompt, by number
+    # Whether the answer, which begins a chat, told first that a machine answers.
+    disclosed: bool | None = None
 
     @property
     def ref(self) -> AnswerRef:

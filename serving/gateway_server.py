@@ -21,6 +21,7 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Endpoint
 from evaluation.generation.retrieved_passages import index_folder
 from project.child_processes import ended_by_signals
+from project.disclosure import DisclosureParams
 from project.errors import InputError
 from project.listening import address_of, is_private, listening
 from project.settings import PARAMS, load
@@ -113,6 +114,7 @@ def service_of(registry: Registry, tell: Callable[[str], None] = log.info) -> Se
         clock=registry.clock,
         traces=Traces.from_environment(),
         evidence=evidence,
+        disclosure=load(DisclosureParams),
     )
     watch = gateway.metrics.watch
     watch("traffic_rows_dropped", "Rows that the log lost.", lambda: traffic.dropped)

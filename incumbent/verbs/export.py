@@ -2,6 +2,7 @@
 what comes in.
 """
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from incumbent.options import Json, Reason, VersionNumber
 from incumbent.output import console, print_json, print_table
 from project.canonical import digest_bytes
 from project.errors import InputError
-from project.files import staged_folder
+from project.files import staged_folder, write_bytes
 from project.item_prompts import refuse_told_answers
 from project.model_pins import ModelChoice, pin, pinned_folder
 from project.paths import BASE, INDEX_FILES, rows_of
@@ -27,8 +28,9 @@ from registry.overview.model_card import card
 from registry.reader import RegistryReader
 from registry.storage.artifact_store import Artifacts
 from registry.store import Registry
-from review.dossier.document import Filled, refuse_unwritable, write_dossier
+from review.dossier.document import Filled, is_json, refuse_unwritable, write_dossier
 from review.dossier.make_dossier import make_dossier
+from review.dossier.other_tools import Tool, in_fields_of
 from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
 from serving.exporting.start_scripts import ExportedForm, Form, table
@@ -243,7 +245,18 @@ def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str)
 def write_version_dossier(
     number: VersionNumber,
     to: Annotated[
-        Path | None, typer.Option(help="FILE.html or FILE.pdf; FAMILY-vN-dossier.html if left out.")
+        Path | None,
+        typer.Option(help="FILE.html, .pdf or .json; FAMILY-vN-dossier.html if left out."),
+    ] = None,
+    framework: Annotated[
+        list[str] | None,
+        typer.Option(help="A law or standard, or a file of yours; again for others. Else all."),
+    ] = None,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Take one that another took the place of.")
+    ] = False,
+    fields: Annotated[
+        Tool | None, typer.Option(help="JSON as that tool names it, into FILE.json.")
     ] = None,
     notes: Annotated[
         Path | None, typer.Option(help="YAML: what people wrote; dossier.yaml if left out.")
@@ -252,18 +265,32 @@ def write_version_dossier(
         bool, typer.Option("--force", help="Replace a file that is there already.")
     ] = False,
 ) -> None:
-    """Write what a model-risk department asks for about a version (SR 11-7, EU AI Act Annex IV).
+    """Write what laws and standards ask about a version: SS1/23, EU AI Act, NIST, ISO/IEC 42001.
 
-    $ incumbent registry dossier v3 --to dossier.html
+    $ incumbent registry dossier v3 --framework ss1-23 --to dossier.html
     """
     with Registry.here() as registry:
-        to = to or Path(f"{registry.family}-v{number}-dossier.html")
+        ending = "json" if fields else "html"
+        to = to or Path(f"{registry.family}-v{number}-{fields or 'dossier'}.{ending}")
         refuse_unwritable(to)  # rather now than after all records were checked
+        if fields and not is_json(to):
+            raise InputError("--fields writes JSON: must end in .json", file=to, field="--to")
         if to.exists() and not force:
             problem = "is there already, and somebody may have signed it: --force replaces it"
             raise InputError(problem, file=to)
-        dossier = make_dossier(registry, number, whole=True, notes=notes)
-    write_dossier(dossier, to)
+        dossier = make_dossier(
+            registry,
+            number,
+            whole=True,
+            notes=notes,
+            frameworks=framework or (),
+            superseded=superseded,
+        )
+        listed = in_fields_of(fields, registry, dossier) if fields else None
+    if listed is None:
+        write_dossier(dossier, to)
+    else:
+        write_bytes(to, json.dumps(listed, indent=2, ensure_ascii=False).encode() + b"\n")
     missing = dossier.count(Filled.MISSING) + dossier.count(Filled.PARTLY)
     console.print(f"the dossier of {dossier.label} is in {to}", soft_wrap=True)
     console.print(f"SHA-256 {digest_bytes(to.read_bytes())}", soft_wrap=True)

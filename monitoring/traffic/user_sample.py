@@ -159,7 +159,7 @@ class Tally:
         self.hours: Counter[int] = Counter()
         self.ratings: Counter[int] = Counter()
         self.latencies: Counter[int] = Counter()  # by the logarithm, in steps
-        self.corrected = self.empty = self.nameless = 0
+        self.corrected = self.empty = self.nameless = self.begun = self.undisclosed = 0
         self.outcomes: Counter[str] = Counter()  # rows that tell one, and what they tell
         self.satisfaction: Counter[int] = Counter()  # in thousandths
 
@@ -172,6 +172,8 @@ class Tally:
             self.hours[row.time.hour] += 1
             self.empty += not row.response.strip()
             self.nameless += not row.user
+            self.begun += row.begins
+            self.undisclosed += row.begins and not row.disclosed
             if row.feedback:
                 if row.feedback.rating is not None:
                     self.ratings[row.feedback.rating] += 1
@@ -203,6 +205,8 @@ class Tally:
             median_ms=self.latency(0.5),
             p95_ms=self.latency(0.95),
             nameless=self.nameless,
+            begun=self.begun,
+            undisclosed=self.undisclosed,
             **self.ends(),
         )
 

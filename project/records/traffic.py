@@ -65,6 +65,13 @@ class Traffic(Record):
     latency_ms: float | None = None
     # The passages that it was asked with, in the order of their numbers.
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
+    # Whether the answer told first that a machine answers; None: it did not.
+    disclosed: Annotated[bool | None, LATER] = None
+
+    @property
+    def begins(self) -> bool:
+        """Whether its answer is the first of a conversation."""
+        return isinstance(self.prompt, str) or not any(m.role == "assistant" for m in self.prompt)
 
     @property
     def prompt_text(self) -> str:
@@ -92,6 +99,8 @@ class DayTally(Record):
     median_ms: float | None  # latency; None: no row tells it
     p95_ms: float | None
     nameless: Annotated[int | None, LATER] = None  # rows that tell no user
+    begun: Annotated[int | None, LATER] = None  # rows with the first answer of a conversation
+    undisclosed: Annotated[int | None, LATER] = None  # of these without the disclosure
     # Of rows whose case had an end that somebody told; None: nobody did.
     outcomes: Annotated[int | None, LATER] = None
     escalated: Annotated[int | None, LATER] = None

@@ -55,10 +55,10 @@ class DossierBlock(Record):
 class Filled(StrEnum):
     """Who has said what a heading asks for."""
 
-    RECORDS = "from records"
-    PARTLY = "partly from records"
-    WRITTEN = "written by the provider"
-    MISSING = "to be written"
+    RECORDS = "shown by records"
+    PARTLY = "partly shown by records"
+    WRITTEN = "stated by a person"
+    MISSING = "open"
 
 
 class Section(Record):
@@ -70,6 +70,7 @@ class Section(Record):
     see: tuple[str, ...] = ()  # numbers of sections that answer it too
     to_write: tuple[str, ...] = ()  # what no record can say
     written: str | None = None  # what a person wrote about it, in the project's notes
+    written_by: str | None = None  # who, and when, as the notes say
 
     @property
     def anchor(self) -> str:
@@ -86,10 +87,11 @@ class Section(Record):
 
 
 class DossierPart(Record):
-    """All headings that one rule book asks for."""
+    """All headings that one framework asks for, or that the records have."""
 
     title: str
     about: str
+    head: DossierBlock = DossierBlock()  # of a framework: its status, scope and source
     sections: tuple[Section, ...]
 
 
@@ -138,16 +140,25 @@ def html_of(dossier: Dossier) -> str:
 def write_dossier(dossier: Dossier, to: Path) -> None:
     """Write the file, whole or not at all. Raises InputError as refuse_unwritable does."""
     refuse_unwritable(to)
+    if is_json(to):
+        write_bytes(to, dossier.model_dump_json(indent=2).encode() + b"\n")
+        return
     html = html_of(dossier)
     write_bytes(to, printed(html, browser_here()) if is_pdf(to) else html.encode())
 
 
 def refuse_unwritable(to: Path) -> None:
-    """Raise InputError for a name that is neither HTML nor PDF, or a PDF that nothing can print."""
+    """Raise InputError for a name that is neither HTML, PDF nor JSON, or a PDF that nothing can
+    print.
+    """
     if is_pdf(to):
         browser_here()
-    elif to.suffix.lower() not in (".html", ".htm"):
-        raise InputError("must end in .html or .pdf", file=to, field="--to")
+    elif to.suffix.lower() not in (".html", ".htm", ".json"):
+        raise InputError("must end in .html, .pdf or .json", file=to, field="--to")
+
+
+def is_json(to: Path) -> bool:
+    return to.suffix.lower() == ".json"
 
 
 def is_pdf(to: Path) -> bool:

@@ -15,13 +15,14 @@ from monitoring.monitoring_settings import DriftParams, TrafficParams, TriggerPa
 from monitoring.night_text import done
 from monitoring.trigger.state_machine import CALM_NIGHTS
 from project.canonical import stamp
+from project.disclosure import DisclosureParams
 from project.errors import IncumbentError, InputError
 from project.records.data import counted
 from project.records.drift import DriftVerdict
 from project.records.evidence import Evidence
 from project.records.field_change import readable_value
 from project.records.record import Record, invalid, read_input
-from project.settings import load
+from project.settings import Values, load
 from registry.audit import events_and_versions, problems
 from registry.decision_checks import refuse_changed
 from registry.lineage import apart, name_of
@@ -30,21 +31,18 @@ from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from review.dossier import dossier_figures
-from review.dossier.document import Dossier, DossierBlock, DossierPart
+from review.dossier.document import Dossier, DossierBlock, DossierPart, Section
 from review.dossier.dossier_figures import approval_text, traffic_text
+from review.dossier.read_frameworks import SIGN_OFFS, framework_part, read_frameworks
 from review.dossier.version_records import VersionRecords, read_records
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_NIGHTS = 30  # with an alarm
-SIGN_OFFS = (
-    *("submit", "sign", "decide", "promote", "rollback", "withdraw", "reject"),
-    *("delete", "alias"),
-    *("experiment", "experiment-end"),
-)
 
 
-def part_of(template: str, records: VersionRecords) -> DossierPart:
-    text = environment().get_template(template).render(values_of(records))
+def records_part(records: VersionRecords) -> DossierPart:
+    """Part 1, which all others lead to."""
+    text = environment().get_template("records.yaml").render(values_of(records))
     document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return DossierPart.model_validate_json(json.dumps(without_empty(document)))
 
@@ -68,6 +66,7 @@ def values_of(records: VersionRecords) -> dict[str, Any]:
         "trigger": load(TriggerParams),
         "CALM_NIGHTS": CALM_NIGHTS,
         "keep": load(TrafficParams),
+        "disclosure": load(DisclosureParams),
         "is_anchored": load(RegistryParams).anchor_place is not None,
     }
 
@@ -119,24 +118,34 @@ def without_empty(value: Any) -> Any:
 
 # A version's dossier, made from its records and from what people wrote.
 
-PARTS = ("model_risk.yaml", "annex_iv.yaml")
 SHOWN = 10  # problems
 
 
 def make_dossier(
-    registry: Registry, number: int, *, whole: bool, notes: Path | None, blind: bool = False
+    registry: Registry,
+    number: int,
+    *,
+    whole: bool,
+    notes: Path | None,
+    blind: bool = False,
+    frameworks: Sequence[str] = (),
+    superseded: bool = False,
 ) -> Dossier:
-    """The dossier of a version, as of now.
+    """The dossier of a version, as of now: what the records say, and a part for each framework.
 
     `whole` checks every record of the registry for it, which takes its time; else this version's
-    own are checked. `blind` leaves out how people's votes stand.
+    own are checked. `blind` leaves out how people's votes stand. frameworks are names or files; of
+    none those of the notes, else all that are not superseded.
 
-    Raises InputError when there is no such version or the notes are none, IncumbentError when one
-    of its records is missing or damaged.
+    Raises InputError when there is no such version or framework, or the notes are none,
+    IncumbentError when one of its records is missing or damaged.
     """
+    stated = read_notes(notes)
+    chosen = read_frameworks(frameworks or stated.frameworks, superseded=superseded)
     findings = [*own_findings(registry, number), *(whole_findings(registry) if whole else [])]
     records = read_records(registry, number, findings, blind=blind)
-    parts = [part_of(template, records) for template in PARTS]
+    others = [framework_part(one, records, place) for place, one in enumerate(chosen, start=2)]
+    parts = [records_part(records), *others]
     return Dossier(
         family=registry.family,
         number=number,
@@ -144,7 +153,7 @@ def make_dossier(
         made=stamp(registry.clock()),
         by=registry.actor,
         summary=summary(records),
-        parts=with_notes(parts, read_notes(notes), notes),
+        parts=with_notes(parts, stated, notes),
     )
 
 
@@ -212,12 +221,29 @@ def whole_findings(registry: Registry) -> Sequence[str]:
 NOTES = Path("dossier.yaml")
 
 
-class DossierNotes(BaseModel):
-    """A text for each section that somebody wrote about, by the section's number."""
+class StatedText(BaseModel):
+    """What a person states, and who does, and when."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    sections: dict[str, str] = {}
+    text: str
+    by: str = ""
+    date: str = ""
+
+    @property
+    def source(self) -> str | None:
+        """Who, and when; None: the notes do not say."""
+        parts = [f"by {self.by}"] * bool(self.by) + [f"on {self.date}"] * bool(self.date)
+        return " ".join(parts) or None
+
+
+class DossierNotes(BaseModel):
+    """What somebody stated for each section, by the section's number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    sections: dict[str, str | StatedText] = {}
+    frameworks: list[str] = []  # of the dossier, where the command names none
 
 
 def read_notes(path: Path | None) -> DossierNotes:
@@ -226,7 +252,8 @@ def read_notes(path: Path | None) -> DossierNotes:
     if path is None and not chosen.exists():
         return DossierNotes()
     try:
-        return DossierNotes.model_validate(yaml.safe_load(read_input(chosen)) or {})
+        text = yaml.load(read_input(chosen), Values)  # a day stays as it is written
+        return DossierNotes.model_validate(text or {})
     except yaml.YAMLError as error:
         raise InputError(f"is no YAML: {error}", file=chosen) from None
     except ValidationError as error:
@@ -246,9 +273,12 @@ def with_notes(
     return tuple(written(part, notes.sections) for part in parts)
 
 
-def written(part: DossierPart, texts: Mapping[str, str]) -> DossierPart:
-    sections = [
-        section.model_copy(update={"written": texts.get(section.number)})
-        for section in part.sections
-    ]
+def written(part: DossierPart, stated: Mapping[str, str | StatedText]) -> DossierPart:
+    sections = [with_statement(section, stated.get(section.number)) for section in part.sections]
     return part.model_copy(update={"sections": tuple(sections)})
+
+
+def with_statement(section: Section, stated: str | StatedText | None) -> Section:
+    if isinstance(stated, StatedText):
+        return section.model_copy(update={"written": stated.text, "written_by": stated.source})
+    return section.model_copy(update={"written": stated})

@@ -72,6 +72,16 @@ def is_usage_alone(chunk: Mapping[str, Any]) -> bool:
 # --- answer ---------------------------------------------------------------------------------------
 
 ADAPTER = "x-incumbent-adapter"  # the header that names what answered
+# What tells a machine that a machine wrote an answer: a header as draft-abaris-aicdh-01 has it, and
+# in the body IPTC's digital source type, which C2PA's manifests name too.
+MARK_HEADER, MODE = "ai-disclosure", "ai-originated"
+MARK_FIELD = "ai_disclosure"
+MARK = {
+    "mode": MODE,
+    "digital_source_type": (
+        "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    ),
+}
 
 
 @dataclass
@@ -108,7 +118,18 @@ class GatewayAnswer:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {ADAPTER: self.deployment.name}
+        headers = {ADAPTER: self.deployment.name}
+        if self.gateway.disclosure.mark:
+            headers[MARK_HEADER] = f'mode={MODE}, model="{self.deployment.name}"'
+        return headers
+
+    @property
+    def disclosure(self) -> str:
+        """What is said before the answer: at the beginning of a chat, where the settings do."""
+        begins = self.question.endpoint is Endpoint.CHAT and not any(
+            message.role == "assistant" for message in self.question.messages
+        )
+        return self.gateway.disclosure.text if begins else ""
 
     async def chunks(self, *, stream: bool) -> AsyncGenerator[Body]:
         """The chunks of a stream, or a whole answer as the only one, under our names."""
@@ -157,8 +178,14 @@ class GatewayAnswer:
         if self.served.first_token_ms is None and self.heard.length and self.served.streamed:
             self.served.first_token_ms = self.served.elapsed_ms
         named = {**chunk, "id": self.id, "model": self.deployment.name}
-        if self.shown is not None and not self.begun:  # of a stream the first chunk says it
+        if self.begun:  # of a stream the first chunk says the rest
+            return named
+        if self.shown is not None:
             named["incumbent"] = self.shown.body()
+        if self.gateway.disclosure.mark:
+            named[MARK_FIELD] = MARK
+        if self.disclosure:
+            named["choices"] = told_first(chunk.get("choices"), self.disclosure)
         return named
 
     def end(self, status: int) -> None:
@@ -187,4 +214,22 @@ class GatewayAnswer:
             status=status,
             finish=self.heard.finish,
             evidence=self.shown.evidence if self.shown else None,
+            disclosed=True if self.disclosure else None,
         )
+
+
+def told_first(choices: object, text: str) -> object:
+    """The choices of a whole chat or of a stream's first chunk, with the disclosure before each. A
+    backend may send anything in any field.
+    """
+    if not isinstance(choices, list):
+        return choices
+    told = []
+    for choice in choices:
+        key = "delta" if isinstance(choice, Mapping) and "delta" in choice else "message"
+        message = choice.get(key) if isinstance(choice, Mapping) else None
+        if isinstance(message, Mapping):
+            content = message.get("content") or ""
+            choice = {**choice, key: {**message, "content": f"{text}\n\n{content}"}}
+        told.append(choice)
+    return told

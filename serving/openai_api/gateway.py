@@ -10,6 +10,7 @@ from math import ceil
 from typing import Protocol
 
 from evaluation.evaluation_settings import Decoding
+from project.disclosure import DisclosureParams
 from project.listening import Buckets
 from project.records.record import Record
 from project.untrusted_input import shortened
@@ -67,6 +68,9 @@ class Gateway:
     traces: Traces = field(default_factory=Traces)
     ids: AnswerIds = field(default_factory=AnswerIds.here)
     evidence: EvidenceSource = field(default_factory=EvidenceSource)
+    disclosure: DisclosureParams = field(
+        default_factory=DisclosureParams
+    )  # what users and machines are told
 
     def __post_init__(self) -> None:
         self.line = WaitingLine(places(self.params), self.params.waiting, most_of_one=self._of_one)

@@ -59,6 +59,7 @@ def answer_line(exchange: Exchange, *, redacts: bool) -> LoggedLine:
             adapter=deployment.adapter or BARE_BASE,
             latency_ms=exchange.latency_ms,
             evidence=exchange.evidence or None,
+            disclosed=exchange.disclosed,
         )
         day = str(row.time.date())
     except (ValueError, OverflowError) as error:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from monitoring.features import prompt_surprise
-from monitoring.night_context import NightContext
+from monitoring.night_context import UNDISCLOSED, NightContext
 from monitoring.night_page import page
 from monitoring.night_text import duty
+from monitoring.scheduling.outbox import newest_notices
+from project.disclosure import DisclosureParams
 from project.files import home
 from project.records.drift import DriftVerdict
 from project.records.traffic import Traffic
@@ -86,3 +88,29 @@ def test_no_night_reads_more_new_prompts_than_the_setting_and_a_freeze_as_many_m
     assert (sum(read), len(ASKED) > 0) == (120, True)
     tested = {r.signal for r in night.readings if r.verdict is not DriftVerdict.INSUFFICIENT}
     assert "perplexity" in tested
+
+
+def test_conversations_without_the_disclosure_are_counted_and_told_once_a_week(
+    context: NightContext,
+) -> None:
+    context = dataclasses.replace(context, disclosure=DisclosureParams(text="A machine answers."))
+    told = [
+        note.removeprefix(UNDISCLOSED)
+        for number, without in ((3, 0), (4, 9), (5, 150))
+        for note in run(context, number, told_but(number, without)).notes
+        if note.startswith(UNDISCLOSED)
+    ]
+    assert [note[:25] for note in told] == [
+        " 9 of 150 conversations b",
+        " 150 of 150 conversations",
+    ]
+    notices = newest_notices(context.registry.engine, 9)
+    assert [one.notice.kind for one in notices].count("undisclosed") == 1
+
+
+def told_but(number: int, without: int) -> list[Traffic]:
+    """A day of first answers, so many of them without the disclosure."""
+    return [
+        row.model_copy(update={"disclosed": i >= without or None})
+        for i, row in enumerate(rows_of(number))
+    ]

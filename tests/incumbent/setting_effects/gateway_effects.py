@@ -64,4 +64,14 @@ GATEWAY: dict[str, Effect | ShownBy] = {
 }
 
 
-EFFECTS: dict[str, Effect | ShownBy] = {f"serving.{name}": row for name, row in GATEWAY.items()}
+DISCLOSURE = "tests/serving/test_disclosure.py::"
+TOLD = {
+    "text": ShownBy(
+        f"{DISCLOSURE}test_the_first_answer_of_a_chat_begins_with_it_and_later_ones_do_not"
+    ),
+    "mark": ShownBy(f"{DISCLOSURE}test_every_answer_is_marked_for_machines"),
+}
+EFFECTS: dict[str, Effect | ShownBy] = {
+    **{f"serving.{name}": row for name, row in GATEWAY.items()},
+    **{f"serving.disclosure.{name}": row for name, row in TOLD.items()},
+}
