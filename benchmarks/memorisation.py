@@ -7,8 +7,9 @@ benchmarks/memorisation.jsonl, a line for each piece of work, and only what is m
 
 - curve: 20 canaries, repeated 1, 4, 16 and 64 times (5 each) among 200 rows, one epoch;
 - never: 20 canaries for each of 10 seeds, asked of the base that never saw one;
-- erasure: a model of 120 rows that are to be forgotten and 120 others, one of the others alone,
-  and both asked of the forgotten rows and of 240 that nobody learnt.
+- erasure: a model of 120 rows that are to be forgotten and of others, one of the others alone,
+  and both asked of the forgotten rows and of 240 that nobody learnt. Of 3 epochs, by which few rows
+  can be told one by one, and of 8.
 """
 
 import gc
@@ -54,10 +55,10 @@ KEPT = Path(__file__).with_suffix(".jsonl")
 REPEATS = (1, 4, 16, 64)
 OF_EACH = 5  # canaries of a model, for each number of repeats
 BESIDE = 200  # rows that a model with canaries learns too
-SEEDS = {"never": range(10), "curve": range(3), "erasure": range(1)}
+SEEDS = {"never": range(10), "curve": range(3), "erasure": range(2)}
 NEVER = 20  # canaries of a seed
-FORGOTTEN, KEPT_ROWS, UNSEEN = 120, 120, 240
-EPOCHS = 3  # of the erasure
+FORGOTTEN, UNSEEN = 120, 240
+OTHERS, EPOCHS = (120, 60), (3, 8)  # of the erasures
 # Fixed before the first run: forgotten rows may be above unseen ones by this much more than half of
 # the time (the area under the ROC curve), by the upper bound of 95 %; and at least so many of them
 # must be above 95 % of the unseen rows before.
@@ -70,7 +71,7 @@ def main() -> None:
     if not embedded_base().is_dir():
         convert_embedded(embedded_base())
     done = {(one["part"], one["seed"]) for one in kept()}
-    first = [("curve", 0), ("never", 0), ("never", 1), ("never", 2), ("erasure", 0)]
+    first = [("curve", 0), ("never", 0), ("never", 1), ("never", 2), ("erasure", 0), ("erasure", 1)]
     work = first + [(part, seed) for part, seeds in SEEDS.items() for seed in seeds]
     for part, seed in dict.fromkeys(work):
         if (part, seed) not in done and given.only in part:
@@ -114,9 +115,9 @@ def measured(adapter: Path | None, secrets: Sequence[Row]) -> list[list[float]]:
 
 
 def erasure(seed: int) -> Found:
-    forgotten, others, unseen = rows_apart(seed, FORGOTTEN, KEPT_ROWS, UNSEEN)
+    forgotten, others, unseen = rows_apart(seed, FORGOTTEN, OTHERS[seed], UNSEEN)
     asked = [begun_row(row, Split.TRAIN, False) for row in (*forgotten, *unseen)]
-    params = SAMPLE.sft.model_copy(update={"epochs": EPOCHS})
+    params = SAMPLE.sft.model_copy(update={"epochs": EPOCHS[seed]})
     bare = {one.item: one for one in model(None).answer([whole(row) for row in asked])}
     found = {}
     for name, rows in (("before", [*others, *forgotten]), ("after", others)):
@@ -193,7 +194,8 @@ def erasure_lines() -> Iterator[str]:
             said = [np.array(x) for x in halves(line[name]["verbatim"])]
             gap = interval(as_items(float(said[0].mean() - said[1].mean()), said[0], -said[1]))
             yield (
-                f"{name}: area {told}, {above} of {FORGOTTEN} above 95 % of the unseen; "
+                f"{EPOCHS[line['seed']]} epochs, {name}: area {told}, "
+                f"{above} of {FORGOTTEN} above 95 % of the unseen; "
                 f"verbatim {said[0].mean():.3f} and {said[1].mean():.3f} of the unseen, gap {gap}"
             )
             if name == "before":
