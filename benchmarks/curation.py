@@ -32,8 +32,8 @@ from benchmarks.frame import arguments
 from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import tables_of
 from curation.checks.embeddings import RowEmbedder
-from curation.checks.row_columns import TOLD, CheckReferences
-from curation.checks.suite_prompts import suite_prompts
+from curation.checks.relevance import CheckReferences, suite_prompts
+from curation.checks.row_columns import TOLD
 from curation.curate import curate
 from curation.curation_settings import CurateParams
 from curation.kinship import family_names

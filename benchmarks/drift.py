@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -329,11 +330,17 @@ class Watch:
         strata = self.reference.season.strata(asked.times[first])
         return UserDays(columns, strata, users).without(self.reference.index_users)
 
-    def drifted(self, nights: Sequence[UserDays], rng: Generator) -> list[str]:
-        """The signals, each with its window, that say drift on the last night."""
+    def drifted(
+        self, nights: Sequence[UserDays], rng: Generator, *, goes_on: bool = False
+    ) -> list[str]:
+        """The signals, each with its window, that say drift on the last night; of a drift that may
+        go on the first one, for all of them take long.
+        """
         tests = night_tests(self.reference.signals, nights, self.reference.units, PARAMS, rng)
         drifted = (test for test in tests if test.verdict is DriftVerdict.DRIFT)
-        return [f"{test.signal.name} {test.nights}" for test in drifted]
+        return [
+            f"{test.signal.name} {test.nights}" for test in islice(drifted, 1 if goes_on else None)
+        ]
 
 
 Traffic = Callable[[int, int], Asked]  # of a day so many rows
@@ -488,7 +495,7 @@ def simulated_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
             continue
         tonight = voices(rows, {day: tonight}, USERS_A_NIGHT) if kind.heard else tonight
         nights = [*nights, watch.night(tonight)][-MONTH:]
-        found = watch.drifted(nights, rng)
+        found = watch.drifted(nights, rng, goes_on=before)
         alarms += bool(found) and not before
         before = bool(found)
         told += found
@@ -513,7 +520,7 @@ def young_year(rows: Rows, kind: Year, rng: Generator) -> Outcome:
             watch, known, nights = frozen_of(rows, last, rng), len(last), none
         tonight = asked(day, kind.rows)
         nights = [*nights, watch.night(tonight)][-MONTH:]
-        found = watch.drifted(nights, rng)
+        found = watch.drifted(nights, rng, goes_on=before)
         days |= {} if found else {day: tonight}
         alarms += bool(found) and not before
         before = bool(found)

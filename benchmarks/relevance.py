@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 
 from curation.checks.embeddings import Looked, RowEmbedder
-from curation.checks.relevance import GOLD_FAR, GOLD_NEAR, TeachingTask, gold_nearness
+from curation.checks.relevance import GOLD_FAR, GOLD_NEAR, CheckReferences, gold_nearness
 from project.model_pins import ModelChoice, locate
 
 DOMAINS = {
@@ -69,7 +69,7 @@ def measured(
     for kind in kinds:
         vectors = embed(draw.sample(kind, min(DRAWN, len(kind))))
         looked = Looked(list(range(len(vectors))), vectors, vectors, embed)
-        near = gold_nearness(looked, TeachingTask(gold))
+        near = gold_nearness(looked, CheckReferences(gold=gold))
         assert near is not None
         found.append((float((near < GOLD_FAR).mean()), float((near >= GOLD_NEAR).mean())))
     return found

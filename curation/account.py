@@ -59,13 +59,15 @@ def account_of(
     parts: Mapping[Split, Sequence[Row]],
     left_out: Mapping[str, str],
     changes: Mapping[str, str] = NOTHING,
+    others: Mapping[str, str] = NOTHING,
 ) -> list[Fate]:
     """A fate for each record, in their order; of records with the same text the first one counts.
 
     `raw` are the rows as they were compared with each other; left_out says by id why a row is in
-    no part, and changes what was mended in it.
+    no part, and changes what was mended in it. `others` says by id where a record is that is no
+    row: preferences and documents count by their ids.
     """
-    part_of = {row.id: part.value for part, rows in parts.items() for row in rows}
+    part_of = {row.id: part.value for part, rows in parts.items() for row in rows} | dict(others)
     same: dict[tuple[str, str, str], str] = {}
     first_id = {row.id: same.setdefault(repeat_key(row), row.id) for row in raw}
     first: dict[str, Origin] = {}
@@ -74,7 +76,7 @@ def account_of(
         if origin.row is None:
             found.append(Fate(origin.file, origin.line, "", "", origin.why or "", ""))
             continue
-        earlier = first.setdefault(first_id[origin.row], origin)
+        earlier = first.setdefault(first_id.get(origin.row, origin.row), origin)
         repeats = earlier is not origin and (
             earlier.row == origin.row or left_out.get(origin.row) == REPEATED
         )

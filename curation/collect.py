@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.curation_settings import CollectParams, FileSource, Source
+from curation.data_sources import refuse_unlicensed
+from curation.sources.exports.export_records import SourceFile
 from curation.sources.python_api import read_package
 from curation.sources.row_formats import Made, Read
-from curation.sources.source_file import SourceFile, read_source_file
+from curation.sources.source_file import read_source_file
 from project.erasures import WHY, Erased
 from project.errors import InputError
 from project.files import staged_folder
@@ -49,7 +51,9 @@ class Collected:
 
 
 def main() -> None:
-    collected = collect(load(CollectParams).sources)
+    params = load(CollectParams)
+    refuse_unlicensed(params)
+    collected = collect(params.sources)
     with staged_folder(RAW.parent) as draft:
         for path, records in collected.files.items():
             write_records(draft / path.name, records)
@@ -109,7 +113,16 @@ def content_of(made: Made) -> object:
 
 def read_source(source: Source) -> Iterator[Read]:
     if isinstance(source, FileSource):
-        yield from read_source_file(SourceFile.of(source))
+        file = SourceFile(
+            path=source.path,
+            format=source.read_as,
+            columns=source.columns,
+            export=source.export,
+            skip=source.unreadable == "skip",
+            encoding=source.encoding,
+            answers_as_rows=source.answers_as_rows,
+        )
+        yield from read_source_file(file)
         return
     for package in source.packages:
         for number, row in enumerate(read_package(package), start=1):

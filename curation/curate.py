@@ -7,6 +7,7 @@ from functools import partial
 
 from curation.accepted_rows import (
     NOTHING,
+    SYNTHETIC_WAITS,
     Frozen,
     FrozenItems,
     Placed,
@@ -14,7 +15,10 @@ from curation.accepted_rows import (
     extended,
     gone_item_lines,
     hold_frozen_items,
+    people_first,
     place_batches,
+    unaccepted,
+    within_share,
 )
 from curation.account import (
     NEAR_FROZEN,
@@ -28,13 +32,19 @@ from curation.account import (
     summary,
     write_account,
 )
-from curation.checks.relevance import leaving
-from curation.checks.suite_prompts import suite_prompts
+from curation.checks.relevance import leaving, suite_prompts
 from curation.checks.waivers import read_waivers
-from curation.curate_others import curate_others, read_others, untaught, with_others
+from curation.curate_others import curate_others, read_others, untaught
 from curation.curation_settings import CurateParams
 from curation.document_split import apart_by_documents, by_documents, passage_lines, without
-from curation.eval_sets import Changes, OfItems, frozen_items, ids_among, read_changes, retired_ids
+from curation.eval_sets import (
+    Changes,
+    OfItems,
+    frozen_items,
+    ids_among,
+    read_changes,
+    retired_ids,
+)
 from curation.families import (
     Families,
     cut_from_items,
@@ -45,7 +55,6 @@ from curation.families import (
     thinned,
 )
 from curation.mending import changed, mended
-from curation.proposals import SYNTHETIC_WAITS, people_first, unaccepted, within_share
 from curation.selected_rows import Selection, selected, unselected
 from curation.sifting import (
     accepted_of,
@@ -98,17 +107,6 @@ class Curated:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """What decides beside the rows themselves which of them may be trained on."""
-
-    suites: Sequence[str] = ()  # what they ask
-    excused: frozenset[str] = frozenset()  # ids of rows that a person lets stay
-
-
-NOWHERE = Elsewhere()
-
-
-@dataclass(frozen=True)
 class Inputs:
     """The rows as stage `collect` left them, cleaned, and as the base can read them."""
 
@@ -118,7 +116,8 @@ class Inputs:
     lengths: TokenLengths
     changes: tuple[TextChange, ...] = ()  # what was mended
     selection: Selection | None = None  # of the training rows; None: all
-    elsewhere: Elsewhere = NOWHERE
+    suites: Sequence[str] = ()  # what they ask
+    excused: frozenset[str] = frozenset()  # ids of rows that a person lets stay
 
 
 def main() -> None:
@@ -139,30 +138,23 @@ def main() -> None:
     SeenItems(items=tuple(seen)).write(SEEN)
     mends = changed(inputs.changes)
     origins = Origin.read_lines(ORIGINS)
-    account = account_of(others.of_rows(origins), inputs.raw, made.parts, made.left_out, mends)
-    account = with_others(account, origins, others)
+    left_out = made.left_out | dict(others.left_out)
+    account = account_of(origins, inputs.raw, made.parts, left_out, mends, others.part_of)
     write_records(CHANGES, inputs.changes)
     write_account(account)
-    for line in (
-        *cut_prompt_lines(inputs.fitted),
-        *large_group_lines(made, params.train_only),
-        *gone_item_lines(made.gone),
-    ):
+    if cut := len(inputs.fitted.cut):
+        print(f"warning: {cut} prompts were cut, for their rows to have base.max_length tokens")
+    for line in (*large_group_lines(made, params.train_only), *gone_item_lines(made.gone)):
         print(f"warning: {line}")
     for line in passage_lines(made.parts, params):
         print(line)
     for line in accepted_row_lines(made, seen):
         print(line)
     print(summary(account))
-    for line in train_only_lines(made, params.train_only):
-        print(line)
-
-
-def train_only_lines(made: Curated, train_only: Collection[str]) -> Iterator[str]:
-    """How many of the training rows are nobody's task, such as those that a project rehearses."""
-    found = Counter(row.source for row in made.parts[Split.TRAIN] if row.source in train_only)
-    for source, count in found.items():
-        yield f"of the training rows {count:,} are from {source} (curation.curate.train_only)"
+    # How many of the training rows are nobody's task, such as those that a project rehearses.
+    for source, count in Counter(row.source for row in made.parts[Split.TRAIN]).items():
+        if source in params.train_only:
+            print(f"of the training rows {count:,} are from {source} (curation.curate.train_only)")
 
 
 def read_inputs(params: CurateParams) -> Inputs:
@@ -182,8 +174,8 @@ def read_inputs(params: CurateParams) -> Inputs:
     unfit |= refused_alone(accepted_of(fitted.rows, params, unfit), lengths, limit)
     changes = tuple(change for _, own in found for change in own)
     selection = Selection.load(params.selection) if params.selection else None
-    elsewhere = Elsewhere(tuple(suite_prompts()), excused_leaks(raw, read_waivers()))
-    return Inputs(raw, fitted, unfit, lengths, changes, selection, elsewhere)
+    excused = excused_leaks(raw, read_waivers())
+    return Inputs(raw, fitted, unfit, lengths, changes, selection, suite_prompts(), excused)
 
 
 def curated(
@@ -193,7 +185,8 @@ def curated(
     rows, unfit = inputs.fitted.rows, inputs.unfit
     fixed = {name for own in frozen_items(changes).values() for name in ids_among(rows, own)}
     while True:
-        made = curate(rows, changes, params, unfit, growing, inputs.selection, inputs.elsewhere)
+        own = inputs.selection, inputs.suites, inputs.excused
+        made = curate(rows, changes, params, unfit, growing, *own)
         refused = refused_beside(made.parts, params, fixed)
         if not refused:
             return made
@@ -207,11 +200,13 @@ def curate(
     unfit: Mapping[str, str] = NOTHING,
     growing: Split | None = None,
     selection: Selection | None = None,
-    elsewhere: Elsewhere = NOWHERE,
+    suites: Sequence[str] = (),
+    excused: frozenset[str] = frozenset(),
 ) -> Curated:
     """Split the rows that nobody had to accept, as if there were no others; then add the accepted.
 
-    Rows whose ids are in unfit go nowhere, for its reason. Frozen items stay; `growing` is a part
+    Rows whose ids are in unfit go nowhere, for its reason; what `suites` ask is not taught, but by
+    rows that a person `excused`. Frozen items stay; `growing` is a part
     that takes further ones all the same. What would leak then leaves training. Pure: the same rows,
     changes and settings give the same parts. Raises InputError where rows and changes do not agree.
     """
@@ -241,8 +236,8 @@ def curate(
     left_out |= more
     parts, more = apart_by_documents(parts, {row.id: row.group for row in cleaned}, held, params)
     left_out |= more
-    stay = elsewhere.excused.union(row.id for row in accepted)
-    gone = leaving(parts, elsewhere.suites, params.train_only, stay)
+    stay = excused.union(row.id for row in accepted)
+    gone = leaving(parts, suites, params.train_only, stay)
     parts = without(parts, gone)
     left_out |= gone
     return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)
@@ -297,11 +292,6 @@ def joined_by_accepted(
 def kinds_of(rows: Iterable[Row]) -> dict[str, list[str]]:
     """The kinds of questions that each row is of, by its id, as far as its slices tell."""
     return {row.id: [f"{name}={value}" for name, value in row.slices.items()] for row in rows}
-
-
-def cut_prompt_lines(fitted: Fitted) -> Iterator[str]:
-    if fitted.cut:
-        yield f"{len(fitted.cut)} prompts were cut, for their rows to have base.max_length tokens"
 
 
 def large_group_lines(made: Curated, train_only: Collection[str]) -> Iterator[str]:

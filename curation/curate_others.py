@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeVar
 
 from curation.account import (
@@ -12,13 +11,13 @@ from curation.account import (
     RETIRED,
     SPARE,
     WAITS,
-    Fate,
 )
-from curation.sifting import cleaned, texts_with_an_item
+from curation.mending import PLAIN, mended_message
+from curation.sifting import texts_with_an_item
 from project.item_prompts import asking_an_item, asking_in_a_sentence
 from project.paths import RAW_DOCUMENTS, RAW_PREFERENCES
 from project.personal_data import Contacts, find_personal_data
-from project.records.data import Document, Message, Origin, Row, Split, evidence_digest
+from project.records.data import Document, Message, Row, Split, evidence_digest
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from project.records.record import Record
 
@@ -44,14 +43,6 @@ class Others:
     documents: list[Document]
     part_of: Mapping[str, str]
     left_out: Mapping[str, str]  # the reason
-
-    @cached_property
-    def ids(self) -> frozenset[str | None]:
-        return frozenset((*self.part_of, *self.left_out))
-
-    def of_rows(self, origins: Iterable[Origin]) -> list[Origin]:
-        """The records that are none of these."""
-        return [origin for origin in origins if origin.row not in self.ids]
 
 
 def read_others() -> tuple[Sequence[Preference], Sequence[Document]]:
@@ -125,8 +116,7 @@ def fault(one: Record, ours: Contacts) -> str | None:
 
 
 def clean_text(text: str) -> str:
-    (message,) = cleaned([Message(role="user", content=text)])
-    return message.content
+    return mended_message(Message(role="user", content=text), PLAIN, "", "", []).content
 
 
 def text_fields(one: Record) -> tuple[str, ...]:
@@ -141,22 +131,3 @@ def what_it_says(one: Record) -> object:
     texts = tuple(getattr(one, name) for name in text_fields(one))
     shown = evidence_digest(getattr(one, "evidence", None))
     return texts, getattr(one, "label", None), shown
-
-
-def with_others(account: Iterable[Fate], origins: Iterable[Origin], others: Others) -> list[Fate]:
-    """A fate for each record, in their order: those of rows, as account_of has them of
-    `others.of_rows`, and those of all else.
-    """
-    rows, first = iter(account), dict[str, Origin]()
-    return [fate(o, others, first) if o.row in others.ids else next(rows) for o in origins]
-
-
-def fate(origin: Origin, others: Others, first: dict[str, Origin]) -> Fate:
-    """The fate of a record that is no row; `first` gathers by id the first record that is it."""
-    assert origin.row, "it is one of the others"
-    earlier = first.setdefault(origin.row, origin)
-    if earlier is not origin:
-        see = f"{earlier.file}:{earlier.line}"
-        return Fate(origin.file, origin.line, origin.row, "", REPEATED, see)
-    part, why = others.part_of.get(origin.row, ""), others.left_out.get(origin.row, "")
-    return Fate(origin.file, origin.line, origin.row, part, why, "")

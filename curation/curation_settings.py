@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from project.canonical import digest_json
+from project.licences import spdx
 from project.settings import Settings
 
 
@@ -143,6 +144,16 @@ class ExportFields(Settings):
     slices: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()  # data fields
 
 
+def as_licence(value: str) -> str:
+    known = spdx(value)
+    if known is None:
+        raise ValueError(
+            f"{value!r} is no licence that SPDX knows, such as CC-BY-4.0; one of your own is "
+            "LicenseRef-NAME"
+        )
+    return known
+
+
 class FileSource(Settings):
     """A file, or a folder of files."""
 
@@ -153,6 +164,8 @@ class FileSource(Settings):
     # What is no record: an error that names the line, or left out and counted.
     unreadable: Literal["refuse", "skip"] = "refuse"
     encoding: str | None = None  # null: told by its bytes
+    # Under which its rows stand, as SPDX names it: CC-BY-4.0; null: nobody said.
+    licence: Annotated[str, AfterValidator(as_licence)] | None = None
     export: ExportFields = ExportFields()  # of an annotation tool's export: what is what in it
     # Of preference pairs and rated answers: the better answers, and the good ones, are rows too.
     answers_as_rows: bool = False
@@ -181,6 +194,9 @@ class CollectParams(Settings):
     """Where rows come from, in this order."""
 
     sources: tuple[Source, ...] = Field(min_length=1)
+    # Which sources are let in: all; those that name a licence; of these, those whose licence does
+    # not forbid to pass on what is made of them.
+    licences: Literal["any", "named", "trainable"] = "any"
 
 
 def lot(seed: int, name: str) -> float:

@@ -141,7 +141,8 @@ def append_change(change: AnyChange, path: Path = EVAL_SETS) -> None:
 
 def accepted_ids(changes: Changes) -> set[str]:
     """The rows that somebody accepted."""
-    return ids_of(change for change in changes.values() if isinstance(change, Extension))
+    accepted = (change for change in changes.values() if isinstance(change, Extension))
+    return {row for change in accepted for row in change.rows}
 
 
 def retired_ids(changes: Changes, rows: Sequence[Row]) -> set[str]:
@@ -169,10 +170,6 @@ def ids_among(rows: Sequence[Row], items: Items) -> list[str]:
         for name, asks in items.items()
         if name in own or others.get(asks)
     ]
-
-
-def ids_of(changes: Iterable[AnyChange]) -> set[str]:
-    return {row for change in changes for row in change.rows}
 
 
 def frozen_items(changes: Changes) -> dict[Split, Items]:

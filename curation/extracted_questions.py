@@ -6,7 +6,7 @@ stands there as a name, and the answer as it is written. The templates are Engli
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from project.unicode_words import language_of
@@ -103,18 +103,14 @@ def is_fit(one: Extracted) -> bool:
 def of_table(rows: Sequence[Sequence[str]], topic: str, before: str) -> Iterator[Extracted]:
     """A question for each cell behind the first one of its row."""
     heads, *others = ([cell.strip() for cell in row] for row in rows)
-    if CELLS in before.rstrip().rpartition("\n")[2] or not all(map(is_head, heads[1:])):
+    named = [is_name(h) and not FIGURE.search(h) and not h.endswith(".") for h in heads[1:]]
+    if CELLS in before.rstrip().rpartition("\n")[2] or not all(named):
         return
     for cells in others:
         if len(cells) == len(heads) and is_name(cells[0]):
             for head, cell in zip(heads[1:], cells[1:], strict=True):
                 if cell.casefold() not in NOTHING and len(cell.split()) <= LONGEST_VALUE:
                     yield of_cell(cells[0], head, cell, topic)
-
-
-def is_head(text: str) -> bool:
-    """Whether a cell can be the name of a column."""
-    return is_name(text) and not FIGURE.search(text) and not text.endswith(".")
 
 
 def of_cell(name: str, head: str, cell: str, topic: str) -> Extracted:
@@ -134,8 +130,13 @@ def of_cell(name: str, head: str, cell: str, topic: str) -> Extracted:
 
 def of_list(lines: Sequence[str], topic: str) -> Iterator[Extracted]:
     """Of items such as "Monthly fee: 4.50 crowns" and "Ballast: the first part of an overdraft"."""
-    for _, item in groupby(enumerate(lines), key=lambda one: item_number(lines, one[0])):
-        text = ITEM.sub("", " ".join(line.strip() for _, line in item), count=1)
+    items: list[list[str]] = [[]]
+    for line in lines:  # an item may go on below
+        if ITEM.match(line):
+            items.append([])
+        items[-1].append(line.strip())
+    for item in filter(None, items):
+        text = ITEM.sub("", " ".join(item), count=1)
         part = PART.fullmatch(text.replace("*", "").strip())
         if not part or not is_name(name := part["name"].strip()):
             continue
@@ -148,11 +149,6 @@ def of_list(lines: Sequence[str], topic: str) -> Iterator[Extracted]:
             what, verb = in_sentence(name), verb_for(name)
             of = f"the {what} of {topic}"
             yield Extracted(f"What {verb} {of}?", f"{capital(of)} {verb} {sentence(value)}", "list")
-
-
-def item_number(lines: Sequence[str], place: int) -> int:
-    """How many items have begun up to a line: an item may go on below."""
-    return sum(bool(ITEM.match(line)) for line in lines[: place + 1])
 
 
 # --- sentences ------------------------------------------------------------------------------------

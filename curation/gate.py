@@ -194,17 +194,13 @@ def last_version(but: Digest | None = None) -> LastVersion | None:
             for version in registry.newest(MOST_VERSIONS):
                 dataset = dataset_of(registry, version.adapter.dataset)
                 if dataset and dataset.rows != but:
-                    return read_last(version.label, dataset.dvc_revision)
+                    kept = cached_training_rows(dataset.dvc_revision or "")
+                    if kept is None or not kept.exists():
+                        return None
+                    return LastVersion(version.label, tuple(texts_of_rows(kept)))
     except IncumbentError:  # rows are checked wherever they are: what is wrong is told elsewhere
         return None
     return None
-
-
-def read_last(label: str, revision: str | None) -> LastVersion | None:
-    kept = cached_training_rows(revision or "")
-    if kept is None or not kept.exists():
-        return None
-    return LastVersion(label, tuple(texts_of_rows(kept)))
 
 
 def cached_training_rows(revision: str) -> Path | None:

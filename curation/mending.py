@@ -106,11 +106,6 @@ def mended_message(
     return message if text is message.content else Message(role=message.role, content=text)
 
 
-def mended_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """Messages that are of no row, such as an answer that was not chosen."""
-    return tuple(mended_message(message, PLAIN, "", "", []) for message in messages)
-
-
 def around(before: str, after: str) -> tuple[str, str]:
     """The stretches in which two texts differ for the first time, with a little of what is near."""
     pairs = zip(before, after, strict=False)
@@ -180,16 +175,14 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
 
 def redacted_text(text: str, kinds: Counter[str], ours: Contacts = NO_CONTACTS) -> str:
     """The text with labels; what they stand for is counted. It stays as it is the next time."""
-    while (clean := redacted_once(text, kinds, ours)) != text:
-        text = clean
+    before = None
+    while text != before:
+        before = text
+        text = labelled(text, SECRET, [(start, end) for _, start, end in secrets(text)], kinds)
+        text, every = scan(text, ours)
+        kinds.update(str(one.kind) for one in every)
+        text = labelled(text, NAME, names(text), kinds)
     return text
-
-
-def redacted_once(text: str, kinds: Counter[str], ours: Contacts) -> str:
-    text = labelled(text, SECRET, [(start, end) for _, start, end in secrets(text)], kinds)
-    text, every = scan(text, ours)
-    kinds.update(str(one.kind) for one in every)
-    return labelled(text, NAME, names(text), kinds)
 
 
 def labelled(text: str, kind: str, spans: Iterable[Span], kinds: Counter[str]) -> str:

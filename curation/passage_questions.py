@@ -14,20 +14,19 @@ from typing import Literal, Protocol
 from curation.account import UNGROUNDED
 from curation.curation_settings import ABSTENTION, lot
 from curation.extracted_questions import extracted
-from curation.faults.not_in_source import numbers
 from curation.faults.private_data import Finder
-from curation.faults.ungrounded import known_numbers, says_unknown_numbers
+from curation.faults.ungrounded import known_numbers, numbers, says_unknown_numbers
 from curation.proposals import (
     COPIED,
     FAULTY,
     NEAR_ITEM,
     PERSONAL,
-    copies,
     near_items,
     pairs_in,
     rendered,
     synthetic_row,
 )
+from project.item_prompts import asking_an_item
 from project.near_duplicates import near_duplicates, word_sets
 from project.personal_data import Contacts
 from project.personal_data import find_personal_data as personal_data
@@ -142,7 +141,8 @@ class QuestionChecks:
         each fails.
         """
         rows = [alone(one) for one in asked]
-        near_item, copied = near_items(rows, self.items), copies(rows, self.train)
+        near_item = near_items(rows, self.items)
+        copied = asking_an_item([row.prompt_text for row in rows], self.train)
         whys = [
             NEAR_ITEM if i in near_item else COPIED if i in copied else self.wrong(one, rows[i])
             for i, one in enumerate(asked)

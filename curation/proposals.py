@@ -3,8 +3,8 @@ shown to people.
 """
 
 import re
-from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from pathlib import Path
@@ -90,42 +90,6 @@ def row_question(row: Row) -> str:
 
 def rendered(template: str, **values: object) -> str:
     return TEMPLATES.get_template(template).render(**values).strip()
-
-
-# --- share ----------------------------------------------------------------------------------------
-
-# Rows that a model wrote, in training: only what a person accepted, and no more than a share.
-
-# Why a row is in no part; each reads well behind a number.
-UNACCEPTED = "that a model wrote and nobody accepted"
-SYNTHETIC_WAITS = "that wait: synthetic_share allows no more that a model wrote"
-
-
-def unaccepted(rows: Iterable[Row], accepted: Collection[str]) -> dict[str, str]:
-    """The rows that a model wrote and that are in no source of accepted rows, by their id."""
-    return {r.id: UNACCEPTED for r in rows if r.synthetic and r.source not in accepted}
-
-
-def people_first(rows: Iterable[Row]) -> list[Row]:
-    """The rows of people, then those of models, each in their order: who waits is a model's row."""
-    return sorted(rows, key=lambda row: row.synthetic is not None)
-
-
-def within_share(rows: Iterable[Row], share: float) -> list[Row]:
-    """The rows, those of models being at most this share of every beginning; the rest waits.
-
-    Of every beginning, because training may take the first rows alone. A row of a model that comes
-    too early comes behind the next rows of people; the others keep their order.
-    """
-    found: list[Row] = []
-    waiting: deque[Row] = deque()
-    written = 0
-    for row in rows:
-        (waiting if row.synthetic else found).append(row)
-        while waiting and written + 1 <= share * (len(found) + 1) + 1e-9:  # 0.2 * 5 may be below 1
-            found.append(waiting.popleft())
-            written += 1
-    return found
 
 
 # --- proposals ------------------------------------------------------------------------------------
@@ -214,12 +178,14 @@ def sifted(
     """
     there = [one for one in proposals if one]
     rows = [one.row for one in there]
-    near_item, copied = near_items(rows, items), copies(rows, train)
+    near_item = near_items(rows, items)
+    copied = asking_an_item([row.prompt_text for row in rows], train)
     dropped = Counter({UNREADABLE: len(proposals) - len(there)})
     kept: list[Proposal] = []
     for i, one in enumerate(there):
         why = NEAR_ITEM if i in near_item else COPIED if i in copied else wrong(one, faults, ours)
-        if why is None and near_any(one.row, [other.row for other in kept]):
+        before = WordPrints.of_prompts(other.row for other in kept)
+        if why is None and near_duplicates_among(WordPrints.of_prompts([one.row]), before):
             why = REPEATED
         if why is None:
             kept.append(one)
@@ -251,17 +217,6 @@ def near_items(rows: Sequence[Row], items: Sequence[Row]) -> set[int]:
     own, theirs = (word_sets(r.completion_text for r in side) for side in (rows, items))
     near = near_duplicates(own, theirs, few_words=False)
     return asking_an_item([row.prompt_text for row in rows], items) | set(near.coords[0].tolist())
-
-
-def copies(rows: Sequence[Row], train: Sequence[Row]) -> set[int]:
-    """The positions of rows whose prompt is a near-duplicate of a training row's."""
-    return asking_an_item([row.prompt_text for row in rows], train)
-
-
-def near_any(row: Row, others: Iterable[Row]) -> bool:
-    """Whether another row asks nearly the same."""
-    prompts = WordPrints.of_prompts(others)
-    return bool(near_duplicates_among(WordPrints.of_prompts([row]), prompts))
 
 
 # --- replies --------------------------------------------------------------------------------------

@@ -27,22 +27,22 @@ from curation.curation_settings import Conflicts, CurateParams, lot
 from curation.faults.chat_markers import chat_markers, echo, loop
 from curation.faults.gibberish import gibberish
 from curation.faults.missing_answers import no_answer, no_prompt, unfilled
-from curation.faults.not_in_source import unseen
 from curation.faults.private_data import Finder
 from curation.faults.structure_faults import not_answered, several_in_one
 from curation.faults.ungrounded import ungrounded
+from curation.faults.unseen import unseen
 from curation.many_rows import of_many
-from curation.mending import mended, mended_messages
+from curation.mending import mended
 from curation.text_forms import capitals_tell_names, repeat_key, templates
 from curation.token_lengths import TokenLengths
 from project.near_duplicates import MIN_WORDS, SHARED_LEAST
 from project.personal_data import Contacts, find_personal_data
-from project.records.data import Message, Row, Split
+from project.records.data import Row, Split
 from project.shown_passages import every_text
 from project.unicode_words import folded, words
 
 if TYPE_CHECKING:
-    from curation.checks.refused_rows import RowGate
+    from curation.checks.contract import RowGate
 
 FEW_BLANKS = 0.1  # of the rows: less than the gate tolerates, for others may leave later
 
@@ -50,11 +50,6 @@ FEW_BLANKS = 0.1  # of the rows: less than the gate tolerates, for others may le
 def clean(row: Row) -> Row:
     """The row with its texts put right; the same row where nothing is to be done."""
     return mended(row)[0]
-
-
-def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """Messages of no row, in the form that those of rows have."""
-    return mended_messages(messages)
 
 
 def with_personal_data(rows: Iterable[Row], ours: Contacts) -> list[str]:
@@ -255,7 +250,7 @@ def excused_leaks(rows: Iterable[Row], waivers: Waivers) -> frozenset[str]:
 
 def row_gate() -> "RowGate | None":
     # Imported here, for Great Expectations takes seconds, and few datasets have accepted rows.
-    from curation.checks.refused_rows import RowGate
+    from curation.checks.contract import RowGate
 
     return RowGate.here()
 

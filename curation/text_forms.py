@@ -131,40 +131,27 @@ def told_apart(one: str, other: str) -> bool:
     """
     if set(NUMBER.findall(one)) != set(NUMBER.findall(other)):
         return True
-    return (
-        other_names(one, other)
-        or other_acronyms(one, other)
-        or of_one_template(one, other)
-        or asks_for_others(one, other)
-        or denies(one) != denies(other)
-    )
+    texts = one, other
+    # Each has an acronym that the other has not; shouted texts have none.
+    acronyms = [set(ACRONYM.findall(text)) if not text.isupper() else set() for text in texts]
+    if other_names(one, other) or each_has_its_own(*acronyms) or denies(one) != denies(other):
+        return True
+    # They share most words, and each has one that the other has not.
+    a, b = ({word for word in words(folded(t)) if len(word) >= LEAST_LETTERS} for t in texts)
+    if each_has_its_own(a, b) and len(a & b) >= MOST_SHARED * min(len(a), len(b)):
+        return True
+    # Both ask by question words, and for nothing that is the same: when, and where.
+    a, b = map(asked_for, texts)
+    return bool(a and b) and not a & b
+
+
+def each_has_its_own(a: set[str], b: set[str]) -> bool:
+    return bool(a - b and b - a)
 
 
 def other_names(one: str, other: str) -> bool:
     """Whether each names something that the other does not."""
-    a, b = (set(NAME.findall(text)) for text in (one, other))
-    return bool(a - b and b - a)
-
-
-def other_acronyms(one: str, other: str) -> bool:
-    """Whether each has an acronym that the other has not; shouted texts have none."""
-    a, b = (set(ACRONYM.findall(text)) if not text.isupper() else set() for text in (one, other))
-    return bool(a - b and b - a)
-
-
-def of_one_template(one: str, other: str) -> bool:
-    """Whether they share most words, and each has one that the other has not."""
-    a, b = (
-        {word for word in words(folded(text)) if len(word) >= LEAST_LETTERS}
-        for text in (one, other)
-    )
-    return bool(a - b and b - a) and len(a & b) >= MOST_SHARED * min(len(a), len(b))
-
-
-def asks_for_others(one: str, other: str) -> bool:
-    """Whether both ask by question words, and for nothing that is the same: when, and where."""
-    a, b = asked_for(one), asked_for(other)
-    return bool(a and b) and not a & b
+    return each_has_its_own(*(set(NAME.findall(text)) for text in (one, other)))
 
 
 def asked_for(text: str) -> set[str]:

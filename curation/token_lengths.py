@@ -51,11 +51,11 @@ class TokenLengths:
         """
         new = {text_of(row): row for row in rows if text_of(row) not in self.counted}
         self.add(list(new.values()))
-        return [self.count_of(row) for row in rows]
-
-    def count_of(self, row: Row) -> TokenCount:
-        prompt, whole = self.counted[text_of(row)]
-        return TokenCount(row=row.id, prompt=prompt, completion=max(whole - prompt, 0))
+        sizes = [(row.id, *self.counted[text_of(row)]) for row in rows]
+        return [
+            TokenCount(row=name, prompt=prompt, completion=max(whole - prompt, 0))
+            for name, prompt, whole in sizes
+        ]
 
     def add(self, rows: Sequence[Row]) -> None:
         """Count these, with a bar where there are so many that it takes a while."""

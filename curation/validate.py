@@ -1,17 +1,19 @@
 """Stage `validate`: check the curated rows against the contract; always reports, never stops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from curation.account import left_out_by
-from curation.checks.contract import Contract, check
+from curation.checks.contract import REFUSED, Contract, check
 from curation.checks.contract_tables import Tables, tables_of
 from curation.checks.embeddings import RowEmbedder
-from curation.checks.explained import failing_examples
-from curation.checks.gate_message import FailingExamples
-from curation.checks.refused_rows import REFUSED
-from curation.checks.row_columns import CheckReferences, Refused
-from curation.checks.suite_prompts import suite_prompts
+from curation.checks.gate_message import FailingExample, FailingExamples
+from curation.checks.relevance import CheckReferences, suite_prompts
+from curation.checks.repeats import NONE
+from curation.checks.row_columns import TOLD
 from curation.checks.waivers import (
     Waivers,
     read_waivers,
@@ -20,15 +22,17 @@ from curation.checks.waivers import (
     with_waivers,
 )
 from curation.curation_settings import CurateParams, ValidateParams
-from curation.sifting import conflicting
+from curation.sifting import conflicting as rows_in_conflict
 from curation.sources.row_formats import read_rows
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import BaseChoice, pinned_folder
 from project.paths import CURATED, EMBEDDER, GATE_EXAMPLES, GATE_PAGE, GATE_REPORT, TOKENS, rows_of
+from project.personal_data import redact
 from project.records.adapters import ModelPin
-from project.records.data import GateReport, Row, Split, TokenCount
+from project.records.data import Check, GateReport, Row, Split, TokenCount
 from project.settings import load, read_settings
+from project.untrusted_input import shortened
 
 CONTRACTS = Path("datasets/contracts")  # where DVC watches for changes
 
@@ -55,23 +59,20 @@ def check_references(
 ) -> CheckReferences:
     """What the rows are held against; the model is loaded when it has something to embed."""
     embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder") if params.embedded_rows else None
+    gold = rows_beside(contract.gold, params.contract, "gold")
+    too_long, conflicting = refused_of(parts)
     return CheckReferences(
         ours=waivers.ours,
-        refused=refused_of(parts),
+        too_long=too_long,
+        conflicting=conflicting,
         suites=suite_prompts(),
         task=contract.task,
         aside=load(CurateParams).train_only,
-        gold=gold_pairs(contract, params.contract),
+        gold=[(row.prompt_text, row.completion_text) for row in gold],
         reference=reference_texts(contract, params.contract),
         embed=RowEmbedder(embedder) if embedder else None,
         embedded_rows=params.embedded_rows,
     )
-
-
-def gold_pairs(contract: Contract, file: Path) -> list[tuple[str, str]]:
-    """Of the rows that show the task, where the contract names them. Raises InputError."""
-    rows = rows_beside(contract.gold, file, "gold")
-    return [(row.prompt_text, row.completion_text) for row in rows]
 
 
 def reference_texts(contract: Contract, file: Path) -> list[str]:
@@ -90,16 +91,18 @@ def rows_beside(path: Path | None, file: Path, field: str) -> list[Row]:
     return list(read_rows(path))
 
 
-def refused_of(parts: Mapping[Split, Sequence[Row]]) -> Refused:
-    """What stage `curate` leaves to the gate, by its policies."""
+def refused_of(
+    parts: Mapping[Split, Sequence[Row]],
+) -> tuple[frozenset[str], frozenset[str]]:
+    """What stage `curate` leaves to the gate by its policies: the ids of rows that are too long,
+    and of those whose prompt has another answer.
+    """
     params, limit = load(CurateParams), load(BaseChoice).max_length
     counts = TokenCount.read_lines(TOKENS)
     rows = [row for own in parts.values() for row in own]
-    together = conflicting(rows) if params.conflicts == "refuse" else []
-    return Refused(
-        too_long=frozenset(c.row for c in counts if c.prompt + c.completion > limit),
-        conflicting=frozenset(row.id for same in together for row in same),
-    )
+    together = rows_in_conflict(rows) if params.conflicts == "refuse" else []
+    too_long = frozenset(c.row for c in counts if c.prompt + c.completion > limit)
+    return too_long, frozenset(row.id for same in together for row in same)
 
 
 def reported(tables: Tables, contract: Contract, waivers: Waivers) -> GateReport:
@@ -114,3 +117,46 @@ def reported(tables: Tables, contract: Contract, waivers: Waivers) -> GateReport
         unused=unused(found, waivers.waivers) or None,
         left_out=left_out_by(REFUSED) or None,
     )
+
+
+# --- examples -------------------------------------------------------------------------------------
+
+# What the gate's page shows of checks that fail: a few of the rows.
+
+SHOWN = 5  # rows
+CHARS = 160  # of a text
+# Where one of these says something of a row, none of its text is shown.
+PRIVATE = ("personal_data", "account_data", "contact_data", "person_name", "secret", "toxicity")
+
+
+def failing_examples(report: GateReport, tables: Tables) -> dict[str, tuple[FailingExample, ...]]:
+    """Of each check that does not pass, by its name."""
+    table = tables.rows.drop_duplicates("id")
+    return {
+        check.name: tuple(examples(check, table)) for check in report.checks if not check.passed
+    }
+
+
+def examples(check: Check, table: pd.DataFrame) -> Iterator[FailingExample]:
+    chosen = table[table["id"].isin(check.unwaived)].head(SHOWN)
+    for row in chosen.to_dict("records"):
+        yield example(row, check.column)
+
+
+def example(row: Mapping[Hashable, Any], column: str | None) -> FailingExample:
+    """A row without its failing value: what is told of it is in words of ours."""
+    private = any(row.get(name, NONE) != NONE for name in PRIVATE)
+    return FailingExample(
+        id=row["id"],
+        source=row["source"],
+        part=row["split"],
+        size=f"{row['prompt_words']} and {row['completion_words']} words",
+        wrong=row[column] if column in TOLD else None,
+        prompt=None if private else excerpt(row["prompt"]),
+        completion=None if private else excerpt(row["completion"]),
+    )
+
+
+def excerpt(text: str) -> str:
+    """The first words on one line, with labels in place of what could be somebody's data."""
+    return shortened(redact(text), CHARS)

@@ -26,7 +26,7 @@ from openai import OpenAI
 from rich.console import Console
 from rich.rule import Rule
 
-from curation.checks.suite_prompts import SUITES
+from curation.checks.relevance import SUITES
 from curation.sources.python_api import read_package
 from examples.story_gateway import RunningGateway, annotated, midnight, night_of, serving
 from monitoring.trigger.labels import LABEL_QUEUE

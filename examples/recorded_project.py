@@ -49,6 +49,8 @@ def lay_out(settings: str, parts: Parts, source: str = "s") -> None:
     """As stages `base` to `train` and `champion` leave it, in the current folder."""
     chosen = yaml.safe_load(settings) or {}
     chosen.setdefault("base", {}).setdefault("model", "models/base")
+    collected = {"kind": "file", "path": f"datasets/sources/{source}", "licence": "CC0-1.0"}
+    chosen.setdefault("curation", {}).setdefault("collect", {"sources": [collected]})
     Path("params.yaml").write_text(yaml.safe_dump(chosen))
     for part, items in parts.items():
         write_records(paths.rows_of(part), items)

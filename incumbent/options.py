@@ -94,6 +94,9 @@ AnswerableColumn = Annotated[
 Encoding = Annotated[
     str | None, typer.Option(help="The encoding of the files, if their bytes do not tell it.")
 ]
+Licence = Annotated[
+    str | None, typer.Option(help="The licence of the files, as SPDX names it: CC-BY-4.0.")
+]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out what is no record, and count it.")
 ]

@@ -4,6 +4,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from curation.curation_settings import CollectParams
+from curation.data_sources import described
 from curation.eval_sets import freeze
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
@@ -134,7 +136,7 @@ def submitted(
         adapter,
         ADAPTER_FILES,
         reason,
-        *(dataset, gate, *learnt_by_challenger()),
+        *(dataset, gate, described(load(CollectParams)), *learnt_by_challenger()),
         trained_on=learnt,
         provenance=noted.provenance,
     )

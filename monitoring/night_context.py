@@ -66,9 +66,8 @@ class NightContext:
     limits: RetrainLimits = NO_LIMITS  # what the scheduler keeps retrains to
     lease: timedelta = timedelta(minutes=10)  # of a retrain's slot
     phrasings: tuple[str, ...] = ()  # by which answers abstain, beside the usual ones
-    disclosure: DisclosureParams = field(
-        default_factory=DisclosureParams
-    )  # what users have to be told
+    # What users have to be told.
+    disclosure: DisclosureParams = field(default_factory=DisclosureParams)
     stop: Event = field(default_factory=Event)  # set when the night is asked to end early
 
     def until(self, stop: Event) -> Self:

@@ -12,6 +12,7 @@ from project.records.events import DecisionMade, Submission
 from project.records.evidence import Decision, Evidence, Verdict
 from project.records.record import Digest, short
 from registry.alpha_ledger.looks import CountedLook, find_look
+from registry.attestation import check_attestation
 from registry.reader import RegistryReader
 from registry.signatures import check_signature
 from registry.storage.tables import events_of, versions
@@ -208,6 +209,7 @@ def release(reader: RegistryReader, number: int) -> AdapterVersion:
     with reader.engine.connect() as connection:
         refuse_changed(connection, version)
     check_signature(reader, version)
+    check_attestation(reader, version)
     for folder in version.adapter.folders:
         reader.artifacts.verify_folder(folder)
     return version

@@ -1,20 +1,23 @@
 """Where a version comes from and what became of it, gathered from the registry's records."""
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion, Opponent, Provenance
-from project.records.data import DatasetVersion, GateReport
+from project.records.data import DatasetVersion, DataSource, DataSources, GateReport
 from project.records.events import DecisionMade, Event, Submission
 from project.records.evidence import Decision, Evidence, Measured
 from project.records.record import Digest, Record
 from registry.adapter_import.lora_config import ImportedOrigin
 from registry.reader import RegistryReader
 
+R = TypeVar("R", bound=Record)
+
 SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events
 STEPS = ("domain", "sft", "dpo", "kto")  # of training, in their order
+MARKS: dict[type[Record], str] = {GateReport: "checks", DataSources: "collected_from"}
 RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
 
 
@@ -28,6 +31,7 @@ class Lineage(Record):
     origin: ImportedOrigin | None  # None: trained here
     provenance: Provenance | None  # None: not recorded
     gate: GateReport | None
+    sources: tuple[DataSource, ...]  # of the dataset; empty where they are not known
     recipe: dict[str, str]  # its settings, as they were in params.yaml; empty where not known
     parent: str | None  # label of the version that training started from
     opponent: Opponent | None  # whom the newest decision is about
@@ -76,6 +80,7 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
     decision = reader.decision(number)
     data = json.loads(reader.artifacts.get(version.adapter.dataset))
     imported = data.get("kind") == "imported"
+    found = submitted_record(reader, history, DataSources)
     return Lineage(
         version=version,
         deleted=deleted,
@@ -83,7 +88,8 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
         dataset=None if imported else DatasetVersion.model_validate(data),
         origin=ImportedOrigin.model_validate(data) if imported else None,
         provenance=reader.provenance(number),
-        gate=gate_report(reader, history),
+        gate=submitted_record(reader, history, GateReport),
+        sources=found.collected_from if found else (),
         recipe={} if deleted else settings(reader, version),
         parent=label_of(reader, version.adapter.parent),
         opponent=opponent(reader, decision),
@@ -94,12 +100,15 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
     )
 
 
-def gate_report(reader: RegistryReader, history: tuple[Event, ...]) -> GateReport | None:
-    """The report of the data's checks, which is among the records that were submitted."""
+def submitted_record(
+    reader: RegistryReader, history: tuple[Event, ...], model: type[R]
+) -> R | None:
+    """The record of a kind that was submitted with the version, by the field that it alone has."""
     submitted = (e.detail for e in history if isinstance(e.detail, Submission))
     for digest in next((submission.records for submission in submitted), ()):
-        if "checks" in json.loads(reader.artifacts.get(digest)):
-            return reader.artifacts.get_record(GateReport, digest)
+        there = reader.artifacts.blobs.exists(digest)  # else it was erased, at a person's wish
+        if there and MARKS[model] in json.loads(reader.artifacts.get(digest)):
+            return reader.artifacts.get_record(model, digest)
     return None
 
 

@@ -44,6 +44,7 @@ from registry.alpha_ledger.look_bytes import (
     bound_bytes,
 )
 from registry.alpha_ledger.looks import CountedLook, SealedSet
+from registry.attestation import attest, check_attestation
 from registry.decision_checks import (
     look_of,
     refuse_changed,
@@ -144,11 +145,18 @@ class Registry(RegistryReader):
         made = self.decision_made(number)
         statement = signatures.Statement.about(version, self.submitted(number), made)
         bundle = signatures.sign(self.artifacts, statement, key)
-        self.add_signature(number, statement, bundle, reason)
+        files = self.artifacts.manifest(version.adapter.files)
+        envelope = attest(statement, files, self.provenance(number), key)
+        self.add_signature(number, statement, bundle, reason, envelope)
         return statement
 
     def add_signature(
-        self, number: int, statement: signatures.Statement, bundle: bytes, reason: str
+        self,
+        number: int,
+        statement: signatures.Statement,
+        bundle: bytes,
+        reason: str,
+        envelope: bytes | None = None,
     ) -> None:
         """Keep a signature, maybe made elsewhere. The newest one counts, and whoever promotes,
         exports or deploys the version checks it. Raises InputError for a bundle without a key.
@@ -161,6 +169,7 @@ class Registry(RegistryReader):
                 statement=self.artifacts.put_record(statement),
                 signature=self.artifacts.put(bundle),
                 key=key,
+                attestation=self.artifacts.put(envelope) if envelope else None,
             )
             self._append(connection, number, signing, reason)
 
@@ -315,6 +324,7 @@ class Registry(RegistryReader):
         for folder in version.adapter.folders:
             self.artifacts.verify_folder(folder)
         signed = signatures.verified(self, version)
+        check_attestation(self, version)
         with writing(self.engine) as connection:
             self._refuse_deleted(version)
             champion = self.alias_on(connection, CHAMPION)

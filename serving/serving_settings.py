@@ -74,6 +74,8 @@ class ServingParams(Settings):
     batch_size: PositiveInt = 16  # answers that the embedded backend makes side by side
     golden: GoldenParams = GoldenParams()
     reconcile_seconds: PositiveFloat = 5.0  # between two looks at registry and replicas
+    # Refuse to load a version without an attestation (`incumbent registry sign`) that holds.
+    require_attestation: bool = False
     keys: Path | None = None  # YAML: {keys: {caller: SHA-256 of the key}}; null: this machine alone
     # Whether questions are asked with passages of the version's index, which `retrieval` makes. A
     # request that brings its own as `incumbent.evidence` is asked with these in any case.

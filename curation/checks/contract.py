@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -11,11 +12,18 @@ from pydantic import Field, field_validator, model_validator
 
 from curation.checks.contract_tables import Tables
 from curation.checks.dataset_measures import rows_wanted
-from curation.checks.row_columns import TOLD
+from curation.checks.relevance import CheckReferences, eval_places, leaks, suite_prompts
+from curation.checks.repeats import NONE, RowTexts
+from curation.checks.row_columns import TOLD, refusal_reasons, row_table, texts_of
+from curation.checks.waivers import Waivers, excused_rows, read_waivers
+from curation.curation_settings import CurateParams, ValidateParams
+from curation.faults.every_fault import FAULTS
+from curation.kinship import asking_alike
 from project.canonical import digest_json
+from project.errors import InputError
 from project.libraries import imported_late
-from project.records.data import Check, Severity
-from project.settings import Settings
+from project.records.data import Check, Row, Severity, Split
+from project.settings import Settings, load, read_settings
 
 # Charts and statistical tests are of expectations that few contracts have, databases of none:
 # Great Expectations takes half as long without them.
@@ -144,7 +152,9 @@ def to_check(
     else:
         seen = observed(found, expectation.of)
         seen += faults(table, column, failing) if column in TOLD else ""
-        seen += more_rows(expectation, table, failing)
+        least = expectation.arguments.get("min_value")
+        if expectation.of == "slices" and failing and isinstance(least, int):
+            seen += f": {rows_wanted(table, failing, least)}"
     note = notes.get(str(column), "")
     return Check(
         name=expectation.name,
@@ -157,14 +167,6 @@ def to_check(
         column=column if isinstance(column, str) else None,
         unmeasured=True if unmeasured and result.success else None,
     )
-
-
-def more_rows(expectation: Expectation, table: pd.DataFrame, failing: Sequence[str]) -> str:
-    """What slices of too few rows need."""
-    least = expectation.arguments.get("min_value")
-    if expectation.of != "slices" or not failing or not isinstance(least, int):
-        return ""
-    return f": {rows_wanted(table, failing, least)}"
 
 
 def unseen(table: pd.DataFrame, column: Any) -> bool:
@@ -187,14 +189,11 @@ def limit(expectation: Expectation) -> str:
     parts = [*bounds(rest.pop("min_value", None), rest.pop("max_value", None))]
     allowed = rest.pop("value_set", None)
     parts += [" or ".join(map(str, allowed))] if isinstance(allowed, list) else []
-    parts += [f"{'not ' * is_denied(expectation)}{key} {value}" for key, value in rest.items()]
+    denied = "not " if "_to_not_" in expectation.expectation else ""
+    parts += [f"{denied}{key} {value}" for key, value in rest.items()]
     parts += [f"in at least {mostly:.4g} of them"] if isinstance(mostly, float) else []
     told = ", ".join(parts) or "there"
     return told if column is None else f"{column}: {told}"
-
-
-def is_denied(expectation: Expectation) -> bool:
-    return "_to_not_" in expectation.expectation
 
 
 def bounds(low: object, high: object) -> Iterator[str]:
@@ -229,3 +228,131 @@ def crash(result: ExpectationValidationResult) -> str | None:
     info = result.exception_info or {}
     raised = [info] if "raised_exception" in info else list(info.values())
     return next((str(e["exception_message"]) for e in raised if e.get("raised_exception")), None)
+
+
+# --- single rows ----------------------------------------------------------------------------------
+
+# Which rows the gate would refuse, one by one, by the contract's own critical checks.
+#
+# Rows that users wrote and somebody accepted are checked so before they are anywhere: one of them
+# is left out with its reason, and never shuts the gate for all others.
+
+REFUSED = "that the gate would refuse"  # what the reason begins with, before the check's name
+# What a column says of a row does not depend on the others, but for those that it is held against.
+OF_ONE_ROW = frozenset(
+    {*FAULTS, "personal_data", "too_long", "leak", "contaminated", "prompt", "completion"}
+    | {f"{text}_{unit}" for text in ("prompt", "completion") for unit in ("chars", "words")}
+)
+
+
+@dataclass(frozen=True)
+class RowGate:
+    """The contract as it is asked about single rows, the waivers of what may stay, and the sources
+    of rows that are looked at by themselves.
+    """
+
+    contract: Contract
+    waivers: Waivers
+    aside: Sequence[str] = ()
+
+    @classmethod
+    def here(cls) -> "RowGate | None":
+        """The project's; None where its settings cannot be read, which stage validate explains."""
+        try:
+            contract = read_settings(Contract, load(ValidateParams).contract)
+            aside = load(CurateParams).train_only
+        except InputError:
+            return None
+        return cls(contract, read_waivers(), aside)
+
+    def names(self, *columns: str) -> set[str]:
+        """The names of the critical checks of these columns: a warning lets its rows pass
+        anyhow.
+        """
+        return {
+            c.name
+            for c in self.contract.checks
+            if c.severity is Severity.CRITICAL and c.arguments.get("column") in columns
+        }
+
+    def alone(
+        self, rows: Sequence[Row], evals: Sequence[str] = (), too_long: Iterable[str] = ()
+    ) -> dict[str, str]:
+        """By id, why a row is refused for what it says, whatever the other rows are.
+
+        evals are what the eval items ask, too_long the rows that the base cannot read.
+        """
+        if not rows:
+            return {}
+        compared = CheckReferences(
+            ours=self.waivers.ours,
+            too_long=frozenset(too_long),
+            evals=evals,
+            suites=suite_prompts(),
+        )
+        texts = texts_of({Split.TRAIN: rows})
+        table = row_table(texts, None, compared)
+        return self.refused(table[["id", *sorted(OF_ONE_ROW & set(table.columns))]])
+
+    def beside(
+        self,
+        parts: Mapping[Split, Sequence[Row]],
+        accepted: Collection[str],
+        conflicting: Collection[str] = (),
+    ) -> dict[str, str]:
+        """By id, why one of the accepted rows is refused for what the other rows are.
+
+        conflicting are the rows whose prompt has another answer too, where the settings refuse it.
+        """
+        texts = texts_of(parts)
+        ids = [row.id for row in texts.rows]
+        clash = refusal_reasons(ids, conflicting, "another answer to the prompt")
+        table = pd.DataFrame({"id": ids, "conflict_refused": clash})
+        found = self.refused(table) if conflicting else {}
+        found |= self.leaking(texts, accepted)
+        return {name: why for name, why in found.items() if name in accepted}
+
+    def leaking(self, texts: RowTexts, accepted: Collection[str]) -> dict[str, str]:
+        """Why training rows are refused that ask what an item asks; where it is no accepted row
+        that does, the accepted items are to blame which it asks.
+        """
+        items = [texts.rows[i] for i in eval_places(texts)]
+        table = pd.DataFrame({"id": [row.id for row in texts.rows]})
+        table["leak"] = leaks(texts, [item.prompt_text for item in items], aside=self.aside)
+        found = self.refused(table[table["leak"] != NONE])
+        others = [row.prompt_text for row in texts.rows if row.id in found.keys() - accepted]
+        why = next((found[name] for name in found if name not in accepted), "")
+        for item in items:
+            if item.id in accepted and asking_alike(others, [item.prompt_text]):
+                found[item.id] = why
+        return found
+
+    def refused(self, table: pd.DataFrame) -> dict[str, str]:
+        """The first critical check of one of the table's columns that a row fails, by the
+        row's id.
+        """
+        # Those that are critical, and about what one row of the table has in a column.
+        own = [
+            one
+            for one in self.contract.checks
+            if one.severity is Severity.CRITICAL
+            and one.of == "rows"
+            and one.arguments.get("column") in [*table.columns]
+            and not one.expectation.endswith("_unique")
+        ]
+        if not own or table.empty:
+            return {}
+        found: dict[str, str] = {}
+        for check in checked(table, own, {}).values():
+            for name in unexcused(check, self.waivers):
+                found.setdefault(name, f'{REFUSED}: "{check.name}"')
+        return found
+
+
+def unexcused(check: Check, waivers: Waivers) -> list[str]:
+    """The failing rows that no waiver excuses. A check that broke blames no row."""
+    if check.crashed:
+        return []
+    failed = check.model_copy(update={"passed": False})  # also where most rows may fail
+    excused = excused_rows(failed, waivers.waivers).values()
+    return [name for name in check.failing_rows if not any(name in rows for rows in excused)]

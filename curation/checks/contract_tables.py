@@ -10,15 +10,10 @@ import pandas as pd
 from curation.checks.dataset_measures import BY_MEANING as MEASURED_BY_MEANING
 from curation.checks.dataset_measures import dataset_table, share, slice_table
 from curation.checks.embeddings import Looked
+from curation.checks.meaning import BY_MEANING
+from curation.checks.relevance import CheckReferences
 from curation.checks.repeats import NONE, RowTexts, again, reasons_where
-from curation.checks.row_columns import (
-    BY_MEANING,
-    EXAMINED,
-    CheckReferences,
-    looked_at,
-    row_table,
-    texts_of,
-)
+from curation.checks.row_columns import EXAMINED, looked_at, row_table, texts_of
 from curation.faults.every_fault import FAULTS
 from curation.text_forms import key
 from project.records.data import Document, Message, Row, Split, counted
@@ -126,8 +121,11 @@ def preference_tables(made: Sequence[tuple[str, object]], compared: CheckReferen
     rows = [as_row(one, one.good if one.good is not None else one.bad) for one in judged]
     found = tables_of({Split.TRAIN: rows}, compared)
     table = found.rows.assign(
-        repeat=repeats(judged),
-        equal_answers=[equal(one) for one in judged],
+        repeat=reasons_where(again([keys(one) for one in judged]), "repeats another row"),
+        equal_answers=reasons_where(
+            [one.is_pair and keys(one)[1] == keys(one)[2] for one in judged],
+            "both answers are the same",
+        ),
         both_ways=both_ways(judged),
         rejected_empty=[NONE if one.bad is None or one.bad.strip() else EMPTY for one in judged],
     )
@@ -138,10 +136,11 @@ def preference_tables(made: Sequence[tuple[str, object]], compared: CheckReferen
             for own, other in zip(table[name], worse, strict=True)
         ]
     pairs = [one for one in judged if one.is_pair]
+    longer = [len(one.good or "") > len(one.bad or "") for one in pairs]
     dataset = found.dataset.assign(
         rows=len(judged),  # a good answer may be better than several
         pairs=len(pairs),
-        chosen_longer_share=share([longer(one) for one in pairs]) if pairs else None,
+        chosen_longer_share=share(longer) if pairs else None,
         good_share=None if pairs else share([one.good is not None for one in judged]),
     )
     measures = ["chosen_longer_share", "good_share"]
@@ -164,18 +163,9 @@ def as_row(judged: PreferenceRow, answer: str | None) -> Row:
     return row.model_copy(update={"id": judged.id})
 
 
-def repeats(judged: Sequence[PreferenceRow]) -> list[str]:
-    return reasons_where(again([keys(one) for one in judged]), "repeats another row")
-
-
 def keys(judged: PreferenceRow) -> tuple[str | None, ...]:
     texts = (judged.prompt, judged.good, judged.bad)
     return tuple(None if text is None else key(text) for text in texts)
-
-
-def equal(judged: PreferenceRow) -> str:
-    _, good, bad = keys(judged)
-    return "both answers are the same" if judged.is_pair and good == bad else NONE
 
 
 def both_ways(judged: Sequence[PreferenceRow]) -> list[str]:
@@ -204,7 +194,3 @@ def contradicted(
     if judged.is_pair:
         return good != bad and (prompt, bad, good) in pairs
     return len(said[prompt, good if good is not None else bad]) > 1
-
-
-def longer(judged: PreferenceRow) -> bool:
-    return len(judged.good or "") > len(judged.bad or "")

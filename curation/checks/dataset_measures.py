@@ -12,9 +12,8 @@ from scipy.sparse import csr_array
 
 from curation.checks.embeddings import Looked
 from curation.checks.meaning import answer_fit
-from curation.checks.relevance import TeachingTask, gold_share, task_share
+from curation.checks.relevance import CheckReferences, gold_share, task_share
 from curation.checks.repeats import NONE, RowTexts, frequent_answers
-from curation.checks.row_columns import CheckReferences
 from project.near_duplicates import linked, to_first
 from project.records.data import Split
 from project.unicode_words import words
@@ -53,7 +52,7 @@ def dataset_table(
         "off_topic_share": unlike(table, "off_topic"),
         "disagreement_share": unlike(table, "disagreement"),
         "unfilled_share": unlike(table, "unfilled"),
-        **by_meaning(texts, looked, compared.taught),
+        **by_meaning(texts, looked, compared),
         "shift": shift(texts, compared),
     }
     unknown = dict.fromkeys((*BY_MEANING, "shift"), float)
@@ -61,15 +60,15 @@ def dataset_table(
 
 
 def by_meaning(
-    texts: RowTexts, looked: Looked | None, task: TeachingTask
+    texts: RowTexts, looked: Looked | None, compared: CheckReferences
 ) -> dict[str, float | None]:
     if looked is None:
         return dict.fromkeys(BY_MEANING)
     found = (
         vendi(looked.rows),
         answer_fit(texts, looked),
-        gold_share(texts, looked, task),
-        task_share(texts, looked, task),
+        gold_share(texts, looked, compared),
+        task_share(texts, looked, compared),
     )
     return dict(zip(BY_MEANING, found, strict=True))
 
@@ -212,7 +211,11 @@ def word_shift(before: Sequence[str], now: Sequence[str], seed: int = 0) -> floa
     to the two sides by chance (a permutation test).
     """
     draw = np.random.default_rng(seed)
-    sides = [draw_texts(texts, draw) for texts in (before, now)]
+    sides = []
+    for texts in (before, now):
+        size = min(len(texts), MOST_TEXTS)
+        some = draw.choice(len(texts), size, replace=False) if size < len(texts) else range(size)
+        sides.append([texts[i] for i in sorted(some)])
     if not all(sides):
         return 0.0
     has = presence([*sides[0], *sides[1]])
@@ -222,12 +225,6 @@ def word_shift(before: Sequence[str], now: Sequence[str], seed: int = 0) -> floa
     observed, by_chance = float(found[0]), found[1:]
     p = (1 + int((by_chance >= observed).sum())) / (1 + TIMES)
     return max(0.0, observed - float(by_chance.mean())) if p <= LEVEL else 0.0
-
-
-def draw_texts(texts: Sequence[str], draw: np.random.Generator) -> list[str]:
-    if len(texts) <= MOST_TEXTS:
-        return list(texts)
-    return [texts[i] for i in sorted(draw.choice(len(texts), MOST_TEXTS, replace=False).tolist())]
 
 
 def presence(texts: Sequence[str]) -> csr_array:

@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import date
-from functools import cache
 from pathlib import Path
 from shlex import quote
 from textwrap import fill
@@ -122,20 +121,18 @@ class FailingExamples(Record):
 WORDS = Path(__file__).with_name("advice.toml")
 
 
+MEND = "Mend the rows in their source."
+
+
 class Advice(NamedTuple):
     why: str
-    todo: str = "Mend the rows in their source."
+    todo: str = MEND
 
 
 NO_ADVICE = Advice("The contract asks for it.")
 
 
 def advice_on(column: str | None) -> Advice:
-    return every_advice().get(column or "", NO_ADVICE)
-
-
-@cache
-def every_advice() -> dict[str, Advice]:
-    """By the column."""
     told = tomllib.loads(WORDS.read_text("utf-8"))["advice"]
-    return {column: Advice(**one) for one in told for column in one.pop("columns")}
+    found = next((one for one in told if column in one["columns"]), None)
+    return Advice(found["why"], found.get("todo", MEND)) if found else NO_ADVICE

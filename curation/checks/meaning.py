@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curation.checks.embeddings import Looked, without_common
-from curation.checks.relevance import TeachingTask, off_topics
+from curation.checks.embeddings import Looked, sample, without_common
+from curation.checks.relevance import CheckReferences, contaminated, eval_places, leaks, off_topics
 from curation.checks.repeats import NONE, RowTexts, class_names, frequent_answers, robust_scores
 from curation.text_forms import told_apart
 from project.records.data import Split
@@ -15,6 +15,8 @@ from project.records.data import Split
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# The columns that an embedder tells, of the rows that it looked at.
+BY_MEANING = ("semantic_duplicate", "off_topic", "disagreement")
 # Cosines of all-MiniLM-L6-v2. Of two questions: of the labelled pairs of tests/curation/labelled
 # that ask for different things at most one of 100 is above it, of the others one of four.
 SAME_QUESTION = 0.84
@@ -35,6 +37,37 @@ LEAST_SPREAD = 0.05  # of a cosine
 LEAST_FIT = 0.1  # the cosine of a question and an answer that may belong together
 MOST_VOTES = 0.8  # of neighbours, for a row's class to look wrong
 BLOCK = 1_000  # rows that are compared with all at once
+
+
+def columns_by_meaning(
+    texts: RowTexts, looked: Looked | None, compared: CheckReferences
+) -> dict[str, Sequence[str | None]]:
+    """What an embedder tells, and nothing where there is none; leaks are told by words too."""
+    own = eval_places(texts)
+    evals = [*compared.evals, *(texts.prompts[i] for i in own)]
+    suites, aside = compared.suites, compared.aside
+    if looked is None:
+        return {
+            "leak": leaks(texts, evals, aside=aside),
+            "contaminated": contaminated(texts, suites, aside=aside),
+        } | {name: [None] * len(texts.rows) for name in BY_MEANING}
+    embedded = [*compared.evals, *(texts.prompts[i] for i in some(texts, own, compared))]
+    return {
+        "leak": leaks(texts, evals, reworded(texts, looked, embedded), aside),
+        "contaminated": contaminated(
+            texts, suites, reworded(texts, looked, suites, SAME_TASK), aside
+        ),
+        "semantic_duplicate": semantic_duplicates(texts, looked),
+        "off_topic": off_topic(texts, looked, compared),
+        "disagreement": disagreements(texts, looked),
+    }
+
+
+def some(texts: RowTexts, places: Sequence[int], compared: CheckReferences) -> list[int]:
+    """Of the eval items at most half as many as rows are looked at: the others' words are known."""
+    rows, splits = [texts.rows[i] for i in places], [texts.splits[i] for i in places]
+    most = max(compared.embedded_rows // 2, 1)
+    return [places[k] for k in sample(rows, splits, most, compared.seed)]
 
 
 def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
@@ -123,10 +156,11 @@ def nearest(
     return best, first, second
 
 
-def off_topic(texts: RowTexts, looked: Looked, task: TeachingTask) -> list[str | None]:
+def off_topic(texts: RowTexts, looked: Looked, compared: CheckReferences) -> list[str | None]:
     """The rows that are far from the gold rows, or without these from all others and the task."""
-    which, why = off_topics(texts, looked, task)
-    return told_of(texts, looked, places(looked, np.flatnonzero(which)), why)
+    which, why = off_topics(texts, looked, compared)
+    found = {looked.places[k] for k in np.flatnonzero(which).tolist()}
+    return told_of(texts, looked, found, why)
 
 
 def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
@@ -181,10 +215,6 @@ def unlike_neighbours(texts: RowTexts, looked: Looked) -> set[int]:
         if name != mine and votes >= MOST_VOTES * NEIGHBOURS and not classes[mine]:
             found.add(looked.places[k])
     return found
-
-
-def places(looked: Looked, which: "NDArray[np.int64]") -> set[int]:
-    return {looked.places[k] for k in which.tolist()}
 
 
 def told_of(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,11 @@ import numpy as np
 from curation.checks.embeddings import Looked, unit
 from curation.checks.repeats import NONE, RowTexts, robust_scores
 from curation.kinship import PARTS, asking_alike
+from project.engine.embedded_texts import Embed
+from project.errors import InputError
+from project.personal_data import NO_CONTACTS, Contacts
 from project.records.data import Row, Split
+from project.records.record import read_input, read_object
 from project.unicode_words import language_of
 
 if TYPE_CHECKING:
@@ -33,20 +38,33 @@ LANGUAGE_ROWS = 200  # of which the language is looked up
 
 
 @dataclass(frozen=True)
-class TeachingTask:
-    """What rows are to teach: gold rows as questions and answers, and a sentence."""
+class CheckReferences:
+    """What the rows of a dataset are held against, beside each other. Eval items and the suites are
+    known by what they ask.
+    """
 
-    gold: Sequence[tuple[str, str]] = ()
-    words: str | None = None
-    aside: Collection[str] = ()  # sources of rows that are there for something else
+    ours: Contacts = NO_CONTACTS  # no personal data: the organisation's own
+    # Ids of rows that the policies of stage `curate` leave to the gate.
+    too_long: frozenset[str] = frozenset()
+    conflicting: frozenset[str] = frozenset()
+    evals: Sequence[str] = ()  # beside the rows of parts dev and sealed
+    suites: Sequence[str] = ()
+    task: str | None = None  # what the rows are to teach, in words
+    gold: Sequence[tuple[str, str]] = ()  # questions and answers that show it
+    aside: Collection[str] = ()  # sources of rows that are there for something else: rehearsed ones
+    reference: Sequence[str] = ()  # texts of the last version's rows, by which drift is told
+    version: str | None = None  # whose rows these are, where that is known
+    embed: Embed | None = None
+    embedded_rows: int = 2_000
+    seed: int = 0
 
 
 def off_topics(
-    texts: RowTexts, looked: Looked, task: TeachingTask
+    texts: RowTexts, looked: Looked, compared: CheckReferences
 ) -> tuple["NDArray[np.bool]", str]:
     """Which rows of the sample are off the topic, and from what they are far."""
-    if (near := gold_nearness(looked, task)) is not None:
-        return (near < GOLD_FAR) & of_task(texts, looked, task), "far from the gold rows"
+    if (near := gold_nearness(looked, compared)) is not None:
+        return (near < GOLD_FAR) & of_task(texts, looked, compared), "far from the gold rows"
     if len(looked.places) < LEAST_ROWS:
         return np.zeros(len(looked.places), dtype=bool), ""
     # The mean cosine with the nearest rows, but the row itself.
@@ -56,41 +74,43 @@ def off_topics(
         np.fill_diagonal(similarity[:, start:], -1)
         found.append(nearest_mean(similarity, NEIGHBOURS))
     near = np.concatenate(found)
-    if task.words:
-        near = near + task_nearness(looked, task.words)
+    if compared.task:
+        near = near + task_nearness(looked, compared.task)
     rare = np.argsort(np.argsort(near)) < max(FEW, FEW_SHARE * len(near))
     return (robust_scores(near, LEAST_SPREAD) < -FAR) & rare, "far from what the others are about"
 
 
-def gold_share(texts: RowTexts, looked: Looked, task: TeachingTask) -> float | None:
+def gold_share(texts: RowTexts, looked: Looked, compared: CheckReferences) -> float | None:
     """The share of rows that are about what the gold rows are about; None where these are few."""
-    near = gold_nearness(looked, task)
-    return None if near is None else share(near >= GOLD_NEAR, of_task(texts, looked, task))
+    near = gold_nearness(looked, compared)
+    return None if near is None else share(near >= GOLD_NEAR, of_task(texts, looked, compared))
 
 
-def task_share(texts: RowTexts, looked: Looked, task: TeachingTask) -> float | None:
+def task_share(texts: RowTexts, looked: Looked, compared: CheckReferences) -> float | None:
     """The share of rows that are near the words of the task; None where these are in a language
     that the rows are not in, for embedders of one language see nothing then.
     """
-    if not task.words or not of_one_language(task.words, texts):
+    if not compared.task or not of_one_language(compared.task, texts):
         return None
-    return share(task_nearness(looked, task.words) >= TASK_NEAR, of_task(texts, looked, task))
+    return share(
+        task_nearness(looked, compared.task) >= TASK_NEAR, of_task(texts, looked, compared)
+    )
 
 
-def of_task(texts: RowTexts, looked: Looked, task: TeachingTask) -> "NDArray[np.bool]":
+def of_task(texts: RowTexts, looked: Looked, compared: CheckReferences) -> "NDArray[np.bool]":
     """Which rows of the sample are there for the task."""
-    return np.array([texts.rows[i].source not in task.aside for i in looked.places], dtype=bool)
+    return np.array([texts.rows[i].source not in compared.aside for i in looked.places], dtype=bool)
 
 
 def share(which: "NDArray[np.bool]", among: "NDArray[np.bool]") -> float | None:
     return float(which[among].mean()) if among.any() else None
 
 
-def gold_nearness(looked: Looked, task: TeachingTask) -> "NDArray[np.floating] | None":
+def gold_nearness(looked: Looked, compared: CheckReferences) -> "NDArray[np.floating] | None":
     """How near each row is to its nearest gold rows, where 1 is what is usual among these."""
-    if len(task.gold) < LEAST_GOLD:
+    if len(compared.gold) < LEAST_GOLD:
         return None
-    asked, told = (looked.embed(list(texts)) for texts in zip(*task.gold, strict=True))
+    asked, told = (looked.embed(list(texts)) for texts in zip(*compared.gold, strict=True))
     gold = unit(asked + told)
     among = gold @ gold.T
     np.fill_diagonal(among, -1)
@@ -188,15 +208,12 @@ def taught_alike(rows: Sequence[Row], asked: Sequence[str]) -> dict[tuple[int, i
     its last turn asks is.
     """
     pairs = asking_alike([row.prompt_text for row in rows], asked)
-    turns = {(i, j) for (i, j), how in pairs.items() if how == PARTS and has_earlier_turns(rows[i])}
+    several = [sum(turn.role == "user" for turn in row.prompt) > 1 for row in rows]
+    turns = {(i, j) for (i, j), how in pairs.items() if how == PARTS and several[i]}
     places = sorted({i for i, _ in turns})
     last = asking_alike([rows[i].prompt[-1].content for i in places], asked)
     now = {(places[k], j): how for (k, j), how in last.items()}
     return pairs | {pair: now.get(pair, EARLIER) for pair in turns}
-
-
-def has_earlier_turns(row: Row) -> bool:
-    return sum(turn.role == "user" for turn in row.prompt) > 1
 
 
 def training(texts: RowTexts) -> list[int]:
@@ -241,3 +258,30 @@ def leaving(
         if not more:
             return found
         found |= more
+
+
+# --- suites ---------------------------------------------------------------------------------------
+
+# What the suites ask, for ability, safety and the like: no row is to teach it.
+
+DATASETS = Path("datasets")
+SUITES = ("consistency", "general", "safety")  # its folders of questions that nobody trains on
+
+
+def suite_prompts(datasets: Path = DATASETS) -> list[str]:
+    """The prompts of all their items; none where there is no suite. Raises InputError."""
+    files = [file for suite in SUITES for file in sorted((datasets / suite).glob("*.jsonl"))]
+    return [prompt for file in files for prompt in prompts_of(file)]
+
+
+def prompts_of(file: Path) -> list[str]:
+    found = []
+    for number, line in enumerate(read_input(file).split(b"\n"), start=1):
+        if line.strip():
+            item = read_object(line, file, number)
+            field = "phrasings" if "phrasings" in item else "prompt"
+            asked = item["phrasings"] if "phrasings" in item else [item.get("prompt")]
+            if not isinstance(asked, list) or not all(isinstance(text, str) for text in asked):
+                raise InputError("must be a text", file=file, line=number, field=field)
+            found += asked
+    return found

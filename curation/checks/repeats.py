@@ -135,14 +135,12 @@ def varied(families: Sequence[int], keys: Sequence[str]) -> Iterator[bool]:
 
 
 def again(values: Sequence[Hashable]) -> list[bool]:
-    return list(came_before(values))
-
-
-def came_before(values: Sequence[Hashable]) -> Iterator[bool]:
-    seen: set[Hashable] = set()
+    """Whether each was there before."""
+    seen, found = set[Hashable](), []
     for value in values:
-        yield value in seen
+        found.append(value in seen)
         seen.add(value)
+    return found
 
 
 def reasons_where(which: Sequence[bool], why: str) -> list[str]:

@@ -1,20 +1,13 @@
 """The columns that a contract may speak of, computed from the rows before any check runs."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 
-from curation.checks.embeddings import Looked, look, sample
-from curation.checks.meaning import (
-    SAME_TASK,
-    disagreements,
-    off_topic,
-    reworded,
-    semantic_duplicates,
-)
-from curation.checks.relevance import TeachingTask, contaminated, eval_places, leaks
+from curation.checks.embeddings import Looked, look
+from curation.checks.meaning import BY_MEANING, columns_by_meaning
+from curation.checks.relevance import CheckReferences
 from curation.checks.repeats import (
     NONE,
     RowTexts,
@@ -35,49 +28,7 @@ from curation.faults.every_fault import (
     prompt_language,
 )
 from curation.faults.private_data import Finder, personal_data
-from project.engine.embedded_texts import Embed
-from project.personal_data import NO_CONTACTS, Contacts
 from project.records.data import Row, Split
-
-# --- compared -------------------------------------------------------------------------------------
-
-# What the rows of a dataset are held against, beside each other.
-
-
-@dataclass(frozen=True)
-class Refused:
-    """What the policies of stage `curate` leave to the gate: ids of rows."""
-
-    too_long: frozenset[str] = frozenset()
-    conflicting: frozenset[str] = frozenset()
-
-
-NOTHING = Refused()
-
-
-@dataclass(frozen=True)
-class CheckReferences:
-    """Eval items and the suites are known by what they ask."""
-
-    ours: Contacts = NO_CONTACTS  # no personal data: the organisation's own
-    refused: Refused = NOTHING
-    evals: Sequence[str] = ()  # beside the rows of parts dev and sealed
-    suites: Sequence[str] = ()
-    task: str | None = None  # what the rows are to teach, in words
-    gold: Sequence[tuple[str, str]] = ()  # questions and answers that show it
-    aside: Sequence[
-        str
-    ] = ()  # sources of rows that are there for something else, as rehearsed ones
-    reference: Sequence[str] = ()  # texts of the last version's rows, by which drift is told
-    version: str | None = None  # whose rows these are, where that is known
-    embed: Embed | None = None
-    embedded_rows: int = 2_000
-    seed: int = 0
-
-    @property
-    def taught(self) -> TeachingTask:
-        return TeachingTask(self.gold, self.task, self.aside)
-
 
 # --- row columns ----------------------------------------------------------------------------------
 
@@ -96,8 +47,6 @@ LANGUAGES: dict[str, Finder] = {
     "prompt_language": prompt_language,
     "answer_language": answer_language,
 }
-# What an embedder tells, of the rows that it looked at.
-BY_MEANING = ("semantic_duplicate", "off_topic", "disagreement")
 EXAMINED = ("leak", "contaminated")  # by words of every row, by meaning of a sample
 # Columns that say what is wrong with a row in words of ours, which may stand in a report.
 TOLD = frozenset(
@@ -120,12 +69,10 @@ def looked_at(texts: RowTexts, compared: CheckReferences) -> Looked | None:
 
 def row_table(texts: RowTexts, looked: Looked | None, compared: CheckReferences) -> pd.DataFrame:
     table = plain_columns(texts)
-    refused = compared.refused
-    table["too_long"] = refusal_reasons(
-        table["id"], refused.too_long, "longer than base.max_length"
-    )
+    too_long = "longer than base.max_length"
+    table["too_long"] = refusal_reasons(table["id"], compared.too_long, too_long)
     why = "another answer to the prompt"
-    table["conflict_refused"] = refusal_reasons(table["id"], refused.conflicting, why)
+    table["conflict_refused"] = refusal_reasons(table["id"], compared.conflicting, why)
     # What is found from one row alone, and what follows from the languages of all.
     own: dict[str, Finder] = {"personal_data": partial(personal_data, ours=compared.ours)}
     found = find_all(texts.rows, own | faults_for(compared.ours) | LANGUAGES)
@@ -134,39 +81,8 @@ def row_table(texts: RowTexts, looked: Looked | None, compared: CheckReferences)
     columns: dict[str, Sequence[str | None]] = {}
     columns |= {name: [one or NONE for one in every] for name, every in found.items()}
     columns |= {name: find(texts) for name, find in FROM_ALL.items()}
-    columns |= by_meaning(texts, looked, compared)
+    columns |= columns_by_meaning(texts, looked, compared)
     return pd.concat([table, pd.DataFrame(columns, dtype=object)], axis=1)
-
-
-def by_meaning(
-    texts: RowTexts, looked: Looked | None, compared: CheckReferences
-) -> dict[str, Sequence[str | None]]:
-    """What an embedder tells, and nothing where there is none; leaks are told by words too."""
-    own = eval_places(texts)
-    evals = [*compared.evals, *(texts.prompts[i] for i in own)]
-    suites, aside = compared.suites, compared.aside
-    if looked is None:
-        return {
-            "leak": leaks(texts, evals, aside=aside),
-            "contaminated": contaminated(texts, suites, aside=aside),
-        } | {name: [None] * len(texts.rows) for name in BY_MEANING}
-    embedded = [*compared.evals, *(texts.prompts[i] for i in some(texts, own, compared))]
-    return {
-        "leak": leaks(texts, evals, reworded(texts, looked, embedded), aside),
-        "contaminated": contaminated(
-            texts, suites, reworded(texts, looked, suites, SAME_TASK), aside
-        ),
-        "semantic_duplicate": semantic_duplicates(texts, looked),
-        "off_topic": off_topic(texts, looked, compared.taught),
-        "disagreement": disagreements(texts, looked),
-    }
-
-
-def some(texts: RowTexts, places: Sequence[int], compared: CheckReferences) -> list[int]:
-    """Of the eval items at most half as many as rows are looked at: the others' words are known."""
-    rows, splits = [texts.rows[i] for i in places], [texts.splits[i] for i in places]
-    most = max(compared.embedded_rows // 2, 1)
-    return [places[k] for k in sample(rows, splits, most, compared.seed)]
 
 
 def plain_columns(texts: RowTexts) -> pd.DataFrame:

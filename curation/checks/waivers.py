@@ -206,10 +206,16 @@ def excuse(asked: Excuse, today: date) -> Waiver:
     check = failing_check(report, asked.check)
     if asked.every and asked.rows:
         raise InputError("is for every row: leave --rows out", field="--all")
+    chosen: str | Sequence[str]
     if asked.every:
-        chosen: str | Sequence[str] = ALL
+        chosen = ALL
+    elif asked.rows:
+        chosen = list(dict.fromkeys(filter(None, map(str.strip, asked.rows.split(",")))))
+        if strange := [row for row in chosen if row not in check.failing_rows]:
+            problem = f"no row that fails {check.name!r}: {', '.join(strange)}"
+            raise InputError(problem, field="--rows")
     else:
-        chosen = rows_named(check, asked.rows) if asked.rows else rows_left(check, today)
+        chosen = rows_left(check, today)
     waiver = as_waiver(asked, check.name, chosen)
     fields = waiver.model_dump() | {"rows": list(waiver.rows) or ALL}
     add([(["waivers"], fields)])
@@ -233,13 +239,6 @@ def failing_check(report: GateReport, name: str) -> Check:
     if check.met:
         raise InputError(f"{name!r} does not fail: there is nothing to waive")
     return check
-
-
-def rows_named(check: Check, rows: str) -> list[str]:
-    named = list(dict.fromkeys(row.strip() for row in rows.split(",") if row.strip()))
-    if strange := [row for row in named if row not in check.failing_rows]:
-        raise InputError(f"no row that fails {check.name!r}: {', '.join(strange)}", field="--rows")
-    return named
 
 
 def rows_left(check: Check, today: date) -> list[str]:

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 
 from curation.faults.suspect_words import holds, question_text, without_code, without_quotations
 from project.records.data import Row
@@ -119,11 +118,9 @@ def echo(row: Row) -> str | None:
         return None
     if told == question:
         return "the answer is the prompt"
-    if (says_again(prompt, answer) or alike(question, told)) and not ASKS_FOR_IT.search(
-        prompt[:400]
-    ):
-        return "the answer says the prompt again"
-    return "the answer is a part of the prompt" if repeats_question(prompt, told) else None
+    again = says_again(prompt, answer) or alike(question, told)
+    again = again and not ASKS_FOR_IT.search(prompt[:400])
+    return "the answer says the prompt again" if again else None
 
 
 def normal(text: str) -> str:
@@ -158,17 +155,6 @@ def alike(question: str, told: str) -> bool:
     return shared >= FUZZY * len(first) and (told_words - asked_words).total() <= len(first) / 20
 
 
-def repeats_question(prompt: str, told: str) -> bool:
-    """Whether the answer is one of the prompt's questions, or its first line, and nothing else."""
-    if not long(told) or len(told) > 400 or len(told) > len(prompt):
-        return False
-    if "\n" not in prompt and prompt.count("?") + prompt.count("？") < 1:
-        return False
-    parts = re.split(r"(?<=[?？])|\n", prompt)
-    whole = [part for i, part in enumerate(parts) if i == 0 or part.rstrip().endswith(("?", "？"))]
-    return len(parts) > 1 and any(normal(part) == told for part in whole)
-
-
 # --- loops ----------------------------------------------------------------------------------------
 
 # An answer that says the same again and again.
@@ -191,9 +177,11 @@ def loop(row: Row) -> str | None:
     words = WORD.findall(text.lower())
     if len(words) < len(text) / 14 and not text.isascii():
         words = [c for c in text if c.isalpha()]  # a script without blanks
-    if is_doubled(words) or runs(words) or any(len(w) > 19 and LETTERS.match(w) for w in words):
+    half = len(words) // 2
+    doubled = half >= LEAST and words[:half] == words[-half:]
+    if doubled or runs(words) or any(len(w) > 19 and LETTERS.match(w) for w in words):
         return "the answer repeats itself"
-    return "the answer says a sentence again and again" if same_sentences(text) else None
+    return None
 
 
 def doubtful(text: str) -> bool:
@@ -207,11 +195,6 @@ def doubtful(text: str) -> bool:
     return any(text.count(text[at : at + size]) > 2 for at in range(0, len(text) - size, step))
 
 
-def is_doubled(words: Sequence[str]) -> bool:
-    half = len(words) // 2
-    return half >= LEAST and list(words[:half]) == list(words[-half:])
-
-
 def runs(words: Sequence[str]) -> bool:
     """Whether a few words follow themselves several times, and take a part of the text."""
     for period in range(1, min(PERIOD, len(words) // AGAIN) + 1):
@@ -222,30 +205,13 @@ def runs(words: Sequence[str]) -> bool:
             elif (run := run + 1) > length:
                 length = run
         covered = length + period
-        if covered >= AGAIN * period and covered >= least(period) and covered >= 0.15 * len(words):
+        least = 5 if period == 1 else LEAST  # one word is said thrice by anybody: no, no, no
+        if covered >= max(AGAIN * period, least, 0.15 * len(words)):
             return worded(words, period)
     return False
-
-
-def least(period: int) -> int:
-    """One word is said thrice by anybody: no, no, no."""
-    return 5 if period == 1 else LEAST
 
 
 def worded(words: Sequence[str], period: int) -> bool:
     """Whether words repeat, and not the letters of a formula or of a laugh."""
     repeated = {a for a, b in zip(words, words[period:], strict=False) if a == b}
     return any(len(word) > 2 or not word.isascii() for word in repeated)
-
-
-def same_sentences(text: str) -> bool:
-    """One sentence thrice, or the same two in a row, of some words."""
-    parts = [" ".join(WORD.findall(p.casefold())) for p in re.split(r"[.!?。！？]\s*|\n+", text)]
-    parts = [
-        part for part in parts if part.count(" ") > 2 or (not part.isascii() and len(part) > 7)
-    ]
-    if not parts:
-        return False
-    times = Counter(parts).most_common(1)[0][1]
-    doubled = any(a == b and a.count(" ") > 4 for a, b in pairwise(parts))
-    return doubled or (times >= AGAIN and times >= 0.3 * len(parts))

@@ -18,13 +18,20 @@ def cut_off(row: Row) -> str | None:
         whole = is_code(text) and text[-1] not in ",([{=+&"
         return None if whole else MIDST
     if ENDED.search(text[-3:]):
-        return "ends with words without their end" if trails_off(text) else None
+        # Three points behind a word that no sentence ends with.
+        open_end = text.endswith(("...", "…")) and last_word(text.rstrip(".… ")) in OPEN - CLOSING
+        return "ends with words without their end" if open_end else None
     if CHAT.search(text):
         return None
-    if ends_open(text) or within_word(row, text):
+    if ends_open(text):
         return MIDST
-    doubtful = may_end_open(text) or unended(text, question_text(row))
-    return MIDST if doubtful and not tells_of_himself(text) else None
+    # Of himself somebody writes as he talks, without many full stops.
+    if HIMSELF.search(text) and len(SENTENCE.findall(text)) < MOST_ENDED:
+        return None
+    # Few sentences end with such a word, in prose.
+    prose = text.count(" ") > 11 and "\n" not in text[-200:] and text[:1].isupper()
+    seldom = prose and last_word(text) in SELDOM_LAST and not ends_in_capitals(text)
+    return MIDST if seldom or unended(text, question_text(row)) else None
 
 
 MIDST = "ends in the middle of a sentence"
@@ -54,35 +61,10 @@ def ends_open(text: str) -> bool:
     return last_word(text) in OPEN - CLOSING and not ends_in_capitals(text)
 
 
-def may_end_open(text: str) -> bool:
-    """Whether the last word is one that few sentences end with, and the text is prose."""
-    prose = text.count(" ") > 11 and "\n" not in text[-200:] and text[:1].isupper()
-    return prose and last_word(text) in SELDOM_LAST and not ends_in_capitals(text)
-
-
 def ends_in_capitals(text: str) -> bool:
     """A name, such as IT."""
     word = last_word(text)
     return len(word) > 1 and text[-len(word) :].isupper()
-
-
-def trails_off(text: str) -> bool:
-    """Three points behind a word that no sentence ends with."""
-    return text.endswith(("...", "…")) and last_word(text.rstrip(".… ")) in OPEN - CLOSING
-
-
-def within_word(row: Row, text: str) -> bool:
-    """Whether the last word is the beginning of another word of the row, and stands there once."""
-    word = last_word(text)
-    if len(word) < 3 or word.endswith("s") or not word.isalpha():
-        return False
-    if text.count(" ") < 5:
-        return False
-    said = WORD.findall(f"{row.prompt_text} {text}".casefold())
-    rests = (other[len(word) :] for other in said if other.startswith(word))
-    return said.count(word) == 1 and any(
-        rest[:2].isalpha() and len(rest) > 1 and rest not in ENDINGS for rest in rests
-    )
 
 
 def unended(text: str, asks: str) -> bool:
@@ -98,11 +80,6 @@ def unended(text: str, asks: str) -> bool:
     if asks.rstrip()[-1:].isalpha() or re.search(r"[./@#]", line.split()[-1]):
         return False  # who writes so sets no points, or the end is a link
     return line.lstrip(OPENS)[:1].isupper() and begins and all(ends)
-
-
-def tells_of_himself(text: str) -> bool:
-    """Whether somebody writes as he talks: of himself, and without many full stops."""
-    return HIMSELF.search(text) is not None and len(SENTENCE.findall(text)) < MOST_ENDED
 
 
 # --- sentence ends --------------------------------------------------------------------------------
@@ -165,7 +142,6 @@ HANGING = re.compile(
     r"(?:[,，、(\[{“„«‹=+&/]|(?<=[\w.)])\s?[-–—]|(?<=\s)[-–—*•]|\n\s*(?:\d{1,3}[.)]|[-*•#]+))\s*\Z"
 )
 WORD = re.compile(r"\w+")
-ENDINGS = frozenset(("es", "ed", "ing", "ly", "er"))  # of another form of the same word
 LAST = re.compile(r"([^\W\d_][\w'’-]*)\s*\Z")
 UNSPACED = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]\Z")
 PARTICLE = re.compile(

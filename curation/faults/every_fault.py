@@ -18,13 +18,13 @@ from curation.faults.chat_markers import chat_markers, echo, loop
 from curation.faults.cut_off import cut_off
 from curation.faults.gibberish import gibberish, mojibake
 from curation.faults.missing_answers import no_answer, no_prompt, unfilled
-from curation.faults.not_in_source import not_in_source, unseen
 from curation.faults.person_name import person_name
 from curation.faults.private_data import Finder, account_data, contact_data, secret
 from curation.faults.structure_faults import broken_json, open_fence, several_in_one, turn_order
 from curation.faults.suspect_words import in_either
 from curation.faults.toxicity import toxicity
-from curation.faults.ungrounded import ungrounded
+from curation.faults.ungrounded import not_in_source, ungrounded
+from curation.faults.unseen import unseen
 from curation.faults.web_leftovers import markup, web_leftovers
 from curation.many_rows import of_many
 from project.personal_data import Contacts

@@ -48,7 +48,6 @@ LONG_WORD = 24  # characters
 SUSPICIOUS = 3  # rare pairs
 ENDS = 80  # characters at the beginning and at the end that are looked at
 CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5,}")
-RUN = re.compile(r"([^\W\d_])\1{7,}|[!@#$%^&*;]{10,}")
 LONG = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
 HEX = re.compile(
     r"(?<!\w)(?:0x)?[0-9a-fA-F]{48,}(?!\w)|(?<!\w)(?:(?:0x)?[0-9a-fA-F]{2}[ ,:]{1,2}){12,}"
@@ -71,10 +70,12 @@ LIKE_BYTES = SuspectWords("\\x", "%", tells=lambda word: len(word) >= LONG_WORD)
 
 def gibberish(row: Row) -> str | None:
     prompt, answer = question_text(row), row.completion_text
-    if suspicious(prompt, answer) and (mash(answer) or mash(prompt)):
-        return "letters at random"
-    if signs(answer) or signs(prompt):
-        return "signs at random"
+    if strangeness(answer) + strangeness(prompt) >= SUSPICIOUS:
+        # Letters stand together that hardly do so in words.
+        text = f"{ends(answer)} {ends(prompt)}".lower()
+        rare = rare_pairs(text) >= SUSPICIOUS or holds(text, NEIGHBOURS)
+        if rare and (mash(answer) or mash(prompt)):
+            return "letters at random"
     if (blob(answer) or blob(prompt)) and not WANTED.search(prompt):
         return "bytes written as letters"
     return None
@@ -82,14 +83,6 @@ def gibberish(row: Row) -> str | None:
 
 def ends(text: str) -> str:
     return text if len(text) <= 2 * ENDS else f"{text[:ENDS]} {text[-ENDS:]}"
-
-
-def suspicious(prompt: str, answer: str) -> bool:
-    """Whether letters stand together that hardly do so in words."""
-    if strangeness(answer) + strangeness(prompt) < SUSPICIOUS:
-        return False
-    text = f"{ends(answer)} {ends(prompt)}".lower()
-    return rare_pairs(text) >= SUSPICIOUS or holds(text, NEIGHBOURS)
 
 
 def strangeness(text: str) -> int:
@@ -123,18 +116,6 @@ def odd(word: str) -> bool:
     if len(word) < 5 or not rare:
         return False
     return CONSONANTS.search(word) is not None or (rare > 1 and rare >= len(word) / 5)
-
-
-def signs(text: str) -> bool:
-    """Whether signs stand where words should: hardly a letter, and many of them different."""
-    head = text[:80]
-    if len(text) < 200 and RUN.search(head):
-        return True
-    solid = "".join(head.split())
-    if len(solid) < 10 or sum(map(str.isalnum, solid[:20])) > 8:
-        return False
-    marks = [c for c in solid if c.isascii() and not c.isalnum()]
-    return len(marks) > 0.7 * len(solid) and len(set(marks)) > 5
 
 
 def blob(text: str) -> bool:
@@ -172,26 +153,9 @@ def kind(sign: str) -> int:
 
 # Text that was read in another encoding than it was written in.
 
-# The encodings in which UTF-8 is read by mistake.
-SINGLE = (
-    "cp1252",
-    "latin-1",
-    "cp1250",
-    "cp1251",
-    "cp1253",
-    "cp1254",
-    "koi8-r",
-    "cp437",
-    "cp850",
-    "cp866",
-    "mac_roman",
-)
-DOUBLE = ("gb18030", "shift_jis", "big5", "euc-kr")
 HEAD = 4_000  # characters that are looked at
-MOSTLY = 0.7  # of the bytes are UTF-8, and no accident
 # Russian in KOI8 that was read as Windows-1251 has its capitals the wrong way round.
 SWAPPED = re.compile(r"\b[а-яё][А-ЯЁ]{2,}\b")
-NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 MISREAD = re.compile(r"[^\x00-\x7f‘’“”–—…]{2}|â[^\x00-\x7f]")  # no letter becomes one alone
 OTHER_FIXES = (
     "unescape_html",
@@ -203,32 +167,14 @@ OTHER_FIXES = (
     "fix_surrogates",
     "remove_control_chars",
 )
-HAN = re.compile(r"[\u4e00-\u9fff\uac00-\ud7a3]{2}")
 
 
 def mojibake(row: Row) -> str | None:
     text = f"{row.completion_text}\n{row.prompt_text}"
     if text.isascii() or not (MISREAD.search(text) or "Â" in text or "Ã" in text):
         return None
-    return "text in a wrong encoding" if misread(text[:HEAD]) else None
-
-
-def misread(text: str) -> bool:
-    if is_bad(text) or len(SWAPPED.findall(text)) > 1:
-        return True
-    strange = " ".join(NOT_ASCII.findall(text))  # what stands apart is no character together
-    codecs = [*SINGLE, *DOUBLE] if HAN.search(strange) else SINGLE
-    return any(is_utf8_in(strange, codec) for codec in codecs)
-
-
-def is_utf8_in(text: str, codec: str) -> bool:
-    """Whether the bytes that a text has in an encoding are UTF-8, nearly all of them."""
-    raw = text.encode(codec, errors="ignore")
-    read = raw.decode(errors="ignore")
-    strange = [c for c in read if c > "\x7f"]
-    size = len(raw) - raw.count(b" "), len(text) - text.count(" ")
-    least = 4 if codec in DOUBLE else 2
-    return len(strange) >= least and len("".join(strange).encode()) >= MOSTLY * max(size)
+    bad = is_bad(text[:HEAD]) or len(SWAPPED.findall(text[:HEAD])) > 1
+    return "text in a wrong encoding" if bad else None
 
 
 def decoded(text: str) -> str:

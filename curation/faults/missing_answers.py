@@ -31,7 +31,10 @@ def no_answer(row: Row) -> str | None:
     text = row.completion_text.strip(UNSEEN)
     if not text:
         return "an empty answer"
-    if not is_more_than_placeholder(text) or bracketed_nothing(text) or noted(text):
+    # A word that may be a class is in brackets a note of nothing.
+    found = BRACKETED.fullmatch(text) if len(text) <= LONGEST else None
+    nothing = found is not None and found[1].casefold() in AMBIGUOUS - SIGNS
+    if nothing or not is_more_than_placeholder(text) or noted(text):
         return "a placeholder for an answer"
     if text.casefold().strip(" .") in AMBIGUOUS and OPEN.match(question_text(row)):
         return "a placeholder for an answer"
@@ -147,12 +150,6 @@ def noted(text: str) -> bool:
     return bool(LOREM.match(text) or NOTE.match(text)) or text.strip(" .!?:") in NOTES
 
 
-def bracketed_nothing(text: str) -> bool:
-    """Whether a word that may be a class is in brackets, as a note of nothing."""
-    found = BRACKETED.fullmatch(text) if len(text) <= LONGEST else None
-    return found is not None and found[1].casefold() in AMBIGUOUS - SIGNS
-
-
 # --- unfilled -------------------------------------------------------------------------------------
 
 # A place of a template that nobody filled.
@@ -203,12 +200,6 @@ CROSSES = re.compile(
 BLANKS = re.compile(r"_{4,}|\.{8,}(?!\s*\d)")
 PERCENT = re.compile(r"(?<![\w%\d])%(?:s|d|\(\w{1,30}\)s)(?!\w)")
 PARENTHESES = re.compile(r"\((?:insert|enter|your|fill in) [^)\n]{2,40}\)", re.I)
-GREETED = re.compile(
-    r"\b(?:dear|hello|hi|hey|mr\.?|mrs\.?|ms\.?|liebe[r]?|bonjour|hola|cher"
-    r"|estimad[oa])[ ,]+(?:none|null|undefined|nan|n/a|name|first_?name|user_?name"
-    r"|customer_?name|\[|\{|<(?!3))",
-    re.I,
-)
 OBJECT = re.compile(
     r"\[object Object\]|\bundefined undefined\b|\bInvalid Date\b|\$undefined\b|\bNaN NaN\b"
 )
@@ -232,11 +223,10 @@ MARKED = (
     (("[obj", "undefined", "Invalid D", "NaN"), OBJECT),
 )
 SIGN = re.compile(r"[\[<%#_{](?:[A-Za-z_]|\()")  # a quick look
-NAMELESS = ("none", "null", "undefined", "nan", "n/a", "name", "[", "{", "<")
 # What stands in a word where any of the patterns matches.
 PIECES = frozenset(sign.lower().split()[0] for signs, _ in MARKED for sign in signs) - {"$"}
 PLACES = SuspectWords(
-    *PIECES, *NAMELESS, ".....", odd=lambda word: SIGN.search(word) or word == "$"
+    *PIECES, "[", "{", "<", ".....", odd=lambda word: SIGN.search(word) or word == "$"
 )
 
 
@@ -258,7 +248,7 @@ def left_open(text: str, *, blanks: bool = True) -> bool:
     if not PLACES.at(text):
         return False
     found = any(holds(text, signs) and pattern.search(text) for signs, pattern in MARKED)
-    if not (found or greets_nobody(text) or SIGN.search(text) or (blanks and "....." in text)):
+    if not (found or SIGN.search(text) or (blanks and "....." in text)):
         return False
     prose = without_code(text)
     if not any(holds(prose, signs) and pattern.search(prose) for signs, pattern in MARKED):
@@ -267,9 +257,7 @@ def left_open(text: str, *, blanks: bool = True) -> bool:
 
 
 def has_placeholder(prose: str, *, blanks: bool) -> bool:
-    if greets_nobody(prose) or (
-        blanks and holds(prose, ("____", ".....")) and BLANKS.search(prose)
-    ):
+    if blanks and holds(prose, ("____", ".....")) and BLANKS.search(prose):
         return True
     if holds(prose, "[<_%#") and any(not usual(m[0]) for m in CAPITALS.finditer(prose)):
         return True
@@ -277,11 +265,6 @@ def has_placeholder(prose: str, *, blanks: bool) -> bool:
         return False
     bare = without_quotations(prose)
     return SINGLE.search(bare) is not None or PERCENT.search(bare) is not None
-
-
-def greets_nobody(text: str) -> bool:
-    head = text[:40].lower()
-    return holds(head, NAMELESS) and GREETED.search(text[:60]) is not None
 
 
 def usual(mark: str) -> bool:

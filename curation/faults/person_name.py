@@ -159,8 +159,8 @@ CALLING = (
     r"|\.? ?[.(]|,)"
 )
 SPEAKS = rf"(?<!\p{{L}})(?P<it>{FULL}) (?:speaking|here)(?=[.,!\n]|$)"
-# Each cue with words of which it needs one, in lower case: a look at the words is quick.
-CUES: tuple[tuple[frozenset[str], regex.Pattern[str]], ...] = tuple(
+# These take one word for a name: they are tried near a word of theirs, in lower case.
+SHORT_CUES: tuple[tuple[frozenset[str], regex.Pattern[str]], ...] = tuple(
     (frozenset(words.split()), regex.compile(cue))
     for words, cue in (
         (
@@ -169,54 +169,10 @@ CUES: tuple[tuple[frozenset[str], regex.Pattern[str]], ...] = tuple(
             "mevrouw fru pani shri smt sayın",
             TITLED,
         ),
-        ("dr prof doctor", DOCTOR),
         (
             "name called heiße heisse appelle nom llamo nombre chamo nome chiamo naam heet heter "
             "namn navn nazywam imię adım зовут numesc jmenuji",
             TELLS,
-        ),
-        (
-            "customer client patient holder accountholder cardholder policyholder beneficiary "
-            "tenant employee nominee guarantor applicant passenger caller borrower debtor payee "
-            "nurse user kundin kunde patientin cliente paciente",
-            INVOLVED,
-        ),
-        (
-            "landlord colleague coworker worker manager boss supervisor neighbor neighbour husband "
-            "wife spouse son daughter brother sister mother father uncle aunt cousin friend "
-            "girlfriend boyfriend partner teacher student agent advisor adviser doctor lawyer "
-            "attorney kollege kollegin frau mann sohn tochter esposa esposo hijo hija mari femme "
-            "fils fille",
-            RELATED,
-        ),
-        (
-            "ask contact email emailed mail spoke talk talked speak met called behalf name belongs "
-            "belonging registered issued payable addressed attention attn "
-            "forward signed reported opened filed submitted "
-            "requested approved assigned logged account ticket file record order invoice card loan "
-            "case salary address résumé cv phone number message complaint sincerely regards",
-            ASKED,
-        ),
-        (
-            "née né nee geb dob aged age extension ext room desk office tel "
-            "employee customer patient member id no "
-            "ticket order invoice laptop diagnosis appointment date years lives living resides "
-            "residing account card phone email mail address password salary passport medical "
-            "policy "
-            "loan holder cardholder accountholder policyholder wohnhaft",
-            DESCRIBED,
-        ),
-        (
-            "name surname vorname nachname nombre nom prénom nome firstname lastname fullname "
-            "first_name last_name full_name",
-            FIELD,
-        ),
-        (
-            "customer client patient holder accountholder cardholder employee contact applicant "
-            "passenger guest tenant beneficiary sender recipient agent signed from to cc attn "
-            "kunde "
-            "cliente name nombre nome nom",
-            LINE,
         ),
         (
             "dear hi hello hey liebe lieber hallo geehrter geehrte tag chère cher bonjour querida "
@@ -228,22 +184,39 @@ CUES: tuple[tuple[frozenset[str], regex.Pattern[str]], ...] = tuple(
         (
             "regards sincerely faithfully truly yours best cheers thanks thank respectfully "
             "cordially love grüßen grüssen grüße grüsse hochachtungsvoll mfg lg vg cordialement "
-            "vous "
-            "salutations saludo saludos atentamente atenciosamente cumprimentos abraços obrigado "
-            "obrigada saluti groet groeten hälsningar hilsen pozdrawiam poważaniem уважением "
-            "saygılarımla signed",
+            "vous salutations saludo saludos atentamente atenciosamente cumprimentos abraços "
+            "obrigado obrigada saluti groet groeten hälsningar hilsen pozdrawiam poważaniem "
+            "уважением saygılarımla signed",
             SIGNED,
         ),
-        ("this here i ich suis soy sou sono it", CALLING),
-        ("speaking here", SPEAKS),
     )
 )
-# These take one word for a name.
-SHORT_CUES = tuple(
-    (hints, cue) for hints, cue in CUES if cue.pattern in (TITLED, TELLS, GREETED, SIGNED)
+# These want a full name: they are tried near what looks like one, beside one of their words.
+FULL_WORDS_TEXT = """
+    account accountholder address addressed adviser advisor age aged agent applicant appointment
+    approved ask assigned attention attn attorney aunt behalf belonging belongs beneficiary
+    borrower boss boyfriend brother called caller card cardholder case cc client cliente colleague
+    complaint contact cousin coworker customer cv date daughter debtor desk diagnosis dob doctor
+    dr email emailed employee esposa esposo ext extension father femme file filed fille fils
+    firstname forward frau friend from fullname geb girlfriend guarantor
+    guest here hija hijo holder husband i ich id invoice issued it kollege kollegin kunde kundin
+    landlord laptop lastname lawyer lives living loan logged mail manager mann mari
+    medical member message met mother nachname name nee neighbor neighbour no nom nombre nome
+    nominee number nurse né née office opened order paciente partner passenger passport password
+    patient patientin payable payee phone policy policyholder prof prénom recipient record regards
+    registered reported requested resides residing room résumé salary sender signed sincerely
+    sister sohn son sono sou soy speak speaking spoke spouse student submitted suis supervisor
+    surname talk talked teacher tel tenant this ticket to tochter uncle user vorname wife wohnhaft
+    worker years
+"""
+FULL_WORDS = frozenset(FULL_WORDS_TEXT.split())
+FULL_CUES = tuple(
+    map(
+        regex.compile,
+        (DOCTOR, INVOLVED, RELATED, ASKED, DESCRIBED, FIELD, LINE, CALLING, SPEAKS),
+    )
 )
-FULL_CUES = tuple(cue for cue in CUES if cue not in SHORT_CUES)
-HINTS = frozenset(chain(MISTER_HINTS, BUSINESS, *(hints for hints, _ in CUES)))
+HINTS = frozenset(chain(MISTER_HINTS, BUSINESS, *(hints for hints, _ in SHORT_CUES)))
 CHINESE_CUE = regex.compile(CHINESE)
 MISTER_CUE = regex.compile(MISTER)
 WORD = re.compile(r"[^\W\d_]+")
@@ -318,26 +291,19 @@ def cued(text: str, hints: frozenset[str], brief: bool) -> Iterator[Span]:
     whole = [(0, len(text))]
     full = FULL_LIKE_ASCII if text.isascii() else FULL_LIKE
     for place in around([match.span() for match in full.finditer(text)]):
-        here = hints.intersection(WORD.findall(text[slice(*place)].lower()))
-        for wanted, cue in FULL_CUES if here else ():
-            if not wanted.isdisjoint(here):
+        if not FULL_WORDS.isdisjoint(WORD.findall(text[slice(*place)].lower())):
+            for cue in FULL_CUES:
                 yield from name_spans(cue, text, [place])
     for wanted, cue in SHORT_CUES:
         if not wanted.isdisjoint(hints):
-            yield from name_spans(cue, text, around(words_among(wanted & hints, text)))
+            words = re.finditer(
+                "|".join(sorted(wanted & hints, key=len, reverse=True)), lowered(text)
+            )
+            yield from name_spans(cue, text, around([word.span() for word in words]))
     if brief:
         yield from name_spans(MISTER_CUE, text, whole)
     if "我" in text or "姓名" in text:
         yield from name_spans(CHINESE_CUE, text, whole)
-
-
-def words_among(wanted: Iterable[str], text: str) -> Iterator[Span]:
-    low = lowered(text)
-    for word in wanted:
-        at = low.find(word)
-        while at >= 0:
-            yield at, at + len(word)
-            at = low.find(word, at + len(word))
 
 
 def around(spans: Iterable[Span]) -> list[Span]:

@@ -29,28 +29,22 @@ def personal_data(row: Row, ours: Contacts) -> str | None:
 
 def private(row: Row, ours: Contacts) -> Iterator[PersonalDataItem]:
     """Personal data in the order of the text; contacts of `ours` are none."""
-    texts = every_text(row)
-    if any(map(ADDRESSES.at, texts)) or sum(map(digits, texts)) >= SHORTEST:
-        every = scanned("\n".join(texts))
-        yield from (one for one in every if reaches_somebody(one, ours))
-
-
-def digits(text: str) -> int:
-    return len(DIGIT.findall(text)) if NUMBERS.at(text) else 0
-
-
-def of_address(word: str) -> bool:
-    """Whether it may be an IP address, or of an e-mail address that is hidden from robots."""
-    return word.count(".") > 2 or word.count(":") > 1 or word == "dot" or word[0] in "])"
-
-
-ADDRESSES = SuspectWords("@", "at)", "at]", "at}", odd=of_address)
-NUMBERS = SuspectWords(odd=DIGIT.search)
+    return (one for one in scanned(tuple(every_text(row))) if reaches_somebody(one, ours))
 
 
 @lru_cache(1)  # several finders ask for the same row
-def scanned(text: str) -> list[PersonalDataItem]:
-    return scan(text)[1]
+def scanned(texts: tuple[str, ...]) -> list[PersonalDataItem]:
+    digits = sum(len(DIGIT.findall(text)) for text in texts if NUMBERS.at(text))
+    worth_it = digits >= SHORTEST or any(map(ADDRESSES.at, texts))
+    return scan("\n".join(texts))[1] if worth_it else []
+
+
+# An IP address, or of an e-mail address that is hidden from robots.
+ADDRESSES = SuspectWords(
+    *("@", "at)", "at]", "at}"),
+    odd=lambda word: word.count(".") > 2 or word.count(":") > 1 or word[0] in "])",
+)
+NUMBERS = SuspectWords(odd=DIGIT.search)
 
 
 # --- account data ---------------------------------------------------------------------------------
@@ -162,11 +156,9 @@ def file_secret(text: str) -> str | None:
     return next((kind for kind, a, b in named if is_random(text[a:b])), None)
 
 
-def is_key_like(word: str) -> bool:
-    return len(word) >= LONG and bool(DIGIT.search(word) and KEY_LIKE.search(word))
-
-
-LIKE_KEYS = SuspectWords(odd=is_key_like)
+LIKE_KEYS = SuspectWords(
+    odd=lambda word: len(word) >= LONG and bool(DIGIT.search(word) and KEY_LIKE.search(word))
+)
 
 
 def keys(text: str) -> Iterator[tuple[str, int, int]]:

@@ -168,8 +168,6 @@ FIELDS = re.compile(
     r"""["'](?:instruction|prompt|question|input)["']\s*:.{1,2000}?["'](?:output|completion|answer|response)["']\s*:""",
     re.S,
 )
-# Fields of a table whose quotation marks went wrong: …?","…
-CELLS = re.compile(r"\?\"(?:,|;|\t)\s?\"|\?\t(?=\w)|\"\n\"[^\"\n]{3,300}\"[,;\t]\"")
 PARTED = re.compile(
     r"\n[ \t]*(?:-{3,}|\*{3,}|={3,}|#{3,}|_{3,}|\|{2,}|<sep>|\[SEP\])\s*\n|\s\|{3}\s|<sep>|\[SEP\]",
     re.I,
@@ -202,19 +200,12 @@ def several_in_one(row: Row) -> str | None:
 
 
 def marked_again(prompt: str, answer: str) -> bool:
-    if ":" not in answer and "：" not in answer and "?" not in answer:
+    if ":" not in answer and "：" not in answer:
         return False
     prose = without_code(answer)
     if '":' in answer and len(FIELDS.findall(answer)) > 0 and not ASKS_FOR_SUCH.search(prompt):
         return True
-    if not (asks_and_answers(prose) or torn(prose)):
-        return False
-    return ASKS_FOR_SUCH.search(prompt) is None
-
-
-def torn(text: str) -> bool:
-    """Whether fields of a table run on in a text."""
-    return holds(text, ('?"', "?\t", '"\n"')) and CELLS.search(text) is not None
+    return asks_and_answers(prose) and ASKS_FOR_SUCH.search(prompt) is None
 
 
 def asks_and_answers(text: str) -> bool:

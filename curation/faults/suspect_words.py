@@ -1,21 +1,23 @@
-"""A quick look at the words of a text, for all finders at once: which are worth a closer one.
+"""A quick look at the words of a text: which are worth a closer one.
 
 Patterns are slow, and most texts have no fault. So a finder says what a word must be like where its
 pattern is to match. Rows share most of their words: each is judged once, and then remembered.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
 from project.records.data import Row
 
 Tells = Callable[[str], object]
 
-COMMON = ("this", "more", "an", "as", "am", "my")
-MOST_WORDS, LONGEST_WORD = 100_000, 40  # that are remembered; in characters
+MOST_WORDS = 20_000  # that each look remembers
 RECENT_TEXTS = 8  # a row's prompt and answer: each finder asks for them anew
-GRAM = 3  # characters by which a part of a word is looked up
+
+
+def nothing(_: str) -> bool:
+    return False
 
 
 class SuspectWords:
@@ -25,17 +27,20 @@ class SuspectWords:
     """
 
     def __init__(self, *parts: str, tells: Tells | None = None, odd: Tells | None = None) -> None:
-        if tells:
-            JUDGES.append((tells, self))
-        if odd:
-            ODD_JUDGES.append((odd, self))
-        for part in parts:
-            BY_GRAM.setdefault(part[:GRAM], []).append((part, self))
-        forget()
+        self.parts = parts
+        self.tells, self.is_of_odd = tells or odd or nothing, odd is not None
+        self.harmless: set[str] = set()  # words that were judged before
 
     def at(self, text: str) -> Collection[str]:
         """The words of the text that are so, each once."""
-        return telling_words(text).get(self, ())
+        every, odd = words_of(text)
+        new = (odd if self.is_of_odd else every) - self.harmless
+        found = set(filter(self.tells, new))
+        if len(self.harmless) < MOST_WORDS:
+            self.harmless |= new.difference(found)
+        if there := holding(lowered(text), self.parts):
+            found.update(word for word in every if holds(word, there))
+        return found
 
 
 class Hints:
@@ -45,21 +50,10 @@ class Hints:
     """
 
     def __init__(self, *lines: str) -> None:
-        pieces = [piece for line in lines for piece in line.split("|")]
-        self.pieces = [(piece, max(piece.split(), key=rarity)) for piece in pieces]
-        self.look = SuspectWords(*{part for _, part in self.pieces})
+        self.pieces = [piece for line in lines for piece in line.split("|")]
 
     def found_in(self, text: str) -> list[str]:
-        words = self.look.at(text)
-        if not words:
-            return []
-        joined, low = " ".join(words), lowered(text)
-        return [piece for piece, part in self.pieces if part in joined and piece in low]
-
-
-def rarity(part: str) -> tuple[bool, bool, int]:
-    """The greater, the fewer words may have it in them."""
-    return not part.isalpha(), part not in COMMON, len(part)
+        return holding(lowered(text), self.pieces)
 
 
 def near(text: str, hints: Hints, reach: int = 90) -> str:
@@ -81,54 +75,10 @@ def lowered(text: str) -> str:
 
 
 @lru_cache(RECENT_TEXTS)
-def telling_words(text: str) -> Mapping[SuspectWords, Collection[str]]:
-    found: dict[SuspectWords, list[str]] = {}
-    bare = lowered(text).replace(", ", " ").replace(". ", " ")
-    for word in set(bare.split()) - HARMLESS:
-        for look in telling_looks(word):
-            found.setdefault(look, []).append(word)
-    return found
-
-
-def telling_looks(word: str) -> Collection[SuspectWords]:
-    """The looks for which a word is telling, remembered."""
-    if (known := TELLING.get(word)) is not None:
-        return known
-    found = {look for tells, look in JUDGES if tells(word)}
-    if not (word.isascii() and word.isalpha()):
-        found.update(look for tells, look in ODD_JUDGES if tells(word))
-    # What a part of the word may begin with, or be.
-    length = range(len(word))
-    sizes = (3, 2) if word.isascii() and word.isalpha() else (3, 2, 1)
-    for gram in BY_GRAM.keys() & {word[i : i + size] for size in sizes for i in length}:
-        found.update(look for part, look in BY_GRAM[gram] if part in word)
-    if len(word) <= LONGEST_WORD:
-        remember(word, found)
-    return found
-
-
-def remember(word: str, told: Collection[SuspectWords]) -> None:
-    if len(HARMLESS) + len(TELLING) > MOST_WORDS:
-        forget()
-    if told:
-        TELLING[word] = told
-    else:
-        HARMLESS.add(word)
-
-
-def forget() -> None:
-    HARMLESS.clear()
-    TELLING.clear()
-    telling_words.cache_clear()
-
-
-# Every look, by what it asks for.
-JUDGES: list[tuple[Tells, SuspectWords]] = []
-ODD_JUDGES: list[tuple[Tells, SuspectWords]] = []
-BY_GRAM: dict[str, list[tuple[str, SuspectWords]]] = {}  # by how the part begins
-# Words that tell nothing to any look, and the others.
-HARMLESS: set[str] = set()
-TELLING: dict[str, Collection[SuspectWords]] = {}
+def words_of(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The words between blanks, and those that have more than the letters of English."""
+    every = frozenset(lowered(text).replace(", ", " ").replace(". ", " ").split())
+    return every, frozenset(word for word in every if not (word.isascii() and word.isalpha()))
 
 
 # --- prose ----------------------------------------------------------------------------------------
@@ -181,3 +131,8 @@ def in_either(row: Row, fault: Callable[[str], str | None]) -> str | None:
 
 def holds(text: str, hints: Iterable[str]) -> bool:
     return any(map(text.__contains__, hints))
+
+
+def holding(text: str, pieces: Iterable[str]) -> list[str]:
+    """The pieces that stand in a text."""
+    return [piece for piece in pieces if piece in text]

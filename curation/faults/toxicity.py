@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 
 from curation.faults.suspect_words import SuspectWords
@@ -16,13 +15,10 @@ HIDDEN = {"a": "@4", "b": "8", "e": "3", "i": "1!", "o": "0", "s": "$5", "t": "7
 MASK = "*#"
 AROUND = ".,;:!?()[]{}<>\"'“”„‘«»…`~"  # a word
 PARTED = str.maketrans("-/_", "   ", "'’")
-SPELLED = re.compile(r"[^\W_](?:[.*+~][^\W_]){3,9}")  # f.u.c.k
-DRAWN = tuple(letter * 3 for letter in "acehiotu")  # fuuuck
 COMMON_TEXT = "you your you're youre are so people make will where should piece full hope country"
 COMMON_TEXT += " all like find back"
 COMMON = frozenset(COMMON_TEXT.split())
 BEGINNING = 4  # letters of the shortest stem
-SINGLES = 4  # letters that stand alone and may spell a word
 
 
 @dataclass(frozen=True)
@@ -43,43 +39,29 @@ def toxicity(row: Row) -> str | None:
     return "an insult, a threat or an obscenity" if toxic else None
 
 
-def tells(word: str) -> bool:
-    """Whether a word between blanks is on the list, or tells most of a phrase of it."""
-    said = [word] if word.isalpha() else lower_words(word)
-    return any(map(is_listed, said)) or not toxic_words().phrases.keys().isdisjoint(said)
-
-
-def hides(word: str) -> bool:
-    """Whether a word between blanks is a word of the list that is written in another way."""
-    return any(SPELLED.fullmatch(part) or is_hidden(part) for part in lower_words(word)) or (
-        not word.isascii() and any(unspaced in word for unspaced in toxic_words().unspaced)
+def is_doubtful(word: str) -> bool:
+    """Whether a word between blanks is on the list, or tells most of a phrase of it, or is a word
+    of the list that is written in another way.
+    """
+    words, said = toxic_words(), [word] if word.isalpha() else lower_words(word)
+    return any(is_listed(one) or one in words.phrases or is_hidden(one) for one in said) or (
+        not word.isascii() and any(unspaced in word for unspaced in words.unspaced)
     )
 
 
-def stands_alone(word: str) -> bool:
-    """Whether it is a letter, but for those that are words."""
-    return len(word) == 1 and word.isalpha() and word not in "ai"
-
-
-DOUBTFUL = SuspectWords(*DRAWN, tells=tells, odd=hides)
-LETTERS = SuspectWords(
-    tells=stands_alone, odd=lambda word: any(map(stands_alone, lower_words(word)))
-)
+DOUBTFUL = SuspectWords(tells=is_doubtful)
 
 
 def is_toxic(text: str) -> bool:
-    """Whether a text has a word or a phrase of the list, be it hidden."""
-    if not DOUBTFUL.at(text) and len(LETTERS.at(text)) < 2:
+    """Whether a text has a word or a phrase of the list, be some letters of it hidden."""
+    if not DOUBTFUL.at(text):
         return False
     text = text.lower()
     said = lower_words(text)
-    odd = [word for word in said if not word.isalpha()]
     return (
         has_listed(said)
-        or any(map(is_hidden, odd))
-        or has_listed(spelled(said, odd))
+        or any(map(is_hidden, said))
         or (not text.isascii() and any(word in text for word in toxic_words().unspaced))
-        or (any(letters in text for letters in DRAWN) and has_listed(list(map(shortened, said))))
     )
 
 
@@ -111,19 +93,6 @@ def is_hidden(word: str) -> bool:
     return bool(toxic_words().masked.fullmatch(word))
 
 
-def spelled(said: list[str], odd: list[str]) -> list[str]:
-    """The words that are written letter by letter."""
-    parts = [re.sub(r"[\W_]", "", word) for word in odd if SPELLED.fullmatch(word)]
-    if sum(len(word) == 1 for word in said) >= SINGLES:
-        runs = groupby(said, key=lambda word: len(word) == 1)
-        parts += ["".join(run) for alone, run in runs if alone]
-    return [word for word in parts if len(word) >= SINGLES]
-
-
-def shortened(word: str) -> str:
-    return "".join(letter for letter, _ in groupby(word))
-
-
 @cache
 def toxic_words() -> Words:
     lines = LIST.read_text(encoding="utf-8").splitlines()
@@ -132,7 +101,9 @@ def toxic_words() -> Words:
     words = [entry for entry in entries if not entry.endswith("*")]
     phrases: dict[str, list[str]] = {}
     for phrase in (word for word in words if " " in word):
-        phrases.setdefault(max(phrase.split(), key=telling), []).append(f" {phrase} ")
+        # By the word that the fewest texts have.
+        key = max(phrase.split(), key=lambda word: (word not in COMMON, len(word)))
+        phrases.setdefault(key, []).append(f" {phrase} ")
     return Words(
         whole=frozenset(word for word in words if " " not in word),
         stems=stems,
@@ -143,19 +114,15 @@ def toxic_words() -> Words:
     )
 
 
-def telling(word: str) -> tuple[bool, int]:
-    """The greater, the fewer texts have the word."""
-    return word not in COMMON, len(word)
-
-
 def masked(entries: Iterable[str]) -> re.Pattern[str]:
-    every = "|".join(as_masked(entry) for entry in entries if entry.isascii())
-    return re.compile(rf"(?:{every})")
-
-
-def as_masked(entry: str) -> str:
-    """A word may begin with a sign for its first letter, and not with a mask."""
-    word = entry.rstrip("*")
-    begin = f"[{re.escape(word[0] + HIDDEN.get(word[0], ''))}]"
-    letters = [f"[{re.escape(c + HIDDEN.get(c, '') + MASK)}]+" for c in word[1:]]
-    return begin + "".join(letters) + (r"[\w*#]{0,12}" if entry.endswith("*") else "")
+    """What the entries look like with some letters hidden. A word may begin with a sign for its
+    first letter, and not with a mask.
+    """
+    every = []
+    for entry in filter(str.isascii, entries):
+        word = entry.rstrip("*")
+        signs = [re.escape(letter + HIDDEN.get(letter, "")) for letter in word]
+        letters = [f"[{sign}{re.escape(MASK)}]+" for sign in signs[1:]]
+        end = r"[\w*#]{0,12}" if entry.endswith("*") else ""
+        every.append(f"[{signs[0]}]{''.join(letters)}{end}")
+    return re.compile("|".join(every))

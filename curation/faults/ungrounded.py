@@ -1,16 +1,12 @@
-"""Answers to a question on passages that do not stand on them."""
+"""Answers that do not stand on what they should: passages, or a source that is given."""
 
 import ast
-from itertools import islice
+import re
+from collections.abc import Collection, Iterator
+from itertools import combinations, islice
 
-from curation.faults.not_in_source import (
-    FACTORS,
-    LONGEST,
-    MOST_NUMBERS,
-    numbers,
-    numbers_in_words,
-    says_other_names,
-)
+import regex
+
 from project.records.data import Row
 from project.shown_passages import (
     cited,
@@ -20,7 +16,7 @@ from project.shown_passages import (
     value_of,
     without_citations,
 )
-from project.unicode_words import language_of
+from project.unicode_words import figures_apart, language_of
 
 
 def ungrounded(row: Row) -> str | None:
@@ -72,3 +68,168 @@ def wrong_calculation(calculation: str, source: str) -> str | None:
     if all(value in said or value in FACTORS for value in used):
         return None
     return "a calculation with a number that no passage holds"
+
+
+# --- source ---------------------------------------------------------------------------------------
+
+LONGEST = 50_000  # characters of a source, or an answer
+NAME = regex.compile(r"\p{Lu}[\p{Ll}\p{M}]{2,}(?:['’-]\p{L}+)*")
+WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+BEGINS = regex.compile(r"(?:^|[.!?:;\n•*\"“”„«(\[]|[-–—]\s)\s*$")  # what stands before a sentence
+# Capitalised in the middle of a sentence too, and nobody's claim.
+USUAL_WORDS = """
+    english german french spanish italian chinese japanese monday tuesday wednesday thursday friday
+    saturday sunday mister doctor professor note yes please thank thanks sorry dear hello question
+    answer internet the and but for
+"""
+USUAL = frozenset(USUAL_WORDS.split())
+MOST_NUMBERS = 100  # of an answer
+STEM = 5  # letters: Berlin and Berliner are one
+TITLE_CASE = 0.35  # of the words with capitals: headlines, and languages that begin nouns with them
+
+
+def not_in_source(row: Row) -> str | None:
+    """Only where a source is given; the prompt counts as one too."""
+    if not row.context:
+        return None
+    source = f"{row.context[:LONGEST]}\n{row.prompt_text[:LONGEST]}"
+    answer = row.completion_text[:LONGEST]
+    known = {value for values in numbers(source) for value in values} | numbers_in_words(source)
+    said = islice(numbers(answer), MOST_NUMBERS)
+    if any(not any(explained(value, known) for value in values) for values in said):
+        return "a number that the source does not hold"
+    if says_other_names(answer, source):
+        return "a name that the source does not hold"
+    return None
+
+
+def says_other_names(answer: str, source: str) -> bool:
+    words = WORD.findall(answer)
+    capitals = sum(word[:1].isupper() for word in words)
+    if capitals > max(4, TITLE_CASE * len(words)):
+        return False
+    known = {word.casefold() for word in WORD.findall(source)}
+    stems = {word[:STEM] for word in known}
+    return any(is_new(name, known, stems, source) for name in names(answer))
+
+
+def names(text: str) -> Iterator[str]:
+    """Words with a capital inside a sentence, or at its begin if another one follows."""
+    for match in NAME.finditer(text):
+        before = text[max(0, match.start() - 4) : match.start()]
+        followed = NAME.match(text, match.end() + 1) if text.startswith(" ", match.end()) else None
+        if followed or (match.start() and not BEGINS.search(before)):
+            yield match[0]
+
+
+def is_new(name: str, known: set[str], stems: set[str], source: str) -> bool:
+    parts = [part.casefold() for part in re.split(r"['’-]", name)]
+    return any(
+        len(part) > 2
+        and part not in known
+        and part not in USUAL
+        and part[:STEM] not in stems
+        and not (part in MONTHS and any(map(str.isdigit, source)))
+        for part in parts
+    )
+
+
+# --- source numbers -------------------------------------------------------------------------------
+
+# Numbers in a text by their value, however they are written, and whether others explain them.
+
+# 1,000 and 1 000 and 1'000; 2.7 and 2,7; a K, M or B behind it.
+NUMBER = re.compile(
+    r"(?<![\w.,])(?P<whole>\d{1,3}(?:[,.'’ \u00a0\u202f]\d{3})+|\d+)"
+    r"(?P<part>(?:[.,]\d+)*)(?P<scale>(?: ?(?:thousand|million|billion|trillion)|[kKMB])\b)?",
+)
+LIST_MARK = re.compile(r"(?m:^)[ \t*>-]{0,8}\d{1,3}[.)](?=\s)")
+SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9}
+SCALES |= {"trillion": 1e12}
+LETTERS = re.compile(r"[a-z]+")
+UNITS = LETTERS.findall(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+TENS = LETTERS.findall("twenty thirty forty fifty sixty seventy eighty ninety")
+ORDINALS = LETTERS.findall(
+    "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+)
+SPOKEN = {word: float(value) for value, word in enumerate(UNITS)}
+SPOKEN |= {word: 10.0 * value for value, word in enumerate(TENS, start=2)}
+SPOKEN |= {word: float(value) for value, word in enumerate(ORDINALS)}
+SPOKEN |= {"dozen": 12.0, "half": 0.5, "once": 1.0, "twice": 2.0, "double": 2.0, "single": 1.0}
+MULTIPLES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+MONTHS = LETTERS.findall(
+    "january february march april may june july august september october november december"
+)
+# What turns one unit into another: percent, time, bytes.
+FACTORS = (2, 4, 7, 10, 12, 24, 30, 52, 60, 100, 365, 1000, 1024, 3600, 1e6, 1e9)
+MOST = 40  # numbers of a source that are reckoned with
+
+
+def numbers(text: str) -> Iterator[tuple[float, ...]]:
+    """The values of each number in digits: one, or two where a dot may part thousands."""
+    for match in NUMBER.finditer(figures_apart(LIST_MARK.sub(" ", text))):
+        scale = SCALES.get((match["scale"] or "").strip().lower(), 1.0)
+        yield tuple(value * scale for value in readings(match["whole"], match["part"]))
+
+
+def readings(whole: str, part: str) -> tuple[float, ...]:
+    digits = re.sub(r"\D", "", whole)
+    parts = re.findall(r"\d+", part)
+    if len(parts) > 1:  # a version or a date: each of its numbers counts
+        return tuple(map(float, (digits, *parts)))
+    value = float(f"{digits}.{parts[0]}") if parts else float(digits)
+    pieces = re.split(r"[.,]", whole)
+    if not parts and len(pieces) == 2:
+        return value, float(".".join(pieces))
+    return (value,)
+
+
+def numbers_in_words(text: str) -> set[float]:
+    """The values of numbers in words, and of months."""
+    found, total, last = set[float](), 0.0, 0.0
+    for word in LETTERS.findall(text.lower()):
+        value = SPOKEN.get(word)
+        if word in MULTIPLES:
+            last = max(last, 1.0) * MULTIPLES[word]
+            total = last
+        elif value is not None:
+            last = total = last + value if last >= 20 and value < last else value
+        else:
+            last = total = 0.0
+            if word in MONTHS:
+                found.add(float(MONTHS.index(word) + 1))
+            continue
+        found |= {total, value} if value is not None else {total}
+    return found
+
+
+def explained(value: float, source: Collection[float]) -> bool:
+    """Whether a source says a number, rounds to it, or gives it by one step of arithmetic."""
+    if value in source or value in (0.0, 1.0):
+        return True
+    some = list(islice(source, MOST))
+    for one in some:
+        ratio = value / one if one else 0.0
+        if any(close(ratio, by) or close(ratio, 1 / by) for by in FACTORS):
+            return True
+        # It has fewer digits, and is what the other one rounds to.
+        if value in (float(f"{one:.1g}"), float(f"{one:.2g}"), round(one)):
+            return True
+    total = sum(some)
+    if some and (close(value, total) or close(value, total / len(some))):
+        return True
+    return any(close(value, result) for a, b in combinations(some, 2) for result in results(a, b))
+
+
+def results(a: float, b: float) -> Iterator[float]:
+    yield from (a + b, abs(a - b), a * b)
+    if a and b:
+        yield from (a / b, b / a, 100 * a / b, 100 * b / a)
+        yield from (100 * abs(a - b) / a, 100 * abs(a - b) / b)
+
+
+def close(a: float, b: float) -> bool:
+    return abs(a - b) <= 0.006 * max(abs(a), abs(b), 1e-9)

@@ -84,14 +84,10 @@ def public_definitions(tree: ast.Module) -> Iterator[tuple[str, Definition]]:
             continue
         yield node.name, node
         for member in node.body if isinstance(node, ast.ClassDef) else ():
-            if isinstance(member, ast.FunctionDef) and is_public_method(member):
-                yield f"{node.name}.{member.name}", member
-
-
-def is_public_method(node: ast.FunctionDef) -> bool:
-    """Whether it is called with arguments: a property is not."""
-    decorators = " ".join(map(ast.unparse, node.decorator_list))
-    return not (node.name.startswith("_") or "property" in decorators or ".setter" in decorators)
+            if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
+                decorators = " ".join(map(ast.unparse, member.decorator_list))
+                if "property" not in decorators and ".setter" not in decorators:
+                    yield f"{node.name}.{member.name}", member
 
 
 def parameters(node: Definition) -> str:

@@ -1,20 +1,42 @@
 """A file, or a folder of files, read by its format: rows, preferences or documents."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curation.curation_settings import Columns, ExportFields, FileSource
+from curation.curation_settings import ExportFields
 from curation.faults.missing_answers import is_more_than_placeholder
-from curation.sources.chats.chat_shapes import RoleNames
-from curation.sources.chats.transcripts import read_transcripts
-from curation.sources.documents.passages import LONGEST, passages, text_blocks
+from curation.sources.chats.transcripts import is_transcript, read_transcripts
+from curation.sources.documents.passages import LONGEST, passages, read_text_of, text_blocks
 from curation.sources.documents.read_documents import read_documents
-from curation.sources.exports.export_formats import EXPORTS, ExportFormat
-from curation.sources.exports.export_records import ExportOptions
-from curation.sources.row_formats import Read, numbered_rows, readable_rows, row_of
+from curation.sources.exports.argilla import judge_argilla, looks_like_argilla
+from curation.sources.exports.export_judgements import ExportJudgements
+from curation.sources.exports.export_records import (
+    Export,
+    Fields,
+    SourceFile,
+    lone_record,
+    read_export,
+)
+from curation.sources.exports.label_studio import judge_label_studio, looks_like_label_studio
+from curation.sources.exports.preference_files import (
+    judge_preferences,
+    judge_rated,
+    looks_like_preferences,
+    looks_like_rated,
+)
+from curation.sources.exports.prodigy import judge_prodigy, looks_like_prodigy
+from curation.sources.row_formats import (
+    PREFERENCES,
+    SHAPES,
+    Read,
+    numbered_rows,
+    readable_rows,
+    row_of,
+)
 from curation.sources.table_rows import (
     NO_TEXT,
     UNREADABLE,
@@ -23,41 +45,61 @@ from curation.sources.table_rows import (
     numbered,
     rows_of_table,
 )
-from curation.sources.tables.read_table import read_tables
+from curation.sources.tables.read_table import read_table, read_tables
 from curation.sources.tables.table import TableRow, find_column
+from curation.sources.tables.unpacked_file import (
+    GZIP,
+    PARQUET,
+    YAML,
+    ZIP,
+    data_in,
+    files_in,
+    readable,
+)
+from project.errors import InputError
 from project.records.data import Document, Origin
 
 
 @dataclass(frozen=True)
-class SourceFile:
-    """Where a file lies, and how it is read."""
+class ExportFormat:
+    """How a format is read, and by what it is known."""
 
-    path: Path
-    format: str  # a Format
-    columns: Columns | None = None
-    export: ExportFields = field(default_factory=ExportFields)
-    skip: bool = False  # what is no record is left out and counted
-    encoding: str | None = None  # None: told by its bytes
-    answers_as_rows: bool = False  # of pairs and ratings: good answers are rows too
-    roles: RoleNames = field(default_factory=dict)  # of conversations, who speaks by which name
-    # What files of an export are called in what is made of them, where it is not as name_of says.
-    names: Mapping[Path, str] = field(default_factory=dict)
+    title: str  # as people call it
+    judge: Callable[[Export, ExportFields], ExportJudgements]
+    looks_like: Callable[[Sequence[Fields]], bool]  # of the first records of a file
 
-    @classmethod
-    def of(cls, source: FileSource) -> "SourceFile":
-        return cls(
-            path=source.path,
-            format=source.read_as,
-            columns=source.columns,
-            export=source.export,
-            skip=source.unreadable == "skip",
-            encoding=source.encoding,
-            answers_as_rows=source.answers_as_rows,
-        )
+    def judged(self, export: Export, fields: ExportFields) -> ExportJudgements:
+        """What was made of every annotation, with notes on how it was read. Raises InputError."""
+        found = self.judge(export, fields)
+        return replace(found, notes=(*export.notes, *found.notes))
 
-    @property
-    def options(self) -> ExportOptions:
-        return ExportOptions(self.export, self.skip, self.encoding, self.names, self.roles)
+    def read(self, source: SourceFile) -> Iterator[Read]:
+        """What was made of every record, or annotation. Raises InputError."""
+        return self.judged(read_export(source), source.export).reads
+
+
+EXPORTS: Mapping[str, ExportFormat] = {
+    "label-studio": ExportFormat("Label Studio", judge_label_studio, looks_like_label_studio),
+    "prodigy": ExportFormat("Prodigy", judge_prodigy, looks_like_prodigy),
+    "argilla": ExportFormat("Argilla", judge_argilla, looks_like_argilla),
+    "preferences": ExportFormat("preference pairs", judge_preferences, looks_like_preferences),
+    "rated": ExportFormat("rated answers", judge_rated, looks_like_rated),
+}
+
+
+def refuse_other_format(name: str, export: Export) -> None:
+    """Raise InputError for records that are in another format than they are to be read by."""
+    records = export.readable[:LOOKED_AT]
+    other = format_of(records)
+    if other and not EXPORTS[name].looks_like(records):
+        problem = f"is of {EXPORTS[other].title}, by its records: --format {other}, not {name}"
+        raise InputError(problem, file=export.path)
+
+
+def format_of(records: Sequence[Fields]) -> str | None:
+    """The name of the format that the first records of a file are in, if one alone fits."""
+    fitting = [name for name, form in EXPORTS.items() if form.looks_like(records)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def read_source_file(file: SourceFile) -> Iterator[Read]:
@@ -98,7 +140,7 @@ def texts(file: SourceFile) -> Iterator[Read]:
 
 
 def export(form: ExportFormat, file: SourceFile) -> Iterator[Read]:
-    for read in form.read(file.path, file.options):
+    for read in form.read(file):
         yield read
         if file.answers_as_rows and (row := row_of(read.made)):
             yield Read(read.origin.model_copy(update={"row": row.id}), row)
@@ -149,3 +191,127 @@ def passages_of(text: str) -> list[str]:
 def own(fields: dict[str, Any], name: str) -> str | None:
     value = fields.get(name)
     return value if isinstance(value, str) and value else None
+
+
+# --- format ---------------------------------------------------------------------------------------
+
+# What a file of anybody's holds, told by its first bytes and records before its name's ending.
+
+Records = Sequence[Fields]
+# What users wrote, which nobody has accepted yet: it is no source, and so no Format.
+TRAFFIC = "traffic"
+
+DOCUMENTS = frozenset({".md", ".markdown", ".html", ".htm", ".pdf", ".docx"})
+SUBTITLES = frozenset({".vtt", ".srt", ".sbv"})
+TEXTS = frozenset({".txt", ".text"})
+LOOKED_AT = 100  # records
+LOOKED_AT_BYTES = 4096
+# How JSON begins that holds records. A transcript may begin with a bracket too.
+OBJECTS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"")
+TABBED = 0.9  # of the lines
+
+
+def guess_format(path: Path, encoding: str | None = None) -> str:
+    """A Format, or TRAFFIC, of a file, or of a folder's first one. Raises InputError for what
+    cannot be read.
+    """
+    file = telling_file(path)
+    if holds_records(file):
+        return format_of_records(file, encoding)
+    ending = file.suffix.casefold()
+    if ending in SUBTITLES or (ending in TEXTS and is_transcript(file, encoding)):
+        return "transcripts"
+    if ending in DOCUMENTS or (ending in TEXTS and is_prose(file, encoding)):
+        return "documents"
+    # Of a folder of YAML one file may be settings, and all are read together.
+    return format_of_records(path if ending in YAML else file, encoding)
+
+
+def holds_records(file: Path) -> bool:
+    """Whether its first bytes are those of JSON, Parquet, or XLSX, whatever its name ends in."""
+    with readable(file), file.open("rb") as opened:
+        start = opened.read(LOOKED_AT_BYTES)
+    if start.startswith(ZIP):
+        return file.suffix.casefold() not in DOCUMENTS
+    return start.startswith((PARQUET, GZIP)) or OBJECTS.match(start) is not None
+
+
+def format_of_records(file: Path, encoding: str | None) -> str:
+    table = read_tables(file, skip=True, encoding=encoding)[0]
+    records = [row.fields for row in table.rows[:LOOKED_AT]]
+    alone = lone_record(file, encoding) if table.format == "json" else None
+    if have_more_than_a_table(
+        [alone] if alone else records if table.format == "json lines" else []
+    ):
+        return "rows"
+    if alone:
+        # A list in it, such as one of options, passes for the records of a table.
+        records = [alone] if any(form.looks_like([alone]) for form in EXPORTS.values()) else records
+    if not records:
+        return "table"
+    return next((name for name, looks in LOOKS.items() if looks(records)), "table")
+
+
+def telling_file(path: Path) -> Path:
+    """The file itself; of a folder the first one with data, or else the first document. YAML beside
+    more documents is their settings.
+    """
+    files = files_in(path)
+    documents = [file for file in files if file.suffix.casefold() in DOCUMENTS]
+    data = [file for file in data_in(path) if file.suffix.casefold() not in TEXTS]
+    if all(file.suffix.casefold() in YAML for file in data) and len(data) < len(documents):
+        data = []
+    for found in ([path] if path in files else [], data, documents, files):
+        if found:
+            return found[0]
+    raise InputError("is a folder without files", file=path)
+
+
+def is_prose(file: Path, encoding: str | None) -> bool:
+    """Whether a text is no table with two columns at least. One with a tab in nearly every line is
+    meant as a table, even if it cannot be read as such.
+    """
+    try:
+        table = read_table(file, encoding=encoding)
+    except InputError:
+        filled = [line for line in read_text_of(file, encoding).split("\n") if line.strip()]
+        return not sum("\t" in line.strip() for line in filled) >= TABBED * len(filled) > 0
+    return table.format == "csv" and len(table.columns) < 2
+
+
+def looks_like_traffic(records: Records) -> bool:
+    return all({"id", "at", "prompt", "response"} <= record.keys() for record in records)
+
+
+def looks_like_rows(records: Records) -> bool:
+    """Whether they are canonical, or nearly: a table would lose their turns, groups or slices."""
+    return all(
+        {"prompt", "completion"} <= record.keys() and isinstance(record["prompt"], list)
+        for record in records
+    )
+
+
+def have_more_than_a_table(records: Records) -> bool:
+    """Whether they are rows in a usual shape, with assertions or passages: a table would lose the
+    first, and ask which column has the second.
+    """
+    lists = ("assertions", "evidence")
+    some = any(isinstance(record.get(name), list) for record in records for name in lists)
+    return some and all(
+        not SHAPES.keys().isdisjoint(record) and PREFERENCES.isdisjoint(record)
+        for record in records
+    )
+
+
+def looks_like_texts(records: Records) -> bool:
+    """Whether there is a text, and nothing beside it but where it is from."""
+    about = {"id", "source", "url", "meta", "metadata", "title"}
+    return all("text" in record and record.keys() <= {"text", *about} for record in records)
+
+
+LOOKS: Mapping[str, Callable[[Records], bool]] = {
+    TRAFFIC: looks_like_traffic,
+    **{name: form.looks_like for name, form in EXPORTS.items()},
+    "rows": looks_like_rows,
+    "texts": looks_like_texts,
+}

@@ -1,17 +1,17 @@
 """Rows out of a table by its columns, and of every record what became of it."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from curation.curation_settings import Columns
 from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chats.chat_shapes import conversation, with_tools_as_text
-from curation.sources.chats.turns import pairs
-from curation.sources.evidence_values import answerable_in, evidence_in
-from curation.sources.row_formats import Read, complete, turn
+from curation.sources.chats.turns import Turns, pairs
+from curation.sources.row_formats import Read, answerable_in, complete, evidence_in, turn
 from curation.sources.tables.json_nesting import with_nested
 from curation.sources.tables.table import Table, TableRow, find_column
 from project.errors import InputError
@@ -32,7 +32,8 @@ SOURCES = Path("datasets/sources")
 
 def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
     table = with_nested(table, columns.names)
-    own, name = own_names(table, columns), name_of(table.path)
+    named = renamed(columns, partial(find_column, table))
+    own, name = columns.model_copy(update=named), name_of(table.path)
     # A column whose values are all lists or objects, where texts are asked for.
     answers = [] if own.json_answers or not own.completion else [own.completion]
     for column in (*own.prompt, *answers, *own.slices):
@@ -60,23 +61,40 @@ def numbered(records: Sequence[TableRow]) -> Sequence[TableRow]:
     return [replace(record, line=number) for number, record in enumerate(records, start=1)]
 
 
-def own_names(table: Table, columns: Columns) -> Columns:
-    """The columns by the names that this table has for them."""
+@dataclass(frozen=True)
+class NamedColumns:
+    """What somebody named; None and () are for what nobody did."""
 
-    def own(name: str | None) -> str | None:
-        return None if name is None else find_column(table, name)
+    prompt: tuple[str, ...] = ()
+    completion: str | None = None
+    messages: str | None = None
+    turns: Turns | None = None
+    tools: Literal["refuse", "text"] = "refuse"  # turns of tools in conversations
+    instruction: str | None = None  # a text
+    system: str | None = None  # a text
+    slices: tuple[str, ...] | None = None  # () is for none at all
+    group: str | None = None
+    evidence: tuple[str, ...] = ()
+    answerable: str | None = None
 
-    return columns.model_copy(
-        update={
-            "prompt": tuple(find_column(table, name) for name in columns.prompt),
-            "completion": own(columns.completion),
-            "messages": own(columns.messages),
-            "slices": tuple(find_column(table, name) for name in columns.slices),
-            "group": own(columns.group),
-            "evidence": tuple(find_column(table, name) for name in columns.evidence),
-            "answerable": own(columns.answerable),
-        }
-    )
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that were named."""
+        one = (self.completion, self.messages, self.group, self.answerable)
+        several = (*self.prompt, *(self.slices or ()), *self.evidence)
+        return (*several, *(name for name in one if name is not None))
+
+
+def renamed(columns: Columns | NamedColumns, own: Callable[[str], str]) -> Fields:
+    """The fields that name columns, by the names that `own` gives."""
+    named: Fields = {}
+    for name in ("prompt", "slices", "evidence"):
+        several = getattr(columns, name)
+        named[name] = None if several is None else tuple(map(own, several))
+    for name in ("completion", "messages", "group", "answerable"):
+        one = getattr(columns, name)
+        named[name] = None if one is None else own(one)
+    return named
 
 
 def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Read]:
@@ -137,10 +155,10 @@ def with_abstention(fields: Fields, columns: Columns, stands_on: Fields) -> Fiel
     return fields
 
 
-Turns = list[tuple[list[Fields], list[Fields]]]  # prompts with their completions
+TurnPairs = list[tuple[list[Fields], list[Fields]]]  # prompts with their completions
 
 
-def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
+def pair_turns(fields: Fields, columns: Columns) -> TurnPairs | str:
     """A prompt and its completion, or why there is none."""
     assert columns.completion, "columns name a pair or a conversation"
     texts = [as_text(fields.get(name)) for name in columns.prompt]
@@ -161,7 +179,7 @@ def pair_turns(fields: Fields, columns: Columns) -> Turns | str:
     return [([*system_turn(columns), *turn("user", prompt)], turn("assistant", answer))]
 
 
-def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:
+def conversation_turns(fields: Fields, columns: Columns) -> TurnPairs | str:
     """Prompts and completions of a conversation, or why there are none."""
     assert columns.messages, "columns name a pair or a conversation"
     value = fields.get(columns.messages)
@@ -171,17 +189,13 @@ def conversation_turns(fields: Fields, columns: Columns) -> Turns | str:
         found = pairs(conversation(value), columns.turns)
     except ValueError as error:
         return f"no conversation: {error}"
-    made = [
-        ([*settings_prompt_turn(prompt, columns), *as_turns(prompt)], as_turns((completion,)))
-        for prompt, completion in found.pairs
-        if is_more_than_placeholder(completion.content)
-    ]
+    made = []
+    for prompt, completion in found.pairs:
+        if is_more_than_placeholder(completion.content):
+            has_own = any(message.role == "system" for message in prompt)
+            system = [] if has_own else system_turn(columns)
+            made.append(([*system, *as_turns(prompt)], as_turns((completion,))))
     return made or (f"no row of a conversation: {found.why}" if found.why else NO_ANSWER)
-
-
-def settings_prompt_turn(prompt: tuple[Message, ...], columns: Columns) -> list[Fields]:
-    """The system prompt of the settings, where the conversation has none of its own."""
-    return [] if any(message.role == "system" for message in prompt) else system_turn(columns)
 
 
 def system_turn(columns: Columns) -> list[Fields]:

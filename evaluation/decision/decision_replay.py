@@ -10,6 +10,7 @@ from project.errors import IncumbentError
 from project.records.events import DecisionMade, Event
 from project.records.evidence import Decision, Evidence
 from project.records.record import Record
+from registry.attestation import check_attestation
 from registry.audit import events_and_versions, problems
 from registry.chain_anchor import AnchorReport, FoundAnchor, check_anchors
 from registry.signatures import verified
@@ -86,6 +87,7 @@ def forged_signatures(registry: Registry) -> Iterator[str]:
     for version in registry.versions():
         try:
             verified(registry, version)
+            check_attestation(registry, version)
         except IncumbentError as error:
             yield f"{version.label}: {error}"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from curation.checks.suite_prompts import SUITES
+from curation.checks.relevance import SUITES
 from curation.curation_settings import CurateParams
 from examples.bank.dealing import Dealt, Sizes, deal
 from examples.bank.facts import DOCUMENTS, HERE

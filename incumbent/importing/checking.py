@@ -6,8 +6,7 @@ from pathlib import Path
 from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import Tables, preference_tables, tables_of, text_tables
 from curation.checks.embeddings import embedder_if_packaged
-from curation.checks.row_columns import CheckReferences
-from curation.checks.suite_prompts import suite_prompts
+from curation.checks.relevance import CheckReferences, suite_prompts
 from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
 from incumbent.project_files import FOLDER, project_files
 from project.records.data import Check, Document, Row, Severity, Split, counted

@@ -84,12 +84,19 @@ class ImportChange:
 
 
 def import_change(
-    found: Collected, to: ImportDestination, *, train_only: bool = False
+    found: Collected,
+    to: ImportDestination,
+    *,
+    train_only: bool = False,
+    licence: str | None = None,
 ) -> ImportChange:
     """What has to be written for the project to hold what was found.
 
-    Rows for training only are named after their file, by which params.yaml has them.
+    Rows for training only are named after their file, by which params.yaml has them. Raises
+    InputError for a licence that params.yaml has no place for, or has another one of.
     """
+    if licence:
+        refuse_unplaced(licence, found, to)
     own = {"source": to.rows.name} if train_only else {}
     records: dict[Path, list[Any]] = {
         to.rows: [row.model_copy(update=own) if own else row for row in found.rows.values()],
@@ -97,19 +104,33 @@ def import_change(
         to.documents: [*found.documents.values()],
     }
     files = {path: as_lines(some) for path, some in records.items() if some}
-    return ImportChange.of(files, items_for(files, to, train_only=train_only))
+    return ImportChange.of(files, items_for(files, to, train_only=train_only, licence=licence))
+
+
+def refuse_unplaced(licence: str, found: Collected, to: ImportDestination) -> None:
+    if not (found.rows or found.documents):
+        problem = "is kept with rows and documents, and these files hold none"
+        raise InputError(problem, field="--licence")
+    known = [one for one in load(CollectParams).sources if isinstance(one, FileSource)]
+    for source in known:
+        if source.path in to.files and source.licence != licence:
+            problem = f"{source.path} has licence {source.licence or 'null'} there: change it first"
+            raise InputError(problem, file=PARAMS, field="--licence")
 
 
 def as_lines(records: Iterable[Record]) -> bytes:
     return b"".join(record.canonical() + b"\n" for record in records)
 
 
-def items_for(files: Iterable[Path], to: ImportDestination, *, train_only: bool) -> list[Item]:
+def items_for(
+    files: Iterable[Path], to: ImportDestination, *, train_only: bool, licence: str | None
+) -> list[Item]:
     """What params.yaml must have for these files to be sources."""
+    under = {"licence": licence} if licence else {}
     sources, items = ("curation", "collect", "sources"), list[Item]()
     for path, more in ((to.rows, {}), (to.documents, {"format": "texts"})):
         if path in files:
-            items.append((sources, {"kind": "file", "path": str(path), **more}))
+            items.append((sources, {"kind": "file", "path": str(path), **more, **under}))
     if train_only and to.rows in files:
         items.append((("curation", "curate", "train_only"), to.rows.name))
     return items

@@ -10,21 +10,24 @@ from pathlib import Path
 from curation.curation_settings import Columns
 from curation.sources.chats.chat_shapes import with_roles
 from curation.sources.chats.transcripts import transcripts_in
-from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess
+from curation.sources.columns.column_words import Guess
 from curation.sources.documents.read_documents import documents_in
-from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
-from curation.sources.exports.export_records import read_export
+from curation.sources.exports.export_records import SourceFile, read_export
 from curation.sources.exports.shown import TaskJudgement
-from curation.sources.format_guess import TEXTS, guess_format
 from curation.sources.row_formats import Read
-from curation.sources.source_file import SourceFile, read_source_file
+from curation.sources.source_file import (
+    EXPORTS,
+    TEXTS,
+    guess_format,
+    read_source_file,
+    refuse_other_format,
+)
 from curation.sources.table_rows import rows_of_table
-from curation.sources.tables.archives import data_in, files_in, files_of, is_seen
 from curation.sources.tables.decoding import decode
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
-from curation.sources.tables.unpacked_file import contents
+from curation.sources.tables.unpacked_file import contents, data_in, files_in, files_of, is_seen
 from incumbent.importing.import_options import ImportOptions
 from project.errors import InputError
 from project.progress import progress
@@ -136,7 +139,7 @@ def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path,
     file = asked.file(path, form, names)
     if form not in EXPORTS:
         return plain_file(file)
-    export = read_export(path, file.options)
+    export = read_export(file)
     # Whoever accepts labels of the queue is on record, with limits.
     tasks = [record["data"] for record in export.readable if isinstance(record.get("data"), dict)]
     if any(task.keys() >= QUEUE_FIELDS for task in tasks):

@@ -9,11 +9,10 @@ from typing import Literal, get_args
 from curation.curation_settings import Columns, ExportFields, Format
 from curation.sources.chats.chat_shapes import RoleNames
 from curation.sources.chats.turns import Role, Turns
-from curation.sources.columns.choices import NamedColumns
-from curation.sources.exports.export_formats import EXPORTS
+from curation.sources.exports.export_records import SourceFile
 from curation.sources.exports.good_or_bad import COMMAND, arguments_of, in_pairs
-from curation.sources.format_guess import TRAFFIC
-from curation.sources.source_file import SourceFile
+from curation.sources.source_file import EXPORTS, TRAFFIC
+from curation.sources.table_rows import NamedColumns
 from project.errors import InputError
 
 FORMATS = (*get_args(Format), TRAFFIC)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 
 from curation.faults.every_fault import FAULTS
-from curation.sources.exports.export_formats import EXPORTS
-from curation.sources.exports.task_agreement import Conflict, agreement
+from curation.sources.exports.export_judgements import Conflict, agreement
 from curation.sources.row_formats import Made
+from curation.sources.source_file import EXPORTS
 from incumbent.importing.destination import PREFERENCES, ImportChange
 from incumbent.importing.foreign_files import FileRead
 from incumbent.importing.incoming import Incoming

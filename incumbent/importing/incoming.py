@@ -10,7 +10,7 @@ from typing import Any
 from curation.checks.waivers import read_waivers
 from curation.collect import Collected, gathered
 from curation.mending import redacted, redacted_text
-from curation.sources.columns.choices import Guess
+from curation.sources.columns.column_words import Guess
 from curation.sources.row_formats import Made, Read
 from curation.sources.table_rows import UNREADABLE
 from incumbent.importing.foreign_files import FileRead, holds_corrections, read_files

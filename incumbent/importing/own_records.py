@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from curation.curation_settings import ExportFields
-from curation.sources.columns.choices import Guess, NamedColumns
 from curation.sources.columns.column_guess import guess
+from curation.sources.columns.column_words import Guess
+from curation.sources.exports.export_records import SourceFile
 from curation.sources.exports.good_or_bad import OptionsMissingError
-from curation.sources.format_guess import TRAFFIC, guess_format
 from curation.sources.row_formats import Made, Read, read_row
-from curation.sources.source_file import SourceFile, read_source_file
-from curation.sources.table_rows import rows_of_table
+from curation.sources.source_file import TRAFFIC, guess_format, read_source_file
+from curation.sources.table_rows import NamedColumns, rows_of_table
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
 from project.errors import InputError

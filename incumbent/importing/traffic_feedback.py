@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from curation.sources.format_guess import TRAFFIC
+from curation.sources.source_file import TRAFFIC
 from curation.sources.table_rows import UNREADABLE, name_of
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow

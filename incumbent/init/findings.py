@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from curation.account import OF_TEMPLATE, PERSONAL, TOO_LONG, Fate, account_of, reasons
-from curation.checks.suite_prompts import suite_prompts
+from curation.checks.relevance import suite_prompts
 from curation.collect import collect
-from curation.curate import Curated, Elsewhere, curate, large_group_lines
-from curation.curate_others import Others, curate_others, untaught, with_others
+from curation.curate import Curated, curate, large_group_lines
+from curation.curate_others import Others, curate_others, untaught
 from curation.curation_settings import CurateParams, FileSource
 from curation.families import family_lots, side
 from curation.kinship import families_of_kin
@@ -114,15 +114,12 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
     kept_back = untaught(raw, made.parts, made.left_out)
     preferences, documents = list(every.preferences.values()), list(every.documents.values())
     others = curate_others(preferences, documents, kept_back, ours)
-    account = account_of(others.of_rows(every.origins), raw, made.parts, made.left_out)
+    left_out = made.left_out | dict(others.left_out)
+    account = account_of(every.origins, raw, made.parts, left_out, others=others.part_of)
     parts = own_rows(made, params)
     kept = [row for rows in parts.values() for row in rows]
     return Findings(
-        account=[
-            fate
-            for fate in with_others(account, every.origins, others)
-            if fate.file != REHEARSED.path.name
-        ],
+        account=[fate for fate in account if fate.file != REHEARSED.path.name],
         made=made,
         params=params,
         limits=limits,
@@ -220,11 +217,10 @@ def evenly_split(
     Groups are dealt whole, so a few large ones can leave a part empty. Raises InputError where
     every seed does.
     """
-    asked = Elsewhere(suites)
-    made = curate(rows, {}, params, unfit, elsewhere=asked)
+    made = curate(rows, {}, params, unfit, suites=suites)
     if distance({part: len(rows) for part, rows in own_rows(made, params).items()}, params) > NEAR:
         params = params.model_copy(update={"seed": best_seed(rows, params, unfit)})
-        made = curate(rows, {}, params, unfit, elsewhere=asked)
+        made = curate(rows, {}, params, unfit, suites=suites)
     refuse_empty(own_rows(made, params), made)
     return params, made
 
@@ -290,8 +286,7 @@ def gate_lines(
     from curation.checks.contract import Contract, check
     from curation.checks.contract_tables import tables_of
     from curation.checks.embeddings import embedder_if_packaged
-    from curation.checks.row_columns import CheckReferences
-    from curation.checks.suite_prompts import suite_prompts
+    from curation.checks.relevance import CheckReferences, suite_prompts
 
     contract = read_settings(Contract, CONTRACT)
     checks = tuple(one for one in contract.checks if one.severity is Severity.CRITICAL)

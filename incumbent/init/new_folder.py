@@ -20,7 +20,7 @@ from curation.checks.waivers import add_contacts
 from curation.curation_settings import Columns, ExportFields, FileSource, Format
 from curation.sources.documents.read_documents import documents_in
 from curation.sources.table_rows import SOURCES
-from curation.sources.tables.archives import files_of
+from curation.sources.tables.unpacked_file import files_of
 from incumbent.init.findings import Findings
 from project.child_processes import author, dvc_in_turn
 from project.errors import IncumbentError, InputError

@@ -10,16 +10,16 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from curation.curation_settings import Columns, ExportFields, FileSource, Format
-from curation.sources.columns.choices import Guess, NamedColumns, Taken
 from curation.sources.columns.column_guess import guess
+from curation.sources.columns.column_words import Guess, Taken
 from curation.sources.documents.read_documents import documents_in
-from curation.sources.exports.export_formats import EXPORTS
-from curation.sources.format_guess import TRAFFIC, guess_format
+from curation.sources.exports.export_records import SourceFile
 from curation.sources.row_formats import Read
-from curation.sources.source_file import SourceFile, read_source_file
-from curation.sources.tables.archives import files_in, left_aside
+from curation.sources.source_file import EXPORTS, TRAFFIC, guess_format, read_source_file
+from curation.sources.table_rows import NamedColumns
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
+from curation.sources.tables.unpacked_file import files_in, left_aside
 from incumbent.output import console
 from project.errors import InputError
 from project.model_pins import EMBEDDED, BaseChoice, locate
@@ -54,6 +54,7 @@ class FileOptions:
 
     encoding: str | None = None
     skip: bool = False  # what is no record is left out and counted
+    licence: str | None = None  # under which they stand
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class OwnFile:
             export=self.export,
             unreadable="skip" if options.skip else "refuse",
             encoding=options.encoding,
+            licence=options.licence,
         )
 
     @property

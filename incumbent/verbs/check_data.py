@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from curation.sources.columns.choices import NamedColumns
+from curation.sources.table_rows import NamedColumns
 from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
 from incumbent.init.own_sources import LabelledLines, column_lines, file_lines, show, wrapped
 from incumbent.options import (

@@ -9,8 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from curation.checks.waivers import WAIVERS, Excuse, add_contacts, excuse, problem
-from curation.sources.exports.export_formats import EXPORTS
-from curation.sources.format_guess import guess_format
+from curation.sources.source_file import EXPORTS, guess_format
 from evaluation.decision.policy import Policy
 from evaluation.report.kept_report import bad, correction, negative
 from evaluation.report.report_data import read_examples

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from incumbent.current_provenance import installed_packages
 from incumbent.options import Json, Reason, VersionNumber
 from incumbent.output import console, print_json, print_table
 from project.canonical import digest_bytes
@@ -31,9 +32,10 @@ from registry.store import Registry
 from review.dossier.document import Filled, is_json, refuse_unwritable, write_dossier
 from review.dossier.make_dossier import make_dossier
 from review.dossier.other_tools import Tool, in_fields_of
+from serving.exporting.bill_of_materials import Libraries, write_materials
 from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
-from serving.exporting.start_scripts import ExportedForm, Form, table
+from serving.exporting.start_scripts import Form, table
 
 # --- export ---------------------------------------------------------------------------------------
 
@@ -79,6 +81,10 @@ def export(
         bool,
         typer.Option("--force", help="On the Hub: overwrite what is no version of this family."),
     ] = False,
+    sbom: Annotated[
+        bool,
+        typer.Option("--sbom", help="Add a CycloneDX bill of materials, and its provenance."),
+    ] = False,
 ) -> None:
     """Write a version to a folder or the Hugging Face Hub, with its card and evidence.
 
@@ -94,15 +100,22 @@ def export(
             margin=margin,
             public=public,
             force=force,
+            sbom=sbom,
         )
     elif public or force:
         raise InputError("--public and --force are for a repository of the Hub: --to hf://ORG/NAME")
     else:
-        export_version(number, Path(to), merged=merged, engine=for_, margin=margin)
+        export_version(number, Path(to), merged=merged, engine=for_, margin=margin, sbom=sbom)
 
 
 def export_version(
-    number: int, to: Path, *, merged: bool, engine: Form | None = None, margin: float = 0.02
+    number: int,
+    to: Path,
+    *,
+    merged: bool,
+    engine: Form | None = None,
+    margin: float = 0.02,
+    sbom: bool = False,
 ) -> None:
     """The folder appears whole or not at all, and every byte in it was checked. In the form of an
     engine, it is scored again on dev, and nothing is written outside the margin.
@@ -119,7 +132,7 @@ def export_version(
     with RegistryReader.here() as registry:
         release(registry, number)
         lineage = trace(registry, number)
-        write(registry, lineage, to, form, margin if engine else None)
+        write(registry, lineage, to, form, margin if engine else None, sbom=sbom)
     console.print(f"{lineage.version.label}, {WORDS[form]}, is in {to}", soft_wrap=True)
 
 
@@ -132,6 +145,7 @@ def upload_version(
     margin: float,
     public: bool,
     force: bool,
+    sbom: bool = False,
 ) -> None:
     """The same folder as one commit of a repository, once all of it is checked.
 
@@ -144,7 +158,8 @@ def upload_version(
         lineage = trace(registry, number)
         with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
             folder = Path(place, "version")
-            write(registry, lineage, folder, form, margin if engine else None, to.name)
+            limit = margin if engine else None
+            write(registry, lineage, folder, form, limit, to.name, sbom=sbom)
             uploaded = to.upload(version, folder, WORDS[form], public=public)
     came = "is in" if uploaded.new else "was there already, and nothing changed:"
     console.print(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}", soft_wrap=True)
@@ -164,26 +179,22 @@ def write(
     form: Form | None,
     margin: float | None,
     repository: str | None = None,
+    *,
+    sbom: bool = False,
 ) -> None:
     """The whole folder; with a margin it is scored again first, and the scores are shown."""
-    if form is None or margin is None:
-        export_plain(registry, lineage, to, merged=form == "merged", repository=repository)
-        return
-    scored = export_scored(registry, lineage, to, form, margin, repository)
-    console.print(f"{table(scored.scores)}\n{of_answers(scored)}", soft_wrap=True)
-
-
-def of_answers(scored: ExportedForm) -> str:
-    engine = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
-    return f"{scored.same_answers} of {scored.items} answers by {engine} are the judged ones"
-
-
-def export_plain(
-    registry: RegistryReader, lineage: Lineage, to: Path, *, merged: bool, repository: str | None
-) -> None:
+    scored, own, told = None, "", list[str]()
     try:
         with staged_folder(to) as draft:
-            if merged:
+            if form and margin is not None:
+                # Imported here because an export that is not scored does without the evaluation.
+                from serving.exporting import exporting
+
+                planned = exporting.plan(lineage, form)
+                answered = exporting.write_form(registry, planned, draft)
+                scored = exporting.check(planned, answered, draft, margin)
+                own = exporting.write_papers(scored, lineage.version.adapter.system_prompt, draft)
+            elif form == "merged":
                 # Imported here because an export of the adapter does without torch.
                 from training.precision import choose_numerics
 
@@ -191,39 +202,20 @@ def export_plain(
                 write_merged(registry.artifacts, lineage.version, draft, precision)
             else:
                 write_adapter(registry, lineage.version, draft)
-            text = card(lineage, merged=merged, repository=repository)
-            write_papers(registry.artifacts, lineage, draft, text)
+            engine = form if scored else None
+            text = card(lineage, merged=form in WHOLE, form=engine, repository=repository)
+            write_papers(registry.artifacts, lineage, draft, text + own)
+            if sbom:
+                libraries = Libraries.of(lineage, installed_packages())
+                told = write_materials(registry, lineage, draft, libraries, WORDS[form])
     except OSError as error:
-        raise unwritable(error, to) from None
-
-
-def export_scored(
-    registry: RegistryReader,
-    lineage: Lineage,
-    to: Path,
-    form: Form,
-    margin: float,
-    repository: str | None,
-) -> ExportedForm:
-    # Imported here because an export that nobody scores again does without the evaluation.
-    from serving.exporting import exporting
-
-    planned = exporting.plan(lineage, form)
-    try:
-        with staged_folder(to) as draft:
-            answered = exporting.write_form(registry, planned, draft)
-            exported = exporting.check(planned, answered, draft, margin)
-            own = exporting.write_papers(exported, lineage.version.adapter.system_prompt, draft)
-            merged = form in WHOLE
-            text = card(lineage, merged=merged, form=form, repository=repository) + own
-            write_papers(registry.artifacts, lineage, draft, text)
-    except OSError as error:
-        raise unwritable(error, to) from None
-    return exported
-
-
-def unwritable(error: OSError, to: Path) -> InputError:
-    return InputError(error.strerror or "cannot be written", file=to)
+        raise InputError(error.strerror or "cannot be written", file=to) from None
+    if scored:
+        engine_name = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
+        same = f"{scored.same_answers} of {scored.items} answers by {engine_name}"
+        told = [table(scored.scores), f"{same} are the judged ones", *told]
+    for line in told:
+        console.print(line, soft_wrap=True)
 
 
 def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str) -> None:

@@ -10,8 +10,9 @@ import typer
 
 from curation.checks.waivers import read_waivers
 from curation.curation_settings import CollectParams
+from curation.data_sources import licence_option
 from curation.sources.exports.good_or_bad import OptionsMissingError
-from curation.sources.format_guess import TRAFFIC
+from curation.sources.source_file import TRAFFIC
 from incumbent.importing.destination import (
     ImportChange,
     ImportDestination,
@@ -47,6 +48,7 @@ from incumbent.options import (
     GroupColumn,
     Instruction,
     Json,
+    Licence,
     MessagesColumn,
     PromptColumns,
     SkipUnreadable,
@@ -57,6 +59,7 @@ from incumbent.options import (
     saying_what_stays,
 )
 from incumbent.output import print_json
+from project.licences import licence_fault
 from project.settings import load
 
 
@@ -67,13 +70,15 @@ class Doing:
     name: str | None = None  # of the files that are written; None: of the first that is read
     replace: bool = False  # an earlier import of that name
     dry: bool = False
+    licence: str | None = None  # of all that comes in; None: nobody says
     as_json: bool = False
 
     @property
     def arguments(self) -> list[str]:
         flags = {"--replace": self.replace, "--dry-run": self.dry, "--json": self.as_json}
         name = ["--as", self.name] if self.name else []
-        return [*name, *(flag for flag, is_set in flags.items() if is_set)]
+        licence = ["--licence", self.licence] if self.licence else []
+        return [*name, *licence, *(flag for flag, is_set in flags.items() if is_set)]
 
 
 def import_files(
@@ -131,6 +136,7 @@ def import_files(
         typer.Option(help="For an export: what people chose from."),
     ] = None,
     encoding: Encoding = None,
+    licence: Licence = None,
     skip_unreadable: SkipUnreadable = False,
     redact: Annotated[
         bool, typer.Option("--redact", help="Put labels in place of personal data first.")
@@ -171,7 +177,8 @@ def import_files(
         skip=skip_unreadable,
         redact=redact,
     )
-    doing = Doing(name, replace=replace, dry=dry_run, as_json=as_json)
+    under = licence_option(licence)
+    doing = Doing(name, replace=replace, dry=dry_run, licence=under, as_json=as_json)
     with saying_what_stays("interrupted: run it again to bring in all of it"):
         import_data(files, given, doing)
 
@@ -191,7 +198,11 @@ def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> No
             return
         incoming = read_incoming(formats, asked)
         notes = notes_of(incoming, read_waivers().ours)
-    new = import_change(incoming.found, to, train_only=incoming.are_corrections)
+        if doing.licence and (fault := licence_fault(doing.licence)):
+            notes = [*notes, f"{to.name}: {fault}"]
+    new = import_change(
+        incoming.found, to, train_only=incoming.are_corrections, licence=doing.licence
+    )
     refuse_other_content(new, to.files, replace=doing.replace)
     if not doing.dry:
         write_change(new)

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import NamedColumns
+from curation.data_sources import licence_option
+from curation.sources.table_rows import NamedColumns
 from incumbent.init.findings import find, gate_lines
 from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import (
@@ -43,6 +44,7 @@ from incumbent.options import (
     EvidenceColumns,
     GroupColumn,
     Instruction,
+    Licence,
     MessagesColumn,
     PromptColumns,
     SkipUnreadable,
@@ -56,6 +58,7 @@ from incumbent.project_files import FOLDER, SETTINGS, copy_project
 from project.child_processes import ended_by_signals
 from project.errors import InputError
 from project.libraries import allow_downloads
+from project.licences import licence_fault
 from project.model_pins import BaseChoice
 from project.records.data import Row, Split
 from project.settings import load
@@ -87,6 +90,7 @@ def init(
         str | None, typer.Option(help="For a base from the Hub: its commit.")
     ] = None,
     encoding: Encoding = None,
+    licence: Licence = None,
     skip_unreadable: SkipUnreadable = False,
     sample: Annotated[
         bool, typer.Option("--sample", help="Make a project of the sample task.")
@@ -127,7 +131,9 @@ def init(
         evidence=tuple(evidence or ()),
         answerable=answerable,
     )
-    options = FileOptions(encoding=encoding, skip=skip_unreadable)
+    options = FileOptions(encoding, skip_unreadable, licence_option(licence))
+    if options.licence and (fault := licence_fault(options.licence)):
+        console.print(fault, style="yellow")
     choice = BaseChoice(model=base, revision=revision)
     init_project(folder, sources, wanted, choice, options, places, yes=yes)
 

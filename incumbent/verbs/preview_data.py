@@ -9,7 +9,7 @@ import typer
 from rich.cells import chop_cells
 from rich.text import Text
 
-from curation.sources.columns.choices import NamedColumns
+from curation.sources.table_rows import NamedColumns
 from incumbent.importing.own_records import HowRead, OwnRecords, read_own
 from incumbent.options import LARGEST, CompletionColumn, Json, MessagesColumn, PromptColumns
 from incumbent.output import console, print_json, print_table, screen_width

@@ -61,7 +61,7 @@ def by_the_gate(rows: Sequence[Row]) -> dict[str, str]:
     if not rows or find_spec("great_expectations") is None:
         return {}
     # Imported here because it takes seconds.
-    from curation.checks.refused_rows import RowGate
+    from curation.checks.contract import RowGate
 
     gate = RowGate.here()
     if gate is None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from curation.sources.exports.label_studio_task import AnnotatedTask, ExportPart
+from curation.sources.exports.label_studio import AnnotatedTask, ExportPart
 from curation.sources.row_formats import read_rows
 from evaluation.metrics.answer_sentences import AskedOnPassages, abstains
 from monitoring.traffic.voices import asked_first

@@ -182,6 +182,24 @@ class DatasetVersion(Record):
         return f"dataset {short(self.digest)} ({sizes})"
 
 
+class DataSource(Record):
+    """A file, a folder or a package that rows came from, as it was when a version was submitted."""
+
+    name: str  # its path in the project, of a folder with a slash behind; or a package's name
+    content: Digest | None = None  # of the file, or of the folder's files; None: of a package
+    version: str | None = None  # of a package
+    licence: str | None = None  # as SPDX spells it, or as somebody wrote it; None: nobody said
+
+    @property
+    def of_files(self) -> bool:
+        """Whether its digest is that of a folder, which no single file has."""
+        return self.name.endswith("/")
+
+
+class DataSources(Record):
+    collected_from: tuple[DataSource, ...]
+
+
 class Severity(StrEnum):
     CRITICAL = "critical"
     WARNING = "warning"

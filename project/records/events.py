@@ -88,6 +88,7 @@ class Signing(Detail):
     statement: Kept
     signature: Kept
     key: str  # which key, for people to find it by
+    attestation: Annotated[Digest | None, KEPT, LATER] = None  # a DSSE envelope; None: none made
 
 
 class LookTaken(Detail):

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
+from project.licences import licence_of_package
 from project.model_pins import EMBEDDED, EMBEDDED_PACKAGE
 from project.records.adapters import ModelPin
 from project.records.evidence import Measured, MetricEvidence
@@ -281,13 +281,8 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
 def licence(base: ModelPin) -> str | None:
     """An identifier such as "apache-2.0", or None where nothing on this machine names one."""
     if base.model == EMBEDDED:
-        name = EMBEDDED_PACKAGE["base"]
-        try:
-            stated = metadata(name)
-        except PackageNotFoundError:
-            return None
-        found = stated.get_all("License-Expression") or stated.get_all("License") or ()
-        return next((str(name).lower() for name in found if "\n" not in name), None)
+        found = licence_of_package(EMBEDDED_PACKAGE["base"])
+        return found and found.lower()
     folder = Path(base.model).expanduser()
     if folder.is_dir():
         return of_card(folder / "README.md")
@@ -310,7 +305,9 @@ def fetched_card(name: str, revision: str) -> Path | None:
 
 
 def of_card(card: Path | None) -> str | None:
-    """What the front matter of a model card states, as Hugging Face has it."""
+    """What the front matter of a model card states, as Hugging Face has it: `license`, or
+    `license_name` where that is "other".
+    """
     if card is None or not card.is_file():
         return None
     before, _, rest = card.read_text(errors="replace").partition("---\n")
@@ -320,7 +317,9 @@ def of_card(card: Path | None) -> str | None:
         found = yaml.safe_load(rest.partition("\n---")[0])
     except yaml.YAMLError:
         return None
-    stated = found.get("license") if isinstance(found, dict) else None
+    names = found if isinstance(found, dict) else {}
+    stated = names.get("license")
+    stated = names.get("license_name", stated) if stated == "other" else stated
     return stated if isinstance(stated, str) else None
 
 

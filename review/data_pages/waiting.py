@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from curation.checks.waivers import WAIVERS
 from curation.eval_sets import EVAL_SETS, changing
 from curation.gate import failing
-from curation.sources.exports.label_studio_task import ExportPart, Result, nothing_if_null
+from curation.sources.exports.label_studio import ExportPart, Result, nothing_if_null
 from monitoring.trigger.acceptance import accepted_prompts
 from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, QueueTask
 from project.canonical import digest_json

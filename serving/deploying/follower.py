@@ -64,7 +64,15 @@ class Follower:
             subject_of=self.subject_of,
         )
         self.loader = VersionLoader(
-            registry, pools, table, self.watch, self.failures, replicas, tell, prepare
+            registry,
+            pools,
+            table,
+            self.watch,
+            self.failures,
+            replicas,
+            tell,
+            prepare,
+            attested=params.require_attestation,
         )
         self.moves = TrafficMoves(registry, table, self.loader, tell)
         self.wanted: WantedVersions | None = None  # as the registry said last

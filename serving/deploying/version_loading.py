@@ -10,6 +10,7 @@ from evaluation.generation.backends.backend import Backend, BackendError
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion, Contestant
 from project.records.events import Deployed
+from registry.attestation import require_attestation
 from registry.decision_checks import release
 from registry.deployment_history import record_deployment
 from registry.store import Registry
@@ -55,6 +56,7 @@ class VersionLoader:
     replicas: ReplicaLoader
     tell: Callable[[str], None]
     prepare: Callable[[Contestant], None]  # makes ready what answers beside the replicas
+    attested: bool  # whether a version without an attestation that holds is refused
     # How golden prompts were passed, by replica and deployment.
     passed: dict[tuple[str, str], Passed] = field(default_factory=dict)
     # What loads just now, by replica: one version at a time.
@@ -130,6 +132,9 @@ class VersionLoader:
         """
         if not (what.away and what.number in self.verified):
             release(self.registry, what.number)
+            if self.attested:
+                place = check_out(self.registry.artifacts, what.version.adapter.files)
+                require_attestation(self.registry, what.version, place)
             self.verified.add(what.number)
         self.prepare(what.version.adapter.contestant)
         return check_out(self.registry.artifacts, what.version.adapter.files)

@@ -68,9 +68,8 @@ class Gateway:
     traces: Traces = field(default_factory=Traces)
     ids: AnswerIds = field(default_factory=AnswerIds.here)
     evidence: EvidenceSource = field(default_factory=EvidenceSource)
-    disclosure: DisclosureParams = field(
-        default_factory=DisclosureParams
-    )  # what users and machines are told
+    # What users and machines are told.
+    disclosure: DisclosureParams = field(default_factory=DisclosureParams)
 
     def __post_init__(self) -> None:
         self.line = WaitingLine(places(self.params), self.params.waiting, most_of_one=self._of_one)

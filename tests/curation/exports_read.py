@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import ExportFields
-from curation.sources.exports.export_formats import EXPORTS
-from curation.sources.exports.export_judgements import ExportJudgements
-from curation.sources.exports.export_records import ExportOptions, read_export
-from curation.sources.exports.task_agreement import TaskAgreement, agreement
+from curation.sources.exports.export_judgements import ExportJudgements, TaskAgreement, agreement
+from curation.sources.exports.export_records import SourceFile, read_export
 from curation.sources.row_formats import Made, Read
+from curation.sources.source_file import EXPORTS
 from project.records.data import Document, Row
 from project.records.preferences import PreferencePair
 from tests.conftest import ROOT
@@ -19,7 +18,7 @@ EXAMPLES = ROOT / "tests/curation/exports"
 
 def reads(name: str, file: str | Path, **fields: Any) -> list[Read]:
     """What is made of an example, or of a file of the test's own."""
-    return list(EXPORTS[name].read(EXAMPLES / file, options(**fields)))
+    return list(EXPORTS[name].read(source(name, EXAMPLES / file, **fields)))
 
 
 def agreed(name: str, file: str | Path, **fields: Any) -> TaskAgreement:
@@ -27,12 +26,12 @@ def agreed(name: str, file: str | Path, **fields: Any) -> TaskAgreement:
 
 
 def judged(name: str, path: Path, **fields: Any) -> ExportJudgements:
-    own = options(**fields)
-    return EXPORTS[name].judged(read_export(path, own), own.fields)
+    own = source(name, path, **fields)
+    return EXPORTS[name].judged(read_export(own), own.export)
 
 
-def options(*, skip: bool = False, **fields: Any) -> ExportOptions:
-    return ExportOptions(ExportFields.model_validate(fields), skip=skip)
+def source(name: str, path: Path, *, skip: bool = False, **fields: Any) -> SourceFile:
+    return SourceFile(path, name, export=ExportFields.model_validate(fields), skip=skip)
 
 
 def in_words(found: list[Read]) -> list[str]:

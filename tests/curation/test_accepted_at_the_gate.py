@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from curation.checks.contract import Contract
-from curation.checks.refused_rows import RowGate
+from curation.checks.contract import Contract, RowGate
 from curation.checks.waivers import WAIVERS, Waivers
 from curation.curate import main as curate
 from curation.eval_sets import EVAL_SETS, Extension, append_change

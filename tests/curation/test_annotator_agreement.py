@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from curation.sources.exports.export_judgements import agreement, krippendorff_alpha
 from curation.sources.exports.shown import TaskJudgement
-from curation.sources.exports.task_agreement import agreement, krippendorff_alpha
 from tests.curation.exports_read import EXAMPLES, agreed
 
 JUDGED = {"prompt": "question", "completion": "answer"}

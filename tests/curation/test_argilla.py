@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from curation.sources.exports.export_formats import format_of
+from curation.sources.source_file import format_of
 from project.errors import InputError
 from project.records.data import Row
 from project.records.preferences import PreferencePair
@@ -115,13 +115,6 @@ def test_lists_that_could_be_a_ranking_are_asked_about() -> None:
     assert in_words(reads(TOOL, path, options="classes"))[0] == "1: Who? -> b, a"
 
 
-def test_version_1_has_a_status_for_each_user() -> None:
-    assert in_words(reads(TOOL, "argilla/version_1.json")) == [
-        "2: I lost my card. -> card",
-        "2: discarded",
-    ]
-
-
 def test_a_user_that_is_none_is_nobody() -> None:
     record = nested("Me.")
     record["responses"]["answer"][0]["user_id"] = "None"
@@ -135,6 +128,6 @@ def test_two_questions_are_told_apart_by_name() -> None:
         reads(TOOL, "argilla/nested.json")
 
 
-@pytest.mark.parametrize("file", ["nested", "flat", "ratings", "ranking", "version_1"])
+@pytest.mark.parametrize("file", ["nested", "flat", "ratings", "ranking"])
 def test_an_export_is_known_by_its_responses(file: str) -> None:
     assert format_of(json.loads((EXAMPLES / f"argilla/{file}.json").read_bytes())) == TOOL

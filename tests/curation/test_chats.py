@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.sources.chats.chat_shapes import conversation
-from curation.sources.chats.marked_turns import HEADINGS, SPEAKERS
-from curation.sources.chats.turns import pairs
+from curation.sources.chats.turns import HEADINGS, SPEAKERS, pairs
 from project.records.data import Message
 
 Said = list[tuple[str, str]]  # roles with texts
@@ -258,10 +257,9 @@ def test_every_answer_is_given_all_that_was_said_before_it() -> None:
     )
 
 
-def test_turns_that_nobody_answered_and_greetings_are_dropped_and_counted() -> None:
+def test_turns_that_nobody_answered_and_greetings_are_dropped() -> None:
     found = pairs(messages(("assistant", "Hello!"), ASKED, TOLD, MORE), "last")
     assert found.pairs == ((tuple(messages(ASKED)), *messages(TOLD)),)
-    assert (found.greetings, found.trimmed) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +281,6 @@ def test_an_empty_answer_is_no_row_and_is_not_shown_to_later_ones() -> None:
     found = pairs(messages(ASKED, ("assistant", ""), MORE, LAST), "every")
     asked = ("user", "Where is my parcel?\n\nWhen will it come?")
     assert found.pairs == ((tuple(messages(asked)), *messages(LAST)),)
-    assert found.empty == 1
 
 
 @given(talks())

@@ -18,12 +18,10 @@ from curation.curate_others import (
     Others,
     curate_others,
     untaught,
-    with_others,
 )
 from curation.curation_settings import CollectParams, FileSource, Format
 from curation.sources.documents.passages import LONGEST
-from curation.sources.format_guess import guess_format
-from curation.sources.source_file import READERS
+from curation.sources.source_file import READERS, guess_format
 from project.errors import InputError
 from project.paths import RAW, RAW_DOCUMENTS, RAW_PREFERENCES
 from project.personal_data import NO_CONTACTS, Contacts
@@ -312,8 +310,7 @@ def test_of_every_record_the_account_says_what_became_of_it_in_their_order() -> 
     origins = [Origin(file="f", line=line, row=name) for name, line in places]
     origins.append(Origin(file="f", line=5, why="ties"))
     beside = others(good, asking)
-    account = account_of(beside.of_rows(origins), [row], PARTS, {})
-    assert with_others(account, origins, beside) == [
+    assert account_of(origins, [row], PARTS, beside.left_out, others=beside.part_of) == [
         Fate("f", 1, row.id, "sealed", "", ""),
         Fate("f", 2, good.id, "preferences", "", ""),
         Fate("f", 3, asking.id, "", ASKS_ITEM, ""),

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import Guess, NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_name import read_name, read_names
 from curation.sources.columns.column_profile import asks, kind_of
+from curation.sources.columns.column_words import Guess
+from curation.sources.table_rows import NamedColumns
 from curation.sources.tables.table import Table
 from project.errors import InputError
 from tests.curation.made_tables import ROWS, TABLES, Texts, named, some, table
@@ -486,9 +487,8 @@ def test_parts_of_the_prompt_that_cannot_be_read_are_told() -> None:
     assert guessed(rows).notes == ("`context` holds objects, which are not read with the prompt",)
 
 
-def test_conversations_that_end_in_the_same_words_are_told() -> None:
-    same, every = guessed(TABLES["messages"]).notes
-    assert re.fullmatch(r'\d+ of 60 conversations end with "You too!", which teaches nothing', same)
+def test_answers_before_the_last_one_are_offered() -> None:
+    (every,) = guessed(TABLES["messages"]).notes
     assert re.fullmatch(
         r"only the last answer of each is learnt, 60 rows: --turns every takes every answer,"
         r" \d+ rows",

@@ -9,10 +9,9 @@ from curation.checks.contract import Arguments, Contract, Expectation, check, li
 from curation.checks.contract_tables import Tables, tables_of
 from curation.checks.dataset_measures import effective, vendi, word_shift
 from curation.checks.embeddings import sample
-from curation.checks.explained import failing_examples
-from curation.checks.row_columns import CheckReferences
+from curation.checks.relevance import CheckReferences
 from curation.faults.every_fault import FAULTS
-from curation.validate import reference_texts
+from curation.validate import failing_examples, reference_texts
 from incumbent.init.limits import FEWEST_ROWS
 from project.errors import InputError
 from project.records.data import Check, GateReport, Row, Severity, Split

@@ -164,46 +164,19 @@ def test_what_is_no_record_can_be_left_out_and_is_listed(line: str, complaint: s
     ("text", "line"),
     [
         ('q,a\n1,2\n"open,3\n4,5\n', 3),
-        ('q,a\n"x\ny","open\n4,5\n', 3),
+        ('q,a\n"x\ny","open\n4,5\n', 2),
         ('q,a\n1,"open\n3,"closed"\n5,6\n', 2),
         ('q,a\n"1"x,"open\n3,4"\n', 2),
         ('"q,a\n1,2\n', 1),
         ('q\ta\n"1"\t"open\n"3"\t""\n', 2),
     ],
 )
-def test_a_quote_left_open_is_always_refused_with_the_line_of_its_field(
+def test_a_quote_left_open_is_always_refused_with_the_line_of_its_record(
     text: str, line: int
 ) -> None:
     for skip in (False, True):
         with pytest.raises(InputError, match=rf"^t\.csv:{line}: a quote is not closed"):
             table_of(text, skip=skip)
-
-
-# --- no header ----------------------------------------------------------------------------------
-
-TALK = [(f"What is a {word}?", f"A {word} is a word. Ask again!") for word in "abcdefghijkl"]
-
-
-def test_a_first_line_that_reads_like_the_others_is_a_record() -> None:
-    table = table_of("".join(f"{q}\t{a}\n" for q, a in TALK))
-    assert table.columns == ("column 1", "column 2")
-    assert [row.line for row in table.rows] == list(range(1, 13))
-    assert table.notes[0].startswith(
-        "its first line reads like a record, so its columns are called"
-    )
-
-
-def test_so_is_one_whose_text_comes_again_below() -> None:
-    text = "".join(f"How do I close it?\tHow can I close it, way {i}?\n" for i in range(12))
-    assert table_of(text).columns == ("column 1", "column 2")
-
-
-@pytest.mark.parametrize(
-    "header", ["question\tanswer", "What is your question?\tWhat is our answer?", "Dr. No\tMr. Yes"]
-)
-def test_names_may_ask_and_have_points(header: str) -> None:
-    table = table_of(f"{header}\n" + "".join(f"{q}\t{a}\n" for q, a in TALK))
-    assert len(table.rows) == len(TALK)
 
 
 def test_a_header_that_comes_again_is_no_record() -> None:

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from curation.account import account_of
 from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import tables_of
-from curation.checks.row_columns import CheckReferences
-from curation.checks.suite_prompts import suite_prompts
+from curation.checks.relevance import CheckReferences, suite_prompts
 from curation.curate import Curated
 from curation.kinship import asking_alike
 from curation.sifting import clean, faulty, with_personal_data

@@ -7,9 +7,9 @@ from curation.faults.every_fault import (
     other_language,
     prompt_language,
 )
-from curation.faults.not_in_source import not_in_source
 from curation.faults.structure_faults import broken_json, open_fence
 from curation.faults.toxicity import is_toxic, toxicity
+from curation.faults.ungrounded import not_in_source
 from project.records.data import Row
 from project.unicode_words import language_of
 
@@ -23,7 +23,7 @@ def row(prompt: str, answer: str, context: str | None = None) -> Row:
     "text",
     [
         *("You are a fucking idiot.", "This bullshit never works.", "Shut up!", "go kill yourself"),
-        *("a dumb b1tch", "f*ck off", "F.U.C.K. this", "s h i t", "fuuuuck", "a$$hole", "m0r0n"),
+        *("a dumb b1tch", "f*ck off", "a$$hole", "m0r0n"),
         *("you’re pathetic", "You worthless piece of garbage", "Du Arschloch", "hijo de puta"),
     ],
 )

@@ -15,10 +15,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
-from curation.sources.format_guess import guess_format
-from curation.sources.table_rows import rows_of_table
+from curation.sources.source_file import guess_format
+from curation.sources.table_rows import NamedColumns, rows_of_table
 from curation.sources.tables.read_table import read_tables
 from project.errors import InputError
 from project.records.data import Row

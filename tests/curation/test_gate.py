@@ -11,7 +11,7 @@ import pytest
 
 from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import tables_of
-from curation.checks.row_columns import CheckReferences
+from curation.checks.relevance import CheckReferences
 from curation.faults.private_data import personal_data
 from curation.validate import main as validate
 from project.errors import InputError

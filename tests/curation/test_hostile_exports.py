@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation.sources.exports.export_formats import EXPORTS, format_of
-from curation.sources.exports.task_agreement import agreement
+from curation.sources.exports.export_judgements import agreement
+from curation.sources.source_file import EXPORTS, format_of
 from project.errors import InputError
-from tests.curation.exports_read import EXAMPLES, judged, options
+from tests.curation.exports_read import EXAMPLES, judged, source
 
 KEYS = """
     data annotations completions result value choices text ranker selected completed_by label
@@ -130,6 +130,9 @@ def test_a_record_that_is_none_may_be_left_out_and_is_counted() -> None:
     path = Path("pairs.jsonl").absolute()
     path.write_text('{"prompt": "Who?", "chosen": "Me.", "rejected": "You."}\n{"prompt": "Wh\n')
     with pytest.raises(InputError, match=r"pairs\.jsonl:2: "):
-        list(EXPORTS["preferences"].read(path, options()))
-    whys = [read.origin.why for read in EXPORTS["preferences"].read(path, options(skip=True))]
+        list(EXPORTS["preferences"].read(source("preferences", path)))
+    whys = [
+        read.origin.why
+        for read in EXPORTS["preferences"].read(source("preferences", path, skip=True))
+    ]
     assert whys == [None, "unreadable"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from curation.sources.exports.export_formats import EXPORTS, format_of
+from curation.sources.source_file import EXPORTS, format_of
 from project.errors import InputError
 from project.records.data import Row
 from project.records.preferences import RatedAnswer
@@ -16,8 +16,8 @@ from tests.curation.exports_read import (
     in_words,
     judged,
     lines_of,
-    options,
     reads,
+    source,
 )
 
 TOOL = "label-studio"
@@ -53,8 +53,7 @@ def test_choices_on_an_answer_rate_it_and_what_was_not_submitted_gives_nothing()
 
 
 def test_without_an_answer_to_judge_a_choice_is_the_class_of_the_prompt() -> None:
-    """Before version 1.0: completions, some of them skipped, and nobody's name."""
-    assert in_words(reads(TOOL, "label_studio/completions.json")) == [
+    assert in_words(reads(TOOL, "label_studio/classes.json")) == [
         "2: The app is slow. -> complaint",
         "2: cancelled",
         "50: Thank you! -> praise",
@@ -118,14 +117,6 @@ def test_a_ranking_is_a_pair_of_every_two_answers_whose_texts_are_in_the_task() 
         "2: How do I block my card? -> Block it in the app, or call us. > Call us.",
         "2: How do I block my card? -> Block it in the app, or call us. > You cannot.",
         "2: How do I block my card? -> Call us. > You cannot.",
-    ]
-
-
-def test_buckets_rate_answers_and_what_was_left_over_is_not_rated() -> None:
-    assert in_words(reads(TOOL, "label_studio/buckets.json")) == [
-        "2: How do I block my card? -> Block it in the app, or call us. is good",
-        "2: How do I block my card? -> You cannot. is bad",
-        "85: annotated without a result",
     ]
 
 
@@ -289,7 +280,7 @@ def test_a_source_of_a_project_is_told_the_setting_to_write() -> None:
     path.parent.mkdir(parents=True)
     shutil.copy(EXAMPLES / "label_studio/pairwise.json", path)
     with pytest.raises(InputError) as refused:
-        list(EXPORTS[TOOL].read(path, options()))
+        list(EXPORTS[TOOL].read(source(TOOL, path)))
     assert str(refused.value).split("\n")[1:] == [
         "type below this source in params.yaml",
         "  export: {prompt: [question], answers: {left: one, right: two}}",

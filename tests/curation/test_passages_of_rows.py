@@ -10,11 +10,9 @@ from curation.curation_settings import Columns
 from curation.faults.ungrounded import ungrounded
 from curation.mending import redacted
 from curation.sifting import conflicting, faulty, unrepeated, with_personal_data
-from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
-from curation.sources.evidence_values import answerable_in, evidence_in
-from curation.sources.row_formats import numbered_rows
-from curation.sources.table_rows import rows_of_table
+from curation.sources.row_formats import answerable_in, evidence_in, numbered_rows
+from curation.sources.table_rows import NamedColumns, rows_of_table
 from curation.sources.tables.read_table import read_table
 from curation.token_lengths import TokenLengths
 from project.personal_data import NO_CONTACTS

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from curation.curate_others import curate_others
-from curation.sources.exports.export_formats import format_of
-from curation.sources.format_guess import guess_format
-from curation.sources.source_file import SourceFile, read_source_file
+from curation.sources.exports.export_records import SourceFile
+from curation.sources.source_file import format_of, guess_format, read_source_file
 from project.errors import InputError
 from project.personal_data import NO_CONTACTS
 from project.records.data import EvidencePassage, Row

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from curation.sources.exports.export_formats import format_of
+from curation.sources.source_file import format_of
 from project.errors import InputError
 from project.records.data import Row
 from tests.curation.exports_read import EXAMPLES, in_words, judged, lines_of, reads

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.checks.relevance import contaminated
+from curation.checks.relevance import contaminated, suite_prompts
 from curation.checks.repeats import RowTexts
-from curation.checks.suite_prompts import suite_prompts
 from project.errors import InputError
 from project.records.data import Row, Split
 from tests.conftest import ROOT

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.accepted_rows import UNACCEPTED, people_first, unaccepted, within_share
 from curation.proposals import (
     COPIED,
     LONG_WINDED,
@@ -14,7 +15,6 @@ from curation.proposals import (
     NEAR_ITEM,
     PERSONAL,
     REPEATED,
-    UNACCEPTED,
     UNREADABLE,
     Kind,
     Proposal,
@@ -23,14 +23,11 @@ from curation.proposals import (
     Wish,
     fixed,
     pair_in,
-    people_first,
     proposal,
     seeds,
     sifted,
     text_in,
-    unaccepted,
     wishes,
-    within_share,
 )
 from project.errors import InputError
 from project.personal_data import NO_CONTACTS

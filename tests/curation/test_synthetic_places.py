@@ -1,10 +1,9 @@
 """What a model wrote is trained on, within its share, where a person accepted it; and no item."""
 
-from curation.accepted_rows import SEEN
+from curation.accepted_rows import SEEN, SYNTHETIC_WAITS, UNACCEPTED
 from curation.curate import Curated, curate, seen_items
 from curation.curation_settings import CurateParams
 from curation.eval_sets import Extension
-from curation.proposals import SYNTHETIC_WAITS, UNACCEPTED
 from project.records.data import Row, Split
 from tests.curation.test_accepted_rows import BASE, PARAMS, extension, ids, labelled
 from tests.curation.test_selection import selection

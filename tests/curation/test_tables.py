@@ -19,9 +19,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from curation.sources.tables.archives import files_of, left_aside
 from curation.sources.tables.read_table import read_table, read_tables
 from curation.sources.tables.table import Table
+from curation.sources.tables.unpacked_file import files_of, left_aside
 from project.errors import InputError
 
 RECORDS = [{"q": "What is a bond?", "a": "A loan that can be traded."}, {"q": "?", "a": "!"}]

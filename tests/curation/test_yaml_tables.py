@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
+from curation.sources.table_rows import NamedColumns
 from curation.sources.tables.read_table import read_tables
 from project.errors import InputError
 

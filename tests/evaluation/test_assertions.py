@@ -393,7 +393,7 @@ def test_a_rows_bad_assertion_is_named_by_file_line_and_field(
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_file_of_rows_with_assertions_is_read_as_such(count: int) -> None:
-    from curation.sources.format_guess import guess_format
+    from curation.sources.source_file import guess_format
 
     fields = {"instruction": "q", "output": "a", "assertions": [{"kind": "length", "most": 9}]}
     Path("mine.jsonl").write_text(f"{json.dumps(fields)}\n" * count)

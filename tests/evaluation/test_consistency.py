@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.checks.suite_prompts import suite_prompts
+from curation.checks.relevance import suite_prompts
 from evaluation.decision.policy import Policy
 from evaluation.decision.suite_guards import weigh_suite
 from evaluation.generation.answers import Answer

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from scipy import stats
 
-from curation.checks import suite_prompts
+from curation.checks import relevance
 from evaluation.compare import metrics
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
@@ -349,13 +349,13 @@ def test_answers_to_other_questions_are_refused() -> None:
 
 def test_nobody_trains_on_a_suite_that_there_is() -> None:
     """A suite is named in curation too, which does not know this package."""
-    assert {suite.name for suite in (GENERAL, *SUITES)} == set(suite_prompts.SUITES)
+    assert {suite.name for suite in (GENERAL, *SUITES)} == set(relevance.SUITES)
 
 
 @pytest.mark.parametrize("stage", ["validate", "generate", "score"])
 def test_a_stage_that_reads_suites_depends_on_all_of_them(stage: str) -> None:
     deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
-    assert {f"datasets/{suite}" for suite in suite_prompts.SUITES} <= set(deps)
+    assert {f"datasets/{suite}" for suite in relevance.SUITES} <= set(deps)
 
 
 def test_the_smallest_loss_that_so_many_items_find_is_found_in_four_of_five_cases() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from curation.checks.suite_prompts import SUITES
+from curation.checks.relevance import SUITES
 
 
 def shorten_suites(project: Path, lines: int) -> None:

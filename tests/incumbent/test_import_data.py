@@ -62,6 +62,23 @@ def test_a_table_becomes_rows_and_a_source_and_all_else_is_said() -> None:
         assert line in said
 
 
+def test_a_licence_is_kept_with_the_source_and_one_that_forbids_is_warned_of() -> None:
+    said = brought(given("faq.csv", FAQ), "--licence", "cc-by-nd-4.0")
+    assert "faq: CC-BY-ND-4.0 forbids to pass on what is made of it" in said
+    sources = load(CollectParams).sources
+    assert [getattr(one, "licence", None) for one in sources] == [None, "CC-BY-ND-4.0"]
+    again = given("faq.csv", FAQ + "What is a fee?,A price.\n")
+    assert "has licence CC-BY-ND-4.0 there" in refused(again, "--replace", "--licence", "MIT")
+
+
+def test_a_licence_that_can_be_kept_nowhere_is_refused() -> None:
+    assert "'acme' is no licence that SPDX knows" in refused(
+        given("faq.csv", FAQ), "--licence", "acme"
+    )
+    pair = {"prompt": "p?", "chosen": "a", "rejected": "b"}
+    assert "these files hold none" in refused(given("pairs.jsonl", pair), "--licence", "MIT")
+
+
 def test_what_it_adds_to_the_settings_leaves_their_comments() -> None:
     brought(given("faq.csv", FAQ))
     text = Path("params.yaml").read_text()

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from curation.curation_settings import Columns, FileSource
-from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
+from curation.sources.table_rows import NamedColumns
 from curation.sources.tables.read_table import read_table
 from incumbent.init import own_sources
 from incumbent.init.findings import Findings, find

@@ -169,7 +169,8 @@ def test_the_settings_read_back_as_they_were_found(records: int, word_base: Path
 
 def test_odd_names_read_back_as_they_are(word_base: Path, tmp_path: Path) -> None:
     copy_project(Path(), sample=False)
-    odd = SOURCE.model_copy(update={"path": FILE.with_name("ünï 'x': \"y\" #1.csv")})
+    path = FILE.with_name("ünï 'x': \"y\" #1.csv")
+    odd = SOURCE.model_copy(update={"path": path, "licence": "MIT OR Apache-2.0"})
     write_csv(odd.path, 60)
     base = BaseChoice(model=str(shutil.copytree(word_base, tmp_path / "my base: #2")))
     found = find([odd], base, Path(base.model))

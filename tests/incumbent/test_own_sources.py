@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from curation import collect, curate, gate, validate
-from curation.sources.columns.choices import NamedColumns
+from curation.sources.table_rows import NamedColumns
 from incumbent.init.findings import Findings, find
 from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import Chosen, take_in, write_settings

@@ -9,7 +9,9 @@ import pytest
 
 from evaluation.sealed_look import SealedItems
 from incumbent.submission import WAITS, SubmissionOutcome, submit
+from project.records.data import DataSource
 from project.records.events import LookTakenUp
+from registry.lineage import trace
 from registry.store import Registry
 from tests.evaluation.test_llm_judge import likes_exclamations
 from tests.judge_server import judge_server
@@ -47,6 +49,9 @@ def test_the_second_one_waits_and_finds_the_look_that_the_first_one_took(
     with Registry.here() as registry:
         assert len(registry.history(kind="open")) == 1
         assert not registry.history(kind=LookTakenUp.kind)
+        assert trace(registry, 1).sources == (
+            DataSource(name="datasets/sources/s", licence="CC0-1.0"),
+        )
     assert WAITS in capsys.readouterr().err
 
 

@@ -327,6 +327,8 @@ def test_the_embedded_bases_licence_is_its_packages_and_a_folders_is_its_cards(
     assert licence(folder) is None
     (tmp_path / "README.md").write_text("---\nlicense: mit\ntags: [a]\n---\n# A model\n")
     assert licence(folder) == "mit"
+    (tmp_path / "README.md").write_text("---\nlicense: other\nlicense_name: llama3\n---\n")
+    assert licence(folder) == "llama3"
     (tmp_path / "README.md").write_text("---\nlicense: [mit\n---\n")
     assert licence(folder) is None
     (tmp_path / "README.md").write_text("# A model\n\nlicense: mit\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from curation.checks import explained
+from curation import validate
 from curation.checks.waivers import WAIVERS, read_waivers
 from curation.eval_sets import EVAL_SETS, Extension, read_changes
 from curation.sources.row_formats import read_rows
@@ -287,7 +287,7 @@ def test_failing_rows_are_shown_but_no_secret_and_no_sealed_item(client: Browser
 
 
 def test_texts_that_the_gates_own_page_hides_are_hidden_here() -> None:
-    assert frozenset(explained.PRIVATE) == PRIVATE
+    assert frozenset(validate.PRIVATE) == PRIVATE
 
 
 def test_a_waiver_of_the_page_is_one_of_the_command_line(client: Browser) -> None:

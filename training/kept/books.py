@@ -77,6 +77,11 @@ class TrainingBook(Record):
         return f"about {self.watt_hours:.2g} Wh ({self.energy_source})"
 
     @property
+    def measured(self) -> bool:
+        """Whether a counter or a sensor told the energy, and no rule."""
+        return self.energy_source in (BY_PROCESSOR, BY_GPU)
+
+    @property
     def interruptions(self) -> str:
         """The interruptions in words; nothing where there was none."""
         if self.processes == 1:
@@ -147,6 +152,7 @@ PACKAGES = "intel-rapl:[0-9]*"  # each with its cores and, as a folder further d
 WATTS_A_CORE = 3.5
 SECONDS_APART = 10.0  # readings of a GPU's power
 UNKNOWN = "unknown: nvidia-smi did not answer"
+BY_PROCESSOR, BY_GPU = "RAPL, of all that the processor did", "nvidia-smi's power, the GPU alone"
 
 
 @dataclass(frozen=True)
@@ -199,9 +205,9 @@ class EnergyMeter:
             self.read_gpu(self.gpu)  # also in a run of a few seconds
             if self.gpu_joules is None:
                 return Energy(0.0, UNKNOWN)
-            return Energy(self.gpu_joules, "nvidia-smi's power, the GPU alone")
+            return Energy(self.gpu_joules, BY_GPU)
         if self.counters.readable:
-            return Energy(self.counters.joules, "RAPL, of all that the processor did")
+            return Energy(self.counters.joules, BY_PROCESSOR)
         worked = self.processor_clock() - self.worked
         return Energy(worked * WATTS_A_CORE, f"{WATTS_A_CORE} W a busy core")
 

@@ -7,8 +7,18 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from curation.sources.chats.marked_turns import HEADINGS, NUMBER, TIME, marked_turns
-from curation.sources.chats.turns import ROLES, TOOLS_UNREAD, Role, joined, message, role_of
+from curation.sources.chats.turns import (
+    HEADINGS,
+    NUMBER,
+    ROLES,
+    TIME,
+    TOOLS_UNREAD,
+    Role,
+    joined,
+    marked_turns,
+    message,
+    role_of,
+)
 from project.records.data import Message
 from project.untrusted_input import quoted
 
@@ -28,18 +38,17 @@ def conversation(value: object) -> list[Message]:
     holds one, JSON that does, or a text with marks that say who speaks. Raises ValueError that
     says why it cannot be read.
     """
-    turns = marked_or_json(value) if isinstance(value, str) else listed_turns(value)
+    if not isinstance(value, str):
+        turns = listed_turns(value)
+    elif not value.strip():
+        raise ValueError("is empty")
+    elif value.lstrip()[0] in "[{" and (held := parsed(value)) is not None:
+        turns = listed_turns(held)
+    else:
+        turns = marked_turns(value)
     if not turns:
         raise ValueError("has no turns")
     return joined(turns)
-
-
-def marked_or_json(text: str) -> list[Message]:
-    if not text.strip():
-        raise ValueError("is empty")
-    if text.lstrip()[0] in "[{" and (value := parsed(text)) is not None:
-        return listed_turns(value)
-    return marked_turns(text)
 
 
 def parsed(text: str) -> Any:
@@ -259,15 +268,11 @@ def with_roles(value: Any, names: RoleNames) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: role_or_value(one, names) if key in SPEAKERS else with_roles(one, names)
+        key: names.get(one.strip().casefold(), one)
+        if key in SPEAKERS and isinstance(one, str)
+        else with_roles(one, names)
         for key, one in value.items()
     }
-
-
-def role_or_value(value: Any, names: RoleNames) -> Any:
-    if isinstance(value, str):
-        return names.get(value.strip().casefold(), value)
-    return with_roles(value, names)
 
 
 def text_with_roles(text: str, names: RoleNames) -> str:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from curation.curation_settings import Columns
 from curation.sources.chats.chat_shapes import RoleNames, text_with_roles
-from curation.sources.chats.marked_turns import NAMES, NUMBER, SPEAKERS, TIME, marked_turns
+from curation.sources.chats.turns import NAMES, NUMBER, SPEAKERS, TIME, marked_turns
 from curation.sources.documents.passages import read_text_of
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import name_of, rows_of_record
-from curation.sources.tables.archives import files_in
 from curation.sources.tables.table import TableRow
+from curation.sources.tables.unpacked_file import files_in
 from project.errors import InputError
 
 # --- transcript lines -----------------------------------------------------------------------------
@@ -50,14 +50,14 @@ def transcript_lines(text: str) -> list[Line]:
     lines = [Line(number, line) for number, line in enumerate(text.split("\n"), start=1)]
     if any(CUE.fullmatch(line.text) for line in lines):
         return list(turns_of_captions(lines))
-    return [Line(line.number, plain_mark(line.text)) for line in lines]
-
-
-def plain_mark(line: str) -> str:
-    """A line whose mark says no more than who speaks."""
-    if found := ABOVE.fullmatch(line) or NAMED.match(line):
-        return f"{found['late'] or found['early']}: {line[found.end() :].lstrip()}"
-    return line
+    # A line whose mark says more than who speaks loses the rest of it.
+    found = ((line, ABOVE.fullmatch(line.text) or NAMED.match(line.text)) for line in lines)
+    return [
+        Line(line.number, f"{mark['late'] or mark['early']}: {line.text[mark.end() :].lstrip()}")
+        if mark
+        else line
+        for line, mark in found
+    ]
 
 
 def turns_of_captions(lines: Iterable[Line]) -> Iterator[Line]:
@@ -84,13 +84,10 @@ def spoken_lines(lines: Iterable[Line]) -> Iterator[Line]:
             is_said = True
         elif not line.text.strip():
             is_said = False
-        elif is_said and (text := without_tags(line.text)):
-            yield Line(line.number, text)
-
-
-def without_tags(text: str) -> str:
-    named = VOICE.sub(lambda found: f"{found[1].strip()}: ", text)
-    return " ".join(html.unescape(TAG.sub("", named)).split())
+        elif is_said:
+            named = VOICE.sub(lambda found: f"{found[1].strip()}: ", line.text)
+            if text := " ".join(html.unescape(TAG.sub("", named)).split()):
+                yield Line(line.number, text)
 
 
 # --- transcripts ----------------------------------------------------------------------------------
@@ -99,9 +96,9 @@ NO_ROLES: RoleNames = MappingProxyType({})
 COLUMN = "transcript"  # by which a conversation is read, as if a table held it
 ENDINGS = ("", ".txt", ".text", ".vtt", ".srt", ".sbv")
 # What stands between two conversations: a rule, or a header with a number or an id.
-RULE = re.compile(r"\s*([-=*_#~])(?:[ ]?\1){2,}\s*")
-HEADER = re.compile(
-    r"[\W_]*(?:conversation|transcript|call|chat|session|dialog(?:ue)?|ticket|case|gespräch)"
+DIVIDER = re.compile(
+    r"\s*([-=*_#~])(?:[ ]?\1){2,}\s*"
+    r"|[\W_]*(?:conversation|transcript|call|chat|session|dialog(?:ue)?|ticket|case|gespräch)"
     r"(?:[ ]*(?:id|no|nr|number))?[ .:#№]*[\w-]*\d[\w-]*(?:[ ]*[:.–—-][ ]*[^\n]*)?[\W_]*",
     re.I,
 )
@@ -158,7 +155,7 @@ def transcripts_in(path: Path) -> list[Path]:
 
 def conversations(lines: Sequence[Line]) -> list[list[Line]]:
     """The lines of each conversation; there may be none, and none is without a line."""
-    divided = parts(lines, is_divider)
+    divided = parts(lines, lambda line: bool(DIVIDER.fullmatch(line.text)))
     if len(divided) > 1:
         return divided
     for blanks in (2, 1):
@@ -171,10 +168,6 @@ def conversations(lines: Sequence[Line]) -> list[list[Line]]:
 def parts(lines: Sequence[Line], divides: Callable[[Line], bool]) -> list[list[Line]]:
     runs = [list(run) for divider, run in groupby(lines, key=divides) if not divider]
     return [run for run in runs if any(line.text.strip() for line in run)]
-
-
-def is_divider(line: Line) -> bool:
-    return bool(RULE.fullmatch(line.text) or HEADER.fullmatch(line.text))
 
 
 def between_blanks(lines: Sequence[Line], blanks: int) -> Callable[[Line], bool]:

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal
 
 from project.records.data import Message
@@ -72,17 +72,14 @@ class Pairs:
     """The answers of a conversation, each with all that was said before it."""
 
     pairs: tuple[tuple[tuple[Message, ...], Message], ...]
-    trimmed: int = 0  # turns after the last answer: nobody answered them
-    greetings: int = 0  # answers before the first question: templates want a user to begin
-    empty: int = 0  # answers without a word
     why: str | None = None  # there is no pair
 
 
 def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
     """The last answer ("last"), or every one ("every"), given all that was said before it.
 
-    An answer before the first question (a greeting) is dropped, as are turns after the last
-    answer; both are counted. Turns without a word are left out of what was said before.
+    An answer before the first question (a greeting) is dropped, for templates want a user to begin,
+    as are turns after the last answer. Turns without a word are left out of what was said before.
     """
     said = joined(messages)
     # Without answers before the first question, if anybody asks.
@@ -95,13 +92,7 @@ def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
     answers = [i for i, turn in enumerate(ended) if turn.role == "assistant"]
     wanted = answers if turns == "every" else answers[-1:]
     found = tuple(answer_pairs(ended, wanted))
-    return Pairs(
-        pairs=found,
-        trimmed=len(asked) - len(ended),
-        greetings=len(said) - len(asked),
-        empty=sum(not ended[i].content.strip() for i in wanted),
-        why=None if found else why_none(ended, wanted),
-    )
+    return Pairs(found, None if found else why_none(ended, wanted))
 
 
 def answer_pairs(
@@ -121,3 +112,167 @@ def why_none(messages: Sequence[Message], answers: Sequence[int]) -> str:
     if not any(messages[i].content.strip() for i in answers):
         return "its last answer is empty" if len(answers) == 1 else "its answers are empty"
     return "nobody asks before the answer"
+
+
+# --- marked turns ---------------------------------------------------------------------------------
+
+# Conversations that were written as one text, with marks that say who speaks.
+#
+# Two kinds of marks. Tokens of chat templates (`<|im_start|>user`, `[INST]`) stand for nothing
+# else, wherever they are. Words (`### Response:`, `Agent:`) occur in answers too: only those that
+# the text uses up to its first answer are marks in it.
+
+NAMES = "|".join(sorted(map(re.escape, ROLES), key=len, reverse=True))
+TOOL = "tool|function|function_call|observation|tool_call|tool_response"
+# One expression a format, whose group says who speaks.
+TOKENS = [
+    re.compile(r"<\|im_start\|>[ ]*(?P<who>\w+)[ ]*\n?"),  # ChatML
+    re.compile(r"<\|(?:start_header_id|header_start)\|>\s*(?P<who>\w+)\s*<\|[a-z_]+\|>"),  # Llama 3
+    re.compile(r"<start_of_turn>[ ]*(?P<who>\w+)[ ]*\n?"),  # Gemma
+    re.compile(r"(?P<who>\[/?INST\]|\[/?SYSTEM_PROMPT\])"),  # Llama 2, Mistral
+    re.compile(rf"<[|｜](?P<who>{NAMES}|{TOOL})[|｜]>", re.I),  # Zephyr, Phi, DeepSeek
+]
+INST: dict[str, Role] = {"[INST]": "user", "[/INST]": "assistant", "[SYSTEM_PROMPT]": "system"}
+CLOSING = ("[/INST]", "[/SYSTEM_PROMPT]")  # with nothing behind it, it ends a turn and begins none
+SYS = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>(.*)", re.S)
+BEGIN = re.compile(
+    r"(?:\s*(?:<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>|<｜begin▁of▁sentence｜>))+"
+)
+END = (
+    r"<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|<\|eot\|>|<\|end\|>|<end_of_turn>|<\|endoftext\|>"
+    r"|<\|end_of_text\|>|<｜end▁of▁sentence｜>|<eos>|</s>"
+)
+ENDS = re.compile(END)
+LAST = re.compile(rf"(?:\s*(?:{END}|<s>))+\s*$")
+
+# Words that stand for the two sides: of `###` headings, and of the beginnings of lines.
+HEADINGS: dict[str, Role] = ROLES | {
+    "instruction": "user",
+    "input": "user",
+    "context": "user",
+    "question": "user",
+    "response": "assistant",
+    "output": "assistant",
+    "answer": "assistant",
+}
+# Questions and answers have words of their own, so that "A:" in a list of choices is no answer.
+SPEAKERS: list[dict[str, Role]] = [
+    {"q": "user", "a": "assistant"},
+    {"question": "user", "answer": "assistant", "réponse": "assistant"},
+    {"frage": "user", "antwort": "assistant"},
+    {"pregunta": "user", "respuesta": "assistant"},
+    {"pergunta": "user", "resposta": "assistant"},
+    {"domanda": "user", "risposta": "assistant"},
+    {"vraag": "user", "antwoord": "assistant"},
+    {"вопрос": "user", "ответ": "assistant"},
+    {"问": "user", "答": "assistant"},
+    {"问题": "user", "答案": "assistant", "回答": "assistant"},
+    {"質問": "user", "回答": "assistant"},
+    {"질문": "user", "답변": "assistant"},
+    ROLES,
+]
+# `[10:42] Agent: …` and `Agent (10:42): …`, and `Q1: …` too.
+TIME = r"(?:[\[(]?(?:\d[\d./-]*[ T])?\d+:[\d:.]*\d[ ]?(?:[ap]\.?m\.?)?[\])]?[ \t]*)?"
+NUMBER = rf"(?:\d+[ \t]*|{TIME})"
+# The prompt that Alpaca's rows begin with speaks of the marks, which a chat template replaces.
+ALPACA = re.compile(r"Below is an instruction that describes a task", re.I)
+
+
+def marked_turns(text: str) -> list[Message]:
+    """The turns of a text with marks. Raises ValueError that says why it has none."""
+    text = text.replace("\r\n", "\n")
+    text = (text[begin.end() :] if (begin := BEGIN.match(text)) else text).lstrip()
+    for token in TOKENS:
+        if token.match(text):
+            turns: list[Message] = []
+            for who, said in cut(text, token)[1]:
+                said = LAST.sub("", said).strip()
+                if ENDS.search(said) or (who == "[/SYSTEM_PROMPT]" and said):
+                    raise ValueError("has text between two turns")
+                if said or who not in CLOSING:
+                    turns += with_system(INST.get(who) or role_of(who), said)
+            return turns
+    for read in (heading_turns, line_turns, capital_turns):
+        if turns := read(text):
+            return turns
+    if any(token.search(text) for token in TOKENS):
+        raise ValueError("has text before its first turn")
+    raise ValueError("a text without marks that say who speaks")
+
+
+def with_system(role: Role, said: str) -> list[Message]:
+    """A turn, and before it the system prompt that Llama 2 writes into a question."""
+    if role == "user" and (found := SYS.fullmatch(said)):
+        return [message("system", found[1].strip()), message(role, found[2].strip())]
+    return [message(role, said)]
+
+
+def heading_turns(text: str) -> list[Message]:
+    """`### Instruction: … ### Response: …`, `### Human: … ### Assistant: …`, on one line too."""
+    words = "|".join(sorted(HEADINGS, key=len, reverse=True))
+    opening, spoken = cut(text, re.compile(rf"(?<!#)### ?(?P<who>{words}) ?:", re.I))
+    turns = word_turns(text, spoken, HEADINGS, r"(?<!#)### ?(?P<who>{}) ?:")
+    return [*preamble(opening), *turns] if turns else []
+
+
+def line_turns(text: str) -> list[Message]:
+    """`Customer: …` and `Agent: …` at the beginnings of lines; the text begins with one of them."""
+    for roles in SPEAKERS:
+        mark = rf"^[ \t]*{TIME}(?:\*\*|<)?(?P<who>{{}})(?:\*\*|>)?[ \t]*{NUMBER}[:：](?:\*\*)?"
+        words = "|".join(sorted(map(re.escape, roles), key=len, reverse=True))
+        opening, spoken = cut(text, re.compile(mark.format(words), re.I | re.M))
+        if spoken and not opening.strip():
+            return word_turns(text, spoken, roles, mark)
+    return []
+
+
+def capital_turns(text: str) -> list[Message]:
+    """`USER: … ASSISTANT: …`, in capitals, on one line too, as Vicuna has it."""
+    mark = re.compile(r"(?<!\w)(?P<who>SYSTEM|USER|ASSISTANT):")
+    opening, spoken = cut(text, mark)
+    if not {"USER", "ASSISTANT"} <= {who for who, _ in spoken}:
+        return []
+    return [*preamble(opening), *turns_of(spoken, ROLES)]
+
+
+def word_turns(
+    text: str, spoken: Sequence[tuple[str, str]], roles: dict[str, Role], mark: str
+) -> list[Message]:
+    """Turns by the words that the text uses up to its first answer; none where nobody answers.
+
+    A greeting before the first question is no answer yet.
+    """
+    used = [who.casefold() for who, _ in spoken]
+    sides = [roles.get(who) for who in used]
+    if "assistant" not in sides:
+        return []
+    asked = sides.index("user") if "user" in sides else 0
+    answer = sides.index("assistant", asked if "assistant" in sides[asked:] else 0)
+    calls = ["function response", "function call"]  # they are refused, not taught
+    marks = sorted({*map(re.escape, used[: answer + 1]), *calls}, key=len, reverse=True)
+    own = re.compile(mark.format("|".join(marks)), re.I | re.M)
+    return turns_of(cut(text, own)[1], roles)
+
+
+def turns_of(spoken: Iterable[tuple[str, str]], roles: dict[str, Role]) -> list[Message]:
+    return [
+        message(roles.get(who.casefold()) or role_of(who), LAST.sub("", said).strip())
+        for who, said in spoken
+    ]
+
+
+def preamble(opening: str) -> list[Message]:
+    """What stands before the first turn is the system prompt."""
+    text = opening.strip()
+    return [message("system", text)] if text and not ALPACA.match(text) else []
+
+
+def cut(text: str, mark: re.Pattern[str]) -> tuple[str, list[tuple[str, str]]]:
+    """What stands before the first mark, and of each mark who it says speaks and what follows."""
+    marks = list(mark.finditer(text))
+    ends = [*(found.start() for found in marks), len(text)]
+    spoken = [
+        (found["who"], text[found.end() : end])
+        for found, (_, end) in zip(marks, pairwise(ends), strict=True)
+    ]
+    return text[: ends[0]], spoken

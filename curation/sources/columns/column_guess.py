@@ -8,7 +8,7 @@ from typing import Any
 
 from curation.curation_settings import Columns
 from curation.sources.chats.chat_shapes import with_tools_as_text
-from curation.sources.columns.choices import ColumnChoice, Guess, NamedColumns, Taken, has_to_choose
+from curation.sources.columns.choices import SPANS, ColumnChoice, has_to_choose
 from curation.sources.columns.column_name import read_name
 from curation.sources.columns.column_profile import (
     ColumnProfile,
@@ -18,15 +18,17 @@ from curation.sources.columns.column_profile import (
 )
 from curation.sources.columns.column_words import (
     ColumnReading,
+    Guess,
+    Taken,
     answer_notes,
     column_note,
     group_columns,
     slice_columns,
     taken_for,
 )
-from curation.sources.columns.pair_choice import SPANS
 from curation.sources.columns.pair_or_chat import chat_notes, find_rows, is_constant_text
-from curation.sources.evidence_values import CONTRARY
+from curation.sources.row_formats import CONTRARY
+from curation.sources.table_rows import NamedColumns, renamed
 from curation.sources.tables.json_nesting import DOT, is_conversation, with_nested
 from curation.sources.tables.table import Table, TableRow, find_column, plain_name
 from project.errors import InputError
@@ -70,7 +72,9 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
         found = guess_plain(tables, given, passages)
     except InputError:
         deeper = guess_plain(nested, given, passages)
-        if given.columns or is_text_of_answer(deeper.columns.completion):
+        # A nested field has to be what an answer says, and not one of its parts.
+        leaf = (deeper.columns.completion or "text").rpartition(DOT)[2]
+        if given.columns or leaf in TEXTS or read_name(leaf).role in ("answer", "body"):
             return deeper
         raise
     if given.completion is None and passes_over(tables, found.columns):
@@ -89,12 +93,6 @@ def with_told_tools(table: Table) -> Table:
     rows = [{name: told(value) for name, value in one.fields.items()} for one in table.rows]
     lines = (one.line for one in table.rows)
     return replace(table, rows=tuple(map(TableRow, lines, rows)))
-
-
-def is_text_of_answer(name: str | None) -> bool:
-    """Whether a nested field is what an answer says, and not one of its parts."""
-    leaf = (name or "").rpartition(DOT)[2]
-    return name is None or leaf in TEXTS or read_name(leaf).role in ("answer", "body")
 
 
 def passes_over(tables: Sequence[Table], read: Columns) -> bool:
@@ -166,20 +164,7 @@ def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
     own: dict[str, str] = {}
     for name in given.columns:
         own[name], *_ = [find_column(table, name) for table in tables]
-
-    def own_name(name: str | None) -> str | None:
-        return None if name is None else own[name]
-
-    return replace(
-        given,
-        prompt=tuple(own[name] for name in given.prompt),
-        completion=own_name(given.completion),
-        messages=own_name(given.messages),
-        slices=None if given.slices is None else tuple(own[name] for name in given.slices),
-        group=own_name(given.group),
-        evidence=tuple(own[name] for name in given.evidence),
-        answerable=own_name(given.answerable),
-    )
+    return replace(given, **renamed(given, own.__getitem__))
 
 
 def choose(

@@ -150,23 +150,14 @@ def role_of_word(word: str) -> Role | None:
     """The role of a known word, also with an ending (`questions`, ответа), with another ending
     (klausimai for klausimas), or behind others (Kundenfrage).
     """
-    return ROLE_OF.get(word) or with_ending(word) or other_ending(word) or behind_others(word)
-
-
-def with_ending(word: str) -> Role | None:
-    stems = (word[:-letters] for letters in (1, 2, 3))
-    return next((ROLE_OF[stem] for stem in stems if len(stem) >= STEM and stem in ROLE_OF), None)
-
-
-def other_ending(word: str) -> Role | None:
+    for letters in (0, 1, 2, 3):
+        stem = word[: len(word) - letters]
+        if stem in ROLE_OF and (not letters or len(stem) >= STEM):
+            return ROLE_OF[stem]
     for known, role in ROLE_OF.items():
         same = next((i for i, (a, b) in enumerate(zip(known, word, strict=False)) if a != b), 0)
         if same > STEM and max(len(word), len(known)) - same <= 2:
             return role
-    return None
-
-
-def behind_others(word: str) -> Role | None:
     ends = (ROLE_OF.get(word[at:]) for at in range(2, len(word) - STEM + 1))
     return next((role for role in ends if role in (*WHOSE, "title", "body", "id")), None)
 

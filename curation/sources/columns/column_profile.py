@@ -13,7 +13,7 @@ from curation.faults.web_leftovers import unmarked
 from curation.sources.chats.chat_shapes import conversation
 from curation.sources.chats.turns import pairs
 from curation.sources.columns.column_name import NO_TEXT, NameSays, Role, read_names
-from curation.sources.evidence_values import parsed
+from curation.sources.row_formats import parsed
 from curation.sources.table_rows import as_text
 from curation.sources.tables.json_nesting import are_spans
 from curation.sources.tables.table import Table, plain_name
@@ -228,16 +228,13 @@ def plain_column(column: ColumnProfile, others: Sequence[ColumnProfile]) -> str 
     if not places or len(places) < MOSTLY * len(column.lengths):
         return None
     for other in others:
-        same = [same_words(plain[at], other.texts[at]) for at in places]
-        if other is not column and sum(same) >= MOSTLY * len(same):
+        if other is column:
+            continue
+        both = [(set(words(plain[at])), set(words(other.texts[at]))) for at in places]
+        same = [len(own & its) >= NEARLY * len(own | its) for own, its in both]
+        if sum(same) >= MOSTLY * len(same):
             return other.name
     return None
-
-
-def same_words(text: str, other: str) -> bool:
-    """Whether nearly all words of both are those of the other too."""
-    own, its = set(words(text)), set(words(other))
-    return len(own & its) >= NEARLY * len(own | its)
 
 
 def values_of(tables: Sequence[Table], name: str) -> list[Any]:
@@ -256,18 +253,26 @@ def profile(name: str, says: NameSays, values: Sequence[Any]) -> ColumnProfile:
     sample = tuple(values[::step])
     there = [value for value in sample if text_of(value)]
     # The share of conversations with an answer, and why the first that is none is not.
-    reasons = [why_no_chat(value) for value in there[:: max(1, len(there) // CHATS)]]
+    reasons: list[str | None] = []
+    for value in there[:: max(1, len(there) // CHATS)]:
+        try:
+            reasons.append(pairs(conversation(value), "last").why)
+        except ValueError as error:
+            reasons.append(str(error))
     chats = reasons.count(None) / len(reasons) if reasons else 0.0
-    no_chat = next((reason for reason in reasons if reason), None)
+    # The kind of nearly all values; texts where no kind is.
+    kind, count = Counter(map(kind_of, there)).most_common(1)[0] if there else ("nothing", 0)
+    if count < (0.5 if kind in ("lists", "objects") else MOSTLY) * len(there):
+        kind = "texts"
     return ColumnProfile(
         name=name,
         says=says,
         rows=len(values),
         counts=Counter(text for value in values if (text := text_of(value))),
         sample=sample,
-        kind="conversations" if chats >= 0.5 else kind_of_all(there),
+        kind="conversations" if chats >= 0.5 else kind,
         chats=chats,
-        no_chat=no_chat,
+        no_chat=next((reason for reason in reasons if reason), None),
     )
 
 
@@ -277,19 +282,3 @@ def text_of(value: Any) -> str:
     if text is None:
         return repr(value) if value else ""
     return text.strip() if is_more_than_placeholder(text) else ""
-
-
-def kind_of_all(values: Sequence[Any]) -> Kind:
-    """The kind of nearly all values; texts where no kind is."""
-    if not values:
-        return "nothing"
-    kind, count = Counter(map(kind_of, values)).most_common(1)[0]
-    needed = 0.5 if kind in ("lists", "objects") else MOSTLY
-    return kind if count >= needed * len(values) else "texts"
-
-
-def why_no_chat(value: Any) -> str | None:
-    try:
-        return pairs(conversation(value), "last").why
-    except ValueError as error:
-        return str(error)

@@ -3,20 +3,36 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import NamedColumns, Taken
+from curation.sources.columns.choices import COMPARED
 from curation.sources.columns.column_profile import ColumnProfile
-from curation.sources.columns.pair_choice import COMPARED
+from curation.sources.table_rows import NamedColumns
 from project.records.data import counted
 from project.untrusted_input import one_line
 
 COULD_BE_SLICE = "could be a slice (--slice)"
 COULD_BE_GROUP = "could be the group (--group)"
-JUDGED: dict[str | None, str] = {
-    "chosen": "the better of two answers",
-    "rejected": "the worse of two answers",
-}
+
+
+class Taken(NamedTuple):
+    """What a column is taken for."""
+
+    use: str | None  # such as "prompt"; None: it is not read
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.use or 'not read'}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Columns by the names that the first table has for them."""
+
+    columns: Columns
+    taken: dict[str, Taken]  # of each column
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,25 +47,21 @@ class ColumnReading:
 
 
 def taken_for(column: ColumnProfile, reading: ColumnReading) -> Taken:
-    if used := use_of(column, reading):
+    read = reading.columns
+    uses: dict[str | None, str] = {
+        read.completion: "completion",
+        read.messages: "messages",
+        read.group: "group",
+        read.answerable: "answerable",
+        **dict.fromkeys(read.evidence, "evidence"),
+        **dict.fromkeys(read.slices, "slice"),
+        **dict.fromkeys(read.prompt, "prompt"),
+    }
+    if used := uses.get(column.name):
         return Taken(used, one_line(reason(column, used, reading.given)))
     if constant := reading.constant.get(column.name):
         return constant
     return Taken(None, one_line(why_unread(column, reading)))
-
-
-def use_of(column: ColumnProfile, reading: ColumnReading) -> str | None:
-    columns, name = reading.columns, column.name
-    if name in columns.prompt:
-        return "prompt"
-    if name in columns.slices:
-        return "slice"
-    if name in columns.evidence:
-        return "evidence"
-    if name == columns.answerable:
-        return "answerable"
-    one = {columns.completion: "completion", columns.messages: "messages", columns.group: "group"}
-    return one.get(name)
 
 
 STANDS_ON = {
@@ -88,29 +100,19 @@ def why_unread(column: ColumnProfile, reading: ColumnReading) -> str:
     name = column.name
     if column.plain:
         return f"`{column.plain}` with marks of HTML"
-    if column.role in JUDGED:
-        return JUDGED[column.role]
     if says_split(column):
         return "says what is for training and what for tests"
     if name in reading.could_be_groups:
         return f"{column.kind}; {COULD_BE_GROUP}"
     if name in reading.could_be_slices:
         return COULD_BE_SLICE
-    if column.kind != "texts":
-        if column.kind == "nothing":
-            return "empty in all rows"
-        if column.says.role == "chat" and column.no_chat:
-            return f"{column.kind}: {column.no_chat}"
-        return column.kind
-    if column.distinct == 1:
-        return "one value"
-    if column.role == "author":
-        return "names of people"
-    if column.role == "system":
-        return f"{column.distinct:,} system prompts"
-    if reading.columns.messages:
-        return "texts beside the conversations"
-    return "other texts"
+    if column.kind == "nothing":
+        return "empty in all rows"
+    if column.says.role == "chat" and column.no_chat and not column.is_text:
+        return f"{column.kind}: {column.no_chat}"
+    if column.is_text:
+        return "one value" if column.distinct == 1 else "other texts"
+    return column.kind
 
 
 # --- column notes ---------------------------------------------------------------------------------

@@ -1,17 +1,16 @@
 """What rows are made of: a prompt and a completion, or a conversation; or why nobody can tell."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from curation.sources.chats.chat_shapes import conversation
-from curation.sources.chats.turns import ROLES, Pairs, Turns, pairs
-from curation.sources.columns.choices import ColumnChoice, FittingColumns, NamedColumns
+from curation.sources.chats.turns import ROLES, Turns, pairs
+from curation.sources.columns.choices import ColumnChoice, FittingColumns, feedback, find_pair
 from curation.sources.columns.column_profile import ColumnProfile
-from curation.sources.columns.pair_choice import feedback, find_pair
+from curation.sources.table_rows import NamedColumns
 from project.records.data import counted
-from project.untrusted_input import one_line
 
 CONSTANT = ("system", "instruction", "question")
 
@@ -34,7 +33,8 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
         tuple(ColumnChoice(messages=c.name) for c in (named if len(named) == 1 else chats))
     )
     better = find_preferences(own, given)
-    if better.unsure and not is_called_chat(chat, columns):
+    called = chat.sure is not None and chat.sure.messages in {c.name for c in named}
+    if better.unsure and not called:
         return FittingColumns((*better.choices, *pair.choices, *chat.choices), better.unsure)
     classes = [c.name for c in columns if c.role == "label"]
     if chat.choices and pair.sure and pair.sure.completion not in classes:
@@ -46,17 +46,14 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
         return FittingColumns((*pair.choices, *chat.choices), why)
     if chat.choices:
         return FittingColumns(chat.choices, feedback(columns))
-    return pair if pair.sure else half_read(columns) or pair
-
-
-def half_read(columns: Sequence[ColumnProfile]) -> FittingColumns | None:
-    """Conversations of which most cannot be read, and turns that stand in rows of their own."""
+    if pair.sure:
+        return pair
     for column in columns:
         if column.kind == "lists" and column.chats:
             why = f"most rows of `{column.name}` cannot be read ({column.no_chat})"
             return FittingColumns((ColumnChoice(messages=column.name),), why)
     turn = one_turn_a_row(columns)
-    return FittingColumns((), turn) if turn else None
+    return FittingColumns((), turn) if turn else pair
 
 
 def is_constant_text(column: ColumnProfile) -> bool:
@@ -79,11 +76,6 @@ def find_preferences(columns: Sequence[ColumnProfile], given: NamedColumns) -> F
     return FittingColumns(find_pair(columns, replace(given, completion=name)).choices, why)
 
 
-def is_called_chat(chat: FittingColumns, columns: Sequence[ColumnProfile]) -> bool:
-    names = {c.name for c in columns if c.role == "chat"}
-    return chat.sure is not None and chat.sure.messages in names
-
-
 def repeats(chat: ColumnProfile, answer: ColumnProfile) -> bool:
     """Whether hardly any conversation holds more than the one answer of its row."""
     answers = map(answers_in, chat.sample)
@@ -103,8 +95,6 @@ def answers_in(value: object) -> list[str]:
 
 # Which column holds conversations, and what its owner should know about them.
 
-SAME = 0.05  # of the conversations; when more end in the same words, these teach nothing
-
 
 def one_turn_a_row(columns: Sequence[ColumnProfile]) -> str | None:
     """Why a table whose rows are single turns is not read; None for any other."""
@@ -118,50 +108,22 @@ def one_turn_a_row(columns: Sequence[ColumnProfile]) -> str | None:
     return None
 
 
-def chat_notes(name: str, values: Sequence[Any], turns: Turns) -> tuple[str, ...]:
-    """What is left out of the conversations, and what their answers are worth."""
+def chat_notes(name: str, values: Sequence[Any], turns: Turns) -> Iterator[str]:
+    """What is left out of the conversations, and how many answers there are to learn."""
     read: list[list[Any]] = []
-    reasons: list[str] = []
+    reasons = Counter[str]()
     for value in values:
         try:
             read.append(conversation(value))
         except ValueError as error:
-            reasons.append(str(error))
-    last = [pairs(turn, "last") for turn in read]
-    every = [pairs(turn, "every") for turn in read]
-    notes = (
-        unread_note(name, len(values), reasons),
-        same_note(last),
-        every_note(last, every, turns),
-    )
-    return tuple(note for note in notes if note)
-
-
-def unread_note(name: str, rows: int, reasons: Sequence[str]) -> str | None:
-    if not reasons:
-        return None
-    reason, count = Counter(reasons).most_common(1)[0]
-    times = f", {count:,} of them" if count < len(reasons) else ""
-    return f"{len(reasons):,} of {rows:,} conversations cannot be read{times}: {reason}"
-
-
-def same_note(found: Sequence[Pairs]) -> str | None:
-    """A note that many conversations end in the same words."""
-    answers = [answer.content.strip() for one in found for _, answer in one.pairs]
-    if not answers:
-        return None
-    text, count = Counter(answers).most_common(1)[0]
-    if count <= max(1, SAME * len(answers)):
-        return None
-    shown = one_line(text)[:40]
-    return f'{count:,} of {len(answers):,} conversations end with "{shown}", which teaches nothing'
-
-
-def every_note(last: Sequence[Pairs], every: Sequence[Pairs], turns: Turns) -> str | None:
-    few, many = (sum(len(one.pairs) for one in found) for found in (last, every))
-    if many <= few or turns == "every":
-        return None
-    return (
-        f"only the last answer of each is learnt, {counted(few, 'row')}: --turns every takes every"
-        f" answer, {counted(many, 'row')}"
-    )
+            reasons[str(error)] += 1
+    if unread := reasons.total():
+        reason, count = reasons.most_common(1)[0]
+        times = f", {count:,} of them" if count < unread else ""
+        yield f"{unread:,} of {len(values):,} conversations cannot be read{times}: {reason}"
+    few, many = (sum(len(pairs(turn, kind).pairs) for turn in read) for kind in ("last", "every"))
+    if many > few and turns == "last":
+        yield (
+            f"only the last answer of each is learnt, {counted(few, 'row')}: --turns every takes"
+            f" every answer, {counted(many, 'row')}"
+        )

@@ -88,7 +88,9 @@ def blocks_in(holder: "BaseOxmlElement", names: dict[str, str]) -> Iterator[Text
     items: list[str] = []
     for element in elements(holder):
         block = block_of(element, names)
-        if block.text and element.tag == f"{WORD}p" and is_item(element, names):
+        style = style_of(element, names)
+        numbered = element.find(f"{WORD}pPr/{WORD}numPr") is not None and not HEADING.match(style)
+        if block.text and element.tag == f"{WORD}p" and (numbered or LIST.match(style)):
             items.append(f"- {block.text}")
             continue
         if items and block.text:
@@ -121,12 +123,6 @@ def block_of(element: "BaseOxmlElement", names: dict[str, str]) -> TextBlock:
 def style_of(paragraph: "BaseOxmlElement", names: dict[str, str]) -> str:
     found = paragraph.find(f"{WORD}pPr/{WORD}pStyle")
     return "" if found is None else names.get(found.get(f"{WORD}val", ""), "")
-
-
-def is_item(paragraph: "BaseOxmlElement", names: dict[str, str]) -> bool:
-    style = style_of(paragraph, names)
-    numbered = paragraph.find(f"{WORD}pPr/{WORD}numPr") is not None
-    return bool(LIST.match(style)) or (numbered and not HEADING.match(style))
 
 
 def row_text(row: "BaseOxmlElement") -> str:

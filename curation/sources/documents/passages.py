@@ -49,21 +49,19 @@ class TextBlock:
     level: int = 0  # of a heading, from 1
 
 
-@dataclass(frozen=True)
-class Passage:
-    text: str
-    place: int  # the line or page on which it begins, or its number
-
-
-def passages(blocks: Iterable[TextBlock], size: PassageSize = LEARNT) -> Iterator[Passage]:
-    """Passages of whole blocks, with the headings that they stand under on top of each."""
-    draft, number = PassageDraft(size), 0
+def passages(blocks: Iterable[TextBlock], size: PassageSize = LEARNT) -> Iterator[TextBlock]:
+    """Passages of whole blocks, each with the headings that it stands under on top, and with the
+    line or page on which it begins, or its number.
+    """
+    draft, number = PassageDraft(), 0
     for block in pieces(blocks, size.longest):
-        if draft.is_full(block):
+        is_long = draft.size + len(block.text) > size.longest
+        section = block.level > 0 and draft.says_something and draft.size >= size.section
+        if is_long or section:
             if draft.says_something:
                 number += 1
                 yield draft.passage(number)
-            draft.begin_next()
+            draft = PassageDraft(open_headings([*draft.above, *draft.blocks]))
         draft.add(block)
     if draft.says_something:
         yield draft.passage(number + 1)
@@ -99,17 +97,10 @@ def cut_place(text: str, place: int, longest: int) -> int:
 class PassageDraft:
     """The passage that is being filled, and the headings that it stands under."""
 
-    limits: PassageSize
     above: list[TextBlock] = field(default_factory=list)  # open headings before its first block
     blocks: list[TextBlock] = field(default_factory=list)
     size: int = 0  # characters
     says_something: bool = False  # it holds more than headings
-
-    def is_full(self, block: TextBlock) -> bool:
-        """Whether a block begins the next passage."""
-        section = block.level > 0 and self.says_something
-        is_long = self.size + len(block.text) > self.limits.longest
-        return is_long or (section and self.size >= self.limits.section)
 
     def add(self, block: TextBlock) -> None:
         if block.level and not self.blocks:
@@ -118,14 +109,10 @@ class PassageDraft:
         self.size += len(block.text) + len(BETWEEN)
         self.says_something |= not block.level
 
-    def begin_next(self) -> None:
-        self.above = open_headings([*self.above, *self.blocks])
-        self.blocks, self.size, self.says_something = [], 0, False
-
-    def passage(self, number: int) -> Passage:
+    def passage(self, number: int) -> TextBlock:
         path = PATH.join(heading.text for heading in self.above)
         text = BETWEEN.join(filter(None, [path, *(block.text for block in self.blocks)]))
-        return Passage(text, self.blocks[0].place or number)
+        return TextBlock(text, self.blocks[0].place or number)
 
 
 def open_headings(blocks: Iterable[TextBlock]) -> list[TextBlock]:
@@ -151,7 +138,7 @@ def documents_of(path: Path, blocks: Iterable[TextBlock], size: PassageSize) -> 
     for passage in passages(blocks, size):
         found = True
         document = Document.of(passage.text, source=name)
-        yield Read(Origin(file=name, line=passage.place, row=document.id), document)
+        yield Read(Origin(file=name, line=passage.place or 1, row=document.id), document)
     if not found:
         yield unread(path, NO_TEXT)
 

@@ -153,17 +153,15 @@ def gap(line: str, following: str, full: float) -> str | None:
         return "\n"
     if CUT_WORD.search(line):
         return " "
-    if len(line) >= full and not (SENTENCE_END.search(line) and is_title(following, full)):
+    title = len(following) < full / 2 and not following[0].islower()
+    title = title and not SENTENCE_END.search(following)
+    if len(line) >= full and not (SENTENCE_END.search(line) and title):
         return " "
     if SENTENCE_END.search(line):
         return None
     if following[0].islower():
         return " "
     return "\n" if len(following) < full else None
-
-
-def is_title(line: str, full: float) -> bool:
-    return len(line) < full / 2 and not line[0].islower() and not SENTENCE_END.search(line)
 
 
 def joined(text: str, following: str, compounds: set[str]) -> str:

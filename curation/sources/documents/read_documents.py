@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from curation.sources.documents.docx_document import docx_blocks
-from curation.sources.documents.html_document import html_blocks
-from curation.sources.documents.markdown_document import markdown_blocks
+from curation.sources.documents.html_and_markdown import html_blocks, markdown_blocks
 from curation.sources.documents.passages import (
     LEARNT,
     NO_TEXT,
@@ -21,8 +20,7 @@ from curation.sources.documents.passages import (
 from curation.sources.documents.pdf_document import pdf_blocks
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import UNREADABLE
-from curation.sources.tables.archives import files_in
-from curation.sources.tables.unpacked_file import readable
+from curation.sources.tables.unpacked_file import files_in, readable
 from project.errors import InputError
 from project.records.data import Document, EvidencePassage, Origin
 
@@ -108,7 +106,9 @@ def read_document(
 ) -> Iterator[Read]:
     """The documents of one file. Raises InputError."""
     ending = path.suffix.casefold()
-    if is_empty(path):
+    with readable(path):
+        is_empty = path.is_file() and path.stat().st_size == 0
+    if is_empty:
         yield unread(path, NO_TEXT)
         return
     form = ENDINGS.get(ending) or (None if ending in OTHERS else format_shown(path))
@@ -117,11 +117,6 @@ def read_document(
         yield unread(path, blocks)
     else:
         yield from documents_of(path, blocks, size)
-
-
-def is_empty(path: Path) -> bool:
-    with readable(path):
-        return path.is_file() and path.stat().st_size == 0
 
 
 def format_shown(path: Path) -> Format:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
-from typing import Literal
+from typing import Any, Literal
 
 from curation.curation_settings import ExportFields
 from curation.faults.missing_answers import is_more_than_placeholder
@@ -24,14 +24,12 @@ from project.records.data import Message, Row
 from project.records.preferences import PreferencePair, RatedAnswer
 
 # Some tools do not tell a text that was written from one that was chosen ("text"), nor several
-# choices from a ranking ("several"); kinds.py does.
-Kind = Literal[
-    "written", "chosen", "side", "rated", "ranked", "sorted", "text", "several", "proposed"
-]
+# choices from a ranking ("several"); `kinds_of` does.
+Kind = Literal["written", "chosen", "side", "rated", "ranked", "text", "several", "proposed"]
 # What was chosen, of an answer that was judged, or of the prompt; "proposed" is a class that a task
 # shows, for a person to accept or to refuse.
 CHOICES = ("chosen", "rated", "proposed")
-COMPARED = ("side", "ranked", "sorted")  # what makes no sense without the answers
+COMPARED = ("side", "ranked")  # what makes no sense without the answers
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,7 @@ class ControlAnswer:
     """Texts that were written, what was chosen, or names of answers with the best ones first."""
 
     kind: Kind
-    # Of a ranking a place each, which several answers may share; of sorting a bucket each.
-    values: tuple[tuple[str, ...], ...]
-    buckets: tuple[str, ...] = ()  # their names
+    values: tuple[tuple[str, ...], ...]  # of a ranking a place each, which several may share
 
     @classmethod
     def wrote(cls, texts: Iterable[str]) -> "ControlAnswer":
@@ -55,9 +51,7 @@ class ControlAnswer:
         """What else the same control holds; of another kind it is left aside."""
         if self.kind != other.kind:
             return self
-        return replace(
-            self, values=self.values + other.values, buckets=self.buckets + other.buckets
-        )
+        return replace(self, values=self.values + other.values)
 
     @property
     def flat(self) -> list[str]:
@@ -76,8 +70,6 @@ def judged(
         return filled(one, [], None, NO_ANSWERS)
     if said_of.kind == "written":
         return wrote(one, said_of, what)
-    if said_of.kind == "sorted":
-        return sorted_answers(one, said_of, what, words)
     if what.answers:
         return preferred(one, places(said_of, what), what)
     if what.answer is not None:
@@ -105,22 +97,6 @@ def rated(one: TaskJudgement, good: bool | None, what: ShownTask) -> TaskJudgeme
     return filled(one, [rating(one, what, what.answer, good)], "good" if good else "bad", "")
 
 
-def sorted_answers(
-    one: TaskJudgement, said_of: ControlAnswer, what: ShownTask, words: Praise | None
-) -> TaskJudgement:
-    """Answers that were put into buckets, of which some praise and some blame."""
-    verdicts = [(words.of([bucket]) if words else None) for bucket in said_of.buckets]
-    labels = {
-        name: verdict
-        for names, verdict in zip(said_of.values, verdicts, strict=True)
-        for name in names
-        if verdict is not None and name in what.answers
-    }
-    made = [rating(one, what, what.answers[name], label) for name, label in labels.items()]
-    sides = [[what.answers[n] for n, v in labels.items() if v is side] for side in (True, False)]
-    return filled(ordered_as(one, sides, what), made, spelt(sides), NEITHER)
-
-
 def places(said_of: ControlAnswer, what: ShownTask) -> list[list[str]]:
     """The answers, best first; what was chosen is before the rest, and a tie is one place."""
     if said_of.kind == "ranked":
@@ -137,16 +113,7 @@ def preferred(
 ) -> TaskJudgement:
     """A pair for every two answers of different places."""
     pairs = [
-        PreferencePair(
-            prompt=what.prompt_text,
-            chosen=chosen,
-            rejected=rejected,
-            source=one.file,
-            annotator=one.annotator,
-            messages=turns(what),
-            evidence=what.evidence,
-            answerable=what.answerable,
-        )
+        PreferencePair(chosen=chosen, rejected=rejected, **asked_of(one, what))
         for better, worse in combinations(ordered, 2)
         for chosen, rejected in product(better, worse)
         if chosen != rejected
@@ -192,22 +159,20 @@ def row(one: TaskJudgement, what: ShownTask, text: str) -> Row:
 
 
 def rating(one: TaskJudgement, what: ShownTask, text: str, label: bool) -> RatedAnswer:
-    return RatedAnswer(
-        prompt=what.prompt_text,
-        completion=text,
-        label=label,
-        source=one.file,
-        annotator=one.annotator,
-        messages=turns(what),
-        evidence=what.evidence,
-        answerable=what.answerable,
-    )
+    return RatedAnswer(completion=text, label=label, **asked_of(one, what))
 
 
-def turns(what: ShownTask) -> tuple[Message, ...] | None:
-    """Those of a prompt that is more than one of the user's."""
+def asked_of(one: TaskJudgement, what: ShownTask) -> dict[str, Any]:
+    """What a pair and a rating have in common: who was asked what."""
     plain = len(what.prompt) == 1 and what.prompt[0].role == "user"
-    return None if plain else what.prompt
+    return {
+        "prompt": what.prompt_text,
+        "messages": None if plain else what.prompt,
+        "source": one.file,
+        "annotator": one.annotator,
+        "evidence": what.evidence,
+        "answerable": what.answerable,
+    }
 
 
 def reject(one: TaskJudgement, text: str, what: ShownTask) -> TaskJudgement:

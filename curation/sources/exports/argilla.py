@@ -48,7 +48,10 @@ def judge_argilla(export: Export, fields: ExportFields) -> ExportJudgements:
     export.refuse_csv()
     found = [one for record in export.records for one in answers_of(record)]
     judged = judge(found, fields, export.path)
-    return replace(judged, notes=(*judged.notes, *notes_on_status(export.readable)))
+    responses = (response for record in export.readable for response in responses_of(record))
+    # Drafts may be among the answers, where the export does not tell.
+    notes = [NO_STATUS] if any(response.status is None for response in responses) else []
+    return replace(judged, notes=(*judged.notes, *notes))
 
 
 def looks_like_argilla(records: Sequence[Fields]) -> bool:
@@ -59,15 +62,7 @@ def looks_like_argilla(records: Sequence[Fields]) -> bool:
 
 
 def is_nested(record: Fields) -> bool:
-    return isinstance(record.get("fields"), dict) and isinstance(
-        record.get("responses"), dict | list
-    )
-
-
-def notes_on_status(records: Sequence[Fields]) -> list[str]:
-    """A note that drafts may be among the answers, where the export does not tell."""
-    responses = (response for record in records for response in responses_of(record))
-    return [NO_STATUS] if any(response.status is None for response in responses) else []
+    return isinstance(record.get("fields"), dict) and isinstance(record.get("responses"), dict)
 
 
 def answers_of(record: ExportRecord) -> Iterator[AnsweredTask]:
@@ -112,24 +107,12 @@ def data_of(record: Fields) -> Fields:
 def responses_of(record: Fields) -> Iterator[ArgillaResponse]:
     if not is_nested(record):
         yield from flat_responses(record)
-    elif isinstance(record["responses"], dict):
-        # {question: [{value, user_id}]}
-        for question, several in record["responses"].items():
-            for one in objects(several):
-                yield ArgillaResponse(
-                    question, one.get("value"), user_of(one), status_of(one.get("status"))
-                )
-    else:
-        yield from responses_by_user(record["responses"])
-
-
-def responses_by_user(responses: Sequence[Any]) -> Iterator[ArgillaResponse]:
-    """[{user_id, status, values: {question: {value}}}], as version 1 has it."""
-    for own in objects(responses):
-        values = own.get("values")
-        for question, one in values.items() if isinstance(values, dict) else ():
-            value = one.get("value") if isinstance(one, dict) else one
-            yield ArgillaResponse(question, value, user_of(own), status_of(own.get("status")))
+        return
+    for question, several in record["responses"].items():  # {question: [{value, user_id}]}
+        for one in objects(several):
+            status = one.get("status")
+            told = status if isinstance(status, str) else None
+            yield ArgillaResponse(question, one.get("value"), user_of(one), told)
 
 
 def flat_responses(record: Fields) -> Iterator[ArgillaResponse]:
@@ -142,7 +125,8 @@ def flat_responses(record: Fields) -> Iterator[ArgillaResponse]:
         for place, value in enumerate(list_or_none(record[name])):
             user = users[place] if place < len(users) else None
             status = statuses[place] if place < len(statuses) else None
-            yield ArgillaResponse(question, value, user_of({"user_id": user}), status_of(status))
+            told = status if isinstance(status, str) else None
+            yield ArgillaResponse(question, value, user_of({"user_id": user}), told)
 
 
 def list_or_none(value: object) -> list[Any]:
@@ -157,10 +141,6 @@ def user_of(response: Fields) -> str | None:
     """The user's id; to_json writes None as a text."""
     user = response.get("user_id")
     return user if isinstance(user, str) and user not in ("", "None") else None
-
-
-def status_of(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def argilla_answer(value: Any) -> ControlAnswer | None:

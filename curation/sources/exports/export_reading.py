@@ -252,13 +252,11 @@ def has_fields(tasks: Sequence[Fields]) -> str:
 
 
 def with_words(reading: ExportReading, said: Sequence[ControlAnswer]) -> ExportReading:
-    """What tells good answers from bad ones, where answers were judged, or sorted into buckets."""
-    buckets = [one for one in said if one.kind == "sorted"]
+    """What tells good answers from bad ones, where answers were judged."""
     judged_ones = [one for one in said if one.kind in CHOICES]
-    if not buckets and (not reading.fields.completion or not judged_ones):
+    if not reading.fields.completion or not judged_ones:
         return reading
     choices = [choice for one in judged_ones for choice in one.flat]
-    choices += [name for one in buckets for name in one.buckets]
     scale = any(one.kind == "rated" for one in judged_ones)
     words = praise_of(reading.fields, choices, scale=scale)
     numbers = all(choice.lstrip("-").isdecimal() for choice in choices)

@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curation.curation_settings import ExportFields
+from curation.curation_settings import Columns, ExportFields
 from curation.sources.chats.chat_shapes import RoleNames, with_roles
 from curation.sources.table_rows import name_of, numbered
-from curation.sources.tables.archives import files_of, files_read
 from curation.sources.tables.decoding import decode
 from curation.sources.tables.json_table import first_lines, is_object, read_json_lines
 from curation.sources.tables.read_table import tables_in
 from curation.sources.tables.table import Table
-from curation.sources.tables.unpacked_file import LONGEST_LINE, PARQUET, ZIP
+from curation.sources.tables.unpacked_file import LONGEST_LINE, PARQUET, ZIP, files_of, files_read
 from project.errors import InputError
 
 Fields = dict[str, Any]
@@ -22,15 +21,19 @@ NO_EXPORT = "is no export: it is neither JSON nor Parquet"
 
 
 @dataclass(frozen=True)
-class ExportOptions:
-    """How an export is read: what is what in it, and how its file is."""
+class SourceFile:
+    """Where a file lies, and how it is read."""
 
-    fields: ExportFields
+    path: Path
+    format: str  # a Format
+    columns: Columns | None = None
+    export: ExportFields = field(default_factory=ExportFields)
     skip: bool = False  # what is no record is left out and counted
     encoding: str | None = None  # None: told by its bytes
-    # What files are called in what is made of them; those that are not here as name_of says.
-    names: Mapping[Path, str] = field(default_factory=dict)
+    answers_as_rows: bool = False  # of pairs and ratings: good answers are rows too
     roles: RoleNames = field(default_factory=dict)  # of conversations, who speaks by which name
+    # What files of an export are called in what is made of them, where it is not as name_of says.
+    names: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,37 +70,37 @@ class Export:
                 raise InputError(NO_EXPORT, file=table.path)
 
 
-def read_export(path: Path, options: ExportOptions) -> Export:
+def read_export(source: SourceFile) -> Export:
     """Of a file, or of all files of data in a folder, in the order of their names.
 
     Raises InputError for what is no table, and unless the options say otherwise for what is no
     record.
     """
-    tables = [table for file in files_of(path) for table in tables_of(file, options)]
-    records = [record for table in tables for record in records_of(table, options)]
-    return Export(path, records, tables)
+    tables = [table for file in files_of(source.path) for table in tables_of(file, source)]
+    records = [record for table in tables for record in records_of(table, source)]
+    return Export(source.path, records, tables)
 
 
-def records_of(table: Table, options: ExportOptions) -> Iterator[ExportRecord]:
-    file, name = table.path, options.names.get(table.path) or name_of(table.path)
-    found = [(row.line, with_roles(row.fields, options.roles)) for row in numbered(table.rows)]
+def records_of(table: Table, source: SourceFile) -> Iterator[ExportRecord]:
+    file, name = table.path, source.names.get(table.path) or name_of(table.path)
+    found = [(row.line, with_roles(row.fields, source.roles)) for row in numbered(table.rows)]
     lost = [(one.line, None) for one in table.unreadable]
     for line, fields in sorted([*found, *lost], key=lambda pair: pair[0]):
         yield ExportRecord(file, line, fields, name)
 
 
-def tables_of(file: Path, options: ExportOptions) -> list[Table]:
+def tables_of(file: Path, source: SourceFile) -> list[Table]:
     """Those of a file, or of the files in an archive. As any table, but that a line with one object
     is a record: an option list in it is none.
     """
     tables: list[Table] = []
     for held in files_read(file):
         is_text = not held.data.startswith((PARQUET, *ZIP))
-        source = decode(held.data, held.path, options.encoding) if is_text else None
-        if source and is_object(first_lines(source.text)[0]):
-            tables.append(read_json_lines(source, skip=options.skip))
+        text = decode(held.data, held.path, source.encoding) if is_text else None
+        if text and is_object(first_lines(text.text)[0]):
+            tables.append(read_json_lines(text, skip=source.skip))
         else:
-            tables += tables_in(held, skip=options.skip, encoding=options.encoding)
+            tables += tables_in(held, skip=source.skip, encoding=source.encoding)
             # Any text passes for a table of one column.
             table = tables[-1]
             if table.format == "csv" and len(table.columns) < 2:

@@ -120,20 +120,16 @@ class OptionsMissingError(InputError):
         several = ["several names are missing:", *(f"  {one}" for one in missing)]
         lines = several if len(missing) > 1 else list(missing)
         if typed:
-            where = "" if commands or not is_source(path) else " below this source in params.yaml"
+            in_project = path.is_relative_to(SOURCES) and not commands  # settings say it
+            where = " below this source in params.yaml" if in_project else ""
             lines.append(f"type{' one of' if len(set(typed)) > 1 else ''}{where}")
         lines += [f"  {one}" for one in dict.fromkeys(typed)]
         super().__init__("\n".join(lines), file=path)
 
 
-def is_source(path: Path) -> bool:
-    """Whether it lies in a project, where settings say how it is read."""
-    return path.is_relative_to(SOURCES)
-
-
 def typed_for(fields: ExportFields, path: Path) -> str:
     """The settings of a source, or the command for a file of anybody's."""
-    if is_source(path):
+    if path.is_relative_to(SOURCES):
         export = {"export": fields.model_dump(mode="json", exclude_defaults=True)}
         return yaml.safe_dump(export, default_flow_style=True, width=inf, sort_keys=False).strip()[
             1:-1

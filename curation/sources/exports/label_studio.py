@@ -4,27 +4,22 @@ The tags' names in it are not the data fields' names, and the labelling config t
 in the export. So the fields have to be named, wherever more than one can be meant.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from curation.curation_settings import ExportFields
 from curation.sources.exports.answered_task import AnsweredTask, ControlAnswer, unread
 from curation.sources.exports.export_judgements import (
     ExportJudgements,
     Key,
-    first_known,
     judge,
+    moment,
     newest,
 )
 from curation.sources.exports.export_records import Export, ExportRecord, Fields
-from curation.sources.exports.label_studio_task import (
-    Annotation,
-    LabelStudioTask,
-    items,
-    label_studio_answer,
-)
 from curation.sources.exports.shown import (
     CANCELLED,
     NO_ANNOTATION,
@@ -33,7 +28,7 @@ from curation.sources.exports.shown import (
 )
 from project.canonical import digest_json
 from project.errors import InputError
-from project.records.record import invalid
+from project.records.record import Record, invalid
 
 FLAT = (
     "is a JSON-MIN or CSV export, which lacks what people filled in and what was cancelled: export "
@@ -43,13 +38,176 @@ FLAT = (
 )
 
 
+# --- tasks ----------------------------------------------------------------------------------------
+
+# A task of Label Studio's JSON export, as far as people's annotations go.
+#
+# Its drafts and predictions are never looked at: nobody submitted the ones, and a model, or a user,
+# wrote the others.
+
+
+def nothing_if_null(value: object) -> object:
+    return () if value is None else value
+
+
+MARKS = "marks on images, sound or video"
+OTHER_KINDS = {
+    "relation": "relations",
+    **dict.fromkeys(("labels", "hypertextlabels", "paragraphlabels", "paragraphs"), "spans"),
+    "taxonomy": "taxonomies",
+    "number": "numbers",
+    "datetime": "dates",
+}
+# What a value holds that is said of a part of what is shown.
+REGION = frozenset({"start", "end", "startOffset", "x", "y", "points", "rle", "sequence"})
+
+
+class ExportPart(Record):
+    """A part of an export; the fields that do not matter here are left aside."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Result(ExportPart):
+    """What one control holds."""
+
+    from_name: str | None = None
+    type: str | None = None
+    value: Annotated[dict[str, Any], BeforeValidator(lambda value: value or {})] = Field(default={})
+
+    @property
+    def unsupported(self) -> str | None:
+        """The kind of what is not read: a row has an answer to a whole text."""
+        kind = (self.type or "").casefold()
+        if kind in OTHER_KINDS or kind.endswith("labels") or "original_width" in self.value:
+            return OTHER_KINDS.get(kind, MARKS)
+        return "answers about a part of a text" if REGION & self.value.keys() else None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was written into a text area; a labelled span of a text has a text too."""
+        text = self.value.get("text")
+        if isinstance(text, str) and self.type == "textarea":
+            return (text,)
+        return tuple(one for one in text if isinstance(one, str)) if isinstance(text, list) else ()
+
+
+class LabelStudioUser(ExportPart):
+    """A user, where the export writes them out."""
+
+    id: int | str | None = None
+    email: str | None = None
+
+
+class Annotation(ExportPart):
+    """What one person submitted, or cancelled: its result may be filled in both cases."""
+
+    id: int | str | None = None
+    result: Annotated[tuple[Result, ...], BeforeValidator(nothing_if_null)] = ()
+    was_cancelled: bool | None = None
+    completed_by: int | str | LabelStudioUser | None = None
+    created_at: int | float | str | None = None
+    updated_at: int | float | str | None = None
+
+    def annotator(self, file: str) -> str | None:
+        """The e-mail address, or the number with the file: every local install has a user 1."""
+        person = self.completed_by
+        if isinstance(person, LabelStudioUser):
+            person = person.email or person.id
+        return f"{file}:{person}" if isinstance(person, int) else person or None
+
+
+class AnnotatedTask(ExportPart):
+    """A task's annotations."""
+
+    id: int | str | None = None
+    annotations: Annotated[tuple[Annotation, ...], BeforeValidator(nothing_if_null)] = ()
+
+    @property
+    def answer(self) -> str | None:
+        """What was written first."""
+        texts = (
+            text.strip()
+            for annotation in self.annotations
+            if not annotation.was_cancelled
+            for result in annotation.result
+            for text in result.texts
+        )
+        return next(filter(None, texts), None)
+
+
+class LabelStudioTask(AnnotatedTask):
+    """A task of anybody's, whose data may hold anything."""
+
+    data: dict[str, Any]
+
+
+# --- label studio values --------------------------------------------------------------------------
+
+# What a control of Label Studio holds: texts, choices, a rating, a side, a ranking or buckets.
+
+BODIES = ("body", "text", "html", "title")  # of an item of a list
+
+
+def label_studio_answer(
+    value: Fields, texts: tuple[str, ...], control: str
+) -> ControlAnswer | None:
+    """What a value says, if it is a text, a choice, a rating, a side, or a ranking."""
+    if texts:
+        return ControlAnswer.wrote(texts)
+    if isinstance(value.get("choices"), list):
+        return ControlAnswer.chose(one for one in value["choices"] if isinstance(one, str))
+    if isinstance(value.get("selected"), str):
+        return ControlAnswer("side", ((value["selected"],),))
+    if type(value.get("rating")) is int:
+        return ControlAnswer("rated", ((str(value["rating"]),),))
+    ranker = value.get("ranker")
+    return ranking(ranker, control) if isinstance(ranker, dict) else None
+
+
+def ranking(ranker: Mapping[str, Any], control: str) -> ControlAnswer | None:
+    """The ids, best first, under the control's own name; in buckets they are in no order."""
+    ids = ranker.get(control)
+    if len(ranker) != 1 or not isinstance(ids, list):
+        return None
+    return ControlAnswer("ranked", tuple((str(one),) for one in ids if isinstance(one, str | int)))
+
+
+def items(data: Fields, said: Mapping[str, ControlAnswer], fields: ExportFields) -> dict[str, str]:
+    """The texts of a list's items by their ids, where answers in a list were ranked."""
+    if not any(one.kind == "ranked" for one in said.values()):
+        return {}
+    names = [fields.completion] if fields.completion else list(data)
+    wanted = {name for one in said.values() if one.kind != "chosen" for name in one.flat}
+    lists = [texts for name in names if (texts := texts_by_id(data.get(name)))]
+    fitting = [texts for texts in lists if wanted <= set(texts)]
+    return fitting[0] if len(fitting) == 1 else {}
+
+
+def texts_by_id(value: object) -> dict[str, str]:
+    """Of a list of items, which are objects with an id and a text."""
+    found = {}
+    for item in value if isinstance(value, list) else []:
+        if isinstance(item, dict) and isinstance(item.get("id"), str | int):
+            texts = (item.get(name) for name in BODIES)
+            text = next((text for text in texts if isinstance(text, str) and text.strip()), None)
+            if text:
+                found[str(item["id"])] = text.strip()
+    return found
+
+
+# --- annotations ----------------------------------------------------------------------------------
+
+
 def judge_label_studio(export: Export, fields: ExportFields) -> ExportJudgements:
     """Of every annotation of a JSON export what was made of it.
 
     Raises InputError with file, line and field for what is no export, and with the names that there
     are where a name has to be given.
     """
-    refuse_flat(export)
+    for record in export.records:
+        if record.fields and looks_flat([record.fields]):
+            raise InputError(FLAT.format(quote(str(record.path))), file=record.path)
     export.refuse_csv()
     annotated = [one for record in export.records for one in annotations_of(record, fields)]
     return judge(newest(annotated), fields, export.path)
@@ -61,18 +219,10 @@ def looks_flat(records: Sequence[Fields]) -> bool:
     return bool(records) and all(wanted <= record.keys() for record in records)
 
 
-def refuse_flat(export: Export) -> None:
-    """Raise InputError for a file of JSON-MIN or CSV."""
-    for record in export.records:
-        if record.fields and looks_flat([record.fields]):
-            raise InputError(FLAT.format(quote(str(record.path))), file=record.path)
-
-
 def looks_like_label_studio(records: Sequence[Fields]) -> bool:
     """Whether the first records of a file are tasks, or annotations as JSON-MIN has them."""
     tasks = all(
-        isinstance(record.get("data"), dict)
-        and any(isinstance(record.get(name), list) for name in ("annotations", "completions"))
+        isinstance(record.get("data"), dict) and isinstance(record.get("annotations"), list)
         for record in records
     )
     return bool(records) and (tasks or looks_flat(records))
@@ -85,7 +235,10 @@ def annotations_of(
     if record.fields is None:
         yield None, None, unread(record)
         return
-    task = parse(record, record.fields)
+    try:
+        task = LabelStudioTask.model_validate(record.fields)
+    except ValidationError as error:
+        raise invalid(error, record.path, record.line) from None
     if not task.annotations:
         guessed = (
             {"": "predictions, which a model made"} if record.fields.get("predictions") else {}
@@ -95,16 +248,9 @@ def annotations_of(
     shown = digest_json(task.data)  # ids are used again, and one task may be in two exports
     for annotation in task.annotations:
         answered = answer(record, task, annotation, fields)
-        person, at = answered.one.annotator, (annotation.updated_at, annotation.created_at)
+        person, times = answered.one.annotator, (annotation.updated_at, annotation.created_at)
         key = (shown, person) if person else None
-        yield key, first_known(at), answered
-
-
-def parse(record: ExportRecord, fields: Fields) -> LabelStudioTask:
-    try:
-        return LabelStudioTask.model_validate(fields)
-    except ValidationError as error:
-        raise invalid(error, record.path, record.line) from None
+        yield key, next((at for at in times if moment(at) is not None), None), answered
 
 
 def bare(
@@ -118,7 +264,7 @@ def answer(
     record: ExportRecord, task: LabelStudioTask, annotation: Annotation, fields: ExportFields
 ) -> AnsweredTask:
     annotator = annotation.annotator(record.file)
-    if annotation.cancelled:
+    if annotation.was_cancelled:
         return AnsweredTask(bare(record, task, annotator, CANCELLED))
     # What each control holds, regions of one control as one; and of the others in which kind.
     said: dict[str, ControlAnswer] = {}

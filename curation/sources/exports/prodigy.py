@@ -174,22 +174,16 @@ def answer(
     data = {n: value for n, value in data_of(task).items() if n != fields.control}
     said = prodigy_answers(task, choices, fields, are_answers=are_answers)
     if verdict == "reject":
-        return rejected(one, data, said, fields)
+        # Where an answer, or a class, was proposed, it is what the person refused.
+        proposed = {n: value for n, value in said.items() if n in (LABEL, fields.completion)}
+        if not proposed:
+            return AnsweredTask(replace(one, why=REJECTED))
+        return AnsweredTask(one, data, proposed, rejected=True)
     answers = choices if are_answers else {}
     one = one if said else replace(one, why=NO_RESULT)
     marks = {"": " and ".join(name for name in PARTS if task.get(name))}
     unsupported = {} if LABEL in task or not marks[""] else marks
     return AnsweredTask(one, data, said, answers, unsupported=unsupported)
-
-
-def rejected(
-    one: TaskJudgement, data: Fields, said: Mapping[str, ControlAnswer], fields: ExportFields
-) -> AnsweredTask:
-    """Where an answer, or a class, was proposed, it is what the person refused."""
-    proposed = {name: value for name, value in said.items() if name in (LABEL, fields.completion)}
-    if not proposed:
-        return AnsweredTask(replace(one, why=REJECTED))
-    return AnsweredTask(one, data, proposed, rejected=True)
 
 
 def annotator(task: Fields, record: ExportRecord) -> str:

@@ -6,17 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice, pairwise
 from typing import Any, NamedTuple
 
-from curation.sources.tables.table import Gathered, Table, TextFile, names_listed, shortened
-from project.unicode_words import words
+from curation.sources.tables.table import Gathered, Table, TextFile, shortened
+from project.records.data import counted
 
 # --- csv records ----------------------------------------------------------------------------------
 
 # Records of delimited text, read strictly: what breaks the rules is named with its line.
 
-LINE_BREAK = re.compile(r"\r\n?|\n")
 AFTER_QUOTE = 'has text after a closing quote: write a quote inside of a field as ""'
 
 
@@ -48,7 +46,7 @@ class OpenQuoteError(ValueError):
     """A quote that is not closed: which of the text after it is in the field cannot be told."""
 
     def __init__(self, line: int) -> None:
-        super().__init__(f"a quote that opens on line {line} is not closed")
+        super().__init__(f"a quote in the record on line {line} is not closed")
         self.line = line
 
 
@@ -68,36 +66,18 @@ def read_records(lines: Sequence[str], dialect: Dialect) -> Iterator[Record]:
                 line = reader.line_num + 1
             done = True
         except csv.Error:
-            refuse_open_quote(lines[line - 1 : reader.line_num], dialect, line)
+            # A field that goes on below its line was likely never closed.
+            if reader.line_num > line or lines[line - 1].count('"') % 2:
+                raise OpenQuoteError(line) from None
             yield line, Broken(AFTER_QUOTE)
             line = reader.line_num + 1
-
-
-def refuse_open_quote(lines: Sequence[str], dialect: Dialect, first: int) -> None:
-    """Raise OpenQuoteError, unless it is one line that broke the rules and it leaves no quote open.
-
-    The lines are those of a record, from its first, to where it broke the rules.
-    """
-    reader = csv.reader(chain(lines, ["\n"]), strict=False, **dialect.options)
-    fields = next(reader)
-    is_open = reader.line_num > len(lines)
-    starts = list(accumulate(map(count_breaks, fields), initial=first))
-    if is_open:
-        raise OpenQuoteError(starts[-2])
-    if len(lines) > 1:  # the text that ends the quoted field is likely the next one's opening quote
-        last = first + len(lines) - 1
-        raise OpenQuoteError(next(line for line, end in pairwise(starts) if end >= last))
-
-
-def count_breaks(field: str) -> int:
-    return len(LINE_BREAK.findall(field))
 
 
 # --- csv table ------------------------------------------------------------------------------------
 
 # What Excel reads and writes on a first line of its own, to say what the delimiter is.
 NAMED_DELIMITER = re.compile(r"sep=([,;|\t])[\r\n]*", re.IGNORECASE)
-FORMULA = (
+HOLDS_FORMULA = (
     "holds a formula of a spreadsheet in {}: save the values (as CSV, not by a script), or write a"
     " text that begins so in JSON Lines"
 )
@@ -110,7 +90,9 @@ def read_csv(source: TextFile, *, skip: bool = False) -> Table:
     """A delimited text as a table; all of its values are texts. Raises InputError."""
     lines = list(io.StringIO(source.text, newline=""))
     gathered = Gathered(source, skip)
-    dialect = named_dialect(lines) or find_dialect(lines)
+    if named := NAMED_DELIMITER.fullmatch(lines[0]):
+        lines[0] = "\n"  # it is no record
+    dialect = Dialect(named[1]) if named else find_dialect(lines)
     if not dialect.quoted:
         gathered.notes.append(QUOTES_ARE_TEXT)
     try:
@@ -120,26 +102,12 @@ def read_csv(source: TextFile, *, skip: bool = False) -> Table:
     return gathered.table("csv", columns)
 
 
-def named_dialect(lines: list[str]) -> Dialect | None:
-    """The dialect that the first line names, which is no record then."""
-    found = NAMED_DELIMITER.fullmatch(lines[0])
-    if not found:
-        return None
-    lines[0] = "\n"
-    return Dialect(found[1])
-
-
 def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> tuple[str, ...]:
     """Gather all records, and give the names of the columns."""
     first, header = next(records, (1, Broken("has no header")))
     if isinstance(header, Broken):
         gathered.source.refuse(header.why, first)
-    has_names, records = names_and_records(header, records)
-    if has_names:
-        names = column_names(header, first, gathered.source)
-    else:
-        names, records = numbers(len(header)), chain([(first, header)], records)
-        gathered.notes.append(NUMBERED.format(names_listed(names)))
+    names = column_names(header, first, gathered.source)
     nameless = [place for place, name in enumerate(names) if not name]
     for line, fields in records:
         if isinstance(fields, Broken):
@@ -147,14 +115,20 @@ def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> t
         elif len(fields) == len(names):
             refuse_values([fields[place] for place in nameless], line, gathered.source)
             record = {name: text for name, text in zip(names, fields, strict=True) if name}
-            if formulas := [name for name, text in record.items() if is_formula(text)]:
-                gathered.leave_out(line, FORMULA.format(shortened(formulas[0])))
-            elif has_names and len(names) > 1 and fields == header:
+            if formulas := [n for n, text in record.items() if FORMULA.match(text, 0, LOOKED_AT)]:
+                gathered.leave_out(line, HOLDS_FORMULA.format(shortened(formulas[0])))
+            elif len(names) > 1 and fields == header:
                 gathered.leave_out(line, REPEATS_HEADER)
             else:
                 gathered.add(line, record)
         elif "".join(fields).strip() or len(fields) > 1:  # else it is a line of blanks
-            gathered.leave_out(line, wrong_size(len(fields), len(names), dialect.delimiter))
+            sizes = f"has {counted(len(fields), 'field')}, the header has {len(names)}"
+            if len(fields) < len(names):
+                why = "a field is missing, or a line break in a field is not quoted"
+            else:
+                title = "delete the title above the line of names, or " if len(names) == 1 else ""
+                why = f"{title}quote the field that holds the delimiter {dialect.delimiter!r}"
+            gathered.leave_out(line, f"{sizes}: {why}")
     return tuple(filter(None, names))
 
 
@@ -172,14 +146,6 @@ def column_names(header: list[str], line: int, source: TextFile) -> list[str]:
         problem = f"has the column {shortened(doubled[0])} twice: rename one"
         source.refuse(f"{problem}, or put a line of names before the records", line)
     return names
-
-
-def wrong_size(fields: int, columns: int, delimiter: str) -> str:
-    sizes = f"has {fields} field{'s' * (fields != 1)}, the header has {columns}"
-    if fields > columns:
-        titled = "delete the title above the line of names, or " if columns == 1 else ""
-        return f"{sizes}: {titled}quote the field that holds the delimiter {delimiter!r}"
-    return f"{sizes}: a field is missing, or a line break in a field is not quoted"
 
 
 def refuse_values(fields: list[str], line: int, source: TextFile) -> None:
@@ -257,47 +223,6 @@ def are_quotes_text(lines: Sequence[str]) -> bool:
         return True
 
 
-# --- headless -------------------------------------------------------------------------------------
-
-# Delimited text whose first line is a record: it has no names, so its columns are numbered.
-
-LEAST = 10  # records beside the first line, all of its size
-SENTENCE = 3  # words
-ENDS = re.compile(r"[.!?…。！？؟](?=[\s\"'”’)]|\Z)")
-STATES = re.compile(r"[.!…。！](?=[\s\"'”’)]|\Z)")
-NUMBERED = "its first line reads like a record, so its columns are called {}"
-
-
-def names_and_records(
-    first: Sequence[str], records: Iterator[Record]
-) -> tuple[bool, Iterator[Record]]:
-    """Whether the first line has the names of the others, and the records behind it."""
-    ahead = list(islice(records, LEAST))
-    fields = [found for _, found in ahead if isinstance(found, list)]
-    alike = len(fields) == LEAST and all(len(found) == len(first) for found in fields)
-    told = reads_like_record(first) or any(comes_again(first, found) for found in fields)
-    return not (alike and told), chain(ahead, records)
-
-
-def comes_again(first: Sequence[str], fields: Sequence[str]) -> bool:
-    """Whether a record has a text of the first line, in the same column, but not all of them."""
-    same = [a == b for a, b in zip(first, fields, strict=False)]
-    long = [len(words(text)) >= SENTENCE for text in first]
-    return not all(same) and any(map(min, same, long))
-
-
-def reads_like_record(fields: Sequence[str]) -> bool:
-    """Whether they are texts that somebody says: a form's names are questions, but do not state
-    anything, and names are short.
-    """
-    texts = [field for field in fields if len(words(field)) >= SENTENCE]
-    return len(texts) > 1 and all(map(ENDS.search, texts)) and any(map(STATES.search, texts))
-
-
-def numbers(count: int) -> list[str]:
-    return [f"column {place}" for place in range(1, count + 1)]
-
-
 # --- formulas -------------------------------------------------------------------------------------
 
 # Formulas of a spreadsheet in a CSV file: the text that was shown in their cells is not there.
@@ -318,15 +243,10 @@ ANY_CASE = "|".join(OUTWARD.split())
 CAPITALS = "|".join(FUNCTIONS.split())
 CELL = r"(?:'[^']+'!|\w+!)?\$?[A-Z]{1,3}\$?\d{1,7}"
 # Texts begin with these characters too: with "=>", "-5 %", a list's "- ", a user's "@".
-LOOKS_LIKE_FORMULA = re.compile(
+FORMULA = re.compile(
     rf"\s*[=+@-][+-]?(?i:{ANY_CASE})\("
     rf"|\s*[=+@-][+-]?(?:{CAPITALS})\("
     rf"|\s*=[+-]?[A-Z][A-Z0-9.]+\("
     rf"|\s*=[+-]?{CELL}(?:\s*[-+*/&^:<>=]|\s*\Z)"
     rf"|\s*[=+@-][^\n]*\w\|[^\n|]*!\$?[A-Z]{{1,3}}\$?\d"  # of another program, such as =cmd|'…'!A0
 )
-
-
-def is_formula(text: str) -> bool:
-    """Whether a text is a formula, and no text that begins like one."""
-    return bool(LOOKS_LIKE_FORMULA.match(text[:LOOKED_AT]))

@@ -8,6 +8,7 @@ come out wrong. Where nothing is sure it says which encoding is likely, and a pe
 import codecs
 import re
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -61,7 +62,9 @@ def as_named(data: bytes, encoding: str, path: Path) -> str:
         text = data.decode(encoding)
         text.encode()  # some encodings can spell half of a surrogate pair, which is no character
     except UnicodeDecodeError as error:
-        line = line_as_named(data[: error.start], encoding)
+        line = None
+        with suppress(UnicodeError):  # a few encodings cannot decode a part of a text
+            line = data[: error.start].decode(encoding).count("\n") + 1
         raise InputError(f"is not {encoding} on this line", file=path, line=line) from None
     except UnicodeError:
         raise InputError(f"is not {encoding}", file=path) from None
@@ -71,14 +74,6 @@ def as_named(data: bytes, encoding: str, path: Path) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"holds a NUL, so it is not {encoding}", file=path, line=line)
     return text
-
-
-def line_as_named(before: bytes, encoding: str) -> int | None:
-    """The line that these bytes lead to; a few encodings cannot decode a part of a text."""
-    try:
-        return before.decode(encoding).count("\n") + 1
-    except UnicodeError:
-        return None
 
 
 def as_shown(data: bytes, path: Path) -> tuple[str, list[str]]:
@@ -256,8 +251,8 @@ FREQUENT = frozenset(
 )
 FREQUENT_SHARE = 0.1  # of the characters at least
 COMMON_SHARE = 0.9  # of what is not ASCII at least
-LAST_COMMON = 0xD7  # lead byte of the last of the 3,755 common characters in GB2312
-PUNCTUATION = {0xA1, 0xA3}  # lead bytes: punctuation, and full-width letters and digits
+LAST_COMMON = b"\xd7"  # lead byte of the last of the 3,755 common characters in GB2312
+PUNCTUATION = {b"\xa1", b"\xa3"}  # lead bytes: punctuation, and full-width letters and digits
 
 # UTF-8 of two or more characters from U+3000 on, where a run of bytes above ASCII begins: in a
 # Chinese text in GB18030, next to no words look like it.
@@ -273,19 +268,12 @@ def read_chinese(data: bytes) -> str | None:
     counts = Counter(text)
     foreign = {c: n for c, n in counts.items() if not c.isascii()}
     total = sum(foreign.values())
-    common = sum(n for c, n in foreign.items() if is_common(c))
+    # Chinese punctuation, or a character that most texts keep to: of other ones there is no lead.
+    leads = ((c.encode("gb2312", "ignore")[:1], n) for c, n in foreign.items())
+    common = sum(n for lead, n in leads if lead in PUNCTUATION or b"\xb0" <= lead <= LAST_COMMON)
     frequent = sum(n for c, n in foreign.items() if c in FREQUENT)
     likely = common >= COMMON_SHARE * total and frequent >= FREQUENT_SHARE * total
     return text if likely else None
-
-
-def is_common(character: str) -> bool:
-    """Whether it is Chinese punctuation or a character that most texts keep to."""
-    try:
-        lead = character.encode("gb2312")[0]
-    except UnicodeEncodeError:
-        return False
-    return lead in PUNCTUATION or 0xB0 <= lead <= LAST_COMMON
 
 
 # --- likely ---------------------------------------------------------------------------------------

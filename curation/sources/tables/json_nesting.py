@@ -12,7 +12,8 @@ from curation.sources.tables.table import Gathered, LineNumbers, Table, TableRow
 DEEPEST = 3  # levels of objects above a list of records, and of records above others
 PART = "part"  # the column that says under which key a record stands
 # What tasks of annotation tools have.
-TASKS = ({"data", "annotations"}, {"data", "completions"}, {"fields", "responses"})
+TASKS = ({"data", "annotations"}, {"fields", "responses"})
+OF_TOOLS = frozenset({"_task_hash", "annotation_id"})
 ASKED = ("question", "instruction", "user")
 
 
@@ -75,18 +76,13 @@ def flattened(record: Mapping[str, Any], depth: int = DEEPEST) -> list[dict[str,
     One that asks and answers by itself is a record, whatever lists it has, and so is a task.
     """
     name = inner_records(record, depth)
-    if name is None or is_task(record) or asks_and_answers(record):
+    # Of a task of an annotation tool, the lists are what people said of it.
+    task = any(record.keys() >= own for own in TASKS) or not OF_TOOLS.isdisjoint(record)
+    if name is None or task or asks_and_answers(record):
         return [dict(record)]
     beside = {key: value for key, value in record.items() if key != name}
     inner = (one for held in record[name] for one in flattened(held, depth - 1))
     return [{**beside, **one} for one in inner]
-
-
-def is_task(record: Mapping[str, Any]) -> bool:
-    """Whether an annotation tool wrote it: its lists are what people said of it."""
-    names = record.keys()
-    nested = any(names >= own for own in TASKS)
-    return nested or any(name in names for name in ("_task_hash", "annotation_id"))
 
 
 def inner_records(record: Mapping[str, Any], depth: int) -> str | None:
@@ -201,20 +197,17 @@ def with_nested(table: Table, names: Iterable[str] | None = None) -> Table:
     values = (value for row in table.rows for value in row.fields.values())
     if (names is not None and not wanted) or not any(isinstance(v, dict | list) for v in values):
         return table
-    each = [(row.line, one) for row in table.rows for one in apart(row.fields, paths_of(wanted))]
+    # What at least two of the names lie in, as the keys that lead there.
+    keys = [tuple(name.split(DOT)) for name in dict.fromkeys(wanted)]
+    above = Counter(path[:depth] for path in keys for depth in range(1, len(path)))
+    paths = {path for path, count in above.items() if count > 1}
+    each = [(row.line, one) for row in table.rows for one in apart(row.fields, paths)]
     rows = [TableRow(line, dict(fields_of(fields))) for line, fields in each]
     columns = dict.fromkeys([*table.columns, *(name for row in rows for name in row.fields)])
     return replace(table, columns=tuple(columns), rows=tuple(rows))
 
 
 Keys = tuple[str, ...]  # that lead down to a list of records
-
-
-def paths_of(names: Iterable[str]) -> set[Keys]:
-    """What at least two of the names lie in, as the keys that lead there."""
-    keys = [tuple(name.split(DOT)) for name in dict.fromkeys(names)]
-    above = Counter(path[:depth] for path in keys for depth in range(1, len(path)))
-    return {path for path, count in above.items() if count > 1}
 
 
 def apart(fields: dict[str, Any], paths: set[Keys]) -> list[dict[str, Any]]:
@@ -233,8 +226,12 @@ def fields_of(fields: dict[str, Any], depth: int = DEEPEST) -> Iterator[tuple[st
     """Every field, and behind an object those in it."""
     for name, value in fields.items():
         yield name, value
-        if depth and not are_spans(value) and isinstance(inner := first_value(value), dict):
-            for key, one in fields_of(inner, depth - 1):
+        if isinstance(value, list):
+            first = value[0] if value and not is_conversation(value) else None
+        else:
+            first = value
+        if depth and isinstance(first, dict) and not are_spans(value):
+            for key, one in fields_of(first, depth - 1):
                 # Of several answers that are right, the first.
                 texts = isinstance(one, list) and bool(one) and isinstance(one[0], str)
                 yield f"{name}{DOT}{key}", one[0] if texts else one
@@ -255,10 +252,3 @@ def is_span(value: Any) -> bool:
         return False
     start, end, label = value
     return isinstance(start, int) and isinstance(end, int) and isinstance(label, str)
-
-
-def first_value(value: Any) -> Any:
-    """The value, or the first of a list that is no conversation."""
-    if isinstance(value, list):
-        return value[0] if value and not is_conversation(value) else None
-    return value

@@ -90,12 +90,19 @@ def read_object_of(members: list[JsonMember], source: TextFile, *, skip: bool) -
     """The object that is all of a file: it is columns, holds a list of records, or is a record."""
     if is_columns(members):
         return read_columns(members, source)
-    line = is_line(source)
+    # It could be JSON Lines, of one line.
+    line = is_object(source.text) and source.line_end not in source.text.strip()
     # Lists in a row that asks and answers by itself, such as of assertions, are its own.
     names = {member.key for member in members}
     talks = any(is_conversation(member.value) for member in members)
     if talks or any(shape <= names for shape in ROWS):
-        return read_json_lines(source, skip=skip) if line else read_one(source, skip=skip)
+        if line:
+            return read_json_lines(source, skip=skip)
+        gathered, reader = Gathered(source, skip), JsonReader(source.text)
+        value, _ = reader.read_or_pass(reader.after_blank(0))
+        gather_value(value, 1, gathered, {})
+        gathered.notes += nulled_note(reader.nulled)
+        return gathered.table("json")
     # Where its records are; where some ask and answer, those alone. An object on one line is a
     # record itself where it says something and its lists lie deeper.
     found = list(held_in({member.key: member.value for member in members}))
@@ -113,15 +120,6 @@ def read_object_of(members: list[JsonMember], source: TextFile, *, skip: bool) -
         keys = names_listed([m.key for m in members])
         source.refuse(f"{ONE_OBJECT}; its keys are {keys}: {AS_RECORDS}")
     return read_json_lines(source, skip=skip)
-
-
-def read_one(source: TextFile, *, skip: bool) -> Table:
-    """A record on several lines that is all of a file. Raises InputError, and BadJsonError."""
-    gathered, reader = Gathered(source, skip), JsonReader(source.text)
-    value, _ = reader.read_or_pass(reader.after_blank(0))
-    gather_value(value, 1, gathered, {})
-    gathered.notes += nulled_note(reader.nulled)
-    return gathered.table("json")
 
 
 def read_lists(
@@ -158,11 +156,6 @@ def values_of(held: Held, place: int, reader: JsonReader) -> Iterator[tuple[int,
     for member in reader.members(place):
         value, _ = reader.read_or_pass(member.place)
         yield member.place, answered(member.key, value) if isinstance(value, str) else value
-
-
-def is_line(source: TextFile) -> bool:
-    """Whether it could be JSON Lines, of one line."""
-    return is_object(source.text) and source.line_end not in source.text.strip()
 
 
 # --- json lines -----------------------------------------------------------------------------------

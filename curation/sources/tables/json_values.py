@@ -73,7 +73,11 @@ class JsonReader:
             except RecursionError:
                 raise BadValueError("is nested too deep") from None
         brackets = self.text.count("[", place, end) + self.text.count("{", place, end)
-        if brackets > DEEPEST and is_deep(value):
+        level = [value] if brackets > DEEPEST else []
+        for _ in range(DEEPEST):
+            inner = [list(o.values()) if isinstance(o, dict) else o for o in level]
+            level = [part for one in inner if isinstance(one, list) for part in one]
+        if level:
             raise BadValueError(f"is nested more than {DEEPEST} levels deep")
         return value, end
 
@@ -180,19 +184,6 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         (doubled, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise BadValueError(f"has the key {shortened(doubled)} twice")
     return found
-
-
-def is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [part for one in level for part in parts(one)]
-    return bool(level)
-
-
-def parts(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
 
 
 def nulled_note(count: int) -> list[str]:

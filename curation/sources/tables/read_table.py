@@ -3,14 +3,20 @@
 import re
 from pathlib import Path
 
-from curation.sources.tables.archives import YAML, files_of, files_read
+from curation.sources.tables.binary_tables import read_parquet, read_workbook
 from curation.sources.tables.csv_table import read_csv
 from curation.sources.tables.decoding import decode
 from curation.sources.tables.json_table import is_json, read_json
-from curation.sources.tables.parquet_table import read_parquet
 from curation.sources.tables.table import Table, TextFile
-from curation.sources.tables.unpacked_file import AGAIN, PARQUET, ZIP, FileBytes
-from curation.sources.tables.workbook import read_workbook
+from curation.sources.tables.unpacked_file import (
+    AGAIN,
+    PARQUET,
+    YAML,
+    ZIP,
+    FileBytes,
+    files_of,
+    files_read,
+)
 from curation.sources.tables.yaml_table import read_yaml
 from project.errors import InputError
 

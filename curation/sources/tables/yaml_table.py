@@ -72,8 +72,9 @@ def read_yaml(sources: Sequence[TextFile]) -> list[Table]:
     """
     files = [loaded(source) for source in sources]
     rasa = [file for file in files if is_rasa(file.value)]
-    if rasa:
-        rasa = [file for file in files if is_rasa(file.value) or is_beside_rasa(file.value)]
+    if rasa:  # and what stands beside its questions and answers: stories may join the two
+        beside = [f for f in files if isinstance(f.value, dict) and BESIDE_RASA & f.value.keys()]
+        rasa = [file for file in files if file in rasa or file in beside]
     others = [table for file in files if file not in rasa for table in tables_of(file)]
     found = [*rasa_tables(rasa), *others]
     if not found:
@@ -101,7 +102,8 @@ def loaded(source: TextFile) -> Loaded:
 def tables_of(file: Loaded) -> Iterator[Table]:
     """ChatterBot's conversations, or records as JSON has them. Raises InputError."""
     value = file.value
-    if isinstance(value, dict) and are_conversations(value.get("conversations")):
+    talks = value.get("conversations") if isinstance(value, dict) else None
+    if isinstance(talks, list) and talks and all(map(is_list_of_texts, talks)):
         yield table_of(file.source, list(conversations(file)))
         return
     held = list(held_in({"": value} if isinstance(value, list) else value))
@@ -109,17 +111,14 @@ def tables_of(file: Loaded) -> Iterator[Table]:
         names = ", ".join(shortened(KEYS.join(one.keys)) for one in held)
         file.source.refuse(f"holds several lists of records, {names}: make each a file of its own")
     rows = [
-        TableRow(file.line_of(record), {**part_of(one.keys, len(held)), **flat})
+        TableRow(file.line_of(record), part | flat)
         for one in held
+        for part in [{PART: KEYS.join(one.keys)} if len(held) > 1 else {}]
         for record in records_of(one)
         for flat in flattened(record)
     ]
     if rows:
         yield table_of(file.source, rows)
-
-
-def part_of(keys: Sequence[str], lists: int) -> dict[str, str]:
-    return {PART: KEYS.join(keys)} if lists > 1 else {}
 
 
 def table_of(source: TextFile, rows: Sequence[TableRow]) -> Table:
@@ -130,15 +129,8 @@ def table_of(source: TextFile, rows: Sequence[TableRow]) -> Table:
 # --- ChatterBot -----------------------------------------------------------------------------------
 
 
-def are_conversations(value: Any) -> bool:
-    """Whether it is a list of lists of texts."""
-    if not isinstance(value, list) or not value:
-        return False
-    return all(isinstance(one, list) and all(map(is_text, one)) for one in value)
-
-
-def is_text(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+def is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(one is None or isinstance(one, str) for one in value)
 
 
 def conversations(file: Loaded) -> Iterator[TableRow]:
@@ -157,11 +149,6 @@ def is_rasa(value: Any) -> bool:
     return isinstance(value, dict) and (
         isinstance(value.get("nlu"), list) or isinstance(value.get("responses"), dict)
     )
-
-
-def is_beside_rasa(value: Any) -> bool:
-    """Whether it is what rasa has beside questions and answers; stories may join the two."""
-    return isinstance(value, dict) and not BESIDE_RASA.isdisjoint(value)
 
 
 def rasa_tables(files: Sequence[Loaded]) -> Iterator[Table]:

@@ -121,6 +121,15 @@ COLLECT = {
         collected,
         beside={SOURCES: [source(CHATS, columns={"messages": "called"}), source(ROWS)]},
     ),
+    f"{SOURCES}.licence": Effect(
+        (None, "MIT"),
+        collected,
+        beside={"curation.collect.licences": "named", SOURCES: [source(ROWS)]},
+        refused=True,
+    ),
+    "curation.collect.licences": Effect(
+        ("named", "any"), collected, beside={SOURCES: [source(ROWS)]}, refused=True
+    ),
     f"{SOURCES}.encoding": Effect(
         ("windows-1252", "cp1250"), collected, beside=columns_of(OLD, **PAIR)
     ),

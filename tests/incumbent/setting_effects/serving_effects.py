@@ -188,6 +188,7 @@ SERVING: dict[str, Effect] = {
     "golden": served({"agreement": 0.9}, {}, deployed_though_spoilt, **DEPLOYING),
     "golden.agreement": served(0.9, 0.5, deployed_though_spoilt, **DEPLOYING),
     "reconcile_seconds": served(0.5, 5, tried_within_a_second, **DEPLOYING),
+    "require_attestation": served(True, False, holding, **DEPLOYING),
     "traffic": served({"share": 0}, {}, logged),
     "traffic.share": served(0.5, 1, logged),
     "traffic.seconds": served(5, 50, readable_after_ten_seconds),

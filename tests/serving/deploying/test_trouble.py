@@ -10,9 +10,13 @@ from evaluation.generation.backends.backend import BUSY, BackendError, Engine
 from project.errors import IncumbentError
 from project.files import home
 from project.records.events import Deployed
+from registry.attestation import attest
 from registry.deployment_history import wanted
+from registry.registry_settings import SigningKeys
+from registry.signatures import make_keys, sign
 from serving.deploying import follower as module
 from serving.deploying import version_loading
+from serving.exchange import deployment_of
 from tests.serving.deploying.conftest import Site
 from tests.serving.deploying.fake_replica import Call, FakeReplica
 
@@ -167,3 +171,28 @@ def test_what_was_never_verified_is_not_loaded_while_the_registry_is_away(
     site.follow()
     assert site.deployed is None
     assert all(replica.calls["load"] == 0 for replica in site.replicas)
+
+
+def test_where_an_attestation_is_required_nothing_is_loaded_without_one_that_holds(
+    site: Site, tmp_path: Path
+) -> None:
+    pytest.importorskip("model_signing", reason="the extra `signing` is not installed")
+    key = tmp_path / "key"
+    site.registry.keys = SigningKeys(public=(make_keys(key),))
+    site.params = site.params.model_copy(update={"require_attestation": True})
+    strict, number = site.gateway(), site.promote("ant")
+    version = site.registry.version(number)
+    site.follow(strict)
+    [event] = site.registry.history(kind="deploy-failed")
+    assert "test v1 has no attestation, and must have one" in event.reason
+    statement = site.registry.sign(number, key, "vouched")
+    bundle = sign(site.registry.artifacts, statement, key)
+    for lie in ({"weights.bin": "9" * 64}, {}):  # about other bytes
+        envelope = attest(statement, lie, None, key)
+        site.registry.add_signature(number, statement, bundle, "attached", envelope)
+        site.follow(strict)
+        assert "is about another" in site.registry.history(kind="deploy-failed")[-1].reason
+        assert not any(replica.loaded for replica in site.replicas)
+    site.registry.sign(number, key, "vouched again")
+    site.follow(strict)
+    assert strict.table.holds(deployment_of(version), "http://one")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from incumbent.verbs.export import upload_version
+from project import libraries
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Adapter, AdapterVersion
@@ -223,6 +224,7 @@ def test_without_a_token_it_says_how_to_sign_in(
 def test_offline_it_says_what_to_unset(hub: UploadHub, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
+    monkeypatch.setattr(libraries, "CHOSEN_BY_USER", {"HF_HUB_OFFLINE"})
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="start it with HF_HUB_OFFLINE=0"):
         upload()

@@ -1,28 +1,46 @@
-"""An Excel workbook (XLSX) as tables: its largest sheet, and all that have the same columns."""
+"""Excel workbooks (XLSX) and Parquet as tables.
+
+Of a workbook the largest sheet is read, and all that have the same columns.
+"""
 
 import io
 import math
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curation.sources.tables.archives import BROKEN
-from curation.sources.tables.csv_table import FORMULA, REPEATS_HEADER, column_names, refuse_values
+from curation.sources.tables.csv_table import (
+    HOLDS_FORMULA,
+    REPEATS_HEADER,
+    column_names,
+    refuse_values,
+)
+from curation.sources.tables.json_values import nulled_note
 from curation.sources.tables.table import (
     Gathered,
     Table,
+    TableRow,
     TextFile,
     names_listed,
     plain_name,
     shortened,
 )
-from curation.sources.tables.unpacked_file import AGAIN, LONGEST_LINE, MIB, TOO_LONG
+from curation.sources.tables.unpacked_file import (
+    AGAIN,
+    BROKEN,
+    ENCRYPTED,
+    LONGEST_LINE,
+    MIB,
+    TOO_LONG,
+)
 from project.errors import InputError
 from project.untrusted_input import one_line
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 LARGEST_INFLATED = 512 * MIB  # of all parts: its cells take several times as much in memory
@@ -49,7 +67,9 @@ def read_workbook(data: bytes, path: Path, *, skip: bool = False) -> list[Table]
         raise InputError(problem, file=path) from None
     if not sheets:
         raise InputError(f"is a workbook without a cell: {AGAIN}", file=path)
-    largest = max(sheets, key=lambda name: (has_columns(sheets[name]), len(sheets[name])))
+    # The first row may be a title, which is refused by its place: any may show several columns.
+    filled = {n: [sum(map(bool, map(text_of, c))) for _, c in rows] for n, rows in sheets.items()}
+    largest = max(sheets, key=lambda name: (max(filled[name]) > 1, len(sheets[name])))
     alike = [name for name in sheets if names_in(sheets[name]) == names_in(sheets[largest])]
     aside = [name for name in sheets if name not in alike]
     notes = [f"read from the sheet {shortened(largest)}; left aside: {names_listed(aside)}"]
@@ -91,19 +111,18 @@ def cells_of(data: bytes, *, has_formulas: bool) -> tuple[dict[str, Rows], Mappi
         if not has_formulas:
             return sheets, {}
         written = load_workbook(io.BytesIO(data), read_only=True)
-        return sheets, {sheet.title: formulas_in(sheet) for sheet in written.worksheets}
+        formulas = {}
+        for sheet in written.worksheets:
+            sheet.reset_dimensions()
+            cells = (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f")
+            formulas[sheet.title] = frozenset((cell.row, cell.column) for cell in cells)
+        return sheets, formulas
 
 
 def rows_of(sheet: "ReadOnlyWorksheet") -> Rows:
     sheet.reset_dimensions()  # programs write wrong ones
     numbered = enumerate(sheet.iter_rows(values_only=True), start=1)
     return [(number, list(row)) for number, row in numbered if any(map(text_of, row))]
-
-
-def formulas_in(sheet: "ReadOnlyWorksheet") -> Places:
-    sheet.reset_dimensions()
-    cells = (cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f")
-    return frozenset((cell.row, cell.column) for cell in cells)
 
 
 def text_of(value: Any) -> str:
@@ -116,11 +135,6 @@ def header(rows: Rows) -> list[str]:
     while texts and not texts[-1]:
         texts.pop()
     return texts
-
-
-def has_columns(rows: Rows) -> bool:
-    """Whether a row has several cells: the first may be a title, which is refused by its place."""
-    return any(len(list(filter(None, map(text_of, cells)))) > 1 for _, cells in rows)
 
 
 def names_in(rows: Rows) -> set[str]:
@@ -138,7 +152,7 @@ def table_of(rows: Rows, formulas: Places, gathered: Gathered) -> Table:
         unsaved = [place for place in empty if (number, place + 1) in formulas]
         record = {name: plain(value) for name, value in zip(names, padded, strict=False) if name}
         if unsaved:
-            gathered.leave_out(number, FORMULA.format(shortened(names[unsaved[0]])))
+            gathered.leave_out(number, HOLDS_FORMULA.format(shortened(names[unsaved[0]])))
         elif why := why_unreadable(record):
             gathered.leave_out(number, why)
         else:
@@ -164,3 +178,90 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return (int(value) if value.is_integer() else value) if math.isfinite(value) else None
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+# --- Parquet --------------------------------------------------------------------------------------
+
+
+def read_parquet(data: bytes, path: Path) -> Table:
+    """Columns of bytes, such as images, are left out with a note. Raises InputError."""
+    stored, names = read_stored(data, path)
+    if doubled := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(
+            f"has several columns named {names_listed(doubled)}: rename them", file=path
+        )
+    kept = [field.name for field in stored.schema if not holds_bytes(field.type)]
+    if not kept:
+        raise InputError("has no column but of bytes", file=path)
+    left_out = [field.name for field in stored.schema if holds_bytes(field.type)]
+    notes = [f"columns of bytes are left out: {names_listed(left_out)}"] if left_out else []
+    plain = PlainValues()
+    columns = [plain.column(stored[name], path, name) for name in kept]
+    records = enumerate(zip(*columns, strict=True), start=1)
+    rows = (TableRow(n, dict(zip(kept, record, strict=True))) for n, record in records)
+    return Table(
+        path=path,
+        format="parquet",
+        columns=tuple(kept),
+        rows=tuple(rows),
+        notes=(*notes, *nulled_note(plain.nulled)),
+    )
+
+
+def read_stored(data: bytes, path: Path) -> tuple["pa.Table", list[str]]:
+    """The columns, and their names. Raises InputError."""
+    # Imported here because it takes a while, and most files are of another format.
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        opened = parquet.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        stored = opened.read()
+        return stored, stored.column_names  # which may be no UTF-8
+    except (pa.ArrowException, OSError, ValueError) as error:
+        broken = f"is a broken Parquet file: {AGAIN} ({one_line(error)})"
+        is_locked = "decrypt" in str(error).lower()  # columns may be, where the footer is not
+        raise InputError(ENCRYPTED if is_locked else broken, file=path) from None
+
+
+def holds_bytes(kind: "pa.DataType") -> bool:
+    """Whether values of a type are bytes, or hold some."""
+    import pyarrow as pa  # as in read_stored
+
+    if pa.types.is_dictionary(kind):
+        return holds_bytes(kind.value_type)
+    inner = [kind.field(place).type for place in range(kind.num_fields)]
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    is_bytes = pa.types.is_fixed_size_binary(kind) or any(test(kind) for test in tests)
+    return is_bytes or any(map(holds_bytes, inner))
+
+
+class PlainValues:
+    """Makes values those that JSON knows; counts what became null."""
+
+    def __init__(self) -> None:
+        self.nulled = 0
+
+    def column(self, stored: "pa.ChunkedArray", path: Path, name: str) -> list[Any]:
+        import pyarrow as pa  # as in read_stored
+
+        try:
+            return [self.plain(value) for value in stored.to_pylist(maps_as_pydicts="strict")]
+        except (pa.ArrowException, ValueError, KeyError, OverflowError, RecursionError) as error:
+            problem = f"holds a value that cannot be read: {one_line(error)}"
+            raise InputError(problem, file=path, field=name) from None
+
+    def plain(self, value: Any) -> Any:
+        """Times and decimals become texts, what is nested lists and objects."""
+        if value is None or isinstance(value, str | int):
+            return value
+        if isinstance(value, float):
+            return value if math.isfinite(value) else self.null()
+        if isinstance(value, dict):
+            return {str(key): self.plain(one) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.plain(one) for one in value]
+        return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+    def null(self) -> None:
+        self.nulled += 1

@@ -1,4 +1,4 @@
-"""Faults of what a row asks and answers are found, and what looks like them is not."""
+"""Faults of a row, and of how it is written, are found, and what looks like them is not."""
 
 import pytest
 
@@ -94,6 +94,44 @@ NOT_FOUND = {
         ("Which?", "The set is {1, 2} of [3]."),
     ],
 }
+# How a text is written; other languages and code are no fault of it.
+OF_FORM = {
+    "unicode": ["nai\u0308ve", "ｆｕｌｌ", "the o\ufb03ce", "𝐛𝐨𝐥𝐝 words", "fu\u00a8r alle"],
+    "control_characters": ["a\x07b", "a\x85b", "a\x1b[1mb", "a\u2028b"],
+    "invisible_characters": ["a\u200bb", "\ufeffa", "a\u00adb", "a\u202eb", "long\u00a0words"],
+    "mojibake": ["itâ€™s", "GrÃ¶ÃŸe", "РџСЂРёРІРµС‚ РјРёСЂ", "caf├® and th├®"],
+    "lost_characters": ["na\ufffdve", "M?nchen is big", "don?t do it", "caf?s and fianc?es"],
+    "literal_escapes": [
+        "One.\\nTwo.\\nThree.",
+        "caf\\u00e9",
+        "It\\'s so.",
+        "a_x000D_b",
+        "One./n/nTwo",
+    ],
+    "markup": ["<div>It</div>", "It&nbsp;is", "AT&amp;T", "[b]It[/b] is", "It#39;s so"],
+    "web_leftovers": [
+        "It is so. Learn more",
+        "It is so.\nWas this page helpful? Yes No",
+        "This website uses cookies to improve it.\nIt is so.",
+        "It is so.\nHome | About | Contact | Login",
+        "Es ist so. Weiterlesen",
+    ],
+}
+FOUND |= {column: [("What is it?", text) for text in texts] for column, texts in OF_FORM.items()}
+CLEAN = [
+    "Über Größe und Maß: naïve Fälle, façade, señor, Łódź, Đà Nẵng.",
+    "これはＡＩの例です。（日本語）",
+    "Привет, мир! Это обычный текст. ЭТО.",
+    "می‌خواهم בְּרֵאשִׁית हिन्दी ภาษาไทย 한국어",
+    "The price is 10\u00a0€ « ici » – it’s “fine”…",
+    "👨‍👩‍👧 and ❤️ and 🏴󠁧󠁢󠁥󠁮󠁧󠁿 are emoji.",
+    "Is it so? Yes! What?? Why?! See a?b:c and /page?id=1.",
+    'Write `"\\n"` or "a\\tb" in it, and $\\nu + \\theta$ in TeX.',
+    "The types are List<int>, Map<K, V> and a < b && c > d.",
+    "To learn more about it, click the button and read the rest of the page.",
+    "def f(x):\n    return x & 1  # <= 3",
+]
+NOT_FOUND |= {column: [("What is it?", text) for text in CLEAN] for column in OF_FORM}
 
 
 @pytest.mark.parametrize(("column", "pair"), [(c, p) for c, ps in FOUND.items() for p in ps])
