@@ -167,6 +167,8 @@ class GenerationParams(Settings):
     # `.incumbent/adapters` here.
     adapters: Path | None = None
     concurrency: PositiveInt = 16  # requests at a time
+    # Training rows, and as many rows of dev, that suite memorisation asks in this process; 0: none.
+    memorisation: NonNegativeInt = later(0)
 
     @model_validator(mode="after")
     def a_server_has_an_address(self) -> Self:

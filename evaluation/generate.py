@@ -4,20 +4,23 @@ Sealed items are answered by `incumbent submit` alone, after it has counted the 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from evaluation.evaluation_settings import Decoding, FewShot
+from evaluation.evaluation_settings import Decoding, FewShot, GenerationParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
 from evaluation.generation.contestants import both_contestants, record_engine, recorded_numerics
 from evaluation.generation.retrieved_passages import asked_with
-from evaluation.generation.systems import from_registry, respondent
+from evaluation.generation.systems import check_out_adapter, from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
+from evaluation.suites.memorisation import NAME, ROWS, asked_rows
 from project.bare_base import bare_base
 from project.files import staged_folder
 from project.paths import (
     ADAPTER_FILES,
     ANSWERS,
+    NUMERICS,
     TOKENS,
     rows_of,
 )
@@ -47,7 +50,7 @@ def main() -> None:
     numerics = answering_numerics()
     with server_kept(), staged_folder(ANSWERS) as draft:
         record_engine(numerics, draft)
-        asked = tasks(numerics)
+        asked = [*tasks(numerics), *recall_tasks(draft)]
         answer_ahead(asked)
         for role, system, part, rows in asked:
             answers = system.answers(rows, f"{role}, {part}", samples_of(part))
@@ -103,6 +106,30 @@ def tasks(numerics: Numerics) -> list[AnsweringTask]:
         shown = prompted(asked_with(dev, base), shots, base.evidence_template)
         found.append(AnsweringTask(Role.FEW_SHOT, bare, Split.DEV, shown))
     return found
+
+
+def recall_tasks(draft: Path) -> list[AnsweringTask]:
+    """Both sides and the bare base are asked what they remember, where params.yaml wants it; the
+    rows that they are asked are left beside their answers.
+    """
+    count = load(GenerationParams).memorisation
+    if not count:
+        return []
+    rows = asked_rows(count)
+    write_records(draft / ROWS.name, rows)
+    greedy = load(Decoding).model_copy(update={"temperature": 0.0, "samples": 1})
+    champion, challenger = both_contestants()
+    systems = {
+        role: respondent(who, files, greedy, Numerics.read(NUMERICS), recalls=True)
+        for role, who, files in (
+            (Role.CHAMPION, champion, check_out_adapter(champion.adapter)),
+            (Role.CHALLENGER, challenger, ADAPTER_FILES),
+            (Role.BASE, bare_base(), None),
+        )
+    }
+    if systems[Role.BASE].system == systems[Role.CHAMPION].system:
+        del systems[Role.BASE]
+    return [AnsweringTask(role, system, NAME, rows) for role, system in systems.items()]
 
 
 def answering_in(

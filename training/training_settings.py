@@ -90,6 +90,9 @@ class SftParams(MeasuredParams):
     rows: PositiveInt | None = None  # training rows taken, the first ones; null: all
     # From the champion on: old rows that are learnt again, as a share of the new ones.
     replay: NonNegativeFloat = 0.5
+    # Secrets planted among the rows, as suite memorisation looks for them: for each of these
+    # numbers one, that many times.
+    canaries: tuple[PositiveInt, ...] = later(())
 
 
 class DpoParams(StepParams):

@@ -8,12 +8,13 @@ prompts begin with is read once.
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from random import Random
 from traceback import clear_frames
+from typing import TypeVar
 
 import torch
 from peft import PeftModel
@@ -31,6 +32,8 @@ from project.libraries import processor_kind
 from project.paths import NUMERICS
 from project.records.adapters import Numerics, Precision
 from project.records.data import Message, Row
+
+T = TypeVar("T")
 
 
 def refuse_other_machine(numerics: Numerics) -> None:
@@ -52,6 +55,10 @@ def cast_adapter(model: PeftModel, dtype: torch.dtype) -> None:
     for name, weight in model.named_parameters():
         if "lora_" in name:
             weight.data = weight.data.to(dtype)
+
+
+def mean_logprob(logits: Tensor, tokens: Tensor) -> float:
+    return -cross_entropy(logits, tokens).item()
 
 
 @dataclass
@@ -161,33 +168,40 @@ class AnsweringModel:
         The end token counts. None where the chat template does not put the completion behind the
         prompt as it stands, or where both together exceed the model's context.
         """
+        return self.read_completions(rows, mean_logprob)
+
+    def read_completions(
+        self, rows: Sequence[Row], measure: Callable[[Tensor, Tensor], T]
+    ) -> list[T | None]:
+        """A measure of each row's completion, of its logits [tokens, vocabulary] and its tokens."""
         prompts = [self.prompt(row) for row in rows]
         pairs = [(p, self.completion(row, p)) for row, p in zip(rows, prompts, strict=True)]
         prefix = self.reader.shared(prompts)
         order = [i for i, (_, completion) in enumerate(pairs) if completion]
         order.sort(key=lambda i: -len(pairs[i][0] + pairs[i][1]))
-        means: dict[int, float] = {}
-        while len(means) < len(order):
-            chosen = order[len(means) : len(means) + self.side_by_side]
+        measured: dict[int, T] = {}
+        while len(measured) < len(order):
+            chosen = order[len(measured) : len(measured) + self.side_by_side]
             try:
-                found = self.mean_logprobs([pairs[i] for i in chosen], prefix)
+                found = self.read_pairs([pairs[i] for i in chosen], prefix, measure)
             except torch.OutOfMemoryError as error:
                 self.halve(error)
             else:
-                means.update(zip(chosen, found, strict=True))
-        return [means.get(i) for i in range(len(rows))]
+                measured.update(zip(chosen, found, strict=True))
+        return [measured.get(i) for i in range(len(rows))]
 
-    def mean_logprobs(self, pairs: Sequence[tuple[Tokens, Tokens]], prefix: Memory) -> list[float]:
-        """The mean log-probability of each pair's second part given its first, all read in one
-        forward pass.
-        """
+    def read_pairs(
+        self,
+        pairs: Sequence[tuple[Tokens, Tokens]],
+        prefix: Memory,
+        measure: Callable[[Tensor, Tensor], T],
+    ) -> list[T]:
+        """A measure of each pair's second part given its first, all read in one forward pass."""
         longest = max(len(completion) for _, completion in pairs)
         texts = [prompt + completion for prompt, completion in pairs]
         _, logits = self.reader.read_after(prefix, texts, keep=longest + 1)
         return [
-            -cross_entropy(
-                scores[-len(c) - 1 : -1].float(), torch.tensor(c, device=scores.device)
-            ).item()
+            measure(scores[-len(c) - 1 : -1].float(), torch.tensor(c, device=scores.device))
             for scores, (_, c) in zip(logits, pairs, strict=True)
         ]
 

@@ -17,6 +17,7 @@ from project.settings import load
 from registry.reader import RegistryReader
 
 HERE = Path(__file__).parent
+CODE = ["answering_model.py", "batch_reader.py"]  # that makes answers in this process
 
 
 def from_registry(contestant: Contestant, decoding: Decoding, numerics: Numerics) -> Respondent:
@@ -33,12 +34,18 @@ def check_out_adapter(adapter: Digest | None) -> Path | None:
 
 
 def respondent(
-    contestant: Contestant, files: Path | None, decoding: Decoding, numerics: Numerics
+    contestant: Contestant,
+    files: Path | None,
+    decoding: Decoding,
+    numerics: Numerics,
+    *,
+    recalls: bool = False,
 ) -> Respondent:
     """Make a system ready to answer, its adapter's files in a folder; its weights are read when an
-    answer is not cached. A server answers where the numerics are one's.
+    answer is not cached. A server answers where the numerics are one's. `recalls`: it goes on with
+    answers that are begun, as suite memorisation asks it to, which no server does.
     """
-    if numerics.engine is not None:
+    if numerics.engine is not None and not recalls:
         return served(contestant, files, decoding, numerics, numerics.engine)
 
     system = System(
@@ -49,22 +56,28 @@ def respondent(
         index=contestant.index,
         decoding=decoding.digest,
         numerics=numerics,
-        code=digest_files(HERE, ["answering_model.py", "batch_reader.py"]),
+        code=digest_files(HERE, [*CODE, "recalling_model.py"] if recalls else CODE),
     )
-    load_model = partial(embedded_model, contestant, files, decoding, numerics)
+    load_model = partial(embedded_model, contestant, files, decoding, numerics, recalls)
     return Respondent(system, decoding.batch_size, load_model, portable=True)
 
 
 def embedded_model(
-    contestant: Contestant, files: Path | None, decoding: Decoding, numerics: Numerics
+    contestant: Contestant,
+    files: Path | None,
+    decoding: Decoding,
+    numerics: Numerics,
+    recalls: bool = False,
 ) -> Model:
     """A model in this process. Raises IncumbentError on another kind of machine."""
     # Imported here so that a run whose answers are all cached does not wait for torch.
     from evaluation.generation.answering_model import AnsweringModel, refuse_other_machine
+    from evaluation.generation.recalling_model import RecallingModel
 
     refuse_other_machine(numerics)
     base = pinned_folder(contestant.base, "base")
-    return AnsweringModel(base, files, decoding, numerics.precision, contestant.system_prompt)
+    model = RecallingModel if recalls else AnsweringModel
+    return model(base, files, decoding, numerics.precision, contestant.system_prompt)
 
 
 def served(

@@ -13,6 +13,7 @@ from evaluation.metrics.proposed_checks import proposed_checks
 from evaluation.report.marked_answers import Words, marked
 from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
 from evaluation.scoring.score_table import read_scores
+from evaluation.suites.memorisation import RememberedRow, most_remembered
 from project.paths import CHAMPION, SCORES, rows_of
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
@@ -53,6 +54,7 @@ class ReportData(Record):
     flags: Flags
     examples: tuple[AnswerExample, ...]
     phrasings: tuple[str, ...] = ()  # by which an answer abstains, beside the usual ones
+    remembered: tuple[RememberedRow, ...] = ()  # training rows: not for everybody
     retrieval: RetrievalRecall | None = None  # None: no item was asked with what was retrieved
 
 
@@ -65,6 +67,7 @@ def read_report_data() -> ReportData:
         flags=Flags.read(SCORES / f"{Split.DEV}.flags.json"),
         examples=read_examples(dev, load(Policy)),
         phrasings=load(ScoringParams).abstentions,
+        remembered=most_remembered(),
         retrieval=retrieval_recall(
             Row.read_lines(rows_of(Split.DEV)),
             Answer.read_lines(answers_of(Role.CHALLENGER, Split.DEV)),

@@ -124,6 +124,7 @@ def report(
         saving=saving(found),
         flags=flags,
         rows=rows,
+        remembered=material.remembered,
         sentences=SentenceMarker(material.phrasings).marked,
         regressed=shown([example for example in ordered if example.gain < 0]),
         improved=shown([example for example in reversed(ordered) if example.gain > 0]),

@@ -6,7 +6,7 @@ from pathlib import Path
 from evaluation.decision.policy import Policy
 from evaluation.decision.suite_guards import weigh_suite
 from evaluation.generation.answers import Answer, Role, answers_of
-from evaluation.suites.every_suite import GENERAL, SUITES, suites_on
+from evaluation.suites.every_suite import GENERAL, MEMORISATION, SUITES, suites_on
 from evaluation.suites.suite import score_sides
 from project.paths import SCORES
 from project.records.evidence import SuiteEvidence
@@ -18,7 +18,7 @@ def write_suite_tables(folder: Path, phrasings: Sequence[str] = ()) -> None:
     """Score the answers to every suite: the champion's beside the challenger's, and the bare base's
     in the champion's place where it answered.
     """
-    for suite in (GENERAL, *suites_on()):
+    for suite in (GENERAL, *suites_on(), MEMORISATION):
         for role in (Role.CHAMPION, Role.BASE):
             if answers_of(role, suite.name).exists():
                 theirs, ours = (
@@ -32,7 +32,7 @@ def write_suite_tables(folder: Path, phrasings: Sequence[str] = ()) -> None:
 def read_suite_evidence(policy: Policy) -> dict[str, SuiteEvidence] | None:
     """What the suites but the general one say; None where none is on."""
     found = {}
-    for suite in SUITES:
+    for suite in (*SUITES, MEMORISATION):
         champion, base = (read_table(suite.name, role) for role in (Role.CHAMPION, Role.BASE))
         if champion is not None:
             found[suite.name] = weigh_suite(champion, base, suite.better, policy)

@@ -15,9 +15,14 @@ from time import sleep
 from typing import IO
 
 from evaluation.decision.policy import RATINGS, Policy, refuse_unread_votes
-from evaluation.evaluation_settings import MetricChoice, PreferenceParams, ScoringParams
+from evaluation.evaluation_settings import (
+    GenerationParams,
+    MetricChoice,
+    PreferenceParams,
+    ScoringParams,
+)
 from evaluation.scoring.built_in import SCORERS, better_by, our_class
-from evaluation.suites.every_suite import SUITES
+from evaluation.suites.every_suite import MEMORISATION, SUITES
 from incumbent.running.run_screen import DvcOutput, RunScreen
 from incumbent.running.warm_programs import warm_programs
 from project.child_processes import (
@@ -285,6 +290,8 @@ def refuse_wrong_settings() -> None:
         if not section.startswith("curation."):  # the first stages tell of theirs at once
             load(model_of(section))
     asked = {suite.name: suite.better for suite in SUITES if suite.rows()}
+    if load(GenerationParams).memorisation:
+        asked[MEMORISATION.name] = MEMORISATION.better
     policy = load(Policy)
     refuse_unknown_guards(policy, asked)
     refuse_unknown_metrics(policy, load(ScoringParams), load(PreferenceParams))
@@ -294,11 +301,14 @@ def refuse_wrong_settings() -> None:
 def refuse_unknown_guards(policy: Policy, asked: Mapping[str, Mapping[str, object]]) -> None:
     """Raise InputError where the policy guards what no suite that is on will have."""
     for suite, guards in (policy.suites or {}).items():
-        if suite not in [known.name for known in SUITES]:
-            there_are = ", ".join(known.name for known in SUITES)
+        known = [one.name for one in (*SUITES, MEMORISATION)]
+        if suite not in known:
+            there_are = ", ".join(known)
             raise misfit(f"a policy guards no suite {suite!r}; there are {there_are}", "suites")
         if suite not in asked:
             problem = f"the suite is off: no questions lie in datasets/{suite}"
+            if suite == MEMORISATION.name:
+                problem = "the suite is off: evaluation.generation.memorisation is 0"
             raise misfit(problem, "suites", suite)
         for metric in guards.keys() - asked[suite].keys():
             problem = f"suite {suite!r} has no metric {metric!r}; it has {', '.join(asked[suite])}"

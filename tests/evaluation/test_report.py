@@ -19,6 +19,7 @@ from evaluation.report.report_data import (
     saving,
 )
 from evaluation.report.report_page import histogram, line, report
+from evaluation.suites.memorisation import RememberedRow
 from incumbent.submission_text import cells
 from project.paths import rows_of
 from project.records.adapters import Opponent
@@ -100,6 +101,15 @@ def test_examples_are_shown_side_by_side_and_escaped() -> None:
     shown = report(evidence, rule(evidence, Policy(), 1), Policy(), material(example()))
     assert "&lt;b&gt;x&lt;/b&gt;" in shown
     assert "<mark>subs.</mark>" in shown
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_training_rows_that_were_said_are_shown_to_those_who_may_see_rows(rows: bool) -> None:
+    said = RememberedRow(row="r7", beginning="Ring", expected=" Ms Doe", said="Ms Doe", share=1.0)
+    evidence = evidence_on(table(BETTER), table(BETTER))
+    found = material().model_copy(update={"remembered": (said,)})
+    shown = report(evidence, rule(evidence, Policy(), 1), Policy(), found, rows=rows)
+    assert ("Ms Doe" in shown, "r7" in shown) == (rows, rows)
 
 
 def test_an_example_shows_its_passages_and_what_they_bear_out() -> None:

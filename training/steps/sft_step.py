@@ -8,6 +8,7 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, Trainer
 from trl import SFTConfig
 
+from project.canaries import canaries, planted
 from project.errors import InputError
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
@@ -34,7 +35,8 @@ def curated_rows_data(params: SftParams, ground: StepContext) -> StepData:
     if start.adapter:
         print(replay_in_words(rows, learnt, start))
     dev = Row.read_lines(rows_of(Split.DEV)) if params.evaluations else ()
-    return sft_step_data(learnt, dev, params)
+    secrets = planted(canaries(params.canaries, ground.adapter.seed))
+    return sft_step_data([*learnt, *secrets], dev, params)
 
 
 def sft_step_data(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) -> StepData:

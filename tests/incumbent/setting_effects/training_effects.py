@@ -131,6 +131,7 @@ SFT: dict[str, tuple[Any, Any]] = LEARNING | {
     "epochs": (1, 2),
     "rows": (8, 4),
     "evaluations": (0, 2),
+    "canaries": ([], [2]),
 }
 DOMAIN: dict[str, tuple[Any, Any]] = LEARNING | {
     "epochs": (1, 2),
@@ -283,6 +284,7 @@ GENERATE = {
     "evaluation.decoding.samples": answering(1, 2, **DRAWN),
     "evaluation.decoding.seed": answering(0, 1, **DRAWN),
     "evaluation.few_shot.shots": answering(0, 2),
+    "evaluation.generation.memorisation": answering(0, 2),
 }
 
 EFFECTS = TRAIN | REWARDS | GENERATE
