@@ -145,11 +145,14 @@ def model(adapter: Path | None) -> RecallingModel:
 
 
 def rows_apart(seed: int, *counts: int) -> list[list[Row]]:
-    """So many rows for each count, of which no two are of one family; of each package as many."""
+    """So many rows for each count, at random, of which no two are of one family; of each package as
+    many.
+    """
     rows = [row for row in even(OLD, Random(seed)) if is_asked(row)]
     some = Random(seed).sample(rows, min(len(rows), 4 * sum(counts)))
     first = dict(zip(reversed(family_names(some)), reversed(some), strict=True))
-    drawn = iter(first.values())
+    # Those of large families come first in a sample, so they are not taken in its order.
+    drawn = iter(Random(seed).sample([*first.values()], len(first)))
     return [[next(drawn) for _ in range(count)] for count in counts]
 
 

@@ -29,7 +29,8 @@ STEPS = 400  # of the integral over what the variance of days may be
 FAR = 1e-13  # the chance that is left out at each of its ends
 FEW = 5  # columns tell nothing of what is usual
 MOST_DRAWN = 3  # degrees of freedom of others, at most, for each of a column's own
-USUAL = 0.99  # of columns like the others have no larger square
+USUAL = 0.9  # of columns like the others have no larger square
+UNLIKE = 0.05  # of kinds of day that are like the others seem to differ more
 PULL = 0.03  # how strongly all columns are taken to vary by day where chance decides
 
 
@@ -115,6 +116,18 @@ class DayNoise:
         """The estimate of a; 0 or more."""
         return max(0.0, (self.mean - self.moments.trace) / self.weight)
 
+    @property
+    def freedom(self) -> float:
+        """The degrees of freedom of a χ² that varies as the mean does."""
+        trace, days = self.moments.trace, self.between * self.weight
+        free = self.free + self.prior.freedom
+        return free * (trace + days) ** 2 / float(self.square(np.array(days)))
+
+    def exceeds(self, other: "DayNoise") -> bool:
+        """Whether its days differ clearly more than another's, by F of the mean squares."""
+        ratio = self.mean / max(other.mean, 1e-12)
+        return bool(f.sf(ratio, self.freedom, other.freedom) < UNLIKE)
+
     def spread(self, k: float) -> float:
         """How much wider a sum spreads than over random choices of units: 1 or more."""
         return float(np.sqrt(1 + k * self.between / self.moments.trace))
@@ -137,9 +150,7 @@ class DayNoise:
     @cached_property
     def likely(self) -> tuple[Numbers, Numbers]:
         """What a may be, and how likely that is, as the squares leave it open [STEPS]."""
-        trace, days = self.moments.trace, self.between * self.weight
-        free = self.free + self.prior.freedom
-        freedom = free * (trace + days) ** 2 / float(self.square(np.array(days)))
+        trace, freedom = self.moments.trace, self.freedom
         cuts = np.linspace(np.log(chi2.ppf(FAR, freedom)), np.log(chi2.isf(FAR, freedom)), STEPS)
         chances = np.diff(chi2.cdf(np.exp(cuts), freedom))
         middle = np.exp((cuts[:-1] + cuts[1:]) / 2)
@@ -176,6 +187,19 @@ def noise_of(reference: UserDays, signal: str) -> DayNoise | None:
     prior = usual(reference, noise.free)
     known = prior.freedom > 0 and prior.holds(noise.mean, noise.free)
     return replace(noise, prior=prior) if known else noise
+
+
+@lru_cache(maxsize=512)
+def noise_of_kind(reference: UserDays, signal: str, strata: tuple[int, ...]) -> DayNoise | None:
+    """The same of the days of some strata alone; None where these differ as all days do.
+
+    What is news on one weekday only, as a newsletter's, is spread thin over all of them.
+    """
+    every = own_noise(reference, signal)
+    if every is None or set(strata) >= set(reference.having(signal).kinds.tolist()):
+        return None
+    own = own_noise(reference.taken(np.flatnonzero(np.isin(reference.strata, strata))), signal)
+    return own if own and own.exceeds(every) else None
 
 
 @lru_cache(maxsize=16)

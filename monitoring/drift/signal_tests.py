@@ -9,7 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drift.day_noise import OddDays, k_of, noise_of, odd_days, widened
+from monitoring.drift.day_noise import (
+    OddDays,
+    k_of,
+    noise_of,
+    noise_of_kind,
+    odd_days,
+    widened,
+)
 from monitoring.drift.matched_sets import MatchedPool
 from monitoring.drift.permutation import p_value
 from monitoring.drift.user_days import SignalUnits, UserDays
@@ -166,7 +173,10 @@ class SignalTest:
             return OfDays()
         k = k_of(self.now, self.before)
         sums = self.pool.sums * widened(self.now, self.before)
-        return OfDays(noise.p_value(sums, k, self.signal.direction), noise.spread(k))
+        of_kind = noise_of_kind(self.reference, self.signal.name, tuple(self.now.kinds.tolist()))
+        found = [one for one in (noise, of_kind) if one]
+        p = max(one.p_value(sums, k, self.signal.direction) for one in found)
+        return OfDays(p, max(one.spread(k) for one in found))
 
 
 class OfDays(NamedTuple):

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from monitoring.drift.alarm_budget import pooled
-from monitoring.drift.day_noise import MOST_DRAWN, Prior, contrasts, k_of, noise_between, noise_of
+from monitoring.drift.day_noise import (
+    MOST_DRAWN,
+    Prior,
+    contrasts,
+    k_of,
+    noise_between,
+    noise_of,
+    noise_of_kind,
+)
 from monitoring.drift.reference_rows import seen_share
 from monitoring.drift.signal_tests import SignalTest
 from monitoring.drift.user_days import UserDays
@@ -75,6 +83,33 @@ def test_what_is_new_is_seen_in_one_night_where_days_are_alike() -> None:
     found = [said(day_of(28, 300, rng, new=0.2), before, rng) for _ in range(10)]
     assert all(reading.verdict is DriftVerdict.DRIFT for reading in found)
     assert found[0].spread < 1.1
+
+
+def newsletters(rng: Generator) -> UserDays:
+    """A month in which each Monday has its own news, and other days differ by chance alone."""
+    days = [day_of(day, 100, rng, 0.6 if day % 7 == 0 else 0.0) for day in range(28)]
+    return UserDays.joined(days)
+
+
+def test_news_of_one_weekday_is_no_drift_on_it_and_hides_none_on_others() -> None:
+    rng = np.random.default_rng(4)
+    found = {"news": 0, "new topic": 0}
+    for _ in range(20):
+        before = newsletters(rng)
+        news = said(day_of(35, 100, rng, 0.6), before, rng)
+        found["news"] += news.verdict is DriftVerdict.DRIFT
+        other = said(day_of(36, 100, rng, new=0.4), before, rng)
+        found["new topic"] += other.verdict is DriftVerdict.DRIFT
+    assert found["news"] <= 2 and found["new topic"] >= 15, found
+
+
+def test_days_of_one_weekday_stand_alone_only_where_they_differ_more() -> None:
+    rng = np.random.default_rng(5)
+    alike = [noise_of_kind(months(rng, 0.3), Topics.name, (0,)) for _ in range(40)]
+    assert sum(one is not None for one in alike) <= 6
+    apart = [noise_of_kind(newsletters(rng), Topics.name, (0,)) for _ in range(10)]
+    assert all(apart)
+    assert noise_of_kind(newsletters(rng), Topics.name, tuple(range(7))) is None
 
 
 def test_the_spread_is_told_and_grows_with_the_noise() -> None:
