@@ -22,7 +22,7 @@ from project.records.data import Row
 from project.records.events import LookTaken
 from project.records.evidence import Evidence
 from registry.reader import RegistryReader
-from tests.conftest import READ_BY_LIBRARIES, REAL, ROOT, all_warm
+from tests.conftest import READ_BY_LIBRARIES, ROOT, all_warm
 from tests.incumbent.short_suites import shorten_suites
 
 pytestmark = pytest.mark.slow
@@ -67,12 +67,12 @@ SECOND = FEW | {  # another challenger, which qualifies
     "training": FEW["training"]
     | {"adapter": {"seed": 1}, "sft": FEW["training"]["sft"] | {"rows": 80, "epochs": 3}}
 }
-KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
+KILLS = [1.0, 2.0, 3.5, 5.0]  # seconds after which a submission is killed
 
 
 class Project:
     """A copy of this project in a folder of its own, with a small base. Its programs start at
-    once, but for those that are killed.
+    once.
     """
 
     def __init__(self, folder: Path, base: Path, programs: Path) -> None:
@@ -103,15 +103,8 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        return self.variables(self.programs)
-
-    @property
-    def killable(self) -> dict[str, str]:
-        return self.variables(REAL)
-
-    def variables(self, programs: Path) -> dict[str, str]:
         return {
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": os.environ["HOME"],
             "DVC_NO_ANALYTICS": "1",
             "INCUMBENT_ACTOR": "tester",
@@ -180,7 +173,7 @@ class Project:
         with subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.killable,
+            env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
