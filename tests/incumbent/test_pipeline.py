@@ -6,9 +6,10 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -67,7 +68,6 @@ SECOND = FEW | {  # another challenger, which qualifies
     "training": FEW["training"]
     | {"adapter": {"seed": 1}, "sft": FEW["training"]["sft"] | {"rows": 80, "epochs": 3}}
 }
-KILLS = [1.0, 2.0, 3.5, 5.0]  # seconds after which a submission is killed
 
 
 class Project:
@@ -168,8 +168,8 @@ class Project:
             names = connection.execute("SELECT name FROM look_bytes WHERE name LIKE 'answers/%'")
             return found | {name for (name,) in names}
 
-    def killed(self, seconds: float, *command: str) -> None:
-        """Start a command, and kill it and all that it started after some seconds."""
+    def killed(self, when: Callable[[], bool], *command: str) -> None:
+        """Start a command, and kill it and all that it started once something holds."""
         with subprocess.Popen(
             command,
             cwd=self.folder,
@@ -178,10 +178,10 @@ class Project:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         ) as running:
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(seconds)
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)
+            while not when():
+                assert running.poll() is None
+                sleep(0.02)
+            os.killpg(running.pid, signal.SIGKILL)
 
 
 def stages_run(output: str) -> list[str]:
@@ -386,8 +386,8 @@ def test_a_look_that_is_killed_is_counted_once_and_goes_on(project: Project) -> 
     project.set_params(SECOND)
     project.repro()
     before = project.answered()
-    for seconds in KILLS:
-        project.killed(seconds, "incumbent", "submit")
+    project.killed(lambda: project.looks() == [1, 2], "incumbent", "submit")
+    project.killed(lambda: project.answered() > before, "incumbent", "submit")
     submitted = project.run("incumbent", "submit")
     assert submitted.returncode == 0, submitted.stdout
     assert project.looks() == [1, 2]
