@@ -1,8 +1,13 @@
 """The simulated reviewers of examples/bank: blind, steady, and wrong as often as they say."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from examples.bank.measures import against_base
 from examples.bank.reviewer import ERRS, Pair, ballots, choices
+from project.records.data import Row
 
 RIGHT = "The Harbour Account costs 4.50 crowns a month."
 WRONG = "The Harbour Account costs 7.80 crowns a month."
@@ -59,3 +64,17 @@ def test_names_of_versions_change_no_choice() -> None:
 def test_every_reviewer_votes_once_on_every_pair() -> None:
     cast = list(ballots(many(RIGHT, WRONG, 10), [("base", "new")] * 10))
     assert len({(b.reviewer, b.item) for b in cast}) == len(cast) == 30
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_system_wins_and_loses_items_against_the_base_where_they_answer_otherwise() -> None:
+    Path("results").mkdir()
+    given = {"group": "one", "source": "made", "topic": "current"}
+    names = [f"harbour-account.fee.{n}" for n in range(30)]
+    rows = [Row.of("What does it cost?", RIGHT, row_id=name, **given) for name in names]
+    base = dict.fromkeys(names, WRONG)
+    better = dict.fromkeys(names[:20], RIGHT) | dict.fromkeys(names[20:], WRONG)
+    won, lost = against_base("round 1", rows, better, base)
+    assert won + lost == 20
+    assert won > 15
+    assert against_base("round 1", rows, base, base) == (0, 0)

@@ -1,7 +1,6 @@
 """The stories of examples/bank: where they lie, what their recipes are, and how they go on."""
 
 import json
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from examples.bank.closed_book import Bank, of_the_brief, of_the_project
 from examples.bank.dealing import Dealt
 from examples.bank.facts import HERE
 from examples.bank.measures import METRICS, Item, System, write_systems
-from examples.bank.run import parsed
+from examples.bank.run import main, parsed
 from examples.bank.steps import bring_in_lines, read_step
 from tests.conftest import ROOT
 
@@ -64,10 +63,15 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_story_in_small_is_told_to_its_end(tmp_path: Path) -> None:
-    """As `make bank-brief` does: every stage with its real models, and too few items to win."""
-    told = [sys.executable, "-m", "examples.bank.run", "--brief", "--to", str(tmp_path / "bank")]
-    subprocess.run(told, check=True, cwd=ROOT)
+@pytest.mark.usefixtures("warm")
+def test_the_story_in_small_is_told_to_its_end(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `make bank-brief` does, but on a small base: every stage, and too few items to win."""
+    small = grounded.SMALL | {"base": {"model": str(tiny_base)}}
+    monkeypatch.setattr(grounded, "SMALL", small)
+    monkeypatch.setattr(sys, "argv", ["run", "--brief", "--to", str(tmp_path / "bank")])
+    main()
     table = json.loads((tmp_path / "bank/results/table.json").read_bytes())
     assert [one["name"] for one in table["systems"]] == [
         "base + passages",

@@ -6,9 +6,10 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from project.records.data import Row
 from project.records.events import LookTaken
 from project.records.evidence import Evidence
 from registry.reader import RegistryReader
-from tests.conftest import READ_BY_LIBRARIES, REAL, ROOT, all_warm
+from tests.conftest import READ_BY_LIBRARIES, ROOT, all_warm
 from tests.incumbent.short_suites import shorten_suites
 
 pytestmark = pytest.mark.slow
@@ -67,12 +68,11 @@ SECOND = FEW | {  # another challenger, which qualifies
     "training": FEW["training"]
     | {"adapter": {"seed": 1}, "sft": FEW["training"]["sft"] | {"rows": 80, "epochs": 3}}
 }
-KILLS = [2.0, 5.0, 8.0, 11.0]  # seconds after which a submission is killed
 
 
 class Project:
     """A copy of this project in a folder of its own, with a small base. Its programs start at
-    once, but for those that are killed.
+    once.
     """
 
     def __init__(self, folder: Path, base: Path, programs: Path) -> None:
@@ -103,15 +103,8 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        return self.variables(self.programs)
-
-    @property
-    def killable(self) -> dict[str, str]:
-        return self.variables(REAL)
-
-    def variables(self, programs: Path) -> dict[str, str]:
         return {
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": os.environ["HOME"],
             "DVC_NO_ANALYTICS": "1",
             "INCUMBENT_ACTOR": "tester",
@@ -175,20 +168,20 @@ class Project:
             names = connection.execute("SELECT name FROM look_bytes WHERE name LIKE 'answers/%'")
             return found | {name for (name,) in names}
 
-    def killed(self, seconds: float, *command: str) -> None:
-        """Start a command, and kill it and all that it started after some seconds."""
+    def killed(self, when: Callable[[], bool], *command: str) -> None:
+        """Start a command, and kill it and all that it started once something holds."""
         with subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.killable,
+            env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         ) as running:
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(seconds)
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)
+            while not when():
+                assert running.poll() is None
+                sleep(0.02)
+            os.killpg(running.pid, signal.SIGKILL)
 
 
 def stages_run(output: str) -> list[str]:
@@ -393,8 +386,8 @@ def test_a_look_that_is_killed_is_counted_once_and_goes_on(project: Project) -> 
     project.set_params(SECOND)
     project.repro()
     before = project.answered()
-    for seconds in KILLS:
-        project.killed(seconds, "incumbent", "submit")
+    project.killed(lambda: project.looks() == [1, 2], "incumbent", "submit")
+    project.killed(lambda: project.answered() > before, "incumbent", "submit")
     submitted = project.run("incumbent", "submit")
     assert submitted.returncode == 0, submitted.stdout
     assert project.looks() == [1, 2]
