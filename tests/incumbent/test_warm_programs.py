@@ -42,6 +42,17 @@ for number in map(int, sys.argv[1:]):
 open("waits", "w").write(str(os.getpid()))
 time.sleep(60)
 """
+ENDS = """
+import atexit, json, os, sys, threading, time
+class Held:
+    def __del__(self, write=os.write):
+        write(1, b"taken apart\\n")
+json.held = Held()  # in a module of which the server has the pages
+atexit.register(print, "at exit")
+threading.Thread(target=lambda: (time.sleep(0.2), print("a thread"))).start()
+print("said")
+exec(sys.argv[1])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +61,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     modules = tmp_path_factory.mktemp("modules")
     (modules / "told.py").write_text(TOLD)
     (modules / "waits.py").write_text(WAITS)
+    (modules / "ends.py").write_text(ENDS)
     place = os.pathsep.join([str(modules), os.environ.get("PYTHONPATH", "")])
     environment = {**users_environment(), "PYTHONPATH": place}
     with pytest.MonkeyPatch.context() as patched:
@@ -79,6 +91,19 @@ def test_a_program_has_all_that_its_caller_has(served: Path, tmp_path: Path) -> 
     assert warm.pop("warm") is True
     assert warm == alone
     assert (warm["folder"], warm["variable"], warm["threads"]) == (str(tmp_path), "x", 1)
+
+
+@pytest.mark.parametrize("how", ["", "sys.exit(300)", "sys.exit('why')", "1 / 0"])
+def test_it_ends_as_it_would_alone_but_takes_nothing_apart(served: Path, how: str) -> None:
+    """What the server imported would be copied, half a second long, only to be freed."""
+    alone, warm = (
+        subprocess.run([program, "-m", "ends", how], capture_output=True, text=True)
+        for program in (sys.executable, served)
+    )
+    assert warm.returncode == alone.returncode
+    assert warm.stdout == "said\na thread\nat exit\n"
+    assert alone.stdout == f"{warm.stdout}taken apart\n"
+    assert warm.stderr.splitlines()[-1:] == alone.stderr.splitlines()[-1:]
 
 
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "HF_HUB_OFFLINE", "TOKENIZERS_PARALLELISM"])
