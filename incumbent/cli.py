@@ -45,7 +45,7 @@ DATA = {
     "waive": "data_rows:waive_check",
     "allow": "data_rows:allow_contacts",
     "synthesize": "synthesize:synthesize",
-    "questions": "questions:ask_documents",
+    "questions": "synthesize:ask_documents",
     "forget": "forget:forget",
 }
 MORE_JUDGES = {
@@ -64,10 +64,10 @@ REGISTRY = {
     "export": "export:export",
     "reproduce": "verify:reproduce_version",
     "dossier": "export:write_version_dossier",
-    "sign": "anchor:sign_version",
-    "keygen": "anchor:generate_keys*",
+    "sign": "backup:sign_version",
+    "keygen": "backup:generate_keys*",
     "verify": "verify:verify",
-    "anchor": "anchor:write_anchor",
+    "anchor": "backup:write_anchor",
     "backup": "backup:back_up",
     "restore": "backup:restore",
     "delete": "promote:delete_version",
@@ -78,7 +78,7 @@ SEARCH = {
     "tune": "tune:tune",
     "curve": "tune:curve",
     "bases": "bases:bases",
-    "select": "select:select",
+    "select": "tune:select",
     "recipes": "recipes:recipes*",
 }
 GATEWAY = {

@@ -13,8 +13,7 @@ from curation.mending import redacted, redacted_text
 from curation.sources.columns.choices import Guess
 from curation.sources.row_formats import Made, Read
 from curation.sources.table_rows import UNREADABLE
-from incumbent.importing.foreign_files import FileRead, holds_corrections, read_files
-from incumbent.importing.import_options import ImportOptions
+from incumbent.importing.foreign_files import FileRead, ImportOptions, holds_corrections, read_files
 from project.canonical import digest_json
 from project.erasures import WHY, Erased, passage_texts, texts_of
 from project.errors import InputError

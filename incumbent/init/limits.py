@@ -21,10 +21,6 @@ from project.settings import load
 from training.cost.base_shape import shape_of
 from training.cost.machines import GB, this_machine
 
-# --- limits ---------------------------------------------------------------------------------------
-
-# How long rows and answers may be, from the lengths that there are.
-
 MOST = 0.99  # of the rows are to fit
 STEP = 8  # tokens; limits are multiples of it
 SHORTEST = 128  # of max_length: less would leave out later rows, and saves nothing

@@ -27,10 +27,6 @@ from project.records.data import Document, Row, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.untrusted_input import one_line
 
-# --- own sources ----------------------------------------------------------------------------------
-
-# A person's files by what they hold: tables, conversations, judged answers, raw text beside.
-
 RAW_TEXT = ("documents", "texts")
 JUDGED = ("preferences", "rated")
 # Formats that a table is taken for where its columns are named.

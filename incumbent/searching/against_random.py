@@ -11,10 +11,6 @@ from project.records.data import Row
 from project.records.record import Digest, Record
 from project.records.scores import Better
 
-# --- against random -------------------------------------------------------------------------------
-
-# By how much selected rows beat as many random ones: the statistics, and the words for them.
-
 
 class MetricDifference(Record):
     """Selected − random on dev, or the contrary where less is better."""

@@ -28,10 +28,6 @@ from training.base import prepare
 from training.model.usable_base import refuse_too_large, stored_weights
 from training.precision import measure_machine
 
-# --- base candidates ------------------------------------------------------------------------------
-
-# Base models that might do: found, pinned, and looked at before one is loaded.
-
 AT = re.compile(r"(?P<model>[^@]+)@(?P<revision>[^@]+)")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHORT = 7  # digits of a commit in a name, as git has them

@@ -34,14 +34,6 @@ from training.start_record import START_FILE
 from training.steps.earlier import Earlier, newest_before
 from training.training_settings import AdapterParams, DomainParams
 
-# --- compare on dev -------------------------------------------------------------------------------
-
-# Adapters on selected and on random rows, trained aside and compared on dev.
-
-# --- trained adapter ------------------------------------------------------------------------------
-
-# An adapter trained aside, by the project's recipe: not in outputs/, and no version of it.
-
 
 @dataclass(frozen=True)
 class Aside:

@@ -77,10 +77,6 @@ def draw_rows(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
     return sorted(rows, key=lambda row: digest_json(["drawn", seed, row.id]))[:count]
 
 
-# --- pace -----------------------------------------------------------------------------------------
-
-# Roughly how long adapters that are trained aside will take, before they are.
-
 # --- estimate -------------------------------------------------------------------------------------
 
 # How many minutes a selection and its comparison will take, before they begin.

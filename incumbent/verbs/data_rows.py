@@ -30,10 +30,6 @@ from registry.reader import RegistryReader
 from registry.registry_settings import current_actor
 from registry.store import Registry
 
-# --- data rows ------------------------------------------------------------------------------------
-
-# `data`: rows in and out of the project.
-
 
 def export_bad_answers(
     to: Annotated[Path, typer.Option(help="A folder for corrections.jsonl and negatives.jsonl.")],
@@ -127,8 +123,6 @@ def accept_labels(
 
 
 # --- waive ----------------------------------------------------------------------------------------
-
-# `data waive` and `data allow`: what may stay in the data though a check fails.
 
 
 def waive_check(

@@ -33,15 +33,6 @@ from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
 from serving.exporting.start_scripts import ExportedForm, Form, table
 
-# --- export ---------------------------------------------------------------------------------------
-
-# `incumbent registry export` and `dossier`: a version in a folder that other programs load, and
-# its papers.
-
-# --- export ---------------------------------------------------------------------------------------
-
-# `registry export`: a version in a folder that other programs load, and its papers.
-
 CARD = "README.md"
 WORDS: dict[Form | None, str] = {
     None: "as an adapter",
@@ -237,8 +228,6 @@ def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str)
 
 # --- dossier --------------------------------------------------------------------------------------
 
-# `registry dossier`: what a model-risk department asks for about a version, in one file.
-
 
 def write_version_dossier(
     number: VersionNumber,
@@ -274,8 +263,6 @@ def write_version_dossier(
 
 
 # --- import adapter -------------------------------------------------------------------------------
-
-# `registry import-adapter`: a third-party adapter becomes a version that still has to win.
 
 SHOWN = 10  # modules in the table: those that are moved farthest
 

@@ -20,8 +20,7 @@ from incumbent.importing.destination import (
     refuse_other_content,
     write_change,
 )
-from incumbent.importing.foreign_files import formats_of
-from incumbent.importing.import_options import ImportOptions, pair, role_names
+from incumbent.importing.foreign_files import ImportOptions, formats_of, pair, role_names
 from incumbent.importing.import_text import (
     conflicts,
     feedback_lines,

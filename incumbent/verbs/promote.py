@@ -18,8 +18,6 @@ from registry.store import Registry
 
 # --- promote --------------------------------------------------------------------------------------
 
-# `promote`, `rollback`, `withdraw`, `reject`: who is champion, by a person's hand.
-
 
 def promote_version(
     number: VersionNumber,
@@ -97,8 +95,6 @@ def reject_version(number: VersionNumber, reason: Reason) -> None:
 
 # --- aliases --------------------------------------------------------------------------------------
 
-# `registry alias`, `delete`, `gc`: what a name stands for, and what may go.
-
 
 def point_alias(
     name: Annotated[str, typer.Argument(help="A name such as staging, but not champion.")],
@@ -148,8 +144,6 @@ def collect_garbage(
 
 
 # --- adopt looks ----------------------------------------------------------------------------------
-
-# `registry adopt-looks`: looks that were taken elsewhere count here from now on.
 
 
 def adopt(reason: Reason) -> None:

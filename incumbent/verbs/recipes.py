@@ -34,8 +34,6 @@ from training.training_settings import (
     SftParams,
 )
 
-# --- recipes --------------------------------------------------------------------------------------
-
 COLOURS = {"+": "green", "-": "red", "@": "dim"}
 
 

@@ -29,15 +29,6 @@ from registry.reader import RegistryReader
 from registry.tenure import CHAMPION
 from training.kept.books import books_of
 
-# --- show -----------------------------------------------------------------------------------------
-
-# `incumbent registry show` and `versions`, `incumbent history`: versions, and the chain from an
-# adapter to its rows.
-
-# --- show -----------------------------------------------------------------------------------------
-
-# `registry show`: the chain from an adapter to its rows, and all that was done about it.
-
 Fact = tuple[str, str | Text]
 SHOWN = 200  # characters of a system prompt
 
@@ -186,8 +177,6 @@ def signature_facts(lineage: Lineage) -> list[Fact]:
 
 # --- versions -------------------------------------------------------------------------------------
 
-# `registry versions`: what was submitted, and what came of it.
-
 
 def print_versions(
     limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many, the newest ones.")] = 50,
@@ -229,8 +218,6 @@ def line(standing: VersionStanding) -> tuple[str | Text, ...]:
 
 
 # --- history --------------------------------------------------------------------------------------
-
-# `history`: the family's events, one a line, or who held which alias at a moment.
 
 
 def print_history(
@@ -285,8 +272,6 @@ def moment(text: str) -> str:
 
 
 # --- why ------------------------------------------------------------------------------------------
-
-# `registry why`: why a version was or was not promoted, and what would turn that.
 
 
 def print_why(number: VersionNumber, as_json: Json = False) -> None:

@@ -120,8 +120,6 @@ def deployed_line(champion: AdapterVersion | None, answering: Tenure | None) -> 
 
 # --- status all -----------------------------------------------------------------------------------
 
-# `incumbent status --all`: how all families of the registry stand.
-
 
 def print_all_families(as_json: bool) -> None:
     """Those first that need a person."""

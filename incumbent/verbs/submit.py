@@ -24,8 +24,6 @@ from registry.store import Registry
 
 # --- submit ---------------------------------------------------------------------------------------
 
-# `submit`: the pipeline's challenger becomes a version with a decision.
-
 
 def submit_challenger(
     promote: Promote = False,
@@ -43,8 +41,6 @@ def submit_challenger(
 
 
 # --- reevaluate -----------------------------------------------------------------------------------
-
-# `registry reevaluate`: compare a version that is there already with today's champion.
 
 TRAIN, CODE, GATE = "training.train", "incumbent.code", "curation.gate"
 TRAINING = "training."  # the package of the stages that train

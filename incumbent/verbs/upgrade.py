@@ -33,8 +33,6 @@ from project.settings import PARAMS, SECTIONS, VERSION, Settings, model_of
 
 # --- upgrade --------------------------------------------------------------------------------------
 
-# `project upgrade`: a project of an older version, brought to this one step by step.
-
 
 @dataclass
 class UpgradeProgress:
@@ -148,8 +146,6 @@ def say(lines: Iterable[Text]) -> None:
 
 
 # --- print settings -------------------------------------------------------------------------------
-
-# `project settings`: every key that params.yaml may have, as it is declared.
 
 SHOWN = re.compile(r"\n    (@\w|def )")  # where a model's checks begin, behind its fields
 

@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 # --- verify ---------------------------------------------------------------------------------------
 
-# `registry verify`: chain, tables, artifacts, and every decision made again, byte for byte; or
-# whether the rows of every version can be fetched again.
-
 LOST = "what is lost may be in another clone: incumbent registry verify --data there"
 ALONE = (
     "DVC has no default remote: only this machine has the rows. `dvc remote add -d storage URL` "
@@ -174,8 +171,6 @@ def notes(found: Sequence[VersionRows], remote: Remote | None) -> Iterator[str]:
 
 
 # --- reproduce ------------------------------------------------------------------------------------
-
-# `registry reproduce`: whether a version's commit still gives the adapter that it gave.
 
 COLUMNS = ("metric", ">original", ">reproduced", ">difference", ">95 % interval", ">items")
 

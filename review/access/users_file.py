@@ -19,10 +19,6 @@ from project.settings import Settings, read_settings
 from registry.roles import Duty, Roles
 from review.access.sessions import mark
 
-# --- users file -----------------------------------------------------------------------------------
-
-# Names and passwords in a file: {users: {name: argon2id hash}}.
-
 SHORTEST = 12  # characters of a password
 LONGEST = 1024
 HASHER = PasswordHasher()  # argon2id with the parameters of RFC 9106

@@ -14,7 +14,7 @@ from project.personal_data import redact
 from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.record import Record
 from project.untrusted_input import shortened
-from review.frame.paging import NumberedPage, nth_page, page_count
+from review.frame.form_fields import NumberedPage, nth_page, page_count
 
 SHOWN = 50  # rows of a page
 CHARS = 300  # of a text

@@ -11,8 +11,7 @@ from project.errors import InputError
 from project.records.data import Message, Row
 from project.records.record import Record, write_records
 from registry.reader import RegistryReader
-from review.frame.form_fields import written
-from review.frame.paging import NumberedPage, nth_page, page_count
+from review.frame.form_fields import NumberedPage, nth_page, page_count, written
 
 # As `incumbent data export` writes it; `incumbent data import` reads it.
 CORRECTIONS = Path("datasets/queue/corrections.jsonl")

@@ -1,12 +1,17 @@
 """The registry's pages, each also as JSON."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
+from evaluation.decision.decision_replay import RegistryCheck, check_registry
+from project.canonical import stamp
+from project.errors import IncumbentError
 from project.records.events import Event
 from project.records.record import Record
 from registry.event_list import newest_events
@@ -15,13 +20,21 @@ from registry.overview.model_card import card
 from registry.overview.version_search import VersionStanding, search
 from registry.reader import RegistryReader
 from registry.storage.database import reading
+from registry.store import Registry
 from review.access.users_file import Person, ThePerson
 from review.frame.event_words import WORDS
-from review.frame.form_fields import Number, Reason, VersionNumber, given_reason, known_version
+from review.frame.form_fields import (
+    Number,
+    NumberedPage,
+    Reason,
+    VersionNumber,
+    given_reason,
+    known_version,
+    page_count,
+)
 from review.frame.pages import page
-from review.frame.paging import NumberedPage, page_count
 from review.site import Site, TheSite
-from review.versions import lineage_routes, verify_routes
+from review.versions import lineage_routes
 from review.versions.version_comparison import VersionComparison, compare
 from review.versions.version_page import (
     PAGE,
@@ -40,8 +53,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 120  # of the model card's text
 
 router = APIRouter(tags=["versions"])
-for other in (lineage_routes, verify_routes):
-    router.include_router(other.router)
+router.include_router(lineage_routes.router)
 
 Versions = Annotated[VersionsQuery, Query()]
 Two = Annotated[CompareQuery, Query()]
@@ -248,3 +260,70 @@ def why_not(person: Person) -> str | None:
     if person.may("delete"):
         return None
     return f"{person.name} may not delete: that is for {person.roles.names('delete')}."
+
+
+# --- last check -----------------------------------------------------------------------------------
+
+# The registry's newest check in this process: made on demand, one at a time.
+
+
+class CheckMade(Record):
+    """When the registry was checked, for whom, and what was found."""
+
+    at: str  # RFC 3339, UTC
+    by: str
+    seconds: float
+    found: RegistryCheck
+
+
+@dataclass
+class LastCheck:
+    made: CheckMade | None = None
+    running: Lock = field(default_factory=Lock)
+
+    def check(self, registry: Registry) -> CheckMade:
+        """Check everything. Raises IncumbentError while another check runs, or without the duty."""
+        registry.roles.require("administer", registry.actor)
+        if not self.running.acquire(blocking=False):
+            raise IncumbentError("the registry is being checked already: wait for that result")
+        try:
+            begun = registry.clock()
+            found = check_registry(registry)
+            seconds = (registry.clock() - begun).total_seconds()
+            self.made = CheckMade(at=stamp(begun), by=registry.actor, seconds=seconds, found=found)
+        finally:
+            self.running.release()
+        return self.made
+
+
+def last_check(app: FastAPI) -> LastCheck:
+    """The application's own."""
+    found: LastCheck = app.state.last_check
+    return found
+
+
+# --- verify routes --------------------------------------------------------------------------------
+
+
+@router.get("/verify", response_class=HTMLResponse)
+def show_check(request: Request, person: ThePerson) -> HTMLResponse:
+    made = last_check(request.app).made
+    return page(request, TEMPLATES / "verify.html", made=made, may=person.may("administer"))
+
+
+@router.post("/verify", response_class=RedirectResponse)
+def start_check(request: Request, site: TheSite, person: ThePerson) -> RedirectResponse:
+    last_check(request.app).check(site.registry(person.name))
+    return RedirectResponse("/verify", 303)
+
+
+@router.get("/api/verify")
+def read_check(request: Request) -> CheckMade | None:
+    """The newest check in this process; null: none was made yet."""
+    return last_check(request.app).made
+
+
+@router.post("/api/verify")
+def make_check(request: Request, site: TheSite, person: ThePerson) -> CheckMade:
+    """Check chain, tables, artifacts, signatures, and every decision again. It takes its time."""
+    return last_check(request.app).check(site.registry(person.name))

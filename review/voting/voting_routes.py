@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from project.errors import IncumbentError, InputError
 from project.records.ballots import RESPECTS, Choice, Rating, Rubric, SheetPart
+from project.records.data import EvidencePassage
 from registry.ballots.casting import LONGEST_COMMENT, Vote, cast, withdraw
 from registry.ballots.standing import refuse_settled
 from registry.store import Registry
@@ -18,13 +19,10 @@ from review.frame.form_fields import VersionNumber
 from review.frame.pages import page
 from review.site import Site, TheSite
 from review.voting.blinding import count_votes, open_look
-from review.voting.next_item import (
+from review.voting.live import (
     NOBODY_ASKED,
-    BallotTaken,
-    NextItem,
     VotesReport,
     may_follow,
-    next_item,
     refuse_unknown_version,
     votes_report,
 )
@@ -88,6 +86,57 @@ class VoteForm(TypedForm):
             if left:
                 found[respect] = Rating(left=int(left), right=int(right))
         return found or None
+
+
+# --- next item ------------------------------------------------------------------------------------
+
+
+class ShownItem(BaseModel):
+    """A prompt and two answers, blind. A vote on it names `shown`."""
+
+    shown: int
+    prompt: str
+    left: str
+    right: str
+    evidence: tuple[EvidencePassage, ...] = ()  # what an answer may stand on, the first as [1]
+
+
+class NextItem(BaseModel):
+    """What a person is to vote on next; no item: all is done."""
+
+    part: SheetPart
+    item: ShownItem | None
+    done: int
+    left: int
+    undo: int | None  # this person's last ballot, where it can be taken back
+
+
+class BallotTaken(BaseModel):
+    """The number of a ballot's event."""
+
+    ballot: int
+
+
+def next_item(view: VotingView) -> NextItem:
+    pair, shown = view.pair, view.shown
+    item = (
+        ShownItem(
+            shown=shown,
+            prompt=pair.prompt,
+            left=pair.left_text,
+            right=pair.right_text,
+            evidence=pair.evidence or (),
+        )
+        if pair and shown
+        else None
+    )
+    return NextItem(
+        part=view.part,
+        item=item,
+        done=view.progress.done,
+        left=view.progress.left,
+        undo=view.undo,
+    )
 
 
 # --- routes ---------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from registry.roles import Roles
 from registry.storage.database import writing
 from registry.store import Registry
 from review.data_pages.waiting import QUEUE, Waiting
+from review.home_page import data
 from review.quality_chart import panels, quality
-from review.tasks import data
 from tests.conftest import decision_on, keep_decision
 from tests.nights import night_of
 from tests.places import START, decide, evidence_on, submit, win
