@@ -20,7 +20,7 @@ from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.tables.archives import files_in, left_aside
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
-from incumbent.output import console
+from incumbent.output import console, say
 from project.errors import InputError
 from project.model_pins import EMBEDDED, BaseChoice, locate
 from project.records.data import Document, Row, counted
@@ -231,7 +231,7 @@ def show_line(label: str, line: str) -> None:
     for place, part in enumerate(wrapped(line)):
         blanks = " " * (indent if place else 0)
         whole = Text.assemble(head if place == 0 else " " * MARGIN, blanks, part.rstrip())
-        console.print(whole, soft_wrap=True)
+        say(whole)
 
 
 def wrapped(line: str) -> list[str]:

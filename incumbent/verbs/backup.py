@@ -8,7 +8,7 @@ import typer
 
 from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, Reason, VersionNumber, saying_what_stays
-from incumbent.output import console, print_json
+from incumbent.output import console, print_json, say
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.child_processes import ended_by_signals
 from project.errors import IncumbentError, InputError
@@ -54,7 +54,7 @@ def write_anchor(
         print_json(anchor.model_dump(mode="json"))
     else:
         signed = "signed" if anchor.signature else "not signed: $INCUMBENT_SIGNING_KEY names no key"
-        console.print(f"event {anchor.seq} is anchored in {where}, {signed}", soft_wrap=True)
+        say(f"event {anchor.seq} is anchored in {where}, {signed}")
 
 
 # --- sign -----------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def back_up(
     if as_json:
         print_json({"archive": without_secrets(to), **fields_of(manifest)})
         return
-    console.print(f"{without_secrets(to)}: {contents(manifest)}", soft_wrap=True)
+    say(f"{without_secrets(to)}: {contents(manifest)}")
     print_left_out(manifest)
 
 
@@ -144,11 +144,10 @@ def restore(
             {"archive": without_secrets(archive), **fields_of(manifest), "problems": problems}
         )
     else:
-        console.print(f"restored: {contents(manifest)}, as of {manifest.at}", soft_wrap=True)
+        say(f"restored: {contents(manifest)}, as of {manifest.at}")
         print_left_out(manifest)
         print_other_family(manifest, registry.family)
-        for problem in problems:
-            console.print(problem, soft_wrap=True)
+        say(*problems)
         if not problems:
             console.print("it verifies: chain, tables, artifacts, and every decision made again")
     if problems:
@@ -166,19 +165,17 @@ def contents(manifest: Manifest) -> str:
 
 def print_left_out(manifest: Manifest) -> None:
     if manifest.left_out:
-        console.print(
+        say(
             f"left out, because they were damaged or missing: {len(manifest.left_out)} artifacts, "
-            f"{', '.join(map(short, manifest.left_out))}",
-            soft_wrap=True,
+            f"{', '.join(map(short, manifest.left_out))}"
         )
 
 
 def print_other_family(manifest: Manifest, family: str) -> None:
     if manifest.families and family not in manifest.families:
-        console.print(
+        say(
             f"registry.family of params.yaml is {family}, and these versions are of "
-            f"{', '.join(manifest.families)}: name that one to see them",
-            soft_wrap=True,
+            f"{', '.join(manifest.families)}: name that one to see them"
         )
 
 

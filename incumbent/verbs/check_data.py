@@ -19,7 +19,7 @@ from incumbent.options import (
     PromptColumns,
     SkipUnreadable,
 )
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.errors import InputError
 from project.records.data import Check, Severity, counted
 from project.untrusted_input import one_line
@@ -168,7 +168,7 @@ def print_checks(own: OwnRecords, checks: Sequence[Check]) -> None:
         print_table(("check", "why"), [(one.name, one.observed) for one in unmeasured])
     console.print()
     for line in wrapped(summary(own, checks)):
-        console.print(line.rstrip(), soft_wrap=True)
+        say(line.rstrip())
 
 
 def summary(own: OwnRecords, checks: Sequence[Check]) -> str:
@@ -210,10 +210,10 @@ def print_failing(own: OwnRecords, check: Check) -> None:
     console.print(Text.assemble(mark(check), f" {check.name}{how}"))
     for told in (check.crashed or check.observed, f"limit: {check.limit}", todo(check)):
         for line in wrapped(told):
-            console.print(f"  {line.rstrip()}", soft_wrap=True)
+            say(f"  {line.rstrip()}")
     for row in dict.fromkeys(check.failing_rows[:SHOWN]):
         places = ", ".join(own.lines.get(row, ()))
-        console.print(f"  {one_line(f'{places} {row}').strip()}", soft_wrap=True)
+        say(f"  {one_line(f'{places} {row}').strip()}")
     if (more := len(check.failing_rows) - SHOWN) > 0:
         console.print(f"  and {more:,} more: --json lists all")
 

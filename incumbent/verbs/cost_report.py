@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from incumbent.options import LARGEST, Json
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.child_processes import ended_by_signals
 from project.settings import load
 from serving.serving_settings import LargerModelParams, ServingParams
@@ -62,5 +62,4 @@ def print_costs(report: "CostReport") -> None:
 
     print_table(*rows_of_table(report))
     console.print()
-    for sentence in sentences(report):
-        console.print(sentence, soft_wrap=True)
+    say(*sentences(report))

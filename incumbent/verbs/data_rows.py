@@ -17,7 +17,7 @@ from evaluation.report.report_data import read_examples
 from evaluation.scoring.score_table import read_scores
 from incumbent.importing.foreign_files import are_corrections
 from incumbent.options import LARGEST, Reason, day_option
-from incumbent.output import console
+from incumbent.output import console, say
 from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, read_labels
@@ -51,7 +51,7 @@ def export_bad_answers(
     write_records(paths[1], [pair for pair in pairs if pair.chosen != pair.rejected])
     regressed = sum(why == "regressed" for why, _ in found)
     console.print(f"{len(found)} dev items, {regressed} of them worse than the champion's")
-    console.print(f"correct each completion in {paths[0]}", soft_wrap=True)
+    say(f"correct each completion in {paths[0]}")
     console.print("then see datasets/sources/README.md for the second round")
 
 
@@ -110,15 +110,13 @@ def accept_labels(
         registry.roles.require("promote", registry.actor)
         accepted = accept(labels, registry, reason, load(TriggerParams))
     carried = carry() if accepted.new else []
-    for line in (str(accepted), *accepted.left_out, *carried):
-        console.print(line, soft_wrap=True)
+    say(str(accepted), *accepted.left_out, *carried)
     if accepted.new:
         taken = "the next `dvc repro` shares them out to training, dev and sealed"
-        console.print(f"{taken}; what a model wrote goes to training alone", soft_wrap=True)
-        console.print(
+        say(f"{taken}; what a model wrote goes to training alone")
+        say(
             f"they are in {LABELLED} now, which goes into git and DVC with the project and stays "
-            "in their history: the retention of traffic does not reach it (docs/how-to/keep.md)",
-            soft_wrap=True,
+            "in their history: the retention of traffic does not reach it (docs/how-to/keep.md)"
         )
 
 
@@ -165,8 +163,8 @@ def waive(
     asked = Excuse(name, rows, every, until, reason, by or current_actor())
     waiver = excuse(asked, today or datetime.now(UTC).date())
     what = "every row, and those to come" if every else counted(len(waiver.rows), "row")
-    console.print(f'excused from "{waiver.check}" until {until}: {what}', soft_wrap=True)
-    console.print(f"it stands in {WAIVERS}: commit it, then run `dvc repro`", soft_wrap=True)
+    say(f'excused from "{waiver.check}" until {until}: {what}')
+    say(f"it stands in {WAIVERS}: commit it, then run `dvc repro`")
 
 
 def allow_contacts(
@@ -198,4 +196,4 @@ def allow(contacts: Mapping[str, Sequence[str]]) -> None:
     except ValidationError as error:
         raise InputError(problem(error)) from None
     add_contacts(contacts)
-    console.print(f"it stands in {WAIVERS}: commit it, then run `dvc repro`", soft_wrap=True)
+    say(f"it stands in {WAIVERS}: commit it, then run `dvc repro`")

@@ -9,11 +9,11 @@ import typer
 
 from evaluation.evaluation_settings import Decoding
 from incumbent.options import Json, VersionNumber
-from incumbent.output import console, print_json
+from incumbent.output import print_json, say
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.settings import load
-from registry.deployment_history import Tenure, deployed, failures_since
+from registry.deployment_history import deployed, failures_since
 from registry.store import Registry
 from serving.deploying.follower import Follower
 from serving.deploying.pools import Pools, pools_of
@@ -38,7 +38,7 @@ def deploy_version(
     $ incumbent gateway deploy v3
     """
     params = load(ServingParams)
-    tell = (lambda line: None) if as_json else tell_people
+    tell = (lambda line: None) if as_json else say
     with Registry.here() as registry:
         version = champion_of(registry, number)
         if params.backend == "embedded":
@@ -48,11 +48,11 @@ def deploy_version(
             asyncio.run(bring(registry, version, pools, params, timeout, tell))
         found = deployed(registry)
     assert found is not None, "the version was deployed"
-    say(version, found, as_json)
-
-
-def tell_people(line: str) -> None:
-    console.print(line, soft_wrap=True)
+    if as_json:
+        print_json(found.model_dump(mode="json", by_alias=True))
+        return
+    replicas = ", ".join(found.told.replicas)
+    say(f"{version.label} is deployed as {found.told.name} on {replicas}")
 
 
 def champion_of(registry: Registry, number: int) -> AdapterVersion:
@@ -108,11 +108,3 @@ def wait_for_gateway(registry: Registry, version: AdapterVersion, timeout: float
 
 def not_deployed(version: AdapterVersion, timeout: float, why: str) -> IncumbentError:
     return IncumbentError(f"{version.label} was not deployed within {timeout:.0f} s: {why}")
-
-
-def say(version: AdapterVersion, found: Tenure, as_json: bool) -> None:
-    if as_json:
-        print_json(found.model_dump(mode="json", by_alias=True))
-        return
-    replicas = ", ".join(found.told.replicas)
-    console.print(f"{version.label} is deployed as {found.told.name} on {replicas}", soft_wrap=True)

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from incumbent.options import Json
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.canonical import readable
 from project.untrusted_input import one_line
 from registry.deployment_history import DeploymentFailure, Deployments, Tenure, deployments
@@ -34,10 +34,9 @@ def print_deployments(as_json: Json = False) -> None:
             f"`incumbent gateway deploy {champion.number}` says why"
         )
     elif found.tenures and found.tenures[-1].until is None:
-        console.print(
+        say(
             "each gateway that runs sends the champion's requests to "
-            f"v{found.tenures[-1].version}; whether one runs, its address /readyz says",
-            soft_wrap=True,
+            f"v{found.tenures[-1].version}; whether one runs, its address /readyz says"
         )
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from incumbent.options import LARGEST, Json, Reason, VersionNumber
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.canonical import readable
 from project.settings import load
 from registry.experiment_events import (
@@ -71,10 +71,9 @@ def start(
         )
         opened = open_experiment(registry, number, told, reason)
     console.print(f"experiment {opened.number} is open: {purpose(opened)}")
-    console.print(
+    say(
         "running gateways follow within seconds; "
-        f"`incumbent gateway experiment show {opened.number}` tells how it stands",
-        soft_wrap=True,
+        f"`incumbent gateway experiment show {opened.number}` tells how it stands"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from incumbent.options import Json, Reason, VersionNumber
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.canonical import digest_bytes
 from project.errors import InputError
 from project.files import staged_folder
@@ -109,7 +109,7 @@ def export_version(
         release(registry, number)
         lineage = trace(registry, number)
         write(registry, lineage, to, form, margin if engine else None)
-    console.print(f"{lineage.version.label}, {WORDS[form]}, is in {to}", soft_wrap=True)
+    say(f"{lineage.version.label}, {WORDS[form]}, is in {to}")
 
 
 def upload_version(
@@ -136,7 +136,7 @@ def upload_version(
             write(registry, lineage, folder, form, margin if engine else None, to.name)
             uploaded = to.upload(version, folder, WORDS[form], public=public)
     came = "is in" if uploaded.new else "was there already, and nothing changed:"
-    console.print(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}", soft_wrap=True)
+    say(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}")
     console.print(f"commit {uploaded.commit}")
 
 
@@ -159,7 +159,7 @@ def write(
         export_plain(registry, lineage, to, merged=form == "merged", repository=repository)
         return
     scored = export_scored(registry, lineage, to, form, margin, repository)
-    console.print(f"{table(scored.scores)}\n{of_answers(scored)}", soft_wrap=True)
+    say(f"{table(scored.scores)}\n{of_answers(scored)}")
 
 
 def of_answers(scored: ExportedForm) -> str:
@@ -254,8 +254,8 @@ def write_version_dossier(
         dossier = make_dossier(registry, number, whole=True, notes=notes)
     write_dossier(dossier, to)
     missing = dossier.count(Filled.MISSING) + dossier.count(Filled.PARTLY)
-    console.print(f"the dossier of {dossier.label} is in {to}", soft_wrap=True)
-    console.print(f"SHA-256 {digest_bytes(to.read_bytes())}", soft_wrap=True)
+    say(f"the dossier of {dossier.label} is in {to}")
+    say(f"SHA-256 {digest_bytes(to.read_bytes())}")
     console.print(
         f"{len(dossier.sections)} headings, of which {missing} have a box that a person must fill: "
         "see docs/how-to/export.md"
@@ -309,12 +309,12 @@ def summary(version: AdapterVersion, origin: ImportedOrigin, new: bool) -> dict[
 
 
 def print_intake(version: AdapterVersion, origin: ImportedOrigin, new: bool) -> None:
-    console.print(f"{version.label}: {version.adapter}", soft_wrap=True)
-    console.print(str(origin), soft_wrap=True)
-    console.print(f"its config names {origin.declared_base or 'no base'}", soft_wrap=True)
+    say(f"{version.label}: {version.adapter}")
+    say(str(origin))
+    say(f"its config names {origin.declared_base or 'no base'}")
     if version.adapter.system_prompt:
         told = one_line(version.adapter.system_prompt)
-        console.print(f"it answers under this system prompt: {told}", soft_wrap=True)
+        say(f"it answers under this system prompt: {told}")
     farthest = sorted(origin.norms, key=lambda norm: (-norm.ratio, norm.module))
     print_table(("module", ">update", ">weight", ">ratio", ""), map(line, farthest[:SHOWN]))
     if len(farthest) > SHOWN:

@@ -17,7 +17,7 @@ import typer
 from incumbent.current_provenance import installed_packages
 from incumbent.mirroring.mirror import MirrorParams
 from incumbent.options import Json, saying_what_stays
-from incumbent.output import console, print_json
+from incumbent.output import print_json, say
 from incumbent.pipeline import read_pipeline, run_stage, stage_names
 from incumbent.reachable import DATABASE, TOKEN, Places, reachable_places
 from incumbent.rendering import (
@@ -255,10 +255,9 @@ def launch(
 
 
 def print_way_back(task: LaunchTask) -> None:
-    console.print(
+    say(
         "its version is in the registry (`incumbent registry versions`); what the run changed in "
-        f"your files comes by `git pull origin {task.checkout.branch} && dvc pull`",
-        soft_wrap=True,
+        f"your files comes by `git pull origin {task.checkout.branch} && dvc pull`"
     )
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from curation.sources.columns.choices import NamedColumns
 from incumbent.importing.own_records import HowRead, OwnRecords, read_own
 from incumbent.options import LARGEST, CompletionColumn, Json, MessagesColumn, PromptColumns
-from incumbent.output import console, print_json, print_table, screen_width
+from incumbent.output import console, print_json, print_table, say, screen_width
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
 from project.errors import InputError
 from project.model_pins import BaseChoice, locate
@@ -101,8 +101,7 @@ def print_preview(preview: Preview, *, ids: bool) -> None:
     if ids:
         print_tokens(preview)
         return
-    for line in margined(preview):
-        console.print(line, soft_wrap=True)
+    say(*margined(preview))
 
 
 def headline(preview: Preview) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from incumbent.output import console
+from incumbent.output import say
 from project.errors import InputError
 from project.settings import PARAMS, load
 from registry.registry_settings import RegistryParams
@@ -53,10 +53,6 @@ def review(
             threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
         server.run()
     say("ended")
-
-
-def say(line: str) -> None:
-    console.print(line, soft_wrap=True)
 
 
 def sign_in_text(params: ReviewParams, actor: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from incumbent.output import console
+from incumbent.output import say
 from project.errors import InputError
 from project.records.adapters import AdapterVersion
 from project.settings import PARAMS, load
@@ -111,10 +111,6 @@ def add_key(caller: str) -> None:
         )
     print(add(path, caller))  # alone on stdout, so that a script can take it
     say_aside(f"{path} has its SHA-256 alone: this is the only time that the key is shown.")
-
-
-def say(line: str) -> None:
-    console.print(line, soft_wrap=True)
 
 
 def say_aside(line: str) -> None:

@@ -13,7 +13,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.ways_out import ways_out
 from evaluation.report.report_data import right_lines
 from incumbent.options import LARGEST, Json, VersionNumber, version_option
-from incumbent.output import coloured, console, print_json, print_table
+from incumbent.output import coloured, console, print_json, print_table, say
 from project.canonical import stamp
 from project.errors import InputError
 from project.records.events import Signing
@@ -70,7 +70,7 @@ def print_version(number: int, as_json: bool) -> None:
     print_table(("", ""), facts + signature_facts(lineage))
     console.print("\nhistory")
     for event in lineage.history:
-        console.print(f"  {event}", soft_wrap=True)
+        say(f"  {event}")
 
 
 def dumped(lineage: Lineage) -> dict[str, Any]:
@@ -242,7 +242,7 @@ def print_history(
     elif not events:
         console.print("nothing happened yet: run `incumbent run`")
     for event in [] if as_json else events:
-        console.print(str(event), soft_wrap=True)
+        say(str(event))
 
 
 def print_aliases(at: str, as_json: bool) -> None:
@@ -286,11 +286,10 @@ def print_why(number: VersionNumber, as_json: Json = False) -> None:
     if as_json:
         print_json({"version": label, "why": paragraph, "right": right, "ways_out": ways})
         return
-    for line in right:
-        console.print(line, soft_wrap=True)
+    say(*right)
     console.print(paragraph)
     for way in ways:
-        console.print(f"What would turn it: {way}", soft_wrap=True)
+        say(f"What would turn it: {way}")
 
 
 def told_by_evidence(registry: RegistryReader, number: int) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from incumbent.options import Json
-from incumbent.output import coloured, console, print_json, print_table
+from incumbent.output import coloured, console, print_json, print_table, say
 from incumbent.pipeline import older_project, project_version
 from monitoring.duties import Duty
 from monitoring.night_history import night_of, nightly_of
@@ -67,38 +67,31 @@ def print_status(as_json: bool) -> None:
         )
         return
     if told := older_project():
-        console.print(f"project   {told}", soft_wrap=True)
+        say(f"project   {told}")
     console.print(f"family    {registry.family}")
-    console.print(
-        f"champion  {champion or 'none: a challenger has to beat the bare base model'}",
-        soft_wrap=True,
-    )
+    say(f"champion  {champion or 'none: a challenger has to beat the bare base model'}")
     if champion or answering:
-        console.print(f"deployed  {deployed_line(champion, answering)}", soft_wrap=True)
+        say(f"deployed  {deployed_line(champion, answering)}")
     if champion and project and project.weights != champion.adapter.base.weights:
-        console.print(
-            f"base      {project}: another one than the champion's, and the next challenger's",
-            soft_wrap=True,
-        )
+        say(f"base      {project}: another one than the champion's, and the next challenger's")
     if newest and decision:
         verdict = coloured(decision.verdict.value)
         newest_line = Text.assemble(
             f"newest    {newest.label}: ", verdict, f", {decision.reasons[0]}"
         )
-        console.print(newest_line, soft_wrap=True)
-    console.print(
+        say(newest_line)
+    say(
         f"looks     {looks} at the sealed eval set so far (comparisons on it: each makes the next "
-        "one harder)",
-        soft_wrap=True,
+        "one harder)"
     )
     if night:
-        console.print(f"night     {night}", soft_wrap=True)
+        say(f"night     {night}")
     for run in unfinished:
-        console.print(f"unended   {run}", soft_wrap=True)
+        say(f"unended   {run}")
     for scheduler in schedulers:
-        console.print(f"watched   by {scheduler.sign}", soft_wrap=True)
+        say(f"watched   by {scheduler.sign}")
     for machine, why in refused(schedulers):
-        console.print(f"refused   {machine}: {one_line(why)}", soft_wrap=True)
+        say(f"refused   {machine}: {one_line(why)}")
     if newest is None:
         console.print("next      incumbent run")
 
@@ -136,12 +129,10 @@ def print_all_families(as_json: bool) -> None:
     for line in overview.families:
         for need in line.needs:
             style = "bold red" if need.kind in ("failed", "drift") else "bold yellow"
-            console.print(
-                Text.assemble((line.family, style), f": {need_line(need)}"), soft_wrap=True
-            )
-    console.print(summary(overview), soft_wrap=True)
+            say(Text.assemble((line.family, style), f": {need_line(need)}"))
+    say(summary(overview))
     for scheduler in overview.schedulers:
-        console.print(f"watched by {one_line(scheduler)}", soft_wrap=True)
+        say(f"watched by {one_line(scheduler)}")
 
 
 def cells(line: FamilyLine) -> tuple[str | Text, ...]:

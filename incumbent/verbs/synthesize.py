@@ -34,7 +34,7 @@ from incumbent.importing.writers import (
     writer_of,
 )
 from incumbent.options import LARGEST, Json, saying_what_stays
-from incumbent.output import console, print_json
+from incumbent.output import console, print_json, say
 from monitoring.trigger.labels import LABELLED
 from project.child_processes import ended_by_signals
 from project.errors import InputError
@@ -108,19 +108,18 @@ def print_outcome(found: Sifted, count: int, writer: Writer, to: Path) -> None:
     """How many passed, why the others did not, and what a person has to do now."""
     share = len(found.kept) / count
     said = f"{len(found.kept)} of {count} replies of {writer.name} passed ({share:.0%})"
-    console.print(said, soft_wrap=True)
+    say(said)
     for why, dropped in found.dropped.most_common():
-        console.print(f"  dropped: {dropped} {why}", soft_wrap=True)
+        say(f"  dropped: {dropped} {why}")
     if not found.kept:
         console.print("nothing is left to review: try another model, or --kind")
         return
     kinds = Counter(one.wish.kind for one in found.kept)
     told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    console.print(f"{told}: in {to} for Label Studio, and in {rows_beside(to)}", soft_wrap=True)
-    console.print(
+    say(f"{told}: in {to} for Label Studio, and in {rows_beside(to)}")
+    say(
         "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts them, "
-        "for training alone",
-        soft_wrap=True,
+        "for training alone"
     )
 
 
@@ -323,7 +322,3 @@ def print_questions(made: Made, writer: Writer | None, most: int, to: Path | Non
             "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts "
             "them, for training alone"
         )
-
-
-def say(line: str) -> None:
-    console.print(line, soft_wrap=True)

@@ -12,7 +12,7 @@ import typer
 
 from curation.selected_rows import FOLDER, Selection
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from incumbent.searching import against_random
 from incumbent.searching.against_random import AgainstRandom
 from incumbent.searching.pace import Candidates, estimate, read_candidates
@@ -102,14 +102,13 @@ def print_found(found: "SearchResult", page: Path, *, as_json: bool) -> None:
         print_json(found.model_dump(mode="json") | told)
         return
     first, *others = sentences(found)
-    console.print(first, style="bold", soft_wrap=True)
-    for line in others:
-        console.print(line, soft_wrap=True)
+    say(first, style="bold")
+    say(*others)
     if steps:
-        console.print(f"\nin params.yaml:\n{steps[0]}", soft_wrap=True)
+        say(f"\nin params.yaml:\n{steps[0]}")
         command = steps[1].replace(" -S ", " \\\n  -S ")
-        console.print(f"\nor as an experiment:\n{command}", soft_wrap=True)
-    console.print(f"\neach setting, and the score over it:\n{page}", soft_wrap=True)
+        say(f"\nor as an experiment:\n{command}")
+    say(f"\neach setting, and the score over it:\n{page}")
 
 
 # --- curve ----------------------------------------------------------------------------------------
@@ -173,9 +172,8 @@ def print_curve(found: "LabelCurve", page: Path, *, as_json: bool) -> None:
         for i, point in enumerate(curves[0].points)
     ]
     print_table(("share", ">labels", *(f">{name}" for name in found.judged_by)), rows)
-    for line in sentences(found):
-        console.print(line, soft_wrap=True)
-    console.print(f"drawn: {page}", soft_wrap=True)
+    say(*sentences(found))
+    say(f"drawn: {page}")
 
 
 # --- select ---------------------------------------------------------------------------------------
@@ -257,18 +255,17 @@ def print_selection(selection: Selection, path: Path, candidates: Candidates) ->
     best = [(row, by_id[row.id]) for row in selection.rows[:SHOWN]]
     cells = [(str(r.rank), f"{r.quality:.2f}", in_a_line(row)) for r, row in best]
     print_table((">rank", ">quality", "row"), cells)
-    console.print(f"to train on them alone: curation.curate.selection: {path}", soft_wrap=True)
+    say(f"to train on them alone: curation.curate.selection: {path}")
     in_all, limit = head.selected + len(candidates.kept), load(SftParams).rows
     if limit and limit < in_all:
         said = f"training.sft.rows is {limit}, and {in_all} rows would be there: raise it"
-        console.print(said, soft_wrap=True)
+        say(said)
 
 
 def print_comparison(found: AgainstRandom) -> None:
     first, *more = against_random.sentences(found)
-    console.print(f"\n{first}", style="bold", soft_wrap=True)
-    for line in more:
-        console.print(line, soft_wrap=True)
+    say(f"\n{first}", style="bold")
+    say(*more)
     cells = [
         (name, f"{m.selected:.3f}", f"{m.random:.3f}", str(m)) for name, m in found.metrics.items()
     ]
