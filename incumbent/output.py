@@ -53,7 +53,10 @@ def say(*lines: str | Text, style: str | None = None) -> None:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print what programs read; records may stand anywhere in it."""
+    print(
+        json.dumps(value, indent=2, ensure_ascii=False, default=lambda r: r.model_dump(mode="json"))
+    )
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:

@@ -139,12 +139,12 @@ def mirror_outcome(outcome: SubmissionOutcome) -> None:
 
 def fields_of(outcome: SubmissionOutcome) -> dict[str, Any]:
     return {
-        "version": outcome.version.model_dump(mode="json"),
-        "decision": outcome.decided.decision.model_dump(mode="json"),
+        "version": outcome.version,
+        "decision": outcome.decided.decision,
         "ways_out": list(
             ways_out(outcome.decided.evidence, outcome.decided.decision, load(Policy))
         ),
-        "provenance": outcome.provenance and outcome.provenance.model_dump(mode="json"),
+        "provenance": outcome.provenance,
         "unpushed": outcome.unpushed,
     }
 

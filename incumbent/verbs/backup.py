@@ -51,7 +51,7 @@ def write_anchor(
         raise IncumbentError("there is no event to anchor yet: `incumbent submit` makes the first")
     where = deliver_anchor(anchor, place)
     if as_json:
-        print_json(anchor.model_dump(mode="json"))
+        print_json(anchor)
     else:
         signed = "signed" if anchor.signature else "not signed: $INCUMBENT_SIGNING_KEY names no key"
         say(f"event {anchor.seq} is anchored in {where}, {signed}")
@@ -115,7 +115,7 @@ def back_up(
     with RegistryReader.here() as registry, ended_by_signals():
         manifest = write_archive(registry, to, without_damaged=without_damaged)
     if as_json:
-        print_json({"archive": without_secrets(to), **fields_of(manifest)})
+        print_json({"archive": without_secrets(to), **dict(manifest)})
         return
     say(f"{without_secrets(to)}: {contents(manifest)}")
     print_left_out(manifest)
@@ -140,9 +140,7 @@ def restore(
         registry.record_restore(restored, f"restored {without_secrets(archive)}")
         problems = check_registry(registry).problems
     if as_json:
-        print_json(
-            {"archive": without_secrets(archive), **fields_of(manifest), "problems": problems}
-        )
+        print_json({"archive": without_secrets(archive), **dict(manifest), "problems": problems})
     else:
         say(f"restored: {contents(manifest)}, as of {manifest.at}")
         print_left_out(manifest)
@@ -177,7 +175,3 @@ def print_other_family(manifest: Manifest, family: str) -> None:
             f"registry.family of params.yaml is {family}, and these versions are of "
             f"{', '.join(manifest.families)}: name that one to see them"
         )
-
-
-def fields_of(manifest: Manifest) -> dict[str, object]:
-    return manifest.model_dump(mode="json")

@@ -1,7 +1,7 @@
 """`data check`: anybody's file held against a contract, without a project."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,17 +26,6 @@ from project.untrusted_input import one_line
 
 SHOWN = 5  # failing rows of a check
 NOUNS = {"sft": "row", "preference": "preference", "texts": "text"}
-
-
-@dataclass(frozen=True)
-class CheckOptions:
-    contract: Path | None = None
-    evals: tuple[Path, ...] = ()
-    against: tuple[Path, ...] = ()
-    kind: Kind | None = None
-    encoding: str | None = None
-    skip: bool = False  # what is no record is left out and told
-    embeddings: bool = True
 
 
 def check(
@@ -79,17 +68,12 @@ def check(
     $ incumbent data check new.csv --prompt question --completion answer
     """
     wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
-    options = CheckOptions(
-        contract=contract,
-        evals=tuple(eval_ or ()),
-        against=tuple(against or ()),
-        kind=kind,
-        encoding=encoding,
-        skip=skip_unreadable,
-        embeddings=not no_embeddings,
-    )
-    own = read_own(files, HowRead(wanted, options.encoding, options.skip))
-    found = [(part, checks_of(part, options)) for part in chosen_kinds(own, files, options)]
+    own = read_own(files, HowRead(wanted, encoding, skip_unreadable))
+    beside = {"evals": eval_ or (), "against": against or ()}
+    found = [
+        (part, checks_of(part, contract, encoding, embeddings=not no_embeddings, **beside))
+        for part in chosen_kinds(own, files, kind, contract)
+    ]
     if as_json:
         told = {part.kind: as_fields(part, checks) for part, checks in found}
         print_json(told if len(told) > 1 else next(iter(told.values())))
@@ -100,28 +84,36 @@ def check(
     raise typer.Exit(int(any(failed(checks, Severity.CRITICAL) for _, checks in found)))
 
 
-def chosen_kinds(own: OwnRecords, files: Sequence[Path], options: CheckOptions) -> list[OwnRecords]:
+def chosen_kinds(
+    own: OwnRecords, files: Sequence[Path], kind: Kind | None, contract: Path | None
+) -> list[OwnRecords]:
     """What is to be checked, each kind by itself. Raises InputError."""
     every = own.by_kind()
     held = " and ".join(part.kind for part in every)
-    chosen = [part for part in every if options.kind in (None, part.kind)]
+    chosen = [part for part in every if kind in (None, part.kind)]
     if not chosen:
-        raise InputError(f"holds {held}, and not {options.kind}", file=files[0], field="--kind")
-    if options.contract and len(chosen) > 1:
+        raise InputError(f"holds {held}, and not {kind}", file=files[0], field="--kind")
+    if contract and len(chosen) > 1:
         problem = f"is for one kind of data, and the files hold {held}: say which by --kind"
-        raise InputError(problem, file=options.contract, field="--contract")
+        raise InputError(problem, file=contract, field="--contract")
     return chosen
 
 
-def checks_of(own: OwnRecords, options: CheckOptions) -> list[Check]:
+def checks_of(
+    own: OwnRecords,
+    contract_file: Path | None,
+    encoding: str | None,
+    *,
+    evals: Sequence[Path],
+    against: Sequence[Path],
+    embeddings: bool,
+) -> list[Check]:
     # Imported here because Great Expectations takes seconds, and is in an extra.
     from curation.gate import last_version
     from incumbent.importing.checking import checked, chosen_contract, held_against
 
-    contract = chosen_contract(options.contract, own.kind)
-    compared = held_against(
-        contract, options.evals, options.against, options.encoding, embeddings=options.embeddings
-    )
+    contract = chosen_contract(contract_file, own.kind)
+    compared = held_against(contract, evals, against, encoding, embeddings=embeddings)
     last = None if compared.reference or own.kind != "sft" else last_version()
     if last:
         compared = replace(compared, reference=last.texts, version=last.label)

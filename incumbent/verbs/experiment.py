@@ -134,8 +134,7 @@ def print_one(number: ExperimentNumber, as_json: Json = False) -> None:
         result = current_result(registry, experiment)
     told = list(sentences(experiment, result))
     if as_json:
-        verdict = verdict_of(experiment, result)
-        fields = {"verdict": verdict, "result": result.model_dump(mode="json")}
+        fields = {"verdict": verdict_of(experiment, result), "result": result}
         print_json(summary(experiment) | fields | {"conclusions": told})
         return
     state = experiment.end.verdict if experiment.end else "running"
@@ -186,8 +185,8 @@ def summary(one: Experiment) -> dict[str, Any]:
     return {
         "number": one.number,
         "version": one.version,
-        "opened": one.opened.model_dump(mode="json"),
-        "ended": one.ended.model_dump(mode="json") if one.ended else None,
+        "opened": one.opened,
+        "ended": one.ended,
     }
 
 

@@ -31,7 +31,7 @@ from review.dossier.document import Filled, refuse_unwritable, write_dossier
 from review.dossier.make_dossier import make_dossier
 from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
-from serving.exporting.start_scripts import ExportedForm, Form, table
+from serving.exporting.start_scripts import Form, table
 
 CARD = "README.md"
 WORDS: dict[Form | None, str] = {
@@ -155,24 +155,18 @@ def write(
     repository: str | None = None,
 ) -> None:
     """The whole folder; with a margin it is scored again first, and the scores are shown."""
-    if form is None or margin is None:
-        export_plain(registry, lineage, to, merged=form == "merged", repository=repository)
-        return
-    scored = export_scored(registry, lineage, to, form, margin, repository)
-    say(f"{table(scored.scores)}\n{of_answers(scored)}")
-
-
-def of_answers(scored: ExportedForm) -> str:
-    engine = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
-    return f"{scored.same_answers} of {scored.items} answers by {engine} are the judged ones"
-
-
-def export_plain(
-    registry: RegistryReader, lineage: Lineage, to: Path, *, merged: bool, repository: str | None
-) -> None:
+    scored, own = None, ""
     try:
         with staged_folder(to) as draft:
-            if merged:
+            if form and margin is not None:
+                # Imported here because an export that is not scored does without the evaluation.
+                from serving.exporting import exporting
+
+                planned = exporting.plan(lineage, form)
+                answered = exporting.write_form(registry, planned, draft)
+                scored = exporting.check(planned, answered, draft, margin)
+                own = exporting.write_papers(scored, lineage.version.adapter.system_prompt, draft)
+            elif form == "merged":
                 # Imported here because an export of the adapter does without torch.
                 from training.precision import choose_numerics
 
@@ -180,39 +174,15 @@ def export_plain(
                 write_merged(registry.artifacts, lineage.version, draft, precision)
             else:
                 write_adapter(registry, lineage.version, draft)
-            text = card(lineage, merged=merged, repository=repository)
-            write_papers(registry.artifacts, lineage, draft, text)
+            engine = form if scored else None
+            text = card(lineage, merged=form in WHOLE, form=engine, repository=repository)
+            write_papers(registry.artifacts, lineage, draft, text + own)
     except OSError as error:
-        raise unwritable(error, to) from None
-
-
-def export_scored(
-    registry: RegistryReader,
-    lineage: Lineage,
-    to: Path,
-    form: Form,
-    margin: float,
-    repository: str | None,
-) -> ExportedForm:
-    # Imported here because an export that nobody scores again does without the evaluation.
-    from serving.exporting import exporting
-
-    planned = exporting.plan(lineage, form)
-    try:
-        with staged_folder(to) as draft:
-            answered = exporting.write_form(registry, planned, draft)
-            exported = exporting.check(planned, answered, draft, margin)
-            own = exporting.write_papers(exported, lineage.version.adapter.system_prompt, draft)
-            merged = form in WHOLE
-            text = card(lineage, merged=merged, form=form, repository=repository) + own
-            write_papers(registry.artifacts, lineage, draft, text)
-    except OSError as error:
-        raise unwritable(error, to) from None
-    return exported
-
-
-def unwritable(error: OSError, to: Path) -> InputError:
-    return InputError(error.strerror or "cannot be written", file=to)
+        raise InputError(error.strerror or "cannot be written", file=to) from None
+    if scored:
+        engine_name = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
+        same = f"{scored.same_answers} of {scored.items} answers by {engine_name}"
+        say(f"{table(scored.scores)}\n{same} are the judged ones")
 
 
 def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str) -> None:
@@ -301,9 +271,9 @@ def import_adapter(
 
 def summary(version: AdapterVersion, origin: ImportedOrigin, new: bool) -> dict[str, Any]:
     return {
-        "version": version.model_dump(mode="json"),
+        "version": version,
         "new": new,
-        "origin": origin.model_dump(mode="json"),
+        "origin": origin,
         "absurd": [norm.module for norm in origin.absurd],
     }
 

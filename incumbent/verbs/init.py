@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +49,7 @@ from incumbent.options import (
     SystemPrompt,
     Tools,
     Turns,
+    saying_what_stays,
 )
 from incumbent.output import console
 from incumbent.project_files import FOLDER, SETTINGS, copy_project
@@ -62,6 +62,8 @@ from project.settings import load
 from project.shown_passages import USUAL
 from registry.registry_settings import RegistryParams
 from training.base import prepare
+
+NOTHING = "interrupted: nothing was made"
 
 
 def init(
@@ -137,7 +139,7 @@ def init_sample(target: Path, places: SharedPlaces) -> None:
     refuse_without_git()
     refuse_taken(target)
     home = target.resolve()
-    with interruptible():
+    with saying_what_stays(NOTHING), ended_by_signals():
         places = places.tried(load(RegistryParams, FOLDER / SETTINGS).family)
         with new_folder(target):
             copy_project(Path(), sample=True)
@@ -160,7 +162,7 @@ def init_project(
     refuse_without_git()
     refuse_taken(target)
     base = chosen_base(base)
-    with interruptible():
+    with saying_what_stays(NOTHING), ended_by_signals():
         places = places.tried(family_of(target))
         found = looked_at(files, wanted, options)
         agree(found, yes=yes)
@@ -227,17 +229,6 @@ def tell_task(rows: Sequence[Row], *, yes: bool) -> None:
         write_task(task)
         told = f"later rows are held against this sentence, `task` in {CONTRACT}: mend it there"
         show([LabelledLines("task", [task, told])])
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Say what an interruption leaves: nothing."""
-    try:
-        with ended_by_signals():
-            yield
-    except KeyboardInterrupt as stop:
-        typer.echo("interrupted: nothing was made", err=True)
-        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
 
 def agree(files: OwnFiles, *, yes: bool) -> None:

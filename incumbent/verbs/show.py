@@ -18,7 +18,7 @@ from project.canonical import stamp
 from project.errors import InputError
 from project.records.events import Signing
 from project.records.evidence import Decision, Evidence
-from project.records.record import Record, short
+from project.records.record import short
 from project.untrusted_input import one_line
 from registry.experiment_events import experiments
 from registry.lineage import Lineage, apart, name_of, trace
@@ -58,8 +58,7 @@ def print_version(number: int, as_json: bool) -> None:
         lineage = trace(registry, number)
         tried = [one for one in experiments(registry) if one.version == number]
     if as_json:
-        shown = [one.model_dump(mode="json") for one in tried]
-        print_json(dumped(lineage) | {"experiments": shown})
+        print_json(dumped(lineage) | {"experiments": tried})
         return
     marks = [*lineage.aliases, *(["deleted"] if lineage.deleted else [])]
     console.print(Text.assemble((lineage.version.label, "bold"), *(f" · {m}" for m in marks)))
@@ -75,27 +74,23 @@ def print_version(number: int, as_json: bool) -> None:
 
 def dumped(lineage: Lineage) -> dict[str, Any]:
     """The version with its verdict, and every record of its lineage beside it."""
-
-    def plain(record: Record | None) -> Any:
-        return record.model_dump(mode="json") if record else None
-
     verdict = lineage.decision.verdict if lineage.decision else None
     signed = lineage.newest("sign")
     return version_fields(lineage.version, verdict, CHAMPION in lineage.aliases) | {
         "deleted": lineage.deleted,
         "aliases": lineage.aliases,
-        "dataset": plain(lineage.dataset),
-        "origin": plain(lineage.origin),
-        "provenance": plain(lineage.provenance),
-        "gate": plain(lineage.gate),
+        "dataset": lineage.dataset,
+        "origin": lineage.origin,
+        "provenance": lineage.provenance,
+        "gate": lineage.gate,
         "recipe": lineage.recipe,
-        "training": [plain(book) for book in books_of(lineage.version.adapter.recipe)],
+        "training": list(books_of(lineage.version.adapter.recipe)),
         "parent": lineage.parent,
-        "opponent": plain(lineage.opponent),
-        "decision": plain(lineage.decision),
-        "evidence": plain(lineage.evidence),
-        "signature": plain(signed.detail) if signed else None,
-        "history": [plain(event) for event in lineage.history],
+        "opponent": lineage.opponent,
+        "decision": lineage.decision,
+        "evidence": lineage.evidence,
+        "signature": signed and signed.detail,
+        "history": lineage.history,
     }
 
 
@@ -238,7 +233,7 @@ def print_history(
     with RegistryReader.here() as registry:
         events = registry.history()
     if as_json:
-        print_json([event.model_dump(mode="json") for event in events])
+        print_json(events)
     elif not events:
         console.print("nothing happened yet: run `incumbent run`")
     for event in [] if as_json else events:
@@ -249,7 +244,7 @@ def print_aliases(at: str, as_json: bool) -> None:
     with RegistryReader.here() as registry:
         held = {name: registry.version(n) for name, n in registry.state(at).aliases.items()}
     if as_json:
-        print_json({name: version.model_dump(mode="json") for name, version in held.items()})
+        print_json(held)
     elif not held:
         console.print(f"at {at} no alias named a version")
     else:

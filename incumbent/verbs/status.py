@@ -53,15 +53,15 @@ def print_status(as_json: bool) -> None:
             {
                 "family": registry.family,
                 "project_version": project_version(),
-                "champion": champion.model_dump(mode="json") if champion else None,
-                "deployed": answering.model_dump(mode="json") if answering else None,
-                "base": project.model_dump(mode="json") if project else None,
-                "newest": newest.model_dump(mode="json") if newest else None,
-                "decision": decision.model_dump(mode="json") if decision else None,
+                "champion": champion,
+                "deployed": answering,
+                "base": project,
+                "newest": newest,
+                "decision": decision,
                 "openings": looks,
-                "night": night.model_dump(mode="json") if night else None,
-                "unfinished": [run.model_dump(mode="json") for run in unfinished],
-                "schedulers": [scheduler.model_dump(mode="json") for scheduler in schedulers],
+                "night": night,
+                "unfinished": unfinished,
+                "schedulers": schedulers,
                 "refused": [{"machine": name, "why": why} for name, why in refused(schedulers)],
             }
         )
@@ -119,7 +119,7 @@ def print_all_families(as_json: bool) -> None:
     with RegistryReader.here() as reader:
         overview = family_overview(reader, reader.clock())
     if as_json:
-        print_json(overview.model_dump(mode="json"))
+        print_json(overview)
         return
     if not overview.families:
         console.print("no family has a version yet: `incumbent run` makes the first one")

@@ -285,7 +285,7 @@ def as_fields(selection: Selection, path: Path, found: AgainstRandom | None) -> 
     }
     return {
         "file": str(path),
-        "head": selection.head.model_dump(mode="json"),
+        "head": selection.head,
         "selected": selection.chosen,
         "comparison": comparison,
     }
