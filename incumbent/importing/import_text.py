@@ -8,9 +8,8 @@ from curation.faults.every_fault import FAULTS
 from curation.sources.exports.export_formats import EXPORTS
 from curation.sources.exports.task_agreement import Conflict, agreement
 from curation.sources.row_formats import Made
-from incumbent.importing.destination import PREFERENCES, ImportChange
 from incumbent.importing.foreign_files import FileRead
-from incumbent.importing.incoming import Incoming
+from incumbent.importing.incoming import PREFERENCES, ImportChange, Incoming
 from incumbent.importing.traffic_feedback import ImportedFeedback, Queues
 from incumbent.init.own_sources import LabelledLines, column_lines, file_lines, some
 from project.erasures import passage_texts, texts_of

@@ -10,8 +10,8 @@ from curation.sources.format_guess import TRAFFIC
 from curation.sources.table_rows import UNREADABLE, name_of
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
-from incumbent.importing.destination import ImportChange, as_lines
 from incumbent.importing.foreign_files import ImportOptions
+from incumbent.importing.incoming import ImportChange, as_lines
 from monitoring.monitoring_settings import TrafficParams, TriggerParams
 from monitoring.trigger.acceptance import accepted_prompts, capped
 from monitoring.trigger.labels import LABEL_QUEUE, correction, label_of, pseudonym, task_of

@@ -12,14 +12,6 @@ from curation.checks.waivers import read_waivers
 from curation.curation_settings import CollectParams
 from curation.sources.exports.good_or_bad import OptionsMissingError
 from curation.sources.format_guess import TRAFFIC
-from incumbent.importing.destination import (
-    ImportChange,
-    ImportDestination,
-    destination,
-    import_change,
-    refuse_other_content,
-    write_change,
-)
 from incumbent.importing.foreign_files import ImportOptions, formats_of, pair, role_names
 from incumbent.importing.import_text import (
     conflicts,
@@ -30,7 +22,16 @@ from incumbent.importing.import_text import (
     numbers,
     sample_of,
 )
-from incumbent.importing.incoming import Incoming, read_incoming
+from incumbent.importing.incoming import (
+    ImportChange,
+    ImportDestination,
+    Incoming,
+    destination,
+    import_change,
+    read_incoming,
+    refuse_other_content,
+    write_change,
+)
 from incumbent.importing.traffic_feedback import (
     ImportedFeedback,
     Queues,

@@ -2,16 +2,29 @@
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
+from curation.account import total
+from curation.checks.waivers import WAIVERS
+from curation.curate_others import DOCUMENTS, PREFERENCES
 from curation.curation_settings import Columns
 from curation.sources.columns.choices import NamedColumns
-from incumbent.init.findings import find, gate_lines
-from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
+from curation.sources.documents.read_documents import is_document
+from incumbent.init.findings import Findings, find, gate_lines
+from incumbent.init.limits import (
+    CONTRACT,
+    Limits,
+    proposed_task,
+    run_lines,
+    sealed_lines,
+    write_task,
+)
 from incumbent.init.new_folder import (
     Chosen,
     family_of,
@@ -29,11 +42,11 @@ from incumbent.init.own_sources import (
     OwnFiles,
     chosen_base,
     column_lines,
+    file_lines,
     look_at,
     show,
     some,
 )
-from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
 from incumbent.init.usable_registry import SharedPlaces
 from incumbent.options import (
     AnswerableColumn,
@@ -57,11 +70,118 @@ from project.child_processes import ended_by_signals
 from project.errors import InputError
 from project.libraries import allow_downloads
 from project.model_pins import BaseChoice
-from project.records.data import Row, Split
+from project.records.data import Row, Split, counted
 from project.settings import load
 from project.shown_passages import USUAL
 from registry.registry_settings import RegistryParams
 from training.base import prepare
+
+# --- findings text --------------------------------------------------------------------------------
+
+MOST_FILES = 10  # named one by one
+PARTS = {
+    Split.TRAIN: "train: the model learns from these",
+    Split.DEV: "dev: to look at, and to choose settings by",
+    Split.SEALED: "sealed: kept unseen, for the decision alone",
+}
+SHOWS = "how surely the kept items show a true gain of a score, in the first comparison (look 1):"
+BESIDE = {
+    PREFERENCES: "preferences, to learn from behind the rows",
+    DOCUMENTS: "passages of raw text, to learn from before the rows",
+}
+
+
+def own_file_lines(own: OwnFiles) -> LabelledLines:
+    tables = own.tables
+    lines = [line for table in tables[:MOST_FILES] for line in file_lines(table)]
+    if len(tables) > MOST_FILES:
+        lines.append(f"and {counted(len(tables) - MOST_FILES, 'file')} more")
+    lines += [file.summary for file in own.files if not file.tables]
+    if aside := [str(path) for file in own.files for path in file.aside]:
+        lines.append(f"left aside, by their names: {some(aside)}")
+    if texts := [path for file in own.files for path in file.aside if is_raw_text(path)]:
+        lines.append(f"  raw text is learnt too where it is named: --from {quote(str(texts[0]))}")
+    return LabelledLines("files" if max(len(own.files), len(tables)) > 1 else "file", lines)
+
+
+def is_raw_text(path: Path) -> bool:
+    """Whether it is a document, and none about the files beside it."""
+    about = path.name.casefold().startswith(("readme", "licen", "change", "notice"))
+    return is_document(path) and not about
+
+
+def finding_lines(findings: Findings) -> Iterator[LabelledLines]:
+    yield LabelledLines("records", list(account_lines(findings)))
+    yield LabelledLines("conflicts", list(conflict_lines(findings)))
+    yield LabelledLines("tokens", list(token_lines(findings.limits)))
+    yield LabelledLines("slices", list(slice_lines(findings)))
+    yield LabelledLines("contacts", list(contact_lines(findings)))
+    yield LabelledLines("checks", [f"{findings.checks.answers}: {findings.checks.held}"])
+    yield LabelledLines("note", findings.notes)
+    yield LabelledLines("recipe", findings.recipe.why)
+
+
+def outlook_lines(findings: Findings) -> Iterator[LabelledLines]:
+    """The outlook under the settings in the current folder."""
+    yield LabelledLines("a run", list(run_lines(findings.lengths, findings.others)))
+    if lines := list(sealed_lines(len(findings.lengths[Split.SEALED]))):
+        yield LabelledLines("sealed set", [SHOWS, *lines])
+
+
+def account_lines(findings: Findings) -> Iterator[str]:
+    """Numbers that add up to the records."""
+    account = findings.account
+    taken = Counter(fate.part for fate in account if fate.part)
+    left = Counter(fate.why for fate in account if not fate.part)
+    parts = PARTS | {name: words for name, words in BESIDE.items() if taken[name]}
+    found = [(taken[part], words) for part, words in parts.items()]
+    found += [(count, f"left out: {why}") for why, count in left.most_common()]
+    width = len(f"{len(account):,}")
+    yield total(account)
+    yield from (f"  {count:>{width},} {words}" for count, words in found)
+    yield (
+        f"{findings.rehearsed} general rows are rehearsed beside them, so that the model forgets "
+        "less of what it knows"
+    )
+
+
+def conflict_lines(findings: Findings) -> Iterator[str]:
+    if findings.conflicts:
+        prompts = counted(len(findings.conflicts), "prompt")
+        yield (
+            f"{prompts} with several answers, in {sum(findings.conflicts):,} rows: all are kept, "
+            "those of a prompt together in one part (curation.curate.conflicts)"
+        )
+
+
+def token_lines(limits: Limits) -> Iterator[str]:
+    yield f"99 % of the rows have at most {limits.rows:,}; base.max_length is {limits.max_length:,}"
+    if limits.memory:
+        yield "  more does not fit the memory here; longer rows are left out"
+    elif limits.rows > limits.max_length:
+        yield f"  the base reads {limits.window:,}, question and answer: longer rows are left out"
+    yield (
+        f"99 % of the answers have at most {limits.answers:,}; "
+        f"max_new_tokens is {limits.max_new_tokens:,}"
+    )
+    if limits.cut and limits.answers > limits.max_new_tokens:
+        yield f"  which cuts {counted(limits.cut, 'answer')}: no model could give them whole"
+
+
+def slice_lines(findings: Findings) -> Iterator[str]:
+    for name, values in findings.slices.items():
+        yield f"{name}: {some([f'{value} {count:,}' for value, count in values.most_common()])}"
+
+
+def contact_lines(findings: Findings) -> Iterator[str]:
+    if ours := [*findings.ours.phones, *findings.ours.domains]:
+        yield f"taken for your organisation's own, for several answers have them: {some(ours)}"
+        yield f"  if one is a person's, take it out of {WAIVERS}"
+    if findings.personal:
+        yield "rows with other personal data are left out (curation.curate.personal_data)"
+
+
+# --- init -----------------------------------------------------------------------------------------
 
 NOTHING = "interrupted: nothing was made"
 
@@ -164,17 +284,11 @@ def init_project(
     base = chosen_base(base)
     with saying_what_stays(NOTHING), ended_by_signals():
         places = places.tried(family_of(target))
-        found = looked_at(files, wanted, options)
+        found = look_at(files, wanted, options)
+        show([own_file_lines(found), *(column_lines(found.columns) if found.columns else ())])
         agree(found, yes=yes)
         make(target, found, base, options, places, yes=yes)
     show(what_is_next(target, places))
-
-
-def looked_at(files: Sequence[Path], wanted: NamedColumns, options: FileOptions) -> OwnFiles:
-    """What the files hold and what their columns are, shown. Raises InputError."""
-    found = look_at(files, wanted, options)
-    show([own_file_lines(found), *(column_lines(found.columns) if found.columns else ())])
-    return found
 
 
 def showing_passages(base: BaseChoice, files: OwnFiles) -> BaseChoice:

@@ -3,7 +3,7 @@ worth, and the best rows; all on dev.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +13,6 @@ import typer
 from curation.selected_rows import FOLDER, Selection
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table, say
-from incumbent.searching import against_random
-from incumbent.searching.against_random import AgainstRandom
 from incumbent.searching.pace import Candidates, estimate, read_candidates
 from incumbent.searching.search_settings import SearchParams
 from project.canonical import digest_json
@@ -27,6 +25,7 @@ from project.untrusted_input import one_line
 from training.training_settings import SftParams
 
 if TYPE_CHECKING:
+    from incumbent.searching.compare_on_dev import AgainstRandom
     from incumbent.searching.label_curve import LabelCurve
     from incumbent.searching.label_measuring import CurveData
     from incumbent.searching.search_result import SearchResult
@@ -208,6 +207,7 @@ def select(
     say_estimate(candidates, rows, len(draws))
     with ended_by_signals():
         # Imported here because the estimate comes first, and these bring libraries of seconds.
+        from incumbent.searching.compare_on_dev import AgainstRandom, compare
         from incumbent.searching.rank_rows import rank
 
         selection, path = rank(candidates, rows), FOLDER / f"best-{rows}.jsonl"
@@ -215,7 +215,7 @@ def select(
         beside = comparison_of(path)
         if beside.exists() and AgainstRandom.read(beside).selection != selection.digest:
             beside.unlink()
-        found = None if no_compare else compared_with_random(candidates, selection, draws)
+        found = None if no_compare else compare(candidates, selection, draws)
         if found:
             found.write(comparison_of(path))
     if as_json:
@@ -224,15 +224,6 @@ def select(
     print_selection(selection, path, candidates)
     if found:
         print_comparison(found)
-
-
-def compared_with_random(
-    candidates: Candidates, selection: Selection, seeds: Sequence[int]
-) -> AgainstRandom:
-    # Imported here for the same reason.
-    from incumbent.searching.compare_on_dev import compare
-
-    return compare(candidates, selection, seeds)
 
 
 def say_estimate(candidates: Candidates, count: int, draws: int) -> None:
@@ -262,8 +253,10 @@ def print_selection(selection: Selection, path: Path, candidates: Candidates) ->
         say(said)
 
 
-def print_comparison(found: AgainstRandom) -> None:
-    first, *more = against_random.sentences(found)
+def print_comparison(found: "AgainstRandom") -> None:
+    from incumbent.searching.compare_on_dev import sentences  # as above
+
+    first, *more = sentences(found)
     say(f"\n{first}", style="bold")
     say(*more)
     cells = [
@@ -277,11 +270,13 @@ def in_a_line(row: Row) -> str:
     return line if len(line) <= WIDE else f"…{line[-WIDE:]}"
 
 
-def as_fields(selection: Selection, path: Path, found: AgainstRandom | None) -> dict[str, Any]:
+def as_fields(selection: Selection, path: Path, found: "AgainstRandom | None") -> dict[str, Any]:
+    from incumbent.searching.compare_on_dev import sentences  # as above
+
     comparison = found and found.model_dump(mode="json") | {
         "beats": found.beats,
         "loses": found.loses,
-        "said": against_random.sentences(found),
+        "said": sentences(found),
     }
     return {
         "file": str(path),

@@ -16,7 +16,6 @@ from rich.console import Console
 from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, VersionNumber, version_number, version_numbers
 from incumbent.output import console, print_json, print_table, say
-from incumbent.reproducing.reproducible_version import reproducible
 from incumbent.reproducing.rows_check import (
     Remote,
     RowsLocation,
@@ -189,10 +188,11 @@ def reproduce_version(
     """
     said = Console(stderr=True, highlight=False, markup=False)
     with RegistryReader.here() as registry, ended_by_signals():
-        wanted = reproducible(registry, number)
-        # Imported here because it brings libraries that take a second.
+        # Imported here because they bring libraries that take a second.
+        from incumbent.reproducing.project_copy import reproducible
         from incumbent.reproducing.reproduction import make_again
 
+        wanted = reproducible(registry, number)
         with working_folder(keep) as folder:
             found = make_again(registry, wanted, folder, lambda text: said.print(text, style="dim"))
     if as_json:

@@ -25,15 +25,19 @@ from registry.reader import RegistryReader
 from registry.roles import Duty
 from review.access.users_file import Person, ThePerson
 from review.data_pages.gate_view import (
+    COMMAND,
+    CORRECTIONS,
+    BadItems,
     FailedRows,
     GateView,
     WaiverView,
+    bad_items,
+    correct,
     failed_rows,
     gate_report,
     gate_view,
     waivers_view,
 )
-from review.data_pages.regressed import COMMAND, CORRECTIONS, BadItems, bad_items, correct
 from review.data_pages.waiting import (
     DataOverview,
     Kind,

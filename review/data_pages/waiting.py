@@ -23,8 +23,7 @@ from project.files import FileState, state_of, write_bytes
 from project.paths import DATASET, GATE_REPORT
 from project.records.data import DatasetVersion, Message, Severity
 from project.records.record import Record, invalid, read_input
-from review.data_pages.gate_view import gate_report, waivers_view
-from review.data_pages.regressed import read_corrections
+from review.data_pages.gate_view import gate_report, read_corrections, waivers_view
 from review.frame.form_fields import NumberedPage, nth_page, page_count
 
 

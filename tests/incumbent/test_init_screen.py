@@ -10,9 +10,8 @@ from curation.curation_settings import Columns, FileSource
 from curation.sources.columns.choices import NamedColumns
 from curation.sources.columns.column_guess import guess
 from curation.sources.tables.read_table import read_table
-from incumbent.init import own_sources
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import finding_lines, own_file_lines
+from incumbent.init.limits import is_english, language_notes
 from incumbent.init.own_sources import (
     FileOptions,
     LabelledLines,
@@ -21,9 +20,8 @@ from incumbent.init.own_sources import (
     padded,
     show,
 )
-from incumbent.init.task_proposal import is_english, language_notes
 from incumbent.project_files import copy_project
-from incumbent.verbs import init
+from incumbent.verbs.init import finding_lines, own_file_lines
 from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.records.data import Row
@@ -112,7 +110,8 @@ LONG = LabelledLines(
 
 def shown(monkeypatch: pytest.MonkeyPatch, **console: object) -> list[str]:
     made = Console(**console, color_system=None, record=True)  # type: ignore[arg-type]
-    monkeypatch.setattr(own_sources, "console", made)
+    for module in ("incumbent.output", "incumbent.init.own_sources"):
+        monkeypatch.setattr(f"{module}.console", made)
     show([LONG, LabelledLines("empty", [])])
     return made.export_text().splitlines()
 
@@ -174,4 +173,4 @@ def test_what_is_no_table_is_told_with_the_way_in(tmp_path: Path) -> None:
     log = {"id": "1", "at": "2026-01-01T00:00:00Z", "prompt": "a", "response": "b"}
     (tmp_path / "log.jsonl").write_text(json.dumps(log))
     with pytest.raises(InputError, match=r"is a traffic log.*incumbent data import .*log\.jsonl"):
-        init.looked_at([tmp_path / "log.jsonl"], NamedColumns(), FileOptions())
+        look_at([tmp_path / "log.jsonl"], NamedColumns(), FileOptions())

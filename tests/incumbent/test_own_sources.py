@@ -12,11 +12,10 @@ import yaml
 from curation import collect, curate, gate, validate
 from curation.sources.columns.choices import NamedColumns
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import Chosen, take_in, write_settings
 from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
 from incumbent.project_files import copy_project
-from incumbent.verbs.init import showing_passages
+from incumbent.verbs.init import finding_lines, outlook_lines, own_file_lines, showing_passages
 from project.errors import InputError
 from project.model_pins import BaseChoice, ModelChoice, pin
 from project.paths import BASE, CURATED_DOCUMENTS, CURATED_PREFERENCES, RAW, rows_of
