@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -321,8 +320,6 @@ def tasks_of(
 
 # The home page, and the same as JSON.
 
-TEMPLATE = Path(__file__).parent / "templates" / "home.html"
-FAMILIES = TEMPLATE.with_name("families.html")
 
 router = APIRouter(tags=["home"])
 
@@ -331,13 +328,13 @@ router = APIRouter(tags=["home"])
 def show_home(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
     """Where the project stands."""
     shown = read_home(site, person)
-    return page(request, TEMPLATE, home=shown, panels=panels(shown.quality))
+    return page(request, "home.html", home=shown, panels=panels(shown.quality))
 
 
 @router.get("/families", response_class=HTMLResponse)
 def show_families(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
     """How all families of the registry stand."""
-    return page(request, FAMILIES, overview=read_families(site, person), own=site.family)
+    return page(request, "families.html", overview=read_families(site, person), own=site.family)
 
 
 @router.get("/api/families")

@@ -13,7 +13,7 @@ import typer
 from curation.selected_rows import FOLDER, Selection
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table, say
-from incumbent.searching.pace import Candidates, estimate, read_candidates
+from incumbent.searching.pace import Candidates, estimate, minutes_text, read_candidates
 from incumbent.searching.search_settings import SearchParams
 from project.canonical import digest_json
 from project.child_processes import ended_by_signals
@@ -77,8 +77,6 @@ def tune(
 
 def say_beginning(tuning: "Tuning", *, done: int) -> None:
     """Tell people how long it will take, before the first long work."""
-    from incumbent.searching.pace import minutes_text  # as above
-
     left = tuning.params.trials - done
     kept = f"{counted(done, 'trial')} done before; " if done else ""
     about = f", {minutes_text(tuning.expected(left))}" if left > 0 else ""
@@ -150,8 +148,6 @@ def curve(
 
 def say_curve_begins(labels: "CurveData") -> None:
     """Tell people how long it will take, before the first long work."""
-    from incumbent.searching.pace import minutes_text  # as above
-
     adapters = counted(len(labels.draws) * len(labels.shares), "adapter")
     rows = counted(len(labels.found.rows), "row")
     about = f"{minutes_text(labels.expected())}; less for what is known already"
@@ -227,12 +223,10 @@ def select(
 
 
 def say_estimate(candidates: Candidates, count: int, draws: int) -> None:
-    """Tell people the estimate, before the first long work."""
-    expected = estimate(candidates, count)
-    about = (
-        expected.summary(draws + 1 if draws else 0) if expected else "no estimate for this machine"
-    )
-    print(f"{counted(count, 'row')} of {len(candidates.rows):,}; {about}", file=sys.stderr)
+    """Tell people how long it will take, before the first long work."""
+    about = minutes_text(estimate(candidates, count, draws + 1 if draws else 0))
+    what = f"{counted(count, 'row')} of {len(candidates.rows):,}"
+    print(f"{what}; {about}; less for what is known already", file=sys.stderr)
 
 
 def comparison_of(path: Path) -> Path:

@@ -320,7 +320,9 @@ def of_card(card: Path | None) -> str | None:
         found = yaml.safe_load(rest.partition("\n---")[0])
     except yaml.YAMLError:
         return None
-    stated = found.get("license") if isinstance(found, dict) else None
+    told = found if isinstance(found, dict) else {}
+    stated = told.get("license")
+    stated = told.get("license_name", stated) if stated == "other" else stated
     return stated if isinstance(stated, str) else None
 
 

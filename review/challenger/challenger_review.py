@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -239,7 +238,6 @@ def open_items(registry: RegistryReader, number: int) -> int | None:
 
 # --- challenger routes ----------------------------------------------------------------------------
 
-TEMPLATES = Path(__file__).parent / "templates"
 NOTICES = {
     "unchecked": "Whether its files still fit their base was not checked: the base is not on this "
     "machine.",
@@ -259,7 +257,7 @@ def show_review(
     is_champion = review.headline.champion == number
     return page(
         request,
-        TEMPLATES / "review.html",
+        "review.html",
         review=review,
         number=number,
         notices=[NOTICES[told]] if told in NOTICES and is_champion else [],
@@ -279,7 +277,7 @@ def show_votes(
     known_version(registry, number)
     return page(
         request,
-        TEMPLATES / "live_votes.html",
+        "live_votes.html",
         number=number,
         votes=votes_shown(registry, number, person),
         **live_rights(registry, number, person),
@@ -358,7 +356,7 @@ def show_rows(
 ) -> HTMLResponse:
     """The rows that only one of the two has learnt."""
     found = rows_found(site.registry(person.name), number, which, shown)
-    return page(request, TEMPLATES / "changed_rows.html", found=found, fetch=FETCH)
+    return page(request, "changed_rows.html", found=found, fetch=FETCH)
 
 
 @router.get("/api/review/{number}/rows")

@@ -268,7 +268,6 @@ def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentenc
 # --- item routes ----------------------------------------------------------------------------------
 
 router = APIRouter(tags=["items"])
-TEMPLATES = Path(__file__).parent / "templates"
 CHOICES = 200  # versions that the page offers, newest first
 
 Filters = Annotated[ItemQuery, Query()]
@@ -287,7 +286,7 @@ def show_items(request: Request, site: TheSite, person: ThePerson, query: Filter
     found = listed_items(site, person.name, there, query) if is_kept else None
     return page(
         request,
-        TEMPLATES / "items.html",
+        "items.html",
         found=found,
         query=query,
         choices=there[:CHOICES],
@@ -324,7 +323,7 @@ def show_item(
     held = against if against in {REFERENCE, *(one.key for one in view.answers)} else usual(view)
     return page(
         request,
-        TEMPLATES / "item.html",
+        "item.html",
         view=view,
         before=before,
         against=held,

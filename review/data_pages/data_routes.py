@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
 
@@ -127,7 +126,6 @@ def require(person: Person) -> None:
 # --- data routes ----------------------------------------------------------------------------------
 
 router = APIRouter(tags=["data"])
-TEMPLATES = Path(__file__).parent / "templates"
 TABS = (
     ("Overview", "/data"),
     ("Gate", "/data/gate"),
@@ -306,7 +304,7 @@ def the_report(site: Site, person: Person, version: int | None) -> Reported:
 
 
 def data_page(request: Request, template: str, **values: Any) -> HTMLResponse:
-    return page(request, TEMPLATES / template, tabs=TABS, **values)
+    return page(request, template, tabs=TABS, **values)
 
 
 # --- writes ---------------------------------------------------------------------------------------

@@ -29,7 +29,9 @@ from review.site import Site
 
 # --- pages ----------------------------------------------------------------------------------------
 
-TEMPLATES = Path(__file__).parent / "templates"
+REVIEW = Path(__file__).parents[1]
+# Of all areas; no two of their templates have one name.
+FOLDERS = (REVIEW / "templates", *sorted(REVIEW.glob("*/templates")))
 # The pages that the frame links to: what they are called, and where they are.
 NAVIGATION = (
     ("Home", "/"),
@@ -43,10 +45,10 @@ NAVIGATION = (
 
 
 @cache
-def environment(folder: Path) -> jinja2.Environment:
-    """Templates of one area, which extend those of the frame; every value is escaped."""
+def environment(*more: Path) -> jinja2.Environment:
+    """Templates of these folders and of all areas, in the frame; every value is escaped."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, TEMPLATES, SHARED]),
+        loader=jinja2.FileSystemLoader([*more, *FOLDERS, SHARED]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -61,12 +63,12 @@ def environment(folder: Path) -> jinja2.Environment:
     return made
 
 
-def page(request: Request, template: Path, status: int = 200, **values: Any) -> HTMLResponse:
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Fill in a template that extends frame.html, or a part of one that stands alone."""
     site: Site = request.app.state.site
     person: Person | None = getattr(request.state, "person", None)
-    found = environment(template.parent).get_template(template.name)
-    text = found.render(
+    made = environment().get_template(template)
+    text = made.render(
         family=site.family,
         person=person,
         csrf=person.csrf if person else "",
@@ -174,7 +176,7 @@ def answer(
     if is_api(request):
         made: Response = JSONResponse(problem.model_dump(), status, media_type=MEDIA)
     else:
-        made = page(request, TEMPLATES / "error.html", status, problem=problem)
+        made = page(request, "error.html", status, problem=problem)
     made.headers.update(headers or {})
     return made
 
@@ -240,7 +242,7 @@ def onward(request: Request, to: str) -> Response:
     """A page that goes on by itself: browsers send a strict cookie only from a page of this site,
     and so not with the first request from a link in a message or from a provider.
     """
-    return page(request, TEMPLATES / "onward.html", to=local(to))
+    return page(request, "onward.html", to=local(to))
 
 
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]

@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
 from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Query, Request
@@ -23,7 +22,7 @@ from review.access.access_control import (
 )
 from review.access.request_checks import address_of, own_origin, refuse_haste
 from review.access.users_file import HOURS, local, seal, unsealed
-from review.frame.pages import TEMPLATES, onward, page
+from review.frame.pages import onward, page
 
 # --- api routes -----------------------------------------------------------------------------------
 
@@ -40,7 +39,7 @@ def healthz() -> PlainTextResponse:
 def api(request: Request) -> HTMLResponse:
     """All that lies under /api."""
     found = tuple(endpoints(request.app.openapi()))
-    return page(request, TEMPLATES / "api.html", endpoints=found)
+    return page(request, "api.html", endpoints=found)
 
 
 # --- api page -------------------------------------------------------------------------------------
@@ -280,7 +279,6 @@ def back(request: Request, gate: AccessControl) -> str:
     return f"{own_origin(request, gate.site.params.url)}/sign-in/oidc/back"
 
 
-TEMPLATE = Path(__file__).parent / "templates" / "sign_in.html"
 USED = (
     "This address was used already, or is of an earlier start. Stop `incumbent review` and "
     "start it again: it prints a new one."
@@ -302,7 +300,7 @@ def sign_in_page(
         if not gate.token.take(token):
             raise HTTPException(403, USED)
         return begun(gate, gate.site.opened.actor, onward(request, local(to)))
-    return page(request, TEMPLATE, way=way, next=local(to), problem="")
+    return page(request, "sign_in.html", way=way, next=local(to), problem="")
 
 
 @router.post("/sign-in")
@@ -320,7 +318,7 @@ def sign_in(
     refuse_haste(gate.attempts, name)
     if not gate.users.verified(name, password):
         problem = "Name or password is wrong."
-        return page(request, TEMPLATE, 401, way="users", next=local(to), problem=problem)
+        return page(request, "sign_in.html", 401, way="users", next=local(to), problem=problem)
     proof = gate.users.proof(name) or ""
     return begun(gate, name, RedirectResponse(local(to), 303), proof)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
 from typing import Annotated
 
@@ -49,7 +48,6 @@ from review.versions.version_page import (
 )
 from review.voting.blinding import is_voted, submitted_by_actor, traced
 
-TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 120  # of the model card's text
 
 router = APIRouter(tags=["versions"])
@@ -80,7 +78,7 @@ def show_versions(
     request: Request, site: TheSite, person: ThePerson, asked: Versions
 ) -> HTMLResponse:
     found = VersionsPage.of(site.registry(person.name), asked)
-    return page(request, TEMPLATES / "versions.html", found=found, asked=asked)
+    return page(request, "versions.html", found=found, asked=asked)
 
 
 @router.get("/api/versions")
@@ -98,7 +96,7 @@ def show_comparison(request: Request, site: TheSite, person: ThePerson, asked: T
         version_comparison(reader, asked.a, asked.b, blind=blind) if asked.a and asked.b else None
     )
     a = asked.a or (champion.number if champion else None)
-    return page(request, TEMPLATES / "compare.html", found=found, a=a, b=asked.b)
+    return page(request, "compare.html", found=found, a=a, b=asked.b)
 
 
 @router.get("/api/versions/compare")
@@ -118,7 +116,7 @@ def show_version(
 ) -> HTMLResponse:
     found = known_version_page(site, person, number)
     blind = not person.decides
-    return page(request, TEMPLATES / "version.html", found=found, number=number, blind=blind)
+    return page(request, "version.html", found=found, number=number, blind=blind)
 
 
 @router.get("/api/versions/{number}")
@@ -132,7 +130,7 @@ def show_card(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
     text = card_of(site.registry(person.name), number, blind=not person.decides)
-    return page(request, TEMPLATES / "card.html", text=text, number=number)
+    return page(request, "card.html", text=text, number=number)
 
 
 @router.get("/api/versions/{number}/card", response_class=MarkdownResponse)
@@ -166,7 +164,6 @@ def card_of(reader: RegistryReader, number: int, *, blind: bool) -> str:
 
 # The history page, filtered and a page at a time.
 
-TEMPLATE = Path(__file__).parent / "templates" / "history.html"
 
 Asked = Annotated[HistoryQuery, Query()]
 
@@ -209,7 +206,7 @@ def show_history(request: Request, site: TheSite, person: ThePerson, asked: Aske
     blind = not person.decides
     found = history_page(site.registry(person.name), asked, blind=blind)
     kinds = {kind: words for kind, words in WORDS.items() if not (blind and kind in UNBLINDING)}
-    return page(request, TEMPLATE, found=found, asked=asked, kinds=kinds, blind=blind)
+    return page(request, "history.html", found=found, asked=asked, kinds=kinds, blind=blind)
 
 
 @router.get("/api/history")
@@ -235,7 +232,7 @@ def show_deletion(
     held = [name for name, holder in registry.aliases().items() if holder == number]
     return page(
         request,
-        TEMPLATES / "delete.html",
+        "delete.html",
         label=version.label,
         number=number,
         held=held,
@@ -308,7 +305,7 @@ def last_check(app: FastAPI) -> LastCheck:
 @router.get("/verify", response_class=HTMLResponse)
 def show_check(request: Request, person: ThePerson) -> HTMLResponse:
     made = last_check(request.app).made
-    return page(request, TEMPLATES / "verify.html", made=made, may=person.may("administer"))
+    return page(request, "verify.html", made=made, may=person.may("administer"))
 
 
 @router.post("/verify", response_class=RedirectResponse)

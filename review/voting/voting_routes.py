@@ -1,6 +1,5 @@
 """The voting page, what it takes, and how the votes stand for whoever decides."""
 
-from pathlib import Path as FilePath
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -141,7 +140,6 @@ def next_item(view: VotingView) -> NextItem:
 
 # --- routes ---------------------------------------------------------------------------------------
 
-TEMPLATES = FilePath(__file__).parent / "templates"
 # The share of items that a person is asked twice: of 100 items five say how steady a reviewer is.
 REPEATS = 0.05
 CHOICES = (
@@ -223,7 +221,7 @@ def show_votes(
     registry = site.registry(person.name)
     return page(
         request,
-        TEMPLATES / "votes.html",
+        "votes.html",
         number=number,
         report=report,
         countable=person.may("submit") and is_open(registry, number),
@@ -277,7 +275,7 @@ def item_page(
     """One item to vote on; `typed` is what is in the form already, if it is about this item."""
     return page(
         request,
-        TEMPLATES / ("vote.html" if view.shown else "done.html"),
+        "vote.html" if view.shown else "done.html",
         number=number,
         view=view,
         part=part,
