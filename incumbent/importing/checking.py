@@ -8,7 +8,8 @@ from curation.checks.contract_tables import Tables, preference_tables, tables_of
 from curation.checks.embeddings import embedder_if_packaged
 from curation.checks.row_columns import CheckReferences
 from curation.checks.suite_prompts import suite_prompts
-from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
+from incumbent.importing.own_records import Kind, OwnRecords, read_own
+from incumbent.init.own_sources import HowRead
 from incumbent.project_files import FOLDER, project_files
 from project.records.data import Check, Document, Row, Severity, Split, counted
 from project.settings import read_settings

@@ -1,26 +1,24 @@
 """Foreign files, each read by the format that it is in, as the options of an import say."""
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
-from curation.curation_settings import Columns, ExportFields, Format
-from curation.sources.chats.chat_shapes import RoleNames, with_roles
+from curation.curation_settings import Columns
+from curation.sources.chats.chat_shapes import with_roles
 from curation.sources.chats.transcripts import transcripts_in
-from curation.sources.chats.turns import Role, Turns
-from curation.sources.columns.choices import Guess, NamedColumns
+from curation.sources.chats.turns import Role
+from curation.sources.columns.choices import Guess
 from curation.sources.columns.column_guess import guess
 from curation.sources.documents.read_documents import documents_in
 from curation.sources.exports.export_formats import EXPORTS, refuse_other_format
 from curation.sources.exports.export_records import read_export
-from curation.sources.exports.good_or_bad import COMMAND, arguments_of, in_pairs
 from curation.sources.exports.shown import TaskJudgement
-from curation.sources.format_guess import TEXTS, TRAFFIC, guess_format
+from curation.sources.format_guess import TEXTS, guess_format
 from curation.sources.row_formats import Read
 from curation.sources.source_file import SourceFile, read_source_file
 from curation.sources.table_rows import rows_of_table
@@ -29,94 +27,11 @@ from curation.sources.tables.decoding import decode
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
 from curation.sources.tables.unpacked_file import contents
+from incumbent.init.own_sources import HowRead
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Document, Row
 from project.records.record import read_input, read_object
-
-FORMATS = (*get_args(Format), TRAFFIC)
-
-
-@dataclass(frozen=True)
-class ImportOptions(NamedColumns):
-    """How files are to be read: what is what in tables and exports, and how the files are. None and
-    empty is for what is told by the files themselves.
-
-    Raises InputError for a format that there is not.
-    """
-
-    turns: Turns = "last"
-    format: str | None = None
-    roles: RoleNames = field(default_factory=dict)
-    control: str | None = None
-    answers: Mapping[str, str] = field(default_factory=dict)  # by what people choose
-    good: tuple[str, ...] = ()
-    bad: tuple[str, ...] = ()
-    options: Literal["classes", "answers"] | None = None
-    encoding: str | None = None
-    skip: bool = False  # what is no record is left out and counted
-    redact: bool = False
-
-    def __post_init__(self) -> None:
-        if self.format is not None and self.format not in FORMATS:
-            problem = f"there is no format {self.format!r}; there are {', '.join(FORMATS)}"
-            raise InputError(problem, field="--format")
-
-    @property
-    def export(self) -> ExportFields:
-        """The options for exports of annotation tools."""
-        given = {name: getattr(self, name) for name in ExportFields.model_fields}
-        return ExportFields(**given | {"slices": self.slices or ()})
-
-    @property
-    def of_transcripts(self) -> Columns:
-        return Columns(
-            messages="transcript",
-            turns=self.turns,
-            instruction=self.instruction,
-            system=self.system,
-        )
-
-    def file(self, path: Path, form: str, names: Mapping[Path, str]) -> SourceFile:
-        """`names` are those of files by which they are called in what is made of them."""
-        return SourceFile(
-            path,
-            form,
-            columns=self.of_transcripts if form == "transcripts" else None,
-            export=self.export,
-            skip=self.skip,
-            encoding=self.encoding,
-            roles=self.roles,
-            names=names,
-        )
-
-    def with_export(self, fields: ExportFields) -> "ImportOptions":
-        """The same with other names of what is what in an export."""
-        given = {name: getattr(fields, name) for name in ExportFields.model_fields}
-        return replace(self, **given | {"slices": fields.slices or self.slices})
-
-    def idle_for(self, formats: Collection[str]) -> list[str]:
-        """The options that were given and mean nothing for files of these formats."""
-        idle = [] if "table" in formats else ["messages", "group"]
-        if EXPORTS.keys().isdisjoint(formats):
-            idle += ["control", "answer", "good", "bad", "options"]
-        given = {"answer": self.answers}
-        return [f"--{name}" for name in idle if given.get(name) or getattr(self, name, None)]
-
-    def command(self, files: Sequence[Path], *more: str) -> str:
-        """What to type for an import of the files with these options, and with more."""
-        named = [
-            ("--format", self.format),
-            ("--messages", self.messages),
-            ("--turns", self.turns if self.turns != "last" else None),
-            *(("--role", f"{name}={role}") for name, role in self.roles.items()),
-            ("--tools", self.tools if self.tools != "refuse" else None),
-            ("--group", self.group),
-            ("--encoding", self.encoding),
-        ]
-        flags = {"--skip-unreadable": self.skip, "--redact": self.redact}
-        words = [*in_pairs(named), *(flag for flag, is_set in flags.items() if is_set), *more]
-        return shlex.join([*COMMAND.split(), *map(str, files), *arguments_of(self.export), *words])
 
 
 def role_names(texts: Iterable[str]) -> dict[str, Role]:
@@ -164,7 +79,7 @@ class FileRead:
         return len({(read.origin.file, read.origin.line) for read in self.reads})
 
 
-def formats_of(paths: Sequence[Path], asked: ImportOptions) -> dict[Path, str]:
+def formats_of(paths: Sequence[Path], asked: HowRead) -> dict[Path, str]:
     """Raises InputError for a file that cannot be read, or is named twice."""
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
         raise InputError("is named twice", file=twice[0])
@@ -175,7 +90,7 @@ def formats_of(paths: Sequence[Path], asked: ImportOptions) -> dict[Path, str]:
     return found
 
 
-def refuse_several_formats(folder: Path, asked: ImportOptions) -> None:
+def refuse_several_formats(folder: Path, asked: HowRead) -> None:
     """Raise InputError for a folder in which exports lie beside files of other kinds."""
     by_format: dict[str, list[Path]] = {}
     for file in data_in(folder):
@@ -188,7 +103,7 @@ def refuse_several_formats(folder: Path, asked: ImportOptions) -> None:
         raise InputError("\n".join([problem, *commands]), file=folder)
 
 
-def format_of(path: Path, asked: ImportOptions) -> str:
+def format_of(path: Path, asked: HowRead) -> str:
     """As it was named, or guessed; what has named columns is a table, unless it is an export, and a
     text whose speakers are named is transcripts.
     """
@@ -199,9 +114,7 @@ def format_of(path: Path, asked: ImportOptions) -> str:
     return "table" if is_named and found in ("rows", "texts", "documents") else found
 
 
-def read_files(
-    formats: Mapping[Path, str], asked: ImportOptions
-) -> tuple[list[FileRead], Guess | None]:
+def read_files(formats: Mapping[Path, str], asked: HowRead) -> tuple[list[FileRead], Guess | None]:
     """Every file as it is, and what the columns of the tables are."""
     tables = {path: tables_of(path, asked) for path, form in formats.items() if form == "table"}
     every = [table for some in tables.values() for table in some]
@@ -219,12 +132,12 @@ def read_files(
     return files, columns
 
 
-def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
+def tables_of(path: Path, asked: HowRead) -> list[Table]:
     tables = read_tables(path, skip=asked.skip, encoding=asked.encoding)
     return [with_plain_roles(table, asked) for table in tables] if asked.roles else tables
 
 
-def with_plain_roles(table: Table, asked: ImportOptions) -> Table:
+def with_plain_roles(table: Table, asked: HowRead) -> Table:
     rows = (replace(row, fields=with_roles(row.fields, asked.roles)) for row in table.rows)
     return replace(table, rows=tuple(rows))
 
@@ -241,7 +154,7 @@ def table_file(
     return FileRead(path, "table", rows, tables=tables, unread=unread)
 
 
-def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path, str]) -> FileRead:
+def other_file(path: Path, form: str, asked: HowRead, names: Mapping[Path, str]) -> FileRead:
     file = asked.file(path, form, names)
     if form not in EXPORTS:
         return plain_file(file)

@@ -15,7 +15,8 @@ from curation.mending import redacted, redacted_text
 from curation.sources.columns.choices import Guess
 from curation.sources.row_formats import Made, Read
 from curation.sources.table_rows import SOURCES, UNREADABLE
-from incumbent.importing.foreign_files import FileRead, ImportOptions, holds_corrections, read_files
+from incumbent.importing.foreign_files import FileRead, holds_corrections, read_files
+from incumbent.init.own_sources import HowRead
 from project.canonical import digest_json
 from project.erasures import WHY, Erased, passage_texts, texts_of
 from project.errors import InputError
@@ -231,7 +232,7 @@ class Incoming:
     files: Sequence[FileRead]
     columns: Guess | None  # of the tables
     redacted: Mapping[str, int]  # how much, by kind
-    asked: ImportOptions
+    asked: HowRead
 
     @property
     def are_corrections(self) -> bool:
@@ -269,7 +270,7 @@ class Incoming:
         return lost
 
 
-def read_incoming(formats: Mapping[Path, str], asked: ImportOptions) -> Incoming:
+def read_incoming(formats: Mapping[Path, str], asked: HowRead) -> Incoming:
     """Read every file. Raises InputError where one is unreadable, or none has anything."""
     files, columns = read_files(formats, asked)
     redactor = Redactor(read_waivers().ours)
@@ -280,7 +281,7 @@ def read_incoming(formats: Mapping[Path, str], asked: ImportOptions) -> Incoming
     return incoming
 
 
-def sized(read: Read, path: Path, asked: ImportOptions) -> Read:
+def sized(read: Read, path: Path, asked: HowRead) -> Read:
     """A record that can be a text. Raises InputError for another, unless such are left out."""
     made = read.made
     texts = (*texts_of(made), *passage_texts(made)) if made is not None else ()

@@ -8,9 +8,15 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from curation.sources.columns.choices import NamedColumns
-from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
-from incumbent.init.own_sources import LabelledLines, column_lines, file_lines, show, wrapped
+from incumbent.importing.own_records import Kind, OwnRecords, read_own
+from incumbent.init.own_sources import (
+    HowRead,
+    LabelledLines,
+    column_lines,
+    file_lines,
+    show,
+    wrapped,
+)
 from incumbent.options import (
     CompletionColumn,
     Encoding,
@@ -67,8 +73,14 @@ def check(
     $ incumbent data check faq.csv
     $ incumbent data check new.csv --prompt question --completion answer
     """
-    wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
-    own = read_own(files, HowRead(wanted, encoding, skip_unreadable))
+    how = HowRead(
+        prompt=tuple(prompt or ()),
+        completion=completion,
+        messages=messages,
+        encoding=encoding,
+        skip=skip_unreadable,
+    )
+    own = read_own(files, how)
     beside = {"evals": eval_ or (), "against": against or ()}
     found = [
         (part, checks_of(part, contract, encoding, embeddings=not no_embeddings, **beside))

@@ -12,7 +12,7 @@ from curation.checks.waivers import read_waivers
 from curation.curation_settings import CollectParams
 from curation.sources.exports.good_or_bad import OptionsMissingError
 from curation.sources.format_guess import TRAFFIC
-from incumbent.importing.foreign_files import ImportOptions, formats_of, pair, role_names
+from incumbent.importing.foreign_files import formats_of, pair, role_names
 from incumbent.importing.import_text import (
     conflicts,
     feedback_lines,
@@ -38,7 +38,7 @@ from incumbent.importing.traffic_feedback import (
     queue_change,
     read_feedback,
 )
-from incumbent.init.own_sources import show
+from incumbent.init.own_sources import HowRead, show
 from incumbent.options import (
     AnswerableColumn,
     CompletionColumn,
@@ -148,7 +148,7 @@ def import_files(
 
     $ incumbent data import faq.csv --as spring --dry-run
     """
-    given = ImportOptions(
+    given = HowRead(
         format=format_,
         prompt=tuple(prompt or ()),
         completion=completion,
@@ -176,7 +176,7 @@ def import_files(
         import_data(files, given, doing)
 
 
-def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> None:
+def import_data(files: Sequence[Path], asked: HowRead, doing: Doing) -> None:
     """Bring files into the project in the current folder, all of them or none.
 
     Raises InputError, and writes nothing, for what cannot be read, for a name that is taken, and
@@ -203,7 +203,7 @@ def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> No
 
 
 @contextmanager
-def whole_commands(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> Iterator[None]:
+def whole_commands(files: Sequence[Path], asked: HowRead, doing: Doing) -> Iterator[None]:
     """Let a refusal of an export name the command with all files and options that were given."""
     try:
         yield

@@ -14,7 +14,6 @@ from curation.account import total
 from curation.checks.waivers import WAIVERS
 from curation.curate_others import DOCUMENTS, PREFERENCES
 from curation.curation_settings import Columns
-from curation.sources.columns.choices import NamedColumns
 from curation.sources.documents.read_documents import is_document
 from incumbent.init.findings import Findings, find, gate_lines
 from incumbent.init.limits import (
@@ -37,7 +36,7 @@ from incumbent.init.new_folder import (
     write_settings,
 )
 from incumbent.init.own_sources import (
-    FileOptions,
+    HowRead,
     LabelledLines,
     OwnFiles,
     chosen_base,
@@ -236,7 +235,7 @@ def init(
     if sample:
         init_sample(folder, places)
         return
-    wanted = NamedColumns(
+    how = HowRead(
         prompt=tuple(prompt or ()),
         completion=completion,
         messages=messages,
@@ -248,10 +247,11 @@ def init(
         group=group,
         evidence=tuple(evidence or ()),
         answerable=answerable,
+        encoding=encoding,
+        skip=skip_unreadable,
     )
-    options = FileOptions(encoding=encoding, skip=skip_unreadable)
     choice = BaseChoice(model=base, revision=revision)
-    init_project(folder, sources, wanted, choice, options, places, yes=yes)
+    init_project(folder, sources, how, choice, places, yes=yes)
 
 
 def init_sample(target: Path, places: SharedPlaces) -> None:
@@ -271,9 +271,8 @@ def init_sample(target: Path, places: SharedPlaces) -> None:
 def init_project(
     target: Path,
     files: Sequence[Path],
-    wanted: NamedColumns,
+    how: HowRead,
     base: BaseChoice,
-    options: FileOptions,
     places: SharedPlaces,
     *,
     yes: bool,
@@ -284,10 +283,10 @@ def init_project(
     base = chosen_base(base)
     with saying_what_stays(NOTHING), ended_by_signals():
         places = places.tried(family_of(target))
-        found = look_at(files, wanted, options)
+        found = look_at(files, how)
         show([own_file_lines(found), *(column_lines(found.columns) if found.columns else ())])
         agree(found, yes=yes)
-        make(target, found, base, options, places, yes=yes)
+        make(target, found, how, base, places, yes=yes)
     show(what_is_next(target, places))
 
 
@@ -302,8 +301,8 @@ def showing_passages(base: BaseChoice, files: OwnFiles) -> BaseChoice:
 def make(
     target: Path,
     files: OwnFiles,
+    how: HowRead,
     base: BaseChoice,
-    options: FileOptions,
     places: SharedPlaces,
     *,
     yes: bool,
@@ -313,7 +312,7 @@ def make(
     there = {file.path.resolve(): file.format for file in files.files}  # wherever the work goes on
     with new_folder(target):
         copy_project(Path(), sample=False)
-        sources = files.sources(take_in(list(there), there), options)
+        sources = files.sources(take_in(list(there), there), how)
         base = showing_passages(base, files)
         found = find(sources, base, prepare(base))
         chosen = Chosen(

@@ -9,8 +9,8 @@ import typer
 from rich.cells import chop_cells
 from rich.text import Text
 
-from curation.sources.columns.choices import NamedColumns
-from incumbent.importing.own_records import HowRead, OwnRecords, read_own
+from incumbent.importing.own_records import OwnRecords, read_own
+from incumbent.init.own_sources import HowRead
 from incumbent.options import LARGEST, CompletionColumn, Json, MessagesColumn, PromptColumns
 from incumbent.output import console, print_json, print_table, say, screen_width
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
@@ -236,13 +236,13 @@ def preview(
     """
     if file is None:
         refuse_no_project()
-    wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
+    how = HowRead(prompt=tuple(prompt or ()), completion=completion, messages=messages)
     if file is None:
         file = CURATED_DOCUMENTS if document else rows_of(Split.TRAIN)
         if not file.is_file():
             problem = "is not there yet: `incumbent run` makes it; or name a FILE"
             raise InputError(problem, file=file)
-    own = read_own([file], HowRead(wanted))
+    own = read_own([file], how)
     chosen = chosen_of(own, file, row, rows, documents=document)
     base = PreviewBase(load(BaseChoice))
     previews = [base.preview(*one) for one in chosen]

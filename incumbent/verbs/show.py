@@ -19,7 +19,7 @@ from project.errors import InputError
 from project.records.events import Signing
 from project.records.evidence import Decision, Evidence
 from project.records.record import short
-from project.untrusted_input import one_line
+from project.untrusted_input import shortened
 from registry.experiment_events import experiments
 from registry.lineage import Lineage, apart, name_of, trace
 from registry.overview.model_card import card
@@ -102,19 +102,13 @@ def adapter_facts(lineage: Lineage) -> list[Fact]:
         ("base", f"{adapter.base.name}, revision {adapter.base.revision}"),
         ("base weights", adapter.base.weights),
         ("chat template", adapter.base.chat_template or "none"),
-        ("system prompt", shortened(adapter.system_prompt or "none")),
+        ("system prompt", shortened(adapter.system_prompt or "none", SHOWN)),
         ("trained from", lineage.parent or "the base, without an earlier adapter"),
         ("trained in", str(adapter.numerics or "not recorded")),
         ("recipe", adapter.recipe),
         ("", ", ".join(settings) or "settings not stored"),
         *(("training took", str(book)) for book in books_of(adapter.recipe)),
     ]
-
-
-def shortened(text: str) -> str:
-    """A third party's text on one line, without what a terminal would obey."""
-    line = one_line(text)
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
 
 
 def data_facts(lineage: Lineage) -> list[Fact]:
