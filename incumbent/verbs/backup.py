@@ -1,22 +1,98 @@
-"""`registry backup` and `restore`: the registry and its artifacts as one archive, and back."""
+"""`registry backup`, `restore`, `anchor`, `sign` and `keygen`: the registry kept, and proved."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from evaluation.decision.decision_replay import check_registry
-from incumbent.options import Json, saying_what_stays
-from incumbent.output import console, print_json
+from incumbent.options import Json, Reason, VersionNumber, saying_what_stays
+from incumbent.output import console, print_json, say
+from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.child_processes import ended_by_signals
+from project.errors import IncumbentError, InputError
 from project.object_stores import without_secrets
 from project.records.events import Restored
 from project.records.record import short
+from project.settings import load
 from registry.backups.back_up import back_up as write_archive
 from registry.backups.restore import restore as fill_registry
 from registry.backups.tar_members import Manifest
+from registry.chain_anchor import newest_anchor
 from registry.reader import RegistryReader
+from registry.registry_settings import RegistryParams
+from registry.signatures import make_keys
 from registry.store import Registry
+
+# --- anchor ---------------------------------------------------------------------------------------
+
+
+def write_anchor(
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="A file, git, git:REMOTE or a webhook's address; registry.anchor if left out."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write down outside of the registry how far its history goes, signed where there is a key.
+
+    $ incumbent registry anchor --to anchors.jsonl
+    """
+    place = to or load(RegistryParams).anchor_place
+    if place is None:
+        problem = "say where to: a file, git, git:REMOTE or a webhook, also as registry.anchor"
+        raise InputError(problem, field="--to")
+    with RegistryReader.here() as registry:
+        anchor = newest_anchor(registry)
+    if anchor is None:
+        raise IncumbentError("there is no event to anchor yet: `incumbent submit` makes the first")
+    where = deliver_anchor(anchor, place)
+    if as_json:
+        print_json(anchor)
+    else:
+        signed = "signed" if anchor.signature else "not signed: $INCUMBENT_SIGNING_KEY names no key"
+        say(f"event {anchor.seq} is anchored in {where}, {signed}")
+
+
+# --- sign -----------------------------------------------------------------------------------------
+
+
+def sign_version(
+    number: VersionNumber,
+    key: Annotated[
+        Path | None, typer.Option(help="A private key; $INCUMBENT_SIGNING_KEY if left out.")
+    ] = None,
+    reason: Reason = "signed by hand",
+) -> None:
+    """Sign a version, its data and the decision on it; needs the signing extra.
+
+    $ incumbent registry sign v3 --key release.pem
+    """
+    with Registry.here() as registry:
+        chosen = key or registry.keys.private
+        if chosen is None:
+            raise InputError("name a private key, or let $INCUMBENT_SIGNING_KEY do", field="--key")
+        statement = registry.sign(number, chosen, reason)
+    on = "as decided" if statement.decision else "before any decision"
+    console.print(f"{statement.label} is signed {on}")
+
+
+def generate_keys(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes; FILE.pub is public.")],
+) -> None:
+    """Make a pair of keys to sign versions with.
+
+    $ incumbent registry keygen release.pem
+    """
+    public = make_keys(file)
+    console.print(f"{file} is secret: INCUMBENT_SIGNING_KEY={file} signs with it")
+    console.print(f"{public} is for everybody: name it in params.yaml, registry.public_keys")
+
+
+# --- backup ---------------------------------------------------------------------------------------
 
 
 @saying_what_stays("interrupted: no archive is written; run it again")
@@ -39,9 +115,9 @@ def back_up(
     with RegistryReader.here() as registry, ended_by_signals():
         manifest = write_archive(registry, to, without_damaged=without_damaged)
     if as_json:
-        print_json({"archive": without_secrets(to), **fields_of(manifest)})
+        print_json({"archive": without_secrets(to), **dict(manifest)})
         return
-    console.print(f"{without_secrets(to)}: {contents(manifest)}", soft_wrap=True)
+    say(f"{without_secrets(to)}: {contents(manifest)}")
     print_left_out(manifest)
 
 
@@ -64,15 +140,12 @@ def restore(
         registry.record_restore(restored, f"restored {without_secrets(archive)}")
         problems = check_registry(registry).problems
     if as_json:
-        print_json(
-            {"archive": without_secrets(archive), **fields_of(manifest), "problems": problems}
-        )
+        print_json({"archive": without_secrets(archive), **dict(manifest), "problems": problems})
     else:
-        console.print(f"restored: {contents(manifest)}, as of {manifest.at}", soft_wrap=True)
+        say(f"restored: {contents(manifest)}, as of {manifest.at}")
         print_left_out(manifest)
         print_other_family(manifest, registry.family)
-        for problem in problems:
-            console.print(problem, soft_wrap=True)
+        say(*problems)
         if not problems:
             console.print("it verifies: chain, tables, artifacts, and every decision made again")
     if problems:
@@ -90,21 +163,15 @@ def contents(manifest: Manifest) -> str:
 
 def print_left_out(manifest: Manifest) -> None:
     if manifest.left_out:
-        console.print(
+        say(
             f"left out, because they were damaged or missing: {len(manifest.left_out)} artifacts, "
-            f"{', '.join(map(short, manifest.left_out))}",
-            soft_wrap=True,
+            f"{', '.join(map(short, manifest.left_out))}"
         )
 
 
 def print_other_family(manifest: Manifest, family: str) -> None:
     if manifest.families and family not in manifest.families:
-        console.print(
+        say(
             f"registry.family of params.yaml is {family}, and these versions are of "
-            f"{', '.join(manifest.families)}: name that one to see them",
-            soft_wrap=True,
+            f"{', '.join(manifest.families)}: name that one to see them"
         )
-
-
-def fields_of(manifest: Manifest) -> dict[str, object]:
-    return manifest.model_dump(mode="json")

@@ -15,8 +15,7 @@ from rich.console import Console
 
 from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, VersionNumber, version_number, version_numbers
-from incumbent.output import console, print_json, print_table
-from incumbent.reproducing.reproducible_version import reproducible
+from incumbent.output import console, print_json, print_table, say
 from incumbent.reproducing.rows_check import (
     Remote,
     RowsLocation,
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
 
 
 # --- verify ---------------------------------------------------------------------------------------
-
-# `registry verify`: chain, tables, artifacts, and every decision made again, byte for byte; or
-# whether the rows of every version can be fetched again.
 
 LOST = "what is lost may be in another clone: incumbent registry verify --data there"
 ALONE = (
@@ -105,8 +101,7 @@ def verify_registry(as_json: bool, places: Sequence[str] = ()) -> None:
     else:
         for place in report.cut_off:
             console.print(f"{place}: was cut off by a crash, and counts for nothing")
-        for problem in found.problems:
-            console.print(problem, soft_wrap=True)
+        say(*found.problems)
     if found.problems:
         sys.exit(1)
     if not as_json:
@@ -124,7 +119,7 @@ def print_anchors(report: AnchorReport, *, checked: bool) -> None:
     console.print(f"the history fits its anchors: {report.checked}, signed: {signed}")
     if signed and not checked:
         console.print("no signature was checked: registry.public_keys in params.yaml names no key")
-    console.print(f"the newest: {report.newest}; events since then: {report.later}", soft_wrap=True)
+    say(f"the newest: {report.newest}; events since then: {report.later}")
 
 
 def fields_of(found: VersionRows) -> dict[str, object]:
@@ -150,8 +145,7 @@ def print_rows(found: Sequence[VersionRows], remote: Remote | None) -> None:
         print_table(["version", "rows", "where they are"], rows)
     else:
         console.print("there is no version yet")
-    for line in notes(found, remote):
-        console.print(line, soft_wrap=True)
+    say(*notes(found, remote))
 
 
 def sizes(found: VersionRows) -> str:
@@ -175,8 +169,6 @@ def notes(found: Sequence[VersionRows], remote: Remote | None) -> Iterator[str]:
 
 # --- reproduce ------------------------------------------------------------------------------------
 
-# `registry reproduce`: whether a version's commit still gives the adapter that it gave.
-
 COLUMNS = ("metric", ">original", ">reproduced", ">difference", ">95 % interval", ">items")
 
 
@@ -196,10 +188,11 @@ def reproduce_version(
     """
     said = Console(stderr=True, highlight=False, markup=False)
     with RegistryReader.here() as registry, ended_by_signals():
-        wanted = reproducible(registry, number)
-        # Imported here because it brings libraries that take a second.
+        # Imported here because they bring libraries that take a second.
+        from incumbent.reproducing.project_copy import reproducible
         from incumbent.reproducing.reproduction import make_again
 
+        wanted = reproducible(registry, number)
         with working_folder(keep) as folder:
             found = make_again(registry, wanted, folder, lambda text: said.print(text, style="dim"))
     if as_json:
@@ -207,7 +200,7 @@ def reproduce_version(
     else:
         print_reproduction(found)
         if keep:
-            console.print(f"kept: {keep}", soft_wrap=True)
+            say(f"kept: {keep}")
 
 
 @contextmanager
@@ -228,9 +221,7 @@ def working_folder(keep: Path | None) -> Iterator[Path]:
 
 def print_reproduction(found: "Reproduction") -> None:
     how = "the same bytes" if found.same else "other bytes"
-    console.print(
-        f"{found.version} was made again from commit {found.commit[:12]}: {how}", soft_wrap=True
-    )
+    say(f"{found.version} was made again from commit {found.commit[:12]}: {how}")
     facts = [
         ("adapter", short(found.original)),
         *([] if found.same else [("reproduced", short(found.reproduced))]),
@@ -248,18 +239,17 @@ def print_differences(found: "Reproduction") -> None:
     if found.differences:
         console.print("\nwhat differs" + (", and changed nothing" if found.same else ""))
         for line in found.differences:
-            console.print(f"  {line}", soft_wrap=True)
+            say(f"  {line}")
     elif not found.same:
-        console.print(
+        say(
             "\nnothing that is on record differs: the number of threads or of GPUs may, or the "
-            "model of the processor",
-            soft_wrap=True,
+            "model of the processor"
         )
 
 
 def print_dev(found: "Reproduction") -> None:
     if found.not_compared:
-        console.print(f"\nthe two were not compared on dev: {found.not_compared}", soft_wrap=True)
+        say(f"\nthe two were not compared on dev: {found.not_compared}")
         return
     console.print("\non dev, reproduced − original")
     rows = [
@@ -278,7 +268,7 @@ def print_dev(found: "Reproduction") -> None:
         told = f"more than chance in {', '.join(found.beyond_chance)}"
     else:
         told = "within chance in every metric"
-    console.print(f"\nthey differ {told} (Holm's procedure, 5 % over all metrics)", soft_wrap=True)
+    say(f"\nthey differ {told} (Holm's procedure, 5 % over all metrics)")
 
 
 def number(mean: float | None) -> str:

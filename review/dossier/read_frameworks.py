@@ -20,8 +20,7 @@ from project.records.evidence import Evidence
 from project.records.record import Record, invalid, read_input
 from project.settings import load
 from registry.overview.model_card import licence
-from review.dossier.document import DossierBlock, DossierPart, Section
-from review.dossier.version_records import VersionRecords
+from review.dossier.document import DossierBlock, DossierPart, Section, VersionRecords
 
 FOLDER = Path(__file__).parent / "frameworks"
 DAY = r"^\d{4}-\d\d-\d\d$"
