@@ -50,7 +50,7 @@ DATA = {
 }
 MORE_JUDGES = {
     "ballots": "count_ballots:count_ballots*",
-    "suites": "count_ballots:run_suites",
+    "suites": "suites:run_suites",
 }
 REGISTRY = {
     "versions": "show:print_versions",
@@ -64,10 +64,10 @@ REGISTRY = {
     "export": "export:export",
     "reproduce": "verify:reproduce_version",
     "dossier": "export:write_version_dossier",
-    "sign": "backup:sign_version",
-    "keygen": "backup:generate_keys*",
+    "sign": "verify:sign_version",
+    "keygen": "verify:generate_keys*",
     "verify": "verify:verify",
-    "anchor": "backup:write_anchor",
+    "anchor": "verify:write_anchor",
     "backup": "backup:back_up",
     "restore": "backup:restore",
     "delete": "promote:delete_version",
