@@ -23,8 +23,8 @@ MAKE = {
 }
 JUDGE = {
     "decide": "decide:decide*",
-    "submit": "submit:submit_challenger",
-    "review": "review:review",
+    "submit": "run:submit_challenger",
+    "review": "serve:review",
     "promote": "promote:promote_version",
     "rollback": "promote:roll_back",
     "history": "show:print_history",
@@ -41,11 +41,11 @@ DATA = {
     "preview": "preview_data:preview*",
     "labels": "data_rows:accept_labels",
     "export": "data_rows:export_bad_answers",
-    "rotate-eval": "rotate_eval:change_eval",
+    "rotate-eval": "data_rows:change_eval",
     "waive": "data_rows:waive_check",
     "allow": "data_rows:allow_contacts",
     "synthesize": "synthesize:synthesize",
-    "questions": "questions:ask_documents",
+    "questions": "synthesize:ask_documents",
     "forget": "forget:forget",
 }
 MORE_JUDGES = {
@@ -59,15 +59,15 @@ REGISTRY = {
     "alias": "promote:point_alias",
     "withdraw": "promote:withdraw_champion",
     "reject": "promote:reject_version",
-    "reevaluate": "submit:reevaluate",
+    "reevaluate": "run:reevaluate",
     "import-adapter": "export:import_adapter",
     "export": "export:export",
     "reproduce": "verify:reproduce_version",
     "dossier": "export:write_version_dossier",
-    "sign": "anchor:sign_version",
-    "keygen": "anchor:generate_keys*",
+    "sign": "verify:sign_version",
+    "keygen": "verify:generate_keys*",
     "verify": "verify:verify",
-    "anchor": "anchor:write_anchor",
+    "anchor": "verify:write_anchor",
     "backup": "backup:back_up",
     "restore": "backup:restore",
     "delete": "promote:delete_version",
@@ -78,13 +78,13 @@ SEARCH = {
     "tune": "tune:tune",
     "curve": "tune:curve",
     "bases": "bases:bases",
-    "select": "select:select",
+    "select": "tune:select",
     "recipes": "recipes:recipes*",
 }
 GATEWAY = {
     "deploy": "deploy:deploy_version",
-    "deployments": "deployments:print_deployments",
-    "cost-report": "cost_report:report_costs",
+    "deployments": "status:print_deployments",
+    "cost-report": "deploy:report_costs",
 }
 EXPERIMENT = {
     "start": "experiment:start",

@@ -28,10 +28,6 @@ from project.settings import load
 from registry.registry_settings import RegistryParams
 from training.recipe import STEPS, StepName, StepRecord
 
-# --- current provenance ---------------------------------------------------------------------------
-
-# The provenance of a version that is submitted now. A git that fails makes no submission fail.
-
 SHOWN = 5  # names of files
 MESSAGE = "A project as its challenger was submitted"
 

@@ -46,8 +46,17 @@ def screen_width() -> int:
     return 80 if console.width == PIPED else console.width
 
 
+def say(*lines: str | Text, style: str | None = None) -> None:
+    """Print lines for people; a line that is wider than the terminal is broken by the terminal."""
+    for line in lines:
+        console.print(line, style=style, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print what programs read; records may stand anywhere in it."""
+    print(
+        json.dumps(value, indent=2, ensure_ascii=False, default=lambda r: r.model_dump(mode="json"))
+    )
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:

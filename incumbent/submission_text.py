@@ -12,7 +12,7 @@ from evaluation.decision.ways_out import ways_out
 from evaluation.report.report_data import right_lines, unchecked
 from evaluation.scoring.built_in import ranges_by_ours
 from incumbent.mirroring.mirror import mirror
-from incumbent.output import EXIT_CODES, coloured, console, print_json, print_table
+from incumbent.output import EXIT_CODES, coloured, console, print_json, print_table, say
 from incumbent.submission import SubmissionOutcome, submit
 from project.paths import rows_of
 from project.records.ballots import SheetPart
@@ -100,7 +100,7 @@ def print_verdict(
             f"{if_small(policy)}"
         )
     for way in ways_out:
-        console.print(f"  what would turn it: {way}", soft_wrap=True)
+        say(f"  what would turn it: {way}")
 
 
 def alpha_text(alpha: float) -> str:
@@ -139,12 +139,12 @@ def mirror_outcome(outcome: SubmissionOutcome) -> None:
 
 def fields_of(outcome: SubmissionOutcome) -> dict[str, Any]:
     return {
-        "version": outcome.version.model_dump(mode="json"),
-        "decision": outcome.decided.decision.model_dump(mode="json"),
+        "version": outcome.version,
+        "decision": outcome.decided.decision,
         "ways_out": list(
             ways_out(outcome.decided.evidence, outcome.decided.decision, load(Policy))
         ),
-        "provenance": outcome.provenance and outcome.provenance.model_dump(mode="json"),
+        "provenance": outcome.provenance,
         "unpushed": outcome.unpushed,
     }
 
@@ -162,9 +162,8 @@ def print_comparison(outcome: SubmissionOutcome, policy: Policy) -> None:
     part = "sealed" if looked else "dev"
     console.print(f"\nchallenger against {outcome.opponent.label}, {part} eval set")
     if told := apart(decision):
-        console.print(told, soft_wrap=True)
-    for line in (*right_lines(measured), *unchecked(measured, references())):
-        console.print(line, soft_wrap=True)
+        say(told)
+    say(*right_lines(measured), *unchecked(measured, references()))
     checked = {m: measured[m] for m in policy.checked if m in measured}
     print_measured(checked, decision.bounds, policy.guards)
     print_arrow_note(checked)
@@ -172,10 +171,9 @@ def print_comparison(outcome: SubmissionOutcome, policy: Policy) -> None:
     if several:
         times = max(found.samples or 0 for found in several.values())
         spreads = ", ".join(f"{found.within_sd:.3f} in {m}" for m, found in several.items())
-        console.print(
+        say(
             f"\n{times} answers an item; within an item the difference spreads by {spreads}",
             style="dim",
-            soft_wrap=True,
         )
 
 
@@ -189,46 +187,41 @@ def print_outcome(outcome: SubmissionOutcome, policy: Policy) -> None:
     ways = ways_out(outcome.decided.evidence, decision, policy)
     print_verdict(decision, policy, f"{version.label}: ", ways)
     if decision.opening is None:
-        console.print(UNSEEN, soft_wrap=True)
-    for note in outcome.decided.notes:
-        console.print(note, soft_wrap=True)
+        say(UNSEEN)
+    say(*outcome.decided.notes)
     if outcome.is_champion:
         console.print(f"{version.label} is the champion already; nothing changed")
     elif outcome.fallen:
-        console.print(
+        say(
             f"it was rolled back or withdrawn: incumbent rollback --to {version.number} brings it "
-            "back",
-            soft_wrap=True,
+            "back"
         )
     elif outcome.promoted:
         console.print(f"{version.label} is the champion now")
     elif outcome.awaited:
-        console.print(
+        say(
             f"registry.four_eyes asks for a second person: not {version.actor}, but somebody else "
-            f"approves it, by incumbent promote {version.number} or in incumbent review",
-            soft_wrap=True,
+            f"approves it, by incumbent promote {version.number} or in incumbent review"
         )
     elif decision.verdict is Verdict.PROMOTE:
         console.print(f"to make it the champion: incumbent promote {version.number}")
     if outcome.frozen:
-        console.print(
+        say(
             f"the items of {' and '.join(outcome.frozen)} stay from now on, whatever the sources "
-            f"gain: commit {EVAL_SETS} and {LOOKS}",
-            soft_wrap=True,
+            f"gain: commit {EVAL_SETS} and {LOOKS}"
         )
     if outcome.provenance and outcome.is_new:
-        console.print(f"made from {outcome.provenance}", soft_wrap=True)
+        say(f"made from {outcome.provenance}")
     if outcome.unrecorded:
-        console.print(outcome.unrecorded, soft_wrap=True)
-    for problem in outcome.unpushed:
-        console.print(problem, soft_wrap=True)
+        say(outcome.unrecorded)
+    say(*outcome.unpushed)
     if outcome.moved:
-        console.print(outcome.moved, soft_wrap=True)
+        say(outcome.moved)
     if outcome.voted_on:
-        console.print(how_to_vote(version.number, outcome.voted_on), soft_wrap=True)
+        say(how_to_vote(version.number, outcome.voted_on))
     if outcome.sheet.exists():
-        console.print(f"what to vote on: {outcome.sheet}", soft_wrap=True)
-    console.print(f"report: {outcome.page}", soft_wrap=True)
+        say(f"what to vote on: {outcome.sheet}")
+    say(f"report: {outcome.page}")
 
 
 def how_to_vote(number: int, part: SheetPart) -> str:

@@ -15,10 +15,6 @@ from project.files import write_bytes
 from project.settings import KEY, PIPELINE_KEY, VERSION, parse, pipeline_version, variable
 from project.yaml_text import with_value, written
 
-# --- step -----------------------------------------------------------------------------------------
-
-# A step of an upgrade: what it changes, and why.
-
 SETTINGS = "params.yaml"
 PIPELINE = "dvc.yaml"
 IGNORED = ".gitignore"

@@ -1,21 +1,30 @@
-"""The first page: what waits for a person, and how the champion does."""
+"""The first page: what needs a person, the most urgent first, and how the champion does."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from sqlalchemy import Engine
 
 from monitoring.duties import Duty, family_duties, ranked
 from monitoring.night_history import KeptNight, last_nights
+from monitoring.night_text import VERDICTS, done, duty, reading_text, strongest
+from monitoring.scheduling.heartbeats import living
+from monitoring.scheduling.runs import RunState
 from monitoring.teams.family_overview import Overview, family_overview
+from project.canonical import readable
+from project.records.data import counted
+from project.records.drift import DriftState, DriftVerdict
+from project.records.events import VotesAsked
 from project.records.record import Record
-from registry.ballots.open_votes import open_votes
+from registry.ballots.open_votes import OpenVotes, open_votes
+from registry.ballots.sheets import further_items, is_first, is_submitter
+from registry.ballots.standing import Votes, missing, read_votes
+from registry.decision_checks import plain
 from registry.overview.version_search import counts
 from registry.reader import RegistryReader
 from registry.storage.database import reading
-from review import tasks
 from review.access.users_file import Person, ThePerson
 from review.data_pages.version_traffic import (
     ChampionTraffic,
@@ -23,12 +32,221 @@ from review.data_pages.version_traffic import (
     champion_traffic,
     running,
 )
-from review.data_pages.waiting import waiting
+from review.data_pages.waiting import Waiting, waiting
 from review.frame.pages import page
 from review.quality_chart import ChampionCard, QualityHistory, champion_card, panels, quality
 from review.site import TheSite
-from review.tasks import REVIEWS, SHOWN, LastNight, SchedulerLine, night_line, schedulers
 from review.voting.blinding import is_voted
+
+# --- schedulers -----------------------------------------------------------------------------------
+
+# Which schedulers live, and what they do next.
+
+
+class SchedulerLine(Record):
+    """What one scheduler said of itself last. Times are RFC 3339, UTC."""
+
+    holder: str
+    seen: str
+    alive: bool
+    doing: str | None
+    next_job: str | None
+    next_at: str | None
+    refuses: str | None  # why its machine must not do a job; it does the others
+
+
+def schedulers(engine: Engine, now: datetime) -> tuple[SchedulerLine, ...]:
+    """Those that were seen within about a day, the one seen last first."""
+    return tuple(
+        SchedulerLine(
+            holder=beat.holder,
+            seen=beat.at,
+            alive=beat.is_fresh(now),
+            doing=beat.doing,
+            next_job=beat.next_job,
+            next_at=beat.next_at,
+            refuses=beat.refuses,
+        )
+        for beat in living(engine)
+    )
+
+
+# --- last nights ----------------------------------------------------------------------------------
+
+# The last nights' verdicts, and the runs that came to none.
+
+SHOWN = 14
+
+
+class LastNight(Record):
+    """One night, as far as it came."""
+
+    date: str
+    run: RunState | None  # None: its check alone is on record
+    problem: str | None  # why its newest attempt made nothing
+    verdict: DriftVerdict | None  # None: it has come to none
+    state: DriftState | None
+    evidence: str | None  # the strongest signal, in words
+    done: str | None
+    duty: str | None  # what a person must do
+
+    @property
+    def verdict_text(self) -> str:
+        return VERDICTS[self.verdict] if self.verdict else "no verdict"
+
+
+def night_line(kept: KeptNight) -> LastNight:
+    night, end = kept.verdict, kept.end
+    signals = strongest(night.readings) if night else []
+    stopped = end is not None and end.state is not RunState.FINISHED
+    return LastNight(
+        date=str(kept.day),
+        run=end.state if end else None,
+        problem=end.problem if end and stopped else None,
+        verdict=night.verdict if night else None,
+        state=night.state if night else None,
+        evidence=reading_text(signals[0]) if signals else None,
+        done=done(night) if night else None,
+        duty=duty(night) if night else None,
+    )
+
+
+# --- tasks ----------------------------------------------------------------------------------------
+
+REVIEWS = 10  # that are named one by one
+
+
+def undeployed(traffic: ChampionTraffic | None) -> Iterator[Duty]:
+    """The champion, where gateways answer with another version, or could not deploy it."""
+    if traffic is None or traffic.follows or not (traffic.deployed or traffic.failures):
+        return
+    label = f"v{traffic.champion}"
+    now = traffic.deployed
+    told = f"the traffic still goes to v{now.version}" if now else "nothing answers in its place"
+    yield Duty(
+        kind="undeployed",
+        text=f"{label} is the champion and not deployed: {told}",
+        detail=why_undeployed(traffic),
+        link=f"/versions/{traffic.champion}#traffic",
+        action="See why",
+    )
+
+
+def why_undeployed(traffic: ChampionTraffic) -> str:
+    """The newest failure. Without one no gateway runs, or one is loading it just now."""
+    if traffic.failures:
+        newest = traffic.failures[-1]
+        return f"{newest.words}: {newest.reason}"
+    return (
+        "A gateway follows a promotion within a minute or so; if none did, "
+        f"`incumbent gateway deploy {traffic.champion}` says why."
+    )
+
+
+def silent(lines: Sequence[SchedulerLine]) -> Iterator[Duty]:
+    """The scheduler that was seen last, where none lives."""
+    if lines and not any(one.alive for one in lines):
+        yield Duty(
+            kind="scheduler",
+            text=f"No scheduler has been seen since {readable(lines[0].seen)}",
+            command="incumbent drift scheduler",
+            link="/nights",
+            action="See the nights",
+        )
+
+
+def waiting_data(waiting: Waiting) -> Iterator[Duty]:
+    """What waits in the data, each kind in a line."""
+    for count, one, several, place in data_counts(waiting):
+        if count:
+            text = f"{count:,} {one if count == 1 else several}"
+            yield Duty(kind="data", text=text, link=f"/data/{place}", action="Open")
+
+
+def data_counts(waiting: Waiting) -> tuple[tuple[int, str, str, str], ...]:
+    """How many wait, what one of them is called and several are, and on which data page it is."""
+    return (
+        (waiting.failed_checks, "check of the data failed", "checks of the data failed", "gate"),
+        (waiting.waivers_ending, "waiver ends soon", "waivers end soon", "waivers"),
+        (
+            waiting.synthetic,
+            "synthetic row to accept or refuse",
+            "synthetic rows to accept or refuse",
+            "queue/synthetic",
+        ),
+        (waiting.labels, "prompt to label", "prompts to label", "queue/label"),
+        (
+            waiting.corrections,
+            "user's correction to accept or refuse",
+            "users' corrections to accept or refuse",
+            "queue/correction",
+        ),
+    )
+
+
+# --- vote tasks -----------------------------------------------------------------------------------
+
+# What is to be voted on: sealed items, which decide, and dev items, which are for discussion.
+
+
+def sealed_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Duty]:
+    """The challengers whose decision waits for votes, for the reader's actor."""
+    for one in open_ones:
+        if one.part == "sealed" and one.needed:
+            yield sealed_task(one, is_open=is_open_to_actor(reader, one))
+
+
+def sealed_task(one: OpenVotes, *, is_open: bool) -> Duty:
+    done = "" if is_open else "; you have voted on all that need more"
+    return Duty(
+        kind="votes",
+        text=f"v{one.version} needs {counted(one.needed, 'more vote')}",
+        detail=f"{counted(one.votes, 'vote')} so far{done}",
+        link=f"/vote/{one.version}" if is_open else f"/review/{one.version}",
+        action="Vote" if is_open else "Open",
+    )
+
+
+def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Duty]:
+    """All dev sheets in one line: every version has one. It leads to the newest that the reader's
+    actor can vote on; without any there is no line.
+    """
+    there = [one for one in open_ones if one.part == "dev" and one.needed]
+    mine = next((one.version for one in there if is_open_to_actor(reader, one)), None)
+    if mine is not None:
+        yield Duty(
+            kind="dev_votes",
+            text=f"Dev answers of {counted(len(there), 'challenger')} can be voted on",
+            detail="for discussion: these votes decide nothing",
+            link=f"/vote/{mine}",
+            action="Vote",
+        )
+
+
+def is_open_to_actor(reader: RegistryReader, one: OpenVotes) -> bool:
+    """Whether the reader's actor is asked to vote, and some open item still lacks that vote."""
+    votes, actor = read_votes(reader, one.version), plain(reader.actor)
+    asked = votes.sheet(one.part)
+    with reader.engine.connect() as connection:
+        if is_submitter(reader, connection, one.version, asked):
+            return False
+    shown = (key for key in votes.shown if is_first(key, asked, actor))
+    return (
+        further_items(votes, asked, actor) != 0 or any(k not in votes.ballots for k in shown)
+    ) and lacks_mine(votes, asked.detail, actor)
+
+
+def lacks_mine(votes: Votes, asked: VotesAsked, actor: str) -> bool:
+    """Whether some item needs more votes and has none of this person's."""
+    cast = [ballots for (sheet, _), ballots in votes.items.items() if sheet == asked.sheet]
+    if len(cast) < asked.items:
+        return True
+    return any(
+        missing([ballot.ballot for ballot in ballots], asked.votes)
+        and all(ballot.key.reviewer != actor for ballot in ballots)
+        for ballots in cast
+    )
+
 
 # --- home page ------------------------------------------------------------------------------------
 
@@ -89,21 +307,19 @@ def tasks_of(
         return not person.decides and is_voted(reader, number)
 
     asked = open_votes(reader) if person.may("vote") else ()
-    yield from tasks.undeployed(traffic)
+    yield from undeployed(traffic)
     yield from family_duties(reader, kept, REVIEWS, hides)
-    yield from tasks.sealed_votes(reader, asked)
-    yield from tasks.silent(beats)
+    yield from sealed_votes(reader, asked)
+    yield from silent(beats)
     if person.may("promote"):
-        yield from tasks.data(waiting(now.date()))
-    yield from tasks.dev_votes(reader, asked)
+        yield from waiting_data(waiting(now.date()))
+    yield from dev_votes(reader, asked)
 
 
 # --- home routes ----------------------------------------------------------------------------------
 
 # The home page, and the same as JSON.
 
-TEMPLATE = Path(__file__).parent / "templates" / "home.html"
-FAMILIES = TEMPLATE.with_name("families.html")
 
 router = APIRouter(tags=["home"])
 
@@ -112,13 +328,13 @@ router = APIRouter(tags=["home"])
 def show_home(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
     """Where the project stands."""
     shown = read_home(site, person)
-    return page(request, TEMPLATE, home=shown, panels=panels(shown.quality))
+    return page(request, "home.html", home=shown, panels=panels(shown.quality))
 
 
 @router.get("/families", response_class=HTMLResponse)
 def show_families(request: Request, site: TheSite, person: ThePerson) -> HTMLResponse:
     """How all families of the registry stand."""
-    return page(request, FAMILIES, overview=read_families(site, person), own=site.family)
+    return page(request, "families.html", overview=read_families(site, person), own=site.family)
 
 
 @router.get("/api/families")

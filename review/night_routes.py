@@ -1,7 +1,6 @@
 """The pages of the nights and of the notices about them, and the same as JSON."""
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Query, Request
@@ -52,7 +51,6 @@ from review.stored_nights import (
 
 router, notice_router = APIRouter(tags=["nights"]), APIRouter(tags=["deliveries"])
 
-TEMPLATES = Path(__file__).parent / "templates"
 PARTS = night_page.TEMPLATE.parent  # of the page that each night writes
 NEWEST = 30  # nights in the table
 TOPICS = 100  # more than a night ever names
@@ -71,7 +69,7 @@ def show_nights(request: Request, site: TheSite, year: Year = None) -> HTMLRespo
     chosen = year or (years[-1] if years else site.clock().year)
     return page(
         request,
-        TEMPLATES / "nights.html",
+        "nights.html",
         year=year_of(chosen, of_year(site, chosen)),
         years=years,
         newest=newest_lines(engine, site.family, NEWEST),
@@ -94,10 +92,10 @@ def show_night(request: Request, site: TheSite, person: ThePerson, day: date) ->
         lines = lines_between(site.opened.engine, site.family, day, day)
         if not lines:
             raise HTTPException(404, f"There was no night of {day}.")
-        return page(request, TEMPLATES / "unfinished.html", line=lines[0])
+        return page(request, "unfinished.html", line=lines[0])
     return page(
         request,
-        TEMPLATES / "night.html",
+        "night.html",
         facts=facts_of(nights),
         accepted=said_already(registry, nights[-1]),
         goes_on=[night.date for night in drift_nights(registry)][-1:] == [nights[-1].date],
@@ -157,7 +155,7 @@ def show_topic(request: Request, site: TheSite, day: date, number: TopicNumber) 
     topic = topic_of(night, number)
     return page(
         request,
-        TEMPLATES / "topic.html",
+        "topic.html",
         night=night,
         topic=topic,
         found=waiting_on(topic),
@@ -243,7 +241,7 @@ def show_deliveries(
     found = read_deliveries(site, person, before, state)
     return page(
         request,
-        TEMPLATES / "deliveries.html",
+        "deliveries.html",
         found=found,
         states=list(NoticeState),
         chosen=state,

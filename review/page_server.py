@@ -24,24 +24,21 @@ from review import home_page
 from review import night_routes as nights
 from review.access.access_control import AccessControl, gate_of
 from review.access.request_checks import AllowedHost, BodySize, RequestRate, SameSite, WhoIsThere
-from review.challenger import challenger_routes as challenger
-from review.challenger import item_routes as items
+from review.challenger import challenger_review as challenger
+from review.challenger import item_page as items
 from review.data_pages import data_routes as data_pages
 from review.dossier import dossier_routes as dossier
-from review.frame import api_routes as frame
 from review.frame import sign_in_routes as sign_in
-from review.frame.api_routes import SecurityHeaders, api_description
-from review.frame.error_pages import HANDLERS, PROBLEMS, broken
-from review.frame.pages import ASSETS
+from review.frame.pages import ASSETS, HANDLERS, PROBLEMS, broken
+from review.frame.sign_in_routes import SecurityHeaders, api_description
 from review.review_settings import ReviewParams
 from review.site import Site
 from review.versions import version_routes as versions
-from review.versions.verify_routes import LastCheck
+from review.versions.version_routes import LastCheck
 from review.voting import voting_routes as voting
 
 # Of all areas, in the order of the navigation.
 ROUTERS: tuple[APIRouter, ...] = (
-    frame.router,
     sign_in.router,
     home_page.router,
     challenger.router,

@@ -15,10 +15,6 @@ from registry.reader import RegistryReader
 from registry.storage.database import reading
 from review.frame.event_words import VersionDifference, central
 
-# --- champion card --------------------------------------------------------------------------------
-
-# Who is champion, since when, and who made it that.
-
 How = Literal["person", "policy", "force", "rollback", "withdraw"]
 # In words, after "by NAME".
 HOW: dict[How, str] = {

@@ -28,10 +28,6 @@ from project.html import Panel
 from project.records.drift import Night, SignalReading, Topic
 from project.records.record import Record, invalid, read_input
 
-# --- stored nights --------------------------------------------------------------------------------
-
-# The nights as the registry keeps them, those that failed or are not at their end among them.
-
 SHOWN = timedelta(days=90)  # before a night, in the charts of its page
 LONGEST = timedelta(days=400)
 

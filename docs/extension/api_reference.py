@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fastapi import FastAPI
 
 from docs.extension.tables import table
-from review.frame.api_routes import ApiEndpoint, api_description, endpoints
+from review.frame.sign_in_routes import ApiEndpoint, api_description, endpoints
 from review.page_server import ROUTERS
 
 HEAD = ("method and path", "takes", "answers with", "what it does")

@@ -26,15 +26,6 @@ from project.settings import load
 from registry.reader import RegistryReader
 from serving.traffic_log.spool import spool_folder
 
-# --- traces ---------------------------------------------------------------------------------------
-
-# Where else erased rows are told of: stages, caches, state, the registry, and what only a person
-# can reach.
-
-# --- traces ---------------------------------------------------------------------------------------
-
-# Where else a project tells of erased rows: what its stages made, their caches, and state.
-
 CACHE = Path(".dvc/cache")
 MD5 = CACHE / "files" / "md5"
 OWN = 20  # characters of a text that hardly another row has

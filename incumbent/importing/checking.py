@@ -7,7 +7,8 @@ from curation.checks.contract import Contract, check
 from curation.checks.contract_tables import Tables, preference_tables, tables_of, text_tables
 from curation.checks.embeddings import embedder_if_packaged
 from curation.checks.relevance import CheckReferences, suite_prompts
-from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
+from incumbent.importing.own_records import Kind, OwnRecords, read_own
+from incumbent.init.own_sources import HowRead
 from incumbent.project_files import FOLDER, project_files
 from project.records.data import Check, Document, Row, Severity, Split, counted
 from project.settings import read_settings

@@ -1,4 +1,4 @@
-"""Foreign files, each read by the format that it is in."""
+"""Foreign files, each read by the format that it is in, as the options of an import say."""
 
 import re
 from collections import Counter
@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import get_args
 
 from curation.curation_settings import Columns
 from curation.sources.chats.chat_shapes import with_roles
 from curation.sources.chats.transcripts import transcripts_in
+from curation.sources.chats.turns import Role
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_words import Guess
 from curation.sources.documents.read_documents import documents_in
@@ -28,11 +30,33 @@ from curation.sources.tables.decoding import decode
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
 from curation.sources.tables.unpacked_file import contents, data_in, files_in, files_of, is_seen
-from incumbent.importing.import_options import ImportOptions
+from incumbent.init.own_sources import HowRead
 from project.errors import InputError
 from project.progress import progress
 from project.records.data import Document, Row
 from project.records.record import read_input, read_object
+
+
+def role_names(texts: Iterable[str]) -> dict[str, Role]:
+    """The role of each name. Raises InputError for what is no NAME=ROLE."""
+    roles: dict[str, Role] = {role: role for role in get_args(Role)}
+    found: dict[str, Role] = {}
+    for text in texts:
+        name, word = pair(text, "--role", "NAME=ROLE, with system, user or assistant")
+        if word.casefold() not in roles:
+            raise InputError(f"{word!r} is none of {', '.join(roles)}", field="--role")
+        found[name.strip().casefold()] = roles[word.casefold()]
+    return found
+
+
+def pair(text: str, option: str, form: str) -> tuple[str, str]:
+    name, is_there, value = text.partition("=")
+    if not (name and is_there and value):
+        raise InputError(f"{text!r} is no {form}", field=option)
+    return name, value
+
+
+# --- foreign files --------------------------------------------------------------------------------
 
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
 PLAIN = ".txt .text .md .markdown .vtt .srt .sbv .json .jsonl .csv .tsv"
@@ -58,7 +82,7 @@ class FileRead:
         return len({(read.origin.file, read.origin.line) for read in self.reads})
 
 
-def formats_of(paths: Sequence[Path], asked: ImportOptions) -> dict[Path, str]:
+def formats_of(paths: Sequence[Path], asked: HowRead) -> dict[Path, str]:
     """Raises InputError for a file that cannot be read, or is named twice."""
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
         raise InputError("is named twice", file=twice[0])
@@ -69,7 +93,7 @@ def formats_of(paths: Sequence[Path], asked: ImportOptions) -> dict[Path, str]:
     return found
 
 
-def refuse_several_formats(folder: Path, asked: ImportOptions) -> None:
+def refuse_several_formats(folder: Path, asked: HowRead) -> None:
     """Raise InputError for a folder in which exports lie beside files of other kinds."""
     by_format: dict[str, list[Path]] = {}
     for file in data_in(folder):
@@ -82,7 +106,7 @@ def refuse_several_formats(folder: Path, asked: ImportOptions) -> None:
         raise InputError("\n".join([problem, *commands]), file=folder)
 
 
-def format_of(path: Path, asked: ImportOptions) -> str:
+def format_of(path: Path, asked: HowRead) -> str:
     """As it was named, or guessed; what has named columns is a table, unless it is an export, and a
     text whose speakers are named is transcripts.
     """
@@ -93,9 +117,7 @@ def format_of(path: Path, asked: ImportOptions) -> str:
     return "table" if is_named and found in ("rows", "texts", "documents") else found
 
 
-def read_files(
-    formats: Mapping[Path, str], asked: ImportOptions
-) -> tuple[list[FileRead], Guess | None]:
+def read_files(formats: Mapping[Path, str], asked: HowRead) -> tuple[list[FileRead], Guess | None]:
     """Every file as it is, and what the columns of the tables are."""
     tables = {path: tables_of(path, asked) for path, form in formats.items() if form == "table"}
     every = [table for some in tables.values() for table in some]
@@ -113,12 +135,12 @@ def read_files(
     return files, columns
 
 
-def tables_of(path: Path, asked: ImportOptions) -> list[Table]:
+def tables_of(path: Path, asked: HowRead) -> list[Table]:
     tables = read_tables(path, skip=asked.skip, encoding=asked.encoding)
     return [with_plain_roles(table, asked) for table in tables] if asked.roles else tables
 
 
-def with_plain_roles(table: Table, asked: ImportOptions) -> Table:
+def with_plain_roles(table: Table, asked: HowRead) -> Table:
     rows = (replace(row, fields=with_roles(row.fields, asked.roles)) for row in table.rows)
     return replace(table, rows=tuple(rows))
 
@@ -135,7 +157,7 @@ def table_file(
     return FileRead(path, "table", rows, tables=tables, unread=unread)
 
 
-def other_file(path: Path, form: str, asked: ImportOptions, names: Mapping[Path, str]) -> FileRead:
+def other_file(path: Path, form: str, asked: HowRead, names: Mapping[Path, str]) -> FileRead:
     file = asked.file(path, form, names)
     if form not in EXPORTS:
         return plain_file(file)

@@ -8,9 +8,8 @@ from curation.faults.every_fault import FAULTS
 from curation.sources.exports.export_judgements import Conflict, agreement
 from curation.sources.row_formats import Made
 from curation.sources.source_file import EXPORTS
-from incumbent.importing.destination import PREFERENCES, ImportChange
 from incumbent.importing.foreign_files import FileRead
-from incumbent.importing.incoming import Incoming
+from incumbent.importing.incoming import PREFERENCES, ImportChange, Incoming
 from incumbent.importing.traffic_feedback import ImportedFeedback, Queues
 from incumbent.init.own_sources import LabelledLines, column_lines, file_lines, some
 from project.erasures import passage_texts, texts_of
@@ -18,7 +17,7 @@ from project.personal_data import Contacts, find_personal_data
 from project.progress import progress
 from project.records.data import Row, counted
 from project.records.preferences import PreferencePair, RatedAnswer
-from project.untrusted_input import one_line
+from project.untrusted_input import shortened
 
 SHOWN = 3  # conflicts; things as they were read
 LONGEST_SHOWN = 80  # characters of a text
@@ -105,11 +104,7 @@ def as_read(one: Made) -> dict[str, str]:
 def sample_lines(incoming: Incoming) -> Iterator[str]:
     for one in sample_of(incoming):
         for place, (part, text) in enumerate(one.items()):
-            yield f"{'  ' if place else ''}{part}: {shorter(one_line(text))}"
-
-
-def shorter(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+            yield f"{'  ' if place else ''}{part}: {shortened(text, LONGEST_SHOWN)}"
 
 
 def conflicts(incoming: Incoming) -> Sequence[Conflict]:

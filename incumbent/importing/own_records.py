@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from curation.curation_settings import ExportFields
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_words import Guess
 from curation.sources.exports.export_records import SourceFile
 from curation.sources.exports.good_or_bad import OptionsMissingError
 from curation.sources.row_formats import Made, Read, read_row
 from curation.sources.source_file import TRAFFIC, guess_format, read_source_file
-from curation.sources.table_rows import NamedColumns, rows_of_table
+from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
+from incumbent.init.own_sources import HowRead
 from project.errors import InputError
 from project.records.data import Document, Origin, Row
 
@@ -27,15 +27,6 @@ TEXTS = ("prompt", "completion", "instruction", "input", "output")
 KNOWN = {*Row.model_fields, *TEXTS, "messages"}
 TABLES = ("rows", "table")
 PLAIN = ("texts", "documents")  # which are a table where somebody names columns
-
-
-@dataclass(frozen=True)
-class HowRead:
-    """What is asked of the reading of files."""
-
-    wanted: NamedColumns = field(default_factory=NamedColumns)
-    encoding: str | None = None
-    skip: bool = False  # what is no record is left out and told
 
 
 class Lost(NamedTuple):
@@ -112,25 +103,24 @@ def records_of(path: Path, how: HowRead, found: OwnRecords) -> Iterator[tuple[Re
     if form == TRAFFIC:
         problem = "is a traffic log, of which nothing is learnt before a person accepts it"
         raise InputError(f"{problem}: `incumbent data import` makes queues of it", file=path)
-    if form not in TABLES and not (form in PLAIN and how.wanted.columns):
+    if form not in TABLES and not (form in PLAIN and how.columns):
         found.formats[path] = form
         yield from ((read, False) for read in read_other(path, form, how))
         return
     tables = read_tables(path, skip=how.skip, encoding=how.encoding)
     found.tables += tables
-    if not how.wanted.columns and all(map(is_shaped, tables)):
+    if not how.columns and all(map(is_shaped, tables)):
         yield from (shaped(row, table) for table in tables for row in table.rows)
         yield from ((lost, False) for table in tables for lost in unreadable(table))
         return
-    guessed = guess(tables, how.wanted)
+    guessed = guess(tables, how)
     found.guesses.append(guessed)
     yield from ((read, False) for table in tables for read in rows_of_table(table, guessed.columns))
 
 
 def read_other(path: Path, form: str, how: HowRead) -> Iterator[Read]:
     """Records of what is no table. Raises InputError, also where a check lacks options for it."""
-    fields = ExportFields(prompt=how.wanted.prompt, completion=how.wanted.completion)
-    source = SourceFile(path, form, export=fields, skip=how.skip, encoding=how.encoding)
+    source = SourceFile(path, form, export=how.export, skip=how.skip, encoding=how.encoding)
     try:
         yield from read_source_file(source)
     except OptionsMissingError as error:

@@ -10,8 +10,8 @@ from curation.sources.source_file import TRAFFIC
 from curation.sources.table_rows import UNREADABLE, name_of
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
-from incumbent.importing.destination import ImportChange, as_lines
-from incumbent.importing.import_options import ImportOptions
+from incumbent.importing.incoming import ImportChange, as_lines
+from incumbent.init.own_sources import HowRead
 from monitoring.monitoring_settings import TrafficParams, TriggerParams
 from monitoring.trigger.acceptance import accepted_prompts, capped
 from monitoring.trigger.labels import LABEL_QUEUE, correction, label_of, pseudonym, task_of
@@ -56,7 +56,7 @@ class ImportedFeedback:
         return len(self.corrected) + len(self.negative) + self.left_out.total()
 
 
-def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> ImportedFeedback:
+def read_feedback(formats: Mapping[Path, str], asked: HowRead) -> ImportedFeedback:
     """The corrections and the bad answers of traffic logs, as far as the limits for users go.
 
     Personal data is taken out where monitoring.traffic.redact or the import says so. Raises
@@ -82,7 +82,7 @@ def read_feedback(formats: Mapping[Path, str], asked: ImportOptions) -> Imported
 
 
 def read_logs(
-    paths: Iterable[Path], asked: ImportOptions, lost: Counter[str], notes: list[str]
+    paths: Iterable[Path], asked: HowRead, lost: Counter[str], notes: list[str]
 ) -> Iterator[LoggedRequest]:
     # Imported here, for it needs pyarrow, and other files can be imported without.
     from monitoring.traffic.traffic_store import redacted

@@ -24,10 +24,6 @@ from project.settings import load
 from registry.champion import based_here
 from registry.reader import RegistryReader
 
-# --- writers --------------------------------------------------------------------------------------
-
-# Who writes: the base, the champion, or a model behind any OpenAI-compatible server.
-
 LONGEST = 200  # tokens of a reply
 TEMPERATURE = 0.7  # of a server: what is asked for is variety
 SECTION = "--with"  # in place of a section of params.yaml, in errors

@@ -29,13 +29,13 @@ from incumbent.init.limits import (
     Limits,
     group_notes,
     groups_in,
+    language_notes,
     limits_of,
     longest_trained,
     recipe_of,
     shares_of,
 )
 from incumbent.init.own_sources import some
-from incumbent.init.task_proposal import language_notes
 from project.errors import InputError
 from project.model_pins import BaseChoice, context_window
 from project.personal_data import Contacts, Kind, digits, find_personal_data

@@ -1,35 +1,35 @@
 """A person's files by what they hold, and how they and their columns were read, in words."""
 
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from curation.curation_settings import Columns, ExportFields, FileSource, Format
+from curation.sources.chats.chat_shapes import RoleNames
+from curation.sources.chats.turns import Turns
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_words import Guess, Taken
-from curation.sources.documents.read_documents import documents_in
+from curation.sources.documents.read_documents import documents_in, is_document
 from curation.sources.exports.export_records import SourceFile
+from curation.sources.exports.good_or_bad import COMMAND, arguments_of, in_pairs
 from curation.sources.row_formats import Read
 from curation.sources.source_file import EXPORTS, TRAFFIC, guess_format, read_source_file
 from curation.sources.table_rows import NamedColumns
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
 from curation.sources.tables.unpacked_file import files_in, left_aside
-from incumbent.output import console
+from incumbent.output import console, say
 from project.errors import InputError
 from project.model_pins import EMBEDDED, BaseChoice, locate
 from project.records.data import Document, Row, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.untrusted_input import one_line
-
-# --- own sources ----------------------------------------------------------------------------------
-
-# A person's files by what they hold: tables, conversations, judged answers, raw text beside.
 
 RAW_TEXT = ("documents", "texts")
 JUDGED = ("preferences", "rated")
@@ -48,13 +48,91 @@ OTHERWISE = (
 IN_A_PROJECT = "(in a project: make it first, of a table or by --sample)"
 
 
-@dataclass(frozen=True)
-class FileOptions:
-    """How files are read where their bytes do not tell."""
+FORMATS = (*get_args(Format), TRAFFIC)
 
+
+@dataclass(frozen=True)
+class HowRead(NamedColumns):
+    """How files are to be read: what is what in tables and exports, and how the files are. None and
+    empty is for what is told by the files themselves.
+
+    Raises InputError for a format that there is not.
+    """
+
+    turns: Turns = "last"
+    format: str | None = None
+    roles: RoleNames = field(default_factory=dict)
+    control: str | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)  # by what people choose
+    good: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
+    options: Literal["classes", "answers"] | None = None
     encoding: str | None = None
     skip: bool = False  # what is no record is left out and counted
     licence: str | None = None  # under which they stand
+    redact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.format is not None and self.format not in FORMATS:
+            problem = f"there is no format {self.format!r}; there are {', '.join(FORMATS)}"
+            raise InputError(problem, field="--format")
+
+    @property
+    def export(self) -> ExportFields:
+        """The options for exports of annotation tools."""
+        given = {name: getattr(self, name) for name in ExportFields.model_fields}
+        return ExportFields(**given | {"slices": self.slices or ()})
+
+    @property
+    def of_transcripts(self) -> Columns:
+        return Columns(
+            messages="transcript",
+            turns=self.turns,
+            instruction=self.instruction,
+            system=self.system,
+        )
+
+    def file(self, path: Path, form: str, names: Mapping[Path, str]) -> SourceFile:
+        """`names` are those of files by which they are called in what is made of them."""
+        return SourceFile(
+            path,
+            form,
+            columns=self.of_transcripts if form == "transcripts" else None,
+            export=self.export,
+            skip=self.skip,
+            encoding=self.encoding,
+            roles=self.roles,
+            names=names,
+        )
+
+    def with_export(self, fields: ExportFields) -> "HowRead":
+        """The same with other names of what is what in an export."""
+        given = {name: getattr(fields, name) for name in ExportFields.model_fields}
+        return replace(self, **given | {"slices": fields.slices or self.slices})
+
+    def idle_for(self, formats: Collection[str]) -> list[str]:
+        """The options that were given and mean nothing for files of these formats."""
+        idle = [] if "table" in formats else ["messages", "group"]
+        if EXPORTS.keys().isdisjoint(formats):
+            idle += ["control", "answer", "good", "bad", "options"]
+        given = {"answer": self.answers}
+        return [f"--{name}" for name in idle if given.get(name) or getattr(self, name, None)]
+
+    def command(self, files: Sequence[Path], *more: str) -> str:
+        """What to type for an import of the files with these options, and with more."""
+        named = [
+            ("--format", self.format),
+            ("--messages", self.messages),
+            ("--turns", self.turns if self.turns != "last" else None),
+            *(("--role", f"{name}={role}") for name, role in self.roles.items()),
+            ("--tools", self.tools if self.tools != "refuse" else None),
+            ("--group", self.group),
+            ("--encoding", self.encoding),
+            ("--licence", self.licence),
+        ]
+        flags = {"--skip-unreadable": self.skip, "--redact": self.redact}
+        words = [*in_pairs(named), *(flag for flag, is_set in flags.items() if is_set), *more]
+        return shlex.join([*COMMAND.split(), *map(str, files), *arguments_of(self.export), *words])
 
 
 @dataclass(frozen=True)
@@ -67,7 +145,7 @@ class OwnFile:
     reads: Sequence[Read] = ()
     export: ExportFields = field(default_factory=ExportFields)
 
-    def source(self, path: Path, columns: Columns | None, options: FileOptions) -> FileSource:
+    def source(self, path: Path, columns: Columns | None, how: HowRead) -> FileSource:
         """The source as the project has it, where the file lies at a path in it."""
         return FileSource(
             kind="file",
@@ -76,9 +154,9 @@ class OwnFile:
             columns=columns if self.format == "table" else None,
             answers_as_rows=self.format in JUDGED,
             export=self.export,
-            unreadable="skip" if options.skip else "refuse",
-            encoding=options.encoding,
-            licence=options.licence,
+            unreadable="skip" if how.skip else "refuse",
+            encoding=how.encoding,
+            licence=how.licence,
         )
 
     @property
@@ -116,42 +194,28 @@ class OwnFiles:
     def tables(self) -> list[Table]:
         return [table for file in self.files for table in file.tables]
 
-    def sources(self, paths: Sequence[Path], options: FileOptions) -> list[FileSource]:
+    def sources(self, paths: Sequence[Path], how: HowRead) -> list[FileSource]:
         columns = self.columns.columns if self.columns else None
         pairs = zip(self.files, paths, strict=True)
-        return [file.source(path, columns, options) for file, path in pairs]
+        return [file.source(path, columns, how) for file, path in pairs]
 
 
-def look_at(files: Sequence[Path], wanted: NamedColumns, options: FileOptions) -> OwnFiles:
+def look_at(files: Sequence[Path], how: HowRead) -> OwnFiles:
     """What the files hold. Raises InputError for unreadable files, unclear columns, no rows."""
-    export = export_fields(wanted) if len(files) == 1 else ExportFields()
-    found = [own_file(file, wanted, options, export) for file in files]
+    export = how.export if len(files) == 1 else ExportFields()
+    found = [own_file(file, how, export) for file in files]
     tables = [table for file in found for table in file.tables]
     if not tables and all(file.format in RAW_TEXT for file in found):
         first = found[0]
         raise InputError(BESIDE.format(first.begins, first.path), file=first.path)
-    return OwnFiles(found, guess(tables, wanted, passages=True) if tables else None)
+    return OwnFiles(found, guess(tables, how, passages=True) if tables else None)
 
 
-def export_fields(wanted: NamedColumns) -> ExportFields:
-    """What was named, as fields of an annotation tool's export."""
-    return ExportFields(
-        prompt=wanted.prompt,
-        completion=wanted.completion,
-        instruction=wanted.instruction,
-        system=wanted.system,
-        slices=wanted.slices or (),
-    )
-
-
-def own_file(
-    path: Path, wanted: NamedColumns, options: FileOptions, export: ExportFields
-) -> OwnFile:
-    form = format_of(path, wanted, options)
+def own_file(path: Path, how: HowRead, export: ExportFields) -> OwnFile:
+    form = format_of(path, how)
     if form == "table":
-        tables = read_tables(path, skip=options.skip, encoding=options.encoding)
-        return OwnFile(path, form, tables=tables)
-    file = SourceFile(path, form, export=export, skip=options.skip, encoding=options.encoding)
+        return OwnFile(path, form, tables=read_tables(path, skip=how.skip, encoding=how.encoding))
+    file = SourceFile(path, form, export=export, skip=how.skip, encoding=how.encoding)
     try:
         return OwnFile(path, form, reads=list(read_source_file(file)), export=export)
     except InputError as error:
@@ -160,13 +224,13 @@ def own_file(
         raise InputError(f"{error}\n{IN_A_PROJECT}") from None
 
 
-def format_of(path: Path, wanted: NamedColumns, options: FileOptions) -> Format:
+def format_of(path: Path, how: HowRead) -> Format:
     """Raises InputError for a log of what users wrote."""
-    form = guess_format(path, options.encoding)
+    form = guess_format(path, how.encoding)
     if form == TRAFFIC:
         raise InputError(OTHERWISE.format("a traffic log", path), file=path)
     found: Format = form  # type: ignore[assignment]  # all others are
-    return "table" if wanted.columns and found in NAMED else found
+    return "table" if how.columns and found in NAMED else found
 
 
 # --- base choice ----------------------------------------------------------------------------------
@@ -237,7 +301,7 @@ def show_line(label: str, line: str) -> None:
     for place, part in enumerate(wrapped(line)):
         blanks = " " * (indent if place else 0)
         whole = Text.assemble(head if place == 0 else " " * MARGIN, blanks, part.rstrip())
-        console.print(whole, soft_wrap=True)
+        say(whole)
 
 
 def wrapped(line: str) -> list[str]:
@@ -259,7 +323,29 @@ def padded(text: str, width: int) -> str:
 # How files and their columns were read, in words; light, for it stands before anything heavy.
 
 MOST_NAMED = 5  # values of a slice, names of columns, contacts
+MOST_FILES = 10  # named one by one
 WIDEST_NAME = 30  # columns of a terminal, for a name
+
+
+def own_file_lines(own: OwnFiles) -> LabelledLines:
+    tables = own.tables
+    lines = [line for table in tables[:MOST_FILES] for line in file_lines(table)]
+    if len(tables) > MOST_FILES:
+        lines.append(f"and {counted(len(tables) - MOST_FILES, 'file')} more")
+    lines += [file.summary for file in own.files if not file.tables]
+    if aside := [str(path) for file in own.files for path in file.aside]:
+        lines.append(f"left aside, by their names: {some(aside)}")
+    if texts := [path for file in own.files for path in file.aside if is_raw_text(path)]:
+        lines.append(
+            f"  raw text is learnt too where it is named: --from {shlex.quote(str(texts[0]))}"
+        )
+    return LabelledLines("files" if max(len(own.files), len(tables)) > 1 else "file", lines)
+
+
+def is_raw_text(path: Path) -> bool:
+    """Whether it is a document, and none about the files beside it."""
+    about = path.name.casefold().startswith(("readme", "licen", "change", "notice"))
+    return is_document(path) and not about
 
 
 def file_lines(table: Table) -> Iterator[str]:

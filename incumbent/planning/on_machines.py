@@ -103,11 +103,6 @@ def plain(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).upper()
 
 
-# --- on machines ----------------------------------------------------------------------------------
-
-# A run on this machine, on common ones, and on GPUs together; and what to change where it is too
-# large.
-
 # --- on a machine ---------------------------------------------------------------------------------
 
 

@@ -38,10 +38,6 @@ from training.cost.machines import GPUS, ThisMachine, this_machine
 from training.kept.books import off_by
 from training.processes.step_processes import ALONE, who_trains
 
-# --- run plan -------------------------------------------------------------------------------------
-
-# A run's plan: what it computes, what that takes here and elsewhere, and what would fit.
-
 TOLD = 1.5  # times as long, or as short: what is less is not worth a word
 
 

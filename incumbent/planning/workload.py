@@ -28,8 +28,6 @@ from training.cost.memory import StepWork
 from training.recipe import StepName
 from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams, StepParams
 
-# --- training -------------------------------------------------------------------------------------
-
 # What is held against an answer: KTO reads another prompt's answer too, with the model as it is
 # (Ethayarajh et al. 2024, arXiv 2402.01306, section 4.1), and both with the model that it was.
 MISMATCHED = 1

@@ -23,10 +23,6 @@ from registry.lineage import dataset_of
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 
-# --- rows check -----------------------------------------------------------------------------------
-
-# Whether the rows of a family's versions can be fetched again, and from where.
-
 
 class RowsLocation(StrEnum):
     """Where the rows of a version are."""

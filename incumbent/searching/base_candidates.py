@@ -3,39 +3,27 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import metadata
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from evaluation.decision.statistics import bounds, paired
 from project.errors import InputError
-from project.model_pins import (
-    EMBEDDED,
-    EMBEDDED_PACKAGE,
-    BaseChoice,
-    chat_template_digest,
-    locate,
-    pin,
-)
+from project.model_pins import EMBEDDED, BaseChoice, chat_template_digest, locate, pin
 from project.records.adapters import ModelPin, Numerics
 from project.records.record import Record
 from project.records.scores import Better
 from project.settings import load
+from registry.overview.model_card import licence
 from training.base import prepare
 from training.model.usable_base import refuse_too_large, stored_weights
 from training.precision import measure_machine
 
-# --- base candidates ------------------------------------------------------------------------------
-
-# Base models that might do: found, pinned, and looked at before one is loaded.
-
 AT = re.compile(r"(?P<model>[^@]+)@(?P<revision>[^@]+)")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHORT = 7  # digits of a commit in a name, as git has them
-FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -95,9 +83,8 @@ def find(choice: BaseChoice, numerics: Numerics) -> Candidate:
             refuse_too_large(folder, numerics)
     except InputError as error:
         return Candidate(choice, problem=str(error))
-    return Candidate(
-        choice, pin(choice, "base"), stored_weights(folder), license_of(choice, folder)
-    )
+    pinned = pin(choice, "base")
+    return Candidate(choice, pinned, stored_weights(folder), license_of(pinned, folder))
 
 
 def with_template(choice: BaseChoice) -> BaseChoice:
@@ -107,47 +94,23 @@ def with_template(choice: BaseChoice) -> BaseChoice:
     return choice.model_copy(update={"chat_template": ours})
 
 
-def license_of(choice: BaseChoice, folder: Path) -> str | None:
-    """The license that its package, its README or its configuration names; None where none does."""
-    if choice.model == EMBEDDED:
-        told = metadata(EMBEDDED_PACKAGE["base"]).json
-        named = told.get("license_expression") or told.get("license")
-        return str(named) if named else None
-    card = folder / "README.md" if choice.revision is None else card_on_hub(choice)
-    return license_in_readme(card) or license_in_config(folder / "config.json")
+def license_of(pinned: ModelPin, folder: Path) -> str | None:
+    """The license that its package, its card or its configuration names; None where none does."""
+    if pinned.model != EMBEDDED and pinned.revision:
+        fetch_card(pinned.model, pinned.revision)
+    told = {} if pinned.model == EMBEDDED else json.loads((folder / "config.json").read_bytes())
+    named = licence(pinned) or told.get("license")
+    return named if isinstance(named, str) else None
 
 
-def card_on_hub(choice: BaseChoice) -> Path:
-    """A model card is no part of what is fetched of a base. Without one: no such file."""
+def fetch_card(model: str, revision: str) -> None:
+    """A model card is no part of what is fetched of a base."""
     # Imported here because only users of the Hub pay for it.
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    try:
-        return Path(hf_hub_download(choice.model, "README.md", revision=choice.revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError):
-        return Path(choice.model) / "README.md"
-
-
-def license_in_readme(file: Path) -> str | None:
-    """What the head of a model card says: `license`, or `license_name` where that is "other"."""
-    text = file.read_text(errors="replace") if file.is_file() else ""
-    head = FRONT_MATTER.match(text)
-    try:
-        told = yaml.safe_load(head[1]) if head else None
-    except yaml.YAMLError:
-        return None
-    if not isinstance(told, dict):
-        return None
-    named = told.get("license")
-    named = told.get("license_name", named) if named == "other" else named
-    return named if isinstance(named, str) else None
-
-
-def license_in_config(file: Path) -> str | None:
-    told = json.loads(file.read_bytes()) if file.is_file() else {}
-    named = told.get("license")
-    return named if isinstance(named, str) else None
+    with suppress(HfHubHTTPError, LocalEntryNotFoundError):
+        hf_hub_download(model, "README.md", revision=revision)
 
 
 # --- base ranking ---------------------------------------------------------------------------------

@@ -1,22 +1,25 @@
-"""Candidates trained aside, measured and compared on dev."""
+"""Candidates trained aside, measured and compared on dev: chosen rows against random ones."""
 
 import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import sqrt
 from pathlib import Path
 from traceback import clear_frames
 
+import numpy as np
+
 from curation.selected_rows import Selection
 from evaluation.decision.policy import Policy
+from evaluation.decision.statistics import Array, bounds, paired
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answers import Answer, versions
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.score import directions
-from evaluation.scoring.scorers import load_scorers, score
-from incumbent.searching.against_random import AgainstRandom, against_random
+from evaluation.scoring.scorers import Scores, load_scorers, score
 from incumbent.searching.pace import Candidates, SftSettings, draw_rows, load_sft_settings
 from project.bare_base import bare_base
 from project.canonical import digest_bytes, digest_folder, digest_json
@@ -27,6 +30,7 @@ from project.paths import EMBEDDER, NUMERICS, rows_of, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row, Split
 from project.records.evidence import by_people
+from project.records.record import Digest, Record
 from project.records.scores import Better
 from project.settings import PARAMS, load
 from project.shown_passages import all_with_passages
@@ -34,13 +38,134 @@ from training.start_record import START_FILE
 from training.steps.earlier import Earlier, newest_before
 from training.training_settings import AdapterParams, DomainParams
 
+# --- against random -------------------------------------------------------------------------------
+
+
+class MetricDifference(Record):
+    """Selected − random on dev, or the contrary where less is better."""
+
+    better: Better
+    selected: float  # means
+    random: float
+    diff: float
+    low: float  # of the interval
+    high: float
+    draws: tuple[float, ...]  # the difference from each random draw
+
+    @property
+    def wins(self) -> bool:
+        return self.low > 0
+
+    @property
+    def loses(self) -> bool:
+        return self.high < 0
+
+    def __str__(self) -> str:
+        return f"{self.diff:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
+
+class AgainstRandom(Record):
+    """What became of the comparison of one selection."""
+
+    selection: Digest
+    rows: int  # that were selected, and drawn
+    kept: int  # that both sides were trained on beside them
+    items: int
+    clusters: int
+    level: float  # of the intervals
+    seeds: tuple[int, ...]  # of the random draws
+    judged_by: tuple[str, ...]  # the metrics that must all win
+    metrics: dict[str, MetricDifference]
+
+    @property
+    def beats(self) -> bool:
+        return all(self.metrics[name].wins for name in self.judged_by)
+
+    @property
+    def loses(self) -> bool:
+        return any(self.metrics[name].loses for name in self.judged_by)
+
+
+def against_random(
+    items: Sequence[Row],
+    selected: Scores,
+    random: Sequence[Scores],
+    better: Mapping[str, Better],
+    alpha: float,
+) -> dict[str, MetricDifference]:
+    """Each metric that has a better way, with the one-sided bounds at alpha on both sides."""
+    return {
+        name: difference(items, np.array(values), others(random, name), way, alpha)
+        for name, values in selected.values.items()
+        if (way := better.get(name, "neither")) != "neither"
+    }
+
+
+def others(random: Sequence[Scores], name: str) -> Array:
+    """The scores of the random draws [draws, items]."""
+    return np.array([scores.values[name] for scores in random], dtype=np.float64)
+
+
+def difference(
+    items: Sequence[Row], selected: Array, random: Array, better: Better, alpha: float
+) -> MetricDifference:
+    """Of scores [items] and [draws, items].
+
+    The error is clustered by the items' groups; with several draws, what these differ by is added,
+    on Satterthwaite's degrees of freedom. With one draw it says nothing about another draw.
+    """
+    sign = -1 if better == "less" else 1
+    apart = sign * (selected - random)
+    found = paired(apart.mean(axis=0), [row.group for row in items])
+    draws = apart.mean(axis=1)
+    se, df = with_draws(found.se, found.df, draws)
+    low, high = bounds(found.diff, se, df, alpha)
+    return MetricDifference(
+        better=better,
+        selected=float(selected.mean()),
+        random=float(random.mean()),
+        diff=found.diff,
+        low=low,
+        high=high,
+        draws=tuple(draws.tolist()),
+    )
+
+
+def with_draws(se: float, df: float, draws: Array) -> tuple[float, float]:
+    """Standard error and degrees of freedom with the variance of the draws' mean added."""
+    if len(draws) < 2:
+        return se, df
+    between = float(draws.var(ddof=1)) / len(draws)
+    total = se**2 + between
+    if total == 0:
+        return se, df
+    return sqrt(total), total**2 / (se**4 / df + between**2 / (len(draws) - 1))
+
+
+def sentences(found: AgainstRandom) -> list[str]:
+    """The outcome in plain words, whichever it is."""
+    drawn = "random" if len(found.seeds) == 1 else f"{len(found.seeds)} random draws"
+    told = ", ".join(f"{found.metrics[name]} {name}" for name in found.judged_by)
+    beside = f", each beside {found.kept} rows that both learn" if found.kept else ""
+    lines = [
+        f"{found.rows} selected rows {verb(found)} {found.rows} random ones{beside}",
+        f"selected − {drawn}: {told}, on {found.items} dev items in {found.clusters} groups; "
+        f"intervals of {found.level:.0%}",
+    ]
+    if not found.beats:
+        lines.append("do not take this selection for better than a random one")
+    if len(found.seeds) == 1:
+        lines.append("another random draw may differ: --seeds 3 makes three")
+    return lines
+
+
+def verb(found: AgainstRandom) -> str:
+    if found.beats:
+        return "beat"
+    return "are worse than" if found.loses else "are not shown to beat"
+
+
 # --- compare on dev -------------------------------------------------------------------------------
-
-# Adapters on selected and on random rows, trained aside and compared on dev.
-
-# --- trained adapter ------------------------------------------------------------------------------
-
-# An adapter trained aside, by the project's recipe: not in outputs/, and no version of it.
 
 
 @dataclass(frozen=True)

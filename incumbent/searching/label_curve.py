@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.decision.statistics import Array, bounds, paired
-from incumbent.searching.against_random import with_draws
+from incumbent.searching.compare_on_dev import with_draws
 from project.canonical import digest_json
 from project.files import write_bytes
 from project.html import Axis, Level, Mark, Panel, padded, polyline, render

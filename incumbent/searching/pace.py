@@ -77,10 +77,6 @@ def draw_rows(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
     return sorted(rows, key=lambda row: digest_json(["drawn", seed, row.id]))[:count]
 
 
-# --- pace -----------------------------------------------------------------------------------------
-
-# Roughly how long adapters that are trained aside will take, before they are.
-
 # --- estimate -------------------------------------------------------------------------------------
 
 # How many minutes a selection and its comparison will take, before they begin.
@@ -88,32 +84,18 @@ def draw_rows(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
 NO_PROMPT = 10  # tokens that a chat template puts before an answer to an empty question
 
 
-@dataclass(frozen=True)
-class SelectionMinutes:
-    """Minutes on an idle machine, where nothing was read or trained before."""
-
-    reading: float
-    adapter: float  # trained, and its answers to dev
-
-    def summary(self, adapters: int) -> str:
-        both = f" and {adapters} adapters of {self.adapter:.0f} min" if adapters else ""
-        total = self.reading + adapters * self.adapter
-        what = f"{self.reading:.0f} min of reading{both}"
-        return f"about {total:.0f} min on an idle machine: {what}; less for what is known already"
-
-
-def estimate(candidates: Candidates, count: int) -> SelectionMinutes | None:
-    """None where it is not known how fast this machine is."""
+def estimate(candidates: Candidates, count: int, adapters: int) -> float | None:
+    """Minutes of reading all, and of so many adapters on as many rows, with their answers to dev;
+    None where it is not known how fast this machine is.
+    """
     found = pace(Numerics.read(NUMERICS))
     if found is None:
         return None
     learnt = [*candidates.kept, *spread(candidates, count)]
     learning = found.learning(learnt, load_sft_settings())
     answering = found.answering(Row.read_lines(rows_of(Split.DEV)))
-    return SelectionMinutes(
-        reading=found.reading_tokens(twice_read(candidates)),
-        adapter=learning + answering + LOADING,
-    )
+    reading = found.reading_tokens(twice_read(candidates))
+    return reading + adapters * (learning + answering + LOADING)
 
 
 def spread(candidates: Candidates, count: int) -> list[Row]:

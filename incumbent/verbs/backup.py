@@ -1,4 +1,4 @@
-"""`registry backup` and `restore`: the registry and its artifacts as one archive, and back."""
+"""`registry backup` and `restore`: registry and artifacts as one archive, and back."""
 
 import sys
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from evaluation.decision.decision_replay import check_registry
 from incumbent.options import Json, saying_what_stays
-from incumbent.output import console, print_json
+from incumbent.output import console, print_json, say
 from project.child_processes import ended_by_signals
 from project.object_stores import without_secrets
 from project.records.events import Restored
@@ -39,9 +39,9 @@ def back_up(
     with RegistryReader.here() as registry, ended_by_signals():
         manifest = write_archive(registry, to, without_damaged=without_damaged)
     if as_json:
-        print_json({"archive": without_secrets(to), **fields_of(manifest)})
+        print_json({"archive": without_secrets(to), **dict(manifest)})
         return
-    console.print(f"{without_secrets(to)}: {contents(manifest)}", soft_wrap=True)
+    say(f"{without_secrets(to)}: {contents(manifest)}")
     print_left_out(manifest)
 
 
@@ -64,15 +64,12 @@ def restore(
         registry.record_restore(restored, f"restored {without_secrets(archive)}")
         problems = check_registry(registry).problems
     if as_json:
-        print_json(
-            {"archive": without_secrets(archive), **fields_of(manifest), "problems": problems}
-        )
+        print_json({"archive": without_secrets(archive), **dict(manifest), "problems": problems})
     else:
-        console.print(f"restored: {contents(manifest)}, as of {manifest.at}", soft_wrap=True)
+        say(f"restored: {contents(manifest)}, as of {manifest.at}")
         print_left_out(manifest)
         print_other_family(manifest, registry.family)
-        for problem in problems:
-            console.print(problem, soft_wrap=True)
+        say(*problems)
         if not problems:
             console.print("it verifies: chain, tables, artifacts, and every decision made again")
     if problems:
@@ -90,21 +87,15 @@ def contents(manifest: Manifest) -> str:
 
 def print_left_out(manifest: Manifest) -> None:
     if manifest.left_out:
-        console.print(
+        say(
             f"left out, because they were damaged or missing: {len(manifest.left_out)} artifacts, "
-            f"{', '.join(map(short, manifest.left_out))}",
-            soft_wrap=True,
+            f"{', '.join(map(short, manifest.left_out))}"
         )
 
 
 def print_other_family(manifest: Manifest, family: str) -> None:
     if manifest.families and family not in manifest.families:
-        console.print(
+        say(
             f"registry.family of params.yaml is {family}, and these versions are of "
-            f"{', '.join(manifest.families)}: name that one to see them",
-            soft_wrap=True,
+            f"{', '.join(manifest.families)}: name that one to see them"
         )
-
-
-def fields_of(manifest: Manifest) -> dict[str, object]:
-    return manifest.model_dump(mode="json")

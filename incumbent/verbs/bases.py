@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.child_processes import ended_by_signals
 from project.libraries import allow_downloads
 from project.records.data import counted
@@ -88,8 +88,7 @@ def print_ranking(found: "BaseRanking") -> None:
     columns = ("base", ">weights", ">min", ">GB", ">1,000 answers", "license")
     names = in_width([one.name for one in found.bases])
     print_table(columns, [(names[one.name], *cost_cells(one)) for one in found.bases])
-    for line in [*problems(found), *sentences(found)]:
-        console.print(line, soft_wrap=True)
+    say(*problems(found), *sentences(found))
 
 
 def each_way(found: "BaseRanking") -> Iterator[tuple[str, str, "BaseScores"]]:

@@ -1,16 +1,22 @@
 """`data check`: anybody's file held against a contract, without a project."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from curation.sources.table_rows import NamedColumns
-from incumbent.importing.own_records import HowRead, Kind, OwnRecords, read_own
-from incumbent.init.own_sources import LabelledLines, column_lines, file_lines, show, wrapped
+from incumbent.importing.own_records import Kind, OwnRecords, read_own
+from incumbent.init.own_sources import (
+    HowRead,
+    LabelledLines,
+    column_lines,
+    file_lines,
+    show,
+    wrapped,
+)
 from incumbent.options import (
     CompletionColumn,
     Encoding,
@@ -19,24 +25,13 @@ from incumbent.options import (
     PromptColumns,
     SkipUnreadable,
 )
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.errors import InputError
 from project.records.data import Check, Severity, counted
 from project.untrusted_input import one_line
 
 SHOWN = 5  # failing rows of a check
 NOUNS = {"sft": "row", "preference": "preference", "texts": "text"}
-
-
-@dataclass(frozen=True)
-class CheckOptions:
-    contract: Path | None = None
-    evals: tuple[Path, ...] = ()
-    against: tuple[Path, ...] = ()
-    kind: Kind | None = None
-    encoding: str | None = None
-    skip: bool = False  # what is no record is left out and told
-    embeddings: bool = True
 
 
 def check(
@@ -78,18 +73,19 @@ def check(
     $ incumbent data check faq.csv
     $ incumbent data check new.csv --prompt question --completion answer
     """
-    wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
-    options = CheckOptions(
-        contract=contract,
-        evals=tuple(eval_ or ()),
-        against=tuple(against or ()),
-        kind=kind,
+    how = HowRead(
+        prompt=tuple(prompt or ()),
+        completion=completion,
+        messages=messages,
         encoding=encoding,
         skip=skip_unreadable,
-        embeddings=not no_embeddings,
     )
-    own = read_own(files, HowRead(wanted, options.encoding, options.skip))
-    found = [(part, checks_of(part, options)) for part in chosen_kinds(own, files, options)]
+    own = read_own(files, how)
+    beside = {"evals": eval_ or (), "against": against or ()}
+    found = [
+        (part, checks_of(part, contract, encoding, embeddings=not no_embeddings, **beside))
+        for part in chosen_kinds(own, files, kind, contract)
+    ]
     if as_json:
         told = {part.kind: as_fields(part, checks) for part, checks in found}
         print_json(told if len(told) > 1 else next(iter(told.values())))
@@ -100,28 +96,36 @@ def check(
     raise typer.Exit(int(any(failed(checks, Severity.CRITICAL) for _, checks in found)))
 
 
-def chosen_kinds(own: OwnRecords, files: Sequence[Path], options: CheckOptions) -> list[OwnRecords]:
+def chosen_kinds(
+    own: OwnRecords, files: Sequence[Path], kind: Kind | None, contract: Path | None
+) -> list[OwnRecords]:
     """What is to be checked, each kind by itself. Raises InputError."""
     every = own.by_kind()
     held = " and ".join(part.kind for part in every)
-    chosen = [part for part in every if options.kind in (None, part.kind)]
+    chosen = [part for part in every if kind in (None, part.kind)]
     if not chosen:
-        raise InputError(f"holds {held}, and not {options.kind}", file=files[0], field="--kind")
-    if options.contract and len(chosen) > 1:
+        raise InputError(f"holds {held}, and not {kind}", file=files[0], field="--kind")
+    if contract and len(chosen) > 1:
         problem = f"is for one kind of data, and the files hold {held}: say which by --kind"
-        raise InputError(problem, file=options.contract, field="--contract")
+        raise InputError(problem, file=contract, field="--contract")
     return chosen
 
 
-def checks_of(own: OwnRecords, options: CheckOptions) -> list[Check]:
+def checks_of(
+    own: OwnRecords,
+    contract_file: Path | None,
+    encoding: str | None,
+    *,
+    evals: Sequence[Path],
+    against: Sequence[Path],
+    embeddings: bool,
+) -> list[Check]:
     # Imported here because Great Expectations takes seconds, and is in an extra.
     from curation.gate import last_version
     from incumbent.importing.checking import checked, chosen_contract, held_against
 
-    contract = chosen_contract(options.contract, own.kind)
-    compared = held_against(
-        contract, options.evals, options.against, options.encoding, embeddings=options.embeddings
-    )
+    contract = chosen_contract(contract_file, own.kind)
+    compared = held_against(contract, evals, against, encoding, embeddings=embeddings)
     last = None if compared.reference or own.kind != "sft" else last_version()
     if last:
         compared = replace(compared, reference=last.texts, version=last.label)
@@ -168,7 +172,7 @@ def print_checks(own: OwnRecords, checks: Sequence[Check]) -> None:
         print_table(("check", "why"), [(one.name, one.observed) for one in unmeasured])
     console.print()
     for line in wrapped(summary(own, checks)):
-        console.print(line.rstrip(), soft_wrap=True)
+        say(line.rstrip())
 
 
 def summary(own: OwnRecords, checks: Sequence[Check]) -> str:
@@ -210,10 +214,10 @@ def print_failing(own: OwnRecords, check: Check) -> None:
     console.print(Text.assemble(mark(check), f" {check.name}{how}"))
     for told in (check.crashed or check.observed, f"limit: {check.limit}", todo(check)):
         for line in wrapped(told):
-            console.print(f"  {line.rstrip()}", soft_wrap=True)
+            say(f"  {line.rstrip()}")
     for row in dict.fromkeys(check.failing_rows[:SHOWN]):
         places = ", ".join(own.lines.get(row, ()))
-        console.print(f"  {one_line(f'{places} {row}').strip()}", soft_wrap=True)
+        say(f"  {one_line(f'{places} {row}').strip()}")
     if (more := len(check.failing_rows) - SHOWN) > 0:
         console.print(f"  and {more:,} more: --json lists all")
 

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from incumbent.options import LARGEST, Json, Reason, VersionNumber
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.canonical import readable
 from project.settings import load
 from registry.experiment_events import (
@@ -71,10 +71,9 @@ def start(
         )
         opened = open_experiment(registry, number, told, reason)
     console.print(f"experiment {opened.number} is open: {purpose(opened)}")
-    console.print(
+    say(
         "running gateways follow within seconds; "
-        f"`incumbent gateway experiment show {opened.number}` tells how it stands",
-        soft_wrap=True,
+        f"`incumbent gateway experiment show {opened.number}` tells how it stands"
     )
 
 
@@ -135,8 +134,7 @@ def print_one(number: ExperimentNumber, as_json: Json = False) -> None:
         result = current_result(registry, experiment)
     told = list(sentences(experiment, result))
     if as_json:
-        verdict = verdict_of(experiment, result)
-        fields = {"verdict": verdict, "result": result.model_dump(mode="json")}
+        fields = {"verdict": verdict_of(experiment, result), "result": result}
         print_json(summary(experiment) | fields | {"conclusions": told})
         return
     state = experiment.end.verdict if experiment.end else "running"
@@ -187,8 +185,8 @@ def summary(one: Experiment) -> dict[str, Any]:
     return {
         "number": one.number,
         "version": one.version,
-        "opened": one.opened.model_dump(mode="json"),
-        "ended": one.ended.model_dump(mode="json") if one.ended else None,
+        "opened": one.opened,
+        "ended": one.ended,
     }
 
 

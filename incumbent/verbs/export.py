@@ -11,7 +11,7 @@ import typer
 
 from incumbent.current_provenance import installed_packages
 from incumbent.options import Json, Reason, VersionNumber
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.canonical import digest_bytes
 from project.errors import InputError
 from project.files import staged_folder, write_bytes
@@ -36,15 +36,6 @@ from serving.exporting.bill_of_materials import Libraries, write_materials
 from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
 from serving.exporting.start_scripts import Form, table
-
-# --- export ---------------------------------------------------------------------------------------
-
-# `incumbent registry export` and `dossier`: a version in a folder that other programs load, and
-# its papers.
-
-# --- export ---------------------------------------------------------------------------------------
-
-# `registry export`: a version in a folder that other programs load, and its papers.
 
 CARD = "README.md"
 WORDS: dict[Form | None, str] = {
@@ -133,7 +124,7 @@ def export_version(
         release(registry, number)
         lineage = trace(registry, number)
         write(registry, lineage, to, form, margin if engine else None, sbom=sbom)
-    console.print(f"{lineage.version.label}, {WORDS[form]}, is in {to}", soft_wrap=True)
+    say(f"{lineage.version.label}, {WORDS[form]}, is in {to}")
 
 
 def upload_version(
@@ -162,7 +153,7 @@ def upload_version(
             write(registry, lineage, folder, form, limit, to.name, sbom=sbom)
             uploaded = to.upload(version, folder, WORDS[form], public=public)
     came = "is in" if uploaded.new else "was there already, and nothing changed:"
-    console.print(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}", soft_wrap=True)
+    say(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}")
     console.print(f"commit {uploaded.commit}")
 
 
@@ -214,8 +205,7 @@ def write(
         engine_name = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
         same = f"{scored.same_answers} of {scored.items} answers by {engine_name}"
         told = [table(scored.scores), f"{same} are the judged ones", *told]
-    for line in told:
-        console.print(line, soft_wrap=True)
+    say(*told)
 
 
 def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str) -> None:
@@ -230,8 +220,6 @@ def write_papers(artifacts: Artifacts, lineage: Lineage, draft: Path, text: str)
 
 
 # --- dossier --------------------------------------------------------------------------------------
-
-# `registry dossier`: what a model-risk department asks for about a version, in one file.
 
 
 def write_version_dossier(
@@ -284,8 +272,8 @@ def write_version_dossier(
     else:
         write_bytes(to, json.dumps(listed, indent=2, ensure_ascii=False).encode() + b"\n")
     missing = dossier.count(Filled.MISSING) + dossier.count(Filled.PARTLY)
-    console.print(f"the dossier of {dossier.label} is in {to}", soft_wrap=True)
-    console.print(f"SHA-256 {digest_bytes(to.read_bytes())}", soft_wrap=True)
+    say(f"the dossier of {dossier.label} is in {to}")
+    say(f"SHA-256 {digest_bytes(to.read_bytes())}")
     console.print(
         f"{len(dossier.sections)} headings, of which {missing} have a box that a person must fill: "
         "see docs/how-to/export.md"
@@ -293,8 +281,6 @@ def write_version_dossier(
 
 
 # --- import adapter -------------------------------------------------------------------------------
-
-# `registry import-adapter`: a third-party adapter becomes a version that still has to win.
 
 SHOWN = 10  # modules in the table: those that are moved farthest
 
@@ -333,20 +319,20 @@ def import_adapter(
 
 def summary(version: AdapterVersion, origin: ImportedOrigin, new: bool) -> dict[str, Any]:
     return {
-        "version": version.model_dump(mode="json"),
+        "version": version,
         "new": new,
-        "origin": origin.model_dump(mode="json"),
+        "origin": origin,
         "absurd": [norm.module for norm in origin.absurd],
     }
 
 
 def print_intake(version: AdapterVersion, origin: ImportedOrigin, new: bool) -> None:
-    console.print(f"{version.label}: {version.adapter}", soft_wrap=True)
-    console.print(str(origin), soft_wrap=True)
-    console.print(f"its config names {origin.declared_base or 'no base'}", soft_wrap=True)
+    say(f"{version.label}: {version.adapter}")
+    say(str(origin))
+    say(f"its config names {origin.declared_base or 'no base'}")
     if version.adapter.system_prompt:
         told = one_line(version.adapter.system_prompt)
-        console.print(f"it answers under this system prompt: {told}", soft_wrap=True)
+        say(f"it answers under this system prompt: {told}")
     farthest = sorted(origin.norms, key=lambda norm: (-norm.ratio, norm.module))
     print_table(("module", ">update", ">weight", ">ratio", ""), map(line, farthest[:SHOWN]))
     if len(farthest) > SHOWN:

@@ -32,7 +32,7 @@ from incumbent.erasure.traces import (
     upload_if_remote,
 )
 from incumbent.options import Json
-from incumbent.output import console, print_json
+from incumbent.output import print_json, say
 from monitoring.traffic.traffic_store import held
 from project.canonical import stamp
 from project.erasures import ERASED, Erasable, Erased, Erasure, append_erasure, text_digest
@@ -215,30 +215,29 @@ def cut_again(path: Path, meant: Meant) -> None:
 
 
 def print_found(found: ErasureScope, *, erased: bool) -> None:
-    say = console.print
     gone = "erased" if erased else "would be erased"
-    say(f"{gone}: {counted(len(found.rows), 'row')} of the sources", soft_wrap=True)
+    say(f"{gone}: {counted(len(found.rows), 'row')} of the sources")
     for one in found.cuts:
-        say(f"  {counted(len(one.records), 'record')} of {one.path}", soft_wrap=True)
+        say(f"  {counted(len(one.records), 'record')} of {one.path}")
     say(f"  {counted(len(found.traces), 'file')} that stages, caches and nights made of them")
     if found.artifacts:
         say(f"  {counted(len(found.artifacts), 'artifact')} of the registry")
     for path in found.by_hand:
-        say(f"by hand: {path} names them where no record can be cut", soft_wrap=True)
+        say(f"by hand: {path} names them where no record can be cut")
     for version in found.versions:
-        say(f"trained on them: {version.label}", soft_wrap=True)
+        say(f"trained on them: {version.label}")
     for version in found.indexed:
-        say(f"its index names them: {version.label}", soft_wrap=True)
+        say(f"its index names them: {version.label}")
     if found.unknown:
         labels = ", ".join(version.label for version in found.unknown[:SHOWN])
-        say(f"not known whether it was trained on them: {labels}", soft_wrap=True)
+        say(f"not known whether it was trained on them: {labels}")
     if not erased:
         say("nothing is changed: the same with --yes and a --reason erases them")
         return
     say(f"they stay away: {ERASED} has their digests, and imports respect it; commit it")
     say("\nout of reach:")
     for place, command in out_of_reach(found.places, found.to_delete):
-        say(f"  {place}:\n    {command}", soft_wrap=True, highlight=False)
+        say(f"  {place}:\n    {command}")
     say("\nnow `incumbent run`: it trains without them")
 
 

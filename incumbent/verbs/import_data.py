@@ -13,16 +13,7 @@ from curation.curation_settings import CollectParams
 from curation.data_sources import licence_option
 from curation.sources.exports.good_or_bad import OptionsMissingError
 from curation.sources.source_file import TRAFFIC
-from incumbent.importing.destination import (
-    ImportChange,
-    ImportDestination,
-    destination,
-    import_change,
-    refuse_other_content,
-    write_change,
-)
-from incumbent.importing.foreign_files import formats_of
-from incumbent.importing.import_options import ImportOptions, pair, role_names
+from incumbent.importing.foreign_files import formats_of, pair, role_names
 from incumbent.importing.import_text import (
     conflicts,
     feedback_lines,
@@ -32,14 +23,23 @@ from incumbent.importing.import_text import (
     numbers,
     sample_of,
 )
-from incumbent.importing.incoming import Incoming, read_incoming
+from incumbent.importing.incoming import (
+    ImportChange,
+    ImportDestination,
+    Incoming,
+    destination,
+    import_change,
+    read_incoming,
+    refuse_other_content,
+    write_change,
+)
 from incumbent.importing.traffic_feedback import (
     ImportedFeedback,
     Queues,
     queue_change,
     read_feedback,
 )
-from incumbent.init.own_sources import show
+from incumbent.init.own_sources import HowRead, show
 from incumbent.options import (
     AnswerableColumn,
     CompletionColumn,
@@ -70,15 +70,13 @@ class Doing:
     name: str | None = None  # of the files that are written; None: of the first that is read
     replace: bool = False  # an earlier import of that name
     dry: bool = False
-    licence: str | None = None  # of all that comes in; None: nobody says
     as_json: bool = False
 
     @property
     def arguments(self) -> list[str]:
         flags = {"--replace": self.replace, "--dry-run": self.dry, "--json": self.as_json}
         name = ["--as", self.name] if self.name else []
-        licence = ["--licence", self.licence] if self.licence else []
-        return [*name, *licence, *(flag for flag, is_set in flags.items() if is_set)]
+        return [*name, *(flag for flag, is_set in flags.items() if is_set)]
 
 
 def import_files(
@@ -154,7 +152,7 @@ def import_files(
 
     $ incumbent data import faq.csv --as spring --dry-run
     """
-    given = ImportOptions(
+    given = HowRead(
         format=format_,
         prompt=tuple(prompt or ()),
         completion=completion,
@@ -175,15 +173,15 @@ def import_files(
         options=options,
         encoding=encoding,
         skip=skip_unreadable,
+        licence=licence_option(licence),
         redact=redact,
     )
-    under = licence_option(licence)
-    doing = Doing(name, replace=replace, dry=dry_run, licence=under, as_json=as_json)
+    doing = Doing(name, replace=replace, dry=dry_run, as_json=as_json)
     with saying_what_stays("interrupted: run it again to bring in all of it"):
         import_data(files, given, doing)
 
 
-def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> None:
+def import_data(files: Sequence[Path], asked: HowRead, doing: Doing) -> None:
     """Bring files into the project in the current folder, all of them or none.
 
     Raises InputError, and writes nothing, for what cannot be read, for a name that is taken, and
@@ -198,10 +196,10 @@ def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> No
             return
         incoming = read_incoming(formats, asked)
         notes = notes_of(incoming, read_waivers().ours)
-        if doing.licence and (fault := licence_fault(doing.licence)):
+        if asked.licence and (fault := licence_fault(asked.licence)):
             notes = [*notes, f"{to.name}: {fault}"]
     new = import_change(
-        incoming.found, to, train_only=incoming.are_corrections, licence=doing.licence
+        incoming.found, to, train_only=incoming.are_corrections, licence=asked.licence
     )
     refuse_other_content(new, to.files, replace=doing.replace)
     if not doing.dry:
@@ -214,7 +212,7 @@ def import_data(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> No
 
 
 @contextmanager
-def whole_commands(files: Sequence[Path], asked: ImportOptions, doing: Doing) -> Iterator[None]:
+def whole_commands(files: Sequence[Path], asked: HowRead, doing: Doing) -> Iterator[None]:
     """Let a refusal of an export name the command with all files and options that were given."""
     try:
         yield

@@ -2,18 +2,27 @@
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from curation.account import total
+from curation.checks.waivers import WAIVERS
+from curation.curate_others import DOCUMENTS, PREFERENCES
 from curation.curation_settings import Columns
 from curation.data_sources import licence_option
-from curation.sources.table_rows import NamedColumns
-from incumbent.init.findings import find, gate_lines
-from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
+from incumbent.init.findings import Findings, find, gate_lines
+from incumbent.init.limits import (
+    CONTRACT,
+    Limits,
+    proposed_task,
+    run_lines,
+    sealed_lines,
+    write_task,
+)
 from incumbent.init.new_folder import (
     Chosen,
     family_of,
@@ -26,16 +35,16 @@ from incumbent.init.new_folder import (
     write_settings,
 )
 from incumbent.init.own_sources import (
-    FileOptions,
+    HowRead,
     LabelledLines,
     OwnFiles,
     chosen_base,
     column_lines,
     look_at,
+    own_file_lines,
     show,
     some,
 )
-from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
 from incumbent.init.usable_registry import SharedPlaces
 from incumbent.options import (
     AnswerableColumn,
@@ -52,6 +61,7 @@ from incumbent.options import (
     SystemPrompt,
     Tools,
     Turns,
+    saying_what_stays,
 )
 from incumbent.output import console
 from incumbent.project_files import FOLDER, SETTINGS, copy_project
@@ -60,11 +70,100 @@ from project.errors import InputError
 from project.libraries import allow_downloads
 from project.licences import licence_fault
 from project.model_pins import BaseChoice
-from project.records.data import Row, Split
+from project.records.data import Row, Split, counted
 from project.settings import load
 from project.shown_passages import USUAL
 from registry.registry_settings import RegistryParams
 from training.base import prepare
+
+# --- findings text --------------------------------------------------------------------------------
+
+PARTS = {
+    Split.TRAIN: "train: the model learns from these",
+    Split.DEV: "dev: to look at, and to choose settings by",
+    Split.SEALED: "sealed: kept unseen, for the decision alone",
+}
+SHOWS = "how surely the kept items show a true gain of a score, in the first comparison (look 1):"
+BESIDE = {
+    PREFERENCES: "preferences, to learn from behind the rows",
+    DOCUMENTS: "passages of raw text, to learn from before the rows",
+}
+
+
+def finding_lines(findings: Findings) -> Iterator[LabelledLines]:
+    yield LabelledLines("records", list(account_lines(findings)))
+    yield LabelledLines("conflicts", list(conflict_lines(findings)))
+    yield LabelledLines("tokens", list(token_lines(findings.limits)))
+    yield LabelledLines("slices", list(slice_lines(findings)))
+    yield LabelledLines("contacts", list(contact_lines(findings)))
+    yield LabelledLines("checks", [f"{findings.checks.answers}: {findings.checks.held}"])
+    yield LabelledLines("note", findings.notes)
+    yield LabelledLines("recipe", findings.recipe.why)
+
+
+def outlook_lines(findings: Findings) -> Iterator[LabelledLines]:
+    """The outlook under the settings in the current folder."""
+    yield LabelledLines("a run", list(run_lines(findings.lengths, findings.others)))
+    if lines := list(sealed_lines(len(findings.lengths[Split.SEALED]))):
+        yield LabelledLines("sealed set", [SHOWS, *lines])
+
+
+def account_lines(findings: Findings) -> Iterator[str]:
+    """Numbers that add up to the records."""
+    account = findings.account
+    taken = Counter(fate.part for fate in account if fate.part)
+    left = Counter(fate.why for fate in account if not fate.part)
+    parts = PARTS | {name: words for name, words in BESIDE.items() if taken[name]}
+    found = [(taken[part], words) for part, words in parts.items()]
+    found += [(count, f"left out: {why}") for why, count in left.most_common()]
+    width = len(f"{len(account):,}")
+    yield total(account)
+    yield from (f"  {count:>{width},} {words}" for count, words in found)
+    yield (
+        f"{findings.rehearsed} general rows are rehearsed beside them, so that the model forgets "
+        "less of what it knows"
+    )
+
+
+def conflict_lines(findings: Findings) -> Iterator[str]:
+    if findings.conflicts:
+        prompts = counted(len(findings.conflicts), "prompt")
+        yield (
+            f"{prompts} with several answers, in {sum(findings.conflicts):,} rows: all are kept, "
+            "those of a prompt together in one part (curation.curate.conflicts)"
+        )
+
+
+def token_lines(limits: Limits) -> Iterator[str]:
+    yield f"99 % of the rows have at most {limits.rows:,}; base.max_length is {limits.max_length:,}"
+    if limits.memory:
+        yield "  more does not fit the memory here; longer rows are left out"
+    elif limits.rows > limits.max_length:
+        yield f"  the base reads {limits.window:,}, question and answer: longer rows are left out"
+    yield (
+        f"99 % of the answers have at most {limits.answers:,}; "
+        f"max_new_tokens is {limits.max_new_tokens:,}"
+    )
+    if limits.cut and limits.answers > limits.max_new_tokens:
+        yield f"  which cuts {counted(limits.cut, 'answer')}: no model could give them whole"
+
+
+def slice_lines(findings: Findings) -> Iterator[str]:
+    for name, values in findings.slices.items():
+        yield f"{name}: {some([f'{value} {count:,}' for value, count in values.most_common()])}"
+
+
+def contact_lines(findings: Findings) -> Iterator[str]:
+    if ours := [*findings.ours.phones, *findings.ours.domains]:
+        yield f"taken for your organisation's own, for several answers have them: {some(ours)}"
+        yield f"  if one is a person's, take it out of {WAIVERS}"
+    if findings.personal:
+        yield "rows with other personal data are left out (curation.curate.personal_data)"
+
+
+# --- init -----------------------------------------------------------------------------------------
+
+NOTHING = "interrupted: nothing was made"
 
 
 def init(
@@ -118,7 +217,7 @@ def init(
     if sample:
         init_sample(folder, places)
         return
-    wanted = NamedColumns(
+    how = HowRead(
         prompt=tuple(prompt or ()),
         completion=completion,
         messages=messages,
@@ -130,12 +229,14 @@ def init(
         group=group,
         evidence=tuple(evidence or ()),
         answerable=answerable,
+        encoding=encoding,
+        skip=skip_unreadable,
+        licence=licence_option(licence),
     )
-    options = FileOptions(encoding, skip_unreadable, licence_option(licence))
-    if options.licence and (fault := licence_fault(options.licence)):
+    if how.licence and (fault := licence_fault(how.licence)):
         console.print(fault, style="yellow")
     choice = BaseChoice(model=base, revision=revision)
-    init_project(folder, sources, wanted, choice, options, places, yes=yes)
+    init_project(folder, sources, how, choice, places, yes=yes)
 
 
 def init_sample(target: Path, places: SharedPlaces) -> None:
@@ -143,7 +244,7 @@ def init_sample(target: Path, places: SharedPlaces) -> None:
     refuse_without_git()
     refuse_taken(target)
     home = target.resolve()
-    with interruptible():
+    with saying_what_stays(NOTHING), ended_by_signals():
         places = places.tried(load(RegistryParams, FOLDER / SETTINGS).family)
         with new_folder(target):
             copy_project(Path(), sample=True)
@@ -155,9 +256,8 @@ def init_sample(target: Path, places: SharedPlaces) -> None:
 def init_project(
     target: Path,
     files: Sequence[Path],
-    wanted: NamedColumns,
+    how: HowRead,
     base: BaseChoice,
-    options: FileOptions,
     places: SharedPlaces,
     *,
     yes: bool,
@@ -166,19 +266,13 @@ def init_project(
     refuse_without_git()
     refuse_taken(target)
     base = chosen_base(base)
-    with interruptible():
+    with saying_what_stays(NOTHING), ended_by_signals():
         places = places.tried(family_of(target))
-        found = looked_at(files, wanted, options)
+        found = look_at(files, how)
+        show([own_file_lines(found), *(column_lines(found.columns) if found.columns else ())])
         agree(found, yes=yes)
-        make(target, found, base, options, places, yes=yes)
+        make(target, found, how, base, places, yes=yes)
     show(what_is_next(target, places))
-
-
-def looked_at(files: Sequence[Path], wanted: NamedColumns, options: FileOptions) -> OwnFiles:
-    """What the files hold and what their columns are, shown. Raises InputError."""
-    found = look_at(files, wanted, options)
-    show([own_file_lines(found), *(column_lines(found.columns) if found.columns else ())])
-    return found
 
 
 def showing_passages(base: BaseChoice, files: OwnFiles) -> BaseChoice:
@@ -192,8 +286,8 @@ def showing_passages(base: BaseChoice, files: OwnFiles) -> BaseChoice:
 def make(
     target: Path,
     files: OwnFiles,
+    how: HowRead,
     base: BaseChoice,
-    options: FileOptions,
     places: SharedPlaces,
     *,
     yes: bool,
@@ -203,7 +297,7 @@ def make(
     there = {file.path.resolve(): file.format for file in files.files}  # wherever the work goes on
     with new_folder(target):
         copy_project(Path(), sample=False)
-        sources = files.sources(take_in(list(there), there), options)
+        sources = files.sources(take_in(list(there), there), how)
         base = showing_passages(base, files)
         found = find(sources, base, prepare(base))
         chosen = Chosen(
@@ -233,17 +327,6 @@ def tell_task(rows: Sequence[Row], *, yes: bool) -> None:
         write_task(task)
         told = f"later rows are held against this sentence, `task` in {CONTRACT}: mend it there"
         show([LabelledLines("task", [task, told])])
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Say what an interruption leaves: nothing."""
-    try:
-        with ended_by_signals():
-            yield
-    except KeyboardInterrupt as stop:
-        typer.echo("interrupted: nothing was made", err=True)
-        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
 
 def agree(files: OwnFiles, *, yes: bool) -> None:

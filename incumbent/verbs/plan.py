@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from incumbent.options import Json
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from incumbent.planning.on_machines import (
     OnKnownMachine,
     OnMachine,
@@ -174,7 +174,7 @@ def print_lines(title: str, lines: Sequence[str]) -> None:
     if lines:
         console.print(f"\n{title}", style="bold")
     for line in lines:
-        console.print(f"  {line}", soft_wrap=True)
+        say(f"  {line}")
 
 
 def notes_of(found: OnKnownMachine) -> Iterator[str]:

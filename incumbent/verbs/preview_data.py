@@ -9,10 +9,10 @@ import typer
 from rich.cells import chop_cells
 from rich.text import Text
 
-from curation.sources.table_rows import NamedColumns
-from incumbent.importing.own_records import HowRead, OwnRecords, read_own
+from incumbent.importing.own_records import OwnRecords, read_own
+from incumbent.init.own_sources import HowRead
 from incumbent.options import LARGEST, CompletionColumn, Json, MessagesColumn, PromptColumns
-from incumbent.output import console, print_json, print_table, screen_width
+from incumbent.output import console, print_json, print_table, say, screen_width
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
 from project.errors import InputError
 from project.model_pins import BaseChoice, locate
@@ -101,8 +101,7 @@ def print_preview(preview: Preview, *, ids: bool) -> None:
     if ids:
         print_tokens(preview)
         return
-    for line in margined(preview):
-        console.print(line, soft_wrap=True)
+    say(*margined(preview))
 
 
 def headline(preview: Preview) -> str:
@@ -166,16 +165,6 @@ def spelled(text: str) -> str:
 
 
 # --- preview data ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class PreviewOptions:
-    """Which of a file's rows, and how they are shown."""
-
-    row: str | None = None  # an id
-    rows: int = 1  # the first ones, where no id is given
-    document: bool = False  # documents, and not rows
-    ids: bool = False
 
 
 class PreviewBase:
@@ -247,10 +236,14 @@ def preview(
     """
     if file is None:
         refuse_no_project()
-    wanted = NamedColumns(prompt=tuple(prompt or ()), completion=completion, messages=messages)
-    options = PreviewOptions(row=row, rows=rows, document=document, ids=ids)
-    file = file or default_file(options)
-    chosen = list(chosen_of(read_own([file], HowRead(wanted)), file, options))
+    how = HowRead(prompt=tuple(prompt or ()), completion=completion, messages=messages)
+    if file is None:
+        file = CURATED_DOCUMENTS if document else rows_of(Split.TRAIN)
+        if not file.is_file():
+            problem = "is not there yet: `incumbent run` makes it; or name a FILE"
+            raise InputError(problem, file=file)
+    own = read_own([file], how)
+    chosen = chosen_of(own, file, row, rows, documents=document)
     base = PreviewBase(load(BaseChoice))
     previews = [base.preview(*one) for one in chosen]
     if as_json:
@@ -259,33 +252,25 @@ def preview(
     for number, preview in enumerate(previews):
         if number:
             console.print()
-        print_preview(preview, ids=options.ids)
-
-
-def default_file(options: PreviewOptions) -> Path:
-    file = CURATED_DOCUMENTS if options.document else rows_of(Split.TRAIN)
-    if not file.is_file():
-        raise InputError("is not there yet: `incumbent run` makes it; or name a FILE", file=file)
-    return file
+        print_preview(preview, ids=ids)
 
 
 def chosen_of(
-    own: OwnRecords, file: Path, options: PreviewOptions
-) -> Iterator[tuple[str, str, Row | Document]]:
+    own: OwnRecords, file: Path, row: str | None, count: int, *, documents: bool
+) -> list[tuple[str, str, Row | Document]]:
     """Id, place and what was made of it. A file that holds no rows shows its documents."""
-    rows = any(isinstance(made, Row) for made in own.made) and not options.document
+    rows = any(isinstance(made, Row) for made in own.made) and not documents
     kind: type[Row | Document] = Row if rows else Document
-    every = zip(own.ids, own.made, strict=True)
     found = [
         (name, own.lines[name][0], made)
-        for name, made in every
-        if isinstance(made, kind) and options.row in (None, name)
+        for name, made in zip(own.ids, own.made, strict=True)
+        if isinstance(made, kind) and row in (None, name)
     ]
-    if not found and options.row is not None:
-        raise InputError(f"holds no {options.row}", file=file, field="--row")
+    if not found and row is not None:
+        raise InputError(f"holds no {row}", file=file, field="--row")
     if not found:
-        raise InputError("holds no documents" if options.document else "holds no rows", file=file)
-    yield from found if options.row is not None else found[: options.rows]
+        raise InputError("holds no documents" if documents else "holds no rows", file=file)
+    return found if row is not None else found[:count]
 
 
 def cuts_of_row(tokens: RowTokens, longest: int) -> dict[int, str]:

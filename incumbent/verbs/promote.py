@@ -8,7 +8,7 @@ import typer
 
 from incumbent.mirroring.mirror import mirror
 from incumbent.options import Json, Reason, VersionNumber, version_option
-from incumbent.output import console, print_json
+from incumbent.output import console, print_json, say
 from project.errors import InputError
 from project.records.data import counted
 from registry.adapter_import.adapter_folder import refuse_misfit
@@ -17,8 +17,6 @@ from registry.garbage import collect
 from registry.store import Registry
 
 # --- promote --------------------------------------------------------------------------------------
-
-# `promote`, `rollback`, `withdraw`, `reject`: who is champion, by a person's hand.
 
 
 def promote_version(
@@ -64,7 +62,7 @@ def roll_back(
         version = registry.rollback(reason, to, expected=expected)
     console.print(f"{version.label} is the champion again")
     if note:
-        console.print(note, soft_wrap=True)
+        say(note)
     mirror(version.number, expected)
 
 
@@ -75,11 +73,10 @@ def withdraw_champion(number: VersionNumber, reason: Reason) -> None:
     """
     with Registry.here() as registry:
         version = registry.withdraw(number, reason)
-    console.print(
+    say(
         f"{version.label} is no longer the champion: the bare base is in its place, and gateways "
         f"refuse requests until a version is promoted. `incumbent rollback --to {number}` brings "
-        "it back",
-        soft_wrap=True,
+        "it back"
     )
     mirror(number)
 
@@ -96,8 +93,6 @@ def reject_version(number: VersionNumber, reason: Reason) -> None:
 
 
 # --- aliases --------------------------------------------------------------------------------------
-
-# `registry alias`, `delete`, `gc`: what a name stands for, and what may go.
 
 
 def point_alias(
@@ -149,8 +144,6 @@ def collect_garbage(
 
 # --- adopt looks ----------------------------------------------------------------------------------
 
-# `registry adopt-looks`: looks that were taken elsewhere count here from now on.
-
 
 def adopt(reason: Reason) -> None:
     """Count looks at this project's sealed items that another registry took, or a lost one.
@@ -161,4 +154,4 @@ def adopt(reason: Reason) -> None:
         found = registry.looks_elsewhere()
         registry.adopt_looks(found, reason)
     looks = counted(len(found), "look")
-    console.print(f"adopted from {LOOKS} and its history in git: {looks}", soft_wrap=True)
+    say(f"adopted from {LOOKS} and its history in git: {looks}")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 import training
 from incumbent.options import Json
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
 from project.errors import InputError
 from project.files import write_bytes
 from project.records.record import read_input
@@ -33,8 +33,6 @@ from training.training_settings import (
     KtoParams,
     SftParams,
 )
-
-# --- recipes --------------------------------------------------------------------------------------
 
 COLOURS = {"+": "green", "-": "red", "@": "dim"}
 
@@ -96,12 +94,12 @@ def write_recipe(name: str) -> None:
     old = raw.decode()
     new = with_recipe(old, read_recipe(name))
     if new == old:
-        console.print(f"{PARAMS} has the values of {name} already", soft_wrap=True)
+        say(f"{PARAMS} has the values of {name} already")
         return
     for line in difference(old, new):
-        console.print(Text(line, COLOURS.get(line[0], "")), soft_wrap=True)
+        say(Text(line, COLOURS.get(line[0], "")))
     write_bytes(PARAMS, mark + new.encode())
-    console.print(f"{PARAMS} has the recipe {name} now", soft_wrap=True)
+    say(f"{PARAMS} has the recipe {name} now")
 
 
 def difference(old: str, new: str) -> Iterator[str]:

@@ -13,13 +13,13 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.ways_out import ways_out
 from evaluation.report.report_data import right_lines
 from incumbent.options import LARGEST, Json, VersionNumber, version_option
-from incumbent.output import coloured, console, print_json, print_table
+from incumbent.output import coloured, console, print_json, print_table, say
 from project.canonical import stamp
 from project.errors import InputError
 from project.records.events import Signing
 from project.records.evidence import Decision, Evidence
-from project.records.record import Record, short
-from project.untrusted_input import one_line
+from project.records.record import short
+from project.untrusted_input import shortened
 from registry.experiment_events import experiments
 from registry.lineage import Lineage, apart, name_of, trace
 from registry.overview.model_card import card
@@ -28,15 +28,6 @@ from registry.overview.why_paragraph import why
 from registry.reader import RegistryReader
 from registry.tenure import CHAMPION
 from training.kept.books import books_of
-
-# --- show -----------------------------------------------------------------------------------------
-
-# `incumbent registry show` and `versions`, `incumbent history`: versions, and the chain from an
-# adapter to its rows.
-
-# --- show -----------------------------------------------------------------------------------------
-
-# `registry show`: the chain from an adapter to its rows, and all that was done about it.
 
 Fact = tuple[str, str | Text]
 SHOWN = 200  # characters of a system prompt
@@ -67,8 +58,7 @@ def print_version(number: int, as_json: bool) -> None:
         lineage = trace(registry, number)
         tried = [one for one in experiments(registry) if one.version == number]
     if as_json:
-        shown = [one.model_dump(mode="json") for one in tried]
-        print_json(dumped(lineage) | {"experiments": shown})
+        print_json(dumped(lineage) | {"experiments": tried})
         return
     marks = [*lineage.aliases, *(["deleted"] if lineage.deleted else [])]
     console.print(Text.assemble((lineage.version.label, "bold"), *(f" · {m}" for m in marks)))
@@ -79,32 +69,28 @@ def print_version(number: int, as_json: bool) -> None:
     print_table(("", ""), facts + signature_facts(lineage))
     console.print("\nhistory")
     for event in lineage.history:
-        console.print(f"  {event}", soft_wrap=True)
+        say(f"  {event}")
 
 
 def dumped(lineage: Lineage) -> dict[str, Any]:
     """The version with its verdict, and every record of its lineage beside it."""
-
-    def plain(record: Record | None) -> Any:
-        return record.model_dump(mode="json") if record else None
-
     verdict = lineage.decision.verdict if lineage.decision else None
     signed = lineage.newest("sign")
     return version_fields(lineage.version, verdict, CHAMPION in lineage.aliases) | {
         "deleted": lineage.deleted,
         "aliases": lineage.aliases,
-        "dataset": plain(lineage.dataset),
-        "origin": plain(lineage.origin),
-        "provenance": plain(lineage.provenance),
-        "gate": plain(lineage.gate),
+        "dataset": lineage.dataset,
+        "origin": lineage.origin,
+        "provenance": lineage.provenance,
+        "gate": lineage.gate,
         "recipe": lineage.recipe,
-        "training": [plain(book) for book in books_of(lineage.version.adapter.recipe)],
+        "training": list(books_of(lineage.version.adapter.recipe)),
         "parent": lineage.parent,
-        "opponent": plain(lineage.opponent),
-        "decision": plain(lineage.decision),
-        "evidence": plain(lineage.evidence),
-        "signature": plain(signed.detail) if signed else None,
-        "history": [plain(event) for event in lineage.history],
+        "opponent": lineage.opponent,
+        "decision": lineage.decision,
+        "evidence": lineage.evidence,
+        "signature": signed and signed.detail,
+        "history": lineage.history,
     }
 
 
@@ -116,19 +102,13 @@ def adapter_facts(lineage: Lineage) -> list[Fact]:
         ("base", f"{adapter.base.name}, revision {adapter.base.revision}"),
         ("base weights", adapter.base.weights),
         ("chat template", adapter.base.chat_template or "none"),
-        ("system prompt", shortened(adapter.system_prompt or "none")),
+        ("system prompt", shortened(adapter.system_prompt or "none", SHOWN)),
         ("trained from", lineage.parent or "the base, without an earlier adapter"),
         ("trained in", str(adapter.numerics or "not recorded")),
         ("recipe", adapter.recipe),
         ("", ", ".join(settings) or "settings not stored"),
         *(("training took", str(book)) for book in books_of(adapter.recipe)),
     ]
-
-
-def shortened(text: str) -> str:
-    """A third party's text on one line, without what a terminal would obey."""
-    line = one_line(text)
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
 
 
 def data_facts(lineage: Lineage) -> list[Fact]:
@@ -186,8 +166,6 @@ def signature_facts(lineage: Lineage) -> list[Fact]:
 
 # --- versions -------------------------------------------------------------------------------------
 
-# `registry versions`: what was submitted, and what came of it.
-
 
 def print_versions(
     limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many, the newest ones.")] = 50,
@@ -230,8 +208,6 @@ def line(standing: VersionStanding) -> tuple[str | Text, ...]:
 
 # --- history --------------------------------------------------------------------------------------
 
-# `history`: the family's events, one a line, or who held which alias at a moment.
-
 
 def print_history(
     at: Annotated[
@@ -251,18 +227,18 @@ def print_history(
     with RegistryReader.here() as registry:
         events = registry.history()
     if as_json:
-        print_json([event.model_dump(mode="json") for event in events])
+        print_json(events)
     elif not events:
         console.print("nothing happened yet: run `incumbent run`")
     for event in [] if as_json else events:
-        console.print(str(event), soft_wrap=True)
+        say(str(event))
 
 
 def print_aliases(at: str, as_json: bool) -> None:
     with RegistryReader.here() as registry:
         held = {name: registry.version(n) for name, n in registry.state(at).aliases.items()}
     if as_json:
-        print_json({name: version.model_dump(mode="json") for name, version in held.items()})
+        print_json(held)
     elif not held:
         console.print(f"at {at} no alias named a version")
     else:
@@ -286,8 +262,6 @@ def moment(text: str) -> str:
 
 # --- why ------------------------------------------------------------------------------------------
 
-# `registry why`: why a version was or was not promoted, and what would turn that.
-
 
 def print_why(number: VersionNumber, as_json: Json = False) -> None:
     """Say in a paragraph why a version was or was not promoted.
@@ -301,11 +275,10 @@ def print_why(number: VersionNumber, as_json: Json = False) -> None:
     if as_json:
         print_json({"version": label, "why": paragraph, "right": right, "ways_out": ways})
         return
-    for line in right:
-        console.print(line, soft_wrap=True)
+    say(*right)
     console.print(paragraph)
     for way in ways:
-        console.print(f"What would turn it: {way}", soft_wrap=True)
+        say(f"What would turn it: {way}")
 
 
 def told_by_evidence(registry: RegistryReader, number: int) -> tuple[list[str], list[str]]:

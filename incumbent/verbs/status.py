@@ -1,4 +1,4 @@
-"""`status`: which version is champion, and how the newest challenger does."""
+"""`status` and `gateway deployments`: which version is champion, and which one answers."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from incumbent.options import Json
-from incumbent.output import coloured, console, print_json, print_table
+from incumbent.output import coloured, console, print_json, print_table, say
 from incumbent.pipeline import older_project, project_version
 from monitoring.duties import Duty
 from monitoring.night_history import night_of, nightly_of
@@ -18,9 +18,17 @@ from project.canonical import readable
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
 from project.untrusted_input import one_line
-from registry.deployment_history import Tenure, deployed
+from registry.deployment_history import (
+    DeploymentFailure,
+    Deployments,
+    Tenure,
+    deployed,
+    deployments,
+)
 from registry.reader import RegistryReader
 from registry.store import Registry
+
+# --- status ---------------------------------------------------------------------------------------
 
 
 def status(
@@ -53,52 +61,45 @@ def print_status(as_json: bool) -> None:
             {
                 "family": registry.family,
                 "project_version": project_version(),
-                "champion": champion.model_dump(mode="json") if champion else None,
-                "deployed": answering.model_dump(mode="json") if answering else None,
-                "base": project.model_dump(mode="json") if project else None,
-                "newest": newest.model_dump(mode="json") if newest else None,
-                "decision": decision.model_dump(mode="json") if decision else None,
+                "champion": champion,
+                "deployed": answering,
+                "base": project,
+                "newest": newest,
+                "decision": decision,
                 "openings": looks,
-                "night": night.model_dump(mode="json") if night else None,
-                "unfinished": [run.model_dump(mode="json") for run in unfinished],
-                "schedulers": [scheduler.model_dump(mode="json") for scheduler in schedulers],
+                "night": night,
+                "unfinished": unfinished,
+                "schedulers": schedulers,
                 "refused": [{"machine": name, "why": why} for name, why in refused(schedulers)],
             }
         )
         return
     if told := older_project():
-        console.print(f"project   {told}", soft_wrap=True)
+        say(f"project   {told}")
     console.print(f"family    {registry.family}")
-    console.print(
-        f"champion  {champion or 'none: a challenger has to beat the bare base model'}",
-        soft_wrap=True,
-    )
+    say(f"champion  {champion or 'none: a challenger has to beat the bare base model'}")
     if champion or answering:
-        console.print(f"deployed  {deployed_line(champion, answering)}", soft_wrap=True)
+        say(f"deployed  {deployed_line(champion, answering)}")
     if champion and project and project.weights != champion.adapter.base.weights:
-        console.print(
-            f"base      {project}: another one than the champion's, and the next challenger's",
-            soft_wrap=True,
-        )
+        say(f"base      {project}: another one than the champion's, and the next challenger's")
     if newest and decision:
         verdict = coloured(decision.verdict.value)
         newest_line = Text.assemble(
             f"newest    {newest.label}: ", verdict, f", {decision.reasons[0]}"
         )
-        console.print(newest_line, soft_wrap=True)
-    console.print(
+        say(newest_line)
+    say(
         f"looks     {looks} at the sealed eval set so far (comparisons on it: each makes the next "
-        "one harder)",
-        soft_wrap=True,
+        "one harder)"
     )
     if night:
-        console.print(f"night     {night}", soft_wrap=True)
+        say(f"night     {night}")
     for run in unfinished:
-        console.print(f"unended   {run}", soft_wrap=True)
+        say(f"unended   {run}")
     for scheduler in schedulers:
-        console.print(f"watched   by {scheduler.sign}", soft_wrap=True)
+        say(f"watched   by {scheduler.sign}")
     for machine, why in refused(schedulers):
-        console.print(f"refused   {machine}: {one_line(why)}", soft_wrap=True)
+        say(f"refused   {machine}: {one_line(why)}")
     if newest is None:
         console.print("next      incumbent run")
 
@@ -120,15 +121,13 @@ def deployed_line(champion: AdapterVersion | None, answering: Tenure | None) -> 
 
 # --- status all -----------------------------------------------------------------------------------
 
-# `incumbent status --all`: how all families of the registry stand.
-
 
 def print_all_families(as_json: bool) -> None:
     """Those first that need a person."""
     with RegistryReader.here() as reader:
         overview = family_overview(reader, reader.clock())
     if as_json:
-        print_json(overview.model_dump(mode="json"))
+        print_json(overview)
         return
     if not overview.families:
         console.print("no family has a version yet: `incumbent run` makes the first one")
@@ -138,12 +137,10 @@ def print_all_families(as_json: bool) -> None:
     for line in overview.families:
         for need in line.needs:
             style = "bold red" if need.kind in ("failed", "drift") else "bold yellow"
-            console.print(
-                Text.assemble((line.family, style), f": {need_line(need)}"), soft_wrap=True
-            )
-    console.print(summary(overview), soft_wrap=True)
+            say(Text.assemble((line.family, style), f": {need_line(need)}"))
+    say(summary(overview))
     for scheduler in overview.schedulers:
-        console.print(f"watched by {one_line(scheduler)}", soft_wrap=True)
+        say(f"watched by {one_line(scheduler)}")
 
 
 def cells(line: FamilyLine) -> tuple[str | Text, ...]:
@@ -175,3 +172,72 @@ def summary(overview: Overview) -> str:
 
 def need_line(need: Duty) -> str:
     return f"{need.text}: {one_line(need.detail)}" if need.detail else need.text
+
+
+# --- deployments ----------------------------------------------------------------------------------
+
+Line = tuple[str | Text, ...]
+
+
+def print_deployments(as_json: Json = False) -> None:
+    """List which version answered since when, and what could not be deployed.
+
+    $ incumbent gateway deployments
+    """
+    with RegistryReader.here() as registry:
+        found = deployments(registry)
+        champion = registry.champion()
+    if as_json:
+        print_json(found.model_dump(mode="json", by_alias=True))
+        return
+    if not found.tenures and not found.failures:
+        console.print("nothing was deployed yet: promote a version, then run `incumbent serve`")
+        return
+    columns = (">version", "", "from (UTC)", "until", "agreement", "replicas, or what failed")
+    print_table(columns, [line for _, line in sorted(lines(found), key=lambda pair: pair[0])])
+    if champion and (not found.tenures or found.tenures[-1].version != champion.number):
+        console.print(
+            f"the champion is v{champion.number}, and its traffic has not moved to it: "
+            f"`incumbent gateway deploy {champion.number}` says why"
+        )
+    elif found.tenures and found.tenures[-1].until is None:
+        say(
+            "each gateway that runs sends the champion's requests to "
+            f"v{found.tenures[-1].version}; whether one runs, its address /readyz says"
+        )
+
+
+def lines(found: Deployments) -> list[tuple[str, Line]]:
+    """Each with its moment, to order them by."""
+    answered = [(tenure.since, answered_line(tenure)) for tenure in found.tenures]
+    return answered + [(failure.at, failed_line(failure)) for failure in found.failures]
+
+
+def answered_line(tenure: Tenure) -> Line:
+    told = tenure.told
+    share = f"{float(told.agreement):.2f}" if told.agreement else "unknown"
+    return (
+        f"v{tenure.version}",
+        "answered" if tenure.until else Text("deployed", "bold green"),
+        minute(tenure.since),
+        minute(tenure.until) if tenure.until else "–",
+        share,
+        one_line(", ".join(told.replicas)),
+    )
+
+
+def failed_line(failure: DeploymentFailure) -> Line:
+    place = f" on {failure.told.replica}" if failure.told.replica else ""
+    return (
+        f"v{failure.version}",
+        Text("failed", "bold red"),
+        minute(failure.at),
+        "",
+        "",
+        one_line(f"{failure.told.step}{place}: {failure.reason}"),
+    )
+
+
+def minute(text: str) -> str:
+    """A moment without its time zone, which the column's head names: tables are narrow."""
+    return readable(text).removesuffix(" UTC")

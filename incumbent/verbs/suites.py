@@ -11,7 +11,7 @@ from evaluation.generation.contestants import both_contestants
 from evaluation.generation.systems import check_out_adapter
 from evaluation.scoring.public_suites import Suites, SuiteSample, ask, paired
 from incumbent.options import LARGEST
-from incumbent.output import console, print_table
+from incumbent.output import print_table, say
 from project.errors import InputError
 from project.libraries import allow_downloads, show_library_bars
 from project.model_pins import pinned_folder
@@ -59,9 +59,7 @@ def run_suites(
     table = paired(theirs, ask_suites(challenger, ADAPTER_FILES, suites), metric)
     write_records(to, table)
     print_table(COLUMNS, [means(name, list(items)) for name, items in groupby(table, task)])
-    console.print(
-        f"\n{len(table)} items; to weigh them: incumbent decide --scores {to}", soft_wrap=True
-    )
+    say(f"\n{len(table)} items; to weigh them: incumbent decide --scores {to}")
 
 
 def ask_suites(

@@ -1,34 +1,37 @@
-"""`incumbent search tune` and `curve`: better settings of training, and what more labels are
-worth, on dev.
+"""`incumbent search tune`, `curve` and `select`: better settings of training, what more labels are
+worth, and the best rows; all on dev.
 """
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from curation.selected_rows import FOLDER, Selection
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
-from incumbent.output import console, print_json, print_table
+from incumbent.output import console, print_json, print_table, say
+from incumbent.searching.pace import Candidates, estimate, minutes_text, read_candidates
 from incumbent.searching.search_settings import SearchParams
 from project.canonical import digest_json
 from project.child_processes import ended_by_signals
+from project.errors import InputError
 from project.files import home
-from project.records.data import counted
+from project.records.data import Row, counted
 from project.settings import load
+from project.untrusted_input import one_line
+from training.training_settings import SftParams
 
 if TYPE_CHECKING:
+    from incumbent.searching.compare_on_dev import AgainstRandom
     from incumbent.searching.label_curve import LabelCurve
     from incumbent.searching.label_measuring import CurveData
     from incumbent.searching.search_result import SearchResult
-    from incumbent.searching.settings_search import Tuning
-
+    from incumbent.searching.trial_loop import Tuning
 
 # --- tune -----------------------------------------------------------------------------------------
-
-# `search tune`: better settings of training, looked for on dev.
 
 PAGE = "search.html"
 
@@ -55,8 +58,7 @@ def tune(
     params = load(SearchParams).model_copy(update=wanted)
     # Imported here because Optuna is of an extra, and all of this takes a while.
     from incumbent.searching.search_result import in_words, write_page
-    from incumbent.searching.settings_search import Tuning
-    from incumbent.searching.trial_loop import Search, one_at_a_time
+    from incumbent.searching.trial_loop import Search, Tuning, one_at_a_time
 
     tuning = Tuning.here(params)
     page = tuning.folder / PAGE
@@ -75,8 +77,6 @@ def tune(
 
 def say_beginning(tuning: "Tuning", *, done: int) -> None:
     """Tell people how long it will take, before the first long work."""
-    from incumbent.searching.pace import minutes_text  # as above
-
     left = tuning.params.trials - done
     kept = f"{counted(done, 'trial')} done before; " if done else ""
     about = f", {minutes_text(tuning.expected(left))}" if left > 0 else ""
@@ -99,19 +99,16 @@ def print_found(found: "SearchResult", page: Path, *, as_json: bool) -> None:
         print_json(found.model_dump(mode="json") | told)
         return
     first, *others = sentences(found)
-    console.print(first, style="bold", soft_wrap=True)
-    for line in others:
-        console.print(line, soft_wrap=True)
+    say(first, style="bold")
+    say(*others)
     if steps:
-        console.print(f"\nin params.yaml:\n{steps[0]}", soft_wrap=True)
+        say(f"\nin params.yaml:\n{steps[0]}")
         command = steps[1].replace(" -S ", " \\\n  -S ")
-        console.print(f"\nor as an experiment:\n{command}", soft_wrap=True)
-    console.print(f"\neach setting, and the score over it:\n{page}", soft_wrap=True)
+        say(f"\nor as an experiment:\n{command}")
+    say(f"\neach setting, and the score over it:\n{page}")
 
 
 # --- curve ----------------------------------------------------------------------------------------
-
-# `search curve`: dev scores at several numbers of labels, and what more labels are worth.
 
 
 @saying_what_stays(GO_ON)
@@ -151,8 +148,6 @@ def curve(
 
 def say_curve_begins(labels: "CurveData") -> None:
     """Tell people how long it will take, before the first long work."""
-    from incumbent.searching.pace import minutes_text  # as above
-
     adapters = counted(len(labels.draws) * len(labels.shares), "adapter")
     rows = counted(len(labels.found.rows), "row")
     about = f"{minutes_text(labels.expected())}; less for what is known already"
@@ -172,6 +167,114 @@ def print_curve(found: "LabelCurve", page: Path, *, as_json: bool) -> None:
         for i, point in enumerate(curves[0].points)
     ]
     print_table(("share", ">labels", *(f">{name}" for name in found.judged_by)), rows)
-    for line in sentences(found):
-        console.print(line, soft_wrap=True)
-    console.print(f"drawn: {page}", soft_wrap=True)
+    say(*sentences(found))
+    say(f"drawn: {page}")
+
+
+# --- select ---------------------------------------------------------------------------------------
+
+SHOWN = 5  # rows, the best
+WIDE = 70  # characters of a row
+
+
+@saying_what_stays(GO_ON)
+def select(
+    rows: Annotated[int, typer.Option(min=1, max=LARGEST, help="How many rows to select.")],
+    seeds: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="How many random draws to compare with.")
+    ] = 1,
+    no_compare: Annotated[
+        bool, typer.Option("--no-compare", help="Only rank: train and compare nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Rank the training rows, and say by how much the best ones beat random ones on dev.
+
+    The selection is written before the comparison: that may take long, and can be made later.
+    Raises InputError where there are not enough rows to choose from.
+
+    $ incumbent search select --rows 200
+    """
+    candidates = read_candidates()
+    if rows >= len(candidates.rows):
+        there = counted(len(candidates.rows), "training row")
+        raise InputError(f"there are {there} to choose from: ask for fewer", field="--rows")
+    draws = range(0 if no_compare else seeds)
+    say_estimate(candidates, rows, len(draws))
+    with ended_by_signals():
+        # Imported here because the estimate comes first, and these bring libraries of seconds.
+        from incumbent.searching.compare_on_dev import AgainstRandom, compare
+        from incumbent.searching.rank_rows import rank
+
+        selection, path = rank(candidates, rows), FOLDER / f"best-{rows}.jsonl"
+        selection.save(path)
+        beside = comparison_of(path)
+        if beside.exists() and AgainstRandom.read(beside).selection != selection.digest:
+            beside.unlink()
+        found = None if no_compare else compare(candidates, selection, draws)
+        if found:
+            found.write(comparison_of(path))
+    if as_json:
+        print_json(as_fields(selection, path, found))
+        return
+    print_selection(selection, path, candidates)
+    if found:
+        print_comparison(found)
+
+
+def say_estimate(candidates: Candidates, count: int, draws: int) -> None:
+    """Tell people how long it will take, before the first long work."""
+    about = minutes_text(estimate(candidates, count, draws + 1 if draws else 0))
+    what = f"{counted(count, 'row')} of {len(candidates.rows):,}"
+    print(f"{what}; {about}; less for what is known already", file=sys.stderr)
+
+
+def comparison_of(path: Path) -> Path:
+    """Where the comparison of a selection lies, beside it."""
+    return path.with_suffix(".on-dev.json")
+
+
+def print_selection(selection: Selection, path: Path, candidates: Candidates) -> None:
+    head, by_id = selection.head, {row.id: row for row in candidates.rows}
+    console.print(f"{head.selected:,} of {head.ranked:,} training rows are in {path}")
+    best = [(row, by_id[row.id]) for row in selection.rows[:SHOWN]]
+    cells = [(str(r.rank), f"{r.quality:.2f}", in_a_line(row)) for r, row in best]
+    print_table((">rank", ">quality", "row"), cells)
+    say(f"to train on them alone: curation.curate.selection: {path}")
+    in_all, limit = head.selected + len(candidates.kept), load(SftParams).rows
+    if limit and limit < in_all:
+        said = f"training.sft.rows is {limit}, and {in_all} rows would be there: raise it"
+        say(said)
+
+
+def print_comparison(found: "AgainstRandom") -> None:
+    from incumbent.searching.compare_on_dev import sentences  # as above
+
+    first, *more = sentences(found)
+    say(f"\n{first}", style="bold")
+    say(*more)
+    cells = [
+        (name, f"{m.selected:.3f}", f"{m.random:.3f}", str(m)) for name, m in found.metrics.items()
+    ]
+    print_table(("on dev", ">selected", ">random", ">better by"), cells)
+
+
+def in_a_line(row: Row) -> str:
+    line = one_line(f"{row.prompt_text} → {row.completion_text}")
+    return line if len(line) <= WIDE else f"…{line[-WIDE:]}"
+
+
+def as_fields(selection: Selection, path: Path, found: "AgainstRandom | None") -> dict[str, Any]:
+    from incumbent.searching.compare_on_dev import sentences  # as above
+
+    comparison = found and found.model_dump(mode="json") | {
+        "beats": found.beats,
+        "loses": found.loses,
+        "said": sentences(found),
+    }
+    return {
+        "file": str(path),
+        "head": selection.head,
+        "selected": selection.chosen,
+        "comparison": comparison,
+    }

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from incumbent.output import console, print_table
+from incumbent.output import console, print_table, say
 from incumbent.pipeline import project_version
 from incumbent.upgrade_steps import (
     EDITED,
@@ -32,8 +32,6 @@ from project.errors import IncumbentError, InputError
 from project.settings import PARAMS, SECTIONS, VERSION, Settings, model_of
 
 # --- upgrade --------------------------------------------------------------------------------------
-
-# `project upgrade`: a project of an older version, brought to this one step by step.
 
 
 @dataclass
@@ -90,7 +88,7 @@ def upgrade_project(
 
 def agree_to(lost: Iterable[str]) -> None:
     """Ask before files change that git could not bring back. Raises Exit after a no."""
-    say([Text(f"{', '.join(lost)}: no commit has this as it is, so git could not undo it")])
+    say(Text(f"{', '.join(lost)}: no commit has this as it is, so git could not undo it"))
     if not typer.confirm("Go on?", default=False):
         raise typer.Exit(InputError.exit_code)
 
@@ -100,17 +98,17 @@ def take(step: UpgradeStep, progress: UpgradeProgress, *, ask: bool, dry_run: bo
     try:
         change = step.change(progress.project)
     except ByHand as hand:
-        say([*head(step, progress), *by_hand_lines(hand)])
+        say(*head(step, progress), *by_hand_lines(hand))
         progress.by_hand.append(step)
         return
     if not change:
         return
-    say(head(step, progress))
+    say(*head(step, progress))
     if missing := [one.title for one in step.needs if one in progress.left]:
-        say([Text(f"not offered: it needs what was left out: {', '.join(missing)}")])
+        say(Text(f"not offered: it needs what was left out: {', '.join(missing)}"))
         progress.refused.append(step)
         return
-    say(file_change_lines(progress.project, change))
+    say(*file_change_lines(progress.project, change))
     if ask and not typer.confirm("Take this step?", default=False):
         progress.refused.append(step)
         return
@@ -130,26 +128,17 @@ def finish(before: ProjectFiles, progress: UpgradeProgress, *, dry_run: bool) ->
     if dry_run:
         console.print("nothing was changed: this was a dry run")
         return
-    say(next_step_lines(before, progress.changed, progress.lost))
+    say(*next_step_lines(before, progress.changed, progress.lost))
     if progress.by_hand:
         titles = ", ".join(step.title for step in progress.by_hand)
         problem = f"left for you: {titles}; then `incumbent project upgrade` once more"
         raise IncumbentError(problem)
     if progress.refused:
         titles = ", ".join(step.title for step in progress.refused)
-        console.print(
-            f"left:    {titles}; `incumbent project upgrade` offers it again", soft_wrap=True
-        )
-
-
-def say(lines: Iterable[Text]) -> None:
-    for line in lines:
-        console.print(line, soft_wrap=True)
+        say(f"left:    {titles}; `incumbent project upgrade` offers it again")
 
 
 # --- print settings -------------------------------------------------------------------------------
-
-# `project settings`: every key that params.yaml may have, as it is declared.
 
 SHOWN = re.compile(r"\n    (@\w|def )")  # where a model's checks begin, behind its fields
 
@@ -182,7 +171,7 @@ def print_settings(
     for name in names:
         console.print(f"# {name}", style="bold")
         for model in with_parts(model_of(name)):
-            console.print(fields_of(model), soft_wrap=True)
+            say(fields_of(model))
 
 
 def with_parts(model: type[Settings]) -> Iterator[type[Settings]]:

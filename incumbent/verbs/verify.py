@@ -1,6 +1,4 @@
-"""`incumbent registry verify` and `reproduce`: whether what is on record is true, and a version
-made again.
-"""
+"""`registry verify`, `anchor`, `sign`, `keygen` and `reproduce`: what proves what is on record."""
 
 import shutil
 import sys
@@ -14,9 +12,8 @@ import typer
 from rich.console import Console
 
 from evaluation.decision.decision_replay import check_registry
-from incumbent.options import Json, VersionNumber, version_number, version_numbers
-from incumbent.output import console, print_json, print_table
-from incumbent.reproducing.reproducible_version import reproducible
+from incumbent.options import Json, Reason, VersionNumber, version_number, version_numbers
+from incumbent.output import console, print_json, print_table, say
 from incumbent.reproducing.rows_check import (
     Remote,
     RowsLocation,
@@ -25,13 +22,17 @@ from incumbent.reproducing.rows_check import (
     default_remote,
 )
 from incumbent.running.running_stage import duration_text
+from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.child_processes import ended_by_signals
-from project.errors import InputError
+from project.errors import IncumbentError, InputError
 from project.records.data import Split
 from project.records.record import short
+from project.settings import load
 from registry.anchor_places import read_anchors
-from registry.chain_anchor import AnchorReport
+from registry.chain_anchor import AnchorReport, newest_anchor
 from registry.reader import RegistryReader
+from registry.registry_settings import RegistryParams
+from registry.signatures import make_keys
 from registry.store import Registry
 
 if TYPE_CHECKING:
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 
 # --- verify ---------------------------------------------------------------------------------------
-
-# `registry verify`: chain, tables, artifacts, and every decision made again, byte for byte; or
-# whether the rows of every version can be fetched again.
 
 LOST = "what is lost may be in another clone: incumbent registry verify --data there"
 ALONE = (
@@ -105,8 +103,7 @@ def verify_registry(as_json: bool, places: Sequence[str] = ()) -> None:
     else:
         for place in report.cut_off:
             console.print(f"{place}: was cut off by a crash, and counts for nothing")
-        for problem in found.problems:
-            console.print(problem, soft_wrap=True)
+        say(*found.problems)
     if found.problems:
         sys.exit(1)
     if not as_json:
@@ -124,7 +121,7 @@ def print_anchors(report: AnchorReport, *, checked: bool) -> None:
     console.print(f"the history fits its anchors: {report.checked}, signed: {signed}")
     if signed and not checked:
         console.print("no signature was checked: registry.public_keys in params.yaml names no key")
-    console.print(f"the newest: {report.newest}; events since then: {report.later}", soft_wrap=True)
+    say(f"the newest: {report.newest}; events since then: {report.later}")
 
 
 def fields_of(found: VersionRows) -> dict[str, object]:
@@ -150,8 +147,7 @@ def print_rows(found: Sequence[VersionRows], remote: Remote | None) -> None:
         print_table(["version", "rows", "where they are"], rows)
     else:
         console.print("there is no version yet")
-    for line in notes(found, remote):
-        console.print(line, soft_wrap=True)
+    say(*notes(found, remote))
 
 
 def sizes(found: VersionRows) -> str:
@@ -173,9 +169,74 @@ def notes(found: Sequence[VersionRows], remote: Remote | None) -> Iterator[str]:
         yield LOST
 
 
-# --- reproduce ------------------------------------------------------------------------------------
+# --- anchor ---------------------------------------------------------------------------------------
 
-# `registry reproduce`: whether a version's commit still gives the adapter that it gave.
+
+def write_anchor(
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="A file, git, git:REMOTE or a webhook's address; registry.anchor if left out."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write down outside of the registry how far its history goes, signed where there is a key.
+
+    $ incumbent registry anchor --to anchors.jsonl
+    """
+    place = to or load(RegistryParams).anchor_place
+    if place is None:
+        problem = "say where to: a file, git, git:REMOTE or a webhook, also as registry.anchor"
+        raise InputError(problem, field="--to")
+    with RegistryReader.here() as registry:
+        anchor = newest_anchor(registry)
+    if anchor is None:
+        raise IncumbentError("there is no event to anchor yet: `incumbent submit` makes the first")
+    where = deliver_anchor(anchor, place)
+    if as_json:
+        print_json(anchor)
+    else:
+        signed = "signed" if anchor.signature else "not signed: $INCUMBENT_SIGNING_KEY names no key"
+        say(f"event {anchor.seq} is anchored in {where}, {signed}")
+
+
+# --- sign -----------------------------------------------------------------------------------------
+
+
+def sign_version(
+    number: VersionNumber,
+    key: Annotated[
+        Path | None, typer.Option(help="A private key; $INCUMBENT_SIGNING_KEY if left out.")
+    ] = None,
+    reason: Reason = "signed by hand",
+) -> None:
+    """Sign a version, its data and the decision on it; needs the signing extra.
+
+    $ incumbent registry sign v3 --key release.pem
+    """
+    with Registry.here() as registry:
+        chosen = key or registry.keys.private
+        if chosen is None:
+            raise InputError("name a private key, or let $INCUMBENT_SIGNING_KEY do", field="--key")
+        statement = registry.sign(number, chosen, reason)
+    on = "as decided" if statement.decision else "before any decision"
+    console.print(f"{statement.label} is signed {on}")
+
+
+def generate_keys(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes; FILE.pub is public.")],
+) -> None:
+    """Make a pair of keys to sign versions with.
+
+    $ incumbent registry keygen release.pem
+    """
+    public = make_keys(file)
+    console.print(f"{file} is secret: INCUMBENT_SIGNING_KEY={file} signs with it")
+    console.print(f"{public} is for everybody: name it in params.yaml, registry.public_keys")
+
+
+# --- reproduce ------------------------------------------------------------------------------------
 
 COLUMNS = ("metric", ">original", ">reproduced", ">difference", ">95 % interval", ">items")
 
@@ -196,10 +257,11 @@ def reproduce_version(
     """
     said = Console(stderr=True, highlight=False, markup=False)
     with RegistryReader.here() as registry, ended_by_signals():
-        wanted = reproducible(registry, number)
-        # Imported here because it brings libraries that take a second.
+        # Imported here because they bring libraries that take a second.
+        from incumbent.reproducing.project_copy import reproducible
         from incumbent.reproducing.reproduction import make_again
 
+        wanted = reproducible(registry, number)
         with working_folder(keep) as folder:
             found = make_again(registry, wanted, folder, lambda text: said.print(text, style="dim"))
     if as_json:
@@ -207,7 +269,7 @@ def reproduce_version(
     else:
         print_reproduction(found)
         if keep:
-            console.print(f"kept: {keep}", soft_wrap=True)
+            say(f"kept: {keep}")
 
 
 @contextmanager
@@ -228,9 +290,7 @@ def working_folder(keep: Path | None) -> Iterator[Path]:
 
 def print_reproduction(found: "Reproduction") -> None:
     how = "the same bytes" if found.same else "other bytes"
-    console.print(
-        f"{found.version} was made again from commit {found.commit[:12]}: {how}", soft_wrap=True
-    )
+    say(f"{found.version} was made again from commit {found.commit[:12]}: {how}")
     facts = [
         ("adapter", short(found.original)),
         *([] if found.same else [("reproduced", short(found.reproduced))]),
@@ -248,18 +308,17 @@ def print_differences(found: "Reproduction") -> None:
     if found.differences:
         console.print("\nwhat differs" + (", and changed nothing" if found.same else ""))
         for line in found.differences:
-            console.print(f"  {line}", soft_wrap=True)
+            say(f"  {line}")
     elif not found.same:
-        console.print(
+        say(
             "\nnothing that is on record differs: the number of threads or of GPUs may, or the "
-            "model of the processor",
-            soft_wrap=True,
+            "model of the processor"
         )
 
 
 def print_dev(found: "Reproduction") -> None:
     if found.not_compared:
-        console.print(f"\nthe two were not compared on dev: {found.not_compared}", soft_wrap=True)
+        say(f"\nthe two were not compared on dev: {found.not_compared}")
         return
     console.print("\non dev, reproduced − original")
     rows = [
@@ -278,7 +337,7 @@ def print_dev(found: "Reproduction") -> None:
         told = f"more than chance in {', '.join(found.beyond_chance)}"
     else:
         told = "within chance in every metric"
-    console.print(f"\nthey differ {told} (Holm's procedure, 5 % over all metrics)", soft_wrap=True)
+    say(f"\nthey differ {told} (Holm's procedure, 5 % over all metrics)")
 
 
 def number(mean: float | None) -> str:

@@ -1,7 +1,12 @@
-"""A challenger's review, with the look that is open on it."""
+"""A challenger's review, with the look that is open on it: as a page, and as JSON."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.ways_out import ways_out
@@ -18,21 +23,28 @@ from project.records.evidence import Evidence, Measured
 from project.settings import PARAMS
 from project.untrusted_input import one_line
 from registry.ballots.open_votes import open_of
-from registry.ballots.standing import read_votes
-from registry.lineage import Lineage, apart, name_of
+from registry.ballots.sheets import asked_about
+from registry.ballots.standing import read_votes, refuse_settled
+from registry.lineage import Lineage, apart, name_of, trace
 from registry.overview import why_paragraph
 from registry.overview.model_card import card
 from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader
+from registry.roles import EVERYBODY
 from registry.store import Registry
-from review.challenger import measured
-from review.challenger.changes import changes
-from review.challenger.decide_routes import offers
+from review.access.users_file import Person, ThePerson
+from review.challenger import decide_routes, measured
+from review.challenger.changes import FETCH, ChangedRows, Which, changed_rows, changes
+from review.challenger.decide_routes import as_typed, offers
 from review.challenger.measured import summary
 from review.challenger.review_record import GateSummary, Headline, HistoryLine, NightBefore, Review
 from review.data_pages.version_traffic import version_traffic
 from review.frame.event_words import event_words
+from review.frame.form_fields import PageNumber, VersionNumber, known_version
+from review.frame.pages import page
+from review.site import TheSite
 from review.voting.blinding import awaited, is_voted, traced
+from review.voting.live import LiveVotes, live_votes, may_follow
 
 
 def gate(report: GateReport | None) -> GateSummary | None:
@@ -222,3 +234,144 @@ def open_items(registry: RegistryReader, number: int) -> int | None:
     votes = read_votes(registry, number)
     found = votes.once("open", partial(open_of, number, votes, votes.sheet()))
     return found.items - found.closed
+
+
+# --- challenger routes ----------------------------------------------------------------------------
+
+NOTICES = {
+    "unchecked": "Whether its files still fit their base was not checked: the base is not on this "
+    "machine.",
+}
+
+router = APIRouter(tags=["review"])
+router.include_router(decide_routes.router)
+
+
+@router.get("/review/{number}", response_class=HTMLResponse)
+def show_review(
+    number: VersionNumber, request: Request, site: TheSite, person: ThePerson, told: str = ""
+) -> HTMLResponse:
+    """The whole review of one version."""
+    registry = site.registry(person.name)
+    review = review_found(registry, number, person)
+    is_champion = review.headline.champion == number
+    return page(
+        request,
+        "review.html",
+        review=review,
+        number=number,
+        notices=[NOTICES[told]] if told in NOTICES and is_champion else [],
+        votes=votes_shown(registry, number, person),
+        **live_rights(registry, number, person),
+        votable=person.may("vote") and is_voted_on(registry, number),
+        asking=asking(registry, number),
+    )
+
+
+@router.get("/review/{number}/votes", response_class=HTMLResponse)
+def show_votes(
+    number: VersionNumber, request: Request, site: TheSite, person: ThePerson
+) -> HTMLResponse:
+    """The votes so far, for the page to put in the place of what it shows."""
+    registry = site.registry(person.name)
+    known_version(registry, number)
+    return page(
+        request,
+        "live_votes.html",
+        number=number,
+        votes=votes_shown(registry, number, person),
+        **live_rights(registry, number, person),
+    )
+
+
+@router.get("/api/review/{number}")
+def read_review(number: VersionNumber, site: TheSite, person: ThePerson) -> Review:
+    """All that the review page shows, the votes aside: those are at /api/votes/{number}."""
+    return review_found(site.registry(person.name), number, person)
+
+
+def review_found(registry: Registry, number: int, person: Person) -> Review:
+    known_version(registry, number)
+    return review_of(registry, number, blind=not person.decides)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What the form that asks for votes says before anybody typed in it."""
+
+    votes: int  # an item, that are asked for now
+    reviewers: str  # who is asked by name, a line each
+    voters: tuple[str, ...]  # who may vote, where the roles name them
+    open_items: int | None  # of the look that waits for votes; None: none waits
+
+
+def asking(registry: Registry, number: int) -> Asking:
+    asked = asked_about(registry, number)
+    return Asking(
+        votes=asked.detail.votes if asked else 1,
+        reviewers=as_typed(asked.detail.reviewers if asked else None),
+        voters=() if registry.roles.vote == EVERYBODY else registry.roles.vote,
+        open_items=open_items(registry, number),
+    )
+
+
+def is_voted_on(registry: Registry, number: int) -> bool:
+    """Whether people were asked, and their votes still tell something."""
+    try:
+        with registry.engine.connect() as connection:
+            refuse_settled(registry, connection, number)
+    except IncumbentError:
+        return False
+    return asked_about(registry, number) is not None
+
+
+def votes_shown(registry: Registry, number: int, person: Person) -> LiveVotes | None:
+    """How the votes stand, for whoever decides; who only votes must not know it."""
+    return live_votes(registry, number) if person.decides else None
+
+
+def live_rights(registry: Registry, number: int, person: Person) -> dict[str, bool]:
+    """Whether the page shows how the votes stand, and leads to the page that tells more."""
+    asked = asked_about(registry, number) is not None
+    return {"shown": person.decides, "follows": asked and may_follow(person)}
+
+
+# --- rows routes ----------------------------------------------------------------------------------
+
+# The page of the rows that a version has learnt and its opponent has not, and the reverse.
+
+
+Shown = Annotated[PageNumber, Query(alias="page")]
+Kind = Annotated[Which, Query(description="added: only the version has learnt them; removed: not.")]
+
+
+@router.get("/review/{number}/rows", response_class=HTMLResponse)
+def show_rows(
+    number: VersionNumber,
+    request: Request,
+    site: TheSite,
+    person: ThePerson,
+    which: Kind = "added",
+    shown: Shown = 1,
+) -> HTMLResponse:
+    """The rows that only one of the two has learnt."""
+    found = rows_found(site.registry(person.name), number, which, shown)
+    return page(request, "changed_rows.html", found=found, fetch=FETCH)
+
+
+@router.get("/api/review/{number}/rows")
+def read_rows(
+    number: VersionNumber,
+    site: TheSite,
+    person: ThePerson,
+    which: Kind = "added",
+    shown: Shown = 1,
+) -> ChangedRows:
+    """The training rows that only one of the two has learnt, 50 on a page."""
+    return rows_found(site.registry(person.name), number, which, shown)
+
+
+def rows_found(registry: Registry, number: int, which: Which, shown: int) -> ChangedRows:
+    version = known_version(registry, number)
+    other = compared_with(registry, trace(registry, number))
+    return changed_rows(registry, version, other, which, shown)

@@ -1,7 +1,6 @@
 """What a person decides on the review page: each form is one call of the registry, or nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from string import digits
 from typing import Annotated
 
@@ -141,7 +140,6 @@ def as_typed(reviewers: Mapping[str, int] | None) -> str:
 
 # --- decide routes --------------------------------------------------------------------------------
 
-TEMPLATES = Path(__file__).parent / "templates"
 
 # Whom the page called the champion; 0: nobody.
 Champion = Annotated[int, Form(ge=0, le=LARGEST)]
@@ -216,7 +214,7 @@ def show_rollback(request: Request, site: TheSite, person: ThePerson) -> HTMLRes
     there = [number for number in numbers if not registry.deleted(number)]
     return page(
         request,
-        TEMPLATES / "rollback.html",
+        "rollback.html",
         champion=registry.champion(),
         before=registry.before_champion(),
         choices=[registry.version(number) for number in there[:SHOWN]],
@@ -271,7 +269,7 @@ def done_or_refused(
         moved: list[Event] = [] if expected is None else moves_since(registry, expected)
         return page(
             request,
-            TEMPLATES / "refused.html",
+            "refused.html",
             400 if isinstance(error, InputError) else 409,
             problem=f"{error}.",
             moved=moved,

@@ -6,12 +6,21 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from evaluation.report.dev_items import DevComparison, DevItem, DevItems
-from evaluation.report.kept_report import opponent_label
+from evaluation.report.kept_report import items_of, opponent_label
 from project.errors import InputError
+from project.records.adapters import Opponent
 from project.records.record import Record
+from project.records.scores import ItemScore
 from project.untrusted_input import shortened
-from review.frame.form_fields import LARGEST, AddressQuery
-from review.frame.paging import NumberedPage, PageNumber, nth_page, page_count
+from registry.reader import RegistryReader
+from review.frame.form_fields import (
+    LARGEST,
+    AddressQuery,
+    NumberedPage,
+    PageNumber,
+    nth_page,
+    page_count,
+)
 
 # --- item query -----------------------------------------------------------------------------------
 
@@ -228,3 +237,58 @@ def turned(line: ItemLine, better: str, *, before: bool) -> bool:
 def searchable_text(item: DevItem) -> str:
     row = item.row
     return "\n".join([row.id, row.prompt_text, row.completion_text, item.champion, item.challenger])
+
+
+# --- two versions ---------------------------------------------------------------------------------
+
+# Any two versions on the same dev items, each with what it answered when it was compared.
+
+
+def held_against(registry: RegistryReader, number: int, other: int | None) -> DevItems:
+    """The dev items of a version beside the opponent that it was compared with, or beside another
+    version, whose dev items are kept too. Raises InputError where they are not.
+    """
+    own = items_of(registry, number)
+    if other is None or other == own.comparison.opponent.version:
+        return own
+    if other == number:
+        raise InputError("choose two versions that are not the same", field="against")
+    return together(own, items_of(registry, other), other)
+
+
+def together(own: DevItems, others: DevItems, other: int) -> DevItems:
+    """On the items that both answered, by the metrics of both, without a preference."""
+    by_id = {one.row.id: one for one in others.items}
+    asked_both = [
+        (one, beside)
+        for one in own.items
+        if (beside := by_id.get(one.row.id)) and beside.row.texts == one.row.texts
+    ]
+    return DevItems(
+        comparison=DevComparison(
+            version=own.comparison.version,
+            opponent=Opponent(version=other),
+            better=others.comparison.better | own.comparison.better,
+            gating=own.comparison.gating,
+        ),
+        items=tuple(both(one, beside) for one, beside in asked_both),
+    )
+
+
+def both(one: DevItem, beside: DevItem) -> DevItem:
+    then, now = beside.scores, one.scores
+    shared = [metric for metric in now.challenger if metric in then.challenger]
+    unread = {*(now.unread or ()), *(then.unread or ())}.intersection(shared)
+    return DevItem(
+        row=one.row,
+        champion=beside.challenger,
+        challenger=one.challenger,
+        scores=ItemScore(
+            item=now.item,
+            cluster=now.cluster,
+            slices=now.slices,
+            champion={metric: then.challenger[metric] for metric in shared},
+            challenger={metric: now.challenger[metric] for metric in shared},
+            unread=tuple(sorted(unread)) or None,
+        ),
+    )

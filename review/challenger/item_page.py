@@ -1,4 +1,4 @@
-"""One dev item with all that versions answered to it."""
+"""Dev items as pages, and one with all that versions answered to it."""
 
 import json
 from collections.abc import Iterator
@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
 
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.report.dev_items import (
     DevComparison,
     DevItem,
-    DevItems,
     kept_comparison,
     kept_item,
     kept_path,
     kept_versions,
 )
-from evaluation.report.kept_report import items_of, left_by_stages
+from evaluation.report.kept_report import ComparisonChoice, choices, items_of, left_by_stages
 from evaluation.report.marked_answers import MarkedSentence, SentenceMarker, marked
 from project.errors import InputError
 from project.files import FileState, state_of
@@ -27,10 +29,21 @@ from project.paths import rows_of
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
 from project.records.record import Record, short
-from project.records.scores import ItemScore
 from project.settings import load
 from registry.reader import RegistryReader
-from review.challenger.item_list import both_scores, broken, metrics_of
+from review.access.users_file import ThePerson
+from review.challenger.item_list import (
+    ItemList,
+    ItemQuery,
+    both_scores,
+    broken,
+    held_against,
+    item_list,
+    metrics_of,
+)
+from review.frame.form_fields import Number
+from review.frame.pages import page
+from review.site import Site, TheSite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,56 +265,91 @@ def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentenc
     }
 
 
-# --- two versions ---------------------------------------------------------------------------------
+# --- item routes ----------------------------------------------------------------------------------
 
-# Any two versions on the same dev items, each with what it answered when it was compared.
+router = APIRouter(tags=["items"])
+CHOICES = 200  # versions that the page offers, newest first
 
-
-def held_against(registry: RegistryReader, number: int, other: int | None) -> DevItems:
-    """The dev items of a version beside the opponent that it was compared with, or beside another
-    version, whose dev items are kept too. Raises InputError where they are not.
-    """
-    own = items_of(registry, number)
-    if other is None or other == own.comparison.opponent.version:
-        return own
-    if other == number:
-        raise InputError("choose two versions that are not the same", field="against")
-    return together(own, items_of(registry, other), other)
+Filters = Annotated[ItemQuery, Query()]
+Before = Annotated[Number | None, Query(description="Only versions before this.")]
+NOTHING = "no dev items are kept yet: `incumbent submit` keeps those of each version"
 
 
-def together(own: DevItems, others: DevItems, other: int) -> DevItems:
-    """On the items that both answered, by the metrics of both, without a preference."""
-    by_id = {one.row.id: one for one in others.items}
-    asked_both = [
-        (one, beside)
-        for one in own.items
-        if (beside := by_id.get(one.row.id)) and beside.row.texts == one.row.texts
-    ]
-    return DevItems(
-        comparison=DevComparison(
-            version=own.comparison.version,
-            opponent=Opponent(version=other),
-            better=others.comparison.better | own.comparison.better,
-            gating=own.comparison.gating,
-        ),
-        items=tuple(both(one, beside) for one, beside in asked_both),
+@router.get("/items", response_class=HTMLResponse)
+def show_items(request: Request, site: TheSite, person: ThePerson, query: Filters) -> HTMLResponse:
+    """Dev items of one comparison, or of any two versions, filtered."""
+    there = choices(site.registry(person.name))
+    number = chosen(there, query) if there else None
+    is_kept = number in {one.number for one in there}
+    if number and not is_kept:
+        site.registry(person.name).version(number)  # raises InputError for what is no version
+    found = listed_items(site, person.name, there, query) if is_kept else None
+    return page(
+        request,
+        "items.html",
+        found=found,
+        query=query,
+        choices=there[:CHOICES],
+        chosen=number,
     )
 
 
-def both(one: DevItem, beside: DevItem) -> DevItem:
-    then, now = beside.scores, one.scores
-    shared = [metric for metric in now.challenger if metric in then.challenger]
-    unread = {*(now.unread or ()), *(then.unread or ())}.intersection(shared)
-    return DevItem(
-        row=one.row,
-        champion=beside.challenger,
-        challenger=one.challenger,
-        scores=ItemScore(
-            item=now.item,
-            cluster=now.cluster,
-            slices=now.slices,
-            champion={metric: then.challenger[metric] for metric in shared},
-            challenger={metric: now.challenger[metric] for metric in shared},
-            unread=tuple(sorted(unread)) or None,
-        ),
+@router.get("/api/items")
+def read_items(site: TheSite, person: ThePerson, query: Filters) -> ItemList:
+    """Dev items of one comparison, or of any two versions, filtered, 50 on a page."""
+    there = choices(site.registry(person.name))
+    if not there:
+        raise HTTPException(404, NOTHING)
+    return listed_items(site, person.name, there, query)
+
+
+@router.get("/api/items/{item:path}")
+def read_item(site: TheSite, person: ThePerson, item: str, before: Before = None) -> ItemView:
+    """One dev item with the answers of every version. Sealed items are not there."""
+    return found_item(site, person.name, item, before)
+
+
+@router.get("/items/{item:path}", response_class=HTMLResponse)
+def show_item(
+    request: Request,
+    site: TheSite,
+    person: ThePerson,
+    item: str,
+    before: Before = None,
+    against: Annotated[str, Query(max_length=100)] = "",
+) -> HTMLResponse:
+    """One dev item, at an address of its own."""
+    view = found_item(site, person.name, item, before)
+    held = against if against in {REFERENCE, *(one.key for one in view.answers)} else usual(view)
+    return page(
+        request,
+        "item.html",
+        view=view,
+        before=before,
+        against=held,
+        reference=REFERENCE,
+        marked=marked_answers(view, held),
     )
+
+
+def listed_items(
+    site: Site, actor: str, there: list[ComparisonChoice], query: ItemQuery
+) -> ItemList:
+    found = held_against(site.registry(actor), chosen(there, query), query.against)
+    return item_list(found, query)
+
+
+def chosen(there: list[ComparisonChoice], query: ItemQuery) -> int:
+    return there[0].number if query.version is None else query.version
+
+
+def found_item(site: Site, actor: str, item: str, before: int | None) -> ItemView:
+    view = item_view(site.registry(actor), item, before)
+    if view is None:
+        raise HTTPException(404, "no dev item of that id is kept; sealed items are not shown")
+    return view
+
+
+def usual(view: ItemView) -> str:
+    """What answers are held against: the one that the newest comparison's champion gave."""
+    return view.comparisons[0].opponent

@@ -33,10 +33,6 @@ from review.challenger.review_record import (
     Trust,
 )
 
-# --- measured -------------------------------------------------------------------------------------
-
-# What was measured, as the page draws it: differences, guards, suites, costs, spreads.
-
 Measures = Mapping[str, Sequence[ForestLine]]
 
 

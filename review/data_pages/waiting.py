@@ -23,13 +23,8 @@ from project.files import FileState, state_of, write_bytes
 from project.paths import DATASET, GATE_REPORT
 from project.records.data import DatasetVersion, Message, Severity
 from project.records.record import Record, invalid, read_input
-from review.data_pages.gate_view import gate_report, waivers_view
-from review.data_pages.regressed import read_corrections
-from review.frame.paging import NumberedPage, nth_page, page_count
-
-# --- waiting --------------------------------------------------------------------------------------
-
-# How much in the data waits for a person: small numbers for the page that all begin with.
+from review.data_pages.gate_view import gate_report, read_corrections, waivers_view
+from review.frame.form_fields import NumberedPage, nth_page, page_count
 
 
 class Waiting(Record):
@@ -275,7 +270,7 @@ class TaskRefusal(Record):
     reason: str
 
 
-def refuse(refusal: TaskRefusal) -> None:
+def keep_refusal(refusal: TaskRefusal) -> None:
     """Write it behind the others; the same again changes nothing."""
     with changing():
         if refusal.key in refused_keys():

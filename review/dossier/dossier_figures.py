@@ -21,8 +21,7 @@ from registry.experiment_events import ArmComparison
 from registry.lineage import Lineage
 from registry.overview.model_card import line, ordered, parts
 from review.data_pages.version_traffic import ExperimentEnd, Finding, VersionTraffic
-from review.dossier.document import DossierBlock, ScoreInterval
-from review.dossier.version_records import VersionRecords
+from review.dossier.document import DossierBlock, ScoreInterval, VersionRecords
 from review.frame import event_words
 
 SCORES = ("Metric", ">Opponent", ">This version", ">Difference", ">90 % interval", ">Items")

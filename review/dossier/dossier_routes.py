@@ -1,7 +1,5 @@
 """A version's dossier in the frame, as a file, and as JSON."""
 
-from pathlib import Path
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
@@ -14,15 +12,13 @@ from review.site import Site, TheSite
 
 router = APIRouter(tags=["dossier"])
 
-TEMPLATE = Path(__file__).parent / "templates" / "dossier.html"
-
 
 @router.get("/dossier/{number}", response_class=HTMLResponse)
 def show_dossier(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
     """The dossier: what the records fill, and what a person must still write."""
-    return page(request, TEMPLATE, dossier=dossier_of(site, person, number), filled=Filled)
+    return page(request, "dossier.html", dossier=dossier_of(site, person, number), filled=Filled)
 
 
 @router.get("/dossier/{number}/file", response_class=HTMLResponse)

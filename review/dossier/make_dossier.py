@@ -31,10 +31,16 @@ from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 from review.dossier import dossier_figures
-from review.dossier.document import Dossier, DossierBlock, DossierPart, Section
+from review.dossier.document import (
+    Dossier,
+    DossierBlock,
+    DossierPart,
+    Section,
+    VersionRecords,
+    read_records,
+)
 from review.dossier.dossier_figures import approval_text, traffic_text
 from review.dossier.read_frameworks import SIGN_OFFS, framework_part, read_frameworks
-from review.dossier.version_records import VersionRecords, read_records
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_NIGHTS = 30  # with an alarm

@@ -13,15 +13,14 @@ from typing import Literal, NamedTuple
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from monitoring.scheduling.cron import ScheduleParams
 from project.disclosure import DisclosureParams
 from project.errors import InputError
 from project.records.evidence import Evidence
 from project.records.record import Record, invalid, read_input
 from project.settings import load
 from registry.overview.model_card import licence
-from review.dossier.document import DossierBlock, DossierPart, Section
-from review.dossier.version_records import VersionRecords
+from review.dossier.document import DossierBlock, DossierPart, Section, VersionRecords
+from review.dossier.dossier_figures import nightly_when
 
 FOLDER = Path(__file__).parent / "frameworks"
 DAY = r"^\d{4}-\d\d-\d\d$"
@@ -67,7 +66,7 @@ EVIDENCE = {
         "how far its source of preference can be trusted",
         lambda r: (found := measured(r)) and found.calibration,
     ),
-    "monitoring": EvidenceRule("2.2", "a plan of nights", lambda r: load(ScheduleParams).nightly),
+    "monitoring": EvidenceRule("2.2", "a plan of nights", lambda r: nightly_when()),
     "nights": EvidenceRule("2.2", "a night that watched it", lambda r: r.nights),
     "deployments": EvidenceRule(
         "2.2", "a deployment", lambda r: r.traffic and r.traffic.deployments

@@ -1,6 +1,7 @@
-"""What people type into forms."""
+"""What people type into forms and addresses, and lists a page at a time."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Form, HTTPException, Path
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from project.errors import InputError
 from project.records.adapters import AdapterVersion
+from project.records.record import Record
 from registry.reader import RegistryReader
 
 LONGEST_REASON = 2_000  # characters
@@ -72,3 +74,28 @@ def known_version(reader: RegistryReader, number: int) -> AdapterVersion:
         return reader.version(number)
     except InputError as error:
         raise HTTPException(404, str(error)) from None
+
+
+# --- paging ---------------------------------------------------------------------------------------
+
+MOST_PAGES = 10**9
+Thing = TypeVar("Thing")
+
+PageNumber = Annotated[int, Field(ge=1, le=MOST_PAGES, description="From 1 on.")]
+
+
+class NumberedPage(Record):
+    """One page of what was asked for. Templates link to the others with `pages.html`."""
+
+    total: int  # on all pages
+    page: int  # from 1 on
+    pages: int
+
+
+def page_count(total: int, size: int) -> int:
+    """An empty list has one page."""
+    return max(1, -(-total // size))
+
+
+def nth_page(things: Sequence[Thing], page: int, size: int) -> Sequence[Thing]:
+    return things[(page - 1) * size : page * size]

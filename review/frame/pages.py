@@ -1,25 +1,37 @@
-"""A page: a template of an area inside the frame that all have."""
+"""A page: a template of an area inside the frame that all have; and what went wrong, as one."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
-from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException as StarletteError
 
 from project.canonical import digest_bytes, readable
+from project.errors import IncumbentError, InputError
 from project.html import SHARED
 from project.records.data import counted
-from review.access.users_file import Person
+from review.access.request_checks import UnknownPersonError
+from review.access.users_file import Person, local
 from review.site import Site
 
-TEMPLATES = Path(__file__).parent / "templates"
+# --- pages ----------------------------------------------------------------------------------------
+
+REVIEW = Path(__file__).parents[1]
+# Of all areas; no two of their templates have one name.
+FOLDERS = (REVIEW / "templates", *sorted(REVIEW.glob("*/templates")))
 # The pages that the frame links to: what they are called, and where they are.
 NAVIGATION = (
     ("Home", "/"),
@@ -33,10 +45,10 @@ NAVIGATION = (
 
 
 @cache
-def environment(folder: Path) -> jinja2.Environment:
-    """Templates of one area, which extend those of the frame; every value is escaped."""
+def environment(*more: Path) -> jinja2.Environment:
+    """Templates of these folders and of all areas, in the frame; every value is escaped."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, TEMPLATES, SHARED]),
+        loader=jinja2.FileSystemLoader([*more, *FOLDERS, SHARED]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -51,12 +63,12 @@ def environment(folder: Path) -> jinja2.Environment:
     return made
 
 
-def page(request: Request, template: Path, status: int = 200, **values: Any) -> HTMLResponse:
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Fill in a template that extends frame.html, or a part of one that stands alone."""
     site: Site = request.app.state.site
     person: Person | None = getattr(request.state, "person", None)
-    found = environment(template.parent).get_template(template.name)
-    text = found.render(
+    made = environment().get_template(template)
+    text = made.render(
         family=site.family,
         person=person,
         csrf=person.csrf if person else "",
@@ -123,3 +135,122 @@ ASSETS = StaticFiles(directory=FOLDER)
 def asset(name: str) -> str:
     """The address of an asset; other bytes have another one."""
     return f"/assets/{name}?v={digest_bytes((FOLDER / name).read_bytes())[:12]}"
+
+
+# --- error pages ----------------------------------------------------------------------------------
+
+LOG = logging.getLogger(__name__)
+# What a page says where the error brings no words of its own.
+WORDS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take such a request.",
+    500: "This is a fault of the server, and not yours. Its log says what happened. Nothing is "
+    "half done: try again, and report it if it comes back.",
+}
+
+
+class Problem(BaseModel):
+    """Why a request was not answered."""
+
+    status: int
+    title: str
+    detail: str
+
+
+MEDIA = "application/problem+json"
+# What any route may answer with, for the OpenAPI description.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {MEDIA: {"schema": Problem.model_json_schema()}},
+    }
+    for status in (400, 401, 403, 404, 409, 413, 421, 422, 429)
+}
+
+
+def answer(
+    request: Request, status: int, detail: str, headers: dict[str, str] | None = None
+) -> Response:
+    """A problem under /api, else a page."""
+    problem = Problem(status=status, title=HTTPStatus(status).phrase, detail=detail)
+    if is_api(request):
+        made: Response = JSONResponse(problem.model_dump(), status, media_type=MEDIA)
+    else:
+        made = page(request, "error.html", status, problem=problem)
+    made.headers.update(headers or {})
+    return made
+
+
+def is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """What a route or a check refused."""
+    assert isinstance(error, StarletteError)
+    status = HTTPStatus(error.status_code)
+    own = error.detail if error.detail != status.phrase else WORDS.get(status, status.description)
+    return answer(request, status, own, dict(error.headers or {}))
+
+
+async def bad_input(request: Request, error: Exception) -> Response:
+    return answer(request, 400, error_text(request, error))
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """The registry said no: what was asked for does not go with what is there now."""
+    return answer(request, 409, error_text(request, error))
+
+
+def error_text(request: Request, error: Exception) -> str:
+    """What is wrong, for who is signed in: it may name files of the project, and people in them."""
+    if getattr(request.state, "person", None):
+        return str(error)
+    LOG.error("%s %s: %s", request.method, request.url.path, error)
+    return "This server is not set up rightly. Its log says what is wrong."
+
+
+async def invalid(request: Request, error: Exception) -> Response:
+    """A parameter or a field of a form that is not what it has to be."""
+    assert isinstance(error, RequestValidationError)
+    found = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
+    return answer(request, 422, "; ".join(found))
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    LOG.error("%s %s", request.method, request.url.path, exc_info=error)
+    return answer(request, 500, WORDS[500])
+
+
+async def nobody(request: Request, error: Exception) -> Response:
+    """A redirection to the sign-in, and from there back to what was asked for."""
+    if is_api(request) or "hx-request" in request.headers:
+        return answer(request, 401, "Sign in first.")  # htmx would put the sign-in into the page
+    wanted = path_as_sent(request) if request.method == "GET" else "/"
+    if request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET":
+        return onward(request, wanted)
+    return RedirectResponse(f"/sign-in?next={quote(wanted, safe='')}", 303)
+
+
+def path_as_sent(request: Request) -> str:
+    """The path as the browser sent it: decoded, it may be another one, or another host's."""
+    path = str(request.scope.get("raw_path", b""), "ascii", "replace")
+    return path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def onward(request: Request, to: str) -> Response:
+    """A page that goes on by itself: browsers send a strict cookie only from a page of this site,
+    and so not with the first request from a link in a message or from a provider.
+    """
+    return page(request, "onward.html", to=local(to))
+
+
+Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
+HANDLERS: dict[int | type[Exception], Handler] = {
+    StarletteError: refused,
+    HTTPException: refused,
+    RequestValidationError: invalid,
+    InputError: bad_input,
+    IncumbentError: failed,
+    UnknownPersonError: nobody,
+}

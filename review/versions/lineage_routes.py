@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -17,7 +16,6 @@ from review.frame.pages import page
 from review.site import TheSite
 from review.versions.version_page import LineageQuery
 
-TEMPLATE = Path(__file__).parent / "templates" / "lineage.html"
 SHOWN = 60  # versions, unless all are asked for
 
 router = APIRouter()
@@ -45,7 +43,7 @@ class LineagePage(Record):
 @router.get("/lineage", response_class=HTMLResponse)
 def show_lineage(request: Request, site: TheSite, person: ThePerson, asked: Asked) -> HTMLResponse:
     tree = family_tree(site.registry(person.name), None if asked.all else SHOWN)
-    return page(request, TEMPLATE, tree=tree, graph=graph(tree), row=30)
+    return page(request, "lineage.html", tree=tree, graph=graph(tree), row=30)
 
 
 @router.get("/api/lineage")

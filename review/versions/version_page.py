@@ -30,17 +30,8 @@ from registry.storage.database import reading
 from registry.store import Registry
 from review.data_pages.version_traffic import VersionTraffic, version_traffic
 from review.frame.event_words import event_words
-from review.frame.form_fields import AddressQuery, Number
-from review.frame.paging import PageNumber
+from review.frame.form_fields import AddressQuery, Number, PageNumber
 from review.voting import blinding
-
-# --- version page ---------------------------------------------------------------------------------
-
-# All that the registry knows of one version.
-
-# --- event line -----------------------------------------------------------------------------------
-
-# An event of the history as pages and programs read it.
 
 
 class EventLine(Record):

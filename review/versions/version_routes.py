@@ -1,12 +1,16 @@
 """The registry's pages, each also as JSON."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
+from evaluation.decision.decision_replay import RegistryCheck, check_registry
+from project.canonical import stamp
+from project.errors import IncumbentError
 from project.records.events import Event
 from project.records.record import Record
 from registry.event_list import newest_events
@@ -15,13 +19,21 @@ from registry.overview.model_card import card
 from registry.overview.version_search import VersionStanding, search
 from registry.reader import RegistryReader
 from registry.storage.database import reading
+from registry.store import Registry
 from review.access.users_file import Person, ThePerson
 from review.frame.event_words import WORDS
-from review.frame.form_fields import Number, Reason, VersionNumber, given_reason, known_version
+from review.frame.form_fields import (
+    Number,
+    NumberedPage,
+    Reason,
+    VersionNumber,
+    given_reason,
+    known_version,
+    page_count,
+)
 from review.frame.pages import page
-from review.frame.paging import NumberedPage, page_count
 from review.site import Site, TheSite
-from review.versions import lineage_routes, verify_routes
+from review.versions import lineage_routes
 from review.versions.version_comparison import VersionComparison, compare
 from review.versions.version_page import (
     PAGE,
@@ -36,12 +48,10 @@ from review.versions.version_page import (
 )
 from review.voting.blinding import is_voted, submitted_by_actor, traced
 
-TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 120  # of the model card's text
 
 router = APIRouter(tags=["versions"])
-for other in (lineage_routes, verify_routes):
-    router.include_router(other.router)
+router.include_router(lineage_routes.router)
 
 Versions = Annotated[VersionsQuery, Query()]
 Two = Annotated[CompareQuery, Query()]
@@ -68,7 +78,7 @@ def show_versions(
     request: Request, site: TheSite, person: ThePerson, asked: Versions
 ) -> HTMLResponse:
     found = VersionsPage.of(site.registry(person.name), asked)
-    return page(request, TEMPLATES / "versions.html", found=found, asked=asked)
+    return page(request, "versions.html", found=found, asked=asked)
 
 
 @router.get("/api/versions")
@@ -86,7 +96,7 @@ def show_comparison(request: Request, site: TheSite, person: ThePerson, asked: T
         version_comparison(reader, asked.a, asked.b, blind=blind) if asked.a and asked.b else None
     )
     a = asked.a or (champion.number if champion else None)
-    return page(request, TEMPLATES / "compare.html", found=found, a=a, b=asked.b)
+    return page(request, "compare.html", found=found, a=a, b=asked.b)
 
 
 @router.get("/api/versions/compare")
@@ -106,7 +116,7 @@ def show_version(
 ) -> HTMLResponse:
     found = known_version_page(site, person, number)
     blind = not person.decides
-    return page(request, TEMPLATES / "version.html", found=found, number=number, blind=blind)
+    return page(request, "version.html", found=found, number=number, blind=blind)
 
 
 @router.get("/api/versions/{number}")
@@ -120,7 +130,7 @@ def show_card(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
     text = card_of(site.registry(person.name), number, blind=not person.decides)
-    return page(request, TEMPLATES / "card.html", text=text, number=number)
+    return page(request, "card.html", text=text, number=number)
 
 
 @router.get("/api/versions/{number}/card", response_class=MarkdownResponse)
@@ -154,7 +164,6 @@ def card_of(reader: RegistryReader, number: int, *, blind: bool) -> str:
 
 # The history page, filtered and a page at a time.
 
-TEMPLATE = Path(__file__).parent / "templates" / "history.html"
 
 Asked = Annotated[HistoryQuery, Query()]
 
@@ -197,7 +206,7 @@ def show_history(request: Request, site: TheSite, person: ThePerson, asked: Aske
     blind = not person.decides
     found = history_page(site.registry(person.name), asked, blind=blind)
     kinds = {kind: words for kind, words in WORDS.items() if not (blind and kind in UNBLINDING)}
-    return page(request, TEMPLATE, found=found, asked=asked, kinds=kinds, blind=blind)
+    return page(request, "history.html", found=found, asked=asked, kinds=kinds, blind=blind)
 
 
 @router.get("/api/history")
@@ -223,7 +232,7 @@ def show_deletion(
     held = [name for name, holder in registry.aliases().items() if holder == number]
     return page(
         request,
-        TEMPLATES / "delete.html",
+        "delete.html",
         label=version.label,
         number=number,
         held=held,
@@ -248,3 +257,70 @@ def why_not(person: Person) -> str | None:
     if person.may("delete"):
         return None
     return f"{person.name} may not delete: that is for {person.roles.names('delete')}."
+
+
+# --- last check -----------------------------------------------------------------------------------
+
+# The registry's newest check in this process: made on demand, one at a time.
+
+
+class CheckMade(Record):
+    """When the registry was checked, for whom, and what was found."""
+
+    at: str  # RFC 3339, UTC
+    by: str
+    seconds: float
+    found: RegistryCheck
+
+
+@dataclass
+class LastCheck:
+    made: CheckMade | None = None
+    running: Lock = field(default_factory=Lock)
+
+    def check(self, registry: Registry) -> CheckMade:
+        """Check everything. Raises IncumbentError while another check runs, or without the duty."""
+        registry.roles.require("administer", registry.actor)
+        if not self.running.acquire(blocking=False):
+            raise IncumbentError("the registry is being checked already: wait for that result")
+        try:
+            begun = registry.clock()
+            found = check_registry(registry)
+            seconds = (registry.clock() - begun).total_seconds()
+            self.made = CheckMade(at=stamp(begun), by=registry.actor, seconds=seconds, found=found)
+        finally:
+            self.running.release()
+        return self.made
+
+
+def last_check(app: FastAPI) -> LastCheck:
+    """The application's own."""
+    found: LastCheck = app.state.last_check
+    return found
+
+
+# --- verify routes --------------------------------------------------------------------------------
+
+
+@router.get("/verify", response_class=HTMLResponse)
+def show_check(request: Request, person: ThePerson) -> HTMLResponse:
+    made = last_check(request.app).made
+    return page(request, "verify.html", made=made, may=person.may("administer"))
+
+
+@router.post("/verify", response_class=RedirectResponse)
+def start_check(request: Request, site: TheSite, person: ThePerson) -> RedirectResponse:
+    last_check(request.app).check(site.registry(person.name))
+    return RedirectResponse("/verify", 303)
+
+
+@router.get("/api/verify")
+def read_check(request: Request) -> CheckMade | None:
+    """The newest check in this process; null: none was made yet."""
+    return last_check(request.app).made
+
+
+@router.post("/api/verify")
+def make_check(request: Request, site: TheSite, person: ThePerson) -> CheckMade:
+    """Check chain, tables, artifacts, signatures, and every decision again. It takes its time."""
+    return last_check(request.app).check(site.registry(person.name))

@@ -1,9 +1,13 @@
-"""How the votes on a version stand: for whoever decides, never for whoever votes."""
+"""How the votes on a version stand, and who may know it: whoever decides, never whoever votes."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from statistics import fmean, median
+
+from fastapi import HTTPException
+from pydantic import BaseModel
 
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.ballot_files import chances_of, draws_of
@@ -11,14 +15,23 @@ from evaluation.preference.ballots.preference_estimate import PreferenceEstimate
 from evaluation.preference.ballots.preference_evidence import VotesNeeded, votes_needed
 from evaluation.preference.ballots.registry_ballots import PeoplesVotes, votes_on_sheet
 from evaluation.preference.ballots.reviewer_agreement import choices, consensus
+from monitoring.asked_items import items_asked
 from project.canonical import digest_file
+from project.errors import IncumbentError, InputError
 from project.records.ballots import Ballot, SheetPart
 from project.records.data import counted
 from project.records.record import Digest, Record
 from project.settings import load
+from registry.ballots.casting import comment_text
+from registry.ballots.open_votes import open_of, votes_lacking
+from registry.ballots.sheets import asked_about, gone, is_submitter
 from registry.ballots.standing import StandingBallot, VoteQuestion, Votes, read_votes
 from registry.decision_checks import plain
 from registry.reader import RegistryReader
+from registry.roles import EVERYBODY
+from registry.store import Registry
+from review.access.users_file import Person
+from review.site import Site
 
 # --- reviewers ------------------------------------------------------------------------------------
 
@@ -199,3 +212,100 @@ def sentence(
         said = counted(cast, "vote")
         return f"{said} so far: too few items have all their votes to tell more."
     return f"{needed if asked.detail.judged else needed.by_people}."
+
+
+# --- comments -------------------------------------------------------------------------------------
+
+# What reviewers wrote beside their votes on dev items.
+#
+# Comments on sealed items may quote them, and of those nothing but sums is shown.
+
+SHOWN = 50
+
+
+class WrittenComment(Record):
+    """Untrusted text of one person."""
+
+    reviewer: str
+    item: str
+    text: str
+
+
+def comments_on(
+    registry: RegistryReader, votes: Votes, asked: VoteQuestion
+) -> Iterator[WrittenComment]:
+    for ballot in reversed(list(votes.standing(asked.detail.sheet))):
+        if text := comment_text(registry.artifacts, ballot.detail):
+            yield WrittenComment(reviewer=ballot.event.actor, item=ballot.detail.item, text=text)
+
+
+# --- votes report ---------------------------------------------------------------------------------
+
+# How the votes on a version stand and who cast them, and who may know it.
+
+NOBODY_ASKED = "nobody was asked to vote on this version"
+
+
+class VotesReport(BaseModel):
+    """How the votes on a version stand; for whoever decides also who cast them."""
+
+    version: int
+    asked_for: int  # votes an item
+    live: LiveVotes
+    reviewers: tuple[Reviewer, ...] | None = None  # None: not for whoever only counts them
+    comments: tuple[WrittenComment, ...] | None = None  # of votes on dev items
+    named: bool = False  # only those vote whom somebody asked by name
+    lacking: int = 0  # votes that are needed and that nobody is asked for
+    asked_prompts: int = 0  # sealed ones that somebody asked the gateway since voting opened
+    left_out: bool = False  # votes on them are not counted
+
+
+def may_follow(person: Person) -> bool:
+    """Who decides and counts the votes: whom the roles let submit; nobody, if all may."""
+    counts = person.roles.submit != EVERYBODY and person.may("submit")
+    return person.decides or counts
+
+
+def votes_report(site: Site, person: Person, number: int, part: SheetPart | None) -> VotesReport:
+    """Raises a 403 for who only votes: who knows the count is not blind any more. Raises
+    IncumbentError for a sheet that was erased. With four eyes the submitter sees the sums alone.
+    """
+    registry = site.registry(person.name)
+    refuse_unknown_version(registry, number)
+    if not may_follow(person):
+        raise HTTPException(403, "how the votes stand is for whoever may submit or decides")
+    asked, live = asked_about(registry, number, part), live_votes(registry, number, part)
+    if asked is None:
+        raise HTTPException(404, NOBODY_ASKED)
+    if live is None:
+        raise IncumbentError(gone(asked.detail.sheet))
+    found = VotesReport(
+        version=number,
+        asked_for=asked.detail.votes,
+        live=live,
+        asked_prompts=len(items_asked(registry, number)) if asked.detail.part == "sealed" else 0,
+        left_out=site.params.leaves_out,
+    )
+    with registry.engine.connect() as connection:
+        own = is_submitter(registry, connection, number, asked)
+    return with_names(registry, found, asked) if person.decides and not own else found
+
+
+def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> VotesReport:
+    votes = read_votes(registry, found.version)
+    written = comments_on(registry, votes, asked) if asked.detail.part == "dev" else iter(())
+    return found.model_copy(
+        update={
+            "reviewers": reviewers(votes, asked),
+            "comments": tuple(islice(written, SHOWN)),
+            "named": asked.detail.reviewers is not None,
+            "lacking": votes_lacking(votes, asked, open_of(found.version, votes, asked).needed),
+        }
+    )
+
+
+def refuse_unknown_version(registry: Registry, number: int) -> None:
+    try:
+        registry.version(number)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from None

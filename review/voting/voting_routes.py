@@ -1,6 +1,5 @@
 """The voting page, what it takes, and how the votes stand for whoever decides."""
 
-from pathlib import Path as FilePath
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from project.errors import IncumbentError, InputError
 from project.records.ballots import RESPECTS, Choice, Rating, Rubric, SheetPart
+from project.records.data import EvidencePassage
 from registry.ballots.casting import LONGEST_COMMENT, Vote, cast, withdraw
 from registry.ballots.standing import refuse_settled
 from registry.store import Registry
@@ -18,13 +18,10 @@ from review.frame.form_fields import VersionNumber
 from review.frame.pages import page
 from review.site import Site, TheSite
 from review.voting.blinding import count_votes, open_look
-from review.voting.next_item import (
+from review.voting.live import (
     NOBODY_ASKED,
-    BallotTaken,
-    NextItem,
     VotesReport,
     may_follow,
-    next_item,
     refuse_unknown_version,
     votes_report,
 )
@@ -90,9 +87,59 @@ class VoteForm(TypedForm):
         return found or None
 
 
+# --- next item ------------------------------------------------------------------------------------
+
+
+class ShownItem(BaseModel):
+    """A prompt and two answers, blind. A vote on it names `shown`."""
+
+    shown: int
+    prompt: str
+    left: str
+    right: str
+    evidence: tuple[EvidencePassage, ...] = ()  # what an answer may stand on, the first as [1]
+
+
+class NextItem(BaseModel):
+    """What a person is to vote on next; no item: all is done."""
+
+    part: SheetPart
+    item: ShownItem | None
+    done: int
+    left: int
+    undo: int | None  # this person's last ballot, where it can be taken back
+
+
+class BallotTaken(BaseModel):
+    """The number of a ballot's event."""
+
+    ballot: int
+
+
+def next_item(view: VotingView) -> NextItem:
+    pair, shown = view.pair, view.shown
+    item = (
+        ShownItem(
+            shown=shown,
+            prompt=pair.prompt,
+            left=pair.left_text,
+            right=pair.right_text,
+            evidence=pair.evidence or (),
+        )
+        if pair and shown
+        else None
+    )
+    return NextItem(
+        part=view.part,
+        item=item,
+        done=view.progress.done,
+        left=view.progress.left,
+        undo=view.undo,
+    )
+
+
 # --- routes ---------------------------------------------------------------------------------------
 
-TEMPLATES = FilePath(__file__).parent / "templates"
 # The share of items that a person is asked twice: of 100 items five say how steady a reviewer is.
 REPEATS = 0.05
 CHOICES = (
@@ -174,7 +221,7 @@ def show_votes(
     registry = site.registry(person.name)
     return page(
         request,
-        TEMPLATES / "votes.html",
+        "votes.html",
         number=number,
         report=report,
         countable=person.may("submit") and is_open(registry, number),
@@ -228,7 +275,7 @@ def item_page(
     """One item to vote on; `typed` is what is in the form already, if it is about this item."""
     return page(
         request,
-        TEMPLATES / ("vote.html" if view.shown else "done.html"),
+        "vote.html" if view.shown else "done.html",
         number=number,
         view=view,
         part=part,

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from incumbent.verbs.anchor import write_anchor
-from incumbent.verbs.verify import verify_registry
+from incumbent.verbs.verify import verify_registry, write_anchor
 from project.errors import IncumbentError, InputError
 from registry.anchor_places import read_anchors
 from registry.store import Registry

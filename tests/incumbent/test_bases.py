@@ -18,7 +18,6 @@ from incumbent.searching.base_candidates import (
     RankedBase,
     TrainingCost,
     against,
-    license_in_readme,
     ranked,
     read_name,
     refuse_twice,
@@ -28,6 +27,7 @@ from incumbent.verbs.bases import bases, in_width, print_ranking
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import BaseChoice
+from registry.overview.model_card import of_card
 from tests.conftest import ROOT
 from tests.hub_server import COMMIT, NAME, Hub, playing
 from tests.incumbent.test_light_core import COMMAND
@@ -122,7 +122,7 @@ def test_two_revisions_of_a_model_are_two_bases_with_names_of_their_own() -> Non
 )
 def test_the_license_is_read_from_the_head_of_a_model_card(head: str, named: str | None) -> None:
     Path("README.md").write_text(head)
-    assert license_in_readme(Path("README.md")) == named
+    assert of_card(Path("README.md")) == named
 
 
 # --- their order ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from incumbent.output import print_json
 from incumbent.verbs.export import export_version
 from incumbent.verbs.show import dumped
 from project.canonical import digest_folder
@@ -197,16 +198,18 @@ def test_what_must_be_signed_and_is_not_stays_here(make_adapter: Make) -> None:
     assert not Path("out").exists()
 
 
-def test_the_lineage_names_the_version_that_training_started_from(make_adapter: Make) -> None:
+def test_the_lineage_names_the_version_that_training_started_from(
+    make_adapter: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = decided(make_adapter)
     decided(make_adapter, parent=first.adapter.files)
     with Registry.here() as registry:
-        shown = dumped(trace(registry, 2))
+        print_json(dumped(trace(registry, 2)))
+    shown = json.loads(capsys.readouterr().out)
     assert shown["parent"] == "test v1"
     assert shown["dataset"]["rows"] == "1" * 64
     assert shown["signature"] is None
     assert [event["kind"] for event in shown["history"]] == ["submit", "open", "decide"]
-    json.dumps(shown)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from curation.collect import collect
 from curation.curation_settings import CollectParams, CurateParams
 from incumbent.cli import main
-from incumbent.importing.destination import destination
+from incumbent.importing.incoming import destination
 from project.erasures import Erasure, append_erasure, text_digest
 from project.records.data import Row
 from project.records.preferences import PreferencePair, RatedAnswer, read_preferences

@@ -8,22 +8,20 @@ from rich.console import Console
 
 from curation.curation_settings import Columns, FileSource
 from curation.sources.columns.column_guess import guess
-from curation.sources.table_rows import NamedColumns
 from curation.sources.tables.read_table import read_table
-from incumbent.init import own_sources
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import finding_lines, own_file_lines
+from incumbent.init.limits import is_english, language_notes
 from incumbent.init.own_sources import (
-    FileOptions,
+    HowRead,
     LabelledLines,
     column_lines,
     look_at,
+    own_file_lines,
     padded,
     show,
 )
-from incumbent.init.task_proposal import is_english, language_notes
 from incumbent.project_files import copy_project
-from incumbent.verbs import init
+from incumbent.verbs.init import finding_lines
 from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.records.data import Row
@@ -89,13 +87,13 @@ def test_of_a_wide_table_the_columns_that_are_not_read_are_put_together() -> Non
     records = [[*pair, *(str(n * i) for n in range(200))] for i, pair in enumerate(pairs)]
     Path("wide.csv").write_text("\n".join(",".join(row) for row in [header, *quoted(records)]))
     table = read_table(Path("wide.csv"))
-    told = said(list(column_lines(guess([table], NamedColumns()))))
+    told = said(list(column_lines(guess([table], HowRead()))))
     assert told["columns"].splitlines() == [
         "question  prompt: by its name and its questions",
         "answer    completion: by its name",
     ]
     assert told["not read"].endswith("metric_3, metric_4 and 195 more")
-    own = look_at([Path("wide.csv")], NamedColumns(), FileOptions())
+    own = look_at([Path("wide.csv")], HowRead())
     assert own_file_lines(own).lines == ["wide.csv: csv, 40 records"]
 
 
@@ -112,7 +110,8 @@ LONG = LabelledLines(
 
 def shown(monkeypatch: pytest.MonkeyPatch, **console: object) -> list[str]:
     made = Console(**console, color_system=None, record=True)  # type: ignore[arg-type]
-    monkeypatch.setattr(own_sources, "console", made)
+    for module in ("incumbent.output", "incumbent.init.own_sources"):
+        monkeypatch.setattr(f"{module}.console", made)
     show([LONG, LabelledLines("empty", [])])
     return made.export_text().splitlines()
 
@@ -174,4 +173,4 @@ def test_what_is_no_table_is_told_with_the_way_in(tmp_path: Path) -> None:
     log = {"id": "1", "at": "2026-01-01T00:00:00Z", "prompt": "a", "response": "b"}
     (tmp_path / "log.jsonl").write_text(json.dumps(log))
     with pytest.raises(InputError, match=r"is a traffic log.*incumbent data import .*log\.jsonl"):
-        init.looked_at([tmp_path / "log.jsonl"], NamedColumns(), FileOptions())
+        look_at([tmp_path / "log.jsonl"], HowRead())

@@ -10,13 +10,11 @@ import pytest
 import yaml
 
 from curation import collect, curate, gate, validate
-from curation.sources.table_rows import NamedColumns
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import finding_lines, outlook_lines, own_file_lines
 from incumbent.init.new_folder import Chosen, take_in, write_settings
-from incumbent.init.own_sources import FileOptions, OwnFiles, look_at
+from incumbent.init.own_sources import HowRead, OwnFiles, look_at, own_file_lines
 from incumbent.project_files import copy_project
-from incumbent.verbs.init import showing_passages
+from incumbent.verbs.init import finding_lines, outlook_lines, showing_passages
 from project.errors import InputError
 from project.model_pins import BaseChoice, ModelChoice, pin
 from project.paths import BASE, CURATED_DOCUMENTS, CURATED_PREFERENCES, RAW, rows_of
@@ -25,7 +23,6 @@ from project.records.preferences import read_preferences
 from tests.bank_files import Bank, write_csv
 
 ROWS = 150
-OPTIONS = FileOptions()
 
 
 def pairs(seed: int = 7) -> list[tuple[str, str]]:
@@ -125,13 +122,13 @@ def table_and_manual() -> list[Path]:
 
 
 def found_in(
-    files: Sequence[Path], base: Path, wanted: NamedColumns | None = None
+    files: Sequence[Path], base: Path, wanted: HowRead | None = None
 ) -> tuple[OwnFiles, Findings]:
     """As `init` does, without git and DVC, in the current folder."""
-    own = look_at(files, wanted or NamedColumns(), OPTIONS)
+    own = look_at(files, wanted or HowRead())
     copy_project(Path(), sample=False)
     formats = {file.path: file.format for file in own.files}
-    sources = own.sources(take_in(list(formats), formats), OPTIONS)
+    sources = own.sources(take_in(list(formats), formats), HowRead())
     choice = showing_passages(BaseChoice(model=str(base)), own)
     found = find(sources, choice, base)
     write_settings(Chosen(family="own", base=choice, sources=tuple(sources), found=found))
@@ -254,7 +251,7 @@ def test_raw_text_alone_says_what_to_name_beside_it() -> None:
     Path("manual").mkdir()
     Path("manual/a.md").write_text("# Fees\n\nA fee, as we say, is a price.\n")
     with pytest.raises(InputError, match=r'raw text \("Fees A fee.*csv --from manual; if'):
-        look_at([Path("manual")], NamedColumns(), OPTIONS)
+        look_at([Path("manual")], HowRead())
 
 
 def test_of_a_folder_with_both_the_raw_text_is_named_with_the_way_in() -> None:
@@ -262,15 +259,13 @@ def test_of_a_folder_with_both_the_raw_text_is_named_with_the_way_in() -> None:
     write_csv(Path("mine/faq.csv"), 40)
     for name in ("README.md", "terms of use.md", "logo.png"):
         Path("mine", name).write_text("# Terms\n\nA text.\n")
-    lines = own_file_lines(look_at([Path("mine")], NamedColumns(), OPTIONS)).lines
+    lines = own_file_lines(look_at([Path("mine")], HowRead())).lines
     assert lines[-1] == "  raw text is learnt too where it is named: --from 'mine/terms of use.md'"
 
 
 def test_named_columns_make_a_table_of_pairs(word_base: Path) -> None:
     """Whoever names the columns wants these alone."""
-    own = look_at(
-        preference_pairs(), NamedColumns(prompt=("prompt",), completion="chosen"), OPTIONS
-    )
+    own = look_at(preference_pairs(), HowRead(prompt=("prompt",), completion="chosen"))
     assert [file.format for file in own.files] == ["table"]
 
 
@@ -283,8 +278,8 @@ def test_an_export_may_need_its_prompt_named_and_keeps_that(word_base: Path) -> 
     tasks = [judged("answer", asked=q, title=q.upper(), told=a) for q, a in pairs()]
     Path("export.json").write_text(json.dumps(tasks))
     with pytest.raises(InputError, match=r"(?s)incumbent data import .*\(in a project: make it"):
-        look_at([Path("export.json")], NamedColumns(), OPTIONS)
-    _, found = found_in([Path("export.json")], word_base, NamedColumns(prompt=("asked",)))
+        look_at([Path("export.json")], HowRead())
+    _, found = found_in([Path("export.json")], word_base, HowRead(prompt=("asked",)))
     run((collect,), word_base)
     said = {(row.prompt_text, row.completion_text) for row in Row.read_lines(RAW)}
     assert said >= set(pairs()) and len(found.account) == ROWS

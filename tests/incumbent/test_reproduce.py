@@ -16,21 +16,25 @@ from safetensors.numpy import load_file, save_file
 from incumbent.code import Code
 from incumbent.current_provenance import keep_tag
 from incumbent.reproducing.project_copy import (
-    adapter_differences,
-    beyond_chance,
-    code_differences,
     copy_project,
-    dev_differences,
     fetch_sources,
     inside,
     log_kept,
-    package_differences,
-    recipe_differences,
+    reproducible,
     seat,
     seat_parent,
 )
-from incumbent.reproducing.reproducible_version import reproducible
-from incumbent.reproducing.reproduction import Reproduction, held_against, make_again
+from incumbent.reproducing.reproduction import (
+    Reproduction,
+    adapter_differences,
+    beyond_chance,
+    code_differences,
+    dev_differences,
+    held_against,
+    make_again,
+    package_differences,
+    recipe_differences,
+)
 from incumbent.verbs.verify import print_reproduction, working_folder
 from project import paths
 from project.canonical import digest_file, digest_folder

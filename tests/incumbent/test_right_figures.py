@@ -23,12 +23,12 @@ from evaluation.report.report_page import report
 from evaluation.score import directions, score_both
 from evaluation.scoring.scorers import load_scorers
 from incumbent.init.findings import Findings, find
-from incumbent.init.findings_text import finding_lines
 from incumbent.init.new_folder import Chosen, write_settings
 from incumbent.output import console
 from incumbent.project_files import copy_project
 from incumbent.submission import SubmissionOutcome
 from incumbent.submission_text import print_comparison
+from incumbent.verbs.init import finding_lines
 from incumbent.verbs.show import told_by_evidence
 from project.model_pins import BaseChoice
 from project.paths import rows_of

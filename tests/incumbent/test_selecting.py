@@ -15,7 +15,7 @@ from curation.selected_rows import Selection
 from evaluation.decision.statistics import bounds, paired
 from evaluation.scoring.scorers import Scores
 from incumbent.cli import main
-from incumbent.searching.against_random import AgainstRandom, against_random, sentences, with_draws
+from incumbent.searching.compare_on_dev import AgainstRandom, against_random, sentences, with_draws
 from incumbent.searching.pace import draw_rows, read_candidates
 from project import paths
 from project.canonical import digest_folder

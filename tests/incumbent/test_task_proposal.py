@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from curation.checks.contract import Contract
-from incumbent.init.task_proposal import CONTRACT, proposed_task, write_task
+from incumbent.init.limits import CONTRACT, proposed_task, write_task
 from project.records.data import Row
 from project.settings import read_settings
 from tests.conftest import ROOT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.verbs.anchor import sign_version
+from incumbent.verbs.verify import sign_version
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.adapters import Adapter, AdapterVersion

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from incumbent.cli import app
-from incumbent.verbs.review import sign_in_text
+from incumbent.verbs.serve import sign_in_text
 from project.errors import InputError
 from review.access.users_file import UsersFile
 from review.review_settings import ReviewParams

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from review.access.request_checks import MOST_BYTES
-from review.access.sessions import local
+from review.access.users_file import local
 from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

@@ -22,8 +22,7 @@ from project.records.data import Check, GateReport, Row, Severity, Split
 from project.records.record import write_records
 from project.settings import PARAMS
 from registry.store import Registry
-from review.data_pages.gate_view import PRIVATE
-from review.data_pages.regressed import CORRECTIONS
+from review.data_pages.gate_view import CORRECTIONS, PRIVATE
 from review.data_pages.waiting import (
     QUEUE,
     REFUSED,

@@ -8,8 +8,14 @@ from fastapi import HTTPException
 from project.errors import InputError
 from project.files import state_of
 from registry.store import Registry
-from review.frame.form_fields import AddressQuery, given_reason, known_version, written
-from review.frame.paging import nth_page, page_count
+from review.frame.form_fields import (
+    AddressQuery,
+    given_reason,
+    known_version,
+    nth_page,
+    page_count,
+    written,
+)
 
 
 class Asked(AddressQuery):

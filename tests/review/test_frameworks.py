@@ -14,7 +14,7 @@ from project.errors import InputError
 from project.records.evidence import Bound, Verdict
 from project.settings import PARAMS
 from registry.store import Registry
-from review.dossier.document import Filled
+from review.dossier.document import Filled, VersionRecords, read_records
 from review.dossier.make_dossier import make_dossier, records_part
 from review.dossier.other_tools import in_fields_of
 from review.dossier.read_frameworks import (
@@ -24,7 +24,6 @@ from review.dossier.read_frameworks import (
     frameworks,
     read_frameworks,
 )
-from review.dossier.version_records import VersionRecords, read_records
 from tests.conftest import SEALED, decision_on, evidence_of, keep_decision
 from tests.places import submit, win
 from tests.review.test_dossier import measured

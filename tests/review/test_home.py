@@ -17,8 +17,8 @@ from registry.roles import Roles
 from registry.storage.database import writing
 from registry.store import Registry
 from review.data_pages.waiting import QUEUE, Waiting
+from review.home_page import waiting_data
 from review.quality_chart import panels, quality
-from review.tasks import data
 from tests.conftest import decision_on, keep_decision
 from tests.nights import night_of
 from tests.places import START, decide, evidence_on, submit, win
@@ -353,7 +353,7 @@ def wait_in_the_queue() -> None:
 
 def test_data_that_wait_are_counted_and_linked_to_their_pages() -> None:
     waiting = Waiting(failed_checks=0, waivers_ending=1, synthetic=0, labels=1200, corrections=0)
-    assert [(task.text, task.link) for task in data(waiting)] == [
+    assert [(task.text, task.link) for task in waiting_data(waiting)] == [
         ("1 waiver ends soon", "/data/waivers"),
         ("1,200 prompts to label", "/data/queue/label"),
     ]

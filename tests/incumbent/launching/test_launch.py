@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.installation import Incumbent, incumbent_here, make_wheel
 from incumbent.rendering import RentedMachine, found_sky, run_sky
+from incumbent.verbs.launch import Incumbent, incumbent_here, make_wheel
 from project.errors import IncumbentError, InputError
 from tests.conftest import ROOT
 from tests.incumbent.launching.conftest import commit_and_push, settle, task

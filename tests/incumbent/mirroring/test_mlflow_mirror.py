@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from incumbent.mirroring.mirrored_version import CurvePoint, MirroredVersion
-from incumbent.mirroring.mlflow_mirror import tell_mlflow
+from incumbent.mirroring.tracker_process import tell_mlflow
 
 pytestmark = pytest.mark.slow
 

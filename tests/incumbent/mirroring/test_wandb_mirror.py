@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from incumbent.mirroring.wandb_mirror import ID, offline_runs, tell_wandb
+from incumbent.mirroring.tracker_process import ID, offline_runs, tell_wandb
 from tests.incumbent.mirroring.test_mlflow_mirror import VERSION
 
 pytestmark = pytest.mark.slow

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from incumbent.verbs.anchor import write_anchor
+from incumbent.verbs.verify import write_anchor
 from monitoring.scheduling.outbox import newest_notices
 from project.errors import IncumbentError
 from registry.store import Registry

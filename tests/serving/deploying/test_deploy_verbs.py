@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.verbs.deploy import bring, deploy_version
-from incumbent.verbs.deployments import print_deployments
-from incumbent.verbs.status import print_status
+from incumbent.verbs.status import print_deployments, print_status
 from project.errors import IncumbentError, InputError
 from registry.store import Registry
 from serving.deploying.pools import HttpPools
