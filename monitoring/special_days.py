@@ -45,6 +45,6 @@ def calendar_of(entry: str) -> "HolidayBase":
 
     country, _, part = entry.partition("-")
     try:
-        return country_holidays(country, subdiv=part or None)
+        return country_holidays(country, subdiv=part or None, language="en_US")
     except NotImplementedError:
         raise ValueError(f"{entry!r} is not {FORMS}") from None
