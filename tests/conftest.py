@@ -320,15 +320,12 @@ def pinned_base(word_base: Path) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_base(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three narrow layers with random weights, and the embedded base's tokenizer with few tokens:
-    with all of them nearly all of its time would go into the last layer.
-    """
+    """Three narrow layers with random weights, and the tokenizer of the embedded base."""
     # Imported here so that the fast tests do not wait for torch.
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    texts = [page.read_text() for page in sorted((ROOT / "docs").rglob("*.md"))]
-    tokenizer = AutoTokenizer.from_pretrained(base_model).train_new_from_iterator(texts, 4_000)
+    tokenizer = AutoTokenizer.from_pretrained(base_model)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),

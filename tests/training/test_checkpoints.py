@@ -370,7 +370,7 @@ PACKED = SFT.model_copy(
     update={
         "patience": 1,
         "evaluations": 6,
-        "learning_rate": 0.1,  # so much that the loss on dev soon rises
+        "learning_rate": 0.02,  # so much that the loss on dev soon rises
         "gradient_accumulation": 2,
         "epochs": 4,
     }
