@@ -16,6 +16,7 @@ from project import paths
 from project.child_processes import AUTHOR, git
 from project.files import write_bytes
 from project.records.adapters import Adapter, AdapterVersion
+from project.records.data import DatasetVersion, GateReport
 from registry.store import Registry
 from tests.conftest import ROOT
 from tests.evaluation.test_decision import calibration
@@ -69,6 +70,10 @@ def lay_out_reproducible(**more: Any) -> None:
     for step in ("domain", "dpo", "kto"):
         StepRecord(step=step).write(paths.step_of(step) / "step.json")
     calibration(people=True).write(paths.CALIBRATION)
+    # What stage `validate`, which is not here, leaves for `generate`.
+    rows = DatasetVersion.read(paths.DATASET).rows
+    report = GateReport(dataset_rows=rows, contract="c", row_count=0, checks=())
+    report.write(paths.GATE_REPORT)
     write_bytes(paths.PAIR_SOURCE, b"{}")
     for folder in ("safety", "consistency", "ballots"):
         write_bytes(Path("datasets") / folder / "README.md", b"nothing\n")
