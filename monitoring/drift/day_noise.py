@@ -195,10 +195,10 @@ def noise_of_kind(reference: UserDays, signal: str, strata: tuple[int, ...]) -> 
 
     What is news on one weekday only, as a newsletter's, is spread thin over all of them.
     """
-    every = own_noise(reference, signal)
-    if every is None or set(strata) >= set(reference.having(signal).kinds.tolist()):
+    every, units = own_noise(reference, signal), reference.having(signal)
+    if every is None or set(strata) >= set(units.kinds.tolist()):
         return None
-    own = own_noise(reference.taken(np.flatnonzero(np.isin(reference.strata, strata))), signal)
+    own = noise_in(units.taken(np.isin(units.strata, strata)))
     return own if own and own.exceeds(every) else None
 
 
@@ -211,7 +211,10 @@ def usual(reference: UserDays, free: int) -> Prior:
 
 @lru_cache(maxsize=64)
 def own_noise(reference: UserDays, signal: str) -> DayNoise | None:
-    units = reference.having(signal)
+    return noise_in(reference.having(signal))
+
+
+def noise_in(units: SignalUnits) -> DayNoise | None:
     if not len(units.days):
         return None
     columns = units.columns.astype(np.float64)
