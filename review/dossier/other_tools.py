@@ -1,6 +1,6 @@
 """A dossier in the fields of tools that keep a bank's evidence: VerifyWise and ValidMind."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from project.canonical import stamp
@@ -25,11 +25,9 @@ def in_fields_of(tool: Tool, registry: Registry, dossier: Dossier) -> list[dict[
 
     Raises InputError where it has nothing that the tool would take.
     """
-    makers: dict[Tool, Callable[[], Iterator[dict[str, Any]]]] = {
-        "verifywise": lambda: subcontrols(dossier),
-        "validmind": lambda: unit_metrics(registry, dossier.number),
-    }
-    if not (found := list(makers[tool]())):
+    if tool == "verifywise":
+        return list(subcontrols(dossier))
+    if not (found := list(unit_metrics(registry, dossier.number))):
         raise InputError(f"{dossier.label} has nothing for {tool}: nobody has decided on it")
     return found
 

@@ -5,7 +5,7 @@ that show its answer, by their names in EVIDENCE, and what a person must state.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,7 +15,6 @@ from pydantic import Field, ValidationError, field_validator
 
 from project.disclosure import DisclosureParams
 from project.errors import InputError
-from project.records.evidence import Evidence
 from project.records.record import Record, invalid, read_input
 from project.settings import load
 from registry.overview.model_card import licence
@@ -42,8 +41,13 @@ class EvidenceRule(NamedTuple):
     find: Callable[[VersionRecords], object]  # nothing, or an empty one: there is no such record
 
 
-def measured(records: VersionRecords) -> Evidence | None:
-    return records.lineage.evidence
+def measured(records: VersionRecords, *fields: str) -> bool:
+    """Whether its evidence has something in one of these fields."""
+    return any(getattr(records.lineage.evidence, field, None) for field in fields)
+
+
+def happened(records: VersionRecords, *kinds: str) -> bool:
+    return any(event.kind in kinds for event in records.lineage.history)
 
 
 EVIDENCE = {
@@ -51,20 +55,22 @@ EVIDENCE = {
     "dataset": EvidenceRule("1.2", "the dataset", lambda r: r.lineage.dataset),
     "gate": EvidenceRule("1.2", "how its data passed their checks", lambda r: r.lineage.gate),
     "recipe": EvidenceRule("1.3", "the recipe of its training", lambda r: r.lineage.recipe),
-    "dev_scores": EvidenceRule("1.4", "scores on the dev eval set", lambda r: dev_scores(r)),
+    "dev_scores": EvidenceRule("1.4", "scores on the dev eval set", lambda r: measured(r, "dev")),
     "provenance": EvidenceRule(
         "1.5", "the commit and the packages of its training", lambda r: r.lineage.provenance
     ),
     "disclosure": EvidenceRule(
-        "1.7", "a sentence that tells users that a machine answers", lambda r: told_to_users().text
+        "1.7",
+        "a sentence that tells users that a machine answers",
+        lambda r: load(DisclosureParams).text,
     ),
     "marking": EvidenceRule(
-        "1.7", "a marking of answers for machines", lambda r: told_to_users().mark
+        "1.7", "a marking of answers for machines", lambda r: load(DisclosureParams).mark
     ),
     "calibration": EvidenceRule(
         "2.1",
         "how far its source of preference can be trusted",
-        lambda r: (found := measured(r)) and found.calibration,
+        lambda r: measured(r, "calibration"),
     ),
     "monitoring": EvidenceRule("2.2", "a plan of nights", lambda r: nightly_when()),
     "nights": EvidenceRule("2.2", "a night that watched it", lambda r: r.nights),
@@ -79,7 +85,7 @@ EVIDENCE = {
     "suites": EvidenceRule(
         "2.3",
         "a suite of safety, general ability or memorisation",
-        lambda r: (found := measured(r)) and (found.suites or found.general),
+        lambda r: measured(r, "suites", "general"),
     ),
     "looks": EvidenceRule("2.3", "a look at the sealed eval set", lambda r: happened(r, "open")),
     "votes": EvidenceRule("2.3", "people's votes", lambda r: r.ballots),
@@ -98,19 +104,6 @@ EVIDENCE = {
     "signature": EvidenceRule("3.7", "a signature", lambda r: r.lineage.newest("sign")),
     "changes": EvidenceRule("3.8", "its history", lambda r: r.lineage.history),
 }
-
-
-def dev_scores(records: VersionRecords) -> object:
-    found = measured(records)
-    return found and found.dev
-
-
-def happened(records: VersionRecords, *kinds: str) -> bool:
-    return any(event.kind in kinds for event in records.lineage.history)
-
-
-def told_to_users() -> DisclosureParams:
-    return load(DisclosureParams)
 
 
 # --- a framework ----------------------------------------------------------------------------------
@@ -223,10 +216,6 @@ def section_of(question: Question, records: VersionRecords) -> Section:
     return Section(
         number=question.number,
         title=question.title,
-        see=unique(rule.section for rule in there),
+        see=tuple(dict.fromkeys(rule.section for rule in there)),
         to_write=(*question.stated, *lacking),
     )
-
-
-def unique(numbers: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(numbers))
