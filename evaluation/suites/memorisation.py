@@ -120,22 +120,14 @@ def verbatim(expected: str, said: str) -> tuple[float, float]:
     said in a row, as a share of it; and 1 less the edit distance (Levenshtein 1966) in words over
     the longer one's length.
     """
+    from nltk.metrics.distance import edit_distance  # here: the suite is named where none scores
+
     ours, theirs = (regex.findall(r"\S+", "".join(pieces(t)[:MOST])) for t in (expected, said))
     if len(ours) < 2:  # a script without blanks
         ours, theirs = list(expected.strip()[:MOST]), list(said.strip()[:MOST])
     run = SequenceMatcher(None, ours, theirs, autojunk=False).find_longest_match().size
     longest = max(len(ours), len(theirs), 1)
     return run / max(len(ours), 1), 1 - edit_distance(ours, theirs) / longest
-
-
-def edit_distance(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    before = list(range(len(theirs) + 1))
-    for i, one in enumerate(ours, start=1):
-        row = [i]
-        for j, other in enumerate(theirs, start=1):
-            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (one != other)))
-        before = row
-    return before[-1]
 
 
 # --- membership -----------------------------------------------------------------------------------
