@@ -31,7 +31,7 @@ ENTRIES = (
     "curation/collect.py:main",
     "curation/curate.py:main",
     "curation/validate.py:main",
-    "incumbent/verbs/run.py:submit_challenger",
+    "incumbent/verbs/submit.py:submit_challenger",
     "monitoring/night.py:nightly",
 )
 SMALL = 50  # lines

@@ -23,7 +23,7 @@ MAKE = {
 }
 JUDGE = {
     "decide": "decide:decide*",
-    "submit": "run:submit_challenger",
+    "submit": "submit:submit_challenger",
     "review": "serve:review",
     "promote": "promote:promote_version",
     "rollback": "promote:roll_back",
@@ -41,7 +41,7 @@ DATA = {
     "preview": "preview_data:preview*",
     "labels": "data_rows:accept_labels",
     "export": "data_rows:export_bad_answers",
-    "rotate-eval": "data_rows:change_eval",
+    "rotate-eval": "rotate_eval:change_eval",
     "waive": "data_rows:waive_check",
     "allow": "data_rows:allow_contacts",
     "synthesize": "synthesize:synthesize",
@@ -59,7 +59,7 @@ REGISTRY = {
     "alias": "promote:point_alias",
     "withdraw": "promote:withdraw_champion",
     "reject": "promote:reject_version",
-    "reevaluate": "run:reevaluate",
+    "reevaluate": "submit:reevaluate",
     "import-adapter": "export:import_adapter",
     "export": "export:export",
     "reproduce": "verify:reproduce_version",
@@ -84,7 +84,7 @@ SEARCH = {
 GATEWAY = {
     "deploy": "deploy:deploy_version",
     "deployments": "status:print_deployments",
-    "cost-report": "deploy:report_costs",
+    "cost-report": "cost_report:report_costs",
 }
 EXPERIMENT = {
     "start": "experiment:start",

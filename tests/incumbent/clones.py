@@ -152,7 +152,7 @@ def main() -> None:
             dvc("commit", "--force", "curate")
         import_module(stage.module).main()
     dvc("commit", "--force")
-    from incumbent.verbs.run import submit_challenger
+    from incumbent.verbs.submit import submit_challenger
 
     submit_challenger(promote=True, reason="tests", as_json=False)
 

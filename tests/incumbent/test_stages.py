@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from incumbent.pipeline import PACKAGES, STAGES, Stage, after, module_of, read_pipeline, run_stage
-from incumbent.verbs.run import stages_to_run
+from incumbent.verbs.submit import stages_to_run
 from project.errors import InputError
 from tests.conftest import ROOT
 
