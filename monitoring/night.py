@@ -22,6 +22,7 @@ from monitoring.carried_labels import (
 from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.night_check import check
 from monitoring.night_context import (
+    UNDISCLOSED,
     UNSEEN,
     NightContext,
     require_place,
@@ -171,6 +172,12 @@ def notes_of(
         since = max(seen) + DAY if seen else None
         unseen = unseen_here(context, day, there, before)
         notes += [unseen] if unseen else [f"{NO_TRAFFIC} {since}"] if since else []
+    if context.disclosure.text and night.tally and night.tally.undisclosed:
+        notes.append(
+            f"{UNDISCLOSED} {night.tally.undisclosed:,} of {night.tally.begun:,} conversations "
+            "began without serving.disclosure.text. See which program answered them, or since when "
+            "the gateway has the setting"
+        )
     trusted = trusted_day(registry, context.traffic, day)
     if trusted < day and any((day - one).days > context.keep_days for one in there):
         notes.append(

@@ -36,7 +36,7 @@ from monitoring.features.signal_inputs import (
     watched_prompts,
 )
 from monitoring.night_action import follow
-from monitoring.night_context import SEED, UNDISCLOSED, USERS_A_NIGHT, NightContext
+from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
 from monitoring.night_page import keep_map
 from monitoring.signals.prompt_signals import Topics
@@ -149,7 +149,6 @@ def compared(
         notes=(
             *voice_notes(sample.tally.rows, sample.tally.nameless, len(rows)),
             *cut_notes(cut, len(rows)),
-            *disclosure_notes(context, sample.tally.begun, sample.tally.undisclosed),
             *heavy_user_notes(context, sample.heavy, references.prompts.reference),
             *reference_notes(references.prompts.reference, day, readings),
         ),
@@ -272,19 +271,6 @@ def silent(
         action=Action.NONE,
         reasons=(why,),
     )
-
-
-# --- disclosure notes -----------------------------------------------------------------------------
-
-
-def disclosure_notes(context: NightContext, begun: int, undisclosed: int) -> Iterator[str]:
-    """A sentence where conversations began without the disclosure that the settings ask for."""
-    if context.disclosure.text and undisclosed:
-        yield (
-            f"{UNDISCLOSED} {undisclosed:,} of {begun:,} conversations began without "
-            "serving.disclosure.text. See which program answered them, or since when the gateway "
-            "has the setting"
-        )
 
 
 # --- heavy user notes -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from project.records.traffic import Traffic
 from project.settings import PARAMS
 from tests.incumbent.setting_effects.nights import MACHINE
 from tests.monitoring.test_prompt_surprise import ASKED, CountingReader
-from tests.quick_nights import Make, opened, rows_of, run, site_of
+from tests.quick_nights import Make, day, opened, rows_of, run, site_of
 from training.precision import fingerprint
 
 
@@ -93,7 +93,10 @@ def test_no_night_reads_more_new_prompts_than_the_setting_and_a_freeze_as_many_m
 def test_conversations_without_the_disclosure_are_counted_and_told_once_a_week(
     context: NightContext,
 ) -> None:
-    context = dataclasses.replace(context, disclosure=DisclosureParams(text="A machine answers."))
+    """On a day that is compared with nothing, too."""
+    drift = context.drift.model_copy(update={"special_days": (str(day(4)),)})
+    disclosure = DisclosureParams(text="A machine answers.")
+    context = dataclasses.replace(context, disclosure=disclosure, drift=drift)
     told = [
         note.removeprefix(UNDISCLOSED)
         for number, without in ((3, 0), (4, 9), (5, 150))
