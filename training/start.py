@@ -74,6 +74,8 @@ def starting_version(registry: RegistryReader, rows: Digest) -> Chosen:
     if champion is None:
         return None, "there is no champion yet"
     dataset: dict[str, Any] = json.loads(registry.artifacts.get(champion.adapter.dataset))
+    if champion.adapter.bare:
+        return None, f"{champion.label} has no adapter"
     learnt = dataset.get("rows")
     if learnt == rows:
         chosen, why = as_before(registry, champion)

@@ -33,6 +33,7 @@ EventKind = Literal[
     "delete",
     "rotate",
     "erase",
+    "consent",
     "watch",
     "watch-answers",
     "accept",
@@ -230,6 +231,18 @@ class RowErasure(Detail):
     files: Annotated[tuple[str, ...] | None, LATER] = None
 
 
+class SealedConsent(Detail):
+    """A person let the sealed items' prompts be sent to whoever serves a model. It is about no
+    version: theirs is 0.
+    """
+
+    kind = "consent"
+    items: int
+    eval_set: Digest
+    url: str
+    model: str
+
+
 class PromptReference(Detail):
     """The traffic whose prompts a champion's nights are compared with."""
 
@@ -410,6 +423,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         Deletion,
         EvalSetRotation,
         RowErasure,
+        SealedConsent,
         PromptReference,
         AnswerReference,
         DriftAccepted,
