@@ -9,16 +9,18 @@ from typing import Protocol
 
 from evaluation.generation.backends.adapter_servers import SGLangReplica, VllmReplica
 from evaluation.generation.backends.backend import Backend, BackendError, Names
-from evaluation.generation.backends.openai_server import key_in
+from evaluation.generation.backends.openai_server import OpenAIServer, key_in
 from project.files import home
-from project.records.adapters import ModelPin
+from project.records.adapters import HostedModel, ModelPin
 from project.records.record import Digest, short
 from project.untrusted_input import shortened
 from registry.storage.artifact_store import Artifacts
+from serving.deploying.bare_versions import BareVersions
 from serving.deploying.route_table import ReplicaState, RouteTable
 from serving.exchange import version_in
 from serving.serving_settings import PoolParams, ServingParams
 
+MOST_HOSTED = 100  # versions of one hosted model: each is only another prompt
 SHORTEST = 12  # digits by which a digest may be named
 
 
@@ -58,11 +60,16 @@ class HttpPools:
     def __init__(self, params: ServingParams, make: Callable[[str, PoolParams], Backend]) -> None:
         self.params = params
         self.pools = {
-            params: ReplicaPool(params.slots, tuple(make(url, params) for url in params.replicas))
+            params: ReplicaPool(
+                params.slots, tuple(BareVersions(make(url, params)) for url in params.replicas)
+            )
             for params in params.pools
         }
+        self.hosted = HostedPools(params)
 
     async def fitting(self, base: ModelPin) -> ReplicaPool:
+        if base.hosted:
+            return self.hosted.fitting(base.hosted)
         for params, pool in self.pools.items():
             if fits(params.base, base):
                 return pool
@@ -73,13 +80,13 @@ class HttpPools:
         )
 
     def all(self) -> Sequence[ReplicaPool]:
-        return list(self.pools.values())
+        return [*self.pools.values(), *self.hosted.all()]
 
     async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
-        return []
+        return await self.hosted.close_others(bases, busy)
 
     async def close(self) -> None:
-        for pool in self.pools.values():
+        for pool in self.all():
             for replica in pool.replicas:
                 await replica.close()
 
@@ -88,6 +95,42 @@ def fits(named: str, base: ModelPin) -> bool:
     """Whether a pool's base, as the settings name it, is the one that a version stands on."""
     by_digest = len(named) >= SHORTEST and base.weights.startswith(named)
     return by_digest or named in (base.model, base.name)
+
+
+class HostedPools:
+    """A server for each hosted model, made when a version first needs it."""
+
+    def __init__(self, params: ServingParams) -> None:
+        self.params = params
+        self.pools: dict[Digest, ReplicaPool] = {}
+
+    def fitting(self, hosted: HostedModel) -> ReplicaPool:
+        """Raises InputError where its key is not set."""
+        known = hosted.pin.weights
+        if known not in self.pools:
+            server = OpenAIServer(
+                hosted.url,
+                key=key_in(hosted.key_variable, f"the key of {hosted.model}"),
+                timeout=self.params.timeout_seconds,
+                by_proxy=True,
+            )
+            replica = BareVersions(server, hosted)
+            replica.replica = f"{hosted.url}#{hosted.model}"
+            self.pools[known] = ReplicaPool(MOST_HOSTED, (replica,))
+        return self.pools[known]
+
+    def all(self) -> Sequence[ReplicaPool]:
+        return list(self.pools.values())
+
+    async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
+        closed = []
+        for known in [known for known in self.pools if known not in bases]:
+            (replica,) = self.pools[known].replicas
+            if replica.replica not in busy:
+                del self.pools[known]
+                await replica.close()
+                closed.append(replica.replica)
+        return closed
 
 
 class EmbeddedPools:
@@ -99,20 +142,23 @@ class EmbeddedPools:
         self.params = params
         self.make = make
         self.pools: dict[Digest, ReplicaPool] = {}
+        self.hosted = HostedPools(params)
 
     async def fitting(self, base: ModelPin) -> ReplicaPool:
+        if base.hosted:
+            return self.hosted.fitting(base.hosted)
         await self.drop_dead(base.weights)
         if base.weights not in self.pools:
             # To read a base's weights takes seconds, in which others are answered.
             backend = await asyncio.to_thread(self.make, base)
-            self.pools[base.weights] = ReplicaPool(self.params.slots, (backend,))
+            self.pools[base.weights] = ReplicaPool(self.params.slots, (BareVersions(backend),))
         return self.pools[base.weights]
 
     def all(self) -> Sequence[ReplicaPool]:
-        return list(self.pools.values())
+        return [*self.pools.values(), *self.hosted.all()]
 
     async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
-        closed = []
+        closed = await self.hosted.close_others(bases, busy)
         for weights in [w for w in self.pools if w not in bases]:
             (backend,) = self.pools[weights].replicas
             if backend.replica not in busy:

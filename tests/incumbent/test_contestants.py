@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent.pipeline import read_pipeline
 from tests.incumbent.setting_effects.effect import put
 from tests.incumbent.test_another_base import incumbent, models, project, reproduce
 from tests.judge_server import Asked, Reply, judge_server
@@ -40,6 +39,7 @@ def test_a_hosted_champion_is_beaten_by_an_adapter_when_it_is_gone(project: Path
     print(incumbent("registry", "show", "2"))
     print(incumbent("history"))
     print(incumbent("registry", "export", "1", "--to", "v1"))
-    for p in sorted(Path("v1").iterdir()): print(p, p.stat().st_size)
+    for p in sorted(Path("v1").iterdir()):
+        print(p, p.stat().st_size)
     print(Path("v1/README.md").read_text())
     assert 0
