@@ -13,6 +13,7 @@ from project.records.drift import (
     Action,
     AnswerChange,
     AnswerCounts,
+    CanaryReading,
     ChampionQuality,
     DriftVerdict,
     HindranceKind,
@@ -57,6 +58,8 @@ def details(night: Night) -> Iterator[str]:
         yield f"topic     {topic_text(topic)}"
     if night.quality:
         yield f"quality   {quality_text(night.quality)}"
+    if night.canary:
+        yield f"canary    {canary_text(night.canary)}"
     for remark in remarks(night):
         yield f"note      {remark}"
     if night.set_aside:
@@ -351,6 +354,20 @@ def quality_text(quality: ChampionQuality) -> str:
         + (f" ± {quality.errors[metric]:.3f}" if metric in quality.errors else "")
         + (f" (dev: {quality.dev[metric]:.3f})" if metric in quality.dev else "")
         for metric, mean in quality.scores.items()
+    )
+
+
+def canary_text(canary: CanaryReading) -> str:
+    """Whether a hosted champion is still the one that was registered, and what to do if not."""
+    asked = f"asked {counted(canary.n, 'question')} again"
+    if not canary.changed:
+        return f"{asked}: it answers as when it was registered (p {canary.p:.2g})"
+    served = f" Served as {', '.join(canary.served_as)}." if canary.served_as else ""
+    return (
+        f"{asked}: it answers otherwise than when it was registered (p {canary.p:.2g}), so what "
+        f"is known of it is of another model.{served} Challengers are compared with the answers "
+        "that were kept; `incumbent registry add-contestant --hosted …` asks it anew, as a "
+        "challenger of itself"
     )
 
 

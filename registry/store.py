@@ -20,6 +20,7 @@ from project.records.events import (
     Detail,
     EvalSetRotation,
     Event,
+    HostedChanged,
     LookAdopted,
     LookTakenUp,
     Promotion,
@@ -250,6 +251,14 @@ class Registry(RegistryReader):
         self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
             self._append(connection, 0, consent, reason)
+
+    def record_change(self, number: int, change: HostedChanged) -> None:
+        """Note, once for a version, that a hosted model answers otherwise."""
+        self.roles.require("submit", self.actor)
+        reason = f"p {float(change.p):.4f} on {change.items} questions that are asked every night"
+        with writing(self.engine) as connection:
+            if self.newest_on(connection, "changed", number) is None:
+                self._append(connection, number, change, reason)
 
     def record_erasure(
         self,

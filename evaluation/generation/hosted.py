@@ -5,16 +5,18 @@ is compared with it later is compared with them.
 """
 
 import asyncio
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, Model, Respondent, System
 from evaluation.generation.backends.backend import ChatReply, ChatRequest, TokenCounts
 from evaluation.generation.retrieved_passages import asked_with
-from project.canonical import digest_files
+from project.canonical import digest_files, digest_folder
 from project.chat_template import under
 from project.errors import IncumbentError
 from project.files import home, staged_folder, write_bytes
@@ -25,7 +27,10 @@ from project.records.record import Digest, Record, write_records
 from project.shown_passages import all_with_passages
 from registry.reader import RegistryReader
 
-ANSWERS = "answers.jsonl"  # in the folder of kept answers
+if TYPE_CHECKING:
+    from evaluation.generation.backends.chat_server import ChatServer
+
+ANSWERS, CANARY = "answers.jsonl", "canary.jsonl"  # in the folder of kept answers
 ASKED = Path("hosted")  # below the project's home: replies as they come, so that none is paid twice
 CONCURRENCY = 8  # requests at a time
 RETRIES = 6
@@ -102,10 +107,14 @@ def kept_replies(contestant: Contestant) -> dict[Digest, Reply]:
     """By request. Raises IncumbentError where the registry lacks them."""
     if contestant.answers is None:
         return {}
-    folder = home() / "adapters" / contestant.answers
-    with RegistryReader.here() as registry:
-        registry.artifacts.check_out(contestant.answers, folder)
+    folder = answers_folder(contestant.answers)
     return {one.request: one for one in Reply.read_lines(folder / ANSWERS)}
+
+
+def answers_folder(answers: Digest) -> Path:
+    """Kept answers out of the registry. Raises IncumbentError where they are not there whole."""
+    with RegistryReader.here() as registry:
+        return registry.artifacts.check_out(answers, home() / "adapters" / answers)
 
 
 def kept_respondent(contestant: Contestant, decoding: Decoding, numerics: Numerics) -> Respondent:
@@ -160,6 +169,35 @@ class Price(NamedTuple):
 
 
 @dataclass
+class Budget:
+    """What answers cost, and may cost."""
+
+    price: Price | None = None
+    limit: float | None = None  # needs a price
+    spent: float = 0.0
+
+    def refuse_over_limit(self, request: ChatRequest) -> None:
+        if self.limit is None or self.price is None:
+            return
+        if self.spent + self.price.of(most_tokens([request])) > self.limit:
+            raise IncumbentError(
+                f"{self.spent:.4g} is spent, and the next answer may pass the limit of "
+                f"{self.limit:.4g}: what was answered is kept, and a higher --limit goes on"
+            )
+
+    def spend(self, request: ChatRequest, counts: TokenCounts | None) -> None:
+        if self.price:
+            self.spent += self.price.of(counts or most_tokens([request]))
+
+
+def most_tokens(requests: Iterable[ChatRequest]) -> TokenCounts:
+    """What requests may take: prompts by their letters, answers as long as they may be."""
+    asked = list(requests)
+    letters = sum(len(turn.content) for one in asked for turn in one.messages)
+    return TokenCounts(letters // LETTERS, sum(one.max_tokens or 0 for one in asked))
+
+
+@dataclass
 class Interview:
     """A hosted model, and the requests that it is asked. Each reply is kept on this machine as it
     comes, and what was answered before is not asked again.
@@ -167,9 +205,8 @@ class Interview:
 
     hosted: HostedModel
     requests: Mapping[Digest, ChatRequest]
-    price: Price | None
-    limit: float | None = None  # what the replies that are still missing may cost
-    spent: float = 0.0
+    budget: Budget
+    time: int = 0  # how often it was asked the same before
     found: dict[Digest, Reply] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -182,20 +219,9 @@ class Interview:
     def missing(self) -> list[ChatRequest]:
         return [one for digest, one in self.requests.items() if digest not in self.found]
 
-    @property
-    def most_tokens(self) -> TokenCounts:
-        """What the missing replies may take: prompts by their letters, answers as long as they may
-        be.
-        """
-        letters = sum(len(turn.content) for one in self.missing for turn in one.messages)
-        return TokenCounts(letters // LETTERS, sum(one.max_tokens or 0 for one in self.missing))
-
-    @property
-    def most_cost(self) -> float | None:
-        return self.price.of(self.most_tokens) if self.price else None
-
     def place(self, request: Digest) -> Path:
-        return home() / ASKED / self.hosted.pin.weights[:16] / request[:2] / f"{request}.json"
+        model = f"{self.hosted.pin.weights[:16]}-{self.time}"
+        return home() / ASKED / model / request[:2] / f"{request}.json"
 
     def ask(self) -> dict[Digest, Reply]:
         """Every reply. Raises IncumbentError where the server refuses, answers with another model,
@@ -207,36 +233,20 @@ class Interview:
 
     async def ask_missing(self) -> None:
         # Imported here because the core, which reads kept answers, lacks an HTTP client.
-        from evaluation.generation.backends.chat_server import ChatServer, ask_together
-        from evaluation.generation.backends.openai_server import key_in
+        from evaluation.generation.backends.chat_server import ask_together
 
-        key = key_in(self.hosted.key_variable, "--key-variable")
-        server = ChatServer(
-            self.hosted.url, key=key, timeout=SECONDS, retries=RETRIES, section=None
-        )
+        server = server_of(self.hosted)
         missing, total = self.missing, len(self.requests)
         with progress(self.hosted.model, total, "answers", done=total - len(missing)) as bar:
 
             async def ask_one(request: ChatRequest) -> None:
-                self.refuse_over_limit(request)
+                self.budget.refuse_over_limit(request)
                 given = await server.ask(request)
                 self.keep(request, given.reply, given.tokens)
                 bar.advance()
 
             async with server:
                 await ask_together(ask_one, missing, CONCURRENCY)
-
-    def refuse_over_limit(self, request: ChatRequest) -> None:
-        if self.limit is None or self.price is None:
-            return
-        letters = sum(len(turn.content) for turn in request.messages)
-        next_one = self.price.of(TokenCounts(letters // LETTERS, request.max_tokens or 0))
-        if self.spent + next_one > self.limit:
-            raise IncumbentError(
-                f"{self.spent:.4g} is spent, and the next answer may pass the limit of "
-                f"{self.limit:.4g}: {len(self.found)} of {len(self.requests)} answers are kept; a "
-                "higher --limit goes on from there"
-            )
 
     def keep(self, request: ChatRequest, reply: ChatReply, counts: TokenCounts | None) -> None:
         refuse_other_model(self.hosted, reply)
@@ -245,9 +255,7 @@ class Interview:
                 f"{self.hosted.model} does not read so long a question: "
                 f"{request.messages[-1].content[:60]!r}…"
             )
-        if self.price:
-            told = counts or TokenCounts(self.most_tokens.prompt, request.max_tokens or 0)
-            self.spent += self.price.of(told)
+        self.budget.spend(request, counts)
         made = Reply(
             request=request.digest,
             reply=reply,
@@ -256,6 +264,15 @@ class Interview:
         )
         write_bytes(self.place(request.digest), made.canonical() + b"\n")
         self.found[request.digest] = made
+
+
+def server_of(hosted: HostedModel) -> "ChatServer":
+    """Raises InputError where its key is not set."""
+    from evaluation.generation.backends.chat_server import ChatServer  # as above
+    from evaluation.generation.backends.openai_server import key_in
+
+    key = key_in(hosted.key_variable, "--key-variable")
+    return ChatServer(hosted.url, key=key, timeout=SECONDS, retries=RETRIES, section=None)
 
 
 def refuse_other_model(hosted: HostedModel, reply: ChatReply) -> None:
@@ -268,7 +285,16 @@ def refuse_other_model(hosted: HostedModel, reply: ChatReply) -> None:
         )
 
 
-def write_answers(replies: Mapping[Digest, Reply], folder: Path) -> None:
-    """The folder that the registry keeps, with the same bytes for the same replies."""
+def answer_folder(replies: Mapping[Digest, Reply], canary: Iterable[Record]) -> Digest:
+    """Write the folder that the registry will keep to where it is checked out; the same replies
+    give the same bytes.
+    """
+    folder = home() / "adapters" / f".asked-{os.getpid()}"
     with staged_folder(folder) as draft:
         write_records(draft / ANSWERS, [replies[digest] for digest in sorted(replies)])
+        write_records(draft / CANARY, canary)
+    made = digest_folder(folder)
+    if (place := folder.with_name(made)).exists():
+        shutil.rmtree(place)
+    folder.rename(place)
+    return made

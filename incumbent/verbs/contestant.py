@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,13 +10,18 @@ from typing import Annotated, Literal
 import typer
 
 from evaluation.evaluation_settings import Decoding, server_url
+from evaluation.generation.backends.backend import ChatReply
+from evaluation.generation.canary import REPEATS, CanaryItem, canary_requests
 from evaluation.generation.contestants import samples_of
 from evaluation.generation.hosted import (
+    Budget,
     Interview,
     KeptModel,
     Price,
+    Reply,
+    answer_folder,
+    most_tokens,
     requests_of,
-    write_answers,
 )
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.score import eval_set_of
@@ -24,7 +30,6 @@ from incumbent.options import Json, Reason, saying_what_stays
 from incumbent.output import print_json, say
 from project.canonical import digest_folder
 from project.errors import InputError
-from project.files import home
 from project.item_prompts import refuse_told_answers
 from project.model_pins import BaseChoice, pin
 from project.paths import BASE, rows_of
@@ -50,8 +55,7 @@ DEV_ANSWERS = "dev-answers.jsonl"  # beside the sheet of a hosted model: they le
 class Terms:
     """On which a hosted model is asked."""
 
-    price: Price | None
-    limit: float | None
+    budget: Budget
     send_sealed: bool | None  # None: nobody has said
     yes: bool
 
@@ -110,6 +114,7 @@ def add_contestant(
         raise InputError("say what answers: --hosted MODEL, or --system-prompt FILE for the base")
     if limit is not None and price is None:
         raise InputError("--limit is in money, so it needs --price PROMPT ANSWER")
+    terms = Terms(Budget(Price(*price) if price else None, limit), send_sealed, yes)
     with Registry.here() as registry:
         registry.roles.require("submit", registry.actor)
         if as_ and (champion := registry.champion()):
@@ -120,7 +125,6 @@ def add_contestant(
         if as_:
             registry.roles.require("promote", registry.actor)
         refuse_told(prompt, shown)
-        spent = None
         with tempfile.TemporaryDirectory(prefix="incumbent-contestant-") as place:
             folder = Path(place, "contestant")
             folder.mkdir()
@@ -133,9 +137,7 @@ def add_contestant(
                     index=index_shown(shown),
                     bare=True,
                 )
-                terms = Terms(Price(*price) if price else None, limit, send_sealed, yes)
-                sheet, asked = interviewed(registry, contestant, terms, folder, reason)
-                spent = asked.spent
+                sheet = interviewed(registry, contestant, terms, folder, reason)
             else:
                 sheet = ContestantSheet(
                     base=ModelPin.read(BASE) if BASE.exists() else pin(load(BaseChoice), "base"),
@@ -150,7 +152,7 @@ def add_contestant(
         if as_:
             registry.promote(version.number, reason, force=True)
     if as_json:
-        print_json({"version": version, "new": new, "sheet": sheet, "spent": spent})
+        print_json({"version": version, "new": new, "sheet": sheet, "spent": terms.budget.spent})
     else:
         print_added(version, sheet, as_ is not None, new=new)
 
@@ -210,7 +212,7 @@ def refuse_told(prompt: str | None, template: str | None) -> None:
 
 def interviewed(
     registry: Registry, contestant: Contestant, terms: Terms, folder: Path, reason: str
-) -> tuple[ContestantSheet, Interview]:
+) -> ContestantSheet:
     """Ask a hosted model dev, the suites and, where a person lets them be sent, the sealed items.
     Its dev answers come into the folder, and all of them where a version's are kept.
     """
@@ -223,10 +225,13 @@ def interviewed(
     asked = [(asked_with(rows, contestant), samples_of(part)) for part, rows in parts.items()]
     asked += [(suite.rows(), 1) for suite in (GENERAL, *suites_on())]
     decoding = load(Decoding)
-    requests = (one for rows, n in asked for one in requests_of(contestant, rows, decoding, n))
-    by_digest = {one.digest: one for one in requests}
-    interview = Interview(hosted, by_digest, terms.price, terms.limit)
-    confirm(interview, terms)
+    requests = [one for rows, n in asked for one in requests_of(contestant, rows, decoding, n)]
+    canary = canary_requests(contestant, asked[0][0], decoding)
+    rounds = [
+        Interview(hosted, {one.digest: one for one in chosen}, terms.budget, time)
+        for time, chosen in enumerate([requests, *[canary] * REPEATS])
+    ]
+    confirm(rounds, terms)
     if Split.SEALED in parts:
         consent = SealedConsent(
             items=len(sealed),
@@ -235,25 +240,30 @@ def interviewed(
             model=hosted.model,
         )
         registry.record_consent(consent, reason)
-    replies = interview.ask()
-    empty = sum(not one.reply.text.strip() for one in replies.values())
+    replies, *again = (interview.ask() for interview in rounds)
+    refuse_empty(hosted, replies.values())
+    times = [replies, *again]
+    items = (
+        CanaryItem(request=one, texts=tuple(said[one.digest].reply.text for said in times))
+        for one in canary
+    )
+    kept = contestant.model_copy(update={"answers": answer_folder(replies, items)})
+    dev, samples = asked[0]
+    model = KeptModel(kept, decoding, replies)
+    answers = model.answer(all_with_passages(dev, kept.evidence_template), samples)
+    write_records(folder / DEV_ANSWERS, answers)
+    return sheet_of(kept, [one.reply for one in replies.values()])
+
+
+def refuse_empty(hosted: HostedModel, replies: Collection[Reply]) -> None:
+    empty = sum(not one.reply.text.strip() for one in replies)
     if empty == len(replies):
         raise InputError(f"{hosted.model} answered nothing but empty texts: see what it serves")
     if empty:
         say(f"warning: {empty} of {len(replies)} answers are empty")
-    draft = home() / "adapters" / ".asked"
-    write_answers(replies, draft)
-    kept = contestant.model_copy(update={"answers": digest_folder(draft)})
-    write_answers(replies, draft.with_name(str(kept.answers)))
-    dev, samples = asked[0]
-    known = KeptModel(kept, decoding, replies)
-    answers = known.answer(all_with_passages(dev, kept.evidence_template), samples)
-    write_records(folder / DEV_ANSWERS, answers)
-    return sheet_of(kept, interview), interview
 
 
-def sheet_of(contestant: Contestant, interview: Interview) -> ContestantSheet:
-    said, price = [one.reply for one in interview.found.values()], interview.price
+def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantSheet:
     return ContestantSheet(
         base=contestant.base,
         system_prompt=contestant.system_prompt,
@@ -262,7 +272,6 @@ def sheet_of(contestant: Contestant, interview: Interview) -> ContestantSheet:
         answers=contestant.answers,
         served_as=tuple(sorted({one.model for one in said if one.model})),
         fingerprints=tuple(sorted({one.fingerprint for one in said if one.fingerprint})),
-        prices=(price.prompt, price.answer) if price else None,
     )
 
 
@@ -290,15 +299,15 @@ def consents(terms: Terms, hosted: HostedModel, items: int) -> bool:
     return terms.send_sealed
 
 
-def confirm(interview: Interview, terms: Terms) -> None:
+def confirm(rounds: Sequence[Interview], terms: Terms) -> None:
     """Say what is asked and what it may cost. Raises typer.Abort where nobody wants that."""
-    missing, tokens = len(interview.missing), interview.most_tokens
-    cost = interview.most_cost
-    priced = f", at most {cost:.4g} at these prices" if cost is not None else ""
-    kept = len(interview.requests) - missing
+    missing = [one for interview in rounds for one in interview.missing]
+    tokens, price = most_tokens(missing), terms.budget.price
+    priced = f", at most {price.of(tokens):.4g} at these prices" if price else ""
+    kept = sum(len(interview.found) for interview in rounds)
     say(
-        f"{interview.hosted.model} is asked {counted(missing, 'question')} ({kept} answers are "
-        f"kept already): about {tokens.prompt} prompt tokens, and at most {tokens.answer} of "
+        f"{rounds[0].hosted.model} is asked {counted(len(missing), 'question')} ({kept} answers "
+        f"are kept already): about {tokens.prompt} prompt tokens, and at most {tokens.answer} of "
         f"answers{priced}"
     )
     if not missing or terms.yes:

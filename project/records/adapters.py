@@ -227,7 +227,6 @@ class ContestantSheet(Record):
     answers: Digest | None = None
     served_as: tuple[str, ...] = ()  # the names under which it answered
     fingerprints: tuple[str, ...] = ()  # of how it was served, as far as it tells them
-    prices: tuple[float, float] | None = None  # of a million tokens, read and written
 
     def adapter(self, files: Digest) -> Adapter:
         """As the registry keeps it; `files` is the digest of the folder with this sheet."""

@@ -203,6 +203,16 @@ class Hindrance(Record):
     since: Annotated[str | None, LATER] = None  # the date of the first night in a row of its kind
 
 
+class CanaryReading(Record):
+    """Whether a hosted champion answers some dev questions as it did when it was registered."""
+
+    n: int
+    p: float  # that it does
+    changed: bool
+    served_as: tuple[str, ...]  # the names under which it answered
+    fingerprints: tuple[str, ...]  # of how it is served
+
+
 class Night(Record):
     """One night's verdict, what followed from it, and why."""
 
@@ -243,6 +253,7 @@ class Night(Record):
     blind: Annotated[str | None, LATER] = None
     # Of a night on which a signal of answers alarms.
     answer_change: Annotated[AnswerChange | None, LATER] = None
+    canary: Annotated[CanaryReading | None, LATER] = None  # of a hosted champion
 
     @property
     def evidence(self) -> float:

@@ -43,6 +43,7 @@ EventKind = Literal[
     "unvote",
     "deploy",
     "deploy-failed",
+    "changed",
     "experiment",
     "experiment-end",
 ]
@@ -378,6 +379,17 @@ class DeploymentFailed(Detail):
     replica: str | None  # where it failed; None: before any
 
 
+class HostedChanged(Detail):
+    """A hosted model answers otherwise than when its answers were kept, under the same name."""
+
+    kind = "changed"
+    night: str
+    items: int
+    p: str  # a float, as repr has it
+    served_as: tuple[str, ...]
+    fingerprints: tuple[str, ...]
+
+
 class ExperimentOpened(Detail):
     """A person let a version that is not the champion answer a share of the traffic, or beside it.
 
@@ -433,6 +445,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         BallotWithdrawn,
         Deployed,
         DeploymentFailed,
+        HostedChanged,
         ExperimentOpened,
         ExperimentEnded,
     )

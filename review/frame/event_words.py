@@ -39,6 +39,7 @@ WORDS: dict[EventKind, str] = {
     "unvote": "took a vote back",
     "deploy": "deployed it",
     "deploy-failed": "could not deploy it",
+    "changed": "found that the hosted model answers otherwise than when it was registered",
     "experiment": "opened an experiment",
     "experiment-end": "ended an experiment",
 }
