@@ -19,7 +19,6 @@ from monitoring.carried_labels import (
     labels_waiting,
     let_go,
 )
-from monitoring.hosted_canary import record_change
 from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.night_check import check
 from monitoring.night_context import (
@@ -45,8 +44,9 @@ from monitoring.night_history import (
     waits_for_rows,
 )
 from monitoring.night_page import write_page
-from monitoring.night_text import blind_sentence, canary_text, notice_text, share_moved
+from monitoring.night_text import blind_sentence, notice_text, same_model_text, share_moved
 from monitoring.retention import forget, forget_carried, forget_queued
+from monitoring.same_model import record_change
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron, ScheduleParams
 from monitoring.scheduling.job import Figures, Job, JobResult, Work
@@ -84,7 +84,7 @@ def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
             brought += bring_folder(own.registry.artifacts, waiting, queues=False)
         forget_queued(own, claim.date)
         night = verdict_of(own, claim, before, brought)
-        if night.canary and night.canary.changed:
+        if night.same_model and night.same_model.changed:
             record_change(own.registry, night)
         if night.to_label:
             night = labels_done(own, claim, night, night.to_label)
@@ -228,8 +228,8 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     for note in night.notes:
         if note.startswith(DOUBT):
             yield night_notice(night, "clock", night.date, f"{night.family}: {note}")
-    if night.canary and night.canary.changed:
-        text = f"{night.family}: v{night.champion} {canary_text(night.canary)}"
+    if night.same_model and night.same_model.changed:
+        text = f"{night.family}: v{night.champion} {same_model_text(night.same_model)}"
         yield night_notice(night, "hosted-changed", f"v{night.champion}", text)
     yield from of_sight(night) if is_late(night) else blind_notices(night, before)
     if not is_told(night) or (news := drift_news(night, before)) is None:

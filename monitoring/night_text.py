@@ -13,12 +13,12 @@ from project.records.drift import (
     Action,
     AnswerChange,
     AnswerCounts,
-    CanaryReading,
     ChampionQuality,
     DriftVerdict,
     HindranceKind,
     Night,
     RetrainOutcome,
+    SameModelReading,
     SignalReading,
     Topic,
     alarmed,
@@ -58,8 +58,8 @@ def details(night: Night) -> Iterator[str]:
         yield f"topic     {topic_text(topic)}"
     if night.quality:
         yield f"quality   {quality_text(night.quality)}"
-    if night.canary:
-        yield f"canary    {canary_text(night.canary)}"
+    if night.same_model:
+        yield f"the same? {same_model_text(night.same_model)}"
     for remark in remarks(night):
         yield f"note      {remark}"
     if night.set_aside:
@@ -357,14 +357,14 @@ def quality_text(quality: ChampionQuality) -> str:
     )
 
 
-def canary_text(canary: CanaryReading) -> str:
+def same_model_text(found: SameModelReading) -> str:
     """Whether a hosted champion is still the one that was registered, and what to do if not."""
-    asked = f"asked {counted(canary.n, 'question')} again"
-    if not canary.changed:
-        return f"{asked}: it answers as when it was registered (p {canary.p:.2g})"
-    served = f" Served as {', '.join(canary.served_as)}." if canary.served_as else ""
+    asked = f"asked {counted(found.n, 'question')} again"
+    if not found.changed:
+        return f"{asked}: it answers as when it was registered (p {found.p:.2g})"
+    served = f" Served as {', '.join(found.served_as)}." if found.served_as else ""
     return (
-        f"{asked}: it answers otherwise than when it was registered (p {canary.p:.2g}), so what "
+        f"{asked}: it answers otherwise than when it was registered (p {found.p:.2g}), so what "
         f"is known of it is of another model.{served} Challengers are compared with the answers "
         "that were kept; `incumbent registry add-contestant --hosted …` asks it anew, as a "
         "challenger of itself"

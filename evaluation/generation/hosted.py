@@ -30,7 +30,7 @@ from registry.reader import RegistryReader
 if TYPE_CHECKING:
     from evaluation.generation.backends.chat_server import ChatServer
 
-ANSWERS, CANARY = "answers.jsonl", "canary.jsonl"  # in the folder of kept answers
+ANSWERS, REPEATED = "answers.jsonl", "repeated.jsonl"  # in the folder of kept answers
 ASKED = Path("hosted")  # below the project's home: replies as they come, so that none is paid twice
 CONCURRENCY = 8  # requests at a time
 RETRIES = 6
@@ -285,14 +285,14 @@ def refuse_other_model(hosted: HostedModel, reply: ChatReply) -> None:
         )
 
 
-def answer_folder(replies: Mapping[Digest, Reply], canary: Iterable[Record]) -> Digest:
+def answer_folder(replies: Mapping[Digest, Reply], repeated: Iterable[Record]) -> Digest:
     """Write the folder that the registry will keep to where it is checked out; the same replies
     give the same bytes.
     """
     folder = home() / "adapters" / f".asked-{os.getpid()}"
     with staged_folder(folder) as draft:
         write_records(draft / ANSWERS, [replies[digest] for digest in sorted(replies)])
-        write_records(draft / CANARY, canary)
+        write_records(draft / REPEATED, repeated)
     made = digest_folder(folder)
     if (place := folder.with_name(made)).exists():
         shutil.rmtree(place)

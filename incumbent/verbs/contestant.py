@@ -11,7 +11,6 @@ import typer
 
 from evaluation.evaluation_settings import Decoding, server_url
 from evaluation.generation.backends.backend import ChatReply
-from evaluation.generation.canary import REPEATS, CanaryItem, canary_requests
 from evaluation.generation.contestants import samples_of
 from evaluation.generation.hosted import (
     Budget,
@@ -24,6 +23,7 @@ from evaluation.generation.hosted import (
     requests_of,
 )
 from evaluation.generation.retrieved_passages import asked_with
+from evaluation.repeated_questions import REPEATS, RepeatedQuestion, questions_to_repeat
 from evaluation.score import eval_set_of
 from evaluation.suites.every_suite import GENERAL, suites_on
 from incumbent.options import Json, Reason, saying_what_stays
@@ -226,10 +226,10 @@ def interviewed(
     asked += [(suite.rows(), 1) for suite in (GENERAL, *suites_on())]
     decoding = load(Decoding)
     requests = [one for rows, n in asked for one in requests_of(contestant, rows, decoding, n)]
-    canary = canary_requests(contestant, asked[0][0], decoding)
+    repeated = questions_to_repeat(contestant, asked[0][0], decoding)
     rounds = [
         Interview(hosted, {one.digest: one for one in chosen}, terms.budget, time)
-        for time, chosen in enumerate([requests, *[canary] * REPEATS])
+        for time, chosen in enumerate([requests, *[repeated] * REPEATS])
     ]
     confirm(rounds, terms)
     if Split.SEALED in parts:
@@ -244,8 +244,8 @@ def interviewed(
     refuse_empty(hosted, replies.values())
     times = [replies, *again]
     items = (
-        CanaryItem(request=one, texts=tuple(said[one.digest].reply.text for said in times))
-        for one in canary
+        RepeatedQuestion(request=one, texts=tuple(said[one.digest].reply.text for said in times))
+        for one in repeated
     )
     kept = contestant.model_copy(update={"answers": answer_folder(replies, items)})
     dev, samples = asked[0]

@@ -203,7 +203,7 @@ class Hindrance(Record):
     since: Annotated[str | None, LATER] = None  # the date of the first night in a row of its kind
 
 
-class CanaryReading(Record):
+class SameModelReading(Record):
     """Whether a hosted champion answers some dev questions as it did when it was registered."""
 
     n: int
@@ -253,7 +253,7 @@ class Night(Record):
     blind: Annotated[str | None, LATER] = None
     # Of a night on which a signal of answers alarms.
     answer_change: Annotated[AnswerChange | None, LATER] = None
-    canary: Annotated[CanaryReading | None, LATER] = None  # of a hosted champion
+    same_model: Annotated[SameModelReading | None, LATER] = None  # of a hosted champion
 
     @property
     def evidence(self) -> float:

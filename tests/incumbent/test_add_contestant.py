@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluation.generation import hosted
-from evaluation.generation.canary import REPEATS
+from evaluation.repeated_questions import REPEATS
 from incumbent.cli import app
-from monitoring.hosted_canary import record_change, with_canary
 from monitoring.night import notices
+from monitoring.same_model import record_change, with_same_model
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
 from project.paths import rows_of
@@ -159,17 +159,19 @@ def test_a_night_finds_that_the_model_behind_the_name_changed() -> None:
         with Registry.here() as registry:
             context = site_of(registry)
             night = night_of("bank", date(2026, 5, 1), champion=1)
-            same = with_canary(context, night)
-            assert same.canary and not same.canary.changed
-            assert same.canary.n == DEV
+            same = with_same_model(context, night)
+            assert same.same_model and not same.same_model.changed
+            assert same.same_model.n == DEV
             said[0] = "no idea about your"
-            other = with_canary(context, night)
-            assert other.canary and other.canary.changed
+            other = with_same_model(context, night)
+            assert other.same_model and other.same_model.changed
             assert [one.kind for one in notices(other)] == ["hosted-changed"]
             for _ in range(2):
                 record_change(registry, other)
             (event,) = registry.history(kind="changed")
             assert event.told(HostedChanged).items == DEV
     with Registry.here() as registry:
-        gone = with_canary(site_of(registry), night)
-    assert gone.canary is None and "was not asked whether it is still the same" in gone.notes[-1]
+        gone = with_same_model(site_of(registry), night)
+    assert (
+        gone.same_model is None and "was not asked whether it is still the same" in gone.notes[-1]
+    )

@@ -24,7 +24,7 @@ from project.records.adapters import Contestant, HostedModel
 from project.records.data import Row
 from project.records.record import Record
 
-# By `python -m benchmarks.hosted_canary`: a model that answers an eighth of the questions otherwise
+# By `python -m benchmarks.same_model`: a model that answers an eighth of the questions otherwise
 # is found in a night, where it does not vary by itself.
 ITEMS = 40  # dev items; never sealed ones
 REPEATS = 3  # times that each is asked more
@@ -32,14 +32,14 @@ LEVEL = 0.001  # of a night's test: a false alarm in two years and nine months, 
 DRAWS = 9_999
 
 
-class CanaryItem(Record):
+class RepeatedQuestion(Record):
     """A question, and what the model answered to it when it was registered, time after time."""
 
     request: ChatRequest
     texts: tuple[str, ...]
 
 
-def canary_requests(
+def questions_to_repeat(
     contestant: Contestant, dev: Sequence[Row], decoding: Decoding
 ) -> list[ChatRequest]:
     """The first answer to each of some dev items, drawn by the digests of what is asked."""
@@ -67,7 +67,7 @@ async def asked_again(hosted: HostedModel, requests: Sequence[ChatRequest]) -> l
         return await ask_together(ask_one, requests, CONCURRENCY)
 
 
-def chance_of_change(items: Sequence[CanaryItem], now: Sequence[str], seed: int = 0) -> float:
+def chance_of_change(items: Sequence[RepeatedQuestion], now: Sequence[str], seed: int = 0) -> float:
     """The p-value of "it answers as before": the chance that answers which vary as they did would
     lie so far apart.
 

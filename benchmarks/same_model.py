@@ -1,7 +1,7 @@
 """How often a changed hosted model is found in one night, and how often one that did not change
 is called changed.
 
-`python -m benchmarks.hosted_canary --runs 2000 --results benchmarks/hosted_canary.jsonl`: answers
+`python -m benchmarks.same_model --runs 2000 --results benchmarks/same_model.jsonl`: answers
 of 12 words. A model that varies gives, with the stated chance, an answer in which each word may be
 another one. A changed model answers a share of the questions with other words.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.generation.backends.backend import ChatRequest
-from evaluation.generation.canary import LEVEL, REPEATS, CanaryItem, chance_of_change
+from evaluation.repeated_questions import LEVEL, REPEATS, RepeatedQuestion, chance_of_change
 from project.records.data import Message
 
 WORDS, VARIED = 12, 0.3  # words of an answer, and the share of them that varying changes
@@ -35,7 +35,9 @@ def answer(rng: np.random.Generator, meant: int, jitter: float) -> str:
 def night(rng: np.random.Generator, items: int, jitter: float, share: float) -> bool:
     """Whether one night's test calls a model changed."""
     kept = [
-        CanaryItem(request=ASKED, texts=tuple(answer(rng, i, jitter) for _ in range(1 + REPEATS)))
+        RepeatedQuestion(
+            request=ASKED, texts=tuple(answer(rng, i, jitter) for _ in range(1 + REPEATS))
+        )
         for i in range(items)
     ]
     moved = rng.choice(items, round(share * items), replace=False)
