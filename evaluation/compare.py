@@ -13,7 +13,7 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
-from evaluation.generation.contestants import items_of, left_out
+from evaluation.generation.contestants import dev_items, left_out
 from evaluation.preference.judge_calibration import with_tuned
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
@@ -46,8 +46,8 @@ def main() -> None:
         calibration=calibration(),
         usage={role: usage(role) for role in Role if answers_of(role, Split.DEV).exists()},
     )
-    if fewer := left_out(Split.DEV):
-        evidence = evidence.model_copy(update={"left_out": {Split.DEV: fewer}})
+    if fewer := left_out(Split.DEV, dev_items()):
+        evidence = evidence.model_copy(update={"left_out": fewer})
     evidence.write(EVIDENCE)
     write_bytes(METRICS, json.dumps(metrics(evidence), indent=2).encode() + b"\n")
     shown = read_report_data()
@@ -62,7 +62,7 @@ def main() -> None:
 
 def calibration() -> Calibration:
     """How far the judge of preference can be trusted, on these two systems too."""
-    rows = items_of(Split.DEV)
+    rows = dev_items()
     sides = (Answer.read_lines(answers_of(side, Split.DEV)) for side in SIDES)
     return with_tuned(Calibration.read(CALIBRATION), read_scores(Split.DEV), rows, *sides)
 

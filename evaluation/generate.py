@@ -12,11 +12,11 @@ from evaluation.generation.answering_engine import answering_numerics, server_ke
 from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
 from evaluation.generation.contestants import (
     both_contestants,
-    items_of,
     record_engine,
     recorded_numerics,
     samples_of,
 )
+from evaluation.generation.hosted import items_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import check_out_adapter, from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on

@@ -12,7 +12,8 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
-from evaluation.generation.contestants import items_of
+from evaluation.generation.contestants import dev_items
+from evaluation.generation.hosted import items_of
 from evaluation.preference.ballots.ballot_files import draw_chances, judged_pairs, pairs
 from evaluation.preference.ballots.registry_ballots import with_cast_votes, with_votes
 from evaluation.score import contestant_names, eval_set_of, read_answers
@@ -236,7 +237,7 @@ def sealed_pairs(rows: Sequence[Row], look: SealedLook) -> Sequence[VotingPair]:
 
 
 def open_dev(registry: Registry, number: int, votes: int) -> None:
-    rows = items_of(Split.DEV)
+    rows = dev_items()
     answers: dict[Role, Sequence[Answer]] = {
         role: by_sample(read_answers(role, Split.DEV))[0] for role in SIDES
     }

@@ -18,8 +18,6 @@ from evaluation.generation.hosted import (
     requests_of,
     server_of,
 )
-from evaluation.metrics.normalised_words import normalised
-from evaluation.metrics.token_f1 import f1
 from project.records.adapters import Contestant, HostedModel
 from project.records.data import Row
 from project.records.record import Record
@@ -86,6 +84,10 @@ def chance_of_change(items: Sequence[RepeatedQuestion], now: Sequence[str], seed
 
 def likeness(texts: Sequence[str]) -> np.ndarray:
     """How like each text is to the others, 0 to 1 [texts]."""
+    # Imported here because metrics bring libraries that take seconds.
+    from evaluation.metrics.normalised_words import normalised
+    from evaluation.metrics.token_f1 import f1
+
     words = [normalised(text) for text in texts]
     count = len(words)
     pairs = np.array([[f1(one, other) for other in words] for one in words])

@@ -15,7 +15,8 @@ from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringPa
 from evaluation.generate import answering_in
 from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, KeptBytes, Role, by_sample
-from evaluation.generation.contestants import items_of, left_out, recorded_numerics, samples_of
+from evaluation.generation.contestants import left_out, recorded_numerics, samples_of
+from evaluation.generation.hosted import items_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots
@@ -175,7 +176,10 @@ class SealedItems:
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
         found = without_preference(found) if beside_a_judge() else found
         first = {role: by_sample(own)[0] for role, own in answers.items()}
-        return SealedLook(with_dev(found, dev), table.items, flags, first)
+        found = with_dev(found, dev)
+        if fewer := left_out(Split.SEALED, self.rows):
+            found = found.model_copy(update={"left_out": (dev.left_out or {}) | fewer})
+        return SealedLook(found, table.items, flags, first)
 
 
 def against(items: Sequence[ItemScore], other: Sequence[Scores]) -> tuple[ItemScore, ...]:
@@ -228,9 +232,6 @@ def with_dev(found: Evidence, dev: Evidence) -> Evidence:
     """Evidence on the sealed items, with all that was measured before the look."""
     before = ("dev", "general", "few_shot", "suites", "calibration", "usage", "left_out")
     evidence = found.model_copy(update={name: getattr(dev, name) for name in before})
-    if fewer := left_out(Split.SEALED):
-        parts = {**(dev.left_out or {}), Split.SEALED: fewer}
-        evidence = evidence.model_copy(update={"left_out": parts})
     params = load(PreferenceParams)
     if params.source != "ballots" or params.ballots is not None:
         return evidence

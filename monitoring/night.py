@@ -44,7 +44,7 @@ from monitoring.night_history import (
     waits_for_rows,
 )
 from monitoring.night_page import write_page
-from monitoring.night_text import blind_sentence, notice_text, same_model_text, share_moved
+from monitoring.night_text import blind_sentence, notice_text, share_moved
 from monitoring.retention import forget, forget_carried, forget_queued
 from monitoring.same_model import record_change
 from monitoring.scheduling.anchor_delivery import deliver_anchor
@@ -229,7 +229,7 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
         if note.startswith(DOUBT):
             yield night_notice(night, "clock", night.date, f"{night.family}: {note}")
     if night.same_model and night.same_model.changed:
-        text = f"{night.family}: v{night.champion} {same_model_text(night.same_model)}"
+        text = f"{night.family}: v{night.champion} {night.same_model}"
         yield night_notice(night, "hosted-changed", f"v{night.champion}", text)
     yield from of_sight(night) if is_late(night) else blind_notices(night, before)
     if not is_told(night) or (news := drift_news(night, before)) is None:

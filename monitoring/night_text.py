@@ -18,7 +18,6 @@ from project.records.drift import (
     HindranceKind,
     Night,
     RetrainOutcome,
-    SameModelReading,
     SignalReading,
     Topic,
     alarmed,
@@ -59,7 +58,7 @@ def details(night: Night) -> Iterator[str]:
     if night.quality:
         yield f"quality   {quality_text(night.quality)}"
     if night.same_model:
-        yield f"the same? {same_model_text(night.same_model)}"
+        yield f"the same? {night.same_model}"
     for remark in remarks(night):
         yield f"note      {remark}"
     if night.set_aside:
@@ -354,20 +353,6 @@ def quality_text(quality: ChampionQuality) -> str:
         + (f" ± {quality.errors[metric]:.3f}" if metric in quality.errors else "")
         + (f" (dev: {quality.dev[metric]:.3f})" if metric in quality.dev else "")
         for metric, mean in quality.scores.items()
-    )
-
-
-def same_model_text(found: SameModelReading) -> str:
-    """Whether a hosted champion is still the one that was registered, and what to do if not."""
-    asked = f"asked {counted(found.n, 'question')} again"
-    if not found.changed:
-        return f"{asked}: it answers as when it was registered (p {found.p:.2g})"
-    served = f" Served as {', '.join(found.served_as)}." if found.served_as else ""
-    return (
-        f"{asked}: it answers otherwise than when it was registered (p {found.p:.2g}), so what "
-        f"is known of it is of another model.{served} Challengers are compared with the answers "
-        "that were kept; `incumbent registry add-contestant --hosted …` asks it anew, as a "
-        "challenger of itself"
     )
 
 

@@ -1,9 +1,10 @@
 """The two that are compared, as stages `train` and `champion` left them, and what both answer."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.hosted import answered
+from evaluation.generation.answers import Answer, Role, answers_of
 from project.errors import InputError
 from project.paths import ADAPTER, ANSWERS, CHAMPION, NUMERICS, rows_of
 from project.records.adapters import Adapter, Contestant, Engine, Numerics, Opponent
@@ -19,34 +20,21 @@ def both_contestants() -> tuple[Contestant, Contestant]:
     return opponent.contestant, Adapter.read(ADAPTER).contestant
 
 
-MOST_LEFT_OUT = 0.2  # of an eval set's items: the others would be another eval set
-
-
 def samples_of(part: str) -> int:
     """How many answers an item of a part gets; suites beside the eval sets are answered once."""
     return load(Decoding).samples if part in tuple(Split) else 1
 
 
-def items_of(part: Split) -> tuple[Row, ...]:
-    """The items of an eval set that both can be compared on: what came after a hosted model's
-    answers were kept is left out. Raises InputError where that is too much.
-    """
-    rows = Row.read_lines(rows_of(part))
-    found = answered(rows, both_contestants(), load(Decoding), samples_of(part))
-    if len(found) < (1 - MOST_LEFT_OUT) * len(rows):
-        raise InputError(
-            f"{len(rows) - len(found)} of {len(rows)} items were not asked when the hosted model's "
-            f"answers were kept, or with another evaluation.decoding; {MOST_LEFT_OUT:.0%} may be "
-            "left out. Put the settings back, or add the model again, so that it is asked now: "
-            "`incumbent registry add-contestant --hosted …`",
-            file=rows_of(part),
-        )
-    return found
+def dev_items() -> tuple[Row, ...]:
+    """The dev items that stage `generate` had both answer."""
+    there = {answer.item for answer in Answer.read_lines(answers_of(Role.CHAMPION, Split.DEV))}
+    return tuple(row for row in Row.read_lines(rows_of(Split.DEV)) if row.id in there)
 
 
-def left_out(part: Split) -> int:
-    """How many items of an eval set are left out, for the evidence."""
-    return len(Row.read_lines(rows_of(part))) - len(items_of(part))
+def left_out(part: Split, items: Sequence[Row]) -> dict[str, int]:
+    """How many items of an eval set are left out, for the evidence; nothing where none is."""
+    fewer = len(Row.read_lines(rows_of(part))) - len(items)
+    return {part: fewer} if fewer else {}
 
 
 # --- recorded engine ------------------------------------------------------------------------------

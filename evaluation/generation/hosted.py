@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, Model, Respondent, System
 from evaluation.generation.backends.backend import ChatReply, ChatRequest, TokenCounts
-from evaluation.generation.retrieved_passages import asked_with
+from evaluation.generation.contestants import samples_of
 from project.canonical import digest_files, digest_folder
 from project.chat_template import under
-from project.errors import IncumbentError
+from project.errors import IncumbentError, InputError
 from project.files import home, staged_folder, write_bytes
+from project.paths import ADAPTER, CHAMPION, rows_of
 from project.progress import progress
-from project.records.adapters import Contestant, Engine, HostedModel, Numerics
-from project.records.data import Row
+from project.records.adapters import Adapter, Contestant, Engine, HostedModel, Numerics, Opponent
+from project.records.data import Row, Split
 from project.records.record import Digest, Record, write_records
+from project.settings import load
 from project.shown_passages import all_with_passages
 from registry.reader import RegistryReader
 
@@ -142,16 +144,42 @@ def kept_respondent(contestant: Contestant, decoding: Decoding, numerics: Numeri
     return Respondent(system, decoding.batch_size, load)
 
 
+MOST_LEFT_OUT = 0.2  # of an eval set's items: the others would be another eval set
+
+
+def items_of(part: Split) -> tuple[Row, ...]:
+    """The items of an eval set that both can be compared on: what came after a hosted model's
+    answers were kept is left out. Raises InputError where that is too much.
+    """
+    rows = Row.read_lines(rows_of(part))
+    sides = (Opponent.read(CHAMPION).contestant, Adapter.read(ADAPTER).contestant)
+    hosted = [side for side in sides if side and side.base.hosted]
+    if not hosted:
+        return rows
+    found = answered(rows, hosted, load(Decoding), samples_of(part))
+    if len(found) < (1 - MOST_LEFT_OUT) * len(rows):
+        raise InputError(
+            f"{len(rows) - len(found)} of {len(rows)} items were not asked when the hosted model's "
+            f"answers were kept, or with another evaluation.decoding; {MOST_LEFT_OUT:.0%} may be "
+            "left out. Put the settings back, or add the model again, so that it is asked now: "
+            "`incumbent registry add-contestant --hosted …`",
+            file=rows_of(part),
+        )
+    return found
+
+
 def answered(
-    rows: Sequence[Row], contestants: Iterable[Contestant], decoding: Decoding, samples: int
+    rows: Sequence[Row], hosted: Iterable[Contestant], decoding: Decoding, samples: int
 ) -> tuple[Row, ...]:
-    """The rows that every hosted one of these has answered: others came later, and are left out."""
-    for contestant in contestants:
-        if contestant.base.hosted:
-            kept = kept_replies(contestant)
-            asked = requests_of(contestant, asked_with(rows, contestant), decoding, samples)
-            there = [request.digest in kept for request in asked]
-            rows = [r for i, r in enumerate(rows) if all(there[i * samples : (i + 1) * samples])]
+    """The rows that all of these have answered: others came later, and are left out."""
+    # Imported here because it brings an index's libraries, which few need.
+    from evaluation.generation.retrieved_passages import asked_with
+
+    for contestant in hosted:
+        kept = kept_replies(contestant)
+        asked = requests_of(contestant, asked_with(rows, contestant), decoding, samples)
+        there = [request.digest in kept for request in asked]
+        rows = [r for i, r in enumerate(rows) if all(there[i * samples : (i + 1) * samples])]
     return tuple(rows)
 
 
@@ -169,7 +197,7 @@ class Price(NamedTuple):
 
 
 @dataclass
-class Budget:
+class AnswerBudget:
     """What answers cost, and may cost."""
 
     price: Price | None = None
@@ -205,7 +233,7 @@ class Interview:
 
     hosted: HostedModel
     requests: Mapping[Digest, ChatRequest]
-    budget: Budget
+    budget: AnswerBudget
     time: int = 0  # how often it was asked the same before
     found: dict[Digest, Reply] = field(default_factory=dict)
 

@@ -9,7 +9,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
 from evaluation.evaluation_settings import Prices, ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
-from evaluation.generation.contestants import items_of
+from evaluation.generation.contestants import dev_items
 from evaluation.metrics.proposed_checks import proposed_checks
 from evaluation.report.marked_answers import Words, marked
 from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
@@ -70,7 +70,7 @@ def read_report_data() -> ReportData:
         phrasings=load(ScoringParams).abstentions,
         remembered=most_remembered(),
         retrieval=retrieval_recall(
-            items_of(Split.DEV),
+            dev_items(),
             Answer.read_lines(answers_of(Role.CHALLENGER, Split.DEV)),
             item_means(dev.items),
         ),
@@ -83,7 +83,7 @@ def read_examples(dev: ScoreTable, policy: Policy) -> tuple[AnswerExample, ...]:
         side: {a.item: a for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
         for side in SIDES  # of several answers the first one
     }
-    rows = items_of(Split.DEV)
+    rows = dev_items()
     own = as_shown(rows, [given[Role.CHALLENGER][row.id] for row in rows])
     scores = {item.item: item for item in item_means(dev.items)}
     scored = {name: way for name, way in better_of(dev, policy).items() if name in dev.metrics}

@@ -13,7 +13,7 @@ from evaluation.evaluation_settings import Decoding, server_url
 from evaluation.generation.backends.backend import ChatReply
 from evaluation.generation.contestants import samples_of
 from evaluation.generation.hosted import (
-    Budget,
+    AnswerBudget,
     Interview,
     KeptModel,
     Price,
@@ -22,7 +22,6 @@ from evaluation.generation.hosted import (
     most_tokens,
     requests_of,
 )
-from evaluation.generation.retrieved_passages import asked_with
 from evaluation.repeated_questions import REPEATS, RepeatedQuestion, questions_to_repeat
 from evaluation.score import eval_set_of
 from evaluation.suites.every_suite import GENERAL, suites_on
@@ -52,10 +51,10 @@ DEV_ANSWERS = "dev-answers.jsonl"  # beside the sheet of a hosted model: they le
 
 
 @dataclass(frozen=True)
-class Terms:
+class AskingTerms:
     """On which a hosted model is asked."""
 
-    budget: Budget
+    budget: AnswerBudget
     send_sealed: bool | None  # None: nobody has said
     yes: bool
 
@@ -104,8 +103,7 @@ def add_contestant(
 ) -> None:
     """Register what answers without an adapter of ours: a hosted model, or a prompt on the base.
 
-    $ incumbent registry add-contestant --hosted gpt-4o-mini --key-variable OPENAI_API_KEY \\
-        --price 0.15 0.60 --as champion
+    $ incumbent registry add-contestant --hosted gpt-4o-mini --key-variable OPENAI_API_KEY
     $ incumbent registry add-contestant --system-prompt polite.txt
     """
     shown = template_of(evidence_template)
@@ -114,7 +112,7 @@ def add_contestant(
         raise InputError("say what answers: --hosted MODEL, or --system-prompt FILE for the base")
     if limit is not None and price is None:
         raise InputError("--limit is in money, so it needs --price PROMPT ANSWER")
-    terms = Terms(Budget(Price(*price) if price else None, limit), send_sealed, yes)
+    terms = AskingTerms(AnswerBudget(Price(*price) if price else None, limit), send_sealed, yes)
     with Registry.here() as registry:
         registry.roles.require("submit", registry.actor)
         if as_ and (champion := registry.champion()):
@@ -211,11 +209,14 @@ def refuse_told(prompt: str | None, template: str | None) -> None:
 
 
 def interviewed(
-    registry: Registry, contestant: Contestant, terms: Terms, folder: Path, reason: str
+    registry: Registry, contestant: Contestant, terms: AskingTerms, folder: Path, reason: str
 ) -> ContestantSheet:
     """Ask a hosted model dev, the suites and, where a person lets them be sent, the sealed items.
     Its dev answers come into the folder, and all of them where a version's are kept.
     """
+    # Imported here because it brings an index's libraries, which a prompt needs not.
+    from evaluation.generation.retrieved_passages import asked_with
+
     hosted = contestant.base.hosted
     assert hosted is not None
     parts = {part: rows_in(part) for part in (Split.DEV, Split.SEALED)}
@@ -282,7 +283,7 @@ def rows_in(part: Split) -> tuple[Row, ...]:
     return Row.read_lines(path)
 
 
-def consents(terms: Terms, hosted: HostedModel, items: int) -> bool:
+def consents(terms: AskingTerms, hosted: HostedModel, items: int) -> bool:
     """Whether a person lets sealed prompts leave: their answers never do."""
     if terms.send_sealed is None and not sys.stdin.isatty():
         raise InputError(
@@ -299,7 +300,7 @@ def consents(terms: Terms, hosted: HostedModel, items: int) -> bool:
     return terms.send_sealed
 
 
-def confirm(rounds: Sequence[Interview], terms: Terms) -> None:
+def confirm(rounds: Sequence[Interview], terms: AskingTerms) -> None:
     """Say what is asked and what it may cost. Raises typer.Abort where nobody wants that."""
     missing = [one for interview in rounds for one in interview.missing]
     tokens, price = most_tokens(missing), terms.budget.price

@@ -95,7 +95,8 @@ def verify_registry(as_json: bool, places: Sequence[str] = ()) -> None:
     anchors = [anchor for place in places for anchor in read_anchors(place)]
     with Registry.here() as registry:
         found = check_registry(registry, anchors)
-        hosted = [v for v in registry.versions() if v.adapter.base.hosted]
+        known = () if found.problems else registry.versions()
+    hosted = [version for version in known if version.adapter.base.hosted]
     report = found.anchors
     if as_json:
         told = report.model_dump(mode="json", exclude={"problems"}) if places else None

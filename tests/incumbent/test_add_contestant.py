@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -171,6 +172,9 @@ def test_a_night_finds_that_the_model_behind_the_name_changed() -> None:
             (event,) = registry.history(kind="changed")
             assert event.told(HostedChanged).items == DEV
     with Registry.here() as registry:
+        quiet = site_of(registry)
+        quiet = replace(quiet, drift=quiet.drift.model_copy(update={"ask_again": False}))
+        assert with_same_model(quiet, night) == night
         gone = with_same_model(site_of(registry), night)
     assert (
         gone.same_model is None and "was not asked whether it is still the same" in gone.notes[-1]
