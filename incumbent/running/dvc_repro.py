@@ -23,6 +23,7 @@ from evaluation.evaluation_settings import (
 )
 from evaluation.scoring.built_in import SCORERS, better_by, our_class
 from evaluation.suites.every_suite import MEMORISATION, SUITES
+from incumbent.output import AT_WORK
 from incumbent.running.run_screen import DvcOutput, RunScreen
 from incumbent.running.warm_programs import warm_programs
 from project.child_processes import (
@@ -246,7 +247,6 @@ def new_log() -> Iterator[IO[bytes]]:
 
 # Waiting for whoever else is at work in the project, and saying so.
 
-AT_WORK = "another {} is at work here: waiting for its end …"
 DVC_LOCK = Path(".dvc", "tmp", "lock")
 BUSY = "is busy, it is being blocked by"  # what DVC says of a stage that another process runs
 BLOCKER = re.compile(r"\(PID (\d+)\)")
