@@ -27,7 +27,13 @@ from monitoring.drift.reference_store import (
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays
-from monitoring.features.signal_inputs import (
+from monitoring.night_action import follow
+from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
+from monitoring.night_history import nights_before
+from monitoring.night_page import keep_map
+from monitoring.signals.prompt_signals import Topics
+from monitoring.signals.signal import Batch
+from monitoring.signals.signal_inputs import (
     cut_notes,
     cut_prompts,
     rated_so_far,
@@ -35,12 +41,6 @@ from monitoring.features.signal_inputs import (
     times_of,
     watched_prompts,
 )
-from monitoring.night_action import follow
-from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
-from monitoring.night_history import nights_before
-from monitoring.night_page import keep_map
-from monitoring.signals.prompt_signals import Topics
-from monitoring.signals.signal import Batch
 from monitoring.traffic.user_sample import HeavyUsers, UserSample
 from monitoring.traffic.voices import voice_notes
 from monitoring.trigger.drifted_rows import DriftedRows
