@@ -17,7 +17,7 @@ SPHINX := sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --w
 
 .PHONY: run serve demo bank bank-brief docs docs-links test tests collect test-fast lint install constraints clean
 
-# A lock of another kind of processor is left as it is in git.
+# A lock of another kind of processor, or of another Python, is left as it is in git.
 run: install
 	@python -c "from incumbent.running.dvc_repro import keep_lock_apart; keep_lock_apart()"
 	incumbent run

@@ -21,7 +21,7 @@ from benchmarks.busy_registry import FAMILY, NOW, fill
 from benchmarks.frame import arguments
 from project.settings import PARAMS
 from registry.store import Registry
-from review.access.access_control import AccessControl
+from review.frame.access_control import AccessControl
 from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

@@ -65,7 +65,7 @@ class Columns(Settings):
     # Several are joined by an empty line, blank ones left out.
     prompt: Annotated[tuple[str, ...], BeforeValidator(as_names)] = ()
     completion: str | None = None
-    messages: str | None = None  # a conversation, in any of the shapes of curation/sources/chats
+    messages: str | None = None  # a conversation: curation/sources/chat_shapes.py has its shapes
     # Of a conversation: its last answer, or every answer as a row of its own, all in one group.
     turns: Literal["last", "every"] = "last"
     # Turns of tools in a conversation: it is left out; or calls and results are learnt as texts,

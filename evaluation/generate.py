@@ -14,9 +14,8 @@ from evaluation.generation.contestants import (
     both_contestants,
     record_engine,
     recorded_numerics,
-    samples_of,
 )
-from evaluation.generation.hosted import items_of
+from evaluation.generation.hosted import items_of, samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import check_out_adapter, from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on

@@ -15,8 +15,8 @@ from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringPa
 from evaluation.generate import answering_in
 from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, KeptBytes, Role, by_sample
-from evaluation.generation.contestants import left_out, recorded_numerics, samples_of
-from evaluation.generation.hosted import items_of
+from evaluation.generation.contestants import left_out, recorded_numerics
+from evaluation.generation.hosted import items_of, samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots

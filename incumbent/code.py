@@ -1,7 +1,8 @@
 """Stage `code`: of each stage, the files of code that it runs, each by its digest.
 
 A stage depends on its one file here, so an edit reruns what it touches and nothing else. Of an
-installed package whose docstrings are a source, METADATA stands for its version.
+installed package whose docstrings are a source, METADATA stands for its version, together with
+Python's: one version of numpy has other modules for another Python.
 """
 
 import ast
@@ -24,11 +25,18 @@ from project.records.field_change import differing
 from project.records.record import Digest, Record
 from project.settings import load
 
+PYTHON = f"python3.{sys.version_info.minor}"
+PYTHONS = [f"python3.{minor}" for minor in range(11, 31)]  # that a lock can be of
+
 
 class Code(Record):
     """Files by the name that people know them by: from the folder that Python imports them from."""
 
     files: dict[str, Digest]
+
+    def by(self, python: str) -> "Code":
+        """The same code, as another Python runs it."""
+        return Code(files={name.replace(PYTHON, python): own for name, own in self.files.items()})
 
 
 def main() -> None:
@@ -86,7 +94,7 @@ def files_of_version(package: str) -> dict[str, Path]:
     installed = f"\n{package}/__init__.py,".encode()
     for record in folder.parent.glob("*.dist-info/RECORD"):  # a tenth of a second for hundreds
         if installed in b"\n" + record.read_bytes():
-            return {f"{record.parent.name}/METADATA": record.with_name("METADATA")}
+            return {f"{PYTHON}/{record.parent.name}/METADATA": record.with_name("METADATA")}
     return {path.relative_to(folder.parent).as_posix(): path for path in folder.rglob("*.py")}
 
 

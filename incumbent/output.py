@@ -20,6 +20,7 @@ EXIT_CODES = {
 LEAST, GAP = 12, 2  # characters of a word that stay together, and between two columns
 STYLES = {0: "bold green", 10: "bold yellow", 11: "bold red"}
 
+AT_WORK = "another {} is at work here: waiting for its end …"  # until which a command waits
 PIPED = 100_000  # columns
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from curation.curation_settings import CollectParams
@@ -21,6 +22,7 @@ from evaluation.score import contestant_names
 from evaluation.sealed_look import SealedItems
 from incumbent.current_provenance import Noted, current_provenance, tag_version
 from incumbent.mirroring.mirror import figures_page
+from incumbent.output import AT_WORK
 from incumbent.reproducing.rows_check import push_version
 from monitoring.asked_items import items_asked
 from monitoring.scheduling.anchor_delivery import deliver_anchor
@@ -41,8 +43,6 @@ from registry.champion import confirmed_opponent, refuse_once_sealed
 from registry.store import Registry
 from review.review_settings import ReviewParams
 from training.rows.experience_replay import learnt_by_challenger, texts_learnt
-
-WAITS = "another submission is at work in this folder: waiting for its end …"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
     """Submit, decide, promote if asked and won, and write what people read."""
     policy = load(Policy)
     # Beside another one, a look that is being taken would count as interrupted, and cost another.
-    alone = locked(home() / "submission.lock", lambda: print(WAITS, file=sys.stderr, flush=True))
+    waits = partial(print, AT_WORK.format("submission"), file=sys.stderr, flush=True)
+    alone = locked(home() / "submission.lock", waits)
     with alone, Registry.here() as registry:
         outcome = submitted(registry, policy, promote=promote, reason=reason)
         votes = load(ReviewParams).votes

@@ -15,11 +15,11 @@ from project.records.drift import Action, DriftState, Night, RetrainOutcome
 from project.records.events import DecisionMade, Event
 from project.records.evidence import Decision
 from project.records.record import Record
-from registry.overview.version_search import newest_seq, verdict_is
 from registry.reader import RegistryReader, parsed
 from registry.storage.database import reading
 from registry.storage.tables import aliases, event_of, events, versions
 from registry.tenure import CHAMPION
+from registry.version_search import newest_seq, verdict_is
 
 PRESSING = (DriftState.CONFIRMED, DriftState.ACT)  # drift that has lasted
 OUTDATED = "it won against another champion than the present one"

@@ -27,14 +27,6 @@ from monitoring.drift.reference_store import (
 from monitoring.drift.signal_tests import overall
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import UserDays
-from monitoring.features.signal_inputs import (
-    cut_notes,
-    cut_prompts,
-    rated_so_far,
-    rewatched,
-    times_of,
-    watched_prompts,
-)
 from monitoring.night_action import follow
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
@@ -42,6 +34,14 @@ from monitoring.night_page import keep_map
 from monitoring.same_model import with_same_model
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch
+from monitoring.signals.signal_inputs import (
+    cut_notes,
+    cut_prompts,
+    rated_so_far,
+    rewatched,
+    times_of,
+    watched_prompts,
+)
 from monitoring.traffic.user_sample import HeavyUsers, UserSample
 from monitoring.traffic.voices import voice_notes
 from monitoring.trigger.drifted_rows import DriftedRows

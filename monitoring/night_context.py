@@ -12,8 +12,6 @@ from typing import Self
 from sqlalchemy import Connection, Engine, insert, select
 
 from evaluation.evaluation_settings import ScoringParams
-from monitoring.features.signal_inputs import MOST_GROUNDED, AnswerJudge, batch_of
-from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import (
     DriftParams,
     TrafficParams,
@@ -27,6 +25,8 @@ from monitoring.scheduling.job import WrongMachineError
 from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Batch
+from monitoring.signals.signal_inputs import MOST_GROUNDED, AnswerJudge, batch_of
+from monitoring.signals.watched_text import NOTHING, SharedText
 from monitoring.special_days import name_of_special
 from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.traffic_store import LATE, TrafficStore

@@ -1,6 +1,5 @@
 """Days that are like no others, such as holidays: nights leave them out, and references too."""
 
-import re
 from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from holidays import HolidayBase
 
-SPAN = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
-FORMS = "a country such as DE, a part of one such as DE-BY, a day such as 2026-12-24, or FROM..TO"
+DAYS = "a day such as 2026-12-24, or FROM..TO"
+FORMS = f"a country such as DE, a part of one such as DE-BY, {DAYS}"
 
 
 def name_of_special(entries: Iterable[str], day: date) -> str | None:
@@ -19,8 +18,8 @@ def name_of_special(entries: Iterable[str], day: date) -> str | None:
     Raises ValueError for an entry that is none of FORMS.
     """
     for entry in entries:
-        if span := SPAN.fullmatch(entry):
-            first, last = ends_of(entry, span[1], span[2] or span[1])
+        if entry[:1].isdigit():
+            first, last = first_and_last(entry)
             if first <= day <= last:
                 return entry
         elif name := calendar_of(entry).get(day):
@@ -28,14 +27,16 @@ def name_of_special(entries: Iterable[str], day: date) -> str | None:
     return None
 
 
-def ends_of(entry: str, *days: str) -> tuple[date, date]:
+def first_and_last(days: str) -> tuple[date, date]:
+    """The ends of days as people type them. Raises ValueError for what is not DAYS."""
+    first, dots, last = days.partition("..")
     try:
-        first, last = map(date.fromisoformat, days)
-    except ValueError as error:
-        raise ValueError(f"{entry}: {error}") from None
-    if last < first:
-        raise ValueError(f"{entry} ends before it begins")
-    return first, last
+        ends = date.fromisoformat(first), date.fromisoformat(last if dots else first)
+    except ValueError:
+        raise ValueError(f"{days!r} is not {DAYS}") from None
+    if ends[1] < ends[0]:
+        raise ValueError(f"{days!r} ends before it begins")
+    return ends
 
 
 @lru_cache

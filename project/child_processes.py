@@ -190,11 +190,12 @@ def complaint_in(said: str) -> str:
 # What DVC keeps on the disk: which data a stage made, and where the cache has it.
 
 
-def locked_md5(lock: Path, stage: str, output: Path) -> str | None:
-    """DVC's checksum of what a stage wrote, as the lock file has it; None where it has none."""
+def locked_md5(lock: Path, stage: str, path: Path) -> str | None:
+    """DVC's checksum of what a stage read or wrote, as the lock file has it; None: it has none."""
     stages = yaml.safe_load(lock.read_bytes())["stages"] if lock.exists() else {}
-    outputs = stages.get(stage, {}).get("outs", [])
-    return next((out["md5"] for out in outputs if Path(out["path"]) == output), None)
+    locked = stages.get(stage, {})
+    files = [*locked.get("deps", []), *locked.get("outs", [])]
+    return next((file["md5"] for file in files if Path(file["path"]) == path), None)
 
 
 def cached_file(root: Path, md5: str) -> Path:

@@ -22,10 +22,9 @@ from registry.ballots.open_votes import OpenVotes, open_votes
 from registry.ballots.sheets import further_items, is_first, is_submitter
 from registry.ballots.standing import Votes, missing, read_votes
 from registry.decision_checks import plain
-from registry.overview.version_search import counts
 from registry.reader import RegistryReader
 from registry.storage.database import reading
-from review.access.users_file import Person, ThePerson
+from registry.version_search import counts
 from review.data_pages.version_traffic import (
     ChampionTraffic,
     ExperimentView,
@@ -34,6 +33,7 @@ from review.data_pages.version_traffic import (
 )
 from review.data_pages.waiting import Waiting, waiting
 from review.frame.pages import page
+from review.frame.users_file import Person, ThePerson
 from review.quality_chart import ChampionCard, QualityHistory, champion_card, panels, quality
 from review.site import TheSite
 from review.voting.blinding import is_voted

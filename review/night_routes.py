@@ -33,9 +33,9 @@ from project.records.events import DriftAccepted
 from project.records.record import Record
 from project.settings import load
 from registry.store import Registry
-from review.access.users_file import Person, ThePerson
 from review.frame.form_fields import LARGEST, Reason
 from review.frame.pages import environment, page
+from review.frame.users_file import Person, ThePerson
 from review.site import Site, TheSite
 from review.stored_nights import (
     NightLine,

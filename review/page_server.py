@@ -22,14 +22,14 @@ from registry.ballots.open_votes import open_votes
 from registry.store import Registry
 from review import home_page
 from review import night_routes as nights
-from review.access.access_control import AccessControl, gate_of
-from review.access.request_checks import AllowedHost, BodySize, RequestRate, SameSite, WhoIsThere
 from review.challenger import challenger_review as challenger
 from review.challenger import item_page as items
 from review.data_pages import data_routes as data_pages
 from review.dossier import dossier_routes as dossier
 from review.frame import sign_in_routes as sign_in
+from review.frame.access_control import AccessControl, gate_of
 from review.frame.pages import ASSETS, HANDLERS, PROBLEMS, broken
+from review.frame.request_checks import AllowedHost, BodySize, RequestRate, SameSite, WhoIsThere
 from review.frame.sign_in_routes import SecurityHeaders, api_description
 from review.review_settings import ReviewParams
 from review.site import Site

@@ -10,9 +10,9 @@ from project.records.adapters import AdapterVersion
 from project.records.events import Event, Promotion, Withdrawal
 from project.records.evidence import Evidence, Measured
 from project.records.record import Digest, Record
-from registry.overview.version_search import displaced_by, move_count, newest_moves
 from registry.reader import RegistryReader
 from registry.storage.database import reading
+from registry.version_search import displaced_by, move_count, newest_moves
 from review.frame.event_words import VersionDifference, central
 
 How = Literal["person", "policy", "force", "rollback", "withdraw"]

@@ -9,7 +9,6 @@ from typing import Any
 
 from curation.curation_settings import ExportFields
 from curation.faults.missing_answers import is_more_than_placeholder
-from curation.sources.chats.transcripts import is_transcript, read_transcripts
 from curation.sources.documents.passages import LONGEST, passages, read_text_of, text_blocks
 from curation.sources.documents.read_documents import read_documents
 from curation.sources.exports.argilla import judge_argilla, looks_like_argilla
@@ -56,6 +55,7 @@ from curation.sources.tables.unpacked_file import (
     files_in,
     readable,
 )
+from curation.sources.transcripts import is_transcript, read_transcripts
 from project.errors import InputError
 from project.records.data import Document, Origin
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from curation.curation_settings import Columns
 from curation.faults.missing_answers import is_more_than_placeholder
-from curation.sources.chats.chat_shapes import conversation, with_tools_as_text
-from curation.sources.chats.turns import Turns, pairs
+from curation.sources.chat_shapes import conversation, with_tools_as_text
 from curation.sources.row_formats import Read, answerable_in, complete, evidence_in, turn
 from curation.sources.tables.json_nesting import with_nested
 from curation.sources.tables.table import Table, TableRow, find_column
+from curation.sources.turns import Turns, pairs
 from project.errors import InputError
 from project.records.data import Message, Origin, Row
 from project.shown_passages import cited

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, Role, answers_of
 from project.errors import InputError
 from project.paths import ADAPTER, ANSWERS, CHAMPION, NUMERICS, rows_of
 from project.records.adapters import Adapter, Contestant, Engine, Numerics, Opponent
 from project.records.data import Row, Split
-from project.settings import load
 
 
 def both_contestants() -> tuple[Contestant, Contestant]:
@@ -18,11 +16,6 @@ def both_contestants() -> tuple[Contestant, Contestant]:
     if opponent.contestant is None:
         raise InputError("does not say what answers: run `dvc repro`", file=CHAMPION)
     return opponent.contestant, Adapter.read(ADAPTER).contestant
-
-
-def samples_of(part: str) -> int:
-    """How many answers an item of a part gets; suites beside the eval sets are answered once."""
-    return load(Decoding).samples if part in tuple(Split) else 1
 
 
 def dev_items() -> tuple[Row, ...]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, Model, Respondent, System
 from evaluation.generation.backends.backend import ChatReply, ChatRequest, TokenCounts
-from evaluation.generation.contestants import samples_of
 from project.canonical import digest_files, digest_folder
 from project.chat_template import under
 from project.errors import IncumbentError, InputError
@@ -142,6 +141,11 @@ def kept_respondent(contestant: Contestant, decoding: Decoding, numerics: Numeri
         return KeptModel(contestant, decoding, kept_replies(contestant))
 
     return Respondent(system, decoding.batch_size, load)
+
+
+def samples_of(part: str) -> int:
+    """How many answers an item of a part gets; suites beside the eval sets are answered once."""
+    return load(Decoding).samples if part in tuple(Split) else 1
 
 
 MOST_LEFT_OUT = 0.2  # of an eval set's items: the others would be another eval set

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from curation.curation_settings import Columns
-from curation.sources.chats.chat_shapes import with_roles
-from curation.sources.chats.transcripts import transcripts_in
-from curation.sources.chats.turns import Role
+from curation.sources.chat_shapes import with_roles
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_words import Guess
 from curation.sources.documents.read_documents import documents_in
@@ -30,6 +28,8 @@ from curation.sources.tables.decoding import decode
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
 from curation.sources.tables.unpacked_file import contents, data_in, files_in, files_of, is_seen
+from curation.sources.transcripts import transcripts_in
+from curation.sources.turns import Role
 from incumbent.init.own_sources import HowRead
 from project.errors import InputError
 from project.progress import progress

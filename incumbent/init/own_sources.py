@@ -11,8 +11,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from curation.curation_settings import Columns, ExportFields, FileSource, Format
-from curation.sources.chats.chat_shapes import RoleNames
-from curation.sources.chats.turns import Turns
+from curation.sources.chat_shapes import RoleNames
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_words import Guess, Taken
 from curation.sources.documents.read_documents import documents_in, is_document
@@ -24,6 +23,7 @@ from curation.sources.table_rows import NamedColumns
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table
 from curation.sources.tables.unpacked_file import files_in, left_aside
+from curation.sources.turns import Turns
 from incumbent.output import console, say
 from project.errors import InputError
 from project.model_pins import EMBEDDED, BaseChoice, locate

@@ -23,6 +23,7 @@ from evaluation.evaluation_settings import (
 )
 from evaluation.scoring.built_in import SCORERS, better_by, our_class
 from evaluation.suites.every_suite import MEMORISATION, SUITES
+from incumbent.output import AT_WORK
 from incumbent.running.run_screen import DvcOutput, RunScreen
 from incumbent.running.warm_programs import warm_programs
 from project.child_processes import (
@@ -35,14 +36,14 @@ from project.child_processes import (
 )
 from project.errors import IncumbentError, InputError, pip_install
 from project.files import home, locked
-from project.paths import NUMERICS
+from project.paths import CODE, NUMERICS
 from project.progress import MARK
 from project.records.record import Record
 from project.settings import SECTIONS, load, model_of, setting_error
 from training.precision import choose_numerics
 
-# A return at the end of what was read may be the first half of an end of line.
 LOCK = Path("dvc.lock")
+# A return at the end of what was read may be the first half of an end of line.
 LINE_END = re.compile(rb"(\r\n|\n|\r(?=.))", re.DOTALL)
 
 
@@ -134,24 +135,39 @@ def lines(process: subprocess.Popen[bytes], screen: RunScreen) -> Iterator[tuple
 
 # --- own lock -------------------------------------------------------------------------------------
 
-# Whether the sample's dvc.lock is of another kind of machine than this one, where no answer and no
-# adapter has its bytes.
+# Whether the sample's dvc.lock was made where the same code comes to other bytes than here.
 
 
 def keep_lock_apart() -> None:
-    """Let git not see this clone's changes of a dvc.lock from another kind of machine."""
-    own, locked = choose_numerics(), locked_md5(LOCK, "base", NUMERICS)
-    if locked in (None, md5_of_record(own)):
-        return
+    """Let git not see this clone's changes of a dvc.lock that was made elsewhere."""
     try:
+        if (elsewhere := locked_elsewhere()) is None:
+            return
         git("update-index", "--skip-worktree", str(LOCK))
+    except InputError:  # of a wrong setting, of which the run will tell
+        return
     except GitError:  # no repository, or dvc.lock is not in it
         return
     print(
-        f"{LOCK} was locked on another kind of machine than this one ({own}): every model answers "
-        "anew here, and git does not see what becomes of the lock (`git update-index "
-        f"--no-skip-worktree {LOCK}` shows it)"
+        f"{LOCK} was locked {elsewhere}: every model learns or answers anew here, and git does not "
+        f"see what becomes of the lock (`git update-index --no-skip-worktree {LOCK}` shows it)"
     )
+
+
+def locked_elsewhere() -> str | None:
+    """Where the lock was made, if this code makes other files there: answers and adapters depend on
+    the kind of machine, and rows of installed packages on Python's version.
+    """
+    own, numerics = choose_numerics(), locked_md5(LOCK, "base", NUMERICS)
+    if numerics not in (None, md5_of_record(own)):
+        return f"on another kind of machine than this one ({own})"
+    # Imported here because reading all imports takes a library that no other verb needs.
+    from incumbent.code import PYTHON, PYTHONS, Imports, code_of
+
+    code = code_of("curation.collect", Imports())
+    pythons = {md5_of_record(code.by(python)): python for python in (*PYTHONS, PYTHON)}
+    python = pythons.get(locked_md5(LOCK, "collect", CODE / "collect.json") or "", PYTHON)
+    return None if python == PYTHON else f"with {python} and not with {PYTHON}"
 
 
 def md5_of_record(record: Record) -> str:
@@ -246,7 +262,6 @@ def new_log() -> Iterator[IO[bytes]]:
 
 # Waiting for whoever else is at work in the project, and saying so.
 
-AT_WORK = "another {} is at work here: waiting for its end …"
 DVC_LOCK = Path(".dvc", "tmp", "lock")
 BUSY = "is busy, it is being blocked by"  # what DVC says of a stage that another process runs
 BLOCKER = re.compile(r"\(PID (\d+)\)")

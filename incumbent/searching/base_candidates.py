@@ -16,7 +16,7 @@ from project.records.adapters import ModelPin, Numerics
 from project.records.record import Record
 from project.records.scores import Better
 from project.settings import load
-from registry.overview.model_card import licence
+from registry.model_card import licence
 from training.base import prepare
 from training.model.usable_base import refuse_too_large, stored_weights
 from training.precision import measure_machine

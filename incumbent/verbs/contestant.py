@@ -11,7 +11,6 @@ import typer
 
 from evaluation.evaluation_settings import Decoding, server_url
 from evaluation.generation.backends.backend import ChatReply
-from evaluation.generation.contestants import samples_of
 from evaluation.generation.hosted import (
     AnswerBudget,
     Interview,
@@ -21,6 +20,7 @@ from evaluation.generation.hosted import (
     answer_folder,
     most_tokens,
     requests_of,
+    samples_of,
 )
 from evaluation.repeated_questions import REPEATS, RepeatedQuestion, questions_to_repeat
 from evaluation.score import eval_set_of

@@ -25,7 +25,7 @@ from registry.adapter_import.adapter_folder import admit
 from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.decision_checks import release
 from registry.lineage import Lineage, trace
-from registry.overview.model_card import card
+from registry.model_card import card
 from registry.reader import RegistryReader
 from registry.storage.artifact_store import Artifacts
 from registry.store import Registry

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from incumbent.options import Json, Reason, calendar_day, day_option
+from incumbent.options import Json, Reason, day_option
 from incumbent.output import console, print_json
 from monitoring.drift.accepted_drift import accept_drift, accepted_words
 from monitoring.monitoring_settings import DriftParams
@@ -27,6 +27,7 @@ from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.retrain_slots import RetrainLimits
 from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from monitoring.scheduling.service import tell_own_progress, terminable
+from monitoring.special_days import first_and_last
 from project.canonical import readable
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
@@ -138,14 +139,6 @@ def what_stopped(run: JobRun | None) -> str:
 # `drift accept`: what a drift brought is normal now.
 
 
-def days_between(text: str) -> tuple[date, date]:
-    """Days as people type them, FROM..TO."""
-    first, dots, last = text.partition("..")
-    if not dots:
-        raise typer.BadParameter(f"{text!r} is no days such as 2026-11-23..2026-11-29")
-    return calendar_day(first), calendar_day(last)
-
-
 def accept(
     reason: Reason,
     topic: Annotated[
@@ -170,7 +163,10 @@ def accept(
 
     $ incumbent drift accept --topic "coin, token" --reason "we sell coins since March"
     """
-    span = days_between(days) if days else None
+    try:
+        span = first_and_last(days) if days else None
+    except ValueError as error:
+        raise InputError(str(error), field="--days") from None
     with Registry.here() as registry:
         params = load(DriftParams)
         event = accept_drift(

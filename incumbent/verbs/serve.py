@@ -202,7 +202,7 @@ def has_desktop() -> bool:
 
 def add_user(name: str) -> None:
     """Ask for a password, and keep its hash in the file of review.users."""
-    from review.access.users_file import add_user as add
+    from review.frame.users_file import add_user as add
 
     path = load(ReviewParams).users
     if path is None:

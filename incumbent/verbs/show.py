@@ -22,11 +22,11 @@ from project.records.record import short
 from project.untrusted_input import shortened
 from registry.experiment_events import experiments
 from registry.lineage import Lineage, apart, name_of, trace
-from registry.overview.model_card import card
-from registry.overview.version_search import VersionFilter, VersionStanding, search, version_fields
-from registry.overview.why_paragraph import why
+from registry.model_card import card
 from registry.reader import RegistryReader
 from registry.tenure import CHAMPION
+from registry.version_search import VersionFilter, VersionStanding, search, version_fields
+from registry.why_paragraph import why
 from training.kept.books import books_of
 
 Fact = tuple[str, str | Text]

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_rows import WEEK, began
 from monitoring.drift.topic_attribution import parts_of
-from monitoring.features.signal_inputs import watched_prompts
 from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import USERS_A_NIGHT, NightContext
 from monitoring.night_history import nightly_of, nights_before
 from monitoring.scheduling.runs import RunState, begun, run_on
 from monitoring.signals.prompt_signals import NEW, Topics
 from monitoring.signals.signal import NEIGHBOURS, Batch, Floats, distance, usual_distance
+from monitoring.signals.signal_inputs import watched_prompts
 from monitoring.signals.vocabulary import beginning, words_of
 from project.errors import IncumbentError, InputError
 from project.records.data import counted

@@ -34,14 +34,14 @@ from monitoring.drift.reference_store import (
     watched_batch,
 )
 from monitoring.drift.user_days import UserDays
-from monitoring.features.signal_inputs import (
+from monitoring.monitoring_settings import Weekday
+from monitoring.night_context import SEED, NightContext
+from monitoring.signals.signal_inputs import (
     AnswerJudge,
     times_of,
     trained_judge,
 )
-from monitoring.features.watched_text import SharedText
-from monitoring.monitoring_settings import Weekday
-from monitoring.night_context import SEED, NightContext
+from monitoring.signals.watched_text import SharedText
 from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion
 from project.records.data import counted

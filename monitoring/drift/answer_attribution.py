@@ -12,10 +12,10 @@ from curation.faults.boilerplate import refusal
 from curation.faults.cut_off import cut_off
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_store import FrozenReference, References
-from monitoring.features.signal_inputs import answered_by, ratings_of, watched_prompts
 from monitoring.night_context import NightContext
 from monitoring.signals.answer_signals import Ratings
 from monitoring.signals.signal import Batch, Floats, nearest
+from monitoring.signals.signal_inputs import answered_by, ratings_of, watched_prompts
 from monitoring.signals.vocabulary import beginning
 from monitoring.traffic.voices import asked_text, voices_of
 from project.records.adapters import AdapterVersion

@@ -23,9 +23,9 @@ from monitoring.drift.signal_tests import (
 )
 from monitoring.drift.topic_attribution import attribute
 from monitoring.drift.user_days import NOBODY, SignalUnits, UserDays, numbered
-from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.signals.prompt_signals import FAR, Novelty
 from monitoring.signals.signal import NEIGHBOURS, Batch, Floats, Ints, nearest
+from monitoring.signals.watched_text import NOTHING, SharedText
 from project.errors import InputError
 from project.model_pins import ModelChoice, pin
 from project.progress import progress

@@ -10,12 +10,12 @@ import numpy as np
 
 from monitoring.drift.signal_tests import FEWEST_USERS
 from monitoring.drift.user_days import NOBODY, Arrays, UserDays, from_bytes, numbered, to_bytes
-from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.monitoring_settings import Weekday
 from monitoring.signals import SIGNALS, Kinds
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch, Floats, Ints, Knowing, Signal, Times
 from monitoring.signals.vocabulary import topic_words, words_of
+from monitoring.signals.watched_text import NOTHING, SharedText
 
 # --- season ---------------------------------------------------------------------------------------
 

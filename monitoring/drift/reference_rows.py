@@ -11,9 +11,9 @@ from scipy.stats import norm
 
 from monitoring.drift.day_noise import DayNoise, noise_of
 from monitoring.drift.reference import Reference
-from monitoring.features.signal_inputs import answered_by, as_traffic
 from monitoring.night_context import SEED, NightContext
 from monitoring.signals.prompt_signals import Novelty
+from monitoring.signals.signal_inputs import answered_by, as_traffic
 from monitoring.traffic.user_sample import UserSample
 from project.paths import rows_of
 from project.records.adapters import AdapterVersion

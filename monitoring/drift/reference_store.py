@@ -31,12 +31,12 @@ from monitoring.drift.reference_rows import (
 )
 from monitoring.drift.signal_tests import FEWEST_USERS, MINIMUM_UNITS
 from monitoring.drift.user_days import UserDays, from_bytes, to_bytes
-from monitoring.features.signal_inputs import AnswerJudge, times_of, trained_judge
-from monitoring.features.watched_text import SharedText
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.signals import ANSWER_SIGNALS, PROMPT_SIGNALS
 from monitoring.signals.answer_signals import OUTCOMES, Ratings
 from monitoring.signals.signal import Batch, Signal
+from monitoring.signals.signal_inputs import AnswerJudge, times_of, trained_judge
+from monitoring.signals.watched_text import SharedText
 from monitoring.traffic.voices import asked_text, voices_of
 from project.files import home, write_bytes
 from project.records.adapters import AdapterVersion

@@ -1,4 +1,6 @@
-"""The signals of prompts and of answers: each is a class, and a line here."""
+"""The signals of prompts and of answers: each is a class, and a line here. Beside them stands what
+they look at.
+"""
 
 from monitoring.signals.answer_signals import (
     Abstaining,

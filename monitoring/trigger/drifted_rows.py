@@ -13,13 +13,13 @@ from curation.eval_sets import EVAL_SETS, Extension, read_changes
 from evaluation.preference.preference_pairs import PREFERENCES
 from monitoring.drift.answer_attribution import RATED, furthest_first, rating_shift
 from monitoring.drift.reference_store import References
-from monitoring.features.prompt_surprise import surprise_so_far
-from monitoring.features.signal_inputs import watched_prompts
 from monitoring.night_context import USERS_A_NIGHT, NightContext
 from monitoring.night_history import check_job
 from monitoring.scheduling.runs import runs_between
 from monitoring.signals.prompt_signals import PromptPerplexity, Topics
+from monitoring.signals.prompt_surprise import surprise_so_far
 from monitoring.signals.signal import Batch, Floats, distance
+from monitoring.signals.signal_inputs import watched_prompts
 from monitoring.trigger.acceptance import accepted_rows
 from monitoring.trigger.labels import LABELLED, corrected, pseudonym_of
 from project.canonical import moment_of

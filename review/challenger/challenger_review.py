@@ -22,17 +22,16 @@ from project.records.events import Signing
 from project.records.evidence import Evidence, Measured
 from project.settings import PARAMS
 from project.untrusted_input import one_line
+from registry import why_paragraph
 from registry.ballots.open_votes import open_of
 from registry.ballots.sheets import asked_about
 from registry.ballots.standing import read_votes, refuse_settled
 from registry.lineage import Lineage, apart, name_of, trace
-from registry.overview import why_paragraph
-from registry.overview.model_card import card
-from registry.overview.why_paragraph import day
+from registry.model_card import card
 from registry.reader import RegistryReader
 from registry.roles import EVERYBODY
 from registry.store import Registry
-from review.access.users_file import Person, ThePerson
+from registry.why_paragraph import day
 from review.challenger import decide_routes, measured
 from review.challenger.changes import FETCH, ChangedRows, Which, changed_rows, changes
 from review.challenger.decide_routes import as_typed, offers
@@ -42,6 +41,7 @@ from review.data_pages.version_traffic import version_traffic
 from review.frame.event_words import event_words
 from review.frame.form_fields import PageNumber, VersionNumber, known_version
 from review.frame.pages import page
+from review.frame.users_file import Person, ThePerson
 from review.site import TheSite
 from review.voting.blinding import awaited, is_voted, traced
 from review.voting.live import LiveVotes, live_votes, may_follow

@@ -14,16 +14,16 @@ from registry.adapter_import.adapter_folder import refuse_misfit
 from registry.ballots.sheets import MOST_VOTES, ask_votes, asked_about
 from registry.decision_checks import refuse_one_person, winning
 from registry.lineage import Lineage
-from registry.overview.why_paragraph import day
 from registry.reader import RegistryReader
 from registry.roles import Duty
 from registry.storage.database import reading
 from registry.store import Registry
 from registry.tenure import CHAMPION, GAINS, MOVES
-from review.access.users_file import ThePerson, is_name
+from registry.why_paragraph import day
 from review.challenger.review_record import Action, Offer
 from review.frame.form_fields import LARGEST, Reason, VersionNumber, given_reason
 from review.frame.pages import page
+from review.frame.users_file import ThePerson, is_name
 from review.site import TheSite
 
 # --- offers ---------------------------------------------------------------------------------------

@@ -31,7 +31,6 @@ from project.records.data import Row, Split
 from project.records.record import Record, short
 from project.settings import load
 from registry.reader import RegistryReader
-from review.access.users_file import ThePerson
 from review.challenger.item_list import (
     ItemList,
     ItemQuery,
@@ -43,6 +42,7 @@ from review.challenger.item_list import (
 )
 from review.frame.form_fields import Number
 from review.frame.pages import page
+from review.frame.users_file import ThePerson
 from review.site import Site, TheSite
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from project.settings import load
 from registry.lineage import trace
 from registry.reader import RegistryReader
 from registry.roles import Duty
-from review.access.users_file import Person, ThePerson
 from review.data_pages.gate_view import (
     COMMAND,
     CORRECTIONS,
@@ -57,6 +56,7 @@ from review.frame.form_fields import (
     written,
 )
 from review.frame.pages import page
+from review.frame.users_file import Person, ThePerson
 from review.site import Site, TheSite
 
 # --- accepting ------------------------------------------------------------------------------------

@@ -24,9 +24,9 @@ from project.records.evidence import MetricEvidence
 from project.records.record import Digest, Record
 from registry.experiment_events import experiments
 from registry.lineage import Lineage, trace
-from registry.overview.version_search import VersionFilter, VersionStanding, search
 from registry.reader import RegistryReader
 from registry.store import Registry
+from registry.version_search import VersionFilter, VersionStanding, search
 from review.data_pages.version_traffic import ExperimentView, VersionTraffic, version_traffic, view
 from review.voting.blinding import submitted_by_actor, traced
 

@@ -19,7 +19,7 @@ from project.records.preferences import Calibration
 from project.settings import Settings, load
 from registry.experiment_events import ArmComparison
 from registry.lineage import Lineage
-from registry.overview.model_card import line, ordered, parts
+from registry.model_card import line, ordered, parts
 from review.data_pages.version_traffic import ExperimentEnd, Finding, VersionTraffic
 from review.dossier.document import DossierBlock, ScoreInterval, VersionRecords
 from review.frame import event_words

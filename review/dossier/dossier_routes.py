@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from review.access.users_file import Person, ThePerson
 from review.dossier.document import Dossier, Filled, html_of
 from review.dossier.make_dossier import make_dossier
 from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page
+from review.frame.users_file import Person, ThePerson
 from review.site import Site, TheSite
 
 router = APIRouter(tags=["dossier"])

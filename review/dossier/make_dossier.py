@@ -26,7 +26,7 @@ from project.settings import Values, load
 from registry.audit import events_and_versions, problems
 from registry.decision_checks import refuse_changed
 from registry.lineage import apart, name_of
-from registry.overview.model_card import licence, limitations
+from registry.model_card import licence, limitations
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 from registry.store import Registry

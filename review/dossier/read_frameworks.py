@@ -17,7 +17,7 @@ from project.disclosure import DisclosureParams
 from project.errors import InputError
 from project.records.record import Record, invalid, read_input
 from project.settings import load
-from registry.overview.model_card import licence
+from registry.model_card import licence
 from review.dossier.document import DossierBlock, DossierPart, Section, VersionRecords
 from review.dossier.dossier_figures import nightly_when
 

@@ -1,1 +1,1 @@
-"""What every page has: frame, looks, errors, forms, the sign-in, and what a browser is told."""
+"""Who is there and may do what, and what every page has: frame, looks, errors, forms, sign-in."""

@@ -23,8 +23,8 @@ from project.canonical import digest_bytes, readable
 from project.errors import IncumbentError, InputError
 from project.html import SHARED
 from project.records.data import counted
-from review.access.request_checks import UnknownPersonError
-from review.access.users_file import Person, local
+from review.frame.request_checks import UnknownPersonError
+from review.frame.users_file import Person, local
 from review.site import Site
 
 # --- pages ----------------------------------------------------------------------------------------

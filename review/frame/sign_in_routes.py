@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from review.access.access_control import (
+from review.frame.access_control import (
     MINUTES,
     AccessControl,
     Flow,
@@ -20,9 +20,9 @@ from review.access.access_control import (
     ProviderError,
     SignInRefusedError,
 )
-from review.access.request_checks import address_of, own_origin, refuse_haste
-from review.access.users_file import HOURS, local, seal, unsealed
 from review.frame.pages import onward, page
+from review.frame.request_checks import address_of, own_origin, refuse_haste
+from review.frame.users_file import HOURS, local, seal, unsealed
 
 # --- api routes -----------------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ from fastapi.responses import HTMLResponse
 
 from project.records.events import Event
 from project.records.record import Record
-from registry.overview.version_search import FamilyMember, FamilyTree, displaced_by, family_tree
-from review.access.users_file import ThePerson
+from registry.version_search import FamilyMember, FamilyTree, displaced_by, family_tree
 from review.frame.pages import page
+from review.frame.users_file import ThePerson
 from review.site import TheSite
 from review.versions.version_page import LineageQuery
 

@@ -11,8 +11,8 @@ from project.records.field_change import FieldChange, adapter_facts, side_by_sid
 from project.records.record import Record
 from project.records.scores import ScorePins
 from registry.lineage import Lineage, name_of
-from registry.overview.version_search import VersionStanding, standing_of_version
 from registry.reader import RegistryReader
+from registry.version_search import VersionStanding, standing_of_version
 from review.frame.event_words import VersionDifference, central
 from review.voting.blinding import traced
 

@@ -13,21 +13,21 @@ from project.records.data import DatasetVersion, GateReport
 from project.records.events import DecisionMade, Event, EventKind, LookTaken, Signing
 from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record
+from registry import why_paragraph
 from registry.adapter_import.lora_config import ImportedOrigin
 from registry.event_list import EventFilter, count_events
 from registry.lineage import SINGLE_VOTES, Lineage, name_of
-from registry.overview import why_paragraph
-from registry.overview.model_card import ScoreLine, tables
-from registry.overview.version_search import (
+from registry.model_card import ScoreLine, tables
+from registry.reader import RegistryReader
+from registry.signatures import Statement
+from registry.storage.database import reading
+from registry.store import Registry
+from registry.version_search import (
     VerdictFilter,
     VersionFilter,
     VersionStanding,
     standing_of_version,
 )
-from registry.reader import RegistryReader
-from registry.signatures import Statement
-from registry.storage.database import reading
-from registry.store import Registry
 from review.data_pages.version_traffic import VersionTraffic, version_traffic
 from review.frame.event_words import event_words
 from review.frame.form_fields import AddressQuery, Number, PageNumber

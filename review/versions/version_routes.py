@@ -15,12 +15,11 @@ from project.records.events import Event
 from project.records.record import Record
 from registry.event_list import newest_events
 from registry.lineage import SINGLE_VOTES
-from registry.overview.model_card import card
-from registry.overview.version_search import VersionStanding, search
+from registry.model_card import card
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from registry.store import Registry
-from review.access.users_file import Person, ThePerson
+from registry.version_search import VersionStanding, search
 from review.frame.event_words import WORDS
 from review.frame.form_fields import (
     Number,
@@ -32,6 +31,7 @@ from review.frame.form_fields import (
     page_count,
 )
 from review.frame.pages import page
+from review.frame.users_file import Person, ThePerson
 from review.site import Site, TheSite
 from review.versions import lineage_routes
 from review.versions.version_comparison import VersionComparison, compare

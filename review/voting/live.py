@@ -30,7 +30,7 @@ from registry.decision_checks import plain
 from registry.reader import RegistryReader
 from registry.roles import EVERYBODY
 from registry.store import Registry
-from review.access.users_file import Person
+from review.frame.users_file import Person
 from review.site import Site
 
 # --- reviewers ------------------------------------------------------------------------------------

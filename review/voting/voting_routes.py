@@ -13,9 +13,9 @@ from project.records.data import EvidencePassage
 from registry.ballots.casting import LONGEST_COMMENT, Vote, cast, withdraw
 from registry.ballots.standing import refuse_settled
 from registry.store import Registry
-from review.access.users_file import Person, ThePerson
 from review.frame.form_fields import VersionNumber
 from review.frame.pages import page
+from review.frame.users_file import Person, ThePerson
 from review.site import Site, TheSite
 from review.voting.blinding import count_votes, open_look
 from review.voting.live import (

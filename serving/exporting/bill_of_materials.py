@@ -22,7 +22,7 @@ from project.records.record import Digest
 from registry.attestation import FILE as PROVENANCE
 from registry.attestation import attest
 from registry.lineage import Lineage
-from registry.overview.model_card import licence, limitations
+from registry.model_card import licence, limitations
 from registry.reader import RegistryReader
 from registry.signatures import Statement
 from serving.exporting.export_forms import on_the_hub

@@ -13,7 +13,7 @@ from project.records.data import Row
 from project.settings import load
 from project.shown_passages import all_with_passages
 from registry.lineage import Lineage
-from registry.overview.model_card import render_markdown
+from registry.model_card import render_markdown
 from registry.reader import RegistryReader
 from serving.exporting.export_forms import (
     WEIGHTS,

@@ -33,8 +33,8 @@ from project.records.scores import Flags
 from project.settings import PARAMS
 from registry.ballots.sheets import open_sheet
 from registry.store import Registry
-from review.access.users_file import add_user
 from review.data_pages.waiting import QUEUE
+from review.frame.users_file import add_user
 from tests.evaluation.test_decision import BETTER, calibration, general, table
 from tests.monitoring.test_labels import asked
 from tests.monitoring.test_night_report import NEW, TALLY, night

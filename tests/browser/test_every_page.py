@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from evaluation.generation.backends.own_vllm import free_port
-from review.access.users_file import add_user
+from review.frame.users_file import add_user
 from tests.browser.looking import DESKTOP, Watched, faults
 from tests.browser.made_project import (
     CHAMPION,

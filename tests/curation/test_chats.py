@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.sources.chats.chat_shapes import conversation
-from curation.sources.chats.turns import HEADINGS, SPEAKERS, pairs
+from curation.sources.chat_shapes import conversation
+from curation.sources.turns import HEADINGS, SPEAKERS, pairs
 from project.records.data import Message
 
 Said = list[tuple[str, str]]  # roles with texts

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from curation.curation_settings import Columns
-from curation.sources.chats.chat_shapes import with_tools_as_text
+from curation.sources.chat_shapes import with_tools_as_text
 from curation.sources.columns.column_guess import guess
 from curation.sources.table_rows import NamedColumns, rows_of_table
 from curation.sources.tables.read_table import read_table

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from curation.curation_settings import Columns
-from curation.sources.chats.transcripts import read_transcripts
+from curation.sources.transcripts import read_transcripts
 from project.errors import InputError
 from project.records.data import Row
 

@@ -27,7 +27,7 @@ from incumbent.verbs.bases import bases, in_width, print_ranking
 from project.canonical import digest_folder
 from project.errors import InputError
 from project.model_pins import BaseChoice
-from registry.overview.model_card import of_card
+from registry.model_card import of_card
 from tests.conftest import ROOT
 from tests.hub_server import COMMIT, NAME, Hub, playing
 from tests.incumbent.test_light_core import COMMAND

@@ -21,7 +21,7 @@ from project.child_processes import AUTHOR, GitError, git
 from project.records.adapters import AdapterVersion, Provenance
 from registry.audit import problems
 from registry.lineage import trace
-from registry.overview.model_card import card
+from registry.model_card import card
 from registry.store import Registry
 from tests.places import DATASET
 from tests.places import made as made_adapter

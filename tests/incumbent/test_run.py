@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from incumbent import code
+from incumbent.code import PYTHON
 from incumbent.running.dvc_repro import keep_lock_apart, md5_of_record
 from project import child_processes, libraries
 from project.child_processes import AUTHOR, git
@@ -271,13 +273,36 @@ def test_what_a_late_stage_would_refuse_is_told_before_training(
     assert not LOG.exists()
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_a_lock_of_another_kind_of_machine_is_changed_where_git_does_not_see_it(
-    isolate: Path, capsys: pytest.CaptureFixture[str], *, own: bool
+NUMPY = "{kind: python-api, packages: [numpy]}"
+FAQ = "{kind: file, path: datasets/sources/faq.csv}"
+OTHER = "python3.13" if PYTHON != "python3.13" else "python3.12"
+
+
+@pytest.mark.parametrize(
+    ("machine", "python", "source", "told"),
+    [
+        (None, PYTHON, NUMPY, None),
+        ("0" * 32, PYTHON, NUMPY, "was locked on another kind of machine than this one"),
+        (None, OTHER, NUMPY, f"was locked with {OTHER} and not with {PYTHON}"),
+        (None, OTHER, FAQ, None),  # no row depends on it
+    ],
+)
+def test_a_lock_that_was_made_elsewhere_is_changed_where_git_does_not_see_it(
+    isolate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    machine: str | None,
+    python: str,
+    source: str,
+    told: str | None,
 ) -> None:
-    Path("params.yaml").write_text("")
-    md5 = md5_of_record(choose_numerics()) if own else "0" * 32
-    lock = {"stages": {"base": {"outs": [{"path": "outputs/numerics.json", "md5": md5}]}}}
+    Path("params.yaml").write_text(f"curation: {{collect: {{sources: [{source}]}}}}\n")
+    with monkeypatch.context() as there:
+        there.setattr(code, "PYTHON", python)
+        collect = code.code_of("curation.collect", code.Imports())
+    base = {"path": "outputs/numerics.json", "md5": machine or md5_of_record(choose_numerics())}
+    read = {"path": "outputs/code/collect.json", "md5": md5_of_record(collect)}
+    lock = {"stages": {"base": {"outs": [base]}, "collect": {"deps": [read]}}}
     Path("dvc.lock").write_text(yaml.safe_dump(lock))
     keep_lock_apart()  # outside of git there is nothing to keep clean
     assert capsys.readouterr().out == ""
@@ -287,9 +312,14 @@ def test_a_lock_of_another_kind_of_machine_is_changed_where_git_does_not_see_it(
     keep_lock_apart()
     Path("dvc.lock").write_text("another run")
     seen = git("status", "--porcelain", "--untracked-files=no").decode().split()
-    told = capsys.readouterr().out
-    assert (seen, told.count("\n")) == ((["M", "dvc.lock"], 0) if own else ([], 1))
-    assert ("was locked on another kind of machine than this one" in told) != own
+    said = capsys.readouterr().out
+    assert (seen, said.count("\n")) == ([], 1) if told else (["M", "dvc.lock"], 0)
+    assert (told or "") in said
+
+
+def test_of_a_wrong_setting_the_run_tells_and_not_what_looks_at_the_lock(isolate: Path) -> None:
+    Path("params.yaml").write_text("curation: {collect: {sources: [{kind: nothing}]}}\n")
+    keep_lock_apart()
 
 
 def test_a_lock_that_dvc_wrote_has_the_md5_that_is_compared(isolate: Path) -> None:

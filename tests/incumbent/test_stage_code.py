@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from incumbent import code
-from incumbent.code import Code, Imports, changed_files, code_of, stages
+from incumbent.code import PYTHON, Code, Imports, changed_files, code_of, stages
 from project.canonical import digest_file
 from project.errors import InputError
 from project.paths import CODE
@@ -157,17 +157,18 @@ def test_another_version_of_a_package_that_is_a_source_makes_collect_run_again(
     set_params(source=packages_source("bank_api"))
     first, same = run_stage(), run_stage()
     assert first == same
-    assert stages_with("a_bank-1.0.dist-info/METADATA") == {"collect"}
+    assert stages_with(f"{PYTHON}/a_bank-1.0.dist-info/METADATA") == {"collect"}
     assert "bank_api/__init__.py" not in first["collect"].files
     install("1.1", site)
     run_stage()
-    names = "a_bank-1.0.dist-info/METADATA, a_bank-1.1.dist-info/METADATA"
+    names = ", ".join(f"{PYTHON}/a_bank-{one}.dist-info/METADATA" for one in ("1.0", "1.1"))
     assert capsys.readouterr().out == f"collect will run again: {names} changed\n"
 
 
 def test_a_package_is_found_by_the_name_that_python_imports() -> None:
     set_params(source=packages_source("sklearn"))
-    assert stages_with(f"scikit_learn-{version('scikit-learn')}.dist-info/METADATA") == {"collect"}
+    about = f"scikit_learn-{version('scikit-learn')}.dist-info/METADATA"
+    assert stages_with(f"{PYTHON}/{about}") == {"collect"}
 
 
 def test_of_a_package_that_nobody_installed_the_modules_count(

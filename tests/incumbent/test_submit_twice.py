@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evaluation.sealed_look import SealedItems
-from incumbent.submission import WAITS, SubmissionOutcome, submit
+from incumbent.output import AT_WORK
+from incumbent.submission import SubmissionOutcome, submit
 from project.records.data import DataSource
 from project.records.events import LookTakenUp
 from registry.lineage import trace
@@ -52,7 +53,7 @@ def test_the_second_one_waits_and_finds_the_look_that_the_first_one_took(
         assert trace(registry, 1).sources == (
             DataSource(name="datasets/sources/s", licence="CC0-1.0"),
         )
-    assert WAITS in capsys.readouterr().err
+    assert AT_WORK.format("submission") in capsys.readouterr().err
 
 
 def submitted() -> SubmissionOutcome:

@@ -16,8 +16,8 @@ from registry.experiment_events import (
     open_experiment,
     running_experiment,
 )
-from registry.overview.why_paragraph import why
 from registry.store import Registry
+from registry.why_paragraph import why
 from tests.conftest import decision_on, evidence_of, keep_decision
 
 Make = Callable[[str], tuple[Adapter, Path]]

@@ -17,7 +17,6 @@ from monitoring.drift.alarm_budget import NIGHTS
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_store import find_or_freeze, night_references
 from monitoring.drift.signal_tests import signal_tests
-from monitoring.features.signal_inputs import times_of
 from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_job, nightly_of, nights_before
@@ -25,6 +24,7 @@ from monitoring.scheduling.outbox import newest_notices
 from monitoring.scheduling.runs import claim, finish
 from monitoring.signals import PROMPT_SIGNALS
 from monitoring.signals.signal import Batch
+from monitoring.signals.signal_inputs import times_of
 from monitoring.trigger.state_machine import alarming
 from project.errors import IncumbentError, InputError
 from project.records.drift import DriftState, DriftVerdict, Night, Topic

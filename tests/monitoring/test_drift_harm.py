@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitoring.features import prompt_surprise
 from monitoring.night_context import NightContext
+from monitoring.signals import prompt_surprise
 from project.files import home
 from project.settings import PARAMS
 from tests.incumbent.setting_effects.nights import MACHINE

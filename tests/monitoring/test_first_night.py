@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.features import prompt_surprise
 from monitoring.night_context import UNDISCLOSED, NightContext
 from monitoring.night_page import page
 from monitoring.night_text import duty
 from monitoring.scheduling.outbox import newest_notices
+from monitoring.signals import prompt_surprise
 from project.disclosure import DisclosureParams
 from project.files import home
 from project.records.drift import DriftVerdict

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from monitoring.drift.signal_tests import shared_out
-from monitoring.features.signal_inputs import batch_of
 from monitoring.night_text import headline
+from monitoring.signals.signal_inputs import batch_of
 from monitoring.traffic.traffic_store import redacted
 from project.records.data import EvidencePassage
 from project.records.drift import DriftVerdict

@@ -19,7 +19,6 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from curation.curate import curate
 from curation.curation_settings import CurateParams
 from curation.eval_sets import read_changes
-from monitoring.features.signal_inputs import AnswerJudge
 from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night import check, nightly_job
 from monitoring.night_action import accept_and_queue
@@ -30,6 +29,7 @@ from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Floats
+from monitoring.signals.signal_inputs import AnswerJudge
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, pseudonym, read_labels

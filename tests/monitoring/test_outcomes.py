@@ -12,12 +12,12 @@ from monitoring.drift.alarm_budget import night_tests
 from monitoring.drift.reference import Reference
 from monitoring.drift.reference_store import FrozenReference
 from monitoring.drift.signal_tests import shared_out
-from monitoring.features.signal_inputs import batch_of, rated_so_far, times_of
 from monitoring.monitoring_settings import DriftParams
 from monitoring.night_text import day_text
 from monitoring.signals import ANSWER_SIGNALS
 from monitoring.signals.answer_signals import Escalated, Satisfaction, Unresolved
 from monitoring.signals.signal import Batch
+from monitoring.signals.signal_inputs import batch_of, rated_so_far, times_of
 from monitoring.traffic.user_sample import Tally
 from monitoring.traffic.voices import voices_of
 from project.records.adapters import AdapterVersion

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitoring.features import prompt_surprise
-from monitoring.features.prompt_surprise import (
+from monitoring.monitoring_settings import DriftParams
+from monitoring.retention import forget_dated_files
+from monitoring.signals import prompt_surprise
+from monitoring.signals.prompt_surprise import (
     PARTS,
     READ,
     Surprises,
@@ -16,8 +18,6 @@ from monitoring.features.prompt_surprise import (
     parts_of,
     surprise,
 )
-from monitoring.monitoring_settings import DriftParams
-from monitoring.retention import forget_dated_files
 from project.canonical import digest_bytes
 from project.errors import InputError
 from project.files import home

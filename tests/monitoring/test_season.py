@@ -5,11 +5,13 @@ from datetime import date
 import numpy as np
 import pytest
 
+from incumbent.verbs.nightly import accept
 from monitoring.drift.reference import ALWAYS, Cut, Season, days_of
-from monitoring.features.signal_inputs import times_of
 from monitoring.monitoring_settings import DriftParams, Weekday
 from monitoring.signals.signal import Times
+from monitoring.signals.signal_inputs import times_of
 from monitoring.special_days import name_of_special
+from project.errors import InputError
 from project.records.traffic import Traffic
 
 LEAST = 50
@@ -103,9 +105,24 @@ def test_a_special_day_is_a_holiday_of_a_country_or_one_that_is_named(
     assert found == name
 
 
-@pytest.mark.parametrize(
-    "entry", ["XX", "DE-XX", "christmas", "2026-13-01", "2026-02-02..2026-02-01"]
-)
+@pytest.mark.parametrize("entry", ["XX", "DE-XX", "christmas"])
 def test_what_is_no_day_and_no_country_is_refused_by_its_name(entry: str) -> None:
     with pytest.raises(ValueError, match=f"{entry}"):
         DriftParams(special_days=("DE", entry))
+
+
+@pytest.mark.parametrize(
+    ("days", "problem"),
+    [
+        ("2026-02-30", "is not a day such as 2026-12-24, or FROM..TO"),
+        ("2026-02-02..soon", "is not a day such as 2026-12-24, or FROM..TO"),
+        ("2026-02-02..2026-02-01", "ends before it begins"),
+    ],
+)
+def test_the_setting_and_drift_accept_refuse_days_in_the_same_words(
+    days: str, problem: str
+) -> None:
+    with pytest.raises(ValueError, match=f"'{days}' {problem}"):
+        DriftParams(special_days=(days,))
+    with pytest.raises(InputError, match=f"--days: '{days}' {problem}"):
+        accept("a reason", days=days)

@@ -8,11 +8,11 @@ import pytest
 
 from monitoring.drift.reference import Reference, chosen_half, shared_text
 from monitoring.drift.user_days import from_bytes, numbered, to_bytes
-from monitoring.features.prompt_surprise import is_cut
-from monitoring.features.signal_inputs import cut_notes, cut_prompts, rewatched, watched_prompts
-from monitoring.features.watched_text import NOTHING, SharedText
 from monitoring.night_context import NightContext
+from monitoring.signals.prompt_surprise import is_cut
 from monitoring.signals.signal import Batch, Floats
+from monitoring.signals.signal_inputs import cut_notes, cut_prompts, rewatched, watched_prompts
+from monitoring.signals.watched_text import NOTHING, SharedText
 from project.records.data import Message
 from project.records.drift import DriftVerdict, Night
 from project.records.traffic import Traffic

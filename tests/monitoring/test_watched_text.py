@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 import pytest
 
-from monitoring.features.watched_text import NOTHING, SharedText
+from monitoring.signals.watched_text import NOTHING, SharedText
 from monitoring.traffic.voices import asked_text
 from project.records.data import Message
 

@@ -19,7 +19,7 @@ from project.records.preferences import Calibration
 from project.records.record import Record
 from registry.adapter_import.lora_config import ImportedOrigin, ModuleNorm
 from registry.lineage import trace
-from registry.overview.model_card import card, code, licence, text
+from registry.model_card import card, code, licence, text
 from registry.store import Registry
 from tests.conftest import BASE, decision_on, evidence_of, keep_decision
 

@@ -10,8 +10,8 @@ from sqlalchemy import event, text
 from incumbent.verbs.show import print_versions
 from project.errors import IncumbentError
 from project.records.evidence import Verdict
-from registry.overview.version_search import VersionFilter, VersionStanding, search
 from registry.store import Registry
+from registry.version_search import VersionFilter, VersionStanding, search
 from tests.places import Place, decide, submit, win
 
 pytest_plugins = ["tests.servers"]

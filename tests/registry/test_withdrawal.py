@@ -12,9 +12,9 @@ from project.records.evidence import Verdict
 from registry.audit import problems
 from registry.deployment_history import deployments, wanted
 from registry.notices import notice_of
-from registry.overview.why_paragraph import why
 from registry.store import Registry
 from registry.tenure import reference
+from registry.why_paragraph import why
 from tests.places import decide, submit, win
 
 Act = Callable[[Registry], object]

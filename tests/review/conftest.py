@@ -9,7 +9,7 @@ from httpx2 import Response
 
 from project.settings import PARAMS
 from registry.store import Registry
-from review.access.access_control import AccessControl
+from review.frame.access_control import AccessControl
 from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from project.errors import InputError
 from project.listening import MOST_KEPT, Buckets
-from review.access import users_file
-from review.access.users_file import UsersFile, add_user, seal, unsealed
+from review.frame import users_file
+from review.frame.users_file import UsersFile, add_user, seal, unsealed
 from review.page_server import create_app
 from review.review_settings import ProxyParams, ReviewParams
 from review.site import Site

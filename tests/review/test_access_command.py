@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from incumbent.cli import app
 from incumbent.verbs.serve import sign_in_text
 from project.errors import InputError
-from review.access.users_file import UsersFile
+from review.frame.users_file import UsersFile
 from review.review_settings import ReviewParams
 
 PASSWORD = "a long enough password"

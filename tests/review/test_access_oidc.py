@@ -10,7 +10,7 @@ from httpx2 import Response
 from httpx2 import get as visit
 from joserfc.jwk import OctKey
 
-from review.access.access_control import ProviderError, secure
+from review.frame.access_control import ProviderError, secure
 from review.page_server import create_app
 from review.review_settings import OidcParams, ReviewParams
 from review.site import Site

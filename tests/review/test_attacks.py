@@ -6,8 +6,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from review.access.request_checks import MOST_BYTES
-from review.access.users_file import local
+from review.frame.request_checks import MOST_BYTES
+from review.frame.users_file import local
 from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

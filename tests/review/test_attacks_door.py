@@ -13,9 +13,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from project import files
 from project.files import rename_all
-from review.access import users_file
-from review.access.access_control import ProviderCalls, ProviderError
-from review.access.request_checks import BodySize
+from review.frame import users_file
+from review.frame.access_control import ProviderCalls, ProviderError
+from review.frame.request_checks import BodySize
 from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

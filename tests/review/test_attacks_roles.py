@@ -14,7 +14,7 @@ from project.records.adapters import AdapterVersion
 from project.settings import PARAMS
 from registry.roles import PATIENCE, Duty, RulesInUse
 from registry.store import Registry
-from review.access.access_control import AccessControl
+from review.frame.access_control import AccessControl
 from review.page_server import create_app
 from review.site import Site
 from tests.places import decide, submit, win

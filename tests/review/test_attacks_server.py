@@ -19,7 +19,7 @@ import pytest
 
 from project.listening import address_of, listening
 from project.web_server import HEADER_BYTES
-from review.access.access_control import REST, ProviderCalls, ProviderError
+from review.frame.access_control import REST, ProviderCalls, ProviderError
 from review.page_server import MOST_CONNECTIONS, PageServer, create_app
 from review.site import Site
 from tests.conftest import ROOT

@@ -8,8 +8,8 @@ import pytest
 from project.canonical import digest_folder
 from project.records.adapters import Adapter
 from project.records.evidence import Verdict
-from registry.overview.version_search import VersionFilter, search
 from registry.store import Registry
+from registry.version_search import VersionFilter, search
 from tests.conftest import BASE
 from tests.places import DATASET, decide, submit, win
 from tests.review.conftest import Browser

@@ -8,8 +8,8 @@ import pytest
 from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.evidence import Verdict
-from registry.overview.version_search import FamilyTree, family_tree
 from registry.store import Registry
+from registry.version_search import FamilyTree, family_tree
 from review.versions.lineage_routes import branches_of, graph, lanes_of
 from tests.conftest import BASE, sealed_set
 from tests.places import DATASET, decide, submit, win

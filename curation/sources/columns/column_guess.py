@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from curation.curation_settings import Columns
-from curation.sources.chats.chat_shapes import with_tools_as_text
+from curation.sources.chat_shapes import with_tools_as_text
 from curation.sources.columns.choices import SPANS, ColumnChoice, has_to_choose
 from curation.sources.columns.column_name import read_name
 from curation.sources.columns.column_profile import (

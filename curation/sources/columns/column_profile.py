@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 from curation.faults.missing_answers import is_more_than_placeholder
 from curation.faults.web_leftovers import unmarked
-from curation.sources.chats.chat_shapes import conversation
-from curation.sources.chats.turns import pairs
+from curation.sources.chat_shapes import conversation
 from curation.sources.columns.column_name import NO_TEXT, NameSays, Role, read_names
 from curation.sources.row_formats import parsed
 from curation.sources.table_rows import as_text
 from curation.sources.tables.json_nesting import are_spans
 from curation.sources.tables.table import Table, plain_name
+from curation.sources.turns import pairs
 from project.unicode_words import words
 
 # --- value kinds ----------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from curation.sources.chats.chat_shapes import conversation
-from curation.sources.chats.turns import ROLES, Turns, pairs
+from curation.sources.chat_shapes import conversation
 from curation.sources.columns.choices import ColumnChoice, FittingColumns, feedback, find_pair
 from curation.sources.columns.column_profile import ColumnProfile
 from curation.sources.table_rows import NamedColumns
+from curation.sources.turns import ROLES, Turns, pairs
 from project.records.data import counted
 
 CONSTANT = ("system", "instruction", "question")

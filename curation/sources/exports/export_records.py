@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.curation_settings import Columns, ExportFields
-from curation.sources.chats.chat_shapes import RoleNames, with_roles
+from curation.sources.chat_shapes import RoleNames, with_roles
 from curation.sources.table_rows import name_of, numbered
 from curation.sources.tables.decoding import decode
 from curation.sources.tables.json_table import first_lines, is_object, read_json_lines

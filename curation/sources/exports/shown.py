@@ -7,11 +7,11 @@ from typing import Any
 
 from curation.curation_settings import ExportFields
 from curation.faults.missing_answers import is_more_than_placeholder
-from curation.sources.chats.chat_shapes import SPEAKERS, TEXTS, conversation
-from curation.sources.chats.turns import IN_TABLES
+from curation.sources.chat_shapes import SPEAKERS, TEXTS, conversation
 from curation.sources.exports.export_records import Fields
 from curation.sources.row_formats import Made, Read, answerable_in, evidence_in
 from curation.sources.table_rows import NO_ANSWER, NO_PASSAGE, NO_PROMPT, NO_TEXT, as_text
+from curation.sources.turns import IN_TABLES
 from project.canonical import digest_json
 from project.records.data import EvidencePassage, Message, Origin, evidence_digest
 

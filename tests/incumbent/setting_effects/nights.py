@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.features.prompt_surprise import Surprises, folder_of
 from monitoring.night_check import check
 from monitoring.night_context import NightContext
+from monitoring.signals.prompt_surprise import Surprises, folder_of
 from monitoring.signals.signal import Floats
 from project.canonical import digest_bytes
 from project.files import home

@@ -15,7 +15,7 @@ from project.records.record import write_records
 from project.settings import load
 from registry.ballots.sheets import asked_about
 from registry.store import Registry
-from review.access.users_file import add_user
+from review.frame.users_file import add_user
 from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site

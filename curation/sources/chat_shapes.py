@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from curation.sources.chats.turns import (
+from curation.sources.turns import (
     HEADINGS,
     NUMBER,
     ROLES,

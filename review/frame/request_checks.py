@@ -11,8 +11,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from project.listening import Buckets, is_loopback
-from review.access.access_control import AccessControl
-from review.access.users_file import Person
+from review.frame.access_control import AccessControl
+from review.frame.users_file import Person
 from review.review_settings import USUAL_PORTS
 
 # --- allowed host ---------------------------------------------------------------------------------

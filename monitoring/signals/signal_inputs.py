@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.metrics.answer_sentences import AskedOnPassages, abstains, judged_sentences
-from monitoring.features import prompt_surprise
-from monitoring.features.prompt_surprise import surprise
-from monitoring.features.watched_text import NOTHING, SharedText
+from monitoring.signals import prompt_surprise
+from monitoring.signals.prompt_surprise import surprise
 from monitoring.signals.signal import Batch, Floats, Ints, Times
+from monitoring.signals.watched_text import NOTHING, SharedText
 from monitoring.traffic.voices import asked_text
 from project.paths import CALIBRATION, REWARD
 from project.records.adapters import AdapterVersion

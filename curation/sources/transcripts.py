@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from curation.curation_settings import Columns
-from curation.sources.chats.chat_shapes import RoleNames, text_with_roles
-from curation.sources.chats.turns import NAMES, NUMBER, SPEAKERS, TIME, marked_turns
+from curation.sources.chat_shapes import RoleNames, text_with_roles
 from curation.sources.documents.passages import read_text_of
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import name_of, rows_of_record
 from curation.sources.tables.table import TableRow
 from curation.sources.tables.unpacked_file import files_in
+from curation.sources.turns import NAMES, NUMBER, SPEAKERS, TIME, marked_turns
 from project.errors import InputError
 
 # --- transcript lines -----------------------------------------------------------------------------

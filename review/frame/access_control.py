@@ -32,7 +32,7 @@ from project.errors import IncumbentError
 from project.files import home
 from project.listening import Buckets, is_loopback
 from project.records.record import Record
-from review.access.users_file import Person, Session, Sessions, UsersFile, is_name
+from review.frame.users_file import Person, Session, Sessions, UsersFile, is_name
 from review.review_settings import OidcParams, ProxyParams
 from review.site import Site
 

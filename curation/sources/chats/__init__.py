@@ -1,1 +1,0 @@
-"""Conversations, in the shapes that people keep them in."""

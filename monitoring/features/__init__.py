@@ -1,1 +1,0 @@
-"""Traffic rows as the signals see them."""

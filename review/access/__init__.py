@@ -1,1 +1,0 @@
-"""Who is there, and how that is known."""
