@@ -35,6 +35,7 @@ from project.chat_template import under
 from project.errors import IncumbentError, InputError
 from project.files import staged_folder
 from project.model_pins import folder_here, pinned_folder
+from project.paths import BASE
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.records.record import short
@@ -282,7 +283,7 @@ class ServedContestant:
             runner=self.runner,
             system_prompt=self.contestant.system_prompt,
             concurrency=self.params.concurrency,
-            plain={} if self.params.backend == "openai" else PLAIN_ENGINE,
+            plain=PLAIN_ENGINE if self.params.backend in ("vllm", "sglang") else {},
             reader=backend if isinstance(backend, VllmReplica) and ends else None,
             ends=ends,
         )
@@ -306,6 +307,10 @@ class ServedContestant:
 
     async def server(self) -> Backend:
         """One that runs; or one of this process', where the settings say how it is started."""
+        if self.params.backend == "llama.cpp":
+            from evaluation.generation.backends.own_llama import LlamaReplica  # as in `backend_of`
+
+            return LlamaReplica(self.contestant.base, pinned_by=ModelPin.read(BASE))
         if self.params.vllm_python is None:
             return backend_of(self.params)
         # Imported here because they bring an HTTP client, and torch.

@@ -8,6 +8,7 @@ from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
 from evaluation.generation.backends.backend import Packing
+from evaluation.generation.backends.own_llama import SIDE_BY_SIDE, find_server
 from evaluation.scoring.scorers import Scorer
 from project.canonical import digest_files
 from project.model_pins import context_window
@@ -42,7 +43,7 @@ from serving.exporting.judged_answers import (
     shown,
     text_scorers,
 )
-from serving.exporting.server_answers import by_llama_cpp, by_replicas, find_server, pool_of
+from serving.exporting.server_answers import by_llama_cpp, by_replicas, pool_of
 from serving.exporting.start_scripts import (
     FILE,
     MODEL,
@@ -138,7 +139,9 @@ def write_gguf_file(registry: RegistryReader, planned: Plan, draft: Path) -> For
     label, packing = planned.version.label, planned.packing
 
     def answers(model: Path) -> FormAnswers:
-        asking = by_llama_cpp(question(planned), find_server(), model, longest)
+        # Of a quantised file, answers that share a step may differ from one time to the next.
+        together = SIDE_BY_SIDE if packing == "f16" else 1
+        asking = by_llama_cpp(question(planned), find_server(), model, longest, together)
         return waited_for(asking, "llama.cpp's server")
 
     with merged_aside(registry.artifacts, planned.version) as merged:

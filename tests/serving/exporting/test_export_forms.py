@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from evaluation.generation.answers import Answer
+from evaluation.generation.backends.own_llama import find_server
 from incumbent.verbs.export import AS_IT_IS, export_version
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
-from serving.exporting.server_answers import find_server
 from serving.exporting.start_scripts import ExportedForm, Form, Rescoring
 from tests.servers import missing
 from tests.serving.exporting.judged_project import ASKED, judge, keep_judged, submit_version
