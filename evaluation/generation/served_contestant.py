@@ -307,18 +307,17 @@ class ServedContestant:
 
     async def server(self) -> Backend:
         """One that runs; or one of this process', where the settings say how it is started."""
-        if self.params.backend == "llama.cpp":
-            from evaluation.generation.backends.own_llama import LlamaReplica  # as in `backend_of`
-
-            return LlamaReplica(self.contestant.base, pinned_by=ModelPin.read(BASE))
-        if self.params.vllm_python is None:
+        python, options = self.params.vllm_python, self.params.vllm_options
+        if python is None and self.params.backend != "llama.cpp":
             return backend_of(self.params)
         # Imported here because they bring an HTTP client, and torch.
         from evaluation.generation.answering_model import refuse_other_machine
+        from evaluation.generation.backends.own_llama import LlamaReplica
         from evaluation.generation.backends.own_vllm import own_engine, own_replica
 
         refuse_other_machine(self.numerics)
-        python, options = self.params.vllm_python, self.params.vllm_options
+        if python is None:
+            return LlamaReplica(self.contestant.base, pinned_by=ModelPin.read(BASE))
         refuse_other_engine(own_engine(python, options), self.engine)
         return await own_replica(
             python,

@@ -29,10 +29,10 @@ from evaluation.generation.systems import respondent
 from project import paths
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
+from project.libraries import processor_kind
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row
-from tests.conftest import NUMERICS
 from tests.servers import missing
 from tests.serving.vllm.tiny_models import save_adapter
 
@@ -143,7 +143,7 @@ def pinned(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> ModelPin:
         missing("llama.cpp's server (pip install xllamacpp)")
     settings = {"evaluation": {"generation": {"backend": "llama.cpp"}}}
     Path("params.yaml").write_text(yaml.safe_dump(settings))
-    NUMERICS.write(paths.NUMERICS)
+    Numerics(precision="float32", processor=processor_kind()).write(paths.NUMERICS)
     pinned = pin(ModelChoice(model=str(tiny_base)), "base")
     pinned.write(paths.BASE)
     return pinned
