@@ -10,6 +10,7 @@ from typing import Protocol
 from evaluation.generation.backends.adapter_servers import SGLangReplica, VllmReplica
 from evaluation.generation.backends.backend import Backend, BackendError, Names
 from evaluation.generation.backends.openai_server import key_in
+from evaluation.generation.backends.own_llama import LlamaReplica
 from project.files import home
 from project.records.adapters import ModelPin
 from project.records.record import Digest, short
@@ -91,12 +92,14 @@ def fits(named: str, base: ModelPin) -> bool:
 
 
 class EmbeddedPools:
-    """One engine in this process for each base, made when a version first needs it."""
+    """One engine for each base, made when a version first needs it: in this process, or in others
+    that it starts.
+    """
 
-    in_process = True
-
-    def __init__(self, params: ServingParams, make: Callable[[ModelPin], Backend]) -> None:
-        self.params = params
+    def __init__(
+        self, params: ServingParams, make: Callable[[ModelPin], Backend], in_process: bool = True
+    ) -> None:
+        self.params, self.in_process = params, in_process
         self.make = make
         self.pools: dict[Digest, ReplicaPool] = {}
 
@@ -138,6 +141,8 @@ def pools_of(params: ServingParams) -> Pools:
     """The replicas that the settings name. Raises InputError for a key that is not there."""
     if params.backend == "embedded":
         return EmbeddedPools(params, lambda pin: embedded(pin, params))
+    if params.backend == "llama.cpp":
+        return EmbeddedPools(params, lambda pin: LlamaReplica(pin, pin.name), in_process=False)
     key = key_in(params.key_variable, "serving.key_variable")
     kind = VllmReplica if params.backend == "vllm" else SGLangReplica
 
