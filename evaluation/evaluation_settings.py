@@ -151,8 +151,9 @@ class GenerationParams(Settings):
     """Which engine answers eval items: the one that will serve them is the one to be judged by."""
 
     # "embedded": transformers and PEFT in this process; "vllm" and "sglang": a server that loads
-    # adapters; "openai": any server of OpenAI's API, whose models stand for contestants.
-    backend: Literal["embedded", "vllm", "sglang", "openai"] = "embedded"
+    # adapters; "openai": any server of OpenAI's API, whose models stand for contestants;
+    # "llama.cpp": its server, which is started for each contestant, on this machine's processor.
+    backend: Literal["embedded", "vllm", "sglang", "openai", "llama.cpp"] = "embedded"
     url: Annotated[str, AfterValidator(server_url)] | None = None  # http://127.0.0.1:8000/v1
     # Of "vllm" without an url: a Python that has vLLM. Each process that answers starts one of its
     # own by it, for as long as it works: this one, or each worker of a Ray cluster.
@@ -176,7 +177,10 @@ class GenerationParams(Settings):
             raise ValueError("vllm_python starts a server for backend: vllm, which then has no url")
         if self.vllm_options and not self.vllm_python:
             raise ValueError("vllm_options are of a server that vllm_python starts")
-        if self.backend != "embedded" and not (self.url or self.vllm_python):
+        if self.backend == "llama.cpp":
+            if self.url:
+                raise ValueError("backend: llama.cpp is started here, and has no url")
+        elif self.backend != "embedded" and not (self.url or self.vllm_python):
             own = ", or vllm_python, with which one is started" if self.backend == "vllm" else ""
             example = "such as http://127.0.0.1:8000/v1"
             raise ValueError(f"backend: {self.backend} needs url, {example}{own}")

@@ -234,6 +234,9 @@ def refuse_engines_here() -> None:
     if answers.vllm_python:
         problem = f"{answers.vllm_python} is a program of this machine: let the embedded backend"
         raise out_of_reach(GenerationParams, "vllm_python", f"{problem} answer, or a server")
+    if answers.backend == "llama.cpp":
+        problem = "llama.cpp is a program of this machine: let the embedded backend answer"
+        raise out_of_reach(GenerationParams, "backend", problem)
     if answers.url and here_alone(answers.url):
         problem = f"{without_secrets(answers.url)} is this machine: name it as other machines do"
         raise out_of_reach(GenerationParams, "url", problem)

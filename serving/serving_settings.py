@@ -65,12 +65,13 @@ class CostParams(Settings):
 class ServingParams(Settings):
     """The gateway of `incumbent serve`."""
 
-    # "embedded": transformers and PEFT in the gateway's process; "vllm" and "sglang": over HTTP.
-    backend: Literal["embedded", "vllm", "sglang"] = "embedded"
+    # "embedded": transformers and PEFT in the gateway's process; "llama.cpp": its servers, started
+    # by the gateway, one for each adapter; "vllm" and "sglang": over HTTP.
+    backend: Literal["embedded", "llama.cpp", "vllm", "sglang"] = "embedded"
     pools: tuple[PoolParams, ...] = ()  # of vllm and sglang; a base of its own each
     # The environment variable with the replicas' API key.
     key_variable: str | None = VARIABLE
-    slots: PositiveInt = 3  # adapters that the embedded backend holds at a time
+    slots: PositiveInt = 3  # adapters that the embedded backend, or llama.cpp, holds at a time
     batch_size: PositiveInt = 16  # answers that the embedded backend makes side by side
     golden: GoldenParams = GoldenParams()
     reconcile_seconds: PositiveFloat = 5.0  # between two looks at registry and replicas
@@ -88,9 +89,14 @@ class ServingParams(Settings):
     traffic: TrafficLogParams = TrafficLogParams()
     cost: CostParams = CostParams()
 
+    @property
+    def starts_engines(self) -> bool:
+        """Whether the gateway holds the engines itself, which then are of no pool."""
+        return self.backend in ("embedded", "llama.cpp")
+
     @model_validator(mode="after")
     def refuse_no_replica(self) -> Self:
-        if self.backend != "embedded" and not self.pools:
+        if not self.starts_engines and not self.pools:
             raise ValueError(
                 f"backend: {self.backend} needs pools: "
                 "[{base: embedded, replicas: [http://127.0.0.1:8000/v1]}]"

@@ -55,6 +55,9 @@ class Policy(Settings):
     # What need not be better and may not be worse, whatever the kind: metric -> what it may lose
     # against the champion, which is shown as surely as a gain of a gating metric.
     guards: Annotated[dict[str, PositiveFloat] | None, LATER] = None
+    # What `incumbent registry export --for` may lose on dev against what was judged: metric -> a
+    # limit, shown as surely as a guard. Then every such export is judged.
+    export_loss: Annotated[dict[str, PositiveFloat] | None, LATER] = None
     # The least mean that the challenger may have, per metric; the most where less is better.
     floors: dict[str, float] = Field(default_factory=dict)
     # "key=value" -> the least number of items that the slice must have.
@@ -108,6 +111,8 @@ class Policy(Settings):
             raise ValueError(f"{twice[0]!r} gates and is guarded: leave it out of one of them")
         if voted := sorted(filter(by_people, self.guards or ())):
             raise ValueError(f"{voted[0]!r} rests on a judge or people: it can gate, as no guard")
+        if voted := sorted(filter(by_people, self.export_loss or ())):
+            raise ValueError(f"{voted[0]!r} rests on a judge or people, and limits no export")
         return self
 
     @property

@@ -38,6 +38,10 @@ def answering_numerics() -> Numerics:
 
 
 def chosen_engine(params: GenerationParams) -> Engine:
+    if params.backend == "llama.cpp":
+        from evaluation.generation.backends import own_llama  # as in `backend_of`
+
+        return own_llama.own_engine()
     if params.vllm_python is None:
         return asyncio.run(asked_engine(params))
     from evaluation.generation.backends.own_vllm import own_engine  # as in `backend_of`

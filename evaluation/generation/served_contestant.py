@@ -35,6 +35,7 @@ from project.chat_template import under
 from project.errors import IncumbentError, InputError
 from project.files import staged_folder
 from project.model_pins import folder_here, pinned_folder
+from project.paths import BASE
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.records.record import short
@@ -282,7 +283,7 @@ class ServedContestant:
             runner=self.runner,
             system_prompt=self.contestant.system_prompt,
             concurrency=self.params.concurrency,
-            plain={} if self.params.backend == "openai" else PLAIN_ENGINE,
+            plain=PLAIN_ENGINE if self.params.backend in ("vllm", "sglang") else {},
             reader=backend if isinstance(backend, VllmReplica) and ends else None,
             ends=ends,
         )
@@ -306,14 +307,17 @@ class ServedContestant:
 
     async def server(self) -> Backend:
         """One that runs; or one of this process', where the settings say how it is started."""
-        if self.params.vllm_python is None:
+        python, options = self.params.vllm_python, self.params.vllm_options
+        if python is None and self.params.backend != "llama.cpp":
             return backend_of(self.params)
         # Imported here because they bring an HTTP client, and torch.
         from evaluation.generation.answering_model import refuse_other_machine
+        from evaluation.generation.backends.own_llama import LlamaReplica
         from evaluation.generation.backends.own_vllm import own_engine, own_replica
 
         refuse_other_machine(self.numerics)
-        python, options = self.params.vllm_python, self.params.vllm_options
+        if python is None:
+            return LlamaReplica(self.contestant.base, pinned_by=ModelPin.read(BASE))
         refuse_other_engine(own_engine(python, options), self.engine)
         return await own_replica(
             python,

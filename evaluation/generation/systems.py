@@ -19,6 +19,9 @@ from registry.reader import RegistryReader
 
 HERE = Path(__file__).parent
 CODE = ["answering_model.py", "batch_reader.py"]  # that makes answers in this process
+# What makes the files of an engine, and asks it, where the engine's version does not say it.
+LLAMA = ("backends/gguf_file.py", "backends/lora_gguf.py", "backends/own_llama.py")
+OWN_CODE = {"llama.cpp": LLAMA}
 
 
 def from_registry(contestant: Contestant, decoding: Decoding, numerics: Numerics) -> Respondent:
@@ -116,7 +119,7 @@ def served(
         index=contestant.index,
         decoding=decoding.digest,
         numerics=numerics,
-        code=digest_files(HERE, ["served_contestant.py"]),
+        code=digest_files(HERE, ["served_contestant.py", *OWN_CODE.get(engine.name, ())]),
         libraries=(),  # the engine's version is what counts
         model=held.model,
     )

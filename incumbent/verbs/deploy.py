@@ -44,7 +44,7 @@ def deploy_version(
     tell = (lambda line: None) if as_json else say
     with Registry.here() as registry:
         version = champion_of(registry, number)
-        if params.backend == "embedded":
+        if params.starts_engines:
             wait_for_gateway(registry, version, timeout)
         else:
             pools = pools_of(params)
@@ -99,7 +99,7 @@ def reached(follower: Follower, version: AdapterVersion) -> bool:
 
 
 def wait_for_gateway(registry: Registry, version: AdapterVersion, timeout: float) -> None:
-    """The embedded backend lives in the gateway's process, which follows the registry."""
+    """The engines are the gateway's own, which follows the registry."""
     until = time.monotonic() + timeout
     while (found := deployed(registry)) is None or found.version != version.number:
         if time.monotonic() >= until:

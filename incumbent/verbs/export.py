@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from evaluation.generation.backends.backend import Packing
 from incumbent.current_provenance import installed_packages
 from incumbent.options import Json, Reason, VersionNumber
 from incumbent.output import console, print_json, print_table, say
@@ -35,9 +36,11 @@ from review.dossier.other_tools import Tool, in_fields_of
 from serving.exporting.bill_of_materials import Libraries, write_materials
 from serving.exporting.export_forms import write_adapter, write_merged
 from serving.exporting.hub_repository import HubRepository
-from serving.exporting.start_scripts import Form, table
+from serving.exporting.start_scripts import Form, Rescoring, table
 
 CARD = "README.md"
+MARGIN = 0.02
+AS_IT_IS = Rescoring(MARGIN)
 WORDS: dict[Form | None, str] = {
     None: "as an adapter",
     "peft": "as an adapter for PEFT",
@@ -61,9 +64,19 @@ def export(
         typer.Option("--for", help="The engine's form, scored again on dev before it is written."),
     ] = None,
     margin: Annotated[
-        float,
-        typer.Option(min=0.0, help="How far a score may be from the one that it was judged by."),
-    ] = 0.02,
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="How far a score may be from the one that it was judged by; 0.02 without --judge.",
+        ),
+    ] = None,
+    quantize: Annotated[
+        Packing, typer.Option(help="The weights of --for gguf; q4_k takes xllamacpp.")
+    ] = "f16",
+    judge: Annotated[
+        bool,
+        typer.Option("--judge", help="Say with intervals what the form, and quantisation, cost."),
+    ] = False,
     public: Annotated[
         bool,
         typer.Option("--public", help="On the Hub: everybody can read it; else it is private."),
@@ -80,15 +93,16 @@ def export(
     """Write a version to a folder or the Hugging Face Hub, with its card and evidence.
 
     $ incumbent registry export v3 --to v3/
-    $ incumbent registry export v3 --to v3/ --for gguf
+    $ incumbent registry export v3 --to v3/ --for gguf --quantize q8_0 --judge
     """
+    scoring = scoring_of(for_, margin, quantize, judge=judge)
     if "://" in to or to.startswith("hf:"):
         upload_version(
             number,
             HubRepository.parse(to),
             merged=merged,
             engine=for_,
-            margin=margin,
+            scoring=scoring,
             public=public,
             force=force,
             sbom=sbom,
@@ -96,7 +110,17 @@ def export(
     elif public or force:
         raise InputError("--public and --force are for a repository of the Hub: --to hf://ORG/NAME")
     else:
-        export_version(number, Path(to), merged=merged, engine=for_, margin=margin, sbom=sbom)
+        export_version(number, Path(to), merged=merged, engine=for_, scoring=scoring, sbom=sbom)
+
+
+def scoring_of(
+    engine: Form | None, margin: float | None, packing: Packing, *, judge: bool
+) -> Rescoring:
+    if packing != "f16" and engine != "gguf":
+        raise InputError("--quantize is for --for gguf")
+    if judge and not engine:
+        raise InputError("--judge needs an engine's form, such as --for gguf")
+    return Rescoring(MARGIN if margin is None and not judge else margin, judge, packing)
 
 
 def export_version(
@@ -105,7 +129,7 @@ def export_version(
     *,
     merged: bool,
     engine: Form | None = None,
-    margin: float = 0.02,
+    scoring: Rescoring = AS_IT_IS,
     sbom: bool = False,
 ) -> None:
     """The folder appears whole or not at all, and every byte in it was checked. In the form of an
@@ -123,7 +147,7 @@ def export_version(
     with RegistryReader.here() as registry:
         refuse_without_adapter(release(registry, number), form)
         lineage = trace(registry, number)
-        write(registry, lineage, to, form, margin if engine else None, sbom=sbom)
+        write(registry, lineage, to, form, scoring if engine else None, sbom=sbom)
     say(f"{lineage.version.label}, {WORDS[form]}, is in {to}")
 
 
@@ -133,7 +157,7 @@ def upload_version(
     *,
     merged: bool,
     engine: Form | None,
-    margin: float,
+    scoring: Rescoring = AS_IT_IS,
     public: bool,
     force: bool,
     sbom: bool = False,
@@ -150,8 +174,8 @@ def upload_version(
         lineage = trace(registry, number)
         with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
             folder = Path(place, "version")
-            limit = margin if engine else None
-            write(registry, lineage, folder, form, limit, to.name, sbom=sbom)
+            again = scoring if engine else None
+            write(registry, lineage, folder, form, again, to.name, sbom=sbom)
             uploaded = to.upload(version, folder, WORDS[form], public=public)
     came = "is in" if uploaded.new else "was there already, and nothing changed:"
     say(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}")
@@ -177,22 +201,22 @@ def write(
     lineage: Lineage,
     to: Path,
     form: Form | None,
-    margin: float | None,
+    scoring: Rescoring | None,
     repository: str | None = None,
     *,
     sbom: bool = False,
 ) -> None:
-    """The whole folder; with a margin it is scored again first, and the scores are shown."""
+    """The whole folder; an engine's form is scored again first, and the scores are shown."""
     scored, own, told = None, "", list[str]()
     try:
         with staged_folder(to) as draft:
-            if form and margin is not None:
+            if form and scoring:
                 # Imported here because an export that is not scored does without the evaluation.
                 from serving.exporting import exporting
 
-                planned = exporting.plan(lineage, form)
+                planned = exporting.plan(lineage, form, scoring)
                 answered = exporting.write_form(registry, planned, draft)
-                scored = exporting.check(planned, answered, draft, margin)
+                scored = exporting.check(planned, answered, draft, scoring.margin)
                 own = exporting.write_papers(scored, lineage.version.adapter.system_prompt, draft)
             elif form == "merged":
                 # Imported here because an export of the adapter does without torch.
@@ -213,7 +237,8 @@ def write(
     if scored:
         engine_name = " ".join(filter(None, (scored.engine.name, scored.engine.version)))
         same = f"{scored.same_answers} of {scored.items} answers by {engine_name}"
-        told = [table(scored.scores), f"{same} are the judged ones", *told]
+        same = f"{same} are the judged ones"
+        told = [table(scored.scores), *filter(None, [scored.change_tables]), same, *told]
     say(*told)
 
 

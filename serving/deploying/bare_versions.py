@@ -26,7 +26,7 @@ class BareVersions:
     def __init__(self, inner: Backend, hosted: HostedModel | None = None) -> None:
         self.inner = inner
         self.hosted = hosted
-        self.replica = inner.replica
+        self.replica = f"{inner.replica}#{hosted.model}" if hosted else inner.replica
         self.held: frozenset[str] = frozenset()
 
     async def names(self) -> Names:
@@ -54,10 +54,10 @@ class BareVersions:
             await self.inner.unload(name)
 
     async def answer(self, endpoint: Endpoint, body: Body) -> Body:
-        return self.renamed(body, await self.inner.answer(endpoint, await self.asked(body)))
+        return self.renamed(body, await self.inner.answer(endpoint, await self.as_known(body)))
 
     async def stream(self, endpoint: Endpoint, body: Body) -> AsyncGenerator[Body]:
-        chunks: AsyncIterator[Body] = self.inner.stream(endpoint, await self.asked(body))
+        chunks: AsyncIterator[Body] = self.inner.stream(endpoint, await self.as_known(body))
         if not isinstance(chunks, AsyncGenerator):
             raise TypeError("a backend's stream is a generator")
         async with aclosing(chunks):
@@ -72,7 +72,7 @@ class BareVersions:
 
     # --- one request ----------------------------------------------------------------------------
 
-    async def asked(self, body: Body) -> Body:
+    async def as_known(self, body: Body) -> Body:
         """The request as the replica knows its model."""
         if self.hosted:
             return {**body, "model": self.hosted.model}

@@ -4,14 +4,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from evaluation.generation.backends.adapter_servers import SGLangReplica, VllmReplica
 from evaluation.generation.backends.backend import Backend, BackendError, Names
 from evaluation.generation.backends.openai_server import OpenAIServer, key_in
+from evaluation.generation.backends.own_llama import LlamaReplica
 from project.files import home
-from project.records.adapters import HostedModel, ModelPin
+from project.records.adapters import ModelPin
 from project.records.record import Digest, short
 from project.untrusted_input import shortened
 from registry.storage.artifact_store import Artifacts
@@ -20,7 +22,6 @@ from serving.deploying.route_table import ReplicaState, RouteTable
 from serving.exchange import version_in
 from serving.serving_settings import PoolParams, ServingParams
 
-MOST_HOSTED = 100  # versions of one hosted model: each is only another prompt
 SHORTEST = 12  # digits by which a digest may be named
 
 
@@ -65,11 +66,11 @@ class HttpPools:
             )
             for params in params.pools
         }
-        self.hosted = HostedPools(params)
+        self.hosted = EmbeddedPools(params, partial(hosted_server, params), in_process=False)
 
     async def fitting(self, base: ModelPin) -> ReplicaPool:
         if base.hosted:
-            return self.hosted.fitting(base.hosted)
+            return await self.hosted.fitting(base)
         for params, pool in self.pools.items():
             if fits(params.base, base):
                 return pool
@@ -97,68 +98,32 @@ def fits(named: str, base: ModelPin) -> bool:
     return by_digest or named in (base.model, base.name)
 
 
-class HostedPools:
-    """A server for each hosted model, made when a version first needs it."""
+class EmbeddedPools:
+    """One engine for each base, made when a version first needs it: in this process, or in others
+    that it starts. Of a hosted model it is the server's client.
+    """
 
-    def __init__(self, params: ServingParams) -> None:
-        self.params = params
+    def __init__(
+        self, params: ServingParams, make: Callable[[ModelPin], Backend], in_process: bool = True
+    ) -> None:
+        self.params, self.in_process = params, in_process
+        self.make = make
         self.pools: dict[Digest, ReplicaPool] = {}
 
-    def fitting(self, hosted: HostedModel) -> ReplicaPool:
-        """Raises InputError where its key is not set."""
-        known = hosted.pin.weights
-        if known not in self.pools:
-            server = OpenAIServer(
-                hosted.url,
-                key=key_in(hosted.key_variable, f"the key of {hosted.model}"),
-                timeout=self.params.timeout_seconds,
-                by_proxy=True,
-            )
-            replica = BareVersions(server, hosted)
-            replica.replica = f"{hosted.url}#{hosted.model}"
-            self.pools[known] = ReplicaPool(MOST_HOSTED, (replica,))
-        return self.pools[known]
+    async def fitting(self, base: ModelPin) -> ReplicaPool:
+        await self.drop_dead(base.weights)
+        if base.weights not in self.pools:
+            # To read a base's weights takes seconds, in which others are answered.
+            make = partial(hosted_server, self.params) if base.hosted else self.make
+            backend = BareVersions(await asyncio.to_thread(make, base), base.hosted)
+            self.pools[base.weights] = ReplicaPool(self.params.slots, (backend,))
+        return self.pools[base.weights]
 
     def all(self) -> Sequence[ReplicaPool]:
         return list(self.pools.values())
 
     async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
         closed = []
-        for known in [known for known in self.pools if known not in bases]:
-            (replica,) = self.pools[known].replicas
-            if replica.replica not in busy:
-                del self.pools[known]
-                await replica.close()
-                closed.append(replica.replica)
-        return closed
-
-
-class EmbeddedPools:
-    """One engine in this process for each base, made when a version first needs it."""
-
-    in_process = True
-
-    def __init__(self, params: ServingParams, make: Callable[[ModelPin], Backend]) -> None:
-        self.params = params
-        self.make = make
-        self.pools: dict[Digest, ReplicaPool] = {}
-        self.hosted = HostedPools(params)
-
-    async def fitting(self, base: ModelPin) -> ReplicaPool:
-        if base.hosted:
-            return self.hosted.fitting(base.hosted)
-        await self.drop_dead(base.weights)
-        if base.weights not in self.pools:
-            # To read a base's weights takes seconds, in which others are answered.
-            backend = await asyncio.to_thread(self.make, base)
-            self.pools[base.weights] = ReplicaPool(self.params.slots, (BareVersions(backend),))
-        return self.pools[base.weights]
-
-    def all(self) -> Sequence[ReplicaPool]:
-        return [*self.pools.values(), *self.hosted.all()]
-
-    async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
-        closed = await self.hosted.close_others(bases, busy)
         for weights in [w for w in self.pools if w not in bases]:
             (backend,) = self.pools[weights].replicas
             if backend.replica not in busy:
@@ -184,6 +149,8 @@ def pools_of(params: ServingParams) -> Pools:
     """The replicas that the settings name. Raises InputError for a key that is not there."""
     if params.backend == "embedded":
         return EmbeddedPools(params, lambda pin: embedded(pin, params))
+    if params.backend == "llama.cpp":
+        return EmbeddedPools(params, lambda pin: LlamaReplica(pin, pin.name), in_process=False)
     key = key_in(params.key_variable, "serving.key_variable")
     kind = VllmReplica if params.backend == "vllm" else SGLangReplica
 
@@ -192,6 +159,13 @@ def pools_of(params: ServingParams) -> Pools:
         return kind(url, key=key, timeout=params.timeout_seconds, adapters=seen)
 
     return HttpPools(params, make)
+
+
+def hosted_server(params: ServingParams, pin: ModelPin) -> Backend:
+    """Raises InputError where its key is not set."""
+    assert pin.hosted is not None
+    key = key_in(pin.hosted.key_variable, f"the key of {pin.hosted.model}")
+    return OpenAIServer(pin.hosted.url, key=key, timeout=params.timeout_seconds, by_proxy=True)
 
 
 def embedded(pin: ModelPin, params: ServingParams) -> Backend:

@@ -151,7 +151,7 @@ def refuse_without_pool(version: AdapterVersion, params: ServingParams) -> None:
     from serving.deploying.pools import fits
 
     base = version.adapter.base
-    held = params.backend == "embedded" or any(fits(pool.base, base) for pool in params.pools)
+    held = params.starts_engines or any(fits(pool.base, base) for pool in params.pools)
     if base.hosted or held:
         return
     raise InputError(

@@ -1,21 +1,27 @@
 """A version written in an engine's form, and held against what was judged before it leaves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
+from evaluation.generation.backends.backend import Packing
+from evaluation.generation.backends.own_llama import SIDE_BY_SIDE, find_server
 from evaluation.scoring.scorers import Scorer
 from project.canonical import digest_files
+from project.model_pins import context_window
 from project.records.adapters import AdapterVersion, Precision
 from project.records.data import Row
+from project.records.evidence import MetricEvidence
 from project.settings import load
 from project.shown_passages import all_with_passages
 from registry.lineage import Lineage
 from registry.model_card import render_markdown
 from registry.reader import RegistryReader
 from serving.exporting.export_forms import (
+    UNKNOWN_CONTEXT,
     WEIGHTS,
     base_of,
     merged_aside,
@@ -25,20 +31,26 @@ from serving.exporting.export_forms import (
     write_template,
 )
 from serving.exporting.judged_answers import (
+    Columns,
     JudgedAnswers,
+    changes,
+    columns,
     judged_answers,
     judged_decoding,
+    refuse_loss,
     refuse_outside,
     score_again,
+    shown,
     text_scorers,
 )
-from serving.exporting.server_answers import by_llama_cpp, by_replicas, find_server, pool_of
+from serving.exporting.server_answers import by_llama_cpp, by_replicas, pool_of
 from serving.exporting.start_scripts import (
     FILE,
     MODEL,
     ExportedForm,
     Form,
     FormAnswers,
+    Rescoring,
     RescoringRequest,
     by_peft,
     by_transformers,
@@ -60,6 +72,9 @@ class Plan:
     scorers: Sequence[Scorer]
     base: Path
     precision: Precision
+    policy: Policy
+    packing: Packing
+    judge: bool  # what it lost is measured item by item
 
     @property
     def asked(self) -> Sequence[Row]:
@@ -67,7 +82,7 @@ class Plan:
         return all_with_passages(self.judged.rows, self.version.adapter.evidence_template)
 
 
-def plan(lineage: Lineage, form: Form) -> Plan:
+def plan(lineage: Lineage, form: Form, scoring: Rescoring) -> Plan:
     """Raises InputError or IncumbentError where something is missing, with what to do."""
     # Imported here because an export that nobody scores again does without it.
     from training.precision import choose_numerics
@@ -76,6 +91,7 @@ def plan(lineage: Lineage, form: Form) -> Plan:
         pool_of(load(ServingParams), lineage.version.adapter.base)
     if form == "gguf":
         find_server()
+    policy = load(Policy)
     return Plan(
         form=form,
         version=lineage.version,
@@ -84,6 +100,9 @@ def plan(lineage: Lineage, form: Form) -> Plan:
         scorers=text_scorers(),
         base=base_of(lineage.version),
         precision=choose_numerics().precision,
+        policy=policy,
+        packing=scoring.packing,
+        judge=scoring.judge or bool(policy.export_loss),
     )
 
 
@@ -114,25 +133,41 @@ def answers_of_adapter(registry: RegistryReader, planned: Plan, draft: Path) -> 
 
 def write_gguf_file(registry: RegistryReader, planned: Plan, draft: Path) -> FormAnswers:
     # Imported here because other forms do without gguf and transformers.
-    from serving.exporting.gguf_file import longest_prompt, write_gguf
+    from evaluation.generation.backends.gguf_file import longest_prompt, write_gguf
+    from serving.exporting.ollama_modelfile import write_modelfile
+
+    label, packing = planned.version.label, planned.packing
+
+    def answers(model: Path) -> FormAnswers:
+        # Of a quantised file, answers that share a step may differ from one time to the next.
+        together = SIDE_BY_SIDE if packing == "f16" else 1
+        asking = by_llama_cpp(question(planned), find_server(), model, longest, together)
+        return waited_for(asking, "llama.cpp's server")
 
     with merged_aside(registry.artifacts, planned.version) as merged:
-        write_gguf(merged, draft / MODEL, planned.version.label)
         longest = longest_prompt(merged, planned.asked) + planned.decoding.max_new_tokens
-    asking = by_llama_cpp(question(planned), find_server(), draft / MODEL, longest)
-    return waited_for(asking, "llama.cpp's server")
+        write_gguf(merged, draft / MODEL, label, packing)
+        window = context_window(planned.base) or UNKNOWN_CONTEXT
+        write_modelfile(merged, draft, planned.decoding, window)
+        answered = answers(draft / MODEL)
+        if packing == "f16" or not planned.judge:
+            return answered
+        whole = merged.with_name(MODEL)
+        write_gguf(merged, whole, label)
+        return replace(answered, in_f16=answers(whole).answers)
 
 
 def question(planned: Plan) -> RescoringRequest:
     return RescoringRequest(planned.version, planned.asked, planned.decoding, planned.precision)
 
 
-def check(planned: Plan, answered: FormAnswers, draft: Path, margin: float) -> ExportedForm:
+def check(planned: Plan, answered: FormAnswers, draft: Path, margin: float | None) -> ExportedForm:
     """Raises IncumbentError where the form scores otherwise than the version was judged."""
     label, judged = planned.version.label, planned.judged
     scores = score_again(judged, answered.answers, planned.scorers)
-    refuse_outside(scores, margin, label, planned.form)
-    return ExportedForm(
+    if margin is not None:
+        refuse_outside(scores, margin, label, planned.form)
+    found = ExportedForm(
         version=label,
         adapter=planned.version.adapter.files,
         form=planned.form,
@@ -145,7 +180,31 @@ def check(planned: Plan, answered: FormAnswers, draft: Path, margin: float) -> E
         margin=margin,
         scores=scores,
         not_scored=tuple(sorted(set(judged.gating) - {score.metric for score in scores})),
+        quantized=None if planned.packing == "f16" else planned.packing,
     )
+    return judge(planned, answered, found) if planned.judge else found
+
+
+def judge(planned: Plan, answered: FormAnswers, exported: ExportedForm) -> ExportedForm:
+    """With what it lost, item by item. Raises IncumbentError where the policy forbids that."""
+    judged, scorers, policy = planned.judged, planned.scorers, planned.policy
+    metrics = [score.metric for score in exported.scores]
+    metrics += [metric for metric in policy.export_loss or () if metric in judged.scores]
+    after = columns(judged, answered.answers, scorers)
+
+    def against(before: Columns) -> dict[str, MetricEvidence]:
+        names = [metric for metric in dict.fromkeys(metrics) if metric in after]
+        return changes(judged, before, after, names, scorers, policy)
+
+    lost = against(judged.scores)
+    told = exported.model_copy(
+        update={"changes": shown(lost, scorers, policy), "alpha": policy.alpha}
+    )
+    refuse_loss(lost, policy, f"{exported.version} as {planned.form}", told.change_tables)
+    if answered.in_f16 is None:
+        return told
+    cost = against(columns(judged, answered.in_f16, scorers))
+    return told.model_copy(update={"by_quantization": shown(cost, scorers, policy)})
 
 
 def same(judged: JudgedAnswers, answers: Sequence[Answer]) -> int:

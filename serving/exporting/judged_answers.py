@@ -1,10 +1,13 @@
 """A version's dev items, with the answers and the scores that it was judged by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 from statistics import fmean as mean
 
+from evaluation.decision.metric_evidence import shown_bounds, summarise
+from evaluation.decision.policy import Policy
+from evaluation.decision.policy_checks import MarginCheck, reach, unbounded
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answers import Answer, by_sample
 from evaluation.report.dev_items import DevItem, DevItems, kept_path, measured
@@ -14,11 +17,17 @@ from project.model_pins import pinned_folder
 from project.paths import ADAPTER, EMBEDDER
 from project.records.adapters import Adapter, AdapterVersion, ModelPin
 from project.records.data import Row
-from project.records.evidence import Evidence
+from project.records.evidence import Evidence, MetricEvidence
 from project.records.record import short
+from project.records.scores import Better, Ends, ItemScore
 from project.settings import load
 from registry.lineage import Lineage
-from serving.exporting.start_scripts import ScoredAgain, outside, table
+from serving.exporting.start_scripts import (
+    MetricChange,
+    ScoredAgain,
+    outside,
+    table,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class JudgedAnswers:
     scores: dict[str, tuple[float | None, ...]]
     gating: tuple[str, ...]
     better: tuple[str, ...]  # the metrics that have a better way
+    clusters: tuple[str | None, ...] = ()  # of items that are no independent evidence
+    less: frozenset[str] = frozenset()  # the metrics of which less is better
 
 
 def judged_answers(lineage: Lineage) -> JudgedAnswers:
@@ -46,6 +57,8 @@ def judged_answers(lineage: Lineage) -> JudgedAnswers:
         scores={name: tuple(score_of(item, name) for item in found.items) for name in metrics},
         gating=found.comparison.gating,
         better=tuple(m for m, way in found.comparison.better.items() if way != "neither"),
+        clusters=tuple(item.scores.cluster for item in found.items),
+        less=frozenset(m for m, way in found.comparison.better.items() if way == "less"),
     )
     if lineage.evidence:
         refuse_other_items(judged, lineage.version, lineage.evidence)
@@ -200,3 +213,95 @@ def refuse_outside(scores: Sequence[ScoredAgain], margin: float, label: str, for
             f"{margin:g}, so nothing was written.\n{table(scores)}\n"
             "A larger --margin lets it pass; another form may be nearer."
         )
+
+
+# --- what it cost ---------------------------------------------------------------------------------
+
+# Each item's difference, summed up as a challenger's on dev is: paired, with cluster-robust errors.
+
+Columns = Mapping[str, Sequence[float | None]]
+
+
+def changes(
+    judged: JudgedAnswers,
+    before: Columns,
+    after: Columns,
+    metrics: Sequence[str],
+    scorers: Sequence[Scorer],
+    policy: Policy,
+) -> dict[str, MetricEvidence]:
+    """What each metric is more or less than before. An item that was not measured before has
+    nothing to lose; one that is not measured any more counts at its worst. Raises InputError for
+    items of fewer than two clusters.
+    """
+    ends = ranges_of(scorers, policy)
+    found = {}
+    for metric in metrics:
+        items = [
+            ItemScore(
+                item=row.id,
+                cluster=cluster,
+                champion={metric: old or 0.0},
+                challenger={metric: new or 0.0},
+                unread=(metric,) if old is None or new is None else None,
+                inapplicable=(metric,) if old is None else None,
+            )
+            for row, cluster, old, new in zip(
+                judged.rows, judged.clusters, before[metric], after[metric], strict=True
+            )
+        ]
+        way: Better | None = "less" if metric in judged.less else None
+        evidence = summarise(items, policy, metric, way, ends.get(metric), sure=True)
+        if evidence is None:
+            raise InputError(f"{metric}: the dev items of one cluster alone give no interval")
+        found[metric] = evidence
+    return found
+
+
+def ranges_of(scorers: Sequence[Scorer], policy: Policy) -> dict[str, Ends]:
+    ranges = dict(policy.ranges or {})
+    for scorer in scorers:
+        ranges |= scorer.ranges
+    return ranges
+
+
+def shown(
+    found: Mapping[str, MetricEvidence], scorers: Sequence[Scorer], policy: Policy
+) -> tuple[MetricChange, ...]:
+    ends = ranges_of(scorers, policy)
+    return tuple(
+        MetricChange(
+            metric=metric,
+            items=one.n,
+            clusters=one.clusters,
+            difference=one.diff,
+            low=low,
+            high=high,
+        )
+        for metric, one in found.items()
+        for low, high in [
+            (None, None)
+            if unbounded(one)
+            else shown_bounds(metric, reach(one, policy.alpha), ends.get(metric))
+        ]
+    )
+
+
+def refuse_loss(
+    found: Mapping[str, MetricEvidence], policy: Policy, label: str, shown: str
+) -> None:
+    """Raise IncumbentError where the policy limits what an export may lose, and it may have lost
+    more.
+    """
+    limits = policy.export_loss or {}
+    if lacking := sorted(limits.keys() - found.keys()):
+        raise InputError(
+            f"limits {lacking[0]!r}, which cannot be measured on an export: it reads more than "
+            "texts, or nobody scored it when the version was judged",
+            file="params.yaml",
+            field="evaluation.policy.export_loss",
+        )
+    checks = [MarginCheck(label, metric, found[metric], limit) for metric, limit in limits.items()]
+    if broken := [check.doubt for check in checks if not check.passed(policy.alpha)]:
+        told = f"{label} breaks evaluation.policy.export_loss, so nothing was written:"
+        raise IncumbentError("\n".join([told, *broken, shown]))

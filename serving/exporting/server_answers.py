@@ -1,15 +1,6 @@
 """Answers of an exported version's server, compared with ours."""
 
-import os
-import shutil
-import signal
-import sys
-from argparse import ArgumentParser
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from importlib import import_module
-from importlib.metadata import version as installed
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +20,14 @@ from evaluation.generation.backends.backend import (
     reply_of,
 )
 from evaluation.generation.backends.chat_server import ask_together
-from evaluation.generation.backends.openai_server import OpenAIServer, key_in
-from evaluation.generation.backends.own_vllm import StartedServer, free_port
+from evaluation.generation.backends.openai_server import key_in
+from evaluation.generation.backends.own_llama import (
+    ENGINE,
+    PLAIN,
+    options,
+    running,
+    version_of,
+)
 from project.chat_template import under
 from project.errors import IncumbentError, InputError
 from project.files import home
@@ -55,14 +52,15 @@ async def server_answers(
     decoding: Decoding,
     system_prompt: str | None = None,
     concurrency: int = 4,
+    plain: Body | None = None,
 ) -> list[Answer]:
     """Each row's answers, in the order of rows. Raises BackendError, and IncumbentError for an
-    answer without a text.
+    answer without a text. `plain`: settings that an engine has beside those of OpenAI's API.
     """
     with progress("answering again", decoding.samples * len(rows), "answers") as bar:
 
         async def ask(asked: tuple[Row, int]) -> Answer:
-            body = question(model, *asked, decoding, system_prompt)
+            body = {**(plain or {}), **question(model, *asked, decoding, system_prompt)}
             return answered(*asked, await backend.answer(Endpoint.CHAT, body), bar)
 
         asked = [(row, sample) for row in rows for sample in range(decoding.samples)]
@@ -105,73 +103,18 @@ def answered(row: Row, sample: int, body: Body, bar: Bar) -> Answer:
 
 # llama.cpp's server, started on a GGUF file for as long as it is asked.
 
-OF_THE_PACKAGE = "serving.exporting.server_answers"
-PROGRAM, VARIABLE = "llama-server", "LLAMA_SERVER"
-START_SECONDS = 300.0  # until a large model is read
-SIDE_BY_SIDE = 4
-ANSWER_SECONDS = 600.0
-
-
-def find_server() -> list[str]:
-    """The command of llama.cpp's server: $LLAMA_SERVER, the one on PATH, or the package xllamacpp.
-    Raises InputError where there is none.
-    """
-    if named := os.environ.get(VARIABLE):
-        if shutil.which(named) is None:
-            raise InputError(f"${VARIABLE} is no program: {named}")
-        return [named]
-    if found := shutil.which(PROGRAM):
-        return [found]
-    if find_spec("xllamacpp"):
-        return [sys.executable, "-m", OF_THE_PACKAGE]
-    raise InputError(
-        f"an export for llama.cpp is scored again by its server, and there is no {PROGRAM} on "
-        f"PATH: install llama.cpp, or `pip install xllamacpp`, or set ${VARIABLE}; a merged folder "
-        "(--for merged) needs none"
-    )
-
 
 async def by_llama_cpp(
-    question: RescoringRequest, command: Sequence[str], model: Path, longest: int
+    question: RescoringRequest, command: Sequence[str], model: Path, longest: int, together: int
 ) -> FormAnswers:
-    """`longest`: tokens of the longest prompt with its answer."""
+    """`longest`: tokens of the longest prompt with its answer; `together`: answers at a time."""
     name = question.version.label.replace(" ", "-")
-    async with running(command, model, name, longest) as server:
+    async with running(command, options(model, name, together, longest)) as server:
         answers = await server_answers(
-            server, name, question.rows, question.decoding, concurrency=SIDE_BY_SIDE
+            server, name, question.rows, question.decoding, concurrency=together, plain=PLAIN
         )
-        return FormAnswers(answers, await engine_of(server, command, model))
-
-
-@asynccontextmanager
-async def running(
-    command: Sequence[str], model: Path, name: str, longest: int
-) -> AsyncIterator[OpenAIServer]:
-    """A server on this machine alone; it ends with the block."""
-    port = free_port()
-    server = OpenAIServer(f"http://127.0.0.1:{port}/v1", timeout=ANSWER_SECONDS)
-    started = StartedServer([*command, *options(model, name, longest, port)])
-    try:
-        await started.ready(server, START_SECONDS)
-        yield server
-    finally:
-        await server.close()
-        started.stop()
-
-
-def options(model: Path, name: str, longest: int, port: int) -> list[str]:
-    """Every answer has room for the longest."""
-    room = ["--ctx-size", str(SIDE_BY_SIDE * longest), "--parallel", str(SIDE_BY_SIDE)]
-    where = ["--host", "127.0.0.1", "--port", str(port)]
-    return ["--model", str(model), "--alias", name, "--jinja", *room, *where]
-
-
-async def engine_of(server: OpenAIServer, command: Sequence[str], model: Path) -> Engine:
-    """A build out of the package does not know its own number, the package does."""
-    build = (await server.get(f"{server.root}/props")).get("build_info")
-    if OF_THE_PACKAGE in command:
-        build = f"xllamacpp {installed('xllamacpp')}"
-    return Engine(name="llama.cpp", version=str(build) if build else None, model=model.name)
+        engine = Engine(name=ENGINE, version=version_of(command), model=model.name)
+        return FormAnswers(answers, engine)
 
 
 # --- vllm answers ---------------------------------------------------------------------------------
@@ -244,46 +187,3 @@ async def first_reachable(replicas: Sequence[Backend]) -> Backend:
         else:
             return replica
     raise BackendError(UNREACHABLE, "there are no replicas")
-
-
-# --- xllamacpp server -----------------------------------------------------------------------------
-
-# llama.cpp's server out of the package xllamacpp, with the options of `llama-server` that we use.
-#
-# The package brings the server as a library, ready built: no compiler is needed.
-
-
-def main() -> None:
-    parser = ArgumentParser(prog="llama-server")
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--alias", default="model")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--ctx-size", type=int, default=0)
-    parser.add_argument("--parallel", type=int, default=1)
-    parser.add_argument("--jinja", action="store_true")
-    parser.add_argument("--predict", type=int, default=-1)
-    parser.add_argument("--temp", type=float, default=0.8)
-    parser.add_argument("--top-k", type=int, default=40)
-    parser.add_argument("--top-p", type=float, default=0.95)
-    parser.add_argument("--min-p", type=float, default=0.05)
-    asked = parser.parse_args()
-    xllamacpp: Any = import_module("xllamacpp")  # compiled, without types
-    params = xllamacpp.CommonParams()
-    params.model.path, params.model_alias = asked.model, {asked.alias}
-    params.hostnames, params.port = [asked.host], asked.port
-    params.n_ctx, params.n_parallel = asked.ctx_size, asked.parallel
-    params.use_jinja, params.n_predict = asked.jinja, asked.predict
-    params.sampling.temp, params.sampling.top_k = asked.temp, asked.top_k
-    params.sampling.top_p, params.sampling.min_p = asked.top_p, asked.min_p
-    if threads := os.environ.get("LLAMA_ARG_THREADS"):  # as llama-server reads it
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(threads)
-    ended = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ended)  # before its threads begin
-    server = xllamacpp.Server(params)
-    print(f"listening on {server.listening_address}", flush=True)
-    signal.sigwait(ended)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from shlex import quote
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, versions
-from evaluation.generation.backends.backend import BackendError, Engine
+from evaluation.generation.backends.backend import BackendError, Engine, Packing
 from project.canonical import canonical_json
 from project.chat_template import TEMPLATE
 from project.errors import IncumbentError
 from project.progress import progress
 from project.records.adapters import AdapterVersion, Precision
 from project.records.data import Row
-from project.records.record import Digest, Record
+from project.records.record import LATER, Digest, Record
 
 # --- exported -------------------------------------------------------------------------------------
 
@@ -26,6 +26,21 @@ from project.records.record import Digest, Record
 
 Form = Literal["vllm", "peft", "merged", "gguf"]
 FILE = "exported.json"
+
+
+class MetricChange(Record):
+    """One metric on dev, item by item: what it is more or less, with one-sided bounds.
+
+    Less than 0 is worse. An item that can no longer be scored is at its worst in the lower bound;
+    None: its range is unknown, and so is the bound.
+    """
+
+    metric: str
+    items: int
+    clusters: int
+    difference: float
+    low: float | None
+    high: float | None
 
 
 class ScoredAgain(Record):
@@ -40,6 +55,14 @@ class ScoredAgain(Record):
         return self.exported - self.judged
 
 
+class Rescoring(NamedTuple):
+    """How a form is scored again before it leaves."""
+
+    margin: float | None  # that no score may differ by; None where it is judged in its place
+    judge: bool = False
+    packing: Packing = "f16"
+
+
 class ExportedForm(Record):
     """An exported form that scores as the version did when it was judged."""
 
@@ -52,9 +75,23 @@ class ExportedForm(Record):
     decoding: Decoding
     items: int
     same_answers: int  # items whose answer is the judged one, letter for letter
-    margin: float
+    margin: Annotated[float | None, LATER] = None  # that no score differs by more than
     scores: tuple[ScoredAgain, ...]
     not_scored: tuple[str, ...] = ()  # gating metrics that this form was not measured in
+    quantized: Annotated[Packing | None, LATER] = None  # of GGUF, where that is not f16
+    # Of one that was judged: against what the version was judged by, and against the same file in
+    # f16 by the same engine, which is what quantisation cost.
+    changes: Annotated[tuple[MetricChange, ...] | None, LATER] = None
+    by_quantization: Annotated[tuple[MetricChange, ...] | None, LATER] = None
+    alpha: Annotated[float | None, LATER] = None  # of each bound
+
+    @property
+    def change_tables(self) -> str:
+        """What it lost, where it was judged, for a terminal."""
+        told = [("against what was judged", self.changes)]
+        told += [(f"{self.quantized} against f16", self.by_quantization)]
+        tables = (change_table(found, self.alpha or 0, what) for what, found in told if found)
+        return "\n".join(tables)
 
 
 def outside(scores: Sequence[ScoredAgain], margin: float) -> list[ScoredAgain]:
@@ -74,6 +111,19 @@ def table(scores: Sequence[ScoredAgain]) -> str:
         for s in scores
     ]
     return "\n".join(lines)
+
+
+def change_table(changes: Sequence[MetricChange], alpha: float, against: str) -> str:
+    """A line for each metric, in columns."""
+    width = max(len("metric"), *(len(change.metric) for change in changes))
+    lines = [f"{against}, with {1 - 2 * alpha:.0%} intervals:"]
+    lines += [f"{c.metric:{width}}  {c.difference:+.3f}  {interval_of(c)}" for c in changes]
+    return "\n".join(lines)
+
+
+def interval_of(change: MetricChange) -> str:
+    low, high = ("?" if end is None else f"{end:+.3f}" for end in (change.low, change.high))
+    return f"[{low}, {high}] on {change.items} items"
 
 
 # --- start scripts --------------------------------------------------------------------------------
@@ -243,6 +293,7 @@ class FormAnswers:
     answers: list[Answer]
     engine: Engine
     libraries: tuple[str, ...] = ()
+    in_f16: list[Answer] | None = None  # by the same engine, of a quantised file that is judged
 
 
 def by_peft(question: RescoringRequest, base: Path, adapter: Path) -> FormAnswers:

@@ -207,7 +207,7 @@ def inside(value: object) -> list[object]:
 # And engines leave out in silence what they do not know: the answer would look like one that holds
 # to `guided_regex`. So what an engine does not do is refused as well.
 
-Engine = Literal["embedded", "vllm", "sglang"]
+Engine = Literal["embedded", "llama.cpp", "vllm", "sglang"]
 
 # What both servers do, on both paths.
 SERVERS = frozenset(
@@ -229,8 +229,13 @@ VLLM = frozenset(
 VLLM_CHAT = frozenset(("add_generation_prompt", "parallel_tool_calls", "reasoning_effort"))
 SGLANG = frozenset(("regex", "ebnf"))
 HINTS = frozenset(("prompt_cache_key",))  # to caches: no answer hangs on them
-# As `protocol.py` of each has them: vLLM 0.32, and SGLang's of its OpenAI server.
+LLAMA = {"temperature", "top_p", "top_k", "min_p", "seed", "stop", "response_format"}
+LLAMA |= {"frequency_penalty", "presence_penalty"}
+# As `protocol.py` of each has them: vLLM 0.32, and SGLang's of its OpenAI server; and as the
+# documentation of llama.cpp's server does.
 DONE: dict[tuple[Engine, Endpoint], frozenset[str]] = {
+    ("llama.cpp", Endpoint.CHAT): frozenset(LLAMA | {"logprobs", "top_logprobs", "tools"}),
+    ("llama.cpp", Endpoint.COMPLETIONS): frozenset(LLAMA),
     ("vllm", Endpoint.CHAT): SERVERS | HINTS | VLLM | CHAT | VLLM_CHAT,
     ("vllm", Endpoint.COMPLETIONS): SERVERS | HINTS | VLLM | {"suffix"},
     ("sglang", Endpoint.CHAT): (SERVERS | HINTS | SGLANG | CHAT) - {"echo"},

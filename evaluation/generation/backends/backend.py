@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 from project.engine.engine_settings import Kept
 from project.records.adapters import Engine
@@ -19,6 +19,7 @@ __all__ = ["Engine"]  # with what is defined here
 
 # A request's or an answer's JSON object, as OpenAI's API has it.
 Body = Mapping[str, Any]
+Packing = Literal["f16", "q8_0", "q4_0", "q4_k"]  # of the weights in a GGUF file
 KEPT: Kept = ContextVar("KEPT", default=None)  # a server that a block came to start
 
 

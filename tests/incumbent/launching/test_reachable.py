@@ -36,6 +36,10 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
         "evaluation.generation.vllm_python: /opt/vllm/python is a program of this machine",
     ),
     (
+        {"evaluation": {"generation": {"backend": "llama.cpp"}}},
+        r"evaluation.generation.backend: llama\.cpp is a program of this machine",
+    ),
+    (
         {"evaluation": {"generation": {"backend": "vllm", "url": "http://127.0.0.1:8000/v1"}}},
         "evaluation.generation.url: http://127.0.0.1:8000/v1 is this machine",
     ),

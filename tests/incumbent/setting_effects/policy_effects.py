@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from evaluation.decision.metric_evidence import summarise
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import decide, rule
 from evaluation.decision.score_evidence import weigh
+from project.errors import IncumbentError
 from project.records.scores import ScoreTable
 from project.settings import load
+from serving.exporting.judged_answers import refuse_loss
 from tests.evaluation.test_decision import (
     BETTER,
     EQUAL,
@@ -50,6 +53,18 @@ def guarded() -> list[Any]:
     return [decision.verdict, decision.reasons]
 
 
+def exported() -> str:
+    """What is said of an export that lost a tenth of a metric, more or less."""
+    policy, items = load(Policy), table({"rougeL": -0.1}).items
+    found = summarise(items, policy, "rougeL")
+    assert found
+    try:
+        refuse_loss({"rougeL": found}, policy, "v1 as gguf", "")
+    except IncumbentError as error:
+        return str(error)
+    return "written"
+
+
 def sliced(loss: float) -> ScoreTable:
     """Better but for one slice."""
     return joined(
@@ -90,6 +105,7 @@ ROWS = {
     "qualify": row(0.2, 0.01, qualified),
     "margins": row({}, {"rougeL": 0.2}, verdict_on(table(BETTER))),
     "guards": row(None, {"semantic": 0.05}, verdict_on(table(UNSEEN)), gating=["rougeL"]),
+    "export_loss": row(None, {"rougeL": 0.01}, exported),
     "floors": row({}, {"rougeL": 0.6}, verdict_on(table(BETTER))),
     "critical_slices": row({}, {"topic=loans": 50}, verdict_on(sliced(0.0))),
     "slice_margin": row(0.05, 0.001, verdict_on(sliced(0.01)), critical_slices=LOANS),

@@ -10,7 +10,7 @@ from project.records.adapters import ModelPin
 from registry.store import Registry
 from serving.deploying.bare_versions import BareVersions
 from serving.deploying.follower import Follower
-from serving.deploying.pools import EmbeddedPools, fits
+from serving.deploying.pools import EmbeddedPools, fits, pools_of
 from serving.deploying.route_table import RouteTable
 from serving.serving_settings import ServingParams
 from tests.conftest import BASE
@@ -26,6 +26,11 @@ BETTER = BASE.model_copy(update={"model": "better", "name": "better", "weights":
 )
 def test_a_pool_fits_by_name_or_digest(named: str, base: ModelPin) -> None:
     assert fits(named, base)
+
+
+def test_a_load_that_goes_wrong_may_end_the_gateway_where_it_computes_itself() -> None:
+    assert pools_of(ServingParams()).in_process
+    assert not pools_of(ServingParams(backend="llama.cpp")).in_process
 
 
 @pytest.mark.parametrize("named", ["b" * 11, "", "B" * 12, "e" * 12, "better"])

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from evaluation.generation.answers import Answer
-from incumbent.verbs.export import export_version
+from evaluation.generation.backends.own_llama import find_server
+from incumbent.verbs.export import AS_IT_IS, export_version
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
-from serving.exporting.server_answers import find_server
-from serving.exporting.start_scripts import ExportedForm, Form
+from serving.exporting.start_scripts import ExportedForm, Form, Rescoring
 from tests.servers import missing
 from tests.serving.exporting.judged_project import ASKED, judge, keep_judged, submit_version
 from tests.serving.vllm.tiny_models import save_adapter
@@ -38,8 +38,8 @@ def judged(version: AdapterVersion, tiny_base: Path, adapter: Path) -> list[Answ
     return judge(version, tiny_base, adapter)
 
 
-def exported(form: Form, margin: float = 0.02) -> ExportedForm:
-    export_version(1, Path("out"), merged=False, engine=form, margin=margin)
+def exported(form: Form, scoring: Rescoring = AS_IT_IS) -> ExportedForm:
+    export_version(1, Path("out"), merged=False, engine=form, scoring=scoring)
     return ExportedForm.read(Path("out/exported.json"))
 
 
@@ -79,23 +79,48 @@ def test_a_form_that_scores_otherwise_is_not_written(form: Form, version: Adapte
     assert sorted(Path().iterdir()) == before
 
 
-def test_an_export_as_gguf_answers_by_llama_cpp_as_it_was_judged(
-    judged: list[Answer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def llama_cpp(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_ARG_THREADS", "1")  # two that spin take longer on a busy machine
     try:
         find_server()
     except InputError:
         missing("llama.cpp's server (pip install xllamacpp)")
+
+
+@pytest.mark.usefixtures("llama_cpp")
+def test_an_export_as_gguf_answers_by_llama_cpp_as_it_was_judged(judged: list[Answer]) -> None:
     found = exported("gguf")
     assert (found.engine.name, found.same_answers) == ("llama.cpp", len(judged))
     assert {path.name for path in Path("out").iterdir()} == {
+        "Modelfile",
         "README.md",
         "exported.json",
         "generation_config.json",
         "model.gguf",
         "serve.sh",
     }
+
+
+@pytest.mark.usefixtures("llama_cpp", "judged")
+def test_a_quantised_export_says_what_it_lost_and_what_quantisation_cost() -> None:
+    found = exported("gguf", Rescoring(None, judge=True, packing="q4_0"))
+    assert (found.quantized, found.margin, found.alpha) == ("q4_0", None, 0.05)
+    (score,), (lost,), (cost,) = found.scores, found.changes or (), found.by_quantization or ()
+    assert lost.difference == pytest.approx(score.difference)
+    assert cost.difference == pytest.approx(lost.difference)  # in f16 it answers as it was judged
+    assert lost.low is not None
+    assert lost.low <= lost.difference
+    assert "| rougeL | -" in Path("out/README.md").read_text()
+
+
+@pytest.mark.usefixtures("llama_cpp", "judged")
+def test_an_export_that_may_lose_more_than_the_policy_allows_is_not_written() -> None:
+    with Path("params.yaml").open("a") as params:
+        params.write("  policy: {export_loss: {rougeL: 0.001}}\n")
+    with pytest.raises(IncumbentError, match=r"export_loss, so nothing was written:\n.*rougeL"):
+        exported("gguf", Rescoring(1.0, packing="q4_0"))
+    assert not Path("out").exists()
 
 
 @pytest.mark.usefixtures("judged")

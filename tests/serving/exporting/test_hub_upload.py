@@ -68,7 +68,7 @@ def upload(
 ) -> None:
     repository = HubRepository.parse(to)
     given = {"public": public, "force": force}
-    upload_version(number, repository, merged=False, engine=None, margin=0.02, **given)
+    upload_version(number, repository, merged=False, engine=None, **given)
 
 
 def files_at(hub: UploadHub, branch: str = "main") -> dict[str, bytes]:

@@ -1,5 +1,6 @@
-"""An adapter as GGUF, and prompts of the lengths that it is tried with."""
+"""Models and adapters as GGUF, and prompts of the lengths that they are tried with."""
 
+import ctypes
 import json
 import os
 import re
@@ -7,8 +8,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gguf
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
+from evaluation.generation.backends.backend import Packing
 from project.errors import IncumbentError, InputError
 from project.progress import progress
 from project.records.data import Row
@@ -143,12 +146,17 @@ def ends(folder: Path, tokenizer: Any) -> list[int]:
 # The weights and the shape of a Llama, as llama.cpp wants them in a GGUF file.
 
 Array = NDArray[np.generic]
-Packing = Literal["f16", "q8_0"]
+Kind = gguf.GGMLQuantizationType
 PACKINGS = {
-    "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
-    "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    "f16": ((Kind.F16,), gguf.LlamaFileType.MOSTLY_F16),
+    "q8_0": ((Kind.Q8_0,), gguf.LlamaFileType.MOSTLY_Q8_0),
+    "q4_0": ((Kind.Q4_0,), gguf.LlamaFileType.MOSTLY_Q4_0),
+    # As llama-quantize does, where rows are no multiple of the block of a K-type, 256 numbers.
+    "q4_k": ((Kind.Q4_K, Kind.Q5_0), gguf.LlamaFileType.MOSTLY_Q4_K_S),
 }
-Q8_BLOCK = 32  # numbers that share a scale in Q8_0
+# The table of tokens and the head, which few bits harm most: llama-quantize gives them more, too.
+ENDS = ("embed_tokens", "lm_head")
+BY_CONVERTER = ("f16", "q8_0")
 
 
 def unlike_llama(config: Any) -> str | None:
@@ -214,16 +222,36 @@ def interleaved(name: str, weight: Array, config: Any) -> Array:
     return halves.swapaxes(1, 2).reshape(weight.shape)
 
 
-def pack(name: str, weight: Array, packing: Packing) -> tuple[Array, gguf.GGMLQuantizationType]:
+def pack(name: str, weight: Array, packing: Packing) -> tuple[Array, Kind]:
     """Norms and biases stay in float32, as everywhere in llama.cpp."""
     weight = np.ascontiguousarray(weight, dtype=np.float32)
     if weight.ndim == 1:
-        return weight, gguf.GGMLQuantizationType.F32
-    kind = PACKINGS["f16" if weight.shape[-1] % Q8_BLOCK else packing][0]
-    packed = gguf.quants.quantize(weight, kind)
-    if kind is gguf.GGMLQuantizationType.F16 and not np.isfinite(packed).all():
+        return weight, Kind.F32
+    kinds = [*PACKINGS[packing][0], Kind.F16]
+    if packing != "f16" and name.split(".")[-2] in ENDS:
+        kinds = [Kind.Q8_0, Kind.F16]
+    kind = next(k for k in kinds if not weight.shape[-1] % gguf.GGML_QUANT_SIZES[k][0])
+    packed = by_library(weight, kind) if kind is Kind.Q4_K else gguf.quants.quantize(weight, kind)
+    if kind is Kind.F16 and not np.isfinite(packed).all():
         raise IncumbentError(f"the weight {name!r} has numbers that are too large for f16")
     return packed, kind
+
+
+def by_library(weight: Array, kind: Kind) -> Array:
+    """K-types, which the package gguf cannot write, by ggml's own quantiser out of xllamacpp."""
+    found = find_spec("xllamacpp.xllamacpp")
+    if found is None or found.origin is None:
+        raise InputError(f"{kind.name.lower()} is written by xllamacpp: pip install xllamacpp")
+    quantise = ctypes.CDLL(found.origin).ggml_quantize_chunk
+    quantise.restype = ctypes.c_size_t
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    quantise.argtypes = [ctypes.c_int, pointer, pointer, number, number, number, pointer]
+    packed = np.empty(gguf.quant_shape_to_byte_shape(weight.shape, kind), np.uint8)
+    rows, width = weight.shape
+    written = quantise(int(kind), weight.ctypes.data, packed.ctypes.data, 0, rows, width, None)
+    if written != packed.nbytes:
+        raise IncumbentError(f"xllamacpp wrote {written} bytes of {kind.name}, not {packed.nbytes}")
+    return packed
 
 
 def rope_factors(config: Any) -> list[float]:
@@ -263,8 +291,10 @@ def write_gguf(merged: Path, target: Path, name: str, packing: Packing = "f16") 
     config = AutoConfig.from_pretrained(merged)
     if not (problem := unlike_llama(config) or unlike_bpe(merged)):
         write_llama(merged, target, name, packing)
-    elif converter := find_converter():
+    elif (converter := find_converter()) and packing in BY_CONVERTER:
         convert(converter, merged, target, packing)
+    elif converter:
+        raise InputError(f"{CONVERTER} writes {' and '.join(BY_CONVERTER)}, and no {packing}")
     else:
         raise InputError(
             f"cannot be written as GGUF here: {problem}. llama.cpp's {CONVERTER} may know it: set "

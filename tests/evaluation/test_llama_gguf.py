@@ -1,5 +1,6 @@
 """A Llama as GGUF says what it said before: read back by transformers, and by llama.cpp's names."""
 
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,16 +11,18 @@ from gguf import GGUFReader, GGUFWriter, quants
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaConfig
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from project.chat_template import with_system_prompt
-from project.errors import InputError
-from serving.exporting.gguf_file import (
+from evaluation.generation.backends.backend import Packing
+from evaluation.generation.backends.gguf_file import (
     pack,
     rope_factors,
     with_plain_brackets,
     write_gguf,
     write_shape,
 )
+from project.chat_template import with_system_prompt
+from project.errors import InputError
 from tests.architectures import save_tiny
+from tests.servers import missing
 
 pytestmark = pytest.mark.slow
 
@@ -54,12 +57,31 @@ def test_its_papers_say_how_it_is_asked(written: Path, tiny_base: Path) -> None:
     assert told["tokenizer.ggml.tokens"] == tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
 
 
-def test_in_q8_0_a_weight_is_off_by_half_a_step_of_its_block_at_most() -> None:
-    weight = np.random.default_rng(0).normal(size=(8, 64)).astype(np.float32)
-    packed, kind = pack("model.layers.0.mlp.up_proj.weight", weight, "q8_0")
-    off = np.abs(quants.dequantize(packed, kind) - weight).reshape(8, 2, 32)
-    steps = np.abs(weight).reshape(8, 2, 32).max(-1, keepdims=True) / 127
-    assert (off <= 0.51 * steps).all()
+@pytest.mark.parametrize(
+    ("packing", "width", "kind", "steps"),
+    [
+        ("q8_0", 64, "Q8_0", 127),
+        ("q4_0", 64, "Q4_0", 8),
+        ("q4_k", 256, "Q4_K", 8),
+        ("q4_k", 64, "Q5_0", 16),  # rows too narrow for a K-type
+        ("q4_0", 20, "F16", 1000),  # and for any
+    ],
+)
+def test_a_weight_is_off_by_a_step_of_its_block_at_most(
+    packing: Packing, width: int, kind: str, steps: int
+) -> None:
+    if kind == "Q4_K" and not find_spec("xllamacpp"):
+        missing("xllamacpp, which quantises to K-types (pip install xllamacpp)")
+    weight = np.random.default_rng(0).normal(size=(8, width)).astype(np.float32)
+    packed, used = pack("model.layers.0.mlp.up_proj.weight", weight, packing)
+    assert used.name == kind
+    off = np.abs(quants.dequantize(packed, used) - weight)
+    assert (off <= 1.1 * np.abs(weight).max() / steps).all()
+
+
+@pytest.mark.parametrize("name", ["model.embed_tokens.weight", "lm_head.weight"])
+def test_the_table_of_tokens_and_the_head_keep_8_bits(name: str) -> None:
+    assert pack(name, np.ones((2, 64), np.float32), "q4_0")[1].name == "Q8_0"
 
 
 @pytest.mark.parametrize("family", ["mistral", "qwen-2", "falcon-7b", "llama-3"])
@@ -82,6 +104,8 @@ def test_a_converter_that_is_there_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LLAMA_CPP", "llama.cpp")
     write_gguf(Path("model"), Path("model.gguf"), "m", "q8_0")
     assert Path("model.gguf").read_text() == "--outtype q8_0"
+    with pytest.raises(InputError, match="writes f16 and q8_0, and no q4_0"):
+        write_gguf(Path("model"), Path("model.gguf"), "m", "q4_0")
 
 
 def test_positions_of_llama_3_are_stretched_by_wavelength() -> None:
