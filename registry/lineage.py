@@ -16,7 +16,7 @@ from registry.reader import RegistryReader
 R = TypeVar("R", bound=Record)
 
 SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events
-STEPS = ("domain", "sft", "dpo", "kto")  # of training, in their order
+STEPS = ("domain", "sft", "distill", "dpo", "kto")  # of training, in their order
 MARKS: dict[type[Record], str] = {GateReport: "checks", DataSources: "collected_from"}
 RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
 

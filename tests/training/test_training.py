@@ -230,7 +230,7 @@ def in_another_process(name: str) -> None:
     )
 
 
-STAGES = ("start", "domain", "sft", "dpo", "kto", "train")
+STAGES = ("start", "domain", "sft", "distill", "dpo", "kto", "train")
 
 
 def test_a_repository_without_a_commit_is_told_what_to_do(project: None) -> None:
@@ -272,7 +272,7 @@ def test_each_step_goes_on_from_the_one_before(project: None) -> None:
     assert (domain.recipe.taken, sft.recipe.taken) == (("domain",), ("domain", "sft"))
     assert Adapter.read(paths.ADAPTER).files == sft.adapter
     write_params(domain=1, sft=0)
-    stages("sft", "dpo", "kto", "train")
+    stages("sft", "distill", "dpo", "kto", "train")
     assert Adapter.read(paths.ADAPTER).files == domain.adapter
 
 
@@ -307,16 +307,16 @@ def test_the_loss_on_dev_is_measured_before_and_after(project: None) -> None:
 
 
 def test_every_curve_that_dvc_draws_is_there(project: None) -> None:
-    stages("start", "domain", "sft", "dpo", "kto")
+    stages(*STAGES[:-1])
     drawn = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
     files = [file for plot in drawn for one in plot.values() for file in one["y"]]
     ours = [file for file in files if "steps/" in file]
-    assert len(ours) == 12
+    assert len(ours) == 14
     assert all(Path(file).is_file() for file in ours)
 
 
 def test_without_any_step_nothing_is_trained(project: None) -> None:
     write_params(sft=0)
-    stages("start", "domain", "sft", "dpo", "kto")
+    stages(*STAGES[:-1])
     with pytest.raises(InputError, match="every step is left out"):
         train.main()
