@@ -38,9 +38,14 @@ from project.records.evidence import Evidence, Verdict
 from project.settings import load
 from registry.alpha_ledger.look_bytes import refuse_unknown
 from registry.champion import confirmed_opponent, refuse_once_sealed
+from registry.reader import RegistryReader
 from registry.store import Registry
 from review.review_settings import ReviewParams
-from training.rows.experience_replay import learnt_by_challenger, texts_learnt
+from training.rows.experience_replay import (
+    learnt_by_challenger,
+    teacher_of_challenger,
+    texts_learnt,
+)
 
 WAITS = "another submission is at work in this folder: waiting for its end …"
 
@@ -109,6 +114,13 @@ def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
     return outcome
 
 
+def everything_learnt(registry: RegistryReader) -> WordPrints:
+    """What the challenger was shown, and what its teacher was, as far as that is known."""
+    teacher = teacher_of_challenger()
+    taught = registry.trained_on(teacher) if teacher else None
+    return WordPrints.joined([WordPrints.of(texts_learnt()), *([taught] if taught else [])])
+
+
 def submitted(
     registry: Registry, policy: Policy, *, promote: bool, reason: str
 ) -> SubmissionOutcome:
@@ -130,7 +142,7 @@ def submitted(
             "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
         )
     # Of a known version they are kept already.
-    learnt = WordPrints.of(texts_learnt()) if new else None
+    learnt = everything_learnt(registry) if new else None
     noted = current_provenance() if new else Noted(None)
     version = registry.submit(
         adapter,

@@ -29,6 +29,7 @@ from project.records.record import Digest
 from project.settings import load, setting_error
 from registry.champion import based_here
 from registry.decision_checks import release
+from registry.lineage import teacher_of
 from registry.reader import RegistryReader
 from training.start_record import (
     START_ADAPTER,
@@ -82,9 +83,7 @@ def champions_teacher(registry: RegistryReader, rows: Digest) -> AdapterVersion:
     champion = registry.champion()
     if champion is None:
         raise no_teacher("there is no champion yet")
-    recipe = registry.artifacts.manifest(champion.adapter.files).get("recipe.json")
-    made: dict[str, Any] = json.loads(registry.artifacts.get(recipe)) if recipe else {}
-    taught = ((made.get("distill") or {}).get("teacher") or {}).get("adapter")
+    taught = teacher_of(registry, champion)
     before = registry.version_of(taught) if taught else None
     dataset: dict[str, Any] = json.loads(registry.artifacts.get(champion.adapter.dataset))
     if before is None or registry.deleted(before.number) or dataset.get("rows") != rows:

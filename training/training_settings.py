@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from project.licences import spdx
 from project.records.adapters import Quantization
 from project.records.record import later
 from project.settings import Settings
@@ -109,6 +110,9 @@ class DistillParams(StepParams):
     # between them the generalised JSD of that paper.
     beta: float = Field(default=1.0, ge=0, le=1)
     max_new_tokens: PositiveInt = 48  # of an answer that is learnt from
+    # Under which the teacher may be learnt from: the model card has it. As SPDX names it, or
+    # LicenseRef-NAME for terms of one's own.
+    licence: str | None = None
 
     @field_validator("teacher", mode="before")
     @classmethod
@@ -116,6 +120,15 @@ class DistillParams(StepParams):
         """A version as people and tables name it, 3 or v3."""
         number = value.removeprefix("v") if isinstance(value, str) else ""
         return int(number) if number.isascii() and number.isdigit() else value
+
+    @model_validator(mode="after")
+    def licensed(self) -> Self:
+        if self.epochs and not spdx(self.licence or ""):
+            raise ValueError(
+                "licence: say under which licence or terms the teacher may be learnt from, as SPDX "
+                "names it (Apache-2.0), or LicenseRef-NAME"
+            )
+        return self
 
 
 class DpoParams(StepParams):

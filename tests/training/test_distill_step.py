@@ -20,7 +20,12 @@ pytestmark = pytest.mark.slow
 ROWS = [Row.of(f"What is {i} plus {i}?", "-", group=str(i), source="s") for i in range(8)]
 # Two passes of two prompts a step, so two steps an epoch.
 DISTILL = DistillParams(
-    epochs=3, batch_size=2, gradient_accumulation=2, learning_rate=0.02, max_new_tokens=6
+    epochs=3,
+    batch_size=2,
+    gradient_accumulation=2,
+    learning_rate=0.02,
+    max_new_tokens=6,
+    licence="Apache-2.0",
 )
 
 

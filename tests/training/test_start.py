@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from project.canonical import canonical_json, digest_folder
+from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.model_pins import ModelChoice, pin
@@ -79,7 +79,7 @@ def trained(
     adapter = Adapter(
         files=digest_folder(files),
         base=PIN,
-        recipe="c" * 64,
+        recipe=digest_bytes(canonical_json(recipe)),
         dataset=dataset(rows).digest,
         parent=start.adapter.files if start else None,
     )
@@ -250,7 +250,7 @@ def test_what_was_learnt_adds_up_and_holds_no_text() -> None:
 
 def taught(teacher: int | str = "champion") -> Teacher:
     """Whom the stage names as the teacher of step `distill`."""
-    distill = {"epochs": 1, "teacher": teacher}
+    distill = {"epochs": 1, "teacher": teacher, "licence": "Apache-2.0"}
     Path("params.yaml").write_text(yaml.safe_dump({"training": {"distill": distill}}))
     main()
     return Teacher.read(TEACHER)

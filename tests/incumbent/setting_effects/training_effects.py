@@ -73,9 +73,11 @@ def trained() -> dict[str, Any]:
     with layers_computed() as count:
         for stage in (start, domain, sft, distill, dpo, kto, train):
             stage.main()
-    numerics = Adapter.read(paths.ADAPTER).numerics
+    adapter = Adapter.read(paths.ADAPTER)
+    numerics = adapter.numerics
     return {
         "weights": digest_file(paths.ADAPTER_FILES / "adapter_model.safetensors"),
+        "recipe": adapter.recipe,
         "dequantized": numerics and numerics.dequantized,
         "measured": measured(),
         "layers": len(count),
@@ -162,7 +164,8 @@ DOMAIN: dict[str, tuple[Any, Any]] = LEARNING | {
 BETA: dict[str, tuple[Any, Any]] = {"epochs": (1, 2), "beta": (0.1, 0.5)}
 DPO: dict[str, tuple[Any, Any]] = LEARNING | BETA
 KTO: dict[str, tuple[Any, Any]] = LEARNING | BETA
-SHOWN = {"gradient_checkpointing": "layers", "evaluations": "measured"}  # of the others the weights
+# Of the others the weights.
+SHOWN = {"gradient_checkpointing": "layers", "evaluations": "measured", "licence": "recipe"}
 
 
 def firsts(section: str, values: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
@@ -177,6 +180,7 @@ DISTILL: dict[str, tuple[Any, Any]] = LEARNING | {
     "teacher": (1, 2),
     "beta": (1, 0),
     "max_new_tokens": (2, 4),
+    "licence": ("Apache-2.0", "MIT"),
 }
 TAUGHT = TRAINED | firsts("training.distill", DISTILL) | {"training.sft.epochs": 0}
 RATED = TRAINED | firsts("training.kto", KTO) | {"training.sft.epochs": 0}
