@@ -10,7 +10,7 @@ from curation.eval_sets import freeze
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import PreferenceParams, Prices
-from evaluation.generate import seconds
+from evaluation.generate import seconds, weights
 from evaluation.look_decision import Decided, decide, open_voting, refuse_stale
 from evaluation.preference.ballots.ballot_files import write_voting_sheet
 from evaluation.report.dev_items import keep_dev_items
@@ -225,6 +225,7 @@ def write_page(outcome: SubmissionOutcome, policy: Policy) -> None:
             shown,
             sealed=sealed,
             seconds=taken,
+            weights=weights() if decided.evidence.kept else None,
             prices=load(Prices),
             rows=rows,
         )
