@@ -9,8 +9,6 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors import safe_open
-
 from evaluation.evaluation_settings import Decoding, FewShot, GenerationParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
@@ -194,6 +192,8 @@ def weights() -> dict[str, int]:
 
 
 def weights_in(folder: Path) -> int:
+    from safetensors import safe_open  # of an extra, which whoever answers by a server lacks
+
     count = 0
     for file in folder.glob("*.safetensors"):
         with safe_open(file, "numpy") as tensors:

@@ -32,7 +32,7 @@ from training.kept.learning_curve import LearningCurve
 from training.model.base_model import load_base
 from training.model.lora import add_adapter
 from training.model.usable_base import refuse_quantized
-from training.recipe import StepRecord
+from training.recipe import Recipe, StepRecord
 from training.steps.earlier import Earlier
 from training.steps.run_step import StepContext, learn, model_of, prepare, trained_with
 from training.steps.sft_step import sft_step_data, sft_trainer
@@ -274,6 +274,11 @@ def test_each_step_goes_on_from_the_one_before(project: None) -> None:
     write_params(domain=1, sft=0)
     stages("sft", "distill", "dpo", "kto", "train")
     assert Adapter.read(paths.ADAPTER).files == domain.adapter
+
+
+def test_a_pipeline_from_before_there_was_a_step_distill_trains_as_it_did(project: None) -> None:
+    stages(*(stage for stage in STAGES if stage != "distill"))
+    assert Recipe.read(paths.ADAPTER_FILES / "recipe.json").taken == ("sft",)
 
 
 def test_a_damaged_adapter_of_the_step_before_is_refused(project: None) -> None:
