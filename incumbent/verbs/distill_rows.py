@@ -4,14 +4,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from curation.checks.waivers import read_waivers
 from curation.curation_settings import CollectParams, CurateParams
 from curation.data_sources import licence_option, note_teacher
-from curation.proposals import CUT, Proposal, Sifted, answered, seeds, sifted
+from curation.proposals import CUT, Proposal, answered, seeds, sifted
 from evaluation.evaluation_settings import Decoding, PreferenceParams, Prices
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Answer, Respondent
@@ -67,22 +67,27 @@ class Spending:
         return self.most_cost is not None or self.most_tokens is not None
 
     @property
-    def cost(self) -> float | None:
-        """None: no price is known."""
-        return self.cost_of(self.prompt, self.answer, self.seconds)
+    def told(self) -> dict[str, Any]:
+        tokens = {"prompt": self.prompt, "answer": self.answer}
+        cost = self.cost_of(self.prompt, self.answer, self.seconds)
+        return {"tokens": tokens, "seconds": round(self.seconds, 3), "cost": cost}
+
+    def __str__(self) -> str:
+        cost = self.told["cost"]
+        money = "" if cost is None else f", {cost:.4g} in money"
+        return f"{self.prompt:,} prompt and {self.answer:,} answer tokens{money}"
 
     def cost_of(self, prompt: int, answer: int, seconds: float) -> float | None:
+        """None: no price is known."""
         found = money(Usage(prompt=prompt, answer=answer), seconds, self.prices)
         return None if found is None else found / 1000
 
-    def allows(self, rows: Sequence[Row], in_front: int) -> bool:
-        """Whether these can be asked too: a token is a byte at least, and an answer no longer than
-        it may be. Seconds are those of the slowest row so far.
+    def allows(self, prompt: int, answers: int) -> bool:
+        """Whether so many prompt tokens and answers can be asked too. An answer is no longer than
+        it may be; seconds are those of the slowest row so far.
         """
-        letters = sum(len(row.prompt_text.encode()) for row in rows)
-        prompt = self.prompt + letters + (in_front + AROUND) * len(rows)
-        answer = self.answer + self.longest * len(rows)
-        cost = self.cost_of(prompt, answer, self.seconds + self.slowest * len(rows))
+        prompt, answer = self.prompt + prompt, self.answer + self.longest * answers
+        cost = self.cost_of(prompt, answer, self.seconds + self.slowest * answers)
         return (self.most_tokens is None or prompt + answer <= self.most_tokens) and (
             self.most_cost is None or (cost or 0.0) <= self.most_cost
         )
@@ -174,11 +179,22 @@ def distill(
                 licence=terms,
             )
         )
-    summary = summary_of(found, version, len(asked), len(said), spending, to)
+    summary: dict[str, Any] = {
+        "teacher": version.label,
+        "version": version.number,
+        "adapter": contestant.adapter,
+        "asked": len(asked),
+        "answered": len(said),
+        "rows": len(found.kept),
+        "dropped": dict(found.dropped.most_common()),
+        **spending.told,
+        "stopped": len(said) < len(asked),
+        "to": str(to) if found.kept else None,
+    }
     if as_json:
         print_json(summary)
     else:
-        print_outcome(found, version, len(asked), len(said), spending, to)
+        print_outcome(summary, spending, to)
 
 
 def terms_of(licence: str | None) -> str:
@@ -227,7 +243,7 @@ def answers_within(
     for part in [[unit] for unit in units] if spending.limited else [units]:
         new = [unit for unit in part if system.cached(unit, 1) is None]
         flat = [row for unit in new for row in unit]
-        if spending.limited and flat and not spending.allows(flat, in_front(system)):
+        if flat and not spending.allows(most_tokens(flat, system), len(flat)):
             break
         asked = [own[row.id] for unit in part for row in unit]
         found |= {answer.item: answer for answer in system.answers(asked, "teacher")}
@@ -236,9 +252,10 @@ def answers_within(
     return found
 
 
-def in_front(system: Respondent) -> int:
-    """Bytes of the system prompt."""
-    return len((system.system.system_prompt or "").encode())
+def most_tokens(rows: Sequence[Row], system: Respondent) -> int:
+    """Of prompts, as a token is a byte at least."""
+    in_front = len((system.system.system_prompt or "").encode()) + AROUND
+    return sum(len(row.prompt_text.encode()) + in_front for row in rows)
 
 
 def calibrated_judge() -> Judge:
@@ -283,71 +300,30 @@ def marked(draft: DraftRow, mark: float | None) -> DraftRow:
 def print_most(
     rows: Sequence[Row], system: Respondent, spending: Spending, *, as_json: bool
 ) -> None:
-    """What these prompts would cost at most, answers that are kept aside."""
+    """What these prompts would cost at most, answers that are kept and seconds aside."""
     new = [row for unit in system.units(rows, 1) if not system.cached(unit, 1) for row in unit]
-    letters = sum(len(row.prompt_text.encode()) + in_front(system) + AROUND for row in new)
-    spending.prompt, spending.answer = letters, spending.longest * len(new)
-    found = {"asked": len(rows), "new": len(new), **spent(spending)}
+    spending.prompt, spending.answer = most_tokens(new, system), spending.longest * len(new)
     if as_json:
-        print_json(found)
+        print_json({"asked": len(rows), "new": len(new), **spending.told})
         return
     say(f"{counted(len(rows), 'prompt')}, {len(new):,} of them not answered yet")
-    say(f"at most {in_words(spending)}; nothing was asked")
+    say(f"at most {spending}; nothing was asked")
 
 
-def spent(spending: Spending) -> dict[str, object]:
-    tokens = {"prompt": spending.prompt, "answer": spending.answer}
-    return {"tokens": tokens, "seconds": round(spending.seconds, 3), "cost": spending.cost}
-
-
-def in_words(spending: Spending) -> str:
-    cost = "" if spending.cost is None else f", {spending.cost:.4g} in money"
-    return f"{spending.prompt:,} prompt and {spending.answer:,} answer tokens{cost}"
-
-
-def summary_of(
-    found: Sifted,
-    version: AdapterVersion,
-    asked: int,
-    answers: int,
-    spending: Spending,
-    to: Path,
-) -> Mapping[str, object]:
-    return {
-        "teacher": version.label,
-        "version": version.number,
-        "adapter": version.adapter.files,
-        "asked": asked,
-        "answered": answers,
-        "rows": len(found.kept),
-        "dropped": dict(found.dropped),
-        **spent(spending),
-        "stopped": answers < asked,
-        "to": str(to) if found.kept else None,
-    }
-
-
-def print_outcome(
-    found: Sifted,
-    version: AdapterVersion,
-    asked: int,
-    answers: int,
-    spending: Spending,
-    to: Path,
-) -> None:
+def print_outcome(found: Mapping[str, Any], spending: Spending, to: Path) -> None:
     """How many passed, what they took, and what a person has to do now."""
-    say(f"{len(found.kept)} of {counted(answers, 'answer')} of {version.label} passed")
-    say(f"  asked for now: {in_words(spending)}")
-    for why, dropped in found.dropped.most_common():
+    say(f"{found['rows']} of {counted(found['answered'], 'answer')} of {found['teacher']} passed")
+    say(f"  asked for now: {spending}")
+    for why, dropped in found["dropped"].items():
         say(f"  dropped: {dropped} {why}")
-    if answers < asked:
-        left = counted(asked - answers, "prompt")
+    if found["stopped"]:
+        left = counted(found["asked"] - found["answered"], "prompt")
         say(f"  stopped before the limit: {left} not asked; a higher one goes on from here")
-    if found.kept:
-        say(f"they wait in {to} for Label Studio, and in {rows_beside(to)}")
-        say(
-            "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts "
-            "them, for training alone"
-        )
-    else:
+    if not found["rows"]:
         say("nothing is left to review: try another teacher, or more prompts")
+        return
+    say(f"they wait in {to} for Label Studio, and in {rows_beside(to)}")
+    say(
+        "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts them, "
+        "for training alone"
+    )
