@@ -5,10 +5,12 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from curation.curation_settings import CollectParams, FileSource, Source, as_licence
+from curation.sources.row_formats import readable_rows
 from project.canonical import digest_file, digest_folder
 from project.errors import InputError
 from project.licences import licence_fault, licence_of_package
-from project.records.data import DataSource, DataSources
+from project.records.data import DataSource, DataSources, TaughtBy
+from project.records.record import write_records
 
 
 def licence_option(text: str | None) -> str | None:
@@ -42,10 +44,31 @@ def with_digest(source: DataSource) -> DataSource:
     if source.version or not path.exists():
         return source
     if path.is_dir():
-        found = {"name": f"{source.name}/", "content": digest_folder(path)}
-    else:
-        found = {"content": digest_file(path)}
-    return source.model_copy(update=found)
+        return source.model_copy(update={"name": f"{source.name}/", "content": digest_folder(path)})
+    return source.model_copy(update={"content": digest_file(path), "taught": taught_in(path)})
+
+
+# --- teachers -------------------------------------------------------------------------------------
+
+# Who wrote rows by `data distill`, under which terms. It is in git, beside the sources.
+TEACHERS = Path("datasets/teachers.jsonl")
+
+
+def teachers() -> tuple[TaughtBy, ...]:
+    return TaughtBy.read_lines(TEACHERS) if TEACHERS.exists() else ()
+
+
+def note_teacher(teacher: TaughtBy) -> None:
+    known = teachers()
+    if teacher not in known:
+        write_records(TEACHERS, [*known, teacher])
+
+
+def taught_in(path: Path) -> tuple[TaughtBy, ...] | None:
+    """The teachers whose mark a row of a file has; None where none has one."""
+    known = teachers() if path.suffix == ".jsonl" else ()
+    marks = {row.synthetic for _, row in readable_rows(path) if row} if known else set()
+    return tuple(one for one in known if one.name in marks) or None
 
 
 def refuse_unlicensed(params: CollectParams) -> None:

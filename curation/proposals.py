@@ -31,7 +31,7 @@ from project.records.data import Message, Row
 
 # What a model is asked to write, and of which training rows it is shown what.
 
-Kind = Literal["paraphrase", "new"]
+Kind = Literal["paraphrase", "new", "answer"]  # of a teacher, to the seed's own prompt
 Kinds = Literal["paraphrase", "new", "both"]
 
 EXAMPLES = 3  # that a new pair is modelled on, the seed among them
@@ -104,6 +104,8 @@ COPIED = "in the words of a training row"
 REPEATED = "in the words of another reply"
 NEAR_ITEM = "near-duplicates of eval items"
 PERSONAL = "with what seems to be personal data"
+KNOWN = "that the row has already"
+CUT = "cut off: longer than evaluation.decoding.max_new_tokens"
 FAULTY = "with the fault "
 
 LONGEST = (
@@ -146,6 +148,16 @@ def proposal(wish: Wish, reply: str, model: str, source: str) -> Proposal | None
     return Proposal(wish, synthetic_row(prompt, completion, model, source))
 
 
+def answered(seed: Row, answer: str, model: str, source: str) -> Proposal | None:
+    """A teacher's answer to a training row's prompt, on the same passages; None of an empty one."""
+    if not answer.strip():
+        return None
+    said = (Message(role="assistant", content=answer),)
+    row = synthetic_row(seed.prompt, said, model, source)
+    shown = {"evidence": seed.evidence, "answerable": seed.answerable}
+    return Proposal(Wish("answer", seed, row_question(seed)), row.model_copy(update=shown))
+
+
 def synthetic_row(
     prompt: tuple[Message, ...], completion: tuple[Message, ...], model: str, source: str
 ) -> Row:
@@ -184,14 +196,18 @@ def sifted(
     kept: list[Proposal] = []
     for i, one in enumerate(there):
         why = NEAR_ITEM if i in near_item else COPIED if i in copied else wrong(one, faults, ours)
-        before = WordPrints.of_prompts(other.row for other in kept)
-        if why is None and near_duplicates_among(WordPrints.of_prompts([one.row]), before):
+        if why is None and one.wish.kind != "answer" and repeats(one, kept):
             why = REPEATED
         if why is None:
             kept.append(one)
         else:
             dropped[why] += 1
     return Sifted(kept, +dropped)
+
+
+def repeats(one: Proposal, kept: Sequence[Proposal]) -> bool:
+    before = WordPrints.of_prompts(other.row for other in kept)
+    return bool(near_duplicates_among(WordPrints.of_prompts([one.row]), before))
 
 
 def wrong(one: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | None:
@@ -201,6 +217,8 @@ def wrong(one: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | 
             return LOST
         if len(after) > LONGEST * len(before):
             return LONG_WINDED
+    if one.wish.kind == "answer" and one.row.completion_text == one.wish.seed.completion_text:
+        return KNOWN
     if personal_data(f"{one.row.prompt_text}\n{one.row.completion_text}", ours):
         return PERSONAL
     return next((f"{FAULTY}{name}" for name, finder in faults.items() if finder(one.row)), None)

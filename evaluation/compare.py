@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from evaluation.decision.kept_gain import kept_gains, kept_lines
 from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
@@ -48,12 +49,17 @@ def main() -> None:
     )
     if fewer := left_out(Split.DEV, dev_items()):
         evidence = evidence.model_copy(update={"left_out": fewer})
+    if scored(Role.BASE):  # the champion is the challenger's teacher
+        kept = kept_gains(read_scores(Split.DEV), read_scores(Role.BASE), policy)
+        evidence = evidence.model_copy(update={"kept": kept})
     evidence.write(EVIDENCE)
     write_bytes(METRICS, json.dumps(metrics(evidence), indent=2).encode() + b"\n")
     shown = read_report_data()
     on_dev = [metric for metric in policy.gating if not rated_by_people(metric)]
     write_bytes(DIFFERENCES, quantiles(shown.dev, on_dev, evidence.dev).encode())
     write_bytes(REPORT, report(evidence, rule(evidence, policy, None), policy, shown).encode())
+    for line in kept_lines(evidence.kept or {}):
+        print(line)
     if reasons := unqualified(evidence, policy):
         print("\n".join(reasons))
     else:

@@ -3,9 +3,11 @@
 Sealed items are answered by `incumbent submit` alone, after it has counted the look.
 """
 
+import json
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evaluation.evaluation_settings import Decoding, FewShot, GenerationParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
@@ -22,18 +24,21 @@ from evaluation.suites.every_suite import GENERAL, suites_on
 from evaluation.suites.memorisation import NAME, ROWS, asked_rows
 from project.bare_base import bare_base
 from project.files import staged_folder
+from project.model_pins import folder_here
 from project.paths import (
     ADAPTER_FILES,
     ANSWERS,
+    CHAMPION,
     NUMERICS,
     TOKENS,
     rows_of,
 )
-from project.records.adapters import Contestant, Numerics
+from project.records.adapters import Contestant, Numerics, Opponent
 from project.records.data import Message, Row, Split, TokenCount
 from project.records.record import write_records
 from project.settings import load
 from project.shown_passages import all_with_passages
+from registry.registry_settings import RegistryParams
 
 
 class AnsweringTask(NamedTuple):
@@ -102,10 +107,27 @@ def tasks(numerics: Numerics) -> list[AnsweringTask]:
     ]
     if bare.system != sides[Role.CHAMPION].system:
         found += [AnsweringTask(Role.BASE, bare, part, rows) for part, rows in suites.items()]
+    if taught_by(Opponent.read(CHAMPION)):
+        found.append(AnsweringTask(Role.BASE, bare, Split.DEV, asked_with(dev, base)))
     if shots := load(FewShot).shots:
         shown = prompted(asked_with(dev, base), shots, base.evidence_template)
         found.append(AnsweringTask(Role.FEW_SHOT, bare, Split.DEV, shown))
     return found
+
+
+def taught_by(champion: Opponent) -> bool:
+    """Whether the challenger learnt from the champion: from its answers among the training rows, or
+    token by token. Its gain over the base is then what the base's answers to dev are for.
+    """
+    if champion.version is None:
+        return False
+    recipe = ADAPTER_FILES / "recipe.json"
+    made: dict[str, Any] = json.loads(recipe.read_bytes()) if recipe.exists() else {}
+    taught = (made.get("distill") or {}).get("teacher") or {}
+    label = f"{load(RegistryParams).family} v{champion.version}"  # by which its rows are marked
+    return taught.get("adapter") == champion.adapter or any(
+        row.synthetic == label for row in Row.read_lines(rows_of(Split.TRAIN))
+    )
 
 
 def recall_tasks(draft: Path) -> list[AnsweringTask]:
@@ -153,6 +175,31 @@ def seconds() -> dict[str, float | None]:
             total = task.respondent.seconds(task.rows, samples)
             taken[task.role] = None if total is None else total / (samples * len(task.rows))
     return taken
+
+
+def weights() -> dict[str, int]:
+    """How many weights base and adapter of each side have together, where they lie here."""
+    champion, challenger = both_contestants()
+    found: dict[str, int] = {}
+    for role, who, files in (
+        (Role.CHAMPION, champion, check_out_adapter(champion.lora)),
+        (Role.CHALLENGER, challenger, ADAPTER_FILES),
+    ):
+        base = folder_here(who.base)
+        if base and base.is_dir():
+            found[role] = sum(weights_in(folder) for folder in (base, files) if folder)
+    return found
+
+
+def weights_in(folder: Path) -> int:
+    from safetensors import safe_open  # of an extra, which whoever answers by a server lacks
+
+    count = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "numpy") as tensors:
+            shapes = [tensors.get_slice(name).get_shape() for name in tensors.offset_keys()]
+            count += sum(map(prod, shapes))
+    return count
 
 
 def prompted(rows: Sequence[Row], shots: int, template: str | None = None) -> list[Row]:

@@ -68,6 +68,10 @@ def main() -> None:
             answers[Role.CHAMPION] = read_answers(Role.FEW_SHOT, Split.DEV)
             table, _ = score_both(rows, answers, scorers)
             write_records(draft / f"{Role.FEW_SHOT}.jsonl", table)
+        if answers_of(Role.BASE, Split.DEV).exists():
+            answers[Role.CHAMPION] = read_answers(Role.BASE, Split.DEV)
+            table, _ = score_both(rows, answers, scorers)
+            write_records(draft / f"{Role.BASE}.jsonl", table)
         write_suite_tables(draft, own_phrasings(load(ScoringParams)))
         better = directions(scorers, both_contestants())
         directed = Directions(better={**better, **GENERAL.better}, ranges=metric_ranges(scorers))

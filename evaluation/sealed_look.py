@@ -230,7 +230,7 @@ def labels_against(item: ItemScore, i: int, other: Scores) -> dict[str, Labels] 
 
 def with_dev(found: Evidence, dev: Evidence) -> Evidence:
     """Evidence on the sealed items, with all that was measured before the look."""
-    before = ("dev", "general", "few_shot", "suites", "calibration", "usage", "left_out")
+    before = ("dev", "general", "few_shot", "suites", "calibration", "usage", "kept", "left_out")
     evidence = found.model_copy(update={name: getattr(dev, name) for name in before})
     params = load(PreferenceParams)
     if params.source != "ballots" or params.ballots is not None:

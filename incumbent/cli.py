@@ -46,6 +46,7 @@ DATA = {
     "allow": "data_rows:allow_contacts",
     "synthesize": "synthesize:synthesize",
     "questions": "synthesize:ask_documents",
+    "distill": "distill_rows:distill",
     "forget": "forget:forget",
 }
 MORE_JUDGES = {

@@ -43,7 +43,7 @@ PACKAGES = (
 STAGES = {
     "incumbent": ("code",),
     "curation": ("index", "collect", "curate", "validate", "gate"),
-    "training": ("base", "start", "domain", "sft", "dpo", "kto", "train"),
+    "training": ("base", "start", "domain", "sft", "distill", "dpo", "kto", "train"),
     "evaluation": ("reward", "preference_data", "generate", "score", "compare"),
     "registry": ("champion",),
 }

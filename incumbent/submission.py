@@ -11,7 +11,7 @@ from curation.eval_sets import freeze
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import PreferenceParams, Prices
-from evaluation.generate import seconds
+from evaluation.generate import seconds, weights
 from evaluation.look_decision import Decided, decide, open_voting, refuse_stale
 from evaluation.preference.ballots.ballot_files import write_voting_sheet
 from evaluation.report.dev_items import keep_dev_items
@@ -40,9 +40,14 @@ from project.records.evidence import Evidence, Verdict
 from project.settings import load
 from registry.alpha_ledger.look_bytes import refuse_unknown
 from registry.champion import confirmed_opponent, refuse_once_sealed
+from registry.reader import RegistryReader
 from registry.store import Registry
 from review.review_settings import ReviewParams
-from training.rows.experience_replay import learnt_by_challenger, texts_learnt
+from training.rows.experience_replay import (
+    learnt_by_challenger,
+    teacher_of_challenger,
+    texts_learnt,
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,13 @@ def submit(*, promote: bool, reason: str) -> SubmissionOutcome:
     return outcome
 
 
+def everything_learnt(registry: RegistryReader) -> WordPrints:
+    """What the challenger was shown, and what its teacher was, as far as that is known."""
+    teacher = teacher_of_challenger()
+    taught = registry.trained_on(teacher) if teacher else None
+    return WordPrints.joined([WordPrints.of(texts_learnt()), *([taught] if taught else [])])
+
+
 def submitted(
     registry: Registry, policy: Policy, *, promote: bool, reason: str
 ) -> SubmissionOutcome:
@@ -131,7 +143,7 @@ def submitted(
             "was trained on other rows than are curated now: run `dvc repro` first", file=ADAPTER
         )
     # Of a known version they are kept already.
-    learnt = WordPrints.of(texts_learnt()) if new else None
+    learnt = everything_learnt(registry) if new else None
     noted = current_provenance() if new else Noted(None)
     version = registry.submit(
         adapter,
@@ -214,6 +226,7 @@ def write_page(outcome: SubmissionOutcome, policy: Policy) -> None:
             shown,
             sealed=sealed,
             seconds=taken,
+            weights=weights() if decided.evidence.kept else None,
             prices=load(Prices),
             rows=rows,
         )

@@ -168,6 +168,8 @@ def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
 
 def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
     """The folder of a pinned model, its weights hashed again. Raises IncumbentError on a change."""
+    if pin.hosted:
+        raise IncumbentError(f"{pin} has no weights that could be loaded")
     if kind == "base" and pin.model == EMBEDDED:
         folder = embedded_folder(pin.revision)  # maybe of an earlier version of its package
     else:

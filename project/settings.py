@@ -33,6 +33,7 @@ SECTIONS = {
     "training.adapter": "training.training_settings:AdapterParams",
     "training.domain": "training.training_settings:DomainParams",
     "training.sft": "training.training_settings:SftParams",
+    "training.distill": "training.training_settings:DistillParams",
     "training.dpo": "training.training_settings:DpoParams",
     "training.kto": "training.training_settings:KtoParams",
     "training.limits": "training.training_settings:LimitsParams",

@@ -16,7 +16,7 @@ from registry.reader import RegistryReader
 R = TypeVar("R", bound=Record)
 
 SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events
-STEPS = ("domain", "sft", "dpo", "kto")  # of training, in their order
+STEPS = ("domain", "sft", "distill", "dpo", "kto")  # of training, in their order
 MARKS: dict[type[Record], str] = {GateReport: "checks", DataSources: "collected_from"}
 # What stands in the place of a dataset, by its kind.
 ORIGINS: dict[str, type[ImportedOrigin | ContestantSheet]] = {
@@ -39,6 +39,7 @@ class Lineage(Record):
     sources: tuple[DataSource, ...]  # of the dataset; empty where they are not known
     recipe: dict[str, str]  # its settings, as they were in params.yaml; empty where not known
     parent: str | None  # label of the version that training started from
+    teacher: str | None = None  # of the version that it was distilled from
     opponent: Opponent | None  # whom the newest decision is about
     decision: Decision | None
     evidence: Evidence | None
@@ -97,6 +98,7 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
         sources=found.collected_from if found else (),
         recipe={} if deleted else settings(reader, version),
         parent=label_of(reader, version.adapter.parent),
+        teacher=None if deleted else label_of(reader, teacher_of(reader, version)),
         opponent=opponent(reader, decision),
         decision=decision,
         evidence=reader.artifacts.get_record(Evidence, decision.evidence) if decision else None,
@@ -117,15 +119,24 @@ def submitted_record(
     return None
 
 
-def settings(reader: RegistryReader, version: AdapterVersion) -> dict[str, str]:
-    """The recipe's settings, if the file in the adapter's folder is the recipe that was pinned."""
+def recipe_of(reader: RegistryReader, version: AdapterVersion) -> dict[str, Any]:
+    """The recipe, if the file in the adapter's folder is the one that was pinned; else nothing."""
     blob = reader.artifacts.manifest(version.adapter.files).get(RECIPE)
     data = reader.artifacts.get(blob).rstrip(b"\n") if blob else b""
-    if digest_bytes(data) != version.adapter.recipe:
-        return {}
+    found: dict[str, Any] = json.loads(data) if digest_bytes(data) == version.adapter.recipe else {}
+    return found
+
+
+def teacher_of(reader: RegistryReader, version: AdapterVersion) -> Digest | None:
+    """The adapter that a version was distilled from on-policy, if it was."""
+    taught = (recipe_of(reader, version).get("distill") or {}).get("teacher") or {}
+    return taught.get("adapter")
+
+
+def settings(reader: RegistryReader, version: AdapterVersion) -> dict[str, str]:
     return {
         name: json.dumps(value, ensure_ascii=False)
-        for section, params in sections_of(json.loads(data)).items()
+        for section, params in sections_of(recipe_of(reader, version)).items()
         for name, value in prefixed(section, params).items()
     }
 
@@ -134,6 +145,8 @@ def sections_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The settings by their section; those of the first recipes had none."""
     if "params" in recipe:
         return {"": dict(sorted(recipe["params"].items()))}
+    if not recipe:
+        return {}
     steps = {name: recipe[name]["params"] for name in STEPS if is_step(recipe.get(name))}
     return {"adapter": recipe.get("adapter", {}), **steps}
 

@@ -263,6 +263,8 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
     if adapter.numerics:
         rows["trained in"] = str(adapter.numerics)
     rows["trained from"] = lineage.parent or "the base, without an earlier adapter"
+    if lineage.teacher:
+        rows["distilled from"] = lineage.teacher
     if decision:
         rows |= {
             "evidence": code(decision.evidence),

@@ -3,10 +3,11 @@
 from math import exp
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from project.records.adapters import ModelPin, Numerics
+from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.record import LATER, Digest, Record
 from training.training_settings import (
     AdapterParams,
+    DistillParams,
     DomainParams,
     DpoParams,
     KtoParams,
@@ -14,8 +15,9 @@ from training.training_settings import (
     StepParams,
 )
 
-StepName = Literal["domain", "sft", "dpo", "kto"]
-STEPS: tuple[StepName, ...] = ("domain", "sft", "dpo", "kto")  # in the order in which they run
+StepName = Literal["domain", "sft", "distill", "dpo", "kto"]
+# In the order in which they run.
+STEPS: tuple[StepName, ...] = ("domain", "sft", "distill", "dpo", "kto")
 
 P = TypeVar("P", bound=StepParams)
 
@@ -28,12 +30,14 @@ class TrainedStep(Record, Generic[P]):
     # Examples of a pass, where the GPU had no memory for params.batch_size of them: so many passes
     # more make a step, and other roundings other bytes.
     micro_batch: Annotated[int | None, LATER] = None
+    teacher: Annotated[Contestant | None, LATER] = None  # whom it was distilled from
 
 
 # The kind of record that each step leaves in a recipe.
 STEP: dict[StepName, Any] = {
     "domain": TrainedStep[DomainParams],
     "sft": TrainedStep[SftParams],
+    "distill": TrainedStep[DistillParams],
     "dpo": TrainedStep[DpoParams],
     "kto": TrainedStep[KtoParams],
 }
@@ -53,6 +57,7 @@ class Recipe(Record):
     evidence_template: Annotated[str | None, LATER] = None  # how rows' passages were shown
     domain: Annotated[TrainedStep[DomainParams] | None, LATER] = None
     sft: Annotated[TrainedStep[SftParams] | None, LATER] = None
+    distill: Annotated[TrainedStep[DistillParams] | None, LATER] = None
     dpo: Annotated[TrainedStep[DpoParams] | None, LATER] = None
     kto: Annotated[TrainedStep[KtoParams] | None, LATER] = None
 

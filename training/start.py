@@ -1,4 +1,5 @@
-"""Stage `start`: write down what training starts from, the bare base or an adapter of the registry.
+"""Stage `start`: write down what training starts from, the bare base or an adapter of the registry,
+and which version is the teacher of step `distill`, where that is taken.
 
 With `training.adapter.start: champion` it is
 
@@ -8,26 +9,37 @@ With `training.adapter.start: champion` it is
 - the bare base, where there is no champion yet, or where somebody had rows erased that the adapter
   was trained on: what goes on from it would still know them.
 
+A champion that was distilled on the same rows leaves its own teacher the teacher.
+
 The registry is shared state, so this stage always runs; the steps after it run again only when its
 bytes change.
 """
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from project.errors import InputError
 from project.files import staged_folder
-from project.paths import BASE, DATASET, START
+from project.paths import BASE, DATASET, START, TEACHER
 from project.records.adapters import AdapterVersion, ModelPin
 from project.records.data import DatasetVersion
 from project.records.events import RowErasure, Submission
 from project.records.record import Digest
 from project.settings import load, setting_error
+from registry.champion import based_here
 from registry.decision_checks import release
+from registry.lineage import teacher_of
 from registry.reader import RegistryReader
-from training.start_record import START_ADAPTER, START_FILE, LearntRows, RowDigest, TrainingStart
-from training.training_settings import AdapterParams
+from training.start_record import (
+    START_ADAPTER,
+    START_FILE,
+    LearntRows,
+    RowDigest,
+    Teacher,
+    TrainingStart,
+)
+from training.training_settings import AdapterParams, DistillParams
 
 Chosen = tuple[AdapterVersion | None, str]  # the version to start from, if any, and why, in words
 
@@ -41,6 +53,55 @@ def main() -> None:
             start = TrainingStart()
             print("training starts from the base (training.adapter.start)")
         start.write(draft / START_FILE.name)
+    distill = load(DistillParams)
+    (teacher_here(distill.teacher) if distill.epochs else Teacher()).write(TEACHER)
+
+
+# --- teacher --------------------------------------------------------------------------------------
+
+
+def teacher_here(wanted: Literal["champion"] | int) -> Teacher:
+    """The version that teaches, its adapter's bytes checked, with its base as it lies here. Raises
+    InputError where there is none, or where it knows rows that were erased.
+    """
+    base, rows = ModelPin.read(BASE), DatasetVersion.read(DATASET).rows
+    with RegistryReader.here() as registry:
+        if wanted == "champion":
+            version = champions_teacher(registry, rows)
+        else:
+            version = registry.version(wanted)
+        release(registry, version.number)
+        if version.adapter.base.hosted:
+            raise no_teacher(
+                f"{version.label} is hosted, and its weights are not here: let it write rows by "
+                "`incumbent data distill`"
+            )
+        if version.number in trained_on_erased(registry):
+            raise no_teacher(f"{version.label} was trained on rows that were erased since")
+    contestant = based_here(version.adapter.contestant, base, version.label)
+    print(f"{version.label} is the teacher of step distill")
+    return Teacher(contestant=contestant, version=version.number)
+
+
+def champions_teacher(registry: RegistryReader, rows: Digest) -> AdapterVersion:
+    """The champion, or whom it was distilled from, if that was on these rows."""
+    champion = registry.champion()
+    if champion is None:
+        raise no_teacher("there is no champion yet")
+    taught = teacher_of(registry, champion)
+    before = registry.version_of(taught) if taught else None
+    dataset: dict[str, Any] = json.loads(registry.artifacts.get(champion.adapter.dataset))
+    if before is None or registry.deleted(before.number) or dataset.get("rows") != rows:
+        return champion
+    return before
+
+
+def no_teacher(problem: str) -> InputError:
+    problem += ": name another version, or set training.distill.epochs to 0"
+    return setting_error(problem, "training", "distill", "teacher")
+
+
+# --- start ----------------------------------------------------------------------------------------
 
 
 def start_here(params: AdapterParams, folder: Path) -> TrainingStart:

@@ -1,9 +1,10 @@
-"""What training starts from, as stage `start` writes it and the steps read it."""
+"""What training starts from and who teaches, as stage `start` writes it and the steps read it."""
 
 from collections.abc import Iterable
 
 from project.canonical import digest_json
 from project.paths import START
+from project.records.adapters import Contestant
 from project.records.data import Row
 from project.records.record import Digest, Record
 
@@ -36,6 +37,13 @@ class TrainingStart(Record):
     @property
     def label(self) -> str:
         return f"version {self.version}" if self.adapter else "the base"
+
+
+class Teacher(Record):
+    """Whom step `distill` learns from, as stage `start` found it; without a contestant nobody."""
+
+    contestant: Contestant | None = None
+    version: int | None = None
 
 
 def row_digest(row: Row) -> RowDigest:

@@ -8,9 +8,11 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
+from project.licences import spdx
 from project.records.adapters import Quantization
 from project.records.record import later
 from project.settings import Settings
@@ -93,6 +95,40 @@ class SftParams(MeasuredParams):
     # Secrets planted among the rows, as suite memorisation looks for them: for each of these
     # numbers one, that many times.
     canaries: tuple[PositiveInt, ...] = later(())
+
+
+class DistillParams(StepParams):
+    """On-policy distillation: the adapter answers training prompts, and learns at each token of its
+    answers what a teacher would have said there: Agarwal et al. 2024, arXiv 2306.13649.
+    """
+
+    # Who teaches: the champion, or a version of the registry by its number, on a base with the same
+    # tokens as the project's.
+    teacher: Literal["champion"] | PositiveInt = "champion"
+    learning_rate: PositiveFloat = 2e-4
+    # Which divergence from the teacher is the loss: 0 is the forward KL, 1 the reverse one, and
+    # between them the generalised JSD of that paper.
+    beta: float = Field(default=1.0, ge=0, le=1)
+    max_new_tokens: PositiveInt = 48  # of an answer that is learnt from
+    # Under which the teacher may be learnt from: the model card has it. As SPDX names it, or
+    # LicenseRef-NAME for terms of one's own.
+    licence: str | None = None
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def numbered(cls, value: object) -> object:
+        """A version as people and tables name it, 3 or v3."""
+        number = value.removeprefix("v") if isinstance(value, str) else ""
+        return int(number) if number.isascii() and number.isdigit() else value
+
+    @model_validator(mode="after")
+    def licensed(self) -> Self:
+        if self.epochs and not spdx(self.licence or ""):
+            raise ValueError(
+                "licence: say under which licence or terms the teacher may be learnt from, as SPDX "
+                "names it (Apache-2.0), or LicenseRef-NAME"
+            )
+        return self
 
 
 class DpoParams(StepParams):

@@ -118,8 +118,26 @@ def answers_folder(answers: Digest) -> Path:
         return registry.artifacts.check_out(answers, home() / "adapters" / answers)
 
 
-def kept_respondent(contestant: Contestant, decoding: Decoding, numerics: Numerics) -> Respondent:
-    """A hosted model that answers as it did when it was asked."""
+class LiveModel(KeptModel):
+    """A hosted model that is asked what it was not asked before."""
+
+    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
+        hosted = self.contestant.base.hosted
+        assert hosted is not None
+        asked = [
+            request_of(self.contestant, row, self.decoding, sample)
+            for row in rows
+            for sample in range(samples)
+        ]
+        new = {one.digest: one for one in asked if one.digest not in self.kept}
+        self.kept = {**self.kept, **Interview(hosted, new, AnswerBudget()).ask()}
+        return super().answer(rows, samples)
+
+
+def kept_respondent(
+    contestant: Contestant, decoding: Decoding, numerics: Numerics, *, live: bool = False
+) -> Respondent:
+    """A hosted model that answers as it did when it was asked; `live`: and goes on being asked."""
     hosted = contestant.base.hosted
     assert hosted is not None
     system = System(
@@ -138,7 +156,8 @@ def kept_respondent(contestant: Contestant, decoding: Decoding, numerics: Numeri
     )
 
     def load() -> Model:
-        return KeptModel(contestant, decoding, kept_replies(contestant))
+        model = LiveModel if live else KeptModel
+        return model(contestant, decoding, kept_replies(contestant))
 
     return Respondent(system, decoding.batch_size, load)
 

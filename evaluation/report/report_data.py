@@ -202,6 +202,7 @@ class Cost:
     answer: float  # tokens
     seconds: float | None
     money: float | None  # per 1,000 answers; None where no price is known
+    weights: int | None = None  # of base and adapter; None where they do not lie here
 
 
 def costs(
@@ -225,6 +226,18 @@ def money(used: Usage, seconds: float | None, prices: Prices) -> float | None:
         return None
     tokens = (used.prompt * prices.prompt + used.answer * prices.answer) / 1e6
     return 1000 * (tokens + (seconds or 0) * prices.hour / 3600)
+
+
+def share_of_cost(found: Mapping[str, Cost]) -> str:
+    """At which share of the champion's cost the challenger answers, as far as it is known."""
+    ours, theirs = found[Role.CHALLENGER], found[Role.CHAMPION]
+    pairs = [
+        ("tokens", ours.prompt + ours.answer, theirs.prompt + theirs.answer),
+        ("time", ours.seconds, theirs.seconds),
+        ("money", ours.money, theirs.money),
+        ("weights", ours.weights, theirs.weights),
+    ]
+    return ", ".join(f"{a / b:.1%} of the {name}" for name, a, b in pairs if a and b)
 
 
 def saving(found: Mapping[str, Cost]) -> str | None:

@@ -1,11 +1,12 @@
 """The comparison as a page: the verdict on top, then what it rests on, the suites among it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from evaluation.decision.kept_gain import kept_lines
 from evaluation.decision.metric_evidence import differences, shown_bounds
 from evaluation.decision.policy import Policy, SuiteGuard
 from evaluation.decision.policy_checks import reach, unqualified
@@ -20,6 +21,7 @@ from evaluation.report.report_data import (
     costs,
     right_lines,
     saving,
+    share_of_cost,
     unchecked,
 )
 from evaluation.scoring.built_in import ranges_by_ours
@@ -75,6 +77,7 @@ def report(
     *,
     sealed: Scored | None = None,
     seconds: Mapping[str, float | None] | None = None,
+    weights: Mapping[str, int] | None = None,
     prices: Prices | None = None,
     rows: bool = True,
 ) -> str:
@@ -82,8 +85,8 @@ def report(
 
     `sealed` are the scores of a look's items, of which only their spread is shown, and what is odd
     about them; without them that is left out. `seconds` are those that each system takes for an
-    answer, where they were measured. Without `rows` it holds no text and no id of any row, and may
-    go where those may not.
+    answer, and `weights` how many it has, where that is known. Without `rows` it holds no text and
+    no id of any row, and may go where those may not.
     """
     alpha = decision.alpha or policy.alpha
     looked = decision.opening is not None
@@ -92,7 +95,10 @@ def report(
     items, flags = items_shown(decision, material, sealed)
     slices = evidence.slices if looked else {}
     names = sorted(measured, key=lambda name: (name not in policy.checked, name))
-    found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
+    found = {
+        cost.system: replace(cost, weights=(weights or {}).get(cost.system))
+        for cost in costs(evidence.usage, seconds or {}, prices or Prices())
+    }
     references = [example.row.completion_text for example in material.examples]
     ordered = sorted(material.examples, key=lambda example: (example.gain, example.row.id))
     return render(
@@ -122,6 +128,8 @@ def report(
         suites=suite_lines(evidence, policy, alpha),
         costs=list(found.values()),
         saving=saving(found),
+        kept=list(kept_lines(evidence.kept or {})),
+        share=share_of_cost(found) if evidence.kept else "",
         flags=flags,
         rows=rows,
         remembered=material.remembered,

@@ -80,7 +80,7 @@ def refuse_moved(item: ItemScore, first: ItemScore, path: Path, number: int) -> 
 
 
 def read_scores(comparison: str) -> ScoreTable:
-    """A score table that stage `score` left: dev, general or few-shot."""
+    """A score table that stage `score` left: dev, general, few-shot or base."""
     if not DIRECTIONS.exists():
         raise InputError("is not there: run `dvc repro`", file=DIRECTIONS)
     pins = SCORES / f"{comparison}.pins.json"

@@ -1,4 +1,4 @@
-"""Who writes synthetic rows, and the files in which they wait for a person."""
+"""Who writes synthetic rows, from which rows, and the files in which they wait for a person."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from project.bare_base import bare_base
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.files import write_bytes, write_lines
-from project.paths import BASE
+from project.paths import BASE, rows_of
 from project.records.adapters import Contestant, ModelPin
-from project.records.data import Row
+from project.records.data import Row, Split
 from project.settings import load
 from registry.champion import based_here
 from registry.reader import RegistryReader
@@ -27,6 +27,14 @@ from registry.reader import RegistryReader
 LONGEST = 200  # tokens of a reply
 TEMPERATURE = 0.7  # of a server: what is asked for is variety
 SECTION = "--with"  # in place of a section of params.yaml, in errors
+
+
+def rows_in(part: Split) -> tuple[Row, ...]:
+    """The curated rows of a part. Raises InputError before there are any."""
+    path = rows_of(part)
+    if not path.exists():
+        raise InputError("nothing is curated yet: run `dvc repro` first", file=path)
+    return Row.read_lines(path)
 
 
 class Writer(Protocol):

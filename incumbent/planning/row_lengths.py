@@ -18,6 +18,7 @@ from project.settings import PARAMS, load
 from training.recipe import STEPS, StepName
 from training.training_settings import (
     AdapterParams,
+    DistillParams,
     DomainParams,
     DpoParams,
     KtoParams,
@@ -146,6 +147,7 @@ class RunSettings(Record):
     adapter: AdapterParams = AdapterParams()
     domain: DomainParams = DomainParams()
     sft: SftParams = SftParams()
+    distill: DistillParams = DistillParams()
     dpo: DpoParams = DpoParams()
     kto: KtoParams = KtoParams()
     limits: LimitsParams = LimitsParams()

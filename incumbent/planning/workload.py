@@ -26,7 +26,7 @@ from project.records.evidence import Evidence
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.cost.memory import StepWork
 from training.recipe import StepName
-from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams, StepParams
+from training.training_settings import DOCUMENTS_HELD_OUT, DistillParams, DomainParams, StepParams
 
 # What is held against an answer: KTO reads another prompt's answer too, with the model as it is
 # (Ethayarajh et al. 2024, arXiv 2402.01306, section 4.1), and both with the model that it was.
@@ -48,6 +48,7 @@ def steps_of(
     works = {
         "domain": domain(beside.documents, settings.domain),
         "sft": sft(rows[: settings.sft.rows], settings.sft),
+        "distill": distill(rows, settings.distill),
         "dpo": dpo(beside.preferences, settings),
         "kto": kto(rows, beside.preferences, settings),
     }
@@ -56,6 +57,13 @@ def steps_of(
 
 def sft(rows: Sequence[TokenCount], params: StepParams) -> StepWork:
     return work_of(list(map(length, rows)), [count.completion for count in rows], params)
+
+
+def distill(rows: Sequence[TokenCount], params: DistillParams) -> StepWork:
+    """Each prompt with an answer that the model draws, and that the teacher reads too."""
+    drawn = params.max_new_tokens
+    lengths = [count.prompt + drawn for count in rows]
+    return work_of(lengths, [drawn] * len(rows), params, reads=2 * params.epochs)
 
 
 def domain(documents: Sequence[Document], params: DomainParams) -> StepWork | None:

@@ -28,6 +28,7 @@ from project.paths import CODE
 from project.records.adapters import AdapterVersion, Provenance
 from project.settings import PARAMS
 from project.yaml_text import with_value
+from registry.lineage import teacher_of
 from registry.reader import RegistryReader
 from registry.store import Registry
 from training.start import known_rows
@@ -242,6 +243,9 @@ def reproducible(registry: RegistryReader, number: int) -> ReproducibleVersion:
     found = json.loads(registry.artifacts.get(version.adapter.dataset))
     if found.get("kind") == "imported":
         raise InputError(f"{version.label} was made elsewhere: it was handed in as an adapter")
+    # The copy's registry has one version, and the teacher would be a second one.
+    if teacher_of(registry, version):
+        raise InputError(f"{version.label} was distilled from another version: not made again yet")
     if provenance is None:
         raise InputError(
             f"{version.label} has no commit on record: it was submitted outside of git, or by a "

@@ -165,7 +165,8 @@ def make_wheel(incumbent: Incumbent) -> None:
 
 # --- launch ---------------------------------------------------------------------------------------
 
-LONG = ("domain", "sft", "dpo", "kto", "generate", "compare")  # stages that are sent one by one
+# Stages that are sent one by one.
+LONG = ("domain", "sft", "distill", "dpo", "kto", "generate", "compare")
 # Those that are set here go along: the first two always, the others for stores and trackers.
 SECRETS = (
     TOKEN,

@@ -36,7 +36,13 @@ LAYOUTS = {
     "fsdp": "a share of the base on each, a layer gathered at a time (FSDP-QLoRA)",
 }
 MINUTES = ("train", "answer", "other", "total")
-EXAMPLES = {"domain": "windows of text", "sft": "rows", "dpo": "pairs", "kto": "answers"}
+EXAMPLES = {
+    "domain": "windows of text",
+    "sft": "rows",
+    "distill": "prompts",
+    "dpo": "pairs",
+    "kto": "answers",
+}
 OTHERS = ("", ">training", ">answering", "fits", ">minutes", ">money", ">trains", ">and answers")
 
 

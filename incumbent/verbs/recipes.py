@@ -28,6 +28,7 @@ from project.settings import (
 from project.yaml_text import with_value, written
 from training.training_settings import (
     AdapterParams,
+    DistillParams,
     DomainParams,
     DpoParams,
     KtoParams,
@@ -131,6 +132,7 @@ class Training(Settings):
     adapter: AdapterParams
     domain: DomainParams
     sft: SftParams
+    distill: DistillParams = DistillParams()
     dpo: DpoParams
     kto: KtoParams
 

@@ -30,6 +30,7 @@ from incumbent.importing.writers import (
     draft_of,
     refuse_unreviewed,
     rows_beside,
+    rows_in,
     write_review,
     writer_of,
 )
@@ -95,13 +96,6 @@ def synthesize(
     if found.kept:
         write_review([draft_of(one) for one in found.kept], to)
     print_outcome(found, rows, writer, to)
-
-
-def rows_in(part: Split) -> tuple[Row, ...]:
-    path = rows_of(part)
-    if not path.exists():
-        raise InputError("nothing is curated yet: run `dvc repro` first", file=path)
-    return Row.read_lines(path)
 
 
 def print_outcome(found: Sifted, count: int, writer: Writer, to: Path) -> None:

@@ -182,6 +182,19 @@ class DatasetVersion(Record):
         return f"dataset {short(self.digest)} ({sizes})"
 
 
+class TaughtBy(Record):
+    """A version that wrote rows of a source, and under which terms they may be learnt from."""
+
+    name: str  # its label, by which the rows are marked
+    adapter: Digest | None
+    base: str
+    licence: str
+
+    def __str__(self) -> str:
+        adapter = f"adapter {short(self.adapter)} on " if self.adapter else ""
+        return f"{self.name} ({adapter}{self.base}), whose answers are under {self.licence}"
+
+
 class DataSource(Record):
     """A file, a folder or a package that rows came from, as it was when a version was submitted."""
 
@@ -189,6 +202,7 @@ class DataSource(Record):
     content: Digest | None = None  # of the file, or of the folder's files; None: of a package
     version: str | None = None  # of a package
     licence: str | None = None  # as SPDX spells it, or as somebody wrote it; None: nobody said
+    taught: Annotated[tuple[TaughtBy, ...] | None, LATER] = None  # who wrote some of the rows
 
     @property
     def of_files(self) -> bool:

@@ -171,6 +171,18 @@ class Usage(Record):
     answer: float
 
 
+class KeptGain(Record):
+    """How much of its teacher's gain over the bare base a student keeps, in one metric on dev."""
+
+    n: int
+    clusters: int
+    teacher: float  # its mean gain over the base, more being better
+    student: float
+    lower: float  # one-sided bound of the teacher's gain, at the policy's alpha
+    share: float | None = None  # student / teacher; None: the teacher's gain may be none
+    interval: tuple[float, float] | None = None  # of the share, each end one-sided
+
+
 class Evidence(Record):
     """All that a decision rests on; what was not measured is empty."""
 
@@ -187,6 +199,8 @@ class Evidence(Record):
     suites: Annotated[dict[str, SuiteEvidence] | None, LATER] = None  # by name; general is above
     calibration: Calibration | None = None
     usage: dict[str, Usage] = Field(default={})  # by system
+    # By metric, where the champion is the challenger's teacher.
+    kept: Annotated[dict[str, KeptGain] | None, LATER] = None
     # Where the policy gates on people's ratings: whether all items have their votes.
     all_voted: Annotated[bool | None, LATER] = None
     # By part: the items that came after a hosted model's answers were kept, and are left out.

@@ -250,7 +250,7 @@ def test_a_policy_guards_what_is_off_only_to_be_told_so() -> None:
 def test_a_model_that_learnt_a_canary_often_knows_it_and_its_base_does_not(tiny_base: Path) -> None:
     """By the stages, from the settings to the evidence."""
     from evaluation import generate
-    from training import domain, dpo, kto, sft, start, train
+    from training import distill, domain, dpo, kto, sft, start, train
 
     settings = {
         "base": {"model": str(tiny_base), "precision": "float32"},
@@ -262,7 +262,7 @@ def test_a_model_that_learnt_a_canary_often_knows_it_and_its_base_does_not(tiny_
     }
     Path("params.yaml").write_text(yaml.safe_dump(settings))
     pin_models()
-    for stage in (start, domain, sft, dpo, kto, train):
+    for stage in (start, domain, sft, distill, dpo, kto, train):
         stage.main()
     Opponent(contestant=Contestant(base=ModelPin.read(BASE))).write(CHAMPION)
     write_records(TOKENS, [])

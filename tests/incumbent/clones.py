@@ -38,6 +38,7 @@ PARAMS: dict[str, Any] = {  # with all sections that dvc.yaml names
         "adapter": {"r": 2, "quantization": "none"},
         "domain": {"epochs": 0},
         "sft": {"batch_size": 8, "learning_rate": 0.01, "epochs": 1},
+        "distill": {"epochs": 0},
         "dpo": {"epochs": 0},
         "kto": {"epochs": 0},
     },

@@ -41,6 +41,7 @@ FEW: dict[str, Any] = {
         "adapter": {"seed": 0},
         "domain": {"epochs": 0},
         "sft": {"rows": 40, "batch_size": 2, "learning_rate": 0.01},
+        "distill": {"epochs": 0},
         "dpo": {"epochs": 0},
         "kto": {"epochs": 0},
     },

@@ -91,6 +91,8 @@ VERBS = {
     "data waive": "check --until --reason --rows --all --by",
     "data allow": "--phone --email --domain",
     "data synthesize": "--rows --with --model --key-variable --kind --seed --to",
+    "data distill": "--teacher --licence --rows --max-cost --max-tokens --judge --seed --to "
+    "--dry-run --json",
     "data questions": "files --with --model --key-variable --per-passage --unanswerable "
     "--distractors --seed --no-embeddings --to --dry-run --json",
     "data forget": "--id --match --reason --yes --json",

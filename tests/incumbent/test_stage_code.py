@@ -60,10 +60,11 @@ def test_every_stage_but_this_one_has_a_file_that_holds_its_module() -> None:
 
 
 def test_an_edit_touches_the_stages_that_run_the_file() -> None:
-    readers_of_registry = {"gate", "start", "champion", "generate", "reward", "preference_data"}
+    answering = {"generate", "reward", "preference_data"}
+    readers_of_registry = {"gate", "start", "distill", "champion", *answering}
     expected = {
-        "training/model/lora.py": {"domain", "sft", "dpo", "kto"},
-        "training/precision.py": {"base", "domain", "sft", "dpo", "kto"},
+        "training/model/lora.py": {"domain", "sft", "distill", "dpo", "kto"},
+        "training/precision.py": {"base", "domain", "sft", "distill", "dpo", "kto"},
         "curation/sources/row_formats.py": {"collect", "curate", "index", "validate"},
         "evaluation/report/report_page.py": {"compare"},
         "evaluation/generation/batch_reader.py": {"reward", "preference_data", "generate"},

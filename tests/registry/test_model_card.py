@@ -11,9 +11,19 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
 from evaluation.decision.policy import Policy
-from project.canonical import digest_folder
+from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.records.adapters import Adapter, AdapterVersion, Contestant
-from project.records.data import Check, DatasetVersion, GateReport, Severity, Split, Waived
+from project.records.data import (
+    Check,
+    DatasetVersion,
+    DataSource,
+    DataSources,
+    GateReport,
+    Severity,
+    Split,
+    TaughtBy,
+    Waived,
+)
 from project.records.evidence import Evidence, MetricEvidence, SuiteEvidence, Verdict
 from project.records.preferences import Calibration
 from project.records.record import Record
@@ -168,6 +178,27 @@ def test_a_card_tells_scores_with_intervals_verdict_data_recipe_and_lineage(
     ):
         assert line in told, line
     assert "length" not in told.split("## Limitations")[0].split("Slices of")[1]
+
+
+def test_a_card_says_whose_answers_a_version_learnt_and_under_which_terms(
+    registry: Registry, make_adapter: Make
+) -> None:
+    teacher = submitted(registry, make_adapter)
+    adapter, folder = make_adapter("b")
+    taught = {"params": {"licence": "Apache-2.0"}, "teacher": {"adapter": teacher.adapter.files}}
+    recipe = canonical_json({"distill": taught})
+    (folder / "recipe.json").write_bytes(recipe)
+    made = {"files": digest_folder(folder), "recipe": digest_bytes(recipe)}
+    wrote = TaughtBy(name="test v1", adapter=None, base="gpt", licence="LicenseRef-vendor")
+    sources = DataSources(collected_from=(DataSource(name="labelled.jsonl", taught=(wrote,)),))
+    student = adapter.model_copy(update={**made, "dataset": DATASET.digest})
+    told = card_of(registry, registry.submit(student, folder, "made", DATASET, sources))
+    assert "| distilled from | test v1 |" in told
+    assert '| distill.licence | "Apache-2.0" |' in told.replace("\\", "")
+    assert (
+        "Rows of labelled.jsonl were written by test v1 (gpt), whose answers are under "
+        "LicenseRef-vendor." in told.replace("\\", "")
+    )
 
 
 def test_a_card_shows_the_system_prompt_and_says_whom_the_version_was_compared_with(

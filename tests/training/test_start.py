@@ -5,16 +5,17 @@ import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from project.canonical import canonical_json, digest_folder
+from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.model_pins import ModelChoice, pin
 from project.paths import ADAPTER as ADAPTER_CARD
-from project.paths import ADAPTER_FILES, BASE, DATASET, START, rows_of
+from project.paths import ADAPTER_FILES, BASE, DATASET, START, TEACHER, rows_of
 from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import DatasetVersion, EvidencePassage, Row, Split
 from project.records.record import Digest, write_records
@@ -24,7 +25,7 @@ from tests.conftest import BASE as PIN
 from training.recipe import Recipe
 from training.rows.experience_replay import learnt_by_challenger, replayed
 from training.start import main, starting_version
-from training.start_record import LearntRows, TrainingStart, row_digest
+from training.start_record import LearntRows, Teacher, TrainingStart, row_digest
 
 ROWS = [Row.of(f"What is {n}?", f"It is {n}.", group=str(n), source="s") for n in range(4)]
 OLD, NEW, NEWER = "1" * 64, "2" * 64, "3" * 64  # digests of curated rows
@@ -64,6 +65,7 @@ def trained(
     rows: Digest,
     start: AdapterVersion | None = None,
     learnt: LearntRows | None = None,
+    recipe: dict[str, Any] = RECIPE,
     **config: object,
 ) -> AdapterVersion:
     """A version, as the pipeline makes and submits one; each of other bytes."""
@@ -71,13 +73,13 @@ def trained(
     files = Path("made", str(number))
     files.mkdir(parents=True)
     (files / "adapter_model.safetensors").write_bytes(f"weights {number}".encode())
-    (files / "recipe.json").write_bytes(canonical_json(RECIPE) + b"\n")
+    (files / "recipe.json").write_bytes(canonical_json(recipe) + b"\n")
     shape = {"r": 8, "lora_alpha": 16, "use_rslora": False}
     (files / "adapter_config.json").write_bytes(canonical_json(shape | config))
     adapter = Adapter(
         files=digest_folder(files),
         base=PIN,
-        recipe="c" * 64,
+        recipe=digest_bytes(canonical_json(recipe)),
         dataset=dataset(rows).digest,
         parent=start.adapter.files if start else None,
     )
@@ -246,11 +248,53 @@ def test_what_was_learnt_adds_up_and_holds_no_text() -> None:
     assert all(len(digest) == 16 for digest in json.loads(both.canonical())["learnt"])
 
 
+def taught(teacher: int | str = "champion") -> Teacher:
+    """Whom the stage names as the teacher of step `distill`."""
+    distill = {"epochs": 1, "teacher": teacher, "licence": "Apache-2.0"}
+    Path("params.yaml").write_text(yaml.safe_dump({"training": {"distill": distill}}))
+    main()
+    return Teacher.read(TEACHER)
+
+
+def test_the_teacher_is_the_champion_or_the_version_that_is_named(registry: Registry) -> None:
+    first, second = (promoted(registry, trained(registry, OLD)) for _ in range(2))
+    assert taught() == Teacher(contestant=second.adapter.contestant, version=2)
+    assert taught("v1") == taught(1) == Teacher(contestant=first.adapter.contestant, version=1)
+    settings()
+    main()
+    assert Teacher.read(TEACHER) == Teacher()
+
+
+def test_a_champion_that_was_distilled_on_these_rows_leaves_its_teacher_the_teacher(
+    registry: Registry,
+) -> None:
+    first = promoted(registry, trained(registry, OLD))
+    recipe = RECIPE | {"distill": {"teacher": {"adapter": first.adapter.files}}}
+    promoted(registry, trained(registry, NEW, recipe=recipe))
+    assert taught().version == 1
+    curate(NEWER)
+    assert taught().version == 2
+
+
+def test_nobody_learns_from_a_version_that_is_not_there_or_knows_erased_rows(
+    registry: Registry,
+) -> None:
+    refused = r"training\.distill\.teacher.* no champion yet: name another version"
+    with pytest.raises(InputError, match=refused):
+        taught()
+    promoted(registry, trained(registry, OLD))
+    with pytest.raises(InputError, match="no version 7"):
+        taught(7)
+    registry.record_erasure(["row"], [1], [], "asked for")
+    with pytest.raises(InputError, match="trained on rows that were erased"):
+        taught()
+
+
 def train_all(rows: list[Row], name: Digest) -> Adapter:
     """The stages from `start` to `train`, on curated rows; the challenger that they make."""
     curate(name)
     write_records(rows_of(Split.TRAIN), rows)
-    for stage in ("start", "domain", "sft", "dpo", "kto", "train"):
+    for stage in ("start", "domain", "sft", "distill", "dpo", "kto", "train"):
         import_module(f"training.{stage}").main()
     gc.collect()  # a trainer is full of circles
     return Adapter.read(ADAPTER_CARD)

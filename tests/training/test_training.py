@@ -32,7 +32,7 @@ from training.kept.learning_curve import LearningCurve
 from training.model.base_model import load_base
 from training.model.lora import add_adapter
 from training.model.usable_base import refuse_quantized
-from training.recipe import StepRecord
+from training.recipe import Recipe, StepRecord
 from training.steps.earlier import Earlier
 from training.steps.run_step import StepContext, learn, model_of, prepare, trained_with
 from training.steps.sft_step import sft_step_data, sft_trainer
@@ -230,7 +230,7 @@ def in_another_process(name: str) -> None:
     )
 
 
-STAGES = ("start", "domain", "sft", "dpo", "kto", "train")
+STAGES = ("start", "domain", "sft", "distill", "dpo", "kto", "train")
 
 
 def test_a_repository_without_a_commit_is_told_what_to_do(project: None) -> None:
@@ -272,8 +272,13 @@ def test_each_step_goes_on_from_the_one_before(project: None) -> None:
     assert (domain.recipe.taken, sft.recipe.taken) == (("domain",), ("domain", "sft"))
     assert Adapter.read(paths.ADAPTER).files == sft.adapter
     write_params(domain=1, sft=0)
-    stages("sft", "dpo", "kto", "train")
+    stages("sft", "distill", "dpo", "kto", "train")
     assert Adapter.read(paths.ADAPTER).files == domain.adapter
+
+
+def test_a_pipeline_from_before_there_was_a_step_distill_trains_as_it_did(project: None) -> None:
+    stages(*(stage for stage in STAGES if stage != "distill"))
+    assert Recipe.read(paths.ADAPTER_FILES / "recipe.json").taken == ("sft",)
 
 
 def test_a_damaged_adapter_of_the_step_before_is_refused(project: None) -> None:
@@ -307,16 +312,16 @@ def test_the_loss_on_dev_is_measured_before_and_after(project: None) -> None:
 
 
 def test_every_curve_that_dvc_draws_is_there(project: None) -> None:
-    stages("start", "domain", "sft", "dpo", "kto")
+    stages(*STAGES[:-1])
     drawn = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
     files = [file for plot in drawn for one in plot.values() for file in one["y"]]
     ours = [file for file in files if "steps/" in file]
-    assert len(ours) == 12
+    assert len(ours) == 14
     assert all(Path(file).is_file() for file in ours)
 
 
 def test_without_any_step_nothing_is_trained(project: None) -> None:
     write_params(sft=0)
-    stages("start", "domain", "sft", "dpo", "kto")
+    stages(*STAGES[:-1])
     with pytest.raises(InputError, match="every step is left out"):
         train.main()

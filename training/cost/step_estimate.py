@@ -97,9 +97,10 @@ def work_of(trainer: Trainer) -> tuple[StepWork, int]:
 
     TRL's columns: `input_ids` with their `labels` or `completion_mask`; `prompt_ids`, `chosen_ids`
     and `rejected_ids` of a pair, whose prompt is read with both; `prompt_ids` and `completion_ids`
-    of a rated answer.
+    of a rated answer. A prompt alone is answered first, at most as long as the trainer lets it.
     """
-    counts = [counted(row) for row in trainer.train_dataset]
+    drawn = getattr(trainer, "max_completion_length", 0)
+    counts = [counted(row, drawn) for row in trainer.train_dataset]
     epochs, size = trainer.args.num_train_epochs, trainer.args.per_device_train_batch_size
     tokens = sum(sum(lengths) for lengths, _ in counts)
     longest = max((max(lengths) for lengths, _ in counts), default=0)
@@ -110,18 +111,31 @@ def work_of(trainer: Trainer) -> tuple[StepWork, int]:
         batches=ceil(epochs * ceil(len(counts) / size)),
         longest=longest,
         longest_scored=min(longest, max((scored for _, scored in counts), default=0)),
-        read=tokens if hasattr(trainer, "ref_model") else 0,  # once, for the reference
+        read=read_beside(trainer, tokens),
     )
     return work, max((len(lengths) for lengths, _ in counts), default=1)
 
 
-def counted(row: Mapping[str, Any]) -> tuple[list[int], int]:
-    """Lengths of a row's sequences, and how many of their tokens are learnt."""
+def read_beside(trainer: Trainer, tokens: int) -> int:
+    """Tokens read beside training: once for a reference; by a teacher each time, and by the model
+    itself when it draws the answers.
+    """
+    if hasattr(trainer, "teacher_model"):
+        return round(2 * float(trainer.args.num_train_epochs) * tokens)
+    return tokens if hasattr(trainer, "ref_model") else 0
+
+
+def counted(row: Mapping[str, Any], drawn: int = 0) -> tuple[list[int], int]:
+    """Lengths of a row's sequences, and how many of their tokens are learnt; `drawn`: of an answer
+    that it has not yet.
+    """
     ids = {name: len(row[name]) for name in row if name.endswith("_ids")}
     prompt = ids.pop("prompt_ids", 0)
     answers = [
         ids[name] for name in ("chosen_ids", "rejected_ids", "completion_ids") if name in ids
     ]
+    if prompt and drawn:
+        answers = [drawn]
     if answers:
         return [prompt + answer for answer in answers], sum(answers)
     length = ids.get("input_ids", 0)

@@ -18,14 +18,14 @@ from training.training_settings import StepParams
 
 Launcher = Literal["none", "torchrun", "accelerate"]
 Sharding = Literal["ddp", "fsdp", "zero3"]
-# Steps that several may take. The others compare each answer with a reference, which TRL's trainers
-# make in one process.
+# Steps that several may take. The others read a second model, a teacher or a reference, which TRL's
+# trainers do in one process.
 SHARED: tuple[StepName, ...] = ("domain", "sft")
 
 
 class DistributedParams(Settings):
     """How a step is trained by several processes. What it learns is the same: batch_size is that of
-    all together. `dpo` and `kto` are trained by one process.
+    all together. `distill`, `dpo` and `kto` are trained by one process.
     """
 
     # What starts them. On Ray (engine: ray) it is Ray, and ray.workers says how many.

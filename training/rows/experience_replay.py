@@ -11,6 +11,7 @@ from project.item_prompts import sentences
 from project.paths import ADAPTER_FILES, CURATED_DOCUMENTS, PREFERENCE_DATA, rows_of
 from project.records.data import Document, Row, Split
 from project.records.preferences import read_preferences
+from project.records.record import Digest
 from training.recipe import Recipe
 from training.rows.row_tokens import RowTokens
 from training.start_record import START_FILE, LearntRows, RowDigest, TrainingStart, row_digest
@@ -97,6 +98,13 @@ def learnt_by_challenger() -> tuple[LearntRows, ...]:
         return ()
     rows = Row.read_lines(rows_of(Split.TRAIN))[: recipe.sft.params.rows] if recipe.sft else ()
     return (LearntRows.of(rows, start.known),)
+
+
+def teacher_of_challenger() -> Digest | None:
+    """The adapter that the challenger was distilled from, if it was: it knows what that learnt."""
+    file = ADAPTER_FILES / "recipe.json"
+    taught = Recipe.read(file).distill if file.exists() else None
+    return taught.teacher.adapter if taught and taught.teacher else None
 
 
 def texts_learnt() -> Iterator[str]:

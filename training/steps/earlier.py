@@ -39,7 +39,10 @@ def newest_before(step: StepName | None) -> Earlier:
     before = STEPS[: STEPS.index(step)] if step else STEPS
     start = TrainingStart.read(START_FILE).adapter
     for name in reversed(before):
-        record = StepRecord.read(step_of(name) / "step.json")
+        file = step_of(name) / "step.json"
+        if name == "distill" and not file.exists():  # a pipeline from before there was one
+            continue
+        record = StepRecord.read(file)
         if record.adapter:
             return Earlier(step_of(name) / "adapter", record.adapter, record.recipe, start)
     return Earlier(START_ADAPTER if start else None, start, None, start)

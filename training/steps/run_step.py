@@ -58,6 +58,7 @@ class StepData:
     params: StepParams
     data: Digest  # of all that it learns from, in this order
     trainer: Callable[[PeftModel, PreTrainedTokenizerBase, StepContext], Trainer]
+    teacher: Contestant | None = None  # whom it is distilled from
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ def tried_on_card(trainer: Trainer, lesson: StepData) -> bool:
     """Fit a pass into a card's memory; what several processes share is not tried."""
     if not torch.cuda.is_available() or world() > 1:
         return True
+    if lesson.step == "distill":  # a pass of it draws answers first, of which none is the longest
+        return False
     # KTO's loss is about what stands in a batch together.
     whole = lesson.step == "kto"
     return try_on_card(trainer, least=lesson.params.batch_size if whole else 1)
@@ -229,7 +232,9 @@ def recipe_of(lesson: StepData, ground: StepContext, numerics: Numerics, size: i
         name: step for name in STEPS if earlier and (step := getattr(earlier, name))
     }
     fewer = size if size != lesson.params.batch_size else None
-    step = STEP[lesson.step](data=lesson.data, params=lesson.params, micro_batch=fewer)
+    step = STEP[lesson.step](
+        data=lesson.data, params=lesson.params, micro_batch=fewer, teacher=lesson.teacher
+    )
     taken[lesson.step] = step
     return fresh.model_copy(update=taken)
 

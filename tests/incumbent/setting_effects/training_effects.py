@@ -17,11 +17,12 @@ from project.records.data import DatasetVersion, Document, Row, Split, TokenCoun
 from project.records.preferences import Calibration, PreferencePair
 from project.records.record import write_records
 from project.settings import load
+from registry.store import Registry
 from tests.conftest import NUMERICS
 from tests.incumbent.setting_effects.effect import Effect, write
 from tests.incumbent.setting_effects.models import REVISIONS
 from tests.incumbent.setting_effects.scoring_effects import BALLOTS, GENERAL, ballot
-from training.training_settings import AdapterParams
+from training.training_settings import AdapterParams, DistillParams
 
 ROWS = [
     Row.of(f"What is {i} plus {i}?", f"It is {2 * i}.", group=f"g{i}", source="s") for i in range(8)
@@ -39,9 +40,9 @@ DATASET = DatasetVersion(rows="1" * 64, splits={}, sources=(), contract="2" * 64
 def import_libraries() -> None:
     """All that the effects here would import when they are first shown."""
     from evaluation import generate, reward
-    from training import domain, dpo, kto, sft, start, train
+    from training import distill, domain, dpo, kto, sft, start, train
 
-    assert all((generate, reward, domain, dpo, kto, sft, start, train))
+    assert all((generate, reward, distill, domain, dpo, kto, sft, start, train))
 
 
 def pin_models() -> None:
@@ -62,21 +63,42 @@ def trained() -> dict[str, Any]:
     """What the training stages make: the adapter's weights, whether its base was kept in four bits,
     how often the loss on dev was measured, and how often a layer was computed.
     """
-    from training import domain, dpo, kto, sft, start, train
+    from training import distill, domain, dpo, kto, sft, start, train
 
     pin_models()
     write_records(paths.CURATED_DOCUMENTS, DOCUMENTS)
     write_records(paths.PREFERENCE_DATA, PAIRS)
+    if load(DistillParams).epochs:
+        submit_teachers()
     with layers_computed() as count:
-        for stage in (start, domain, sft, dpo, kto, train):
+        for stage in (start, domain, sft, distill, dpo, kto, train):
             stage.main()
-    numerics = Adapter.read(paths.ADAPTER).numerics
+    adapter = Adapter.read(paths.ADAPTER)
+    numerics = adapter.numerics
     return {
         "weights": digest_file(paths.ADAPTER_FILES / "adapter_model.safetensors"),
+        "recipe": adapter.recipe,
         "dequantized": numerics and numerics.dequantized,
         "measured": measured(),
         "layers": len(count),
     }
+
+
+def submit_teachers() -> None:
+    """Two versions, whose adapters pull the base to opposite sides."""
+    from safetensors.torch import load_file, save_file
+
+    with Registry.here() as registry:
+        for sign in (1, -1):
+            folder = Path(f"teacher{sign}")
+            shutil.copytree("models/adapter", folder)
+            file = folder / "adapter_model.safetensors"
+            weights = load_file(file)
+            turned = {n: w * (sign if "lora_B" in n else 1) for n, w in weights.items()}
+            save_file(turned, file)
+            made, base = digest_folder(folder), ModelPin.read(paths.BASE)
+            adapter = Adapter(files=made, base=base, recipe="c" * 64, dataset=DATASET.digest)
+            registry.submit(adapter, folder, "a teacher", DATASET)
 
 
 def measured() -> int:
@@ -142,7 +164,8 @@ DOMAIN: dict[str, tuple[Any, Any]] = LEARNING | {
 BETA: dict[str, tuple[Any, Any]] = {"epochs": (1, 2), "beta": (0.1, 0.5)}
 DPO: dict[str, tuple[Any, Any]] = LEARNING | BETA
 KTO: dict[str, tuple[Any, Any]] = LEARNING | BETA
-SHOWN = {"gradient_checkpointing": "layers", "evaluations": "measured"}  # of the others the weights
+# Of the others the weights.
+SHOWN = {"gradient_checkpointing": "layers", "evaluations": "measured", "licence": "recipe"}
 
 
 def firsts(section: str, values: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
@@ -152,6 +175,14 @@ def firsts(section: str, values: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
 TRAINED = TINY | firsts("training.adapter", ADAPTER) | firsts("training.sft", SFT)
 ADAPTED = TRAINED | firsts("training.domain", DOMAIN) | {"training.sft.epochs": 0}
 PREFERRED = TRAINED | firsts("training.dpo", DPO) | {"training.sft.epochs": 0}
+DISTILL: dict[str, tuple[Any, Any]] = LEARNING | {
+    "epochs": (1, 2),
+    "teacher": (1, 2),
+    "beta": (1, 0),
+    "max_new_tokens": (2, 4),
+    "licence": ("Apache-2.0", "MIT"),
+}
+TAUGHT = TRAINED | firsts("training.distill", DISTILL) | {"training.sft.epochs": 0}
 RATED = TRAINED | firsts("training.kto", KTO) | {"training.sft.epochs": 0}
 UNQUANTIZED = {"training.adapter.quantization": "none"}
 NF4 = TRAINED | {"training.adapter.quantization": "nf4"}
@@ -173,6 +204,7 @@ TRAIN = (
     | training("training.sft", SFT, TRAINED)
     | training("training.domain", DOMAIN, ADAPTED)
     | training("training.dpo", DPO, PREFERRED)
+    | training("training.distill", DISTILL, TAUGHT)
     | training("training.kto", KTO, RATED)
     | {
         "training.adapter.dequantize_once": Effect(

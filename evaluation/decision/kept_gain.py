@@ -1,0 +1,75 @@
+"""How much of a teacher's gain over the base a student keeps, item by item on dev."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
+
+import numpy as np
+from scipy import special
+
+from evaluation.decision.metric_evidence import clusters_of, item_means, measured_on
+from evaluation.decision.policy import Policy
+from evaluation.decision.score_evidence import better_of
+from evaluation.decision.statistics import Array, bounds, paired
+from project.records.evidence import KeptGain
+from project.records.scores import ItemScore, ScoreTable
+
+
+def kept_gains(dev: ScoreTable, base: ScoreTable, policy: Policy) -> dict[str, KeptGain]:
+    """By gating metric that has a score of each item. In `dev` the teacher is the champion and the
+    student the challenger; in `base` the bare base stands in the teacher's place.
+    """
+    better = better_of(dev, policy)
+    found: dict[str, KeptGain] = {}
+    for metric in policy.gating:
+        if metric not in dev.metrics or metric not in base.metrics:
+            continue
+        taught, bare = (scores_on(table, metric) for table in (dev, base))
+        names = [name for name in taught if name in bare]
+        clusters = clusters_of([taught[name] for name in names])
+        if len(set(clusters)) < 2:
+            continue
+        sign = -1 if better.get(metric) == "less" else 1
+        own, teachers, bases = (
+            sign * np.array([getattr(table[name], side)[metric] for name in names])
+            for table, side in ((taught, "challenger"), (taught, "champion"), (bare, "champion"))
+        )
+        found[metric] = kept_gain(own - bases, teachers - bases, clusters, policy.alpha)
+    return found
+
+
+def kept_lines(kept: Mapping[str, KeptGain]) -> Iterator[str]:
+    """A sentence for each metric; one without a share says why."""
+    for metric, found in kept.items():
+        gain = f"of the champion's gain of {found.teacher:+.3f} {metric} over the base"
+        if found.share is None or found.interval is None:
+            yield f"{metric}: the champion's gain over the base may be none, so no share of it"
+        else:
+            low, high = found.interval
+            yield f"{gain} the challenger keeps {found.share:.0%} [{low:.0%}, {high:.0%}]"
+
+
+def scores_on(table: ScoreTable, metric: str) -> dict[str, ItemScore]:
+    return {item.item: item for item in measured_on(item_means(table.items), metric)}
+
+
+def kept_gain(student: Array, teacher: Array, clusters: Sequence[str], alpha: float) -> KeptGain:
+    """Of both gains over the base [n], which are paired by item.
+
+    The share is the ratio of the mean gains, with the interval of Fieller 1954 (Journal of the
+    Royal Statistical Society B 16: 175): all θ with |x − θ·y| ≤ t·SE(x − θ·y), each end one-sided
+    at 1 − alpha, the errors those of clusters. It is an interval, and no other set, exactly where
+    the lower bound of the teacher's gain is above zero, so elsewhere no share is told.
+    """
+    x, y, apart = (paired(one, clusters) for one in (student, teacher, student - teacher))
+    lower, _ = bounds(y.diff, y.se, y.df, alpha)
+    found = KeptGain(n=y.n, clusters=y.clusters, teacher=y.diff, student=x.diff, lower=lower)
+    if lower <= 0:
+        return found
+    together = (x.se**2 + y.se**2 - apart.se**2) / 2  # their covariance
+    t2 = float(special.stdtrit(y.df, alpha)) ** 2
+    a = y.diff**2 - t2 * y.se**2
+    b = x.diff * y.diff - t2 * together
+    c = x.diff**2 - t2 * x.se**2
+    reach = sqrt(max(0.0, b * b - a * c))
+    ends = ((b - reach) / a, (b + reach) / a)
+    return found.model_copy(update={"share": x.diff / y.diff, "interval": ends})
