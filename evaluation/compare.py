@@ -14,14 +14,15 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
+from evaluation.generation.contestants import dev_items, left_out
 from evaluation.preference.judge_calibration import with_tuned
 from evaluation.report.report_data import read_report_data
 from evaluation.report.report_page import report
 from evaluation.scoring.score_table import read_scores, scored
 from evaluation.suites.suite_tables import read_suite_evidence
 from project.files import write_bytes
-from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT, rows_of
-from project.records.data import Row, Split
+from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT
+from project.records.data import Split
 from project.records.evidence import (
     Evidence,
     Measured,
@@ -46,6 +47,8 @@ def main() -> None:
         calibration=calibration(),
         usage={role: usage(role) for role in Role if answers_of(role, Split.DEV).exists()},
     )
+    if fewer := left_out(Split.DEV, dev_items()):
+        evidence = evidence.model_copy(update={"left_out": fewer})
     if scored(Role.BASE):  # the champion is the challenger's teacher
         kept = kept_gains(read_scores(Split.DEV), read_scores(Role.BASE), policy)
         evidence = evidence.model_copy(update={"kept": kept})
@@ -65,7 +68,7 @@ def main() -> None:
 
 def calibration() -> Calibration:
     """How far the judge of preference can be trusted, on these two systems too."""
-    rows = Row.read_lines(rows_of(Split.DEV))
+    rows = dev_items()
     sides = (Answer.read_lines(answers_of(side, Split.DEV)) for side in SIDES)
     return with_tuned(Calibration.read(CALIBRATION), read_scores(Split.DEV), rows, *sides)
 

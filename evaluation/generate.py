@@ -12,7 +12,12 @@ from typing import Any, NamedTuple
 from evaluation.evaluation_settings import Decoding, FewShot, GenerationParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
-from evaluation.generation.contestants import both_contestants, record_engine, recorded_numerics
+from evaluation.generation.contestants import (
+    both_contestants,
+    record_engine,
+    recorded_numerics,
+)
+from evaluation.generation.hosted import items_of, samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import check_out_adapter, from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
@@ -70,11 +75,6 @@ def answer_ahead(asked: Sequence[AnsweringTask]) -> None:
         system.answer_ahead(parts, f"{of_system[0].role}, all parts")
 
 
-def samples_of(part: str) -> int:
-    """How many answers an item of a part gets; suites beside the eval sets are answered once."""
-    return load(Decoding).samples if part in tuple(Split) else 1
-
-
 def cut_references(counts: Sequence[TokenCount], limit: int) -> str | None:
     """A warning where a model could not give many of the expected answers whole."""
     cut = sum(count.completion > limit for count in counts)
@@ -93,7 +93,7 @@ def tasks(numerics: Numerics) -> list[AnsweringTask]:
     general one, where it is not the champion; where params.yaml asks for it, dev with a few-shot
     prompt.
     """
-    dev = Row.read_lines(rows_of(Split.DEV))
+    dev = items_of(Split.DEV)
     suites = {suite.name: suite.rows() for suite in suites_on()}
     parts = {Split.DEV: dev, GENERAL.name: GENERAL.rows()} | suites
     sides, base = answering_in(numerics), bare_base()
@@ -144,7 +144,7 @@ def recall_tasks(draft: Path) -> list[AnsweringTask]:
     systems = {
         role: respondent(who, files, greedy, Numerics.read(NUMERICS), recalls=True)
         for role, who, files in (
-            (Role.CHAMPION, champion, check_out_adapter(champion.adapter)),
+            (Role.CHAMPION, champion, check_out_adapter(champion.lora)),
             (Role.CHALLENGER, challenger, ADAPTER_FILES),
             (Role.BASE, bare_base(), None),
         )
@@ -182,7 +182,7 @@ def weights() -> dict[str, int]:
     champion, challenger = both_contestants()
     found: dict[str, int] = {}
     for role, who, files in (
-        (Role.CHAMPION, champion, check_out_adapter(champion.adapter)),
+        (Role.CHAMPION, champion, check_out_adapter(champion.lora)),
         (Role.CHALLENGER, challenger, ADAPTER_FILES),
     ):
         base = folder_here(who.base)

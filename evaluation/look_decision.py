@@ -12,13 +12,15 @@ from evaluation.decision.policy_checks import unqualified
 from evaluation.decision.rule import rule
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.generation.answers import SIDES, Answer, Role, by_sample
+from evaluation.generation.contestants import dev_items
+from evaluation.generation.hosted import items_of
 from evaluation.preference.ballots.ballot_files import draw_chances, judged_pairs, pairs
 from evaluation.preference.ballots.registry_ballots import with_cast_votes, with_votes
 from evaluation.score import contestant_names, eval_set_of, read_answers
 from evaluation.score import pins as pins_of
 from evaluation.sealed_look import SealedItems, SealedLook, beside_a_judge, refuse_trained
 from project.errors import InputError
-from project.paths import EVIDENCE, rows_of
+from project.paths import EVIDENCE
 from project.records.adapters import Adapter, AdapterVersion, Contestant, Opponent
 from project.records.ballots import SheetPart, VotingPair
 from project.records.data import Row, Split
@@ -61,7 +63,7 @@ def refuse_stale(evidence: Evidence, policy: Policy, adapter: Adapter, opponent:
         raise InputError(
             f"is not about {adapter} against {opponent}: run `dvc repro` first", file=EVIDENCE
         )
-    if pins != pins_of(eval_set_of(Row.read_lines(rows_of(Split.DEV)))):
+    if pins != pins_of(eval_set_of(items_of(Split.DEV))):
         raise InputError(
             "was measured with other settings or items than there are now: run `dvc repro` first",
             file=EVIDENCE,
@@ -235,7 +237,7 @@ def sealed_pairs(rows: Sequence[Row], look: SealedLook) -> Sequence[VotingPair]:
 
 
 def open_dev(registry: Registry, number: int, votes: int) -> None:
-    rows = Row.read_lines(rows_of(Split.DEV))
+    rows = dev_items()
     answers: dict[Role, Sequence[Answer]] = {
         role: by_sample(read_answers(role, Split.DEV))[0] for role in SIDES
     }

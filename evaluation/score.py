@@ -12,7 +12,7 @@ from evaluation.generation.answers import (
     answers_of,
     by_sample,
 )
-from evaluation.generation.contestants import both_contestants, recorded_numerics
+from evaluation.generation.contestants import both_contestants, dev_items, recorded_numerics
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import (
@@ -37,7 +37,6 @@ from project.paths import (
     PAIR_SOURCE,
     REWARD,
     SCORES,
-    rows_of,
 )
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
 from project.records.data import Row, Split
@@ -58,7 +57,7 @@ from project.settings import load
 
 def main() -> None:
     scorers, judge = measures()
-    rows = Row.read_lines(rows_of(Split.DEV))
+    rows = dev_items()
     with staged_folder(SCORES) as draft:
         answers = {role: read_answers(role, Split.DEV) for role in SIDES}
         table, flags = score_both(rows, answers, scorers, judge)

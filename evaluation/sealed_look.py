@@ -12,10 +12,11 @@ from evaluation.decision.policy import Policy, refuse_unread_votes, votes_come_i
 from evaluation.decision.score_evidence import refuse_empty_slices, refuse_unscored, weigh
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
 from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
-from evaluation.generate import answering_in, samples_of
+from evaluation.generate import answering_in
 from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, KeptBytes, Role, by_sample
-from evaluation.generation.contestants import recorded_numerics
+from evaluation.generation.contestants import left_out, recorded_numerics
+from evaluation.generation.hosted import items_of, samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
 from evaluation.preference.ballots.ballot_files import read_ballots
@@ -73,7 +74,7 @@ class SealedItems:
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        return Row.read_lines(rows_of(Split.SEALED))
+        return items_of(Split.SEALED)
 
     @cached_property
     def set(self) -> SealedSet:
@@ -175,7 +176,10 @@ class SealedItems:
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
         found = without_preference(found) if beside_a_judge() else found
         first = {role: by_sample(own)[0] for role, own in answers.items()}
-        return SealedLook(with_dev(found, dev), table.items, flags, first)
+        found = with_dev(found, dev)
+        if fewer := left_out(Split.SEALED, self.rows):
+            found = found.model_copy(update={"left_out": (dev.left_out or {}) | fewer})
+        return SealedLook(found, table.items, flags, first)
 
 
 def against(items: Sequence[ItemScore], other: Sequence[Scores]) -> tuple[ItemScore, ...]:
@@ -226,7 +230,7 @@ def labels_against(item: ItemScore, i: int, other: Scores) -> dict[str, Labels] 
 
 def with_dev(found: Evidence, dev: Evidence) -> Evidence:
     """Evidence on the sealed items, with all that was measured before the look."""
-    before = ("dev", "general", "few_shot", "suites", "calibration", "usage", "kept")
+    before = ("dev", "general", "few_shot", "suites", "calibration", "usage", "kept", "left_out")
     evidence = found.model_copy(update={name: getattr(dev, name) for name in before})
     params = load(PreferenceParams)
     if params.source != "ballots" or params.ballots is not None:

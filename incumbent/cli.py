@@ -62,6 +62,7 @@ REGISTRY = {
     "reject": "promote:reject_version",
     "reevaluate": "submit:reevaluate",
     "import-adapter": "export:import_adapter",
+    "add-contestant": "contestant:add_contestant",
     "export": "export:export",
     "reproduce": "verify:reproduce_version",
     "dossier": "export:write_version_dossier",

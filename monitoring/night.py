@@ -46,6 +46,7 @@ from monitoring.night_history import (
 from monitoring.night_page import write_page
 from monitoring.night_text import blind_sentence, notice_text, share_moved
 from monitoring.retention import forget, forget_carried, forget_queued
+from monitoring.same_model import record_change
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from monitoring.scheduling.cron import Cron, ScheduleParams
 from monitoring.scheduling.job import Figures, Job, JobResult, Work
@@ -83,6 +84,8 @@ def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
             brought += bring_folder(own.registry.artifacts, waiting, queues=False)
         forget_queued(own, claim.date)
         night = verdict_of(own, claim, before, brought)
+        if night.same_model and night.same_model.changed:
+            record_change(own.registry, night)
         if night.to_label:
             night = labels_done(own, claim, night, night.to_label)
         if night.action is Action.RETRAIN:
@@ -225,6 +228,9 @@ def notices(night: Night, before: Sequence[Night] = ()) -> Iterator[Notice]:
     for note in night.notes:
         if note.startswith(DOUBT):
             yield night_notice(night, "clock", night.date, f"{night.family}: {note}")
+    if night.same_model and night.same_model.changed:
+        text = f"{night.family}: v{night.champion} {night.same_model}"
+        yield night_notice(night, "hosted-changed", f"v{night.champion}", text)
     yield from of_sight(night) if is_late(night) else blind_notices(night, before)
     if not is_told(night) or (news := drift_news(night, before)) is None:
         return

@@ -31,6 +31,7 @@ from monitoring.night_action import follow
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
 from monitoring.night_page import keep_map
+from monitoring.same_model import with_same_model
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch
 from monitoring.signals.signal_inputs import (
@@ -69,7 +70,7 @@ def check(context: NightContext, day: date) -> Night:
     changes nothing but files that it can redo, and freezes a reference where one is due.
     """
     with cluster_kept():
-        return with_quality(context, judged_night(context, day))
+        return with_same_model(context, with_quality(context, judged_night(context, day)))
 
 
 def judged_night(context: NightContext, day: date) -> Night:

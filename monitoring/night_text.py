@@ -57,6 +57,8 @@ def details(night: Night) -> Iterator[str]:
         yield f"topic     {topic_text(topic)}"
     if night.quality:
         yield f"quality   {quality_text(night.quality)}"
+    if night.same_model:
+        yield f"the same? {night.same_model}"
     for remark in remarks(night):
         yield f"note      {remark}"
     if night.set_aside:

@@ -168,6 +168,8 @@ def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
 
 def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
     """The folder of a pinned model, its weights hashed again. Raises IncumbentError on a change."""
+    if pin.hosted:
+        raise IncumbentError(f"{pin} has no weights that could be loaded")
     if kind == "base" and pin.model == EMBEDDED:
         folder = embedded_folder(pin.revision)  # maybe of an earlier version of its package
     else:
@@ -187,6 +189,8 @@ def absent(pin: ModelPin) -> str | None:
     """Why a base that was pinned once cannot be loaded on this machine, with what to do about it;
     None where it can. The Hub is not asked.
     """
+    if pin.hosted:
+        return f"{pin} has no weights that could be loaded"
     folder = folder_here(pin)
     if folder is None or not any(folder.glob("*.safetensors")):
         return f"{pin} is not on this machine: {way_back(pin)}"
@@ -196,7 +200,9 @@ def absent(pin: ModelPin) -> str | None:
 
 
 def folder_here(pin: ModelPin) -> Path | None:
-    """Where a base that was pinned once would lie on this machine."""
+    """Where a base that was pinned once would lie on this machine; None of a hosted model."""
+    if pin.hosted:
+        return None
     path = Path(pin.model).expanduser()
     if pin.model == EMBEDDED:
         path = embedded_folder(pin.revision)

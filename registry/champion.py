@@ -68,7 +68,11 @@ def refuse_absent_base() -> None:
 
 
 def perhaps_here(own: ModelPin, project: str) -> bool:
-    """Whether a base lies where it was pinned, or is the one that the settings name."""
+    """Whether a base lies where it was pinned, or is the one that the settings name; or needs to
+    lie nowhere, as its answers are kept.
+    """
+    if own.hosted:
+        return True
     folder, chosen = folder_here(own), Path(project).expanduser()
     return (
         own.model == project
@@ -97,6 +101,8 @@ def based_here(contestant: Contestant, project: ModelPin, name: str) -> Contesta
     project's is the project's, wherever it lay when it was pinned.
     """
     own = contestant.base
+    if own.hosted:  # its answers are kept
+        return contestant
     if (own.weights, own.chat_template) == (project.weights, project.chat_template):
         return contestant.model_copy(update={"base": project})
     if problem := absent(own):

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
-from project.records.adapters import AdapterVersion, Opponent, Provenance
+from project.records.adapters import AdapterVersion, ContestantSheet, Opponent, Provenance
 from project.records.data import DatasetVersion, DataSource, DataSources, GateReport
 from project.records.events import DecisionMade, Event, Submission
 from project.records.evidence import Decision, Evidence, Measured
@@ -18,6 +18,11 @@ R = TypeVar("R", bound=Record)
 SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events
 STEPS = ("domain", "sft", "distill", "dpo", "kto")  # of training, in their order
 MARKS: dict[type[Record], str] = {GateReport: "checks", DataSources: "collected_from"}
+# What stands in the place of a dataset, by its kind.
+ORIGINS: dict[str, type[ImportedOrigin | ContestantSheet]] = {
+    "imported": ImportedOrigin,
+    "contestant": ContestantSheet,
+}
 RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
 
 
@@ -28,7 +33,7 @@ class Lineage(Record):
     deleted: bool
     aliases: tuple[str, ...]  # that name it now
     dataset: DatasetVersion | None  # None: imported, the data are not known
-    origin: ImportedOrigin | None  # None: trained here
+    origin: ImportedOrigin | ContestantSheet | None  # None: trained here
     provenance: Provenance | None  # None: not recorded
     gate: GateReport | None
     sources: tuple[DataSource, ...]  # of the dataset; empty where they are not known
@@ -70,7 +75,7 @@ def dataset_of(reader: RegistryReader, digest: Digest) -> DatasetVersion | None:
         data = json.loads(reader.artifacts.get(digest))
     except IncumbentError:  # erased, at a person's wish
         return None
-    return None if data.get("kind") == "imported" else DatasetVersion.model_validate(data)
+    return None if data.get("kind") in ORIGINS else DatasetVersion.model_validate(data)
 
 
 def trace(reader: RegistryReader, number: int) -> Lineage:
@@ -80,14 +85,14 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
     deleted = reader.deleted(number)
     decision = reader.decision(number)
     data = json.loads(reader.artifacts.get(version.adapter.dataset))
-    imported = data.get("kind") == "imported"
+    origin = ORIGINS.get(data.get("kind"))
     found = submitted_record(reader, history, DataSources)
     return Lineage(
         version=version,
         deleted=deleted,
         aliases=tuple(name for name, n in reader.aliases().items() if n == number),
-        dataset=None if imported else DatasetVersion.model_validate(data),
-        origin=ImportedOrigin.model_validate(data) if imported else None,
+        dataset=None if origin else DatasetVersion.model_validate(data),
+        origin=origin.model_validate(data) if origin else None,
         provenance=reader.provenance(number),
         gate=submitted_record(reader, history, GateReport),
         sources=found.collected_from if found else (),

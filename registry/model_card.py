@@ -16,6 +16,7 @@ from project.records.adapters import ModelPin
 from project.records.evidence import Measured, MetricEvidence
 from project.records.record import Record
 from project.untrusted_input import one_line
+from registry.adapter_import.lora_config import ImportedOrigin
 from registry.lineage import Lineage, apart, name_of
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
@@ -52,6 +53,7 @@ def card(
         base=base,
         precision=precision(lineage),
         merged=merged,
+        bare=lineage.version.adapter.bare,
         form=form,
         place=place,
         path=Markup(place),
@@ -91,7 +93,7 @@ def front_matter(lineage: Lineage, library: str) -> str:
     fields: dict[str, Any] = {
         "library_name": library,
         "pipeline_tag": "text-generation",
-        "tags": ["incumbent", "lora"],
+        "tags": ["incumbent"] if lineage.version.adapter.bare else ["incumbent", "lora"],
     }
     if hub_name := (base.name if base.model == EMBEDDED or base.revision else None):
         fields["base_model"] = one_line(hub_name)
@@ -194,7 +196,7 @@ def limitations(lineage: Lineage) -> Iterator[str]:
         calibration = lineage.evidence.calibration
         if calibration and (advisory := calibration.advisory):
             yield f"The preference is advisory only: {advisory}."
-    if lineage.origin:
+    if isinstance(lineage.origin, ImportedOrigin):
         yield "The data and the recipe are not known: the adapter was made elsewhere."
         for norm in lineage.origin.absurd:
             yield f"The update of {norm}."
@@ -282,6 +284,8 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
 
 def licence(base: ModelPin) -> str | None:
     """An identifier such as "apache-2.0", or None where nothing on this machine names one."""
+    if base.hosted:
+        return None
     if base.model == EMBEDDED:
         found = licence_of_package(EMBEDDED_PACKAGE["base"])
         return found and found.lower()

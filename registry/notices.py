@@ -110,6 +110,7 @@ DONE = {
     "accept": "accepted the drift in the traffic of",
     "deploy": "deployed",
     "deploy-failed": "could not deploy",
+    "changed": "found a change in the hosted model of",
     "experiment": "opened an experiment with",
     "experiment-end": "ended the experiment with",
 }

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from project.canonical import digest_bytes, moment_of, stamp
 from project.errors import IncumbentError, InputError
+from project.files import home
 from project.near_duplicates import WordPrints
 from project.paths import INDEX_FILES
 from project.records.adapters import Adapter, AdapterVersion, Provenance
@@ -19,6 +20,7 @@ from project.records.events import (
     Detail,
     EvalSetRotation,
     Event,
+    HostedChanged,
     LookAdopted,
     LookTakenUp,
     Promotion,
@@ -28,6 +30,7 @@ from project.records.events import (
     Restored,
     Rollback,
     RowErasure,
+    SealedConsent,
     Signing,
     Submission,
     Withdrawal,
@@ -137,6 +140,8 @@ class Registry(RegistryReader):
         self.artifacts.put_folder(folder, adapter.files)
         if adapter.index:
             self.artifacts.put_folder(INDEX_FILES, adapter.index)
+        if adapter.answers:
+            self.artifacts.put_folder(home() / "adapters" / adapter.answers, adapter.answers)
 
     def sign(self, number: int, key: Path, reason: str) -> signatures.Statement:
         """Sign a version with a private key, as it stands on its newest decision."""
@@ -241,6 +246,19 @@ class Registry(RegistryReader):
         self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
             self._append(connection, 0, EvalSetRotation(part=part, items=items), reason)
+
+    def record_consent(self, consent: SealedConsent, reason: str) -> None:
+        self.roles.require("promote", self.actor)
+        with writing(self.engine) as connection:
+            self._append(connection, 0, consent, reason)
+
+    def record_change(self, number: int, change: HostedChanged) -> None:
+        """Note, once for a version, that a hosted model answers otherwise."""
+        self.roles.require("submit", self.actor)
+        reason = f"p {float(change.p):.4f} on {change.items} questions that are asked every night"
+        with writing(self.engine) as connection:
+            if self.newest_on(connection, "changed", number) is None:
+                self._append(connection, number, change, reason)
 
     def record_erasure(
         self,

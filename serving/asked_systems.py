@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from evaluation.evaluation_settings import Decoding, Prices
-from evaluation.generate import prompted, samples_of
+from evaluation.generate import prompted
 from evaluation.generation.answers import Answer, Respondent
 from evaluation.generation.backends.backend import ChatRequest
 from evaluation.generation.backends.chat_server import ChatServer, ask_together
 from evaluation.generation.contestants import recorded_numerics
+from evaluation.generation.hosted import samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
 from project.canonical import digest_json

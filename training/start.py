@@ -71,6 +71,11 @@ def teacher_here(wanted: Literal["champion"] | int) -> Teacher:
         else:
             version = registry.version(wanted)
         release(registry, version.number)
+        if version.adapter.base.hosted:
+            raise no_teacher(
+                f"{version.label} is hosted, and its weights are not here: let it write rows by "
+                "`incumbent data distill`"
+            )
         if version.number in trained_on_erased(registry):
             raise no_teacher(f"{version.label} was trained on rows that were erased since")
     contestant = based_here(version.adapter.contestant, base, version.label)
@@ -130,6 +135,8 @@ def starting_version(registry: RegistryReader, rows: Digest) -> Chosen:
     if champion is None:
         return None, "there is no champion yet"
     dataset: dict[str, Any] = json.loads(registry.artifacts.get(champion.adapter.dataset))
+    if champion.adapter.bare:
+        return None, f"{champion.label} has no adapter"
     learnt = dataset.get("rows")
     if learnt == rows:
         chosen, why = as_before(registry, champion)

@@ -1,10 +1,13 @@
-"""The two that are compared, as stages `train` and `champion` left them."""
+"""The two that are compared, as stages `train` and `champion` left them, and what both answer."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from evaluation.generation.answers import Answer, Role, answers_of
 from project.errors import InputError
-from project.paths import ADAPTER, ANSWERS, CHAMPION, NUMERICS
+from project.paths import ADAPTER, ANSWERS, CHAMPION, NUMERICS, rows_of
 from project.records.adapters import Adapter, Contestant, Engine, Numerics, Opponent
+from project.records.data import Row, Split
 
 
 def both_contestants() -> tuple[Contestant, Contestant]:
@@ -13,6 +16,18 @@ def both_contestants() -> tuple[Contestant, Contestant]:
     if opponent.contestant is None:
         raise InputError("does not say what answers: run `dvc repro`", file=CHAMPION)
     return opponent.contestant, Adapter.read(ADAPTER).contestant
+
+
+def dev_items() -> tuple[Row, ...]:
+    """The dev items that stage `generate` had both answer."""
+    there = {answer.item for answer in Answer.read_lines(answers_of(Role.CHAMPION, Split.DEV))}
+    return tuple(row for row in Row.read_lines(rows_of(Split.DEV)) if row.id in there)
+
+
+def left_out(part: Split, items: Sequence[Row]) -> dict[str, int]:
+    """How many items of an eval set are left out, for the evidence; nothing where none is."""
+    fewer = len(Row.read_lines(rows_of(part))) - len(items)
+    return {part: fewer} if fewer else {}
 
 
 # --- recorded engine ------------------------------------------------------------------------------

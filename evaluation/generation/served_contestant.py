@@ -250,7 +250,7 @@ class ServedContestant:
         """
         if self.params.backend != "openai":
             return None
-        name = short(self.contestant.adapter) if self.contestant.adapter else "base"
+        name = short(self.contestant.lora) if self.contestant.lora else "base"
         if name not in self.params.models:
             raise InputError(
                 f"has no model for {self.contestant}: add {name}: <a model of {self.params.url}>",
@@ -334,12 +334,12 @@ class ServedContestant:
         if self.model is not None:
             return self.model
         names = await backend.names()
-        if self.contestant.adapter is None:
+        if self.contestant.lora is None:
             return names.base
-        name = f"{NAMED_BY_DIGEST}{short(self.contestant.adapter)}"
+        name = f"{NAMED_BY_DIGEST}{short(self.contestant.lora)}"
         if name not in names.adapters:
             self.loaded = name
-            await backend.load(name, self.folder(self.contestant.adapter))
+            await backend.load(name, self.folder(self.contestant.lora))
         return name
 
     async def let_go(self, backend: Backend) -> None:

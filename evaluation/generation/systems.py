@@ -6,6 +6,7 @@ from pathlib import Path
 from evaluation.evaluation_settings import Decoding, GenerationParams
 from evaluation.generation.answers import Model, Respondent, System
 from evaluation.generation.backends.backend import Engine
+from evaluation.generation.hosted import kept_respondent
 from evaluation.generation.served_contestant import ServedContestant
 from project.canonical import digest_files
 from project.errors import InputError
@@ -25,7 +26,7 @@ OWN_CODE = {"llama.cpp": LLAMA}
 
 def from_registry(contestant: Contestant, decoding: Decoding, numerics: Numerics) -> Respondent:
     """A bare base, or a base with an adapter on it that is checked out of the registry."""
-    return respondent(contestant, check_out_adapter(contestant.adapter), decoding, numerics)
+    return respondent(contestant, check_out_adapter(contestant.lora), decoding, numerics)
 
 
 def check_out_adapter(adapter: Digest | None) -> Path | None:
@@ -45,15 +46,24 @@ def respondent(
     recalls: bool = False,
 ) -> Respondent:
     """Make a system ready to answer, its adapter's files in a folder; its weights are read when an
-    answer is not cached. A server answers where the numerics are one's. `recalls`: it goes on with
-    answers that are begun, as suite memorisation asks it to, which no server does.
+    answer is not cached. A server answers where the numerics are one's; a hosted model answered
+    before. `recalls`: it goes on with answers that are begun, as suite memorisation asks it to,
+    which no server does.
     """
+    if contestant.base.hosted:
+        if recalls:
+            raise InputError(
+                f"{contestant} has no weights to ask what they remember: set it to 0",
+                field="evaluation.generation.memorisation",
+            )
+        return kept_respondent(contestant, decoding, numerics)
+    files = files if contestant.lora else None
     if numerics.engine is not None and not recalls:
         return served(contestant, files, decoding, numerics, numerics.engine)
 
     system = System(
         base=contestant.base.digest,
-        adapter=contestant.adapter,
+        adapter=contestant.lora,
         system_prompt=contestant.system_prompt,
         evidence_template=contestant.evidence_template,
         index=contestant.index,
@@ -103,7 +113,7 @@ def served(
     held = ServedContestant(contestant, files, decoding, numerics, engine, params)
     system = System(
         base=contestant.base.digest,
-        adapter=contestant.adapter,
+        adapter=contestant.lora,
         system_prompt=contestant.system_prompt,
         evidence_template=contestant.evidence_template,
         index=contestant.index,
@@ -114,6 +124,6 @@ def served(
         model=held.model,
     )
     own = params.vllm_python is not None
-    if own and contestant.adapter:
-        held.folder(contestant.adapter)  # now: workers would all copy it at the same time
+    if own and contestant.lora:
+        held.folder(contestant.lora)  # now: workers would all copy it at the same time
     return Respondent(system, decoding.batch_size, held.load, release=held.release, portable=own)

@@ -9,12 +9,13 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
 from evaluation.evaluation_settings import Prices, ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
+from evaluation.generation.contestants import dev_items
 from evaluation.metrics.proposed_checks import proposed_checks
 from evaluation.report.marked_answers import Words, marked
 from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
 from evaluation.scoring.score_table import read_scores
 from evaluation.suites.memorisation import RememberedRow, most_remembered
-from project.paths import CHAMPION, SCORES, rows_of
+from project.paths import CHAMPION, SCORES
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
 from project.records.evidence import Measured, MetricEvidence, Usage
@@ -69,7 +70,7 @@ def read_report_data() -> ReportData:
         phrasings=load(ScoringParams).abstentions,
         remembered=most_remembered(),
         retrieval=retrieval_recall(
-            Row.read_lines(rows_of(Split.DEV)),
+            dev_items(),
             Answer.read_lines(answers_of(Role.CHALLENGER, Split.DEV)),
             item_means(dev.items),
         ),
@@ -82,7 +83,7 @@ def read_examples(dev: ScoreTable, policy: Policy) -> tuple[AnswerExample, ...]:
         side: {a.item: a for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
         for side in SIDES  # of several answers the first one
     }
-    rows = Row.read_lines(rows_of(Split.DEV))
+    rows = dev_items()
     own = as_shown(rows, [given[Role.CHALLENGER][row.id] for row in rows])
     scores = {item.item: item for item in item_means(dev.items)}
     scored = {name: way for name, way in better_of(dev, policy).items() if name in dev.metrics}

@@ -145,7 +145,7 @@ def export_version(
         raise InputError("is not empty: name a new folder", file=to)
     form = form_of(engine, merged=merged)
     with RegistryReader.here() as registry:
-        release(registry, number)
+        refuse_without_adapter(release(registry, number), form)
         lineage = trace(registry, number)
         write(registry, lineage, to, form, scoring if engine else None, sbom=sbom)
     say(f"{lineage.version.label}, {WORDS[form]}, is in {to}")
@@ -169,6 +169,7 @@ def upload_version(
     form = form_of(engine, merged=merged)
     with RegistryReader.here() as registry:
         version = release(registry, number)
+        refuse_without_adapter(version, form)
         to.check(version.family, public=public, force=force)
         lineage = trace(registry, number)
         with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
@@ -179,6 +180,14 @@ def upload_version(
     came = "is in" if uploaded.new else "was there already, and nothing changed:"
     say(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}")
     console.print(f"commit {uploaded.commit}")
+
+
+def refuse_without_adapter(version: AdapterVersion, form: Form | None) -> None:
+    if version.adapter.bare and form is not None:
+        raise InputError(
+            f"{version.label} is {version.adapter}, and has no adapter to write {WORDS[form]}: "
+            "export it without --for and --merged"
+        )
 
 
 def form_of(engine: Form | None, *, merged: bool) -> Form | None:

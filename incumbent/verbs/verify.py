@@ -95,6 +95,8 @@ def verify_registry(as_json: bool, places: Sequence[str] = ()) -> None:
     anchors = [anchor for place in places for anchor in read_anchors(place)]
     with Registry.here() as registry:
         found = check_registry(registry, anchors)
+        known = () if found.problems else registry.versions()
+    hosted = [version for version in known if version.adapter.base.hosted]
     report = found.anchors
     if as_json:
         told = report.model_dump(mode="json", exclude={"problems"}) if places else None
@@ -113,6 +115,13 @@ def verify_registry(as_json: bool, places: Sequence[str] = ()) -> None:
             f"{found.events} events in an unbroken chain, {found.versions} versions whole"
         )
         console.print(f"{found.decisions} decisions made again from their evidence: the same bytes")
+        say(
+            *(
+                f"{version.label}, {version.adapter}: its kept answers are whole; which weights "
+                "gave them, and what answers there now, is not proven"
+                for version in hosted
+            )
+        )
 
 
 def print_anchors(report: AnchorReport, *, checked: bool) -> None:

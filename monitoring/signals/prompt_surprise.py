@@ -41,12 +41,15 @@ def surprise(
 ) -> Floats:
     """The mean negative log-probability of each prompt's tokens, in nats [n].
 
-    NaN where a prompt is longer than the model's context. Each prompt is read once by each adapter:
+    NaN where a prompt is longer than the model's context, and of a hosted model, which cannot be
+    asked. Each prompt is read once by each adapter:
     what was read is kept, as long as traffic is. Where more than `new` were never read, only the
     first prompts get values, as far as that goes: which ones hangs on their order, never on what is
     asked. A long prompt is read in parts, each of which counts. Raises StoppedError once the event
     is set: what was read until then is kept.
     """
+    if version.adapter.base.hosted:
+        return np.full(len(prompts), np.nan, np.float32)
     numerics = choose_numerics()
     folder = folder_of(version, numerics)
     cache = folder / f"{datetime.now(UTC).date()}.json"
@@ -141,8 +144,8 @@ class PromptReader:
         if problem := absent(version.adapter.base):
             raise IncumbentError(f"{version.label} reads prompts on its own base, and {problem}")
         base = pinned_folder(version.adapter.base, "base")
-        files, prompt = version.adapter.files, version.adapter.system_prompt
-        adapter = artifacts.check_out(files, home() / "adapters" / files)
+        files, prompt = version.adapter.contestant.lora, version.adapter.system_prompt
+        adapter = artifacts.check_out(files, home() / "adapters" / files) if files else None
         decoding = Decoding(max_new_tokens=1, batch_size=16)
         self.model = AnsweringModel(base, adapter, decoding, precision, prompt)
 

@@ -7,12 +7,36 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from project.canonical import digest_json
-from project.records.record import LATER, Digest, Record, short
+from project.records.record import LATER, Digest, Record, later, short
 from project.untrusted_input import one_line
 
 
+class HostedModel(Record):
+    """A model that somebody else serves behind OpenAI's API. Its weights are not to be had: it is
+    known by its address and its name there.
+    """
+
+    url: str  # up to and with /v1
+    model: str  # its name there
+    key_variable: str | None = None  # the environment variable with the key; None: it wants none
+
+    @property
+    def pin(self) -> "ModelPin":
+        """As a base. Its digests are of address and name, for there are no bytes."""
+        known = digest_json([self.url, self.model])
+        return ModelPin(
+            model=self.url,
+            name=f"{self.model} at {self.url}",
+            revision=None,
+            weights=known,
+            config=known,
+            chat_template=None,
+            hosted=self,
+        )
+
+
 class ModelPin(Record):
-    """A base model or embedder, held fast by a digest of its weights."""
+    """A base model or embedder, held fast by a digest of its weights; or a hosted model."""
 
     model: str  # what the user named: "embedded", a Hub id or a path
     name: str  # what it is
@@ -22,9 +46,10 @@ class ModelPin(Record):
     chat_template: Digest | None
     # The template itself, where the project brought it: the base's own files do not hold it.
     own_template: Annotated[str | None, LATER] = None
+    hosted: Annotated[HostedModel | None, LATER] = None
 
     def __str__(self) -> str:
-        return f"{self.name} (weights {short(self.weights)})"
+        return self.name if self.hosted else f"{self.name} (weights {short(self.weights)})"
 
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -73,15 +98,26 @@ class Numerics(Record):
 
 
 class Contestant(Record):
-    """What answers: a base, with an adapter on it or bare, under a system prompt or none."""
+    """What answers: a base, with an adapter on it or bare, under a system prompt or none; or a
+    hosted model, which is a base that lies elsewhere.
+    """
 
     base: ModelPin
-    adapter: Digest | None = None  # None: the bare base
+    # The files of its version: an adapter's, or of one that is `bare` its sheet. None: the bare
+    # base, which is no version.
+    adapter: Digest | None = None
     system_prompt: str | None = None  # in front of every prompt
     # How the passages of a row are put into its prompt; None: they are not shown.
     evidence_template: Annotated[str | None, LATER] = None
     # The folder of passages that are found for a question which brings none; None: none are.
     index: Annotated[Digest | None, LATER] = None
+    bare: bool = later(False)  # a version without an adapter
+    answers: Annotated[Digest | None, LATER] = None  # of a hosted model: the folder of those kept
+
+    @property
+    def lora(self) -> Digest | None:
+        """The adapter that is loaded onto its base; None: none is."""
+        return None if self.bare else self.adapter
 
     @property
     def identity(self) -> Digest:
@@ -98,7 +134,9 @@ class Contestant(Record):
         )
 
     def __str__(self) -> str:
-        what = f"adapter {short(self.adapter)} on" if self.adapter else "the bare base"
+        what = f"adapter {short(self.lora)} on" if self.lora else "the bare base"
+        if self.base.hosted:
+            what = "the hosted model"
         under = ", under a system prompt" if self.system_prompt else ""
         return f"{what} {self.base.name}{under}"
 
@@ -122,7 +160,9 @@ def told_apart(champion: Contestant, challenger: Contestant) -> str | None:
 
 
 class Adapter(Record):
-    """What one training run made, before the registry gives it a number."""
+    """What one training run made, before the registry gives it a number; or a contestant without
+    an adapter, whose folder holds its sheet.
+    """
 
     files: Digest  # of the adapter's folder
     base: ModelPin
@@ -133,12 +173,16 @@ class Adapter(Record):
     # What it was trained under, and answers under; it stands in the adapter's folder too.
     system_prompt: Annotated[str | None, LATER] = None
     evidence_template: Annotated[str | None, LATER] = None
-    index: Annotated[Digest | None, LATER] = None  # as a contestant has it
+    # As a contestant has them:
+    index: Annotated[Digest | None, LATER] = None
+    bare: bool = later(False)
+    answers: Annotated[Digest | None, LATER] = None
 
     @property
     def folders(self) -> tuple[Digest, ...]:
         """All that has to be stored for it to answer."""
-        return (self.files, self.index) if self.index else (self.files,)
+        beside = (folder for folder in (self.index, self.answers) if folder)
+        return (self.files, *beside)
 
     @property
     def texts_in_front(self) -> str | None:
@@ -154,10 +198,55 @@ class Adapter(Record):
             system_prompt=self.system_prompt,
             evidence_template=self.evidence_template,
             index=self.index,
+            bare=self.bare,
+            answers=self.answers,
         )
 
     def __str__(self) -> str:
-        return f"adapter {short(self.files)} on {self.base.name}"
+        return (
+            str(self.contestant)
+            if self.bare
+            else f"adapter {short(self.files)} on {self.base.name}"
+        )
+
+
+SHEET = "contestant.json"  # in the folder of a version without an adapter
+
+
+class ContestantSheet(Record):
+    """What is known of a version without an adapter; it stands where one that was trained here
+    names its recipe and its dataset.
+    """
+
+    kind: Literal["contestant"] = "contestant"
+    base: ModelPin
+    system_prompt: str | None
+    evidence_template: str | None
+    index: Digest | None = None
+    # Of a hosted model:
+    answers: Digest | None = None
+    served_as: tuple[str, ...] = ()  # the names under which it answered
+    fingerprints: tuple[str, ...] = ()  # of how it was served, as far as it tells them
+
+    def adapter(self, files: Digest) -> Adapter:
+        """As the registry keeps it; `files` is the digest of the folder with this sheet."""
+        return Adapter(
+            files=files,
+            base=self.base,
+            recipe=self.digest,
+            dataset=self.digest,
+            system_prompt=self.system_prompt,
+            evidence_template=self.evidence_template,
+            index=self.index,
+            bare=True,
+            answers=self.answers,
+        )
+
+    def __str__(self) -> str:
+        if self.base.hosted is None:
+            return "added without an adapter: nothing was trained"
+        served = f", served as {', '.join(self.served_as)}" if self.served_as else ""
+        return f"a hosted model{served}: what it was trained on is not known"
 
 
 class AdapterVersion(Record):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from project.records.data import counted
 from project.records.record import LATER, Digest, Record
 from project.records.traffic import DayTally
 
@@ -203,6 +204,28 @@ class Hindrance(Record):
     since: Annotated[str | None, LATER] = None  # the date of the first night in a row of its kind
 
 
+class SameModelReading(Record):
+    """Whether a hosted champion answers some dev questions as it did when it was registered."""
+
+    n: int
+    p: float  # that it does
+    changed: bool
+    served_as: tuple[str, ...]  # the names under which it answered
+    fingerprints: tuple[str, ...]  # of how it is served
+
+    def __str__(self) -> str:
+        asked = f"asked {counted(self.n, 'question')} again"
+        if not self.changed:
+            return f"{asked}: it answers as when it was registered (p {self.p:.2g})"
+        served = f" Served as {', '.join(self.served_as)}." if self.served_as else ""
+        return (
+            f"{asked}: it answers otherwise than when it was registered (p {self.p:.2g}), so what "
+            f"is known of it is of another model.{served} Challengers are compared with the "
+            "answers that were kept; `incumbent registry add-contestant --hosted …` asks it anew, "
+            "as a challenger of itself"
+        )
+
+
 class Night(Record):
     """One night's verdict, what followed from it, and why."""
 
@@ -243,6 +266,7 @@ class Night(Record):
     blind: Annotated[str | None, LATER] = None
     # Of a night on which a signal of answers alarms.
     answer_change: Annotated[AnswerChange | None, LATER] = None
+    same_model: Annotated[SameModelReading | None, LATER] = None  # of a hosted champion
 
     @property
     def evidence(self) -> float:

@@ -33,6 +33,7 @@ EventKind = Literal[
     "delete",
     "rotate",
     "erase",
+    "consent",
     "watch",
     "watch-answers",
     "accept",
@@ -42,6 +43,7 @@ EventKind = Literal[
     "unvote",
     "deploy",
     "deploy-failed",
+    "changed",
     "experiment",
     "experiment-end",
 ]
@@ -230,6 +232,18 @@ class RowErasure(Detail):
     files: Annotated[tuple[str, ...] | None, LATER] = None
 
 
+class SealedConsent(Detail):
+    """A person let the sealed items' prompts be sent to whoever serves a model. It is about no
+    version: theirs is 0.
+    """
+
+    kind = "consent"
+    items: int
+    eval_set: Digest
+    url: str
+    model: str
+
+
 class PromptReference(Detail):
     """The traffic whose prompts a champion's nights are compared with."""
 
@@ -365,6 +379,17 @@ class DeploymentFailed(Detail):
     replica: str | None  # where it failed; None: before any
 
 
+class HostedChanged(Detail):
+    """A hosted model answers otherwise than when its answers were kept, under the same name."""
+
+    kind = "changed"
+    night: str
+    items: int
+    p: str  # a float, as repr has it
+    served_as: tuple[str, ...]
+    fingerprints: tuple[str, ...]
+
+
 class ExperimentOpened(Detail):
     """A person let a version that is not the champion answer a share of the traffic, or beside it.
 
@@ -410,6 +435,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         Deletion,
         EvalSetRotation,
         RowErasure,
+        SealedConsent,
         PromptReference,
         AnswerReference,
         DriftAccepted,
@@ -419,6 +445,7 @@ DETAILS: dict[EventKind, type[Detail]] = {
         BallotWithdrawn,
         Deployed,
         DeploymentFailed,
+        HostedChanged,
         ExperimentOpened,
         ExperimentEnded,
     )

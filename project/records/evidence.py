@@ -203,6 +203,8 @@ class Evidence(Record):
     kept: Annotated[dict[str, KeptGain] | None, LATER] = None
     # Where the policy gates on people's ratings: whether all items have their votes.
     all_voted: Annotated[bool | None, LATER] = None
+    # By part: the items that came after a hosted model's answers were kept, and are left out.
+    left_out: Annotated[dict[str, int] | None, LATER] = None
 
     @property
     def without_votes(self) -> "Evidence":

@@ -271,8 +271,12 @@ def refuse_misfit(version: AdapterVersion, artifacts: Artifacts) -> str | None:
     """Raise IncumbentError unless each weight of a version fits its module of the base.
 
     Of a base that is not on this machine nothing can be said, and it may serve elsewhere: then
-    that is returned, in words.
+    that is returned, in words. A version without an adapter has no weights.
     """
+    if hosted := version.adapter.base.hosted:
+        return f"{version.label} answers as long as {hosted.url} serves {hosted.model}"
+    if version.adapter.bare:
+        return None
     if problem := absent(version.adapter.base):
         return f"whether {version.label} still loads was not checked: {problem}"
     files, base = version.adapter.files, folder_here(version.adapter.base)

@@ -29,6 +29,7 @@ WORDS: dict[EventKind, str] = {
     "delete": "deleted it",
     "rotate": "let eval items leave",
     "erase": "erased rows",
+    "consent": "let the sealed prompts be sent to a hosted model",
     "watch": "froze the prompts that its nights are compared with",
     "watch-answers": "froze the answers that its nights are compared with",
     "accept": "accepted a drift: what it brought is normal now",
@@ -38,6 +39,7 @@ WORDS: dict[EventKind, str] = {
     "unvote": "took a vote back",
     "deploy": "deployed it",
     "deploy-failed": "could not deploy it",
+    "changed": "found that the hosted model answers otherwise than when it was registered",
     "experiment": "opened an experiment",
     "experiment-end": "ended an experiment",
 }

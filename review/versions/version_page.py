@@ -8,7 +8,7 @@ from pydantic import AliasChoices, Field
 
 from project.errors import IncumbentError
 from project.files import home
-from project.records.adapters import Opponent
+from project.records.adapters import ContestantSheet, Opponent
 from project.records.data import DatasetVersion, GateReport
 from project.records.events import DecisionMade, Event, EventKind, LookTaken, Signing
 from project.records.evidence import Decision, Verdict
@@ -93,7 +93,7 @@ class Papers(Record):
     """What the version's records say, which are files beside the database."""
 
     dataset: DatasetVersion | None  # None: imported
-    origin: ImportedOrigin | None  # None: trained here
+    origin: ImportedOrigin | ContestantSheet | None  # None: trained here
     gate: GateReport | None
     recipe: dict[str, str]
     parent: str | None  # label of the version that training started from

@@ -132,8 +132,8 @@ class Passed:
     def __str__(self) -> str:
         if self.agreement is None:
             return (
-                f"answers {self.prompts} prompts otherwise than the bare base; the version's dev "
-                "items are not kept here, so that there is nothing else to compare with"
+                f"answers {self.prompts} prompts; the version's dev items are not kept here, so "
+                "that there is nothing to compare with"
             )
         return f"answers {self.prompts} golden prompts as it was judged ({self.agreement:.2f})"
 
@@ -230,6 +230,26 @@ async def check_answers(
             )
         others["the bare base"] = golden.bare
     refuse_rival_answers(answers, others, judged)
+    if found is not None and found < least:
+        raise GoldenError(low(found, least))
+    return Passed(len(answers), found)
+
+
+async def check_bare(replica: Replica, subject: Subject, least: float) -> Passed:
+    """Ask a version without an adapter. Raises GoldenError where it answers nothing, or less as it
+    was judged than `least`.
+    """
+    judged = subject.judged
+    order = candidates(judged, [])[:PROMPTS] if judged else PLAIN
+    prompts: Prompts = (
+        {item: judged.rows[item].prompt for item in order}
+        if judged
+        else {prompt: [Message(role="user", content=prompt)] for prompt in order}
+    )
+    answers = await replica.ask(subject.deployment.name, prompts)
+    if not any(answers.values()):
+        raise GoldenError("every answer is empty")
+    found = mean_agreement(answers, judged.texts) if judged else None
     if found is not None and found < least:
         raise GoldenError(low(found, least))
     return Passed(len(answers), found)

@@ -4,18 +4,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from evaluation.generation.backends.adapter_servers import SGLangReplica, VllmReplica
 from evaluation.generation.backends.backend import Backend, BackendError, Names
-from evaluation.generation.backends.openai_server import key_in
+from evaluation.generation.backends.openai_server import OpenAIServer, key_in
 from evaluation.generation.backends.own_llama import LlamaReplica
 from project.files import home
 from project.records.adapters import ModelPin
 from project.records.record import Digest, short
 from project.untrusted_input import shortened
 from registry.storage.artifact_store import Artifacts
+from serving.deploying.bare_versions import BareVersions
 from serving.deploying.route_table import ReplicaState, RouteTable
 from serving.exchange import version_in
 from serving.serving_settings import PoolParams, ServingParams
@@ -59,11 +61,16 @@ class HttpPools:
     def __init__(self, params: ServingParams, make: Callable[[str, PoolParams], Backend]) -> None:
         self.params = params
         self.pools = {
-            params: ReplicaPool(params.slots, tuple(make(url, params) for url in params.replicas))
+            params: ReplicaPool(
+                params.slots, tuple(BareVersions(make(url, params)) for url in params.replicas)
+            )
             for params in params.pools
         }
+        self.hosted = EmbeddedPools(params, partial(hosted_server, params), in_process=False)
 
     async def fitting(self, base: ModelPin) -> ReplicaPool:
+        if base.hosted:
+            return await self.hosted.fitting(base)
         for params, pool in self.pools.items():
             if fits(params.base, base):
                 return pool
@@ -74,13 +81,13 @@ class HttpPools:
         )
 
     def all(self) -> Sequence[ReplicaPool]:
-        return list(self.pools.values())
+        return [*self.pools.values(), *self.hosted.all()]
 
     async def close_others(self, bases: Collection[Digest], busy: Collection[str]) -> list[str]:
-        return []
+        return await self.hosted.close_others(bases, busy)
 
     async def close(self) -> None:
-        for pool in self.pools.values():
+        for pool in self.all():
             for replica in pool.replicas:
                 await replica.close()
 
@@ -93,7 +100,7 @@ def fits(named: str, base: ModelPin) -> bool:
 
 class EmbeddedPools:
     """One engine for each base, made when a version first needs it: in this process, or in others
-    that it starts.
+    that it starts. Of a hosted model it is the server's client.
     """
 
     def __init__(
@@ -107,7 +114,8 @@ class EmbeddedPools:
         await self.drop_dead(base.weights)
         if base.weights not in self.pools:
             # To read a base's weights takes seconds, in which others are answered.
-            backend = await asyncio.to_thread(self.make, base)
+            make = partial(hosted_server, self.params) if base.hosted else self.make
+            backend = BareVersions(await asyncio.to_thread(make, base), base.hosted)
             self.pools[base.weights] = ReplicaPool(self.params.slots, (backend,))
         return self.pools[base.weights]
 
@@ -151,6 +159,13 @@ def pools_of(params: ServingParams) -> Pools:
         return kind(url, key=key, timeout=params.timeout_seconds, adapters=seen)
 
     return HttpPools(params, make)
+
+
+def hosted_server(params: ServingParams, pin: ModelPin) -> Backend:
+    """Raises InputError where its key is not set."""
+    assert pin.hosted is not None
+    key = key_in(pin.hosted.key_variable, f"the key of {pin.hosted.model}")
+    return OpenAIServer(pin.hosted.url, key=key, timeout=params.timeout_seconds, by_proxy=True)
 
 
 def embedded(pin: ModelPin, params: ServingParams) -> Backend:

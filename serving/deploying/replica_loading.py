@@ -17,6 +17,7 @@ from serving.deploying.golden_prompts import (
     Replica,
     Subject,
     check_answers,
+    check_bare,
     choose_prompts,
 )
 from serving.deploying.pools import Slots
@@ -75,6 +76,8 @@ class ReplicaLoader:
         """
         name, backend = deployment.name, place.backend
         prompt = Replica(backend, deployment.contestant.system_prompt, self.decoding)
+        if deployment.contestant.bare:
+            return await self.bring_bare(deployment, folder, place, prompt)
         held = [d for d in self.table.held_by(backend.replica) if d.name != name]
         own, *rivals = await asyncio.to_thread(self.subjects, [deployment, *held])
         async with self.limits("golden", GOLDEN * self.patience):
@@ -92,6 +95,21 @@ class ReplicaLoader:
                 await self.unload(name, backend)
             raise
         self.table.hold(deployment, backend)
+        return passed
+
+    async def bring_bare(
+        self, deployment: Deployment, folder: Path, place: ReplicaSlots, prompt: Replica
+    ) -> Passed:
+        """A version without an adapter has no weights that may not have been applied: that it
+        answers is checked, and how far as it was judged. What a hosted model answers may vary.
+        """
+        judged = await asyncio.to_thread(self.subject_of, deployment)
+        async with self.limits("load", self.patience):
+            await self.load(deployment.name, folder, place)
+        async with self.limits("golden", GOLDEN * self.patience):
+            least = 0.0 if deployment.contestant.base.hosted else self.agreement
+            passed = await check_bare(prompt, judged, least)
+        self.table.hold(deployment, place.backend)
         return passed
 
     @asynccontextmanager

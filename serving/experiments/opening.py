@@ -151,7 +151,8 @@ def refuse_without_pool(version: AdapterVersion, params: ServingParams) -> None:
     from serving.deploying.pools import fits
 
     base = version.adapter.base
-    if params.starts_engines or any(fits(pool.base, base) for pool in params.pools):
+    held = params.starts_engines or any(fits(pool.base, base) for pool in params.pools)
+    if base.hosted or held:
         return
     raise InputError(
         f"no pool holds the base of {version.label}, {base}: add one with base: {base.model} or "

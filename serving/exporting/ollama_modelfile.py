@@ -73,8 +73,8 @@ def frame_of(tokenizer: Any) -> Frame | None:
     """None where its chat template makes something else of a conversation than this."""
     one, two, three = MARKS
     try:
-        head, tail = prompt(tokenizer, [said("user", one)]).split(one)
-        chat = [said("user", one), said("assistant", two), said("user", three)]
+        head, tail = prompt(tokenizer, [turn_of("user", one)]).split(one)
+        chat = [turn_of("user", one), turn_of("assistant", two), turn_of("user", three)]
         before, between = prompt(tokenizer, chat).split(two)
         frame = Frame(
             head=head,
@@ -83,8 +83,8 @@ def frame_of(tokenizer: Any) -> Frame | None:
             question=between.partition(three)[0],
             tail=tail,
         )
-        longer = [*chat, said("assistant", one), said("user", two)]
-        asked = [longer, [said("system", three), *longer]] if frame.told else [longer]
+        longer = [*chat, turn_of("assistant", one), turn_of("user", two)]
+        asked = [longer, [turn_of("system", three), *longer]] if frame.told else [longer]
         same = all(frame.rendered(turns) == prompt(tokenizer, turns) for turns in asked)
     except (TemplateError, ValueError):
         return None
@@ -94,14 +94,14 @@ def frame_of(tokenizer: Any) -> Frame | None:
 def told_by(tokenizer: Any, tail: str) -> tuple[str, str] | None:
     """What stands around a system message; None where the template refuses one."""
     try:
-        text = prompt(tokenizer, [said("system", TOLD), said("user", MARKS[0])])
+        text = prompt(tokenizer, [turn_of("system", TOLD), turn_of("user", MARKS[0])])
         before, after = text.removesuffix(MARKS[0] + tail).split(TOLD)
     except (TemplateError, ValueError):
         return None
     return before, after
 
 
-def said(role: str, content: str) -> Turn:
+def turn_of(role: str, content: str) -> Turn:
     return {"role": role, "content": content}
 
 

@@ -23,7 +23,7 @@ from monitoring.trigger.labels import LABELLED
 from project import paths
 from project.canonical import digest_folder, digest_json
 from project.near_duplicates import WordPrints
-from project.records.adapters import Adapter, ModelPin
+from project.records.adapters import SHEET, Adapter, ContestantSheet, HostedModel, ModelPin
 from project.records.data import Row, Split, TaughtBy
 from project.records.record import write_records
 from registry.store import Registry
@@ -112,6 +112,23 @@ def test_the_teacher_is_asked_training_prompts_alone_and_its_answers_wait_for_a_
     )
     assert {row["synthetic"] for row in rows} == {"bank v1"}
     assert len(json.loads(REVIEW.read_bytes())) == len(rows)
+
+
+def test_a_hosted_teacher_is_asked_where_it_is(
+    engine: EngineServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hosted = HostedModel(url=engine.url, model="m").pin
+    sheet = ContestantSheet(base=hosted, system_prompt="Be brief.", evidence_template=None)
+    sheet.write(Path("sheet") / SHEET)
+    with Registry.here() as registry:
+        made = sheet.adapter(digest_folder(Path("sheet")))
+        registry.submit(made, Path("sheet"), "added", sheet)
+    found = said(capsys, "--teacher", "2", "--rows", "3")
+    assert (found["teacher"], found["answered"]) == ("bank v2", 3)
+    asked = engine.bodies("/v1/chat/completions")
+    assert {(body["model"], body["messages"][0]["content"]) for body in asked} == {
+        ("m", "Be brief.")
+    }
 
 
 def test_a_limit_stops_before_it_is_passed_and_what_is_kept_costs_nothing_again(

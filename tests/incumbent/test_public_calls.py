@@ -37,6 +37,8 @@ VERBS = {
     "judge ballots": "file --judge --json",
     "submit": "--promote --reason --json --exit-verdict",
     "registry import-adapter": "folder --reason --json",
+    "registry add-contestant": "--hosted --url --key-variable --system-prompt --evidence-template "
+    "--as --price --limit --send-sealed --yes --reason --json",
     "registry reevaluate": "number --promote --reason --json --exit-verdict",
     "registry verify": "number --anchor --data --json",
     "registry anchor": "--to --json",

@@ -37,7 +37,7 @@ RELEASE = "0.1.0"
 # reads it otherwise is wrong.
 DIGEST = "071a9124b05daa549aa7da321c30a51881d0bed3c121359112a1d0af2fc30b7c"
 
-LATER_KINDS = {"withdraw", "accept"}  # of events, which code has learnt since
+LATER_KINDS = {"withdraw", "accept", "consent", "changed"}  # of events, which code has learnt since
 
 
 @pytest.fixture

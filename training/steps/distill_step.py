@@ -38,10 +38,10 @@ def taught_data(params: DistillParams, ground: StepContext) -> StepData:
     if teacher is None:
         raise InputError("names no teacher: run `dvc repro start`", file=TEACHER)
     files = None
-    if teacher.adapter:
+    if teacher.lora:
         with RegistryReader.here() as registry:
             adapters = home() / "adapters"
-            files = registry.artifacts.check_out(teacher.adapter, adapters / teacher.adapter)
+            files = registry.artifacts.check_out(teacher.lora, adapters / teacher.lora)
     return distill_step_data(Row.read_lines(rows_of(Split.TRAIN)), teacher, files, params)
 
 

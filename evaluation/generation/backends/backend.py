@@ -107,6 +107,7 @@ class ChatRequest(Record):
     messages: tuple[Message, ...]
     temperature: float | None
     max_tokens: int | None
+    seed: Annotated[int | None, LATER] = None
 
     def body(self, *, newer_limit: bool = False) -> dict[str, Any]:
         body = self.model_dump(exclude_none=True)

@@ -52,7 +52,7 @@ class UnavailableError(IncumbentError):
 
 class ChatServer:
     """One server and its connections, for one event loop. Errors name `section`, where the settings
-    are.
+    are; None: they are options of the command.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ChatServer:
         key: str | None,
         timeout: float,
         retries: int,
-        section: str,
+        section: str | None,
         pause: Pause = asyncio.sleep,
     ) -> None:
         self.server = OpenAIServer(url, key=key, timeout=timeout, by_proxy=True)
@@ -113,8 +113,8 @@ class ChatServer:
         code, told = error.status, f"status {error.status}: {excerpt(str(error))}"
         if not error.body:  # the server itself said nothing of it
             if code == UNREACHABLE:
-                return UnavailableError(f"{error}, {self.section}.url and its timeout")
-            return IncumbentError(f"{error}; check {self.section}.url")
+                return UnavailableError(f"{error}, {self.named('url')} and its timeout")
+            return IncumbentError(f"{error}; check {self.named('url')}")
         if code in MAY_PASS or code >= 500:
             if error.wait > LONGEST_WAIT:
                 return IncumbentError(
@@ -125,7 +125,7 @@ class ChatServer:
         served = await self.models_served() if code in (400, 404) else ""
         return IncumbentError(
             f"{self.url} refused with {told}; check url, model and key_variable in "
-            f"{self.section}{served}"
+            f"{self.section or 'the options'}{served}"
         )
 
     async def models_served(self) -> str:
@@ -137,6 +137,9 @@ class ChatServer:
         names = [self.server.redacted(card["id"]) for card in cards[:MOST_NAMES]]
         return f"; it serves {', '.join(map(repr, names))}"
 
+    def named(self, setting: str) -> str:
+        return f"{self.section}.{setting}" if self.section else f"--{setting}"
+
     def reply(self, given: Body) -> ChatReply:
         """The reply without the key, which a server may repeat."""
         try:
@@ -144,7 +147,7 @@ class ChatServer:
         except NoCompletionError:
             raise IncumbentError(
                 f"{self.url} answers, but with no chat completion: "
-                f"{excerpt(self.server.redacted(json.dumps(given)))}; check {self.section}.url"
+                f"{excerpt(self.server.redacted(json.dumps(given)))}; check {self.named('url')}"
             ) from None
         texts = {name: value for name, value in reply if isinstance(value, str)}
         redacted = {name: self.server.redacted(text) for name, text in texts.items()}

@@ -8,6 +8,7 @@ from evaluation.evaluation_settings import Decoding
 from project.errors import IncumbentError
 from project.records.adapters import ModelPin
 from registry.store import Registry
+from serving.deploying.bare_versions import BareVersions
 from serving.deploying.follower import Follower
 from serving.deploying.pools import EmbeddedPools, fits, pools_of
 from serving.deploying.route_table import RouteTable
@@ -118,5 +119,6 @@ def test_an_embedded_engine_that_died_is_made_anew(
     made[0].down = True
     for _ in range(3):
         site.follow(follower)
-    assert table.replica(site.deployment(1)) is made[1]
+    replica = table.replica(site.deployment(1))
+    assert isinstance(replica, BareVersions) and replica.inner is made[1]
     assert made[0].closed and len(made) == 2

@@ -1,0 +1,351 @@
+"""A hosted model as a contestant: asked once, its answers kept, and read from then on.
+
+The model behind a name may change or go. So its answers are an artifact of its version, and whoever
+is compared with it later is compared with them.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answers import Answer, Model, Respondent, System
+from evaluation.generation.backends.backend import ChatReply, ChatRequest, TokenCounts
+from project.canonical import digest_files, digest_folder
+from project.chat_template import under
+from project.errors import IncumbentError, InputError
+from project.files import home, staged_folder, write_bytes
+from project.paths import ADAPTER, CHAMPION, rows_of
+from project.progress import progress
+from project.records.adapters import Adapter, Contestant, Engine, HostedModel, Numerics, Opponent
+from project.records.data import Row, Split
+from project.records.record import Digest, Record, write_records
+from project.settings import load
+from project.shown_passages import all_with_passages
+from registry.reader import RegistryReader
+
+if TYPE_CHECKING:
+    from evaluation.generation.backends.chat_server import ChatServer
+
+ANSWERS, REPEATED = "answers.jsonl", "repeated.jsonl"  # in the folder of kept answers
+ASKED = Path("hosted")  # below the project's home: replies as they come, so that none is paid twice
+CONCURRENCY = 8  # requests at a time
+RETRIES = 6
+SECONDS = 120.0  # for one answer
+LETTERS = 4  # of a token, roughly: how long a vendor's tokens are is not known here
+PER_MILLION = 1_000_000
+
+
+class Reply(Record):
+    """What a hosted model answered to a request."""
+
+    request: Digest
+    reply: ChatReply
+    prompt_tokens: int | None  # as it counts them; None: it does not
+    tokens: int | None
+
+
+def request_of(contestant: Contestant, row: Row, decoding: Decoding, sample: int) -> ChatRequest:
+    """All that decides an answer; the row's passages are in its prompt."""
+    assert contestant.base.hosted is not None
+    return ChatRequest(
+        model=contestant.base.hosted.model,
+        messages=tuple(under(contestant.system_prompt, row.prompt)),
+        temperature=decoding.temperature,
+        max_tokens=decoding.max_new_tokens,
+        seed=decoding.seed + sample if decoding.temperature else None,
+    )
+
+
+def requests_of(
+    contestant: Contestant, rows: Sequence[Row], decoding: Decoding, samples: int
+) -> list[ChatRequest]:
+    """Of rows as `asked_with` has them."""
+    shown = all_with_passages(rows, contestant.evidence_template)
+    return [request_of(contestant, row, decoding, s) for row in shown for s in range(samples)]
+
+
+# --- kept answers ---------------------------------------------------------------------------------
+
+
+class KeptModel:
+    """Answers as they were kept. Raises IncumbentError for a question that it was never asked."""
+
+    def __init__(
+        self, contestant: Contestant, decoding: Decoding, kept: Mapping[Digest, Reply]
+    ) -> None:
+        self.contestant = contestant
+        self.decoding = decoding
+        self.kept = kept
+
+    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
+        for row in rows:
+            for sample in range(samples):
+                request = request_of(self.contestant, row, self.decoding, sample)
+                found = self.kept.get(request.digest)
+                if found is None:
+                    raise IncumbentError(
+                        f"{row}: {self.contestant} was not asked it when its answers were kept, or "
+                        "with another evaluation.decoding"
+                    )
+                yield Answer(
+                    item=row.id,
+                    text=found.reply.text,
+                    tokens=found.tokens or 0,
+                    prompt_tokens=found.prompt_tokens or 0,
+                    sample=sample,
+                )
+
+    def reference_logprobs(self, rows: Sequence[Row]) -> list[float | None]:
+        return [None] * len(rows)
+
+
+def kept_replies(contestant: Contestant) -> dict[Digest, Reply]:
+    """By request. Raises IncumbentError where the registry lacks them."""
+    if contestant.answers is None:
+        return {}
+    folder = answers_folder(contestant.answers)
+    return {one.request: one for one in Reply.read_lines(folder / ANSWERS)}
+
+
+def answers_folder(answers: Digest) -> Path:
+    """Kept answers out of the registry. Raises IncumbentError where they are not there whole."""
+    with RegistryReader.here() as registry:
+        return registry.artifacts.check_out(answers, home() / "adapters" / answers)
+
+
+class LiveModel(KeptModel):
+    """A hosted model that is asked what it was not asked before."""
+
+    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
+        hosted = self.contestant.base.hosted
+        assert hosted is not None
+        asked = [
+            request_of(self.contestant, row, self.decoding, sample)
+            for row in rows
+            for sample in range(samples)
+        ]
+        new = {one.digest: one for one in asked if one.digest not in self.kept}
+        self.kept = {**self.kept, **Interview(hosted, new, AnswerBudget()).ask()}
+        return super().answer(rows, samples)
+
+
+def kept_respondent(
+    contestant: Contestant, decoding: Decoding, numerics: Numerics, *, live: bool = False
+) -> Respondent:
+    """A hosted model that answers as it did when it was asked; `live`: and goes on being asked."""
+    hosted = contestant.base.hosted
+    assert hosted is not None
+    system = System(
+        base=contestant.base.digest,
+        adapter=contestant.adapter,
+        system_prompt=contestant.system_prompt,
+        evidence_template=contestant.evidence_template,
+        index=contestant.index,
+        decoding=decoding.digest,
+        numerics=numerics.model_copy(
+            update={"engine": Engine(name="openai", version=None, model=hosted.url)}
+        ),
+        code=digest_files(Path(__file__).parent, ["hosted.py"]),
+        libraries=(),
+        model=hosted.model,
+    )
+
+    def load() -> Model:
+        model = LiveModel if live else KeptModel
+        return model(contestant, decoding, kept_replies(contestant))
+
+    return Respondent(system, decoding.batch_size, load)
+
+
+def samples_of(part: str) -> int:
+    """How many answers an item of a part gets; suites beside the eval sets are answered once."""
+    return load(Decoding).samples if part in tuple(Split) else 1
+
+
+MOST_LEFT_OUT = 0.2  # of an eval set's items: the others would be another eval set
+
+
+def items_of(part: Split) -> tuple[Row, ...]:
+    """The items of an eval set that both can be compared on: what came after a hosted model's
+    answers were kept is left out. Raises InputError where that is too much.
+    """
+    rows = Row.read_lines(rows_of(part))
+    sides = (Opponent.read(CHAMPION).contestant, Adapter.read(ADAPTER).contestant)
+    hosted = [side for side in sides if side and side.base.hosted]
+    if not hosted:
+        return rows
+    found = answered(rows, hosted, load(Decoding), samples_of(part))
+    if len(found) < (1 - MOST_LEFT_OUT) * len(rows):
+        raise InputError(
+            f"{len(rows) - len(found)} of {len(rows)} items were not asked when the hosted model's "
+            f"answers were kept, or with another evaluation.decoding; {MOST_LEFT_OUT:.0%} may be "
+            "left out. Put the settings back, or add the model again, so that it is asked now: "
+            "`incumbent registry add-contestant --hosted …`",
+            file=rows_of(part),
+        )
+    return found
+
+
+def answered(
+    rows: Sequence[Row], hosted: Iterable[Contestant], decoding: Decoding, samples: int
+) -> tuple[Row, ...]:
+    """The rows that all of these have answered: others came later, and are left out."""
+    # Imported here because it brings an index's libraries, which few need.
+    from evaluation.generation.retrieved_passages import asked_with
+
+    for contestant in hosted:
+        kept = kept_replies(contestant)
+        asked = requests_of(contestant, asked_with(rows, contestant), decoding, samples)
+        there = [request.digest in kept for request in asked]
+        rows = [r for i, r in enumerate(rows) if all(there[i * samples : (i + 1) * samples])]
+    return tuple(rows)
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+class Price(NamedTuple):
+    """Of a million tokens, in any one currency."""
+
+    prompt: float
+    answer: float
+
+    def of(self, counts: TokenCounts) -> float:
+        return (counts.prompt * self.prompt + counts.answer * self.answer) / PER_MILLION
+
+
+@dataclass
+class AnswerBudget:
+    """What answers cost, and may cost."""
+
+    price: Price | None = None
+    limit: float | None = None  # needs a price
+    spent: float = 0.0
+
+    def refuse_over_limit(self, request: ChatRequest) -> None:
+        if self.limit is None or self.price is None:
+            return
+        if self.spent + self.price.of(most_tokens([request])) > self.limit:
+            raise IncumbentError(
+                f"{self.spent:.4g} is spent, and the next answer may pass the limit of "
+                f"{self.limit:.4g}: what was answered is kept, and a higher --limit goes on"
+            )
+
+    def spend(self, request: ChatRequest, counts: TokenCounts | None) -> None:
+        if self.price:
+            self.spent += self.price.of(counts or most_tokens([request]))
+
+
+def most_tokens(requests: Iterable[ChatRequest]) -> TokenCounts:
+    """What requests may take: prompts by their letters, answers as long as they may be."""
+    asked = list(requests)
+    letters = sum(len(turn.content) for one in asked for turn in one.messages)
+    return TokenCounts(letters // LETTERS, sum(one.max_tokens or 0 for one in asked))
+
+
+@dataclass
+class Interview:
+    """A hosted model, and the requests that it is asked. Each reply is kept on this machine as it
+    comes, and what was answered before is not asked again.
+    """
+
+    hosted: HostedModel
+    requests: Mapping[Digest, ChatRequest]
+    budget: AnswerBudget
+    time: int = 0  # how often it was asked the same before
+    found: dict[Digest, Reply] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for digest in self.requests:
+            place = self.place(digest)
+            if place.exists():
+                self.found[digest] = Reply.read(place)
+
+    @property
+    def missing(self) -> list[ChatRequest]:
+        return [one for digest, one in self.requests.items() if digest not in self.found]
+
+    def place(self, request: Digest) -> Path:
+        model = f"{self.hosted.pin.weights[:16]}-{self.time}"
+        return home() / ASKED / model / request[:2] / f"{request}.json"
+
+    def ask(self) -> dict[Digest, Reply]:
+        """Every reply. Raises IncumbentError where the server refuses, answers with another model,
+        or the limit is reached; what was answered is kept.
+        """
+        if self.missing:
+            asyncio.run(self.ask_missing())
+        return self.found
+
+    async def ask_missing(self) -> None:
+        # Imported here because the core, which reads kept answers, lacks an HTTP client.
+        from evaluation.generation.backends.chat_server import ask_together
+
+        server = server_of(self.hosted)
+        missing, total = self.missing, len(self.requests)
+        with progress(self.hosted.model, total, "answers", done=total - len(missing)) as bar:
+
+            async def ask_one(request: ChatRequest) -> None:
+                self.budget.refuse_over_limit(request)
+                given = await server.ask(request)
+                self.keep(request, given.reply, given.tokens)
+                bar.advance()
+
+            async with server:
+                await ask_together(ask_one, missing, CONCURRENCY)
+
+    def keep(self, request: ChatRequest, reply: ChatReply, counts: TokenCounts | None) -> None:
+        refuse_other_model(self.hosted, reply)
+        if reply.too_long:
+            raise IncumbentError(
+                f"{self.hosted.model} does not read so long a question: "
+                f"{request.messages[-1].content[:60]!r}…"
+            )
+        self.budget.spend(request, counts)
+        made = Reply(
+            request=request.digest,
+            reply=reply,
+            prompt_tokens=counts.prompt if counts else None,
+            tokens=counts.answer if counts else None,
+        )
+        write_bytes(self.place(request.digest), made.canonical() + b"\n")
+        self.found[request.digest] = made
+
+
+def server_of(hosted: HostedModel) -> "ChatServer":
+    """Raises InputError where its key is not set."""
+    from evaluation.generation.backends.chat_server import ChatServer  # as above
+    from evaluation.generation.backends.openai_server import key_in
+
+    key = key_in(hosted.key_variable, "--key-variable")
+    return ChatServer(hosted.url, key=key, timeout=SECONDS, retries=RETRIES, section=None)
+
+
+def refuse_other_model(hosted: HostedModel, reply: ChatReply) -> None:
+    """A server may add a date to the name that was asked for, or a path before it: no more."""
+    said = reply.model
+    if said and hosted.model not in said:
+        raise IncumbentError(
+            f"{hosted.url} was asked for {hosted.model}, and says that {said} answered: if that is "
+            f"the model, name it so: --hosted {said}"
+        )
+
+
+def answer_folder(replies: Mapping[Digest, Reply], repeated: Iterable[Record]) -> Digest:
+    """Write the folder that the registry will keep to where it is checked out; the same replies
+    give the same bytes.
+    """
+    folder = home() / "adapters" / f".asked-{os.getpid()}"
+    with staged_folder(folder) as draft:
+        write_records(draft / ANSWERS, [replies[digest] for digest in sorted(replies)])
+        write_records(draft / REPEATED, repeated)
+    made = digest_folder(folder)
+    if (place := folder.with_name(made)).exists():
+        shutil.rmtree(place)
+    folder.rename(place)
+    return made

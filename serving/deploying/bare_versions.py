@@ -1,0 +1,92 @@
+"""Versions without an adapter on a replica: other names of the base, or of a hosted model."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+from evaluation.generation.backends.backend import (
+    UNREACHABLE,
+    Backend,
+    BackendError,
+    Body,
+    Endpoint,
+    Engine,
+    Names,
+)
+from project.records.adapters import SHEET, HostedModel
+
+LIED = 502
+
+
+class BareVersions:
+    """A replica that holds such versions beside adapters. `hosted`: it is a hosted model's server,
+    which holds nothing else.
+    """
+
+    def __init__(self, inner: Backend, hosted: HostedModel | None = None) -> None:
+        self.inner = inner
+        self.hosted = hosted
+        self.replica = f"{inner.replica}#{hosted.model}" if hosted else inner.replica
+        self.held: frozenset[str] = frozenset()
+
+    async def names(self) -> Names:
+        if self.hosted is None:
+            names = await self.inner.names()
+            return names.model_copy(update={"adapters": names.adapters | self.held})
+        try:
+            await self.inner.names()
+        except BackendError as error:
+            if error.status == UNREACHABLE:
+                raise
+        # Else it answers, though it lists no models.
+        return Names(base=self.hosted.model, adapters=self.held)
+
+    async def load(self, name: str, adapter: Path) -> None:
+        if (adapter / SHEET).is_file():
+            self.held |= {name}
+        else:
+            await self.inner.load(name, adapter)
+
+    async def unload(self, name: str) -> None:
+        if name in self.held:
+            self.held -= {name}
+        else:
+            await self.inner.unload(name)
+
+    async def answer(self, endpoint: Endpoint, body: Body) -> Body:
+        return self.renamed(body, await self.inner.answer(endpoint, await self.as_known(body)))
+
+    async def stream(self, endpoint: Endpoint, body: Body) -> AsyncGenerator[Body]:
+        chunks: AsyncIterator[Body] = self.inner.stream(endpoint, await self.as_known(body))
+        if not isinstance(chunks, AsyncGenerator):
+            raise TypeError("a backend's stream is a generator")
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield self.renamed(body, chunk)
+
+    async def engine(self) -> Engine:
+        return await self.inner.engine()
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    # --- one request ----------------------------------------------------------------------------
+
+    async def as_known(self, body: Body) -> Body:
+        """The request as the replica knows its model."""
+        if self.hosted:
+            return {**body, "model": self.hosted.model}
+        if body.get("model") in self.held:
+            return {**body, "model": (await self.inner.names()).base}
+        return body
+
+    def renamed(self, body: Body, answer: Body) -> Body:
+        """An answer under the name that was asked for. Raises BackendError where a hosted model's
+        server says that another model answered: that one was not judged.
+        """
+        said = answer.get("model")
+        if self.hosted and isinstance(said, str) and self.hosted.model not in said:
+            raise BackendError(LIED, f"{self.replica} answered with {said[:100]}")
+        if self.hosted or body.get("model") in self.held:
+            return {**answer, "model": body.get("model")}
+        return answer
