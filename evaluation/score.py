@@ -89,7 +89,16 @@ def measures(store: KeptBytes = IN_FILES) -> tuple[list[Scorer], Judge]:
     champion, challenger = (names[role] for role in SIDES)
     judge = judge_of(params, REWARD, champion, challenger, calibration, store)
     scorers = load_scorers(load(ScoringParams), embedder)
-    return [*scorers, *rubrics(params, calibration, store)], judge
+    return [*readable(scorers), *rubrics(params, calibration, store)], judge
+
+
+def readable(scorers: Sequence[Scorer]) -> Sequence[Scorer]:
+    """Without those that ask how likely a reference is, where a hosted model cannot tell."""
+    hosted = [side for side in both_contestants() if side.base.hosted]
+    found = [one for one in scorers if not hosted or "reference_logprobs" not in one.columns]
+    if blind := [one.name for one in scorers if one not in found]:
+        print(f"left out: {', '.join(blind)}, as {hosted[0]} tells no probabilities")
+    return found
 
 
 def own_phrasings(params: ScoringParams) -> list[str]:

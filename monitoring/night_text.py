@@ -57,8 +57,6 @@ def details(night: Night) -> Iterator[str]:
         yield f"topic     {topic_text(topic)}"
     if night.quality:
         yield f"quality   {quality_text(night.quality)}"
-    if night.same_model:
-        yield f"the same? {night.same_model}"
     for remark in remarks(night):
         yield f"note      {remark}"
     if night.set_aside:
@@ -359,7 +357,8 @@ def quality_text(quality: ChampionQuality) -> str:
 def remarks(night: Night) -> list[str]:
     """What people should know beside the verdict, in plain sentences."""
     cut = f"of {counted(night.cut, 'prompt')} only a part was read: the rest is too long"
-    return [*night.notes, *[cut] * bool(night.cut)]
+    asked = [str(night.same_model)] if night.same_model else []
+    return [*night.notes, *asked, *[cut] * bool(night.cut)]
 
 
 def set_aside_text(night: Night) -> str:

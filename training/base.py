@@ -20,7 +20,7 @@ from project.model_pins import (
     pin,
 )
 from project.paths import BASE, EMBEDDER, NUMERICS
-from project.settings import load
+from project.settings import load, model_of
 from training.model.usable_base import refuse_too_large, refuse_unusable
 from training.precision import measure_machine, numerics, slowness
 
@@ -33,7 +33,8 @@ def main() -> None:
     machine = measure_machine()
     answering = numerics(choice.precision, machine)  # reports a wrong setting first
     folder = prepare(choice)
-    if not machine.gpu:  # beside a GPU, weights that have no room on it lie in memory
+    # Beside a GPU, weights that have no room on it lie in memory.
+    if not machine.gpu and answers_here():
         refuse_too_large(folder, answering)
     base, embedder = pin(choice, "base"), pin(load(ModelChoice), "embedder")
     base.write(BASE)
@@ -42,6 +43,12 @@ def main() -> None:
     print(f"base model: {base}; embedder: {embedder}; {answering}")
     if warning := slowness(answering, machine):
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def answers_here() -> bool:
+    """Whether this process answers eval items, and no server, which has the memory then."""
+    generation = load(model_of("evaluation.generation"))
+    return bool(generation.model_dump()["backend"] in ("embedded", "llama.cpp"))
 
 
 def prepare(choice: BaseChoice) -> Path:

@@ -176,7 +176,7 @@ def summary(records: VersionRecords) -> DossierBlock:
             ("traffic", traffic_text(records)),
             ("base model", lineage.version.adapter.base.name),
             ("submitted", f"{lineage.version.at} by {lineage.version.actor}"),
-            ("origin", "a third party" if lineage.origin else "trained in this project"),
+            ("origin", str(lineage.origin or "trained in this project")),
         ),
     )
 

@@ -15,6 +15,7 @@ from project.records.events import LookTaken
 from tests.incumbent.reproducible_project import run
 from tests.incumbent.setting_effects.effect import put
 from tests.incumbent.test_another_base import (
+    OPENING,
     history,
     incumbent,
     models,
@@ -45,8 +46,7 @@ def chosen(**params: object) -> None:
 
 
 def test_a_hosted_champion_is_beaten_when_its_server_is_gone(project: Path) -> None:
-    chosen(evaluation__scoring__metrics=["rouge"])
-    reproduce()
+    reproduce()  # perplexity is among its metrics, which no hosted model tells
     with judge_server(vendor) as server:
         incumbent(*ADD, "--url", server.url, "--as", "champion")
     reproduce()  # nobody answers there any more
@@ -93,6 +93,26 @@ def test_the_bare_base_under_a_prompt_wins_at_one_look(project: Path) -> None:
     assert [event.told(LookTaken).opening for event in history("open")] == [1]
     reproduce()
     assert "the champion" in incumbent("submit")
+
+
+def test_a_hosted_challenger_takes_the_seat_from_an_adapter(project: Path) -> None:
+    chosen(evaluation__scoring__metrics=["rouge"])
+    reproduce()
+    assert "bank v1: PROMOTE" in incumbent("submit", "--promote")
+    with judge_server(lambda _: Reply(OPENING, fields={"model": "vendor-2"})) as server:
+        more = ("--url", server.url, "--send-sealed", "--yes")
+        added = incumbent("registry", "add-contestant", "--hosted", "vendor-2", *more)
+    assert "incumbent registry reevaluate 2" in added
+    judged = run("incumbent", "registry", "reevaluate", "2", "--promote").stdout
+    assert "bank v2: PROMOTE" in judged
+    assert f"the challenger on vendor-2 at {server.url}" in judged
+
+    incumbent("registry", "dossier", "2", "--to", "v2.html")
+    assert "vendor-2" in Path("v2.html").read_text()
+    opened = incumbent("gateway", "experiment", "start", "1", "--share", "0.1")
+    assert "v2" in opened
+    reproduce()  # from the base, for the champion has no adapter
+    assert "against champion v2" in incumbent("submit")
 
 
 def test_items_that_came_later_are_left_out_on_record(project: Path) -> None:

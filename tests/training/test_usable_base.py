@@ -13,9 +13,10 @@ from project.chat_template import with_template
 from project.errors import IncumbentError, InputError
 from project.model_pins import BaseChoice, absent, locate, pin, pinned_folder
 from project.records.adapters import ModelPin
+from project.settings import PARAMS
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from tests.conftest import NUMERICS, ROOT
-from training.base import prepare
+from training.base import answers_here, prepare
 from training.model.usable_base import end_tokens, refuse_too_large, stored_weights
 
 TEMPLATE = (
@@ -222,3 +223,16 @@ def test_links_that_lead_nowhere_are_made_again(plain: Path) -> None:
     (folder / "model.safetensors").symlink_to("gone")
     assert with_template(plain, TEMPLATE) == folder
     assert (folder / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("generation", "here"),
+    [
+        ("", True),
+        ("{backend: vllm, url: 'http://gpu:8000/v1'}", False),
+        ("{backend: llama.cpp}", True),
+    ],
+)
+def test_a_server_that_answers_has_the_memory(generation: str, here: bool) -> None:
+    PARAMS.write_text(f"evaluation: {{generation: {generation}}}" if generation else "")
+    assert answers_here() is here
