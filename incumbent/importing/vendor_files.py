@@ -169,7 +169,8 @@ def read_vendor_files(
         raise InputError("is a second job: name the one whose model is to go", file=[*jobs][1])
     job = next(iter(jobs.values()), None)
     rows = [path for path in files if path not in jobs]
-    held = [*(validation or ()), *(path for path in rows if job and stem(path) == job.validation)]
+    known = (path for path in rows if job and stem(path) == job.validation)
+    held = list(dict.fromkeys([*(validation or ()), *known]))
     for path in held:
         if job and stem(path) == job.training:
             raise InputError(f"is what {job.id} trained on, so it holds no item", file=path)
