@@ -97,11 +97,8 @@ class ImportChange:
         return bool(self.new_files or self.settings)
 
     def __add__(self, other: "ImportChange") -> "ImportChange":
-        return ImportChange(
-            {**self.files, **other.files},
-            self.new_files + other.new_files,
-            self.settings + other.settings,
-        )
+        files = {**self.files, **other.files}
+        return ImportChange(files, self.new_files + other.new_files, self.settings + other.settings)
 
 
 def import_change(

@@ -11,15 +11,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from curation.curation_settings import ExportFields
-from curation.faults.missing_answers import is_more_than_placeholder
+from curation.curation_settings import Columns, ExportFields
 from curation.sources.chat_shapes import turns_of, with_tools_as_text
 from curation.sources.exports.export_records import ExportRecord
 from curation.sources.exports.preference_files import CHOSEN, REJECTED, pair_judgement
 from curation.sources.exports.shown import reads
-from curation.sources.row_formats import Fields, Read, complete, filled_lines, row_of, turn
-from curation.sources.table_rows import NO_ANSWER, NO_PROMPT, NO_TEXT, UNREADABLE
-from curation.sources.tables.table import names_listed
+from curation.sources.row_formats import Fields, Read, complete, filled_lines, row_of
+from curation.sources.table_rows import NO_ANSWER, UNREADABLE, as_turns, rows_of_record
+from curation.sources.tables.table import TableRow, names_listed
 from curation.sources.turns import answer_pairs, joined
 from incumbent.importing.foreign_files import FileRead, names_apart
 from incumbent.init.own_sources import HowRead, LabelledLines
@@ -97,6 +96,15 @@ class VendorFiles:
     job: TrainingJob | None
 
     @property
+    def items(self) -> int:
+        """The number of rows that the old model did not learn."""
+        learnt, held = (
+            {one.made.id for file in files for one in file.reads if isinstance(one.made, Row)}
+            for files in (self.learnt, self.held_out)
+        )
+        return len(held - learnt)
+
+    @property
     def steps(self) -> list[str]:
         """What to type in a new project, up to the first verdict."""
         return ["incumbent run --until gate", self.contestant, "incumbent run"]
@@ -112,9 +120,8 @@ class VendorFiles:
     def lines(self) -> Iterator[LabelledLines]:
         if self.job:
             yield LabelledLines("old model", [str(self.job)])
-        rows = sum(isinstance(read.made, Row) for file in self.held_out for read in file.reads)
-        told = f"{counted(rows, 'row')} that the old model did not learn" if rows else NO_ITEMS
-        yield LabelledLines("items", [told])
+        told = f"{counted(self.items, 'row')} that the old model did not learn"
+        yield LabelledLines("items", [told if self.items else NO_ITEMS])
 
     def left_out(self) -> list[str]:
         """Why records gave nothing, each behind how many did."""
@@ -128,11 +135,10 @@ class VendorFiles:
         """
         learnt = [read.made for file in self.learnt for read in file.reads]
         held = [read.made for file in self.held_out for read in file.reads]
-        pairs = (json_of(one) for one in learnt if isinstance(one, PreferencePair))
         found = {
             LEARNT: lines_of(learnt, LEARNT),
             HELD_OUT: lines_of(held, HELD_OUT),
-            "pairs.jsonl": list(pairs),
+            "pairs.jsonl": [json_of(one) for one in learnt if isinstance(one, PreferencePair)],
         }
         for name, lines in found.items():
             if lines:
@@ -265,8 +271,9 @@ def reads_of(fields: Fields, place: ExportRecord, vendor: Vendor, asked: HowRead
         yield from pair_reads(fields, place)
     elif "messages" in fields:
         yield from chat_reads(fields, place, vendor, asked)
-    elif "prompt" in fields and any(name in fields for name in ANSWERS):
-        yield answer_read(fields, place)
+    elif "prompt" in fields and (answer := next(filter(fields.__contains__, ANSWERS), None)):
+        columns = Columns(prompt=("prompt",), completion=answer)
+        yield from rows_of_record(TableRow(place.line, fields), columns, place.file)
     else:
         hint = ". Texts without questions are documents: import them without it"
         raise InputError(
@@ -283,12 +290,6 @@ def lost(place: ExportRecord, why: str) -> Read:
     return Read(Origin(file=place.file, line=place.line, why=why))
 
 
-def made_row(place: ExportRecord, prompt: list[Fields], answer: str, **about: str) -> Read:
-    fields = {"prompt": prompt, "completion": turn("assistant", answer), **about}
-    row = Row.model_validate(complete(fields, place.file))
-    return Read(Origin(file=place.file, line=place.line, row=row.id), row)
-
-
 def is_learnt(one: Fields) -> bool:
     weight = one.get("weight", 1)
     return weight is None or (isinstance(weight, int | float) and weight > 0)
@@ -297,22 +298,9 @@ def is_learnt(one: Fields) -> bool:
 def pair_reads(fields: Fields, place: ExportRecord) -> Iterator[Read]:
     asked = fields.get("input")
     prompt = asked.get("messages") if isinstance(asked, dict) else asked
-    better, worse = (fields.get(name) for name in PAIR)
-    pair = {"prompt": prompt, CHOSEN: better, REJECTED: worse}
+    pair = {"prompt": prompt, CHOSEN: fields.get(PAIR[0]), REJECTED: fields.get(PAIR[1])}
     record = ExportRecord(place.path, place.line, pair, place.file)
     yield from reads([pair_judgement(record, (CHOSEN, REJECTED), ExportFields())])
-
-
-def answer_read(fields: Fields, place: ExportRecord) -> Read:
-    texts = [fields["prompt"], next(fields[name] for name in ANSWERS if name in fields)]
-    if not all(isinstance(text, str) for text in texts):
-        return lost(place, NO_TEXT)
-    prompt, answer = (text.strip() for text in texts)
-    if not is_more_than_placeholder(prompt):
-        return lost(place, NO_PROMPT)
-    if not is_more_than_placeholder(answer):
-        return lost(place, NO_ANSWER)
-    return made_row(place, turn("user", prompt), answer)
 
 
 def chat_reads(
@@ -344,11 +332,9 @@ def chat_reads(
     taught = [i for i in answers if all(runs[i])]
     found = list(answer_pairs(whole, taught))
     if not found:
-        yield lost(place, why_none(bool(answers), bool(taught)))
+        yield lost(place, NO_ANSWER if taught else NOT_LEARNT if answers else NOBODY_ANSWERS)
     for prompt, answer in found:
-        group = f"{place.file}:{place.line}"
-        yield made_row(place, [one.model_dump() for one in prompt], answer.content, group=group)
-
-
-def why_none(answers: bool, taught: bool) -> str:
-    return NO_ANSWER if taught else NOT_LEARNT if answers else NOBODY_ANSWERS
+        said: Fields = {"prompt": as_turns(prompt), "completion": as_turns((answer,))}
+        said |= {"group": f"{place.file}:{place.line}"}
+        row = Row.model_validate(complete(said, place.file))
+        yield Read(Origin(file=place.file, line=place.line, row=row.id), row)

@@ -248,7 +248,7 @@ def init(
         init_project(folder, sources, how, choice, places, yes=yes)
         return
     show([*vendor.lines(), LabelledLines("left out", vendor.left_out())])
-    if not vendor.held_out:
+    if not vendor.items:
         raise InputError(NO_ITEMS)
     with tempfile.TemporaryDirectory(prefix="incumbent-vendor-") as place:
         files = vendor.write(Path(place))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from curation.curation_settings import CollectParams, CurateParams, FileSource
+from curation.curation_settings import CollectParams, CurateParams, FileSource, Format
 from incumbent.cli import app
 from incumbent.importing.vendor_files import read_vendor_files
 from incumbent.init.findings import Findings, find
@@ -105,6 +105,9 @@ def test_what_was_held_out_teaches_no_preference() -> None:
 def test_without_rows_that_it_did_not_learn_it_says_that_there_is_no_verdict() -> None:
     told = brought(given("a.jsonl", chat(Q1)), given("job.json", job()), *OPENAI)
     assert "there can be no verdict" in told and "--validation" in told
+    copy = given("copy.jsonl", chat(Q1))
+    told = brought(given("a.jsonl", chat(Q1)), "--validation", copy, *OPENAI, "--dry-run")
+    assert "there can be no verdict" in told
 
 
 def test_programs_read_it_as_json() -> None:
@@ -209,7 +212,7 @@ def found_in_a_project(
     copy_project(Path(), sample=False)
     names = [path.name for path in vendor.write(SOURCES)]
     assert names == ["training.jsonl", "validation.jsonl", "pairs.jsonl"]
-    formats = (None, None, "preferences")
+    formats: tuple[Format | None, ...] = (None, None, "preferences")
     sources = [
         FileSource(kind="file", path=SOURCES / name, format=form, answers_as_rows=form is not None)
         for name, form in zip(names, formats, strict=True)
