@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -99,6 +100,16 @@ Licence = Annotated[
 ]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out what is no record, and count it.")
+]
+FromVendor = Annotated[
+    Literal["openai", "together", "fireworks", "databricks"] | None,
+    typer.Option(
+        help="Whose files of fine-tuning they are: what the old model learnt is never an item."
+    ),
+]
+Validation = Annotated[
+    list[Path] | None,
+    typer.Option(help="With --from-vendor: a file that the old model was not trained on."),
 ]
 
 

@@ -175,7 +175,7 @@ def fitting_policy(policy: Policy | None, table: ScoreTable, *, named: bool = Fa
     """The policy, where it says nothing of what gates, with the metrics that the table has."""
     if policy is None:
         return default_policy(table, named=named)
-    if "gating" in policy.model_fields_set or policy.kind == "guarded":
+    if "gating" in policy.model_fields_set or policy.kind != "strict":
         return policy
     ways = (table.better or {}) | (policy.better or {})
     gating = default_policy(table.model_copy(update={"better": ways}), named=named).gating

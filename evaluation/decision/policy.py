@@ -41,8 +41,9 @@ class Policy(Settings):
     """What a challenger must show. A preference gates by its mean less one half."""
 
     # strict: every gating metric must be better by its margin. guarded: the preference must be
-    # better, and the others worse by no more than their margins.
-    kind: Literal["strict", "guarded"] = "strict"
+    # better, and the others worse by no more than their margins. replace: every one, the preference
+    # too, may be worse by no more than its margin: for a champion that has to go.
+    kind: Literal["strict", "guarded", "replace"] = "strict"
     # The metrics that decide; `preference` is what people, a judge or the reward model prefer.
     gating: tuple[str, ...] = Field(default=("rougeL", "semantic", "preference"), min_length=1)
     alpha: Probability = Field(default=0.05, gt=0, lt=0.5)  # shared by all looks of one champion
@@ -103,6 +104,8 @@ class Policy(Settings):
     def names_are_consistent(self) -> Self:
         if self.kind == "guarded" and "preference" not in self.gating:
             raise ValueError("policy 'guarded' needs 'preference' among the gating metrics")
+        if self.kind == "replace":
+            self.check_replacing()
         if self.preference_test == "e-value" and self.margins.get("preference"):
             raise ValueError("an e-value knows no margin, and one is given for 'preference'")
         if unknown := sorted(self.margins.keys() - set(self.gating)):
@@ -114,6 +117,15 @@ class Policy(Settings):
         if voted := sorted(filter(by_people, self.export_loss or ())):
             raise ValueError(f"{voted[0]!r} rests on a judge or people, and limits no export")
         return self
+
+    def check_replacing(self) -> None:
+        """Raise ValueError where being no worse would have to be shown without a margin."""
+        if missing := [metric for metric in self.gating if not self.margin(metric)]:
+            raise ValueError(
+                f"policy 'replace' needs a margin for {missing[0]!r}: what it may lose at most"
+            )
+        if self.preference_test == "e-value":
+            raise ValueError("policy 'replace' needs preference_test 't': an e-value has no margin")
 
     @property
     def checked(self) -> tuple[str, ...]:
@@ -135,7 +147,8 @@ class Policy(Settings):
 
     def threshold(self, metric: str) -> float:
         """The difference that a gating metric's lower bound must exceed."""
-        may_lose = self.kind == "guarded" and metric != "preference"
+        guarded = self.kind == "guarded" and metric != "preference"
+        may_lose = guarded or self.kind == "replace"
         return -self.margin(metric) if may_lose else self.margin(metric)
 
 

@@ -122,7 +122,7 @@ def votes_beside_judge(
     found: MetricEvidence, people: PeopleAndJudge, policy: Policy, alpha: float
 ) -> Iterator[str]:
     """How many more items people have to vote on, with this judge and without it."""
-    beyond = found.diff - policy.margin(PREFERENCE)
+    beyond = found.diff - policy.threshold(PREFERENCE)
     standing = VotesSoFar(beyond, se=found.se, sd=people.sd, votes=people.votes, items=found.n)
     more, alone = votes_to_settle(standing, alpha, any_time=policy.preference_test == "e-value")
     if beyond <= 0 or not more:
@@ -142,7 +142,7 @@ def vote_wins(wins: int, votes: int, policy: Policy, alpha: float) -> bool:
         return False
     share = wins / votes
     error = sqrt(share * (1 - share) / (votes - 1))
-    return bounds(share - 0.5, error, votes - 1, alpha)[0] > policy.margin(PREFERENCE)
+    return bounds(share - 0.5, error, votes - 1, alpha)[0] > policy.threshold(PREFERENCE)
 
 
 # --- rubric doubts --------------------------------------------------------------------------------

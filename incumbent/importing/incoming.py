@@ -96,6 +96,10 @@ class ImportChange:
     def __bool__(self) -> bool:
         return bool(self.new_files or self.settings)
 
+    def __add__(self, other: "ImportChange") -> "ImportChange":
+        files = {**self.files, **other.files}
+        return ImportChange(files, self.new_files + other.new_files, self.settings + other.settings)
+
 
 def import_change(
     found: Collected,
@@ -293,7 +297,11 @@ class Incoming:
 
 def read_incoming(formats: Mapping[Path, str], asked: HowRead) -> Incoming:
     """Read every file. Raises InputError where one is unreadable, or none has anything."""
-    files, columns = read_files(formats, asked)
+    return incoming_of(*read_files(formats, asked), asked)
+
+
+def incoming_of(files: Sequence[FileRead], columns: Guess | None, asked: HowRead) -> Incoming:
+    """What files hold that were read. Raises InputError where it is nothing."""
     redactor = Redactor(read_waivers().ours)
     reads = [sized(read, file.path, asked) for file in files for read in file.reads]
     found = gathered(redacted_reads(reads, redactor) if asked.redact else reads)

@@ -1,7 +1,7 @@
 """What is found in somebody's rows: parts, lengths, slices, and what became of each record."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -45,7 +45,11 @@ from project.settings import read_settings
 from project.shown_passages import without_citations
 
 SHOWN = 50  # characters
+SHOWN_INSTEAD = "Such few are better shown to a model as examples, in its prompt"
+NEW_ONES = "Bring rows that came since then, or questions that people answer now"
 REHEARSED = FileSource(kind="file", path=Path("datasets/sources/rehearsal.jsonl"))
+
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Findings:
 
     def part(self, part: Split) -> list[Row]:
         """Its rows, without what is only rehearsed."""
-        return own_rows(self.made, self.params)[part]
+        return own_rows(self.made)[part]
 
     @property
     def pairs(self) -> list[PreferencePair]:
@@ -92,11 +96,13 @@ class Findings:
         return found
 
 
-def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findings:
+def find(
+    sources: Sequence[FileSource], base: BaseChoice, folder: Path, learnt: Names = ()
+) -> Findings:
     """Read the sources, and propose limits, parts and a recipe. Raises InputError.
 
-    The folder is that of the base. The general rows that every project rehearses take part in the
-    split, and in nothing else.
+    The folder is that of the base. Of sources in `learnt` come no items. The general rows that
+    every project rehearses take part in the split, and in nothing else.
     """
     every = collect([*sources, REHEARSED])
     raw = list(map(clean, every.rows.values()))
@@ -110,13 +116,13 @@ def find(sources: Sequence[FileSource], base: BaseChoice, folder: Path) -> Findi
     fitted = fit(raw, lengths, limits.max_length, "drop")
     unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | faulty(own)
     unfit |= dict.fromkeys(personal, PERSONAL)
-    params, made = curated_split(fitted.rows, unfit, suite_prompts())
+    params, made = curated_split(fitted.rows, unfit, suite_prompts(), learnt)
     kept_back = untaught(raw, made.parts, made.left_out)
     preferences, documents = list(every.preferences.values()), list(every.documents.values())
     others = curate_others(preferences, documents, kept_back, ours)
     left_out = made.left_out | dict(others.left_out)
     account = account_of(every.origins, raw, made.parts, left_out, others=others.part_of)
-    parts = own_rows(made, params)
+    parts = own_rows(made)
     kept = [row for rows in parts.values() for row in rows]
     return Findings(
         account=[fate for fate in account if fate.file != REHEARSED.path.name],
@@ -161,41 +167,38 @@ def longest_here(base: BaseChoice, length: int) -> int:
 
 
 def curated_split(
-    rows: Sequence[Row], unfit: Mapping[str, str], suites: Sequence[str]
+    rows: Sequence[Row], unfit: Mapping[str, str], suites: Sequence[str], learnt: Names = ()
 ) -> tuple[CurateParams, Curated]:
     """Settings that split the rows into three parts that fit, and the parts."""
-    params = CurateParams(train_only=(REHEARSED.path.name,))
+    params = CurateParams(train_only=(REHEARSED.path.name, *learnt))
     distinct, _ = sifted(list(rows), params, unfit)
     own = [row for row in distinct if row.source != REHEARSED.path.name]
     refuse_few(own, "".join(f", beside {n:,} {why}" for why, n in Counter(unfit.values()).items()))
-    shares = shares_of(len(own))
+    if learnt:
+        own = [row for row in own if row.source not in learnt]
+        refuse_few(own, " that the old model did not learn", NEW_ONES)
+    shares = shares_of(len(own), scarce=bool(learnt))
 
     def split(sealed: float) -> tuple[CurateParams, Curated]:
         sized = params.model_copy(update={"dev_share": shares.dev, "sealed_share": sealed})
         return evenly_split(rows, sized, unfit, suites)
 
     first = split(shares.sealed)
-    if len(own) < FEW or groups_in(sealed_rows(first)) >= GROUPS:
+    if len(own) < FEW or groups_in(own_rows(first[1])[Split.SEALED]) >= GROUPS:
         return first
     for share in LARGER_SHARES:
         with suppress(InputError):  # another part may be left empty
-            if groups_in(sealed_rows(found := split(share))) >= GROUPS:
+            if groups_in(own_rows((found := split(share))[1])[Split.SEALED]) >= GROUPS:
                 return found
     return first
 
 
-def sealed_rows(split: tuple[CurateParams, Curated]) -> list[Row]:
-    params, made = split
-    return own_rows(made, params)[Split.SEALED]
-
-
-def refuse_few(rows: Sequence[Row], whence: str) -> None:
+def refuse_few(rows: Sequence[Row], whence: str, advice: str = SHOWN_INSTEAD) -> None:
     """Raise InputError with how many there are, and where the others are."""
     if len(rows) < FEWEST_ROWS:
         raise InputError(
             f"{counted(len(rows), 'distinct row')}{whence}: at least {FEWEST_ROWS} are needed to "
-            "train and to compare, and a verdict wants hundreds. Such few are better shown to a "
-            "model as examples, in its prompt"
+            f"train and to compare, and a verdict wants hundreds. {advice}"
         )
 
 
@@ -218,10 +221,11 @@ def evenly_split(
     every seed does.
     """
     made = curate(rows, {}, params, unfit, suites=suites)
-    if distance({part: len(rows) for part, rows in own_rows(made, params).items()}, params) > NEAR:
+    free = own_rows(made, params.train_only)
+    if distance({part: len(rows) for part, rows in free.items()}, params) > NEAR:
         params = params.model_copy(update={"seed": best_seed(rows, params, unfit)})
         made = curate(rows, {}, params, unfit, suites=suites)
-    refuse_empty(own_rows(made, params), made)
+    refuse_empty(own_rows(made), made)
     return params, made
 
 
@@ -250,10 +254,12 @@ def distance(sizes: Mapping[Split, int], params: CurateParams) -> float:
     return max(abs(sizes[part] - size) / max(size, 1) for part, size in wanted.items())
 
 
-def own_rows(made: Curated, params: CurateParams) -> dict[Split, list[Row]]:
-    """The parts without what is for training only."""
+def own_rows(
+    made: Curated, without: Collection[str] = (REHEARSED.path.name,)
+) -> dict[Split, list[Row]]:
+    """The parts without the rows of these sources: without what is only rehearsed."""
     return {
-        part: [row for row in rows if row.source not in params.train_only]
+        part: [row for row in rows if row.source not in without]
         for part, rows in made.parts.items()
     }
 

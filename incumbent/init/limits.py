@@ -173,6 +173,7 @@ SEALED_SHARE, MOST_SEALED = 0.2, 300
 GROUPS = LEAST_DF + 1  # of items alike, that a verdict needs
 LARGER_SHARES = (0.35, 0.5)  # of sealed groups, where the first share has too few for a verdict
 DEV_SHARE, MOST_DEV = 0.1, 120
+SCARCE_SHARES = 0.3, 0.65  # of dev and sealed, where few rows can be items
 FEWEST_ROWS = 30  # rows, of which three parts can be made
 SHOTS = 3
 MOST_PAIRS = 240  # training rows that a reward model learns from
@@ -197,11 +198,14 @@ class FirstRunSettings:
     why: tuple[str, ...]
 
 
-def shares_of(rows: int) -> Shares:
-    """The shares for so many rows that can be trained on or compared by."""
+def shares_of(rows: int, *, scarce: bool = False) -> Shares:
+    """The shares for so many rows that can be trained on or compared by; `scarce`, where there are
+    others to train on, and items can come of these alone.
+    """
+    dev, sealed = SCARCE_SHARES if scarce else (DEV_SHARE, SEALED_SHARE)
     return Shares(
-        dev=rounded_share(min(DEV_SHARE, MOST_DEV / rows)),
-        sealed=rounded_share(min(SEALED_SHARE, MOST_SEALED / rows)),
+        dev=rounded_share(min(dev, MOST_DEV / rows)),
+        sealed=rounded_share(min(sealed, MOST_SEALED / rows)),
     )
 
 

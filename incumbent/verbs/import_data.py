@@ -29,6 +29,7 @@ from incumbent.importing.incoming import (
     Incoming,
     destination,
     import_change,
+    incoming_of,
     read_incoming,
     refuse_other_content,
     write_change,
@@ -39,12 +40,14 @@ from incumbent.importing.traffic_feedback import (
     queue_change,
     read_feedback,
 )
-from incumbent.init.own_sources import HowRead, show
+from incumbent.importing.vendor_files import VendorFiles, read_vendor_files
+from incumbent.init.own_sources import HowRead, LabelledLines, show
 from incumbent.options import (
     AnswerableColumn,
     CompletionColumn,
     Encoding,
     EvidenceColumns,
+    FromVendor,
     GroupColumn,
     Instruction,
     Json,
@@ -56,6 +59,7 @@ from incumbent.options import (
     SystemPrompt,
     Tools,
     Turns,
+    Validation,
     saying_what_stays,
 )
 from incumbent.output import print_json
@@ -133,6 +137,8 @@ def import_files(
         Literal["classes", "answers"] | None,
         typer.Option(help="For an export: what people chose from."),
     ] = None,
+    from_vendor: FromVendor = None,
+    validation: Validation = None,
     encoding: Encoding = None,
     licence: Licence = None,
     skip_unreadable: SkipUnreadable = False,
@@ -151,6 +157,7 @@ def import_files(
     """Bring in files as others have them: rows, preferences, documents; all of them or none.
 
     $ incumbent data import faq.csv --as spring --dry-run
+    $ incumbent data import train.jsonl job.json --validation held-out.jsonl --from-vendor openai
     """
     given = HowRead(
         format=format_,
@@ -178,7 +185,11 @@ def import_files(
     )
     doing = Doing(name, replace=replace, dry=dry_run, as_json=as_json)
     with saying_what_stays("interrupted: run it again to bring in all of it"):
-        import_data(files, given, doing)
+        vendor = read_vendor_files(files, validation, from_vendor, given)
+        if vendor:
+            import_vendor(vendor, given, doing)
+        else:
+            import_data(files, given, doing)
 
 
 def import_data(files: Sequence[Path], asked: HowRead, doing: Doing) -> None:
@@ -209,6 +220,37 @@ def import_data(files: Sequence[Path], asked: HowRead, doing: Doing) -> None:
         return
     show(import_lines(incoming, notes, dry=doing.dry))
     show(import_change_lines(new, dry=doing.dry))
+
+
+def import_vendor(found: VendorFiles, asked: HowRead, doing: Doing) -> None:
+    """Bring in what the old model learnt, for training alone, and what it did not, which items may
+    come of; all of it or nothing. Raises InputError.
+    """
+    load(CollectParams)
+    to = destination(doing.name, [found.learnt[0].path])
+    parts = {to: incoming_of(found.learnt, None, asked)}
+    if found.held_out:
+        held = ImportDestination(f"{to.name}-validation")
+        parts[held] = incoming_of(found.held_out, None, asked)
+    new = ImportChange.of({})
+    for place, part in parts.items():
+        new += import_change(part.found, place, train_only=place is to, licence=asked.licence)
+    refuse_other_content(new, [f for one in parts for f in one.files], replace=doing.replace)
+    if not doing.dry:
+        write_change(new)
+    notes = {one: notes_of(part, read_waivers().ours) for one, part in parts.items()}
+    if doing.as_json:
+        told = [
+            summary(part, new, one, notes[one], dry=doing.dry) | {"learnt": one is to}
+            for one, part in parts.items()
+        ]
+        print_json({"parts": told, "next": found.contestant})
+        return
+    for one, part in parts.items():
+        show(import_lines(part, notes[one], dry=doing.dry))
+    show(found.lines())
+    show(import_change_lines(new, dry=doing.dry))
+    show([LabelledLines("then", [found.contestant])])
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from curation.checks.waivers import WAIVERS
 from curation.curate_others import DOCUMENTS, PREFERENCES
 from curation.curation_settings import Columns
 from curation.data_sources import licence_option
+from incumbent.importing.vendor_files import LEARNT, NO_ITEMS, VendorFiles, read_vendor_files
 from incumbent.init.findings import Findings, find, gate_lines
 from incumbent.init.limits import (
     CONTRACT,
@@ -51,6 +53,7 @@ from incumbent.options import (
     CompletionColumn,
     Encoding,
     EvidenceColumns,
+    FromVendor,
     GroupColumn,
     Instruction,
     Licence,
@@ -61,6 +64,7 @@ from incumbent.options import (
     SystemPrompt,
     Tools,
     Turns,
+    Validation,
     saying_what_stays,
 )
 from incumbent.output import console
@@ -188,6 +192,8 @@ def init(
     revision: Annotated[
         str | None, typer.Option(help="For a base from the Hub: its commit.")
     ] = None,
+    from_vendor: FromVendor = None,
+    validation: Validation = None,
     encoding: Encoding = None,
     licence: Licence = None,
     skip_unreadable: SkipUnreadable = False,
@@ -209,6 +215,7 @@ def init(
 
     $ incumbent init bank --from faq.csv
     $ incumbent init demo --sample
+    $ incumbent init bank --from train.jsonl --validation held-out.jsonl --from-vendor openai
     """
     sources = [*(files or ()), *(more or ())]
     if sample == bool(sources):
@@ -236,7 +243,16 @@ def init(
     if how.licence and (fault := licence_fault(how.licence)):
         console.print(fault, style="yellow")
     choice = BaseChoice(model=base, revision=revision)
-    init_project(folder, sources, how, choice, places, yes=yes)
+    vendor = read_vendor_files(sources, validation, from_vendor, how)
+    if vendor is None:
+        init_project(folder, sources, how, choice, places, yes=yes)
+        return
+    show([*vendor.lines(), LabelledLines("left out", vendor.left_out())])
+    if not vendor.items:
+        raise InputError(NO_ITEMS)
+    with tempfile.TemporaryDirectory(prefix="incumbent-vendor-") as place:
+        files = vendor.write(Path(place))
+        init_project(folder, files, how, choice, places, yes=yes, vendor=vendor)
 
 
 def init_sample(target: Path, places: SharedPlaces) -> None:
@@ -261,6 +277,7 @@ def init_project(
     places: SharedPlaces,
     *,
     yes: bool,
+    vendor: VendorFiles | None = None,
 ) -> None:
     """Make a project of files in a new folder. Raises InputError, and then there is no folder."""
     refuse_without_git()
@@ -271,8 +288,8 @@ def init_project(
         found = look_at(files, how)
         show([own_file_lines(found), *(column_lines(found.columns) if found.columns else ())])
         agree(found, yes=yes)
-        make(target, found, how, base, places, yes=yes)
-    show(what_is_next(target, places))
+        make(target, found, how, base, places, yes=yes, learnt=(LEARNT,) if vendor else ())
+    show(what_is_next(target, places, *(vendor.steps if vendor else ())))
 
 
 def showing_passages(base: BaseChoice, files: OwnFiles) -> BaseChoice:
@@ -291,6 +308,7 @@ def make(
     places: SharedPlaces,
     *,
     yes: bool,
+    learnt: tuple[str, ...] = (),
 ) -> None:
     allow_downloads()
     home = target.resolve()
@@ -299,7 +317,7 @@ def make(
         copy_project(Path(), sample=False)
         sources = files.sources(take_in(list(there), there), how)
         base = showing_passages(base, files)
-        found = find(sources, base, prepare(base))
+        found = find(sources, base, prepare(base), learnt)
         chosen = Chosen(
             family=family_of(target),
             base=base,
@@ -364,7 +382,7 @@ def as_options(columns: Columns) -> str:
     return shlex.join(word for option in options for word in option)
 
 
-def what_is_next(target: Path, places: SharedPlaces) -> Iterator[LabelledLines]:
+def what_is_next(target: Path, places: SharedPlaces, *steps: str) -> Iterator[LabelledLines]:
     console.print()
     if around := repository_around(target):
         yield LabelledLines("git", [f"{target} lies in the repository {around}: commit it there"])
@@ -372,7 +390,8 @@ def what_is_next(target: Path, places: SharedPlaces) -> Iterator[LabelledLines]:
         yield LabelledLines(
             "rows", [f"sent to {places.remote}; versions go there as they are submitted"]
         )
-    yield LabelledLines("next", [f"cd {shlex.quote(str(target))} && incumbent run"])
+    first, *later = steps or ["incumbent run"]
+    yield LabelledLines("next", [f"cd {shlex.quote(str(target))} && {first}", *later])
     if places.remote:
         family = shlex.quote(target.resolve().name)
         fetched = f"git clone URL {family} && cd {family}"

@@ -8,14 +8,29 @@ import pytest
 from tests.conftest import ROOT
 from tests.documentation.walk import walk
 from tests.judge_server import Asked, Reply, judge_server
+from tests.vendor_fixture import MODEL, write_vendor_files
 
 HOW_TO = ROOT / "docs/how-to"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["air-gapped", "base-models"])
-def test_it_works_as_it_stands(page: str, warm_bin: Path, tmp_path: Path) -> None:
-    walk(HOW_TO / f"{page}.md", tmp_path / "reader", warm_bin)
+def test_another_base_works_as_it_stands(warm_bin: Path, tmp_path: Path) -> None:
+    walk(HOW_TO / "base-models.md", tmp_path / "reader", warm_bin)
+
+
+@pytest.mark.slow
+def test_a_vendors_tuned_model_is_replaced(warm_bin: Path, tmp_path: Path) -> None:
+    write_vendor_files(tmp_path / "reader")
+    with judge_server(tuned_model, models=[MODEL]) as server:
+        variables = {"VENDOR_URL": server.url, "OPENAI_API_KEY": "sk-of-a-reader"}
+        walk(HOW_TO / "leave-a-vendor.md", tmp_path / "reader", warm_bin, variables)
+    assert {asked.authorization for asked in server.asked} == {"Bearer sk-of-a-reader"}
+
+
+def tuned_model(_: Asked) -> Reply:
+    """Answers alike to everything."""
+    usage = {"prompt_tokens": 9, "completion_tokens": 3}
+    return Reply("please ask", fields={"model": MODEL, "usage": usage})
 
 
 @pytest.mark.slow

@@ -48,6 +48,9 @@ def joined(*tables: ScoreTable) -> ScoreTable:
     return ScoreTable(pins=tables[0].pins, items=tuple(named))
 
 
+REPLACE = {"kind": "replace", "margins": dict.fromkeys(EQUAL, 0.1)}
+
+
 @pytest.mark.parametrize(
     ("gains", "policy", "verdict", "reason"),
     [
@@ -89,6 +92,14 @@ def joined(*tables: ScoreTable) -> ScoreTable:
             Verdict.HOLD,
             "preference differs by +0.000",
         ),
+        (
+            BETTER | {"rougeL": -0.01, "preference": -0.01},
+            REPLACE,
+            Verdict.PROMOTE,
+            "rougeL differs by -0.010, at least",
+        ),
+        (EQUAL | {"preference": -0.09}, REPLACE, Verdict.HOLD, "that must exceed -0.100"),
+        (BETTER | {"preference": -0.3}, REPLACE, Verdict.REJECT, "preference is clearly worse"),
     ],
 )
 def test_verdicts(gains: Gains, policy: dict[str, Any], verdict: Verdict, reason: str) -> None:
@@ -594,6 +605,8 @@ def test_an_e_value_of_ballots_asks_that_items_close() -> None:
     ("policy", "complaint"),
     [
         ({"kind": "guarded", "gating": ["rougeL"]}, "needs 'preference'"),
+        ({"kind": "replace", "margins": {"rougeL": 0.1}}, "needs a margin for 'semantic'"),
+        (REPLACE | {"preference_test": "e-value"}, "'replace' needs preference_test 't'"),
         ({"margins": {"bleu": 0.1}}, "'bleu', which is no gating metric"),
         (
             {"preference_test": "e-value", "margins": {"preference": 0.1}},
