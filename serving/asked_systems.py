@@ -14,6 +14,7 @@ from evaluation.generation.contestants import recorded_numerics
 from evaluation.generation.hosted import samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
+from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.chat_template import under
 from project.errors import IncumbentError, InputError
@@ -151,10 +152,13 @@ def ask_systems(
     shots: Sequence[int],
     larger: LargerModel | None,
 ) -> Iterator[AskedSystem]:
-    """The champion's adapter first, then its bare base with so many examples, then the larger."""
+    """The champion first, then its bare base with so many examples, the project's where it is a
+    hosted model; then the larger.
+    """
     contestant, prices = version.adapter.contestant, load(Prices)
     yield AskedSystem(version.label, *answered(contestant, items, 0, version.label), prices)
-    bare = contestant.model_copy(update={"adapter": None})
+    hosted = contestant.base.hosted is not None
+    bare = bare_base() if hosted else contestant.model_copy(update={"adapter": None})
     for count in shots:
         name = f"base, {count} examples" if count else "base, no examples"
         yield AskedSystem(name, *answered(bare, items, count, name), prices, shots=count)
