@@ -14,6 +14,7 @@ from evaluation.generation.backends.backend import (
     Names,
 )
 from project.records.adapters import SHEET, HostedModel
+from project.untrusted_input import shortened
 
 LIED = 502
 
@@ -85,8 +86,8 @@ class BareVersions:
         server says that another model answered: that one was not judged.
         """
         said = answer.get("model")
-        if self.hosted and isinstance(said, str) and self.hosted.model not in said:
-            raise BackendError(LIED, f"{self.replica} answered with {said[:100]}")
+        if self.hosted and isinstance(said, str) and said and not self.hosted.is_named(said):
+            raise BackendError(LIED, f"{self.replica} answered with {shortened(said)}")
         if self.hosted or body.get("model") in self.held:
             return {**answer, "model": body.get("model")}
         return answer

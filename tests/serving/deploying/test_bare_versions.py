@@ -60,7 +60,7 @@ def test_a_prompt_is_the_base_under_another_name(site: Site) -> None:
 
 
 def test_a_server_that_lets_another_model_answer_is_not_believed(site: Site) -> None:
-    with judge_server(lambda _: Reply("?", fields={"model": "cheap"})) as server:
+    with judge_server(lambda _: Reply("?", fields={"model": "m-mini"})) as server:
         added(site, HostedModel(url=server.url, model="m").pin, None)
         site.follow()
     assert site.deployed is None
