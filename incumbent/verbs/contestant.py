@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +26,7 @@ from evaluation.generation.hosted import (
 from evaluation.repeated_questions import REPEATS, RepeatedQuestion, questions_to_repeat
 from evaluation.score import eval_set_of
 from evaluation.suites.every_suite import GENERAL, suites_on
+from incumbent.mirroring.mirror import mirror
 from incumbent.options import Json, Reason, saying_what_stays
 from incumbent.output import print_json, say
 from project.canonical import digest_folder
@@ -112,6 +114,8 @@ def add_contestant(
         raise InputError("say what answers: --hosted MODEL, or --system-prompt FILE for the base")
     if limit is not None and price is None:
         raise InputError("--limit is in money, so it needs --price PROMPT ANSWER")
+    if not all(isfinite(number) and number >= 0 for number in price or ()):
+        raise InputError("--price is two numbers, not below zero")
     terms = AskingTerms(AnswerBudget(Price(*price) if price else None, limit), send_sealed, yes)
     with Registry.here() as registry:
         registry.roles.require("submit", registry.actor)
@@ -122,6 +126,11 @@ def add_contestant(
             )
         if as_:
             registry.roles.require("promote", registry.actor)
+        if as_ and registry.four_eyes:
+            raise InputError(
+                "registry.four_eyes in params.yaml asks for a second person: add it without --as "
+                "champion, and let somebody else type `incumbent promote N --force --reason …`"
+            )
         refuse_told(prompt, shown)
         with tempfile.TemporaryDirectory(prefix="incumbent-contestant-") as place:
             folder = Path(place, "contestant")
@@ -148,7 +157,8 @@ def add_contestant(
             new = registry.version_of(adapter.files) is None
             version = registry.submit(adapter, folder, reason, sheet)
         if as_:
-            registry.promote(version.number, reason, force=True)
+            registry.promote(version.number, reason, force=True, expected=0)
+            mirror(version.number)
     if as_json:
         print_json({"version": version, "new": new, "sheet": sheet, "spent": terms.budget.spent})
     else:
@@ -228,8 +238,12 @@ def interviewed(
     decoding = load(Decoding)
     requests = [one for rows, n in asked for one in requests_of(contestant, rows, decoding, n)]
     repeated = questions_to_repeat(contestant, asked[0][0], decoding)
+    changes = sum(
+        registry.version(event.version).adapter.base == contestant.base
+        for event in registry.history(kind="changed")
+    )
     rounds = [
-        Interview(hosted, {one.digest: one for one in chosen}, terms.budget, time)
+        Interview(hosted, {one.digest: one for one in chosen}, terms.budget, time, changes)
         for time, chosen in enumerate([requests, *[repeated] * REPEATS])
     ]
     confirm(rounds, terms)
@@ -304,7 +318,7 @@ def confirm(rounds: Sequence[Interview], terms: AskingTerms) -> None:
     """Say what is asked and what it may cost. Raises typer.Abort where nobody wants that."""
     missing = [one for interview in rounds for one in interview.missing]
     tokens, price = most_tokens(missing), terms.budget.price
-    priced = f", at most {price.of(tokens):.4g} at these prices" if price else ""
+    priced = f", about {price.of(tokens):.4g} at these prices" if price else ""
     kept = sum(len(interview.found) for interview in rounds)
     say(
         f"{rounds[0].hosted.model} is asked {counted(len(missing), 'question')} ({kept} answers "

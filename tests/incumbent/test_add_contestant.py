@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from evaluation.evaluation_settings import Decoding
 from evaluation.generation import hosted
 from evaluation.repeated_questions import REPEATS
 from incumbent.cli import app
@@ -17,17 +19,21 @@ from monitoring.night import notices
 from monitoring.same_model import record_change, with_same_model
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
-from project.paths import rows_of
+from project.paths import ADAPTER, CHAMPION, rows_of
+from project.records.adapters import Adapter, Opponent
 from project.records.data import Row, Split
 from project.records.events import HostedChanged, Promotion, SealedConsent
 from project.records.record import write_records
-from project.settings import PARAMS
+from project.settings import PARAMS, load
 from registry.audit import problems
 from registry.store import Registry
+from tests.conftest import BASE
 from tests.incumbent.reproducible_project import COUNTED
 from tests.judge_server import Asked, JudgeServer, Reply, judge_server
 from tests.nights import night_of
 from tests.quick_nights import site_of
+
+MakeAdapter = Callable[[str], tuple[Adapter, Path]]
 
 DEV, SEALED = 12, 10
 ASKED = DEV + 1 + REPEATS * DEV  # without the sealed items; one is of general ability
@@ -117,6 +123,7 @@ def test_an_interrupted_interview_goes_on_and_pays_nothing_twice() -> None:
     ("behaviour", "options", "problem"),
     [
         (lambda a: Reply("x", fields={"model": "cheap"}), (), "says that cheap answered"),
+        (lambda a: Reply("x", fields={"model": "m-mini"}), (), "says that m-mini answered"),
         (lambda a: Reply(""), (), "nothing but empty texts"),
         (
             lambda a: Reply(status=302, headers={"Location": "/"}),
@@ -130,6 +137,8 @@ def test_an_interrupted_interview_goes_on_and_pays_nothing_twice() -> None:
         ),
         (answers, ("--price", "1", "2", "--limit", "0.0005"), "higher --limit"),
         (answers, ("--limit", "1"), "--limit is in money"),
+        (answers, ("--price", "nan", "1"), "not below zero"),
+        (answers, ("--price", "1", "-1"), "not below zero"),
         (answers, ("--key-variable", "NO_SUCH_KEY"), "'NO_SUCH_KEY' is not set"),
     ],
 )
@@ -142,11 +151,87 @@ def test_what_goes_wrong_registers_nothing(
         assert registry.versions() == []
 
 
-def test_only_a_family_without_a_champion_is_given_one() -> None:
-    with judge_server(answers) as server:
-        add(server, "--keep-sealed", "--as", "champion")
+def test_requests_that_are_under_way_count_towards_the_limit() -> None:
+    def slow(asked: Asked) -> Reply:
+        time.sleep(0.05)
+        return answers(asked)
+
+    limit = 3.5 * load(Decoding).max_new_tokens / 1e6
+    words = ("--keep-sealed", "--price", "1", "1", "--limit", str(limit))
+    with judge_server(slow) as server:
+        for _ in range(2):  # what was paid before counts too
+            with pytest.raises(IncumbentError, match="spent or under way"):
+                add(server, *words)
+            assert len(server.asked) == 3
+
+
+def test_what_was_under_way_when_one_failed_is_kept() -> None:
+    paid: list[str] = []
+
+    def one_fails(asked: Asked) -> Reply:
+        if len(paid) == 7 and asked.question not in paid:
+            paid.append("")
+            return Reply(status=401, raw=b'{"error": {"message": "bad key"}}')
+        paid.append(asked.question)
+        time.sleep(0.1)
+        return answers(asked)
+
+    with judge_server(one_fails) as server:
+        with pytest.raises(IncumbentError, match="bad key"):
+            add(server, "--keep-sealed")
+        add(server, "--keep-sealed")
+    assert len(paid) == ASKED + 1
+
+
+@pytest.mark.attack
+def test_no_error_shows_a_sealed_prompt() -> None:
+    def short(asked: Asked) -> Reply:
+        if "sealed" not in asked.question:
+            return answers(asked)
+        return Reply(status=400, raw=b'{"error": {"message": "maximum context length"}}')
+
+    with judge_server(short) as server, pytest.raises(IncumbentError, match="read a question of"):
+        add(server, "--send-sealed")
+
+
+def test_only_a_family_without_a_champion_is_given_one(make_adapter: MakeAdapter) -> None:
+    def quicker(asked: Asked) -> Reply:
+        """Somebody else makes a champion meanwhile."""
+        if asked.question == "dev question 0?":
+            with Registry.here() as registry:
+                registry.submit(*make_adapter("ant"), "trained")
+                registry.promote(1, "by hand", force=True)
+        return answers(asked)
+
+    with judge_server(quicker) as server:
+        with pytest.raises(IncumbentError, match="version 1 is champion now"):
+            add(server, "--keep-sealed", "--as", "champion")
         with pytest.raises(InputError, match="bank v1 is the champion"):
             add(server, "--keep-sealed", "--as", "champion")
+
+
+@pytest.mark.attack
+def test_four_eyes_are_asked_for_before_anything_is_paid() -> None:
+    PARAMS.write_text("registry: {family: bank, four_eyes: true}\n")
+    with judge_server(answers) as server:
+        with pytest.raises(InputError, match="asks for a second person"):
+            add(server, "--keep-sealed", "--as", "champion")
+        assert server.asked == []
+
+
+def test_a_hosted_baseline_of_old_leaves_out_the_sealed_items_that_came_later() -> None:
+    with judge_server(answers) as server:
+        add(server, "--send-sealed", "--as", "champion")
+    with Registry.here() as registry:
+        hosted_one = registry.version(1).adapter.contestant
+    other = Adapter(files="1" * 64, base=BASE, recipe="2" * 64, dataset="3" * 64)
+    other.write(ADAPTER)
+    Opponent(contestant=other.contestant, baseline=hosted_one).write(CHAMPION)
+    for part in Split.DEV, Split.SEALED:
+        new = Row.of("new?", "yes", group="new", source="t")
+        write_records(rows_of(part), [*Row.read_lines(rows_of(part)), new])
+    assert len(hosted.items_of(Split.SEALED)) == SEALED
+    assert len(hosted.items_of(Split.DEV)) == DEV + 1  # it does not answer them again
 
 
 def test_a_night_finds_that_the_model_behind_the_name_changed() -> None:
@@ -171,6 +256,7 @@ def test_a_night_finds_that_the_model_behind_the_name_changed() -> None:
                 record_change(registry, other)
             (event,) = registry.history(kind="changed")
             assert event.told(HostedChanged).items == DEV
+        assert "bank v2" in add(server, "--keep-sealed")  # it is asked anew
     with Registry.here() as registry:
         quiet = site_of(registry)
         quiet = replace(quiet, drift=quiet.drift.model_copy(update={"ask_again": False}))
