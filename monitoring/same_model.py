@@ -24,11 +24,12 @@ def with_same_model(context: NightContext, night: Night) -> Night:
         note = f"the hosted champion was not asked whether it is still the same: {error}"
         return night.model_copy(update={"notes": (*night.notes, note)})
     p = chance_of_change(items, [reply.text for reply in replies])
+    names = sorted({one.model for one in replies if one.model})
     reading = SameModelReading(
         n=len(items),
         p=p,
-        changed=p <= LEVEL,
-        served_as=tuple(sorted({one.model for one in replies if one.model})),
+        changed=p <= LEVEL or not all(map(hosted.is_named, names)),
+        served_as=tuple(names),
         fingerprints=tuple(sorted({one.fingerprint for one in replies if one.fingerprint})),
     )
     return night.model_copy(update={"same_model": reading})

@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,9 +29,10 @@ from evaluation.score import eval_set_of
 from evaluation.suites.every_suite import GENERAL, suites_on
 from incumbent.mirroring.mirror import mirror
 from incumbent.options import Json, Reason, saying_what_stays
-from incumbent.output import print_json, say
+from incumbent.output import AT_WORK, print_json, say
 from project.canonical import digest_folder
 from project.errors import InputError
+from project.files import home, locked
 from project.item_prompts import refuse_told_answers
 from project.model_pins import BaseChoice, pin
 from project.paths import BASE, rows_of
@@ -117,7 +119,9 @@ def add_contestant(
     if not all(isfinite(number) and number >= 0 for number in price or ()):
         raise InputError("--price is two numbers, not below zero")
     terms = AskingTerms(AnswerBudget(Price(*price) if price else None, limit), send_sealed, yes)
-    with Registry.here() as registry:
+    # Beside another one, the same questions would be paid twice.
+    waits = partial(print, AT_WORK.format("add-contestant"), file=sys.stderr, flush=True)
+    with locked(home() / "add-contestant.lock", waits), Registry.here() as registry:
         registry.roles.require("submit", registry.actor)
         if as_ and (champion := registry.champion()):
             raise InputError(

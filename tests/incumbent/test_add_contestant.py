@@ -235,10 +235,10 @@ def test_a_hosted_baseline_of_old_leaves_out_the_sealed_items_that_came_later() 
 
 
 def test_a_night_finds_that_the_model_behind_the_name_changed() -> None:
-    said = ["as to"]
+    said, name = ["as to"], ["m"]
 
     def vendor(asked: Asked) -> Reply:
-        return Reply(f"{said[0]} {asked.question}", fields={"model": "m"})
+        return Reply(f"{said[0]} {asked.question}", fields={"model": name[0]})
 
     with judge_server(vendor) as server:
         add(server, "--keep-sealed", "--as", "champion")
@@ -248,7 +248,10 @@ def test_a_night_finds_that_the_model_behind_the_name_changed() -> None:
             same = with_same_model(context, night)
             assert same.same_model and not same.same_model.changed
             assert same.same_model.n == DEV
-            said[0] = "no idea about your"
+            name[0] = "m-mini"
+            renamed = with_same_model(context, night).same_model
+            assert renamed and renamed.changed and "Served as m-mini." in str(renamed)
+            said[0], name[0] = "no idea about your", "m"
             other = with_same_model(context, night)
             assert other.same_model and other.same_model.changed
             assert [one.kind for one in notices(other)] == ["hosted-changed"]
