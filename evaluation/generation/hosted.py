@@ -99,11 +99,12 @@ class KeptModel:
                         f"{row}: {self.contestant} was not asked it when its answers were kept, or "
                         "with another evaluation.decoding"
                     )
+                counts = found.counts or counted_by_letters(request, found.reply)
                 yield Answer(
                     item=row.id,
                     text=found.reply.text,
-                    tokens=found.tokens or 0,
-                    prompt_tokens=found.prompt_tokens or 0,
+                    tokens=counts.answer,
+                    prompt_tokens=counts.prompt,
                     sample=sample,
                 )
 
@@ -176,7 +177,8 @@ def items_of(part: Split) -> tuple[Row, ...]:
             f"{len(rows) - len(found)} of {len(rows)} items were not asked when the hosted model's "
             f"answers were kept, or with another evaluation.decoding; {MOST_LEFT_OUT:.0%} may be "
             "left out. Put the settings back, or add the model again, so that it is asked now: "
-            "`incumbent registry add-contestant --hosted …`",
+            "`incumbent registry add-contestant --hosted …`, and let that version take the place "
+            "of a champion without these answers: `incumbent promote N --force --reason …`",
             file=rows_of(part),
         )
     return found
@@ -245,6 +247,10 @@ def most_tokens(requests: Iterable[ChatRequest]) -> TokenCounts:
     return TokenCounts(letters // LETTERS, sum(one.max_tokens or 0 for one in asked))
 
 
+def counted_by_letters(request: ChatRequest, reply: ChatReply) -> TokenCounts:
+    return TokenCounts(most_tokens([request]).prompt, -(-len(reply.text) // LETTERS))
+
+
 @dataclass
 class Interview:
     """A hosted model, and the requests that it is asked. Each reply is kept on this machine as it
@@ -262,8 +268,8 @@ class Interview:
     def __post_init__(self) -> None:
         for digest in self.requests:
             place = self.place(digest)
-            if place.exists():
-                reply = self.found[digest] = Reply.read(place)
+            if place.exists() and (reply := Reply.read(place)).request == digest:
+                self.found[digest] = reply
                 self.budget.spend(self.requests[digest], reply.counts)
 
     @property

@@ -14,6 +14,7 @@ import typer
 from evaluation.evaluation_settings import Decoding, server_url
 from evaluation.generation.backends.backend import ChatReply
 from evaluation.generation.hosted import (
+    LETTERS,
     AnswerBudget,
     Interview,
     KeptModel,
@@ -260,7 +261,7 @@ def interviewed(
         )
         registry.record_consent(consent, reason)
     replies, *again = (interview.ask() for interview in rounds)
-    refuse_empty(hosted, replies.values())
+    check_replies(hosted, replies.values())
     times = [replies, *again]
     items = (
         RepeatedQuestion(request=one, texts=tuple(said[one.digest].reply.text for said in times))
@@ -274,12 +275,14 @@ def interviewed(
     return sheet_of(kept, [one.reply for one in replies.values()])
 
 
-def refuse_empty(hosted: HostedModel, replies: Collection[Reply]) -> None:
+def check_replies(hosted: HostedModel, replies: Collection[Reply]) -> None:
     empty = sum(not one.reply.text.strip() for one in replies)
     if empty == len(replies):
         raise InputError(f"{hosted.model} answered nothing but empty texts: see what it serves")
     if empty:
         say(f"warning: {empty} of {len(replies)} answers are empty")
+    if any(one.counts is None for one in replies):
+        say(f"warning: it does not count tokens; they are estimated by {LETTERS} letters each")
 
 
 def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantSheet:

@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation import hosted
+from evaluation.generation.answers import Answer
 from evaluation.repeated_questions import REPEATS
 from incumbent.cli import app
 from monitoring.night import notices
 from monitoring.same_model import record_change, with_same_model
 from project.errors import IncumbentError, InputError
-from project.files import write_bytes
+from project.files import home, write_bytes
 from project.paths import ADAPTER, CHAMPION, rows_of
 from project.records.adapters import Adapter, Opponent
 from project.records.data import Row, Split
@@ -115,8 +116,19 @@ def test_an_interrupted_interview_goes_on_and_pays_nothing_twice() -> None:
         with Registry.here() as registry:
             assert registry.versions() == []
         most[0] = 1000
+        one, other, *_ = sorted((home() / hosted.ASKED).rglob("*.json"))
+        one.write_bytes(other.read_bytes())  # by hand: it answers another question
         add(server, "--keep-sealed")
-    assert len(paid) == ASKED
+    assert len(paid) == ASKED + 1
+
+
+def test_tokens_that_a_server_does_not_count_are_estimated() -> None:
+    with judge_server(lambda _: Reply("as you like", fields={"model": "m"})) as server:
+        assert "they are estimated" in add(server, "--keep-sealed")
+    with Registry.here() as registry:
+        folder = registry.artifacts.check_out(registry.version(1).adapter.files, Path("v1"))
+    answer = Answer.read_lines(folder / "dev-answers.jsonl")[0]
+    assert (answer.tokens, answer.prompt_tokens) == (3, len("dev question 0?") // 4)
 
 
 @pytest.mark.parametrize(
