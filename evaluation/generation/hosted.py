@@ -351,6 +351,11 @@ def refuse_other_model(hosted: HostedModel, reply: ChatReply) -> None:
         )
 
 
+def fingerprints_of(replies: Iterable[ChatReply]) -> tuple[str, ...]:
+    """Of how it was served, each once; a server may say anything."""
+    return tuple(sorted({shortened(one.fingerprint) for one in replies if one.fingerprint}))
+
+
 def answer_folder(replies: Mapping[Digest, Reply], repeated: Iterable[Record]) -> Digest:
     """Write the folder that the registry will keep to where it is checked out; the same replies
     give the same bytes.

@@ -21,6 +21,7 @@ from evaluation.generation.hosted import (
     Price,
     Reply,
     answer_folder,
+    fingerprints_of,
     most_tokens,
     requests_of,
     samples_of,
@@ -293,7 +294,7 @@ def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantS
         index=contestant.index,
         answers=contestant.answers,
         served_as=tuple(sorted({one.model for one in said if one.model})),
-        fingerprints=tuple(sorted({one.fingerprint for one in said if one.fingerprint})),
+        fingerprints=fingerprints_of(said),
     )
 
 

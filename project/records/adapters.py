@@ -27,7 +27,7 @@ class HostedModel(Record):
         """Whether this is its name as a server may say it: with a date or a number of three digits
         behind it, or a path before it, and nothing more.
         """
-        return bool(re.fullmatch(rf"(.*/)?{re.escape(self.model)}{DATED}", said))
+        return bool(re.fullmatch(rf"([\w.:@-]+/)*{re.escape(self.model)}{DATED}", said))
 
     @property
     def pin(self) -> "ModelPin":

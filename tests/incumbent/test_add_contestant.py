@@ -123,7 +123,8 @@ def test_an_interrupted_interview_goes_on_and_pays_nothing_twice() -> None:
 
 
 def test_tokens_that_a_server_does_not_count_are_estimated() -> None:
-    with judge_server(lambda _: Reply("as you like", fields={"model": "m"})) as server:
+    usage = {"prompt_tokens": 10**400, "completion_tokens": 1}
+    with judge_server(lambda _: Reply("as you like", fields={"usage": usage})) as server:
         assert "they are estimated" in add(server, "--keep-sealed")
     with Registry.here() as registry:
         folder = registry.artifacts.check_out(registry.version(1).adapter.files, Path("v1"))
@@ -260,9 +261,9 @@ def test_a_night_finds_that_the_model_behind_the_name_changed() -> None:
             same = with_same_model(context, night)
             assert same.same_model and not same.same_model.changed
             assert same.same_model.n == DEV
-            name[0] = "m-mini"
+            name[0] = "m-mini\x1b[2J"
             renamed = with_same_model(context, night).same_model
-            assert renamed and renamed.changed and "Served as m-mini." in str(renamed)
+            assert renamed and renamed.changed and "Served as m-mini [2J." in str(renamed)
             said[0], name[0] = "no idea about your", "m"
             other = with_same_model(context, night)
             assert other.same_model and other.same_model.changed
