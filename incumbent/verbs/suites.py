@@ -55,8 +55,9 @@ def run_suites(
         batch_size=load(Decoding).batch_size,
         chat=None not in (champion.base.chat_template, challenger.base.chat_template),
     )
-    theirs = ask_suites(champion, check_out_adapter(champion.adapter), suites)
-    table = paired(theirs, ask_suites(challenger, ADAPTER_FILES, suites), metric)
+    theirs = ask_suites(champion, check_out_adapter(champion.lora), suites)
+    files = ADAPTER_FILES if challenger.lora else None
+    table = paired(theirs, ask_suites(challenger, files, suites), metric)
     write_records(to, table)
     print_table(COLUMNS, [means(name, list(items)) for name, items in groupby(table, task)])
     say(f"\n{len(table)} items; to weigh them: incumbent decide --scores {to}")

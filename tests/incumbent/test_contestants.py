@@ -117,6 +117,9 @@ def test_items_that_came_later_are_left_out_on_record(project: Path) -> None:
     assert shown["evidence"]["left_out"] == {"dev": 3, "sealed": 4}
     assert shown["evidence"]["sealed"]["rougeL"]["n"] == 24
 
+    costs = json.loads(incumbent("gateway", "cost-report", "--json"))["systems"]
+    assert [one["quality"]["rougeL"]["items"] for one in costs] == [20, 20]
+
     chosen(evaluation__decoding__max_new_tokens=12)
     with pytest.raises(InputError, match=r"23 of 23 items were not asked.*add the model again"):
         reproduce()
