@@ -281,9 +281,9 @@ def check_replies(hosted: HostedModel, replies: Collection[Reply]) -> None:
     if empty == len(replies):
         raise InputError(f"{hosted.model} answered nothing but empty texts: see what it serves")
     if empty:
-        say(f"warning: {empty} of {len(replies)} answers are empty")
+        tell(f"warning: {empty} of {len(replies)} answers are empty")
     if any(one.counts is None for one in replies):
-        say(f"warning: it does not count tokens; they are estimated by {LETTERS} letters each")
+        tell(f"warning: it does not count tokens; they are estimated by {LETTERS} letters each")
 
 
 def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantSheet:
@@ -296,6 +296,11 @@ def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantS
         served_as=tuple(sorted({one.model for one in said if one.model})),
         fingerprints=fingerprints_of(said),
     )
+
+
+def tell(line: str) -> None:
+    """Beside what --json prints."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def rows_in(part: Split) -> tuple[Row, ...]:
@@ -328,7 +333,7 @@ def confirm(rounds: Sequence[Interview], terms: AskingTerms) -> None:
     tokens, price = most_tokens(missing), terms.budget.price
     priced = f", about {price.of(tokens):.4g} at these prices" if price else ""
     kept = sum(len(interview.found) for interview in rounds)
-    say(
+    tell(
         f"{rounds[0].hosted.model} is asked {counted(len(missing), 'question')} ({kept} answers "
         f"are kept already): about {tokens.prompt} prompt tokens, and at most {tokens.answer} of "
         f"answers{priced}"

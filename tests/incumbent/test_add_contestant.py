@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation import hosted
@@ -60,20 +60,24 @@ def project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def add(server: JudgeServer, *more: str) -> str:
+    return re.sub(r"\s+", " ", added(server, *more).output)
+
+
+def added(server: JudgeServer, *more: str) -> Result:
     words = ("registry", "add-contestant", "--hosted", "m", "--url", server.url, "--yes", *more)
     done = CliRunner().invoke(app, words)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
-    return re.sub(r"\s+", " ", done.output)
+    return done
 
 
 def test_a_hosted_model_is_asked_once_and_its_consent_is_on_record() -> None:
     with judge_server(answers) as server:
-        told = add(server, "--send-sealed", "--as", "champion", "--price", "1", "2", "--json")
+        words = ("--send-sealed", "--as", "champion", "--price", "1", "2", "--json")
+        found = json.loads(added(server, *words).stdout)
         asked = len(server.asked)
         again = add(server, "--send-sealed")
         assert len(server.asked) == asked == ASKED + SEALED
-    found = json.loads(told[told.index("{") :])
     assert found["spent"] == pytest.approx(asked * (100 * 1 + 10 * 2) / 1e6)
     assert found["sheet"]["served_as"] == ["m-2026-01-01"]
     assert "registered before" in again
