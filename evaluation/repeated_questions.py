@@ -12,12 +12,7 @@ import numpy as np
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import ChatReply, ChatRequest
-from evaluation.generation.hosted import (
-    CONCURRENCY,
-    refuse_other_model,
-    requests_of,
-    server_of,
-)
+from evaluation.generation.hosted import CONCURRENCY, requests_of, server_of
 from project.records.adapters import Contestant, HostedModel
 from project.records.data import Row
 from project.records.record import Record
@@ -46,7 +41,7 @@ def questions_to_repeat(
 
 
 def ask_again(hosted: HostedModel, requests: Sequence[ChatRequest]) -> list[ChatReply]:
-    """What it answers now. Raises IncumbentError as `Interview.ask` does."""
+    """What it answers now. Raises IncumbentError where the server refuses or stays away."""
     return asyncio.run(asked_again(hosted, requests))
 
 
@@ -57,9 +52,7 @@ async def asked_again(hosted: HostedModel, requests: Sequence[ChatRequest]) -> l
     server = server_of(hosted)
 
     async def ask_one(request: ChatRequest) -> ChatReply:
-        reply = (await server.ask(request)).reply
-        refuse_other_model(hosted, reply)
-        return reply
+        return (await server.ask(request)).reply
 
     async with server:
         return await ask_together(ask_one, requests, CONCURRENCY)

@@ -1,11 +1,12 @@
 """A hosted champion, asked each night whether it still answers as when its answers were kept."""
 
-from evaluation.generation.hosted import REPEATED, answers_folder
+from evaluation.generation.hosted import REPEATED, answers_folder, fingerprints_of
 from evaluation.repeated_questions import LEVEL, RepeatedQuestion, ask_again, chance_of_change
 from monitoring.night_context import NightContext
 from project.errors import IncumbentError
 from project.records.drift import Night, SameModelReading
 from project.records.events import HostedChanged
+from project.untrusted_input import shortened
 from registry.store import Registry
 
 
@@ -24,12 +25,13 @@ def with_same_model(context: NightContext, night: Night) -> Night:
         note = f"the hosted champion was not asked whether it is still the same: {error}"
         return night.model_copy(update={"notes": (*night.notes, note)})
     p = chance_of_change(items, [reply.text for reply in replies])
+    names = {one.model for one in replies if one.model}
     reading = SameModelReading(
         n=len(items),
         p=p,
-        changed=p <= LEVEL,
-        served_as=tuple(sorted({one.model for one in replies if one.model})),
-        fingerprints=tuple(sorted({one.fingerprint for one in replies if one.fingerprint})),
+        changed=p <= LEVEL or not all(map(hosted.is_named, names)),
+        served_as=tuple(sorted(map(shortened, names))),
+        fingerprints=fingerprints_of(replies),
     )
     return night.model_copy(update={"same_model": reading})
 

@@ -166,10 +166,15 @@ def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
     )
 
 
+NO_WEIGHTS = "{} has no weights that could be loaded"
+
+
 def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:
-    """The folder of a pinned model, its weights hashed again. Raises IncumbentError on a change."""
+    """The folder of a pinned model, its weights hashed again. Raises IncumbentError for other ones,
+    and for a hosted model, which has none.
+    """
     if pin.hosted:
-        raise IncumbentError(f"{pin} has no weights that could be loaded")
+        raise IncumbentError(NO_WEIGHTS.format(pin))
     if kind == "base" and pin.model == EMBEDDED:
         folder = embedded_folder(pin.revision)  # maybe of an earlier version of its package
     else:
@@ -190,7 +195,7 @@ def absent(pin: ModelPin) -> str | None:
     None where it can. The Hub is not asked.
     """
     if pin.hosted:
-        return f"{pin} has no weights that could be loaded"
+        return NO_WEIGHTS.format(pin)
     folder = folder_here(pin)
     if folder is None or not any(folder.glob("*.safetensors")):
         return f"{pin} is not on this machine: {way_back(pin)}"

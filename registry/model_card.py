@@ -89,15 +89,16 @@ def alias_sentence(lineage: Lineage) -> str:
 
 def front_matter(lineage: Lineage, library: str) -> str:
     """The YAML that the Hub reads (huggingface.co/docs/hub/model-cards), without a licence."""
-    base = lineage.version.adapter.base
-    fields: dict[str, Any] = {
-        "library_name": library,
+    base, bare = lineage.version.adapter.base, lineage.version.adapter.bare
+    fields: dict[str, Any] = {} if bare else {"library_name": library}
+    fields |= {
         "pipeline_tag": "text-generation",
-        "tags": ["incumbent"] if lineage.version.adapter.bare else ["incumbent", "lora"],
+        "tags": ["incumbent"] if bare else ["incumbent", "lora"],
     }
     if hub_name := (base.name if base.model == EMBEDDED or base.revision else None):
         fields["base_model"] = one_line(hub_name)
-        fields["base_model_relation"] = "finetune" if library != "peft" else "adapter"
+        if not bare:
+            fields["base_model_relation"] = "finetune" if library != "peft" else "adapter"
     if found := list(results(lineage)):
         fields["model-index"] = [{"name": lineage.version.label, "results": found}]
     width = 1 << 20  # a value is one line: none can end the front matter

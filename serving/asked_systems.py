@@ -7,13 +7,14 @@ from itertools import chain
 
 from evaluation.evaluation_settings import Decoding, Prices
 from evaluation.generate import prompted
+from evaluation.generation import hosted
 from evaluation.generation.answers import Answer, Respondent
 from evaluation.generation.backends.backend import ChatRequest
 from evaluation.generation.backends.chat_server import ChatServer, ask_together
 from evaluation.generation.contestants import recorded_numerics
-from evaluation.generation.hosted import samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
+from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.chat_template import under
 from project.errors import IncumbentError, InputError
@@ -132,14 +133,17 @@ def champion() -> AdapterVersion:
     return found
 
 
-def dev_items(most: int) -> list[Row]:
-    """At most so many dev items, the same whenever they are asked for. Raises InputError for too
-    few.
+def dev_items(most: int, contestant: Contestant | None = None) -> list[Row]:
+    """At most so many dev items, the same whenever they are asked for; of a hosted contestant those
+    that it has answered. Raises InputError for too few.
     """
     path = rows_of(Split.DEV)
     if not path.exists():
         raise InputError("is not there: `incumbent run` makes it", file=path)
-    chosen = sorted(Row.read_lines(path), key=lambda row: digest_json(row.id))[:most]
+    rows = Row.read_lines(path)
+    if contestant and contestant.base.hosted:
+        rows = hosted.answered(rows, [contestant], load(Decoding), hosted.samples_of(Split.DEV))
+    chosen = sorted(rows, key=lambda row: digest_json(row.id))[:most]
     if len({row.group for row in chosen}) < 2:
         raise InputError("has too few items to compare systems on", file=path)
     return chosen
@@ -151,10 +155,14 @@ def ask_systems(
     shots: Sequence[int],
     larger: LargerModel | None,
 ) -> Iterator[AskedSystem]:
-    """The champion's adapter first, then its bare base with so many examples, then the larger."""
+    """The champion first, then its bare base with so many examples, the project's where it is a
+    hosted model; then the larger.
+    """
     contestant, prices = version.adapter.contestant, load(Prices)
     yield AskedSystem(version.label, *answered(contestant, items, 0, version.label), prices)
-    bare = contestant.model_copy(update={"adapter": None})
+    bare = (
+        bare_base() if contestant.base.hosted else contestant.model_copy(update={"adapter": None})
+    )
     for count in shots:
         name = f"base, {count} examples" if count else "base, no examples"
         yield AskedSystem(name, *answered(bare, items, count, name), prices, shots=count)
@@ -176,7 +184,7 @@ def answered(
     all of dev, those are taken.
     """
     system = from_registry(contestant, load(Decoding), recorded_numerics())
-    samples = samples_of(Split.DEV)
+    samples = hosted.samples_of(Split.DEV)
     every = asked_with(Row.read_lines(rows_of(Split.DEV)), contestant)
     shown = prompted(every, shots, contestant.evidence_template) if shots else every
     rows = {row.id: row for row in shown}

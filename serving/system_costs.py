@@ -221,7 +221,8 @@ def compare_costs(
     The base is asked without examples, with as many as evaluation.few_shot says, and with
     `more_shots`. Raises InputError where there is no champion or no dev set.
     """
-    version, items = champion(), dev_items(most)
+    version = champion()
+    items = dev_items(most, version.adapter.contestant)
     shots = sorted({0, load(FewShot).shots, *more_shots})
     asked = list(ask_systems(items, version, shots, larger))
     embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")

@@ -98,12 +98,14 @@ class Respondent:
         clock: Callable[[], float] = perf_counter,
         release: Callable[[], None] | None = None,
         portable: bool = False,
+        timed: bool = True,
     ) -> None:
         """`release` gives back what a server holds for the model; None: there is no such thing.
 
         `portable`: whether `load` can be called on another machine. `store` may be set to another
-        one before a first answer.
+        one before a first answer. `timed`: whether it makes its answers when it gives them.
         """
+        self.timed = timed
         self.store: KeptBytes = IN_FILES
         self.system = system
         self.batch_size = batch_size
@@ -164,7 +166,11 @@ class Respondent:
                 bar.advance(len(unit.answers), speed(made, self.clock() - start))
 
     def seconds(self, rows: Sequence[Row], samples: int = 1) -> float | None:
-        """How long these rows' answers took when they were made; None if any is not cached."""
+        """How long these rows' answers took when they were made; None if any is not cached, or was
+        made before.
+        """
+        if not self.timed:
+            return None
         units = [self.cached(unit_rows, samples) for unit_rows in self.units(rows, samples)]
         seconds = [unit.seconds for unit in units if unit]
         return sum(seconds) if len(seconds) == len(units) else None

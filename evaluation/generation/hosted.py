@@ -26,6 +26,7 @@ from project.records.data import Row, Split
 from project.records.record import Digest, Record, write_records
 from project.settings import load
 from project.shown_passages import all_with_passages
+from project.untrusted_input import shortened
 from registry.reader import RegistryReader
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class Reply(Record):
     reply: ChatReply
     prompt_tokens: int | None  # as it counts them; None: it does not
     tokens: int | None
+
+    @property
+    def counts(self) -> TokenCounts | None:
+        if self.prompt_tokens is None or self.tokens is None:
+            return None
+        return TokenCounts(self.prompt_tokens, self.tokens)
 
 
 def request_of(contestant: Contestant, row: Row, decoding: Decoding, sample: int) -> ChatRequest:
@@ -92,11 +99,12 @@ class KeptModel:
                         f"{row}: {self.contestant} was not asked it when its answers were kept, or "
                         "with another evaluation.decoding"
                     )
+                counts = found.counts or counted_by_letters(request, found.reply)
                 yield Answer(
                     item=row.id,
                     text=found.reply.text,
-                    tokens=found.tokens or 0,
-                    prompt_tokens=found.prompt_tokens or 0,
+                    tokens=counts.answer,
+                    prompt_tokens=counts.prompt,
                     sample=sample,
                 )
 
@@ -159,7 +167,7 @@ def kept_respondent(
         model = LiveModel if live else KeptModel
         return model(contestant, decoding, kept_replies(contestant))
 
-    return Respondent(system, decoding.batch_size, load)
+    return Respondent(system, decoding.batch_size, load, timed=False)
 
 
 def samples_of(part: str) -> int:
@@ -175,7 +183,10 @@ def items_of(part: Split) -> tuple[Row, ...]:
     answers were kept is left out. Raises InputError where that is too much.
     """
     rows = Row.read_lines(rows_of(part))
-    sides = (Opponent.read(CHAMPION).contestant, Adapter.read(ADAPTER).contestant)
+    opponent = Opponent.read(CHAMPION)
+    sides = [opponent.contestant, Adapter.read(ADAPTER).contestant]
+    if part == Split.SEALED:  # at a look the regression baseline answers too
+        sides.append(opponent.baseline)
     hosted = [side for side in sides if side and side.base.hosted]
     if not hosted:
         return rows
@@ -185,7 +196,8 @@ def items_of(part: Split) -> tuple[Row, ...]:
             f"{len(rows) - len(found)} of {len(rows)} items were not asked when the hosted model's "
             f"answers were kept, or with another evaluation.decoding; {MOST_LEFT_OUT:.0%} may be "
             "left out. Put the settings back, or add the model again, so that it is asked now: "
-            "`incumbent registry add-contestant --hosted …`",
+            "`incumbent registry add-contestant --hosted …`, and let that version take the place "
+            "of a champion without these answers: `incumbent promote N --force --reason …`",
             file=rows_of(part),
         )
     return found
@@ -221,24 +233,30 @@ class Price(NamedTuple):
 
 @dataclass
 class AnswerBudget:
-    """What answers cost, and may cost."""
+    """What answers cost, and may cost; those too that an interrupted interview has left."""
 
     price: Price | None = None
     limit: float | None = None  # needs a price
     spent: float = 0.0
+    reserved: float = 0.0  # for requests that are under way
 
-    def refuse_over_limit(self, request: ChatRequest) -> None:
-        if self.limit is None or self.price is None:
-            return
-        if self.spent + self.price.of(most_tokens([request])) > self.limit:
+    def most(self, request: ChatRequest) -> float:
+        return self.price.of(most_tokens([request])) if self.price else 0.0
+
+    def reserve(self, request: ChatRequest) -> None:
+        """Raises IncumbentError where its answer may pass the limit."""
+        most = self.most(request)
+        if self.limit is not None and self.spent + self.reserved + most > self.limit:
             raise IncumbentError(
-                f"{self.spent:.4g} is spent, and the next answer may pass the limit of "
-                f"{self.limit:.4g}: what was answered is kept, and a higher --limit goes on"
+                f"{self.spent + self.reserved:.4g} is spent or under way, and the next answer may "
+                f"pass the limit of {self.limit:.4g}: what was answered is kept, and a higher "
+                "--limit goes on"
             )
+        self.reserved += most
 
     def spend(self, request: ChatRequest, counts: TokenCounts | None) -> None:
         if self.price:
-            self.spent += self.price.of(counts or most_tokens([request]))
+            self.spent += self.price.of(counts) if counts else self.most(request)
 
 
 def most_tokens(requests: Iterable[ChatRequest]) -> TokenCounts:
@@ -246,6 +264,10 @@ def most_tokens(requests: Iterable[ChatRequest]) -> TokenCounts:
     asked = list(requests)
     letters = sum(len(turn.content) for one in asked for turn in one.messages)
     return TokenCounts(letters // LETTERS, sum(one.max_tokens or 0 for one in asked))
+
+
+def counted_by_letters(request: ChatRequest, reply: ChatReply) -> TokenCounts:
+    return TokenCounts(most_tokens([request]).prompt, -(-len(reply.text) // LETTERS))
 
 
 @dataclass
@@ -258,20 +280,23 @@ class Interview:
     requests: Mapping[Digest, ChatRequest]
     budget: AnswerBudget
     time: int = 0  # how often it was asked the same before
+    changes: int = 0  # that were found of it: what it answered before one is of another model
     found: dict[Digest, Reply] = field(default_factory=dict)
+    fault: IncumbentError | None = None
 
     def __post_init__(self) -> None:
         for digest in self.requests:
             place = self.place(digest)
-            if place.exists():
-                self.found[digest] = Reply.read(place)
+            if place.exists() and (reply := Reply.read(place)).request == digest:
+                self.found[digest] = reply
+                self.budget.spend(self.requests[digest], reply.counts)
 
     @property
     def missing(self) -> list[ChatRequest]:
         return [one for digest, one in self.requests.items() if digest not in self.found]
 
     def place(self, request: Digest) -> Path:
-        model = f"{self.hosted.pin.weights[:16]}-{self.time}"
+        model = f"{self.hosted.pin.weights[:16]}-{self.changes}-{self.time}"
         return home() / ASKED / model / request[:2] / f"{request}.json"
 
     def ask(self) -> dict[Digest, Reply]:
@@ -280,6 +305,8 @@ class Interview:
         """
         if self.missing:
             asyncio.run(self.ask_missing())
+        if self.fault:
+            raise self.fault
         return self.found
 
     async def ask_missing(self) -> None:
@@ -291,10 +318,18 @@ class Interview:
         with progress(self.hosted.model, total, "answers", done=total - len(missing)) as bar:
 
             async def ask_one(request: ChatRequest) -> None:
-                self.budget.refuse_over_limit(request)
-                given = await server.ask(request)
-                self.keep(request, given.reply, given.tokens)
-                bar.advance()
+                if self.fault:
+                    return
+                try:
+                    self.budget.reserve(request)
+                    given = await server.ask(request)
+                    self.keep(request, given.reply, given.tokens)
+                # The first one ends it, once those answers have come that are paid already.
+                except IncumbentError as error:
+                    self.fault = self.fault or error
+                else:
+                    self.budget.reserved -= self.budget.most(request)
+                    bar.advance()
 
             async with server:
                 await ask_together(ask_one, missing, CONCURRENCY)
@@ -302,9 +337,9 @@ class Interview:
     def keep(self, request: ChatRequest, reply: ChatReply, counts: TokenCounts | None) -> None:
         refuse_other_model(self.hosted, reply)
         if reply.too_long:
+            letters = sum(len(turn.content) for turn in request.messages)
             raise IncumbentError(
-                f"{self.hosted.model} does not read so long a question: "
-                f"{request.messages[-1].content[:60]!r}…"
+                f"{self.hosted.model} does not read a question of {letters} characters"
             )
         self.budget.spend(request, counts)
         made = Reply(
@@ -327,13 +362,17 @@ def server_of(hosted: HostedModel) -> "ChatServer":
 
 
 def refuse_other_model(hosted: HostedModel, reply: ChatReply) -> None:
-    """A server may add a date to the name that was asked for, or a path before it: no more."""
-    said = reply.model
-    if said and hosted.model not in said:
+    if reply.model and not hosted.is_named(reply.model):
+        said = shortened(reply.model)
         raise IncumbentError(
             f"{hosted.url} was asked for {hosted.model}, and says that {said} answered: if that is "
             f"the model, name it so: --hosted {said}"
         )
+
+
+def fingerprints_of(replies: Iterable[ChatReply]) -> tuple[str, ...]:
+    """Of how it was served, each once; a server may say anything."""
+    return tuple(sorted({shortened(one.fingerprint) for one in replies if one.fingerprint}))
 
 
 def answer_folder(replies: Mapping[Digest, Reply], repeated: Iterable[Record]) -> Digest:

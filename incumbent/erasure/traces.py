@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.hosted import ASKED, requests_of
 from incumbent.erasure.erasure_request import ErasureRequest, text_in
 from incumbent.pipeline import read_pipeline
 from monitoring.monitoring_settings import TrafficParams
@@ -19,8 +21,9 @@ from project.erasures import ERASED, Erasable, passage_texts, texts_of
 from project.files import home
 from project.near_duplicates import MOST_WORDS, WordPrints, folded_hashes, near_duplicates
 from project.object_stores import local_path
-from project.records.adapters import AdapterVersion
-from project.records.data import Row
+from project.paths import rows_of
+from project.records.adapters import Adapter, AdapterVersion
+from project.records.data import Row, Split
 from project.records.record import Digest
 from project.settings import load
 from registry.reader import RegistryReader
@@ -35,8 +38,9 @@ QUOTED = re.compile(rb'"([^"\\]+)(?=")')  # as an id stands in JSON, and what is
 KEPT = frozenset({"registry", "models", "machines", "imports", "keys"})
 BY_DIGEST = "embeddings.db*"  # vectors under the digests of texts
 # Below home(): weights that were trained on the rows, by which rows were ranked, or of a run that
-# was broken off. They are deleted unread: nothing in them names a row.
-TRAINED = frozenset({"selection", "checkpoints"})
+# was broken off, and what a hosted model answered. They are deleted unread: nothing in them names a
+# row.
+TRAINED = frozenset({"selection", "checkpoints", str(ASKED)})
 
 
 @dataclass(frozen=True)
@@ -195,7 +199,8 @@ def out_of_reach(
         )
     for version in versions:
         yield (
-            f"{version.label} learnt from them, or its index names them; once it is no champion",
+            f"{version.label} learnt from them, or its index or kept answers tell of them; once it "
+            "is no champion",
             f'incumbent registry delete {version.number} --reason "erasure" && '
             "incumbent registry gc --delete",
         )
@@ -279,16 +284,43 @@ def is_among(asked: set[tuple[int, ...]], prints: WordPrints) -> bool:
     return bool(long and near_duplicates(long, prints.texts, contained=True).nnz)
 
 
-def naming_indexes(registry: RegistryReader, wanted: ErasureRequest) -> list[AdapterVersion]:
-    """Versions of all families with an index in which a passage names somebody."""
-    names = Trail(frozenset(), (), wanted)
+def telling_versions(
+    registry: RegistryReader, trail: Trail, rows: Iterable[Erasable]
+) -> list[AdapterVersion]:
+    """Versions of all families with an index in which a passage names somebody, or with kept
+    answers to one of the rows.
+    """
+    names = Trail(frozenset(), (), trail.wanted)
+    asked = [row for row in rows if isinstance(row, Row)]
     return [
         version
         for version in all_versions(registry)
-        if any(
-            registry_tells(registry, d, names) for d in parts_of(registry, version.adapter.index)
-        )
+        if holds(registry, version.adapter.index, names)
+        or (version.adapter.answers and keeps_answers(registry, version.adapter, trail, asked))
     ]
+
+
+def keeps_answers(
+    registry: RegistryReader, adapter: Adapter, trail: Trail, rows: Sequence[Row]
+) -> bool:
+    """Whether a hosted model was asked one of the rows: its files name them by their ids, and all
+    its answers by the digests of what was asked.
+    """
+    # Imported here because it brings an index's libraries.
+    from evaluation.generation.retrieved_passages import asked_with
+
+    ids, decoding = {row.id for row in rows}, load(Decoding)
+    parts = [rows_of(part) for part in Split if rows_of(part).exists()]
+    curated = [row for path in parts for row in Row.read_lines(path) if row.id in ids]
+    shown = asked_with([*rows, *curated], adapter.contestant)
+    requests = requests_of(adapter.contestant, shown, decoding, decoding.samples)
+    digests = {one.digest.encode() for one in requests}
+    asked = replace(trail, ids=trail.ids | digests)
+    return any(holds(registry, folder, asked) for folder in (adapter.files, adapter.answers))
+
+
+def holds(registry: RegistryReader, folder: Digest | None, trail: Trail) -> bool:
+    return any(registry_tells(registry, digest, trail) for digest in parts_of(registry, folder))
 
 
 def artifacts_of(registry: RegistryReader, trail: Trail) -> list[Digest]:

@@ -4,6 +4,8 @@ import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,12 +14,14 @@ import typer
 from evaluation.evaluation_settings import Decoding, server_url
 from evaluation.generation.backends.backend import ChatReply
 from evaluation.generation.hosted import (
+    LETTERS,
     AnswerBudget,
     Interview,
     KeptModel,
     Price,
     Reply,
     answer_folder,
+    fingerprints_of,
     most_tokens,
     requests_of,
     samples_of,
@@ -25,10 +29,12 @@ from evaluation.generation.hosted import (
 from evaluation.repeated_questions import REPEATS, RepeatedQuestion, questions_to_repeat
 from evaluation.score import eval_set_of
 from evaluation.suites.every_suite import GENERAL, suites_on
+from incumbent.mirroring.mirror import mirror
 from incumbent.options import Json, Reason, saying_what_stays
-from incumbent.output import print_json, say
+from incumbent.output import AT_WORK, print_json, say
 from project.canonical import digest_folder
 from project.errors import InputError
+from project.files import home, locked
 from project.item_prompts import refuse_told_answers
 from project.model_pins import BaseChoice, pin
 from project.paths import BASE, rows_of
@@ -112,8 +118,12 @@ def add_contestant(
         raise InputError("say what answers: --hosted MODEL, or --system-prompt FILE for the base")
     if limit is not None and price is None:
         raise InputError("--limit is in money, so it needs --price PROMPT ANSWER")
+    if not all(isfinite(number) and number >= 0 for number in price or ()):
+        raise InputError("--price is two numbers, not below zero")
     terms = AskingTerms(AnswerBudget(Price(*price) if price else None, limit), send_sealed, yes)
-    with Registry.here() as registry:
+    # Beside another one, the same questions would be paid twice.
+    waits = partial(print, AT_WORK.format("add-contestant"), file=sys.stderr, flush=True)
+    with locked(home() / "add-contestant.lock", waits), Registry.here() as registry:
         registry.roles.require("submit", registry.actor)
         if as_ and (champion := registry.champion()):
             raise InputError(
@@ -122,6 +132,11 @@ def add_contestant(
             )
         if as_:
             registry.roles.require("promote", registry.actor)
+        if as_ and registry.four_eyes:
+            raise InputError(
+                "registry.four_eyes in params.yaml asks for a second person: add it without --as "
+                "champion, and let somebody else type `incumbent promote N --force --reason …`"
+            )
         refuse_told(prompt, shown)
         with tempfile.TemporaryDirectory(prefix="incumbent-contestant-") as place:
             folder = Path(place, "contestant")
@@ -148,7 +163,8 @@ def add_contestant(
             new = registry.version_of(adapter.files) is None
             version = registry.submit(adapter, folder, reason, sheet)
         if as_:
-            registry.promote(version.number, reason, force=True)
+            registry.promote(version.number, reason, force=True, expected=0)
+            mirror(version.number)
     if as_json:
         print_json({"version": version, "new": new, "sheet": sheet, "spent": terms.budget.spent})
     else:
@@ -228,8 +244,12 @@ def interviewed(
     decoding = load(Decoding)
     requests = [one for rows, n in asked for one in requests_of(contestant, rows, decoding, n)]
     repeated = questions_to_repeat(contestant, asked[0][0], decoding)
+    changes = sum(
+        registry.version(event.version).adapter.base == contestant.base
+        for event in registry.history(kind="changed")
+    )
     rounds = [
-        Interview(hosted, {one.digest: one for one in chosen}, terms.budget, time)
+        Interview(hosted, {one.digest: one for one in chosen}, terms.budget, time, changes)
         for time, chosen in enumerate([requests, *[repeated] * REPEATS])
     ]
     confirm(rounds, terms)
@@ -242,7 +262,7 @@ def interviewed(
         )
         registry.record_consent(consent, reason)
     replies, *again = (interview.ask() for interview in rounds)
-    refuse_empty(hosted, replies.values())
+    check_replies(hosted, replies.values())
     times = [replies, *again]
     items = (
         RepeatedQuestion(request=one, texts=tuple(said[one.digest].reply.text for said in times))
@@ -256,12 +276,14 @@ def interviewed(
     return sheet_of(kept, [one.reply for one in replies.values()])
 
 
-def refuse_empty(hosted: HostedModel, replies: Collection[Reply]) -> None:
+def check_replies(hosted: HostedModel, replies: Collection[Reply]) -> None:
     empty = sum(not one.reply.text.strip() for one in replies)
     if empty == len(replies):
         raise InputError(f"{hosted.model} answered nothing but empty texts: see what it serves")
     if empty:
-        say(f"warning: {empty} of {len(replies)} answers are empty")
+        tell(f"warning: {empty} of {len(replies)} answers are empty")
+    if any(one.counts is None for one in replies):
+        tell(f"warning: it does not count tokens; they are estimated by {LETTERS} letters each")
 
 
 def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantSheet:
@@ -272,8 +294,13 @@ def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantS
         index=contestant.index,
         answers=contestant.answers,
         served_as=tuple(sorted({one.model for one in said if one.model})),
-        fingerprints=tuple(sorted({one.fingerprint for one in said if one.fingerprint})),
+        fingerprints=fingerprints_of(said),
     )
+
+
+def tell(line: str) -> None:
+    """Beside what --json prints."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def rows_in(part: Split) -> tuple[Row, ...]:
@@ -304,9 +331,9 @@ def confirm(rounds: Sequence[Interview], terms: AskingTerms) -> None:
     """Say what is asked and what it may cost. Raises typer.Abort where nobody wants that."""
     missing = [one for interview in rounds for one in interview.missing]
     tokens, price = most_tokens(missing), terms.budget.price
-    priced = f", at most {price.of(tokens):.4g} at these prices" if price else ""
+    priced = f", about {price.of(tokens):.4g} at these prices" if price else ""
     kept = sum(len(interview.found) for interview in rounds)
-    say(
+    tell(
         f"{rounds[0].hosted.model} is asked {counted(len(missing), 'question')} ({kept} answers "
         f"are kept already): about {tokens.prompt} prompt tokens, and at most {tokens.answer} of "
         f"answers{priced}"

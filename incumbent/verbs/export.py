@@ -148,7 +148,7 @@ def export_version(
         refuse_without_adapter(release(registry, number), form)
         lineage = trace(registry, number)
         write(registry, lineage, to, form, scoring if engine else None, sbom=sbom)
-    say(f"{lineage.version.label}, {WORDS[form]}, is in {to}")
+    say(f"{lineage.version.label}, {words_of(lineage.version, form)}, is in {to}")
 
 
 def upload_version(
@@ -176,10 +176,14 @@ def upload_version(
             folder = Path(place, "version")
             again = scoring if engine else None
             write(registry, lineage, folder, form, again, to.name, sbom=sbom)
-            uploaded = to.upload(version, folder, WORDS[form], public=public)
+            uploaded = to.upload(version, folder, words_of(version, form), public=public)
     came = "is in" if uploaded.new else "was there already, and nothing changed:"
-    say(f"{version.label}, {WORDS[form]}, {came} {uploaded.url}")
+    say(f"{version.label}, {words_of(version, form)}, {came} {uploaded.url}")
     console.print(f"commit {uploaded.commit}")
+
+
+def words_of(version: AdapterVersion, form: Form | None) -> str:
+    return "without an adapter" if version.adapter.bare else WORDS[form]
 
 
 def refuse_without_adapter(version: AdapterVersion, form: Form | None) -> None:
@@ -231,7 +235,8 @@ def write(
             write_papers(registry.artifacts, lineage, draft, text + own)
             if sbom:
                 libraries = Libraries.of(lineage, installed_packages())
-                told = write_materials(registry, lineage, draft, libraries, WORDS[form])
+                words = words_of(lineage.version, form)
+                told = write_materials(registry, lineage, draft, libraries, words)
     except OSError as error:
         raise InputError(error.strerror or "cannot be written", file=to) from None
     if scored:

@@ -25,8 +25,8 @@ from incumbent.erasure.traces import (
     Trail,
     artifacts_of,
     md5_in_cache,
-    naming_indexes,
     out_of_reach,
+    telling_versions,
     traces,
     trained_versions,
     upload_if_remote,
@@ -60,7 +60,7 @@ class ErasureScope:
     artifacts: list[Digest]  # of the registry
     versions: list[AdapterVersion]  # that were trained on them
     unknown: list[AdapterVersion]  # of which that is not known
-    indexed: list[AdapterVersion]  # whose index names somebody
+    indexed: list[AdapterVersion]  # whose index names somebody, or whose kept answers are to them
 
     @property
     def records(self) -> int:
@@ -150,7 +150,7 @@ def find(wanted: ErasureRequest, registry: Registry) -> ErasureScope:
         artifacts=artifacts_of(registry, trail),
         versions=learnt,
         unknown=unknown,
-        indexed=naming_indexes(registry, wanted),
+        indexed=telling_versions(registry, trail, rows.values()),
     )
 
 
@@ -227,7 +227,7 @@ def print_found(found: ErasureScope, *, erased: bool) -> None:
     for version in found.versions:
         say(f"trained on them: {version.label}")
     for version in found.indexed:
-        say(f"its index names them: {version.label}")
+        say(f"its index or kept answers tell of them: {version.label}")
     if found.unknown:
         labels = ", ".join(version.label for version in found.unknown[:SHOWN])
         say(f"not known whether it was trained on them: {labels}")

@@ -56,7 +56,8 @@ def run_suites(
         chat=None not in (champion.base.chat_template, challenger.base.chat_template),
     )
     theirs = ask_suites(champion, check_out_adapter(champion.lora), suites)
-    table = paired(theirs, ask_suites(challenger, ADAPTER_FILES, suites), metric)
+    files = ADAPTER_FILES if challenger.lora else None
+    table = paired(theirs, ask_suites(challenger, files, suites), metric)
     write_records(to, table)
     print_table(COLUMNS, [means(name, list(items)) for name, items in groupby(table, task)])
     say(f"\n{len(table)} items; to weigh them: incumbent decide --scores {to}")

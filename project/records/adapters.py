@@ -2,6 +2,7 @@
 came from.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,6 +10,8 @@ from pydantic import Field
 from project.canonical import digest_json
 from project.records.record import LATER, Digest, Record, later, short
 from project.untrusted_input import one_line
+
+DATED = r"([-@](\d{4}-\d\d-\d\d|\d{3,4}|\d{6}|\d{8}))?"  # how vendors name a model of a day
 
 
 class HostedModel(Record):
@@ -19,6 +22,12 @@ class HostedModel(Record):
     url: str  # up to and with /v1
     model: str  # its name there
     key_variable: str | None = None  # the environment variable with the key; None: it wants none
+
+    def is_named(self, said: str) -> bool:
+        """Whether this is its name as a server may say it: with a date or a number of three digits
+        behind it, or a path before it, and nothing more.
+        """
+        return bool(re.fullmatch(rf"([\w.:@-]+/)*{re.escape(self.model)}{DATED}", said))
 
     @property
     def pin(self) -> "ModelPin":
@@ -129,6 +138,8 @@ class Contestant(Record):
         shown = [] if self.evidence_template is None else [self.evidence_template]
         if self.index is not None:
             shown = [*shown, self.index]
+        if self.bare:
+            shown = [*shown, "bare", self.answers or ""]
         return digest_json(
             [self.base.weights, self.base.chat_template, self.adapter, self.system_prompt, *shown]
         )

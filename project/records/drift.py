@@ -219,10 +219,10 @@ class SameModelReading(Record):
             return f"{asked}: it answers as when it was registered (p {self.p:.2g})"
         served = f" Served as {', '.join(self.served_as)}." if self.served_as else ""
         return (
-            f"{asked}: it answers otherwise than when it was registered (p {self.p:.2g}), so what "
-            f"is known of it is of another model.{served} Challengers are compared with the "
-            "answers that were kept; `incumbent registry add-contestant --hosted …` asks it anew, "
-            "as a challenger of itself"
+            f"{asked}: it is another model than the one that was registered (p {self.p:.2g}), and "
+            f"what is known is of that one.{served} Challengers are compared with the answers that "
+            "were kept; `incumbent registry add-contestant --hosted …` asks it anew, as a "
+            "challenger of itself"
         )
 
 

@@ -25,7 +25,7 @@ from project.records.record import Record, invalid, read_input
 from project.settings import Values, load
 from registry.audit import events_and_versions, problems
 from registry.decision_checks import refuse_changed
-from registry.lineage import apart, name_of
+from registry.lineage import Lineage, apart, name_of
 from registry.model_card import licence, limitations
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
@@ -176,9 +176,15 @@ def summary(records: VersionRecords) -> DossierBlock:
             ("traffic", traffic_text(records)),
             ("base model", lineage.version.adapter.base.name),
             ("submitted", f"{lineage.version.at} by {lineage.version.actor}"),
-            ("origin", str(lineage.origin or "trained in this project")),
+            ("origin", origin_text(lineage)),
         ),
     )
+
+
+def origin_text(lineage: Lineage) -> str:
+    if lineage.version.adapter.bare:
+        return str(lineage.origin)
+    return "a third party" if lineage.origin else "trained in this project"
 
 
 def own_findings(registry: RegistryReader, number: int) -> Sequence[str]:

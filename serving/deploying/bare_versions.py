@@ -5,6 +5,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from evaluation.generation.backends.backend import (
+    NEWER_LIMIT,
     UNREACHABLE,
     Backend,
     BackendError,
@@ -14,6 +15,7 @@ from evaluation.generation.backends.backend import (
     Names,
 )
 from project.records.adapters import SHEET, HostedModel
+from project.untrusted_input import shortened
 
 LIED = 502
 
@@ -28,10 +30,13 @@ class BareVersions:
         self.hosted = hosted
         self.replica = f"{inner.replica}#{hosted.model}" if hosted else inner.replica
         self.held: frozenset[str] = frozenset()
+        self.base = ""  # its name, as the replica said last
+        self.newer_limit = False  # whether the model refused max_tokens under its older name
 
     async def names(self) -> Names:
         if self.hosted is None:
             names = await self.inner.names()
+            self.base = names.base
             return names.model_copy(update={"adapters": names.adapters | self.held})
         try:
             await self.inner.names()
@@ -54,10 +59,17 @@ class BareVersions:
             await self.inner.unload(name)
 
     async def answer(self, endpoint: Endpoint, body: Body) -> Body:
-        return self.renamed(body, await self.inner.answer(endpoint, await self.as_known(body)))
+        newer = self.newer_limit
+        try:
+            return self.renamed(body, await self.inner.answer(endpoint, self.as_known(body)))
+        except BackendError as error:
+            if newer or "max_tokens" not in body or NEWER_LIMIT not in str(error):
+                raise
+        self.newer_limit = True
+        return await self.answer(endpoint, body)
 
     async def stream(self, endpoint: Endpoint, body: Body) -> AsyncGenerator[Body]:
-        chunks: AsyncIterator[Body] = self.inner.stream(endpoint, await self.as_known(body))
+        chunks: AsyncIterator[Body] = self.inner.stream(endpoint, self.as_known(body))
         if not isinstance(chunks, AsyncGenerator):
             raise TypeError("a backend's stream is a generator")
         async with aclosing(chunks):
@@ -72,21 +84,21 @@ class BareVersions:
 
     # --- one request ----------------------------------------------------------------------------
 
-    async def as_known(self, body: Body) -> Body:
-        """The request as the replica knows its model."""
+    def as_known(self, body: Body) -> Body:
+        """The request as the replica knows its model, and names its fields."""
+        if self.newer_limit and "max_tokens" in body:
+            body = {NEWER_LIMIT if key == "max_tokens" else key: body[key] for key in body}
         if self.hosted:
             return {**body, "model": self.hosted.model}
-        if body.get("model") in self.held:
-            return {**body, "model": (await self.inner.names()).base}
-        return body
+        return {**body, "model": self.base} if body.get("model") in self.held else body
 
     def renamed(self, body: Body, answer: Body) -> Body:
         """An answer under the name that was asked for. Raises BackendError where a hosted model's
         server says that another model answered: that one was not judged.
         """
         said = answer.get("model")
-        if self.hosted and isinstance(said, str) and self.hosted.model not in said:
-            raise BackendError(LIED, f"{self.replica} answered with {said[:100]}")
+        if self.hosted and isinstance(said, str) and said and not self.hosted.is_named(said):
+            raise BackendError(LIED, f"{self.replica} answered with {shortened(said)}")
         if self.hosted or body.get("model") in self.held:
             return {**answer, "model": body.get("model")}
         return answer

@@ -144,11 +144,14 @@ Prompts = Mapping[str, Sequence[Message]]
 
 @dataclass(frozen=True)
 class Replica:
-    """How it is asked: greedily, as the version was judged."""
+    """How it is asked: greedily, as the version was judged; a hosted model as the settings have
+    it, for some take no other temperature than theirs.
+    """
 
     backend: Backend
     system_prompt: str | None
     decoding: Decoding
+    temperature: float = 0.0
 
     async def ask(self, model: str, prompts: Prompts) -> dict[str, str]:
         bodies = [self.body(model, prompt) for prompt in prompts.values()]
@@ -161,7 +164,7 @@ class Replica:
         return {
             "model": model,
             "messages": [m.model_dump() for m in under(self.system_prompt, prompt)],
-            "temperature": 0,
+            "temperature": self.temperature,
             "max_tokens": self.decoding.max_new_tokens,
         }
 

@@ -111,7 +111,8 @@ class EmbeddedPools:
         self.pools: dict[Digest, ReplicaPool] = {}
 
     async def fitting(self, base: ModelPin) -> ReplicaPool:
-        await self.drop_dead(base.weights)
+        if not base.hosted:  # one that is away for a while keeps its connections and its names
+            await self.drop_dead(base.weights)
         if base.weights not in self.pools:
             # To read a base's weights takes seconds, in which others are answered.
             make = partial(hosted_server, self.params) if base.hosted else self.make

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -107,7 +107,9 @@ class ReplicaLoader:
         async with self.limits("load", self.patience):
             await self.load(deployment.name, folder, place)
         async with self.limits("golden", GOLDEN * self.patience):
-            least = 0.0 if deployment.contestant.base.hosted else self.agreement
+            least = self.agreement
+            if deployment.contestant.base.hosted:
+                prompt, least = replace(prompt, temperature=self.decoding.temperature), 0.0
             passed = await check_bare(prompt, judged, least)
         self.table.hold(deployment, place.backend)
         return passed

@@ -60,7 +60,12 @@ def test_a_hosted_champion_is_beaten_when_its_server_is_gone(project: Path) -> N
     assert "bank v1, the hosted model vendor-1" in verified and "is not proven" in verified
     with pytest.raises(InputError, match="has no adapter to write merged"):
         incumbent("registry", "export", "1", "--to", "v1", "--merged")
-    incumbent("registry", "export", "1", "--to", "v1")
+    assert "bank v1, without an adapter," in incumbent("registry", "export", "1", "--to", "v1")
+    assert "library_name: peft" not in Path("v1/README.md").read_text()
+    incumbent("registry", "dossier", "1", "--to", "v1.json")
+    assert "made elsewhere" not in Path("v1.json").read_text()
+    costs = json.loads(incumbent("gateway", "cost-report", "--json"))["systems"]
+    assert costs[0]["seconds"] is None and costs[0]["answer"] != costs[1]["answer"]
     assert {file.name for file in Path("v1").iterdir()} == {
         "README.md",
         "contestant.json",
@@ -131,6 +136,9 @@ def test_items_that_came_later_are_left_out_on_record(project: Path) -> None:
     shown = json.loads(incumbent("registry", "show", "2", "--json"))
     assert shown["evidence"]["left_out"] == {"dev": 3, "sealed": 4}
     assert shown["evidence"]["sealed"]["rougeL"]["n"] == 24
+
+    costs = json.loads(incumbent("gateway", "cost-report", "--json"))["systems"]
+    assert [one["quality"]["rougeL"]["items"] for one in costs] == [20, 20]
 
     chosen(evaluation__decoding__max_new_tokens=12)
     with pytest.raises(InputError, match=r"23 of 23 items were not asked.*add the model again"):

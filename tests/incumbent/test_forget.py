@@ -15,13 +15,17 @@ from curation.curate import curate
 from curation.curation_settings import CollectParams, CurateParams
 from curation.eval_sets import Extension, append_change, read_changes
 from curation.sources.row_formats import Read
+from evaluation.evaluation_settings import Decoding
+from evaluation.generation.backends.backend import ChatReply
+from evaluation.generation.hosted import ASKED, Reply, answer_folder, requests_of
 from incumbent.cli import app
 from monitoring.traffic.traffic_store import TrafficStore
+from project.canonical import digest_folder
 from project.erasures import ERASED, Erased
-from project.files import home
+from project.files import home, write_bytes
 from project.near_duplicates import WordPrints
 from project.paths import INDEX_FILES
-from project.records.adapters import Adapter
+from project.records.adapters import SHEET, Adapter, Contestant, ContestantSheet, HostedModel
 from project.records.data import Document, EvidencePassage, Origin, Row
 from project.records.events import RowErasure
 from project.records.record import write_records
@@ -180,10 +184,31 @@ def test_a_versions_index_goes_with_it_and_is_named_where_a_passage_of_it_names_
         registry.submit(adapter.model_copy(update={"index": digest}), folder, "first")
         before = list(problems(registry))
     said = forget(*asked, "--yes", "--reason", "she asked for it")
-    assert ("its index names them: " in said and "registry delete 1" in said) is named
+    assert ("kept answers tell of them: " in said and "registry delete 1" in said) is named
     with Registry.here() as registry:
         assert registry.artifacts.holds(digest)
         assert list(problems(registry)) == before
+
+
+def test_a_hosted_model_that_was_asked_a_row_is_named() -> None:
+    own = Contestant(base=HostedModel(url="http://127.0.0.1:9/v1", model="m").pin, bare=True)
+    (request,) = requests_of(own, [HERS], load(Decoding), 1)
+    reply = Reply(request=request.digest, reply=ChatReply(text="No."), prompt_tokens=1, tokens=1)
+    cached = home() / ASKED / "m" / "reply.json"
+    write_bytes(cached, reply.canonical())
+    sheet = ContestantSheet(
+        base=own.base,
+        system_prompt=None,
+        evidence_template=None,
+        answers=answer_folder({request.digest: reply}, []),
+    )
+    sheet.write(Path("sheet") / SHEET)
+    with Registry.here() as registry:
+        registry.submit(sheet.adapter(digest_folder(Path("sheet"))), Path("sheet"), "added")
+    assert "kept answers tell of them" not in forget("--id", OTHERS[0].id)
+    said = forget("--id", HERS.id, "--yes", "--reason", "she asked for it")
+    assert "kept answers tell of them: " in said and "registry delete 1" in said
+    assert not cached.exists()
 
 
 def test_the_event_names_the_files_that_left_dvcs_cache_so_that_nobody_misses_them() -> None:

@@ -69,8 +69,11 @@ def test_an_identity_is_of_what_answers_wherever_its_base_lies() -> None:
         Contestant(base=OTHER),
         Contestant(base=BASE, adapter="1" * 64),
         Contestant(base=BASE, system_prompt=PROMPT),
+        Contestant(base=BASE, adapter="1" * 64, bare=True),  # its prompt's sheet
+        Contestant(base=BASE, adapter="1" * 64, bare=True, answers="2" * 64),
+        Contestant(base=BASE, adapter="1" * 64, bare=True, answers="3" * 64),
     ]
-    assert len({contestant.identity for contestant in (BARE, *others)}) == 4
+    assert len({contestant.identity for contestant in (BARE, *others)}) == 7
 
 
 def test_they_are_told_apart_in_words() -> None:

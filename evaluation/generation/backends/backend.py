@@ -126,6 +126,9 @@ class ChatReply(Record):
     too_long: bool = later(False)  # the question, for what the model reads: there is no text
 
 
+MOST_TOKENS = 1 << 40  # in a request or its answer; a server may say any number
+
+
 class TokenCounts(NamedTuple):
     prompt: int
     answer: int
@@ -156,9 +159,10 @@ def counts_of(given: Body) -> TokenCounts | None:
     usage = given.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     prompt, answer = (counts.get(name) for name in ("prompt_tokens", "completion_tokens"))
-    if type(prompt) is int and type(answer) is int and prompt >= 0 and answer >= 0:
-        return TokenCounts(prompt, answer)
-    return None
+    if not (type(prompt) is int and type(answer) is int):
+        return None
+    known = 0 <= prompt < MOST_TOKENS and 0 <= answer < MOST_TOKENS
+    return TokenCounts(prompt, answer) if known else None
 
 
 def whole_characters(text: str) -> str:
