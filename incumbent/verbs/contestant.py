@@ -37,7 +37,7 @@ from project.errors import InputError
 from project.files import home, locked
 from project.item_prompts import refuse_told_answers
 from project.model_pins import BaseChoice, pin
-from project.paths import BASE, rows_of
+from project.paths import BASE, CURATED, DATASET, rows_of
 from project.records.adapters import (
     SHEET,
     AdapterVersion,
@@ -46,7 +46,7 @@ from project.records.adapters import (
     HostedModel,
     ModelPin,
 )
-from project.records.data import Row, Split, counted
+from project.records.data import DatasetVersion, Row, Split, counted
 from project.records.events import SealedConsent
 from project.records.record import write_records
 from project.settings import load
@@ -236,6 +236,8 @@ def interviewed(
     hosted = contestant.base.hosted
     assert hosted is not None
     parts = {part: rows_in(part) for part in (Split.DEV, Split.SEALED)}
+    if DATASET.exists() and digest_folder(CURATED) != DatasetVersion.read(DATASET).rows:
+        raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
     sealed = parts[Split.SEALED]
     if sealed and not consents(terms, hosted, len(sealed)):
         del parts[Split.SEALED]

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from project.canonical import digest_folder
 from project.errors import InputError
 from project.files import home
-from project.paths import rows_of
-from project.records.data import Split
+from project.paths import CURATED, DATASET, rows_of
+from project.records.data import DatasetVersion, Split
 from project.records.events import LookTaken
 from tests.incumbent.reproducible_project import run
 from tests.incumbent.setting_effects.effect import put
@@ -127,6 +128,10 @@ def test_items_that_came_later_are_left_out_on_record(project: Path) -> None:
     for part, count in ((Split.DEV, 3), (Split.SEALED, 4)):
         lines = kept[part].splitlines(keepends=True)
         rows_of(part).write_bytes(b"".join(lines[count:]))
+    with pytest.raises(InputError, match="other rows than passed the gate"):
+        incumbent(*ADD)
+    passed = DatasetVersion.read(DATASET)
+    passed.model_copy(update={"rows": digest_folder(CURATED)}).write(DATASET)
     with judge_server(vendor) as server:
         incumbent(*ADD, "--url", server.url, "--as", "champion")
     for part, data in kept.items():
