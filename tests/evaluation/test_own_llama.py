@@ -4,7 +4,8 @@ by it as by transformers and PEFT.
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -180,8 +181,14 @@ def test_a_contestant_answers_as_by_transformers_and_peft(
         assert texts(answers) == by_transformers(tiny_base, adapter)
     assert len({*map(str, map(texts, said.values()))}) == 3
     assert all(answer.reference_logprob is None for answer in said[lora])
-    commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
-    assert not [command for command in commands if "gguf" in command]
+    assert [command for command in running() if "gguf" in command] == []
+
+
+def running() -> Iterator[str]:
+    """The commands of the processes that this one started, and that did not end meanwhile."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            yield " ".join(child.cmdline())
 
 
 @pytest.mark.slow
