@@ -181,10 +181,10 @@ def test_a_contestant_answers_as_by_transformers_and_peft(
         assert texts(answers) == by_transformers(tiny_base, adapter)
     assert len({*map(str, map(texts, said.values()))}) == 3
     assert all(answer.reference_logprob is None for answer in said[lora])
-    assert [command for command in running() if "gguf" in command] == []
+    assert [command for command in commands_here() if "gguf" in command] == []
 
 
-def running() -> Iterator[str]:
+def commands_here() -> Iterator[str]:
     """The commands of the processes that this one started, and that did not end meanwhile."""
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
