@@ -1,6 +1,6 @@
 """What rare, large losses and gains reach, what it costs to withstand them, and promises kept.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.rare_losses [--runs 300] [level power promise slices]
+    OMP_NUM_THREADS=1 python -m benchmarks.rare_losses [--runs 300] [TABLE …]
 
 `level`: a share of the items loses 0.5, and all others gain so little that the true difference is
 0, with a noise of two values. How often one metric then wins, as a multiple of the look's alpha: by
@@ -16,6 +16,9 @@ promotion_rules.py, and with a spread in rougeL and semantic as on the sample ta
 the next look with as many more items as the HOLD asks for.
 
 `slices`: how often an equal challenger with few large gains is rejected for one of ten slices.
+
+`replace`: how often policy `replace` promotes a challenger that is worse in one metric by exactly
+its margin and equal in the others, at the first look.
 """
 
 import argparse
@@ -206,9 +209,33 @@ def print_slices(runs: int) -> None:
         print(f"| {n} | {by_t} | {now} |", flush=True)
 
 
+# --- replace -------------------------------------------------------------------------------------
+
+MARGINS = {"rougeL": 0.03, "semantic": 0.03, "preference": 0.1}
+
+
+def print_replaced(runs: int) -> None:
+    policy = Policy(kind="replace", margins=MARGINS, alpha=ALPHA)
+    print(f"\n| worse by its margin | items | promoted, at alpha {alpha_of(1):.4f} |")
+    print("| --- | --- | --- |")
+    for place, (metric, margin) in enumerate(MARGINS.items()):
+        effect = np.zeros(3)
+        effect[place] = -margin
+        for n in (100, 200, 500):
+            won = 0
+            for run in range(runs):
+                rng = np.random.default_rng([run, n, place])
+                d = differences(luck(rng, n), luck(rng, n), effect, Pairing.draw(rng, n))
+                case = Case(evidence_on(d.clip(-1, 1), policy), policy, alpha=alpha_of(1))
+                won += all(map(case.won, policy.gating))
+            print(f"| {metric} | {n} | {won} of {runs} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("tables", nargs="*", default=["level", "power", "promise", "slices"])
+    parser.add_argument(
+        "tables", nargs="*", default=["level", "power", "promise", "slices", "replace"]
+    )
     parser.add_argument("--runs", type=int, default=300)
     asked = parser.parse_args()
     if "level" in asked.tables:
@@ -219,6 +246,8 @@ def main() -> None:
         print_promises(asked.runs // 2)
     if "slices" in asked.tables:
         print_slices(asked.runs // 2)
+    if "replace" in asked.tables:
+        print_replaced(asked.runs)
 
 
 if __name__ == "__main__":
