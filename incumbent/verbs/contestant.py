@@ -192,8 +192,10 @@ def print_added(
 def text_of(file: Path) -> str:
     try:
         text = file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=file) from None
+    except OSError as error:
+        raise InputError(error.strerror or "cannot be read", file=file) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"is no UTF-8 text at byte {error.start}", file=file) from None
     if not text:
         raise InputError("is empty", file=file)
     return text

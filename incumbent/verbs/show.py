@@ -97,6 +97,14 @@ def dumped(lineage: Lineage) -> dict[str, Any]:
 def adapter_facts(lineage: Lineage) -> list[Fact]:
     adapter = lineage.version.adapter
     settings = (f"{name} {value}" for name, value in lineage.recipe.items())
+    if adapter.bare:
+        base = "kept answers" if adapter.base.hosted else "base weights"
+        return [
+            ("what", str(adapter)),
+            ("sheet", adapter.files),
+            (base, (adapter.answers if adapter.base.hosted else adapter.base.weights) or "none"),
+            ("system prompt", shortened(adapter.system_prompt or "none", SHOWN)),
+        ]
     return [
         ("adapter", adapter.files),
         ("base", f"{adapter.base.name}, revision {adapter.base.revision}"),
