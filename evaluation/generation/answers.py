@@ -6,7 +6,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from project.engine.mapped import finished_batches
 from project.files import home, write_bytes
 from project.paths import ANSWERS
 from project.progress import Bar, progress
-from project.records.adapters import Numerics
+from project.records.adapters import Contestant, Numerics
 from project.records.data import EvidencePassage, Row
 from project.records.record import LATER, Digest, Record, later
 from project.shown_passages import all_with_passages
@@ -72,6 +72,25 @@ class System(Record):
     code: Digest  # of the modules that make answers
     libraries: tuple[str, ...] = Field(default_factory=versions)
     model: Annotated[str | None, LATER] = None  # that stands for it on a server of any kind
+
+
+def system_of(
+    contestant: Contestant, decoding: Digest, numerics: Numerics, code: Digest, **more: Any
+) -> System:
+    """What decides a contestant's answers; `more` are the fields that engines differ in."""
+    # What a hosted model answers, its version's kept answers decide.
+    files = contestant.adapter if contestant.base.hosted else contestant.lora
+    return System(
+        base=contestant.base.digest,
+        adapter=files,
+        system_prompt=contestant.system_prompt,
+        evidence_template=contestant.evidence_template,
+        index=contestant.index,
+        decoding=decoding,
+        numerics=numerics,
+        code=code,
+        **more,
+    )
 
 
 class AnswerUnit(Record):

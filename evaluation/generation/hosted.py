@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.answers import Answer, Model, Respondent, System
+from evaluation.generation.answers import Answer, Model, Respondent, system_of
 from evaluation.generation.backends.backend import ChatReply, ChatRequest, TokenCounts
 from project.canonical import digest_files, digest_folder
 from project.chat_template import under
@@ -148,17 +148,12 @@ def kept_respondent(
     """A hosted model that answers as it did when it was asked; `live`: and goes on being asked."""
     hosted = contestant.base.hosted
     assert hosted is not None
-    system = System(
-        base=contestant.base.digest,
-        adapter=contestant.adapter,
-        system_prompt=contestant.system_prompt,
-        evidence_template=contestant.evidence_template,
-        index=contestant.index,
-        decoding=decoding.digest,
-        numerics=numerics.model_copy(
-            update={"engine": Engine(name="openai", version=None, model=hosted.url)}
-        ),
-        code=digest_files(Path(__file__).parent, ["hosted.py"]),
+    engine = Engine(name="openai", version=None, model=hosted.url)
+    system = system_of(
+        contestant,
+        decoding.digest,
+        numerics.model_copy(update={"engine": engine}),
+        digest_files(Path(__file__).parent, ["hosted.py"]),
         libraries=(),
         model=hosted.model,
     )

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
-from evaluation.generation.answers import Model, Respondent, System
+from evaluation.generation.answers import Model, Respondent, system_of
 from evaluation.generation.backends.backend import Engine
 from evaluation.generation.hosted import kept_respondent
 from evaluation.generation.served_contestant import ServedContestant
@@ -24,8 +24,14 @@ LLAMA = ("backends/gguf_file.py", "backends/lora_gguf.py", "backends/own_llama.p
 OWN_CODE = {"llama.cpp": LLAMA}
 
 
-def from_registry(contestant: Contestant, decoding: Decoding, numerics: Numerics) -> Respondent:
-    """A bare base, or a base with an adapter on it that is checked out of the registry."""
+def from_registry(
+    contestant: Contestant, decoding: Decoding, numerics: Numerics, *, live: bool = False
+) -> Respondent:
+    """A bare base, or a base with an adapter on it that is checked out of the registry. `live`: a
+    hosted model is asked what it was not asked before.
+    """
+    if live and contestant.base.hosted:
+        return kept_respondent(contestant, decoding, numerics, live=True)
     return respondent(contestant, check_out_adapter(contestant.lora), decoding, numerics)
 
 
@@ -61,16 +67,8 @@ def respondent(
     if numerics.engine is not None and not recalls:
         return served(contestant, files, decoding, numerics, numerics.engine)
 
-    system = System(
-        base=contestant.base.digest,
-        adapter=contestant.lora,
-        system_prompt=contestant.system_prompt,
-        evidence_template=contestant.evidence_template,
-        index=contestant.index,
-        decoding=decoding.digest,
-        numerics=numerics,
-        code=digest_files(HERE, [*CODE, "recalling_model.py"] if recalls else CODE),
-    )
+    code = digest_files(HERE, [*CODE, "recalling_model.py"] if recalls else CODE)
+    system = system_of(contestant, decoding.digest, numerics, code)
     load_model = partial(embedded_model, contestant, files, decoding, numerics, recalls)
     return Respondent(system, decoding.batch_size, load_model, portable=True)
 
@@ -111,18 +109,9 @@ def served(
             f"{params.backend}: run `dvc repro`"
         )
     held = ServedContestant(contestant, files, decoding, numerics, engine, params)
-    system = System(
-        base=contestant.base.digest,
-        adapter=contestant.lora,
-        system_prompt=contestant.system_prompt,
-        evidence_template=contestant.evidence_template,
-        index=contestant.index,
-        decoding=decoding.digest,
-        numerics=numerics,
-        code=digest_files(HERE, ["served_contestant.py", *OWN_CODE.get(engine.name, ())]),
-        libraries=(),  # the engine's version is what counts
-        model=held.model,
-    )
+    code = digest_files(HERE, ["served_contestant.py", *OWN_CODE.get(engine.name, ())])
+    # The engine's version is what counts, and no library's here.
+    system = system_of(contestant, decoding.digest, numerics, code, libraries=(), model=held.model)
     own = params.vllm_python is not None
     if own and contestant.lora:
         held.folder(contestant.lora)  # now: workers would all copy it at the same time

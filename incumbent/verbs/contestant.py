@@ -29,6 +29,7 @@ from evaluation.generation.hosted import (
 from evaluation.repeated_questions import REPEATS, RepeatedQuestion, questions_to_repeat
 from evaluation.score import eval_set_of
 from evaluation.suites.every_suite import GENERAL, suites_on
+from incumbent.importing.writers import rows_in
 from incumbent.mirroring.mirror import mirror
 from incumbent.options import Json, Reason, saying_what_stays
 from incumbent.output import AT_WORK, print_json, say
@@ -305,13 +306,6 @@ def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantS
 def tell(line: str) -> None:
     """Beside what --json prints."""
     print(line, file=sys.stderr, flush=True)
-
-
-def rows_in(part: Split) -> tuple[Row, ...]:
-    path = rows_of(part)
-    if not path.exists():
-        raise InputError("nothing is curated yet: run `incumbent run --until gate`", file=path)
-    return Row.read_lines(path)
 
 
 def consents(terms: AskingTerms, hosted: HostedModel, items: int) -> bool:

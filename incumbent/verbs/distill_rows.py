@@ -15,7 +15,6 @@ from curation.proposals import CUT, Proposal, answered, seeds, sifted
 from evaluation.evaluation_settings import Decoding, PreferenceParams, Prices
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Answer, Respondent
-from evaluation.generation.hosted import kept_respondent
 from evaluation.generation.systems import from_registry
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
@@ -151,11 +150,7 @@ def distill(
         raise InputError(NO_PRICES, field="--max-cost")
     asked = seeds(train, load(CurateParams).train_only, seed)[:rows]
     spending = Spending(prices, decoding.max_new_tokens, max_cost, max_tokens)
-    numerics = answering_numerics()
-    if contestant.base.hosted:
-        system = kept_respondent(contestant, decoding, numerics, live=True)
-    else:
-        system = from_registry(contestant, decoding, numerics)
+    system = from_registry(contestant, decoding, answering_numerics(), live=True)
     if dry_run:
         print_most(asked, system, spending, as_json=as_json)
         return
