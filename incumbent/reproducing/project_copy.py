@@ -240,6 +240,8 @@ def reproducible(registry: RegistryReader, number: int) -> ReproducibleVersion:
     version, provenance = registry.version(number), registry.provenance(number)
     if registry.deleted(number):
         raise InputError(f"{version.label} was deleted: nothing is left to hold a new one against")
+    if version.adapter.bare:
+        raise InputError(f"{version.label} is {version.adapter}: nothing was trained for it")
     found = json.loads(registry.artifacts.get(version.adapter.dataset))
     if found.get("kind") == "imported":
         raise InputError(f"{version.label} was made elsewhere: it was handed in as an adapter")

@@ -16,6 +16,7 @@ from evaluation.generation import hosted
 from evaluation.generation.answers import Answer
 from evaluation.repeated_questions import REPEATS
 from incumbent.cli import app
+from incumbent.reproducing.project_copy import reproducible
 from monitoring.night import notices
 from monitoring.same_model import record_change, with_same_model
 from project.errors import IncumbentError, InputError
@@ -209,6 +210,13 @@ def test_no_error_shows_a_sealed_prompt() -> None:
 
     with judge_server(short) as server, pytest.raises(IncumbentError, match="read a question of"):
         add(server, "--send-sealed")
+
+
+def test_what_was_not_trained_is_not_made_again() -> None:
+    with judge_server(answers) as server:
+        add(server, "--keep-sealed")
+    with Registry.here() as registry, pytest.raises(InputError, match="nothing was trained"):
+        reproducible(registry, 1)
 
 
 def test_only_a_family_without_a_champion_is_given_one(make_adapter: MakeAdapter) -> None:
