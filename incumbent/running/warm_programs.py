@@ -257,7 +257,7 @@ def become(call: Call, handles: Sequence[int]) -> None:
         run_program(Path(call.program), call.arguments)
     except SystemExit as ended:
         leave(code_of(ended))
-    except Exception:
+    except Exception:  # what nobody caught, told as Python tells it
         sys.excepthook(*sys.exc_info())
         leave(1)
     leave(0)
