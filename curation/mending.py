@@ -25,6 +25,7 @@ falsehood, or nothing; who would rather look at it first sets curation.curate.fa
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from curation.faults.characters import narrowed, unescaped, without_controls, without_unseen
 from curation.faults.chat_markers import without_ends
@@ -37,6 +38,7 @@ from project.personal_data import NO_CONTACTS, Contacts, scan
 from project.records.assertion_kinds import Assertion, Phrases
 from project.records.data import Document, Message, Row, TextChange
 from project.records.preferences import PreferencePair
+from project.records.tool_calls import ToolCall, as_json, json_object
 
 PASSES = 6  # one fault may hide another: an entity is the escape of a tag
 SHOWN = 20  # characters on both sides of a change
@@ -98,12 +100,12 @@ def mended_message(
 ) -> Message:
     """The same one where nothing changes, which is nearly always so. Adds to `changes`."""
     text = message.content
-    for why, step in steps:
+    for why, step in () if message.role == "tool" else steps:  # what a program said, it said so
         if (after := step(text)) != text:
             was, now = around(text, after)
             changes.append(TextChange(row=row, field=field, why=why, before=was, after=now))
             text = after
-    return message if text is message.content else Message(role=message.role, content=text)
+    return message if text is message.content else message.model_copy(update={"content": text})
 
 
 def around(before: str, after: str) -> tuple[str, str]:
@@ -144,13 +146,33 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         return redacted_text(text, kinds, ours)
 
     def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
-        return tuple(m.model_copy(update={"content": clean(m.content)}) for m in messages)
+        return tuple(
+            m.model_copy(update={"content": clean(m.content), "tool_calls": cleaned_calls(m)})
+            for m in messages
+        )
+
+    def cleaned_calls(message: Message) -> tuple[ToolCall, ...] | None:
+        if not message.tool_calls:
+            return None
+        owns = (call.function for call in message.tool_calls)
+        texts = [as_json(cleaned_json(json_object(own.arguments), clean)) for own in owns]
+        return tuple(
+            call.model_copy(
+                update={"function": call.function.model_copy(update={"arguments": text})}
+            )
+            for call, text in zip(message.tool_calls, texts, strict=True)
+        )
 
     new: dict[str, object]
     match made:
         case Row():
             new = {"prompt": cleaned(made.prompt), "completion": cleaned(made.completion)}
             new |= {"context": clean(made.context)} if made.context else {}
+            new |= (
+                {"tools": tuple(cleaned_json(one, clean) for one in made.tools)}
+                if made.tools
+                else {}
+            )
             # Texts to look for have labels, as the answers have. A pattern or a schema with one
             # means nothing: it is left out.
             kept: list[Assertion] = []
@@ -171,6 +193,18 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         passages = [one.model_copy(update={"text": clean(one.text)}) for one in made.evidence]
         new |= {"evidence": tuple(passages)}
     return made.model_copy(update=new), kinds
+
+
+def cleaned_json(value: Any, clean: Step) -> Any:
+    """JSON with labels in its texts and names; a number that is somebody's becomes a label."""
+    if isinstance(value, dict):
+        return {clean(key): cleaned_json(own, clean) for key, own in value.items()}
+    if isinstance(value, list):
+        return [cleaned_json(one, clean) for one in value]
+    if isinstance(value, str):
+        return clean(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return label if is_number and (label := clean(str(value))) != str(value) else value
 
 
 def redacted_text(text: str, kinds: Counter[str], ours: Contacts = NO_CONTACTS) -> str:

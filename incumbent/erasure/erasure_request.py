@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import regex
 
+from curation.sources.chat_shapes import parsed
 from curation.sources.tables.decoding import marked
 from curation.sources.tables.unpacked_file import GZIP, PARQUET
 from monitoring.traffic.traffic_store import user_digest
@@ -199,8 +200,8 @@ def lines_of(text: str) -> Iterator[str]:
 ZIP = b"PK\x03\x04"  # DOCX is one
 HEAD = 4096  # bytes at which a file is looked at to tell whether it is a text
 TAG = re.compile(r"<[^<>]*>")
-# As JSON writes a character.
-ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|([nrt"/]))')
+# As JSON writes a character, and JSON in a text of JSON, such as the arguments of a call.
+ESCAPE = re.compile(r'\\+(?:u([0-9a-fA-F]{4})|([nrt"/]))')
 BLANKS = {"n": "\n", "r": "\r", "t": "\t"}
 BROKEN = (OSError, EOFError, RuntimeError, ValueError, zlib.error, zipfile.BadZipFile)
 
@@ -278,7 +279,9 @@ def parts_of_zip(data: bytes) -> Iterator[str]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every text and number of a value of JSON, as it is written; the names of fields aside."""
+    """Every text and number of a value of JSON, as it is written, and of the JSON in a text, such
+    as the arguments of a call; the names of fields aside.
+    """
     if isinstance(value, dict):
         for part in value.values():
             yield from strings(part)
@@ -286,4 +289,7 @@ def strings(value: Any) -> Iterator[str]:
         for part in value:
             yield from strings(part)
     elif value is not None and not isinstance(value, bool):
-        yield decoded(value) if isinstance(value, bytes) else str(value)
+        text = decoded(value) if isinstance(value, bytes) else str(value)
+        yield text
+        if text.lstrip()[:1] in ("{", "[") and (held := parsed(text)) is not None:
+            yield from strings(held)
