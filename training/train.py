@@ -38,6 +38,7 @@ def main() -> None:
         numerics=recipe.numerics,
         system_prompt=recipe.system_prompt,
         evidence_template=recipe.evidence_template,
+        tool_form=recipe.tool_form,
         index=index,
     )
     card.write(ADAPTER)

@@ -18,12 +18,20 @@ from project.files import home
 from project.model_pins import pinned_folder
 from project.paths import TEACHER, rows_of
 from project.records.adapters import Contestant
-from project.records.data import Row, Split
+from project.records.data import Message, Row, Split
 from project.settings import setting_error
 from project.shown_passages import all_with_passages
+from project.tool_rendering import (
+    Turns,
+    as_text,
+    as_turns,
+    has_tools,
+    knows_tools,
+    of_tools,
+    takes_system,
+)
 from registry.reader import RegistryReader
 from training.model.base_model import load_base
-from training.rows.preference_rows import as_turns
 from training.start_record import Teacher
 from training.steps.arguments import one_device, step_arguments
 from training.steps.run_step import StepContext, StepData, digest_of
@@ -50,7 +58,8 @@ def distill_step_data(
 ) -> StepData:
     """The data of any rows, whose answers are not read; `files` is the teacher's adapter."""
     trainer = partial(distill_trainer, rows, teacher, files, params)
-    return StepData("distill", params, digest_of([*rows, teacher]), trainer, teacher)
+    data = digest_of([*rows, teacher])
+    return StepData("distill", params, data, trainer, teacher, tools=has_tools(rows))
 
 
 def distill_trainer(
@@ -119,7 +128,12 @@ def readable_prompts(
 ) -> list[dict[str, Any]]:
     """The prompts as the trainer reads them, with their tokens; says how many are too long."""
     shown = all_with_passages(rows, asked.evidence_template)
-    turns = [as_turns(under(asked.system_prompt, row.prompt)) for row in shown]
+    if has_tools(shown) and knows_tools(tokenizer):
+        problem = "its rows have tools, which the base's chat template shows and the trainer cannot"
+        raise InputError(f"{problem}: leave this step out", field="training.distill.epochs")
+    turns = [
+        prompt_turns(under(asked.system_prompt, row.prompt), row.tools, tokenizer) for row in shown
+    ]
     ids = [tokenizer.apply_chat_template(t, add_generation_prompt=True)["input_ids"] for t in turns]
     window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     every = [{"prompt": t, "prompt_ids": own} for t, own in zip(turns, ids, strict=True)]
@@ -127,6 +141,13 @@ def readable_prompts(
     if out := len(every) - len(kept):
         print(f"{out} of {len(every)} prompts left out: no room for an answer in {window} tokens")
     return kept
+
+
+def prompt_turns(messages: Sequence[Message], tools: Any, tokenizer: Any) -> Turns:
+    """A prompt's turns, in which tools are texts."""
+    if of_tools(messages, tools):
+        messages = as_text(messages, tools, system=takes_system(tokenizer))
+    return as_turns(messages)
 
 
 def teacher_model(
