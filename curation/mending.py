@@ -147,20 +147,14 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
 
     def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
         return tuple(
-            m.model_copy(update={"content": clean(m.content), "tool_calls": cleaned_calls(m)})
-            for m in messages
-        )
-
-    def cleaned_calls(message: Message) -> tuple[ToolCall, ...] | None:
-        if not message.tool_calls:
-            return None
-        owns = (call.function for call in message.tool_calls)
-        texts = [as_json(cleaned_json(json_object(own.arguments), clean)) for own in owns]
-        return tuple(
-            call.model_copy(
-                update={"function": call.function.model_copy(update={"arguments": text})}
+            m.model_copy(
+                update={
+                    "content": clean(m.content),
+                    "tool_calls": m.tool_calls
+                    and tuple(redacted_call(c, clean) for c in m.tool_calls),
+                }
             )
-            for call, text in zip(message.tool_calls, texts, strict=True)
+            for m in messages
         )
 
     new: dict[str, object]
@@ -193,6 +187,21 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         passages = [one.model_copy(update={"text": clean(one.text)}) for one in made.evidence]
         new |= {"evidence": tuple(passages)}
     return made.model_copy(update=new), kinds
+
+
+def redacted_call(call: ToolCall, clean: Step) -> ToolCall:
+    """The call with labels in its arguments, which stay an object in JSON."""
+    arguments = call.arguments
+    found = cleaned_json(arguments, clean)
+    text = call.function.arguments if found == arguments else as_json(found)
+    if (again := clean(text)) != text:  # a secret that a key tells, such as "password"
+        try:
+            json_object(again)
+        except ValueError:
+            again = as_json(dict.fromkeys(found, LABELS[SECRET]))
+        text = again
+    function = call.function.model_copy(update={"arguments": text})
+    return call.model_copy(update={"function": function})
 
 
 def cleaned_json(value: Any, clean: Step) -> Any:
