@@ -124,14 +124,20 @@ class AnsweringModel:
             drafts = [self.afresh(draft) for draft in drafts if not draft.ended]
 
     def answer_of(self, draft: Draft) -> Answer:
+        own = self.completion(draft.row, draft.prompt)
+        text = self.text(own) if draft.row.calls else ""
         return Answer(
             item=draft.row.id,
-            text=self.tokenizer.decode(draft.tokens, skip_special_tokens=True).strip(),
+            text=self.text(draft.tokens),
             tokens=len(draft.tokens),
             prompt_tokens=len(draft.prompt),
-            reference_tokens=len(self.completion(draft.row, draft.prompt)) or None,
+            reference_tokens=len(own) or None,
+            reference=text if text and text != draft.row.completion_text else None,
             sample=draft.sample,
         )
+
+    def text(self, tokens: Tokens) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
 
     def drafts(self, row: Row, samples: int) -> list[Draft]:
         """What a row's answers grow from; their draws hang on what is asked and on nothing else."""

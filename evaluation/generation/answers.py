@@ -49,6 +49,9 @@ class Answer(Record):
     # the end token included; None where the system cannot read it.
     reference_logprob: float | None = None
     reference_tokens: Annotated[int | None, LATER] = None  # of which that is the mean
+    # The row's own completion as the base's chat template writes it, where that is not its text: of
+    # calls. What the answer is held against.
+    reference: Annotated[str | None, LATER] = None
     token_logprobs: Annotated[tuple[float, ...] | None, LATER] = None  # each, in suite memorisation
     sample: int = later(0)  # which of several answers to the item, counted from 0
     # The passages that a system with an index was asked with.
