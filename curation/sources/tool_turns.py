@@ -130,8 +130,16 @@ def weight_of(turn: Turn) -> int | None:
 
 def result(said: object, name: str | None = None, call: str | None = None) -> Message:
     parts = isinstance(said, list) and all(isinstance(p, dict) and "type" in p for p in said)
-    text = text_of(said) if isinstance(said, str) or (parts and said) else as_json(said)
+    text = text_of(said) if isinstance(said, str) or (parts and said) else spelled_out(said)
     return made({"role": "tool", "content": text, "name": name, "tool_call_id": call})
+
+
+def spelled_out(value: object) -> str:
+    """JSON of a value, which may be Python's, of a table. Raises ValueError."""
+    try:
+        return as_json(value)
+    except TypeError:
+        raise ValueError(f"holds what is no JSON: {quoted(value)}") from None
 
 
 def calling(said: str, calls: Iterable[ToolCall], weight: int | None = None) -> Message:
@@ -179,14 +187,12 @@ def calls_in(value: object) -> list[ToolCall]:
 
 def call_of(value: object) -> ToolCall:
     own = value.get("function", value) if isinstance(value, dict) else None
-    if isinstance(value, dict) and value.get("type", "function") != "function":
+    if isinstance(value, dict) and (value.get("type") or "function") != "function":
         raise ValueError(f"a call of type {quoted(value['type'])}: only functions are read")
     if not isinstance(own, dict) or not isinstance(own.get("name"), str) or not own["name"]:
         raise ValueError(f"a tool call without a name: {quoted(value)}")
-    arguments = own.get("arguments", own.get("parameters"))
-    text = (
-        arguments if isinstance(arguments, str) else as_json({} if arguments is None else arguments)
-    )
+    told = own.get("arguments", own.get("parameters"))
+    text = told if isinstance(told, str) else spelled_out({} if told is None else told)
     id_ = value.get("id") if isinstance(value, dict) else None
     try:
         function = CalledFunction(name=own["name"], arguments=text or "{}")

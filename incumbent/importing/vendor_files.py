@@ -329,9 +329,8 @@ def chat_reads(
     if not vendor.turn_weights and any("weight" in one for one in turns):
         problem = f"is not known of turns of {vendor.title}"
         raise InputError(problem, file=place.path, line=place.line, field="weight")
-    if asked.tools == "keep" and (
-        fields.get("tools") or fields.get("functions") or holds_tools(turns)
-    ):
+    plain = [{name: own for name, own in one.items() if name != "weight"} for one in turns]
+    if asked.tools == "keep" and holds_tools({**fields, "messages": plain}):
         yield from tool_reads(fields, place)
         return
     weights = [is_learnt(one) for one in turns]

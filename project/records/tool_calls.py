@@ -144,10 +144,13 @@ def sound_tools(tools: tuple[dict[str, Any], ...] | None) -> tuple[dict[str, Any
     for number, tool in enumerate(tools or (), start=1):
         try:
             refuse_deep(tool)
-            refuse_unsound(json.dumps(tool, ensure_ascii=False, allow_nan=False))
-        except (ValueError, RecursionError) as error:
-            problem = "is nested too deep" if isinstance(error, RecursionError) else error
-            raise ValueError(f"tool {number} {problem}") from None
+            text = json.dumps(tool, ensure_ascii=False, allow_nan=False)
+            text.encode()
+            refuse_unsound(text)
+        except UnicodeEncodeError:
+            raise ValueError(f"tool {number} holds half of a character") from None
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"tool {number} {error}") from None
     names = [tool["function"]["name"] for tool in tools or ()]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"has two tools of the name {quoted(twice)}")

@@ -89,10 +89,16 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
 def tells_of_tools(table: Table) -> bool:
     """Whether a conversation of it calls a tool, describes one, or says what was learnt."""
     return any(
-        holds_tools(value) or (is_conversation(value) and any(record.fields.get(n) for n in BESIDE))
+        holds_tools(value)
+        or (is_conversation(value) and any(is_json(record.fields.get(name)) for name in BESIDE))
         for record in table.rows
         for value in record.fields.values()
     )
+
+
+def is_json(value: Any) -> bool:
+    """Whether it is a list or an object, or a text of one; no name, such as "hammer"."""
+    return bool(value) and (not isinstance(value, str) or value.lstrip()[:1] in ("[", "{"))
 
 
 def with_told_tools(table: Table, tools: ToolTurns) -> Table:
