@@ -49,7 +49,7 @@ def tool_chat(value: object, beside: Mapping[str, Any]) -> ToolChat:
     if isinstance(found, dict):
         told = {**beside, **found}
         found = next((found[name] for name in HOLDERS if isinstance(found.get(name), list)), found)
-    if isinstance(found, str) and GLAIVE.search(found):
+    if isinstance(found, str) and is_glaive(found):
         found = glaive_turns(found)
     if isinstance(found, list) and all(isinstance(turn, dict) for turn in found):
         turns = [one for turn in found for one in messages_of(turn)]
@@ -165,23 +165,38 @@ def first_problem(error: ValidationError) -> str:
 
 # --- calls ----------------------------------------------------------------------------------------
 
-TAGGED = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.S)
-ANSWERED = re.compile(r"<tool_response>\s*(.*?)\s*</tool_response>", re.S)
-# glaive's `{"name": "f", "arguments": '{"a": 1}'}`, which is neither JSON nor Python.
-IN_QUOTES = re.compile(r"\{\s*\"name\":\s*\"([^\"]+)\",\s*\"arguments\":\s*'(.*)'\s*\}", re.S)
+ARGUMENTS = '"arguments":'
+
+
+def tagged(text: str, mark: str) -> tuple[list[str], str]:
+    """What stands between `<mark>` and `</mark>`, each time, and the text without these."""
+    found, rest, at = list[str](), list[str](), 0
+    begin, end = f"<{mark}>", f"</{mark}>"
+    while (start := text.find(begin, at)) >= 0 and (stop := text.find(end, start)) >= 0:
+        rest.append(text[at:start])
+        found.append(text[start + len(begin) : stop].strip())
+        at = stop + len(end)
+    return found, "".join([*rest, text[at:]])
+
+
+def in_quotes(text: str) -> dict[str, str] | None:
+    """glaive's `{"name": "f", "arguments": '{"a": 1}'}`, which is neither JSON nor Python."""
+    head, mark, tail = text.strip().partition(ARGUMENTS)
+    told, quote, end = tail.strip().rpartition("'")
+    if not (mark and quote and told.startswith("'") and end.strip() == "}"):
+        return None
+    known = parsed(f"{head.strip().removesuffix(',')}}}")
+    return {**known, "arguments": told[1:]} if isinstance(known, dict) else None
 
 
 def calls_in(value: object) -> list[ToolCall]:
     """One call, or several: objects, JSON that holds them, or marked ones. Raises ValueError."""
     if isinstance(value, str):
-        if found := TAGGED.findall(value):
+        if found := tagged(value, "tool_call")[0]:
             return [call for one in found for call in calls_in(one)]
-        if quoted_call := IN_QUOTES.fullmatch(value.strip()):
-            value = {"name": quoted_call[1], "arguments": quoted_call[2]}
-        elif (held := parsed(value)) is None:
+        if (held := in_quotes(value) or parsed(value)) is None:
             raise ValueError(f"{NO_CALL}: {quoted(value)}")
-        else:
-            value = held
+        value = held
     return [call_of(one) for one in (value if isinstance(value, list) else [value])]
 
 
@@ -206,14 +221,14 @@ def told_apart(messages: Iterable[Message]) -> Iterator[Message]:
     called = False
     for one in messages:
         if one.role == "assistant" and "<tool_call>" in one.content:
-            said = TAGGED.sub("", one.content)
+            found, said = tagged(one.content, "tool_call")
             if "<tool_call>" in said:
                 raise ValueError("has a <tool_call> without its end")
-            calls = [*(one.tool_calls or ()), *calls_in(one.content)]
+            calls = [*(one.tool_calls or ()), *(call for own in found for call in calls_in(own))]
             one = calling(said.strip(), calls, one.weight)
         if one.role == "tool" or (called and one.role == "user"):
-            rest = ANSWERED.sub("", one.content).strip()
-            if (results := ANSWERED.findall(one.content)) and not rest:
+            results, rest = tagged(one.content, "tool_response")
+            if results and not rest.strip():
                 about = one.name, one.tool_call_id
                 yield from (result(said, *(about if len(results) == 1 else ())) for said in results)
                 called = True
@@ -227,15 +242,9 @@ def told_apart(messages: Iterable[Message]) -> Iterator[Message]:
 # System prompts that say what tools there are, and how to call them. Rows have the tools apart, and
 # the chat template, or the form of `project/tool_rendering.py`, says it in the base's own words.
 
-HERMES = re.compile(
-    r"You are provided with function signatures.*?<tools>\s*(?P<tools>[\[{].*?)\s*</tools>"
-    r"(?:.*</tool_call>)?\s*",
-    re.S,
-)
-OTHER = re.compile(r"<tools>\s*(?P<tools>[\[{].*?)\s*</tools>\s*", re.S)
-OF_GLAIVE = re.compile(
-    r" with access to the following functions?\. Use them if required[\s-]*(?P<tools>\{.*)\Z", re.S
-)
+BEGIN, NEAR = "<tools>", 100  # characters behind it in which its content begins
+HERMES = "You are provided with function signatures"
+OF_GLAIVE = " with access to the following function"
 
 
 def without_introduction(
@@ -247,12 +256,32 @@ def without_introduction(
     if not messages or messages[0].role != "system":
         return [], messages
     said = messages[0].content
-    for pattern, left in ((HERMES, ""), (OTHER, ""), (OF_GLAIVE, ".")):
-        if (found := pattern.search(said)) and (tools := objects_in_a_row(found["tools"])):
-            rest = f"{said[: found.start()]}{left}{said[found.end() :]}".strip()
-            first = [messages[0].model_copy(update={"content": rest})] if rest else []
-            return list(tools_in(tools)), [*first, *messages[1:]]
-    return [], messages
+    before, told, behind = introduction(said)
+    tools = objects_in_a_row(told)
+    if not tools:
+        return [], messages
+    rest = f"{before}{behind}".strip()
+    first = [messages[0].model_copy(update={"content": rest})] if rest else []
+    return list(tools_in(tools)), [*first, *messages[1:]]
+
+
+def introduction(said: str) -> tuple[str, str, str]:
+    """A system prompt up to where it speaks of tools, what it says they are, and what follows."""
+    at = said.find(BEGIN)
+    while at >= 0:
+        start = at + len(BEGIN)
+        if said[start : start + NEAR].lstrip()[:1] in ("[", "{"):
+            told, end, behind = said[start:].partition("</tools>")
+            if not end:
+                break
+            first = said.find(HERMES, 0, at)
+            if first >= 0:  # it goes on with how a call is written
+                return said[:first], told.strip(), behind.rpartition("</tool_call>")[2]
+            return said[:at], told.strip(), behind
+        at = said.find(BEGIN, start)
+    before, mark, behind = said.partition(OF_GLAIVE)
+    _, brace, told = behind.partition("{")
+    return (f"{before}.", f"{brace}{told}".strip(), "") if mark and brace else (said, "", "")
 
 
 def objects_in_a_row(text: str) -> list[Any]:
@@ -273,11 +302,15 @@ def objects_in_a_row(text: str) -> list[Any]:
 
 # --- glaive ---------------------------------------------------------------------------------------
 
-GLAIVE = re.compile(r"^\s*(?:SYSTEM|USER):.*(?:<functioncall>|<\|endoftext\|>)", re.S)
-MARK = re.compile(r"(?:^|(?<=\s)|(?<=>))(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE):[ \t]*")
+MARK = re.compile(r"(?<![^\s>])(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE):")
 WHO = {"SYSTEM": "system", "USER": "user", "ASSISTANT": "assistant", "FUNCTION RESPONSE": "tool"}
 ENDED = "<|endoftext|>"
 FUNCTION_CALL = "<functioncall>"
+
+
+def is_glaive(text: str) -> bool:
+    begins = text.lstrip().startswith(("SYSTEM:", "USER:"))
+    return begins and (FUNCTION_CALL in text or ENDED in text)
 
 
 def glaive_turns(text: str) -> list[Turn]:

@@ -223,7 +223,7 @@ ZIP = b"PK\x03\x04"  # DOCX is one
 HEAD = 4096  # bytes at which a file is looked at to tell whether it is a text
 TAG = re.compile(r"<[^<>]*>")
 # As JSON writes a character, and JSON in a text of JSON, such as the arguments of a call.
-ESCAPE = re.compile(r'\\+(?:u([0-9a-fA-F]{4})|([nrt"/]))')
+ESCAPE = re.compile(r'(?<!\\)\\+(?:u([0-9a-fA-F]{4})|([nrt"/]))')
 BLANKS = {"n": "\n", "r": "\r", "t": "\t"}
 BROKEN = (OSError, EOFError, RuntimeError, ValueError, zlib.error, zipfile.BadZipFile)
 

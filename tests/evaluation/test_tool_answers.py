@@ -1,5 +1,6 @@
 """Rows with tools are answered as they are trained on, and an answer that is a call has a text."""
 
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, cache_path, system_of
 from evaluation.generation.hosted import request_of
+from evaluation.generation.served_contestant import ServerModel
 from evaluation.scoring.built_in import COLUMNS
 from project.chat_template import with_template
+from project.errors import InputError
 from project.records.adapters import Contestant, HostedModel
 from project.records.data import Row
 from tests.conftest import NUMERICS
@@ -68,3 +71,35 @@ def test_a_hosted_model_is_shown_tools_as_texts_and_answers_in_a_text() -> None:
     assert "get_balance" in request.messages[0].content
     assert request.messages[2].content == ROWS[1].completion_text
     assert request.messages[3].content == '<tool_response>\n{"balance": 90}\n</tool_response>'
+
+
+def served(base: Path | None, **plain: object) -> ServerModel:
+    """A model on a server whose base lies here, or nowhere."""
+    return ServerModel(
+        backend=None,  # type: ignore[arg-type]  # nothing is asked
+        name="m",
+        decoding=Decoding(),
+        runner=None,  # type: ignore[arg-type]
+        plain=plain,
+        base=base,
+    )
+
+
+@pytest.mark.slow
+def test_a_server_is_asked_as_the_base_was_trained_or_not_at_all(base_model: Path) -> None:
+    text = (files("trl") / "chat_templates/qwen2_5.jinja").read_text()
+    knows = with_template(base_model, text)
+    asked = served(knows, top_k=-1).body(ROWS[0], 0)
+    assert asked["tools"] == list(ROWS[0].tools or ()) and asked["tool_choice"] == "none"
+    (call,) = asked["messages"][1]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"account": "savings"}
+    assert asked["messages"][2]["tool_call_id"] == call["id"]
+    with pytest.raises(InputError, match="choose embedded or vllm"):
+        served(knows).body(ROWS[0], 0)
+    for base in (base_model, None):
+        told = served(base).body(ROWS[0], 0)
+        assert "tools" not in told and told["messages"][0]["role"] == "system"
+    plain = Row.of("What is left?", "90.", group="g", source="s")
+    assert served(knows).body(plain, 0)["messages"] == [
+        {"role": "user", "content": "What is left?"}
+    ]
