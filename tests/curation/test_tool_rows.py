@@ -226,3 +226,28 @@ def test_a_canonical_row_is_held_to_the_same() -> None:
         nameless = {"type": "function", "function": {"name": ""}}
         own = {"prompt": "a?", "completion": "b", "tools": [nameless]}
         read_row(json.dumps(own).encode(), Path("rows.jsonl"), 1)
+
+
+# --- tools of a project ---------------------------------------------------------------------------
+
+
+def test_a_file_of_tools_is_for_every_row_that_names_none(project: None) -> None:
+    other = {**TOOL, "function": {**TOOL["function"], "name": "block_card"}}
+    own = row(id="own")
+    plain = {"prompt": "What is a loan?", "completion": "Money.", "id": "plain"}
+    (SOURCES / "first.jsonl").write_bytes(own.canonical() + b"\n" + json.dumps(plain).encode())
+    (SOURCES / "tools.json").write_text(json.dumps([other["function"]]))
+    settings = "  collect:\n    tools: datasets/sources/tools.json\n"
+    Path("params.yaml").write_text(PARAMS.replace("  collect:\n", settings))
+    collect.main()
+    rows = {one.id: one for one in Row.read_lines(paths.RAW)}
+    assert rows["own"] == own
+    assert rows["plain"].tools == (other,)
+    for text, why in {
+        "{": "is not JSON",
+        "[]": "holds no tools",
+        "[{}]": "tool 1 is not in",
+    }.items():
+        (SOURCES / "tools.json").write_text(text)
+        with pytest.raises(InputError, match=rf"tools\.json.*curation\.collect\.tools.*{why}"):
+            collect.main()
