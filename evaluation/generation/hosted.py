@@ -62,7 +62,8 @@ def request_of(contestant: Contestant, row: Row, decoding: Decoding, sample: int
     so that an answer that is a call is a text, too.
     """
     assert contestant.base.hosted is not None
-    messages = under(contestant.system_prompt, row.prompt)
+    plain = (turn.model_copy(update={"weight": None}) for turn in row.prompt)
+    messages = under(contestant.system_prompt, tuple(plain))
     return ChatRequest(
         model=contestant.base.hosted.model,
         messages=tuple(as_text(messages, row.tools) if of_tools(messages, row.tools) else messages),

@@ -25,7 +25,7 @@ from project.chat_template import under
 from project.errors import InputError
 from project.records.data import Message, Row
 from project.shown_passages import with_passages
-from project.tool_rendering import as_text, has_tools
+from project.tool_rendering import as_text, as_turns, has_tools
 from project.unicode_words import words
 from serving.exchange import Deployment
 
@@ -164,7 +164,7 @@ class Replica:
     def body(self, model: str, prompt: Sequence[Message]) -> Body:
         return {
             "model": model,
-            "messages": [m.model_dump() for m in under(self.system_prompt, prompt)],
+            "messages": as_turns(under(self.system_prompt, prompt)),
             "temperature": self.temperature,
             "max_tokens": self.decoding.max_new_tokens,
         }

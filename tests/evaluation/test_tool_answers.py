@@ -68,6 +68,11 @@ def hosted() -> HostedModel:
 def test_a_hosted_model_is_shown_tools_as_texts_and_answers_in_a_text() -> None:
     request = request_of(Contestant(base=hosted().pin), ROWS[0], Decoding(), 0)
     assert [turn.role for turn in request.messages] == ["system", "user", "assistant", "user"]
+    weighed = row(ASKED, {**ANSWER, "weight": 0}, ASKED, ANSWER, tools=None)
+    assert (
+        b"weight"
+        not in request_of(Contestant(base=hosted().pin), weighed, Decoding(), 0).canonical()
+    )
     assert "get_balance" in request.messages[0].content
     assert request.messages[2].content == ROWS[1].completion_text
     assert request.messages[3].content == '<tool_response>\n{"balance": 90}\n</tool_response>'
