@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from project.chat_template import with_template
+from project.model_pins import ModelChoice, pin
+from project.records.adapters import Contestant
 from project.records.data import Message, Row
-from project.tool_rendering import knows_tools, rendered_chat, shown
+from project.tool_rendering import FORM, knows_tools, rendered_chat, shown
+from tests.conftest import NUMERICS
 from training.rows.row_tokens import row_tokens, shared_beginning
-from training.training_settings import LossOn
+from training.training_settings import AdapterParams, LossOn, SftParams
 
 TOOL = {
     "type": "function",
@@ -127,3 +131,25 @@ def test_training_and_answering_read_the_same_prompt(tokenizer: Any) -> None:
     row = row_tokens(ROW, tokenizer)
     first = row.learnt.index(True)
     assert list(row.ids[:first]) == asked[:first] and len(asked) - first in (0, 1)
+
+
+@pytest.mark.slow
+def test_the_recipe_names_the_form_of_tools_where_the_template_knows_none(tiny_base: Path) -> None:
+    from training.steps.run_step import StepContext, prepare
+    from training.steps.sft_step import sft_step_data
+
+    params = SftParams(batch_size=1, evaluations=0, loss_on="every")
+    plain = Row.of("What is left?", "90 francs.", group="g", source="s")
+    text = (files("trl") / "chat_templates" / "qwen2_5.jinja").read_text()
+    for base, row, form in (
+        (tiny_base, ROW, FORM),
+        (tiny_base, plain, None),
+        (with_template(tiny_base, text), ROW, None),
+    ):
+        pinned = Contestant(base=pin(ModelChoice(model=str(base)), "base"))
+        ground = StepContext(pinned, NUMERICS, AdapterParams(r=2, quantization="none"))
+        run = prepare(sft_step_data([row], (), params), ground)
+        assert run.recipe.tool_form == form
+        assert run.recipe.sft and run.recipe.sft.params.loss_on == "every"
+        tokens = row_tokens(row, run.trainer.processing_class, None, "every")
+        assert list(run.trainer.train_dataset[0]["labels"]) == list(tokens.labels)
