@@ -8,6 +8,7 @@ the system prompt) and glaive's texts (`<functioncall>`, `FUNCTION RESPONSE:`).
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -208,6 +209,9 @@ def call_of(value: object) -> ToolCall:
         raise ValueError(f"a tool call without a name: {quoted(value)}")
     told = own.get("arguments", own.get("parameters"))
     text = told if isinstance(told, str) else spelled_out({} if told is None else told)
+    if text.lstrip().startswith('"'):  # JSON in JSON in JSON, as in an example of OpenAI's own
+        with suppress(ValueError):
+            text = str(json.loads(text))
     id_ = value.get("id") if isinstance(value, dict) else None
     try:
         function = CalledFunction(name=own["name"], arguments=text or "{}")

@@ -1,6 +1,7 @@
 """Calls of tools, and the tools that can be called, in the form of OpenAI's API."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -11,7 +12,7 @@ from project.records.record import LATER, Record
 from project.untrusted_input import quoted
 
 DEEPEST = 64  # brackets within brackets: chat templates and schema checks follow no deeper ones
-MOST_SCHEMAS = 4_096  # that are remembered as sound: most rows share their tools
+MOST_KNOWN, MOST_SIGNS = 4_096, 10_000  # texts that are remembered, and signs of one
 Turn = tuple[str, Sequence["ToolCall"], str | None]  # role, calls, the call that a result is of
 
 
@@ -97,13 +98,15 @@ class ToolCall(Record):
 
     @property
     def text(self) -> str:
-        return call_text(self.function.name, self.function.arguments)
+        arguments = self.function.arguments
+        made = call_text if len(arguments) < MOST_SIGNS else call_text.__wrapped__
+        return made(self.function.name, arguments)
 
     def __str__(self) -> str:
         return f"{self.name}({self.function.arguments})"
 
 
-@lru_cache(MOST_SCHEMAS)
+@lru_cache(MOST_KNOWN)
 def call_text(name: str, arguments: str) -> str:
     """A call as Hermes and Qwen write it: the canonical form of an answer that is a call."""
     return marked("tool_call", as_json({"name": name, "arguments": json.loads(arguments)}))
@@ -146,18 +149,18 @@ def sound_tools(tools: tuple[dict[str, Any], ...] | None) -> tuple[dict[str, Any
             refuse_deep(tool)
             text = json.dumps(tool, ensure_ascii=False, allow_nan=False)
             text.encode()
-            refuse_unsound(text)
+            (refuse_unsound if len(text) < MOST_SIGNS else refuse_unsound.__wrapped__)(text)
         except UnicodeEncodeError:
             raise ValueError(f"tool {number} holds half of a character") from None
         except (ValueError, TypeError) as error:
             raise ValueError(f"tool {number} {error}") from None
-    names = [tool["function"]["name"] for tool in tools or ()]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    names = Counter(tool["function"]["name"] for tool in tools or ())
+    if twice := next((name for name, count in names.items() if count > 1), None):
         raise ValueError(f"has two tools of the name {quoted(twice)}")
     return tools
 
 
-@lru_cache(MOST_SCHEMAS)
+@lru_cache(MOST_KNOWN)
 def refuse_unsound(text: str) -> None:
     """Raise ValueError for what is no tool."""
     tool = json.loads(text)

@@ -176,6 +176,12 @@ def test_a_row_with_tools_comes_back_from_a_file_as_it_was_and_gives_its_calls_p
     )
 
 
+def test_arguments_that_are_json_once_more_are_read_as_an_object() -> None:
+    """As in some lines of examples/data/drone_training.jsonl of openai-cookbook."""
+    (call,) = row(ASKED, called(json.dumps('{"location": "current"}'))).calls
+    assert call.arguments == {"location": "current"}
+
+
 DEEP = "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1)
 REFUSED: dict[str, tuple[tuple[dict[str, Any], ...], dict[str, Any], str]] = {
     "a result without a call": ((ASKED, RESULT, ANSWER), {}, "nobody called"),
