@@ -61,6 +61,7 @@ def main() -> None:
     collected = collect(params.sources)
     if params.tools:
         collected.rows = with_tools(collected.rows, read_tools(params.tools))
+    collected.rows = {name: with_turn(row) for name, row in collected.rows.items()}
     with staged_folder(RAW.parent) as draft:
         for path, records in collected.files.items():
             write_records(draft / path.name, records)
@@ -95,6 +96,14 @@ def with_tools(rows: Mapping[str, Row], tools: tuple[dict[str, Any], ...]) -> di
         name: row if row.tools else row.model_copy(update={"tools": tools})
         for name, row in rows.items()
     }
+
+
+def with_turn(row: Row) -> Row:
+    """A row with tools with slices that say what its turn is, beside its own."""
+    turn = 1 + sum(message.role == "assistant" for message in row.prompt)
+    after = "tool" if row.prompt[-1].role == "tool" else "user"
+    found = {"turn": str(turn), "after": after, "calls": "yes" if row.calls else "no"}
+    return row.model_copy(update={"slices": found | row.slices}) if row.tools else row
 
 
 def reads_of(sources: Iterable[Source]) -> Iterator[Read]:
