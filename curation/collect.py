@@ -61,7 +61,6 @@ def main() -> None:
     collected = collect(params.sources)
     if params.tools:
         collected.rows = with_tools(collected.rows, read_tools(params.tools))
-    collected.rows = {name: with_turn(row) for name, row in collected.rows.items()}
     with staged_folder(RAW.parent) as draft:
         for path, records in collected.files.items():
             write_records(draft / path.name, records)
@@ -75,6 +74,7 @@ def collect(sources: Iterable[Source]) -> Collected:
     found = gathered(reads_of(sources))
     if not found.rows:
         raise InputError("the sources hold no rows", file="params.yaml", field="curation.collect")
+    found.rows = {name: with_turn(row) for name, row in found.rows.items()}
     return found
 
 
@@ -93,7 +93,7 @@ def read_tools(file: Path) -> tuple[dict[str, Any], ...]:
 def with_tools(rows: Mapping[str, Row], tools: tuple[dict[str, Any], ...]) -> dict[str, Row]:
     """The rows, those without tools of their own with these."""
     return {
-        name: row if row.tools else row.model_copy(update={"tools": tools})
+        name: row if row.tools else with_turn(row.model_copy(update={"tools": tools}))
         for name, row in rows.items()
     }
 
