@@ -161,11 +161,8 @@ def in_order(value: Any) -> str:
 
 def agreements(due: Sequence[ReadCall], made: Sequence[ReadCall]) -> Iterator[float]:
     """How far the call that fits best agrees with each that is due; each counts once."""
-    left, same = list(made), Counter(due) & Counter(made)
-    for call in same.elements():
-        left.remove(call)
-        yield 1.0
-    for call in (Counter(due) - same).elements():
+    left = list(made)
+    for call in sorted(due, key=lambda one: one not in made):  # first those that are there
         fits = [agreement(call, one) if one.name == call.name else 0.0 for one in left]
         if best := max(fits, default=0.0):
             left.pop(fits.index(best))
