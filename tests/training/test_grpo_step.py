@@ -90,6 +90,7 @@ def test_an_answer_is_rewarded_with_its_own_row(tiny_base: Path) -> None:
     seen: list[tuple[str, int]] = []
 
     def looks(rows: Sequence[Row], answers: Sequence[Any]) -> list[float | None]:
+        assert all(one.text == one.text.strip() for one in answers)
         seen.extend(
             (row.id, answer.prompt_tokens) for row, answer in zip(rows, answers, strict=True)
         )

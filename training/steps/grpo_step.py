@@ -31,7 +31,7 @@ from training.training_settings import GrpoParams
 class DrawnAnswer:
     """An answer to a training prompt, as the adapter drew it."""
 
-    text: str
+    text: str  # stripped, as evaluation has it
     tokens: int  # its end token included
     prompt_tokens: int
 
@@ -113,7 +113,7 @@ def reward_function(reward: Reward, rows: Sequence[Row]) -> Callable[..., list[f
         **_: Any,
     ) -> list[float | None]:
         answers = [
-            DrawnAnswer(turns[-1]["content"], len(ids), len(asked))
+            DrawnAnswer(turns[-1]["content"].strip(), len(ids), len(asked))
             for turns, ids, asked in zip(completions, completion_ids, prompt_ids, strict=True)
         ]
         return reward.of([rows[at] for at in row], answers)
