@@ -7,7 +7,7 @@ Python's: one version of numpy has other modules for another Python.
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import grimp
 from curation.curation_settings import CollectParams, PackagesSource
 from evaluation.evaluation_settings import MetricChoice, ScoringParams
 from evaluation.scoring.built_in import SCORERS, named_files
+from incumbent.grpo import scorer_choices
 from incumbent.pipeline import PACKAGES, module_of, older_project, read_pipeline
 from project.canonical import digest_file
 from project.files import home
@@ -24,6 +25,7 @@ from project.paths import CODE
 from project.records.field_change import differing
 from project.records.record import Digest, Record
 from project.settings import load
+from training.training_settings import GrpoParams
 
 PYTHON = f"python3.{sys.version_info.minor}"
 PYTHONS = [f"python3.{minor}" for minor in range(11, 31)]  # that a lock can be of
@@ -64,13 +66,20 @@ def changed_files(old: Code, new: Code) -> list[str]:
 
 def code_of(module: str, imports: "Imports") -> Code:
     """All code that a stage runs: its module's, the scorers', and the packages that it reads."""
-    chosen = load(ScoringParams).metrics if module == module_of("score") else ()
+    chosen = scorers_of(module)
     files = imports.of([module, *map(module_of_scorer, chosen)])
     files |= named_beside(files.values())
     files |= {file.as_posix(): file for choice in chosen for file in named_files(choice)}
     for package in packages_read() if module == module_of("collect") else ():
         files |= files_of_version(package)
     return Code(files={name: digest_file(path) for name, path in sorted(files.items())})
+
+
+def scorers_of(module: str) -> Sequence[MetricChoice]:
+    """Those that a stage rates answers by."""
+    if module == module_of("score"):
+        return load(ScoringParams).metrics
+    return scorer_choices(load(GrpoParams)) if module == module_of("grpo") else ()
 
 
 def module_of_scorer(choice: MetricChoice) -> str:

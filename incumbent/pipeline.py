@@ -41,7 +41,7 @@ PACKAGES = (
 )
 # The stages of each package: a stage's module lies at the root of its package, and has its name.
 STAGES = {
-    "incumbent": ("code",),
+    "incumbent": ("code", "grpo"),
     "curation": ("index", "collect", "curate", "validate", "gate"),
     "training": ("base", "start", "domain", "sft", "distill", "dpo", "kto", "train"),
     "evaluation": ("reward", "preference_data", "generate", "score", "compare"),

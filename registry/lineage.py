@@ -16,7 +16,7 @@ from registry.reader import RegistryReader
 R = TypeVar("R", bound=Record)
 
 SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events
-STEPS = ("domain", "sft", "distill", "dpo", "kto")  # of training, in their order
+STEPS = ("domain", "sft", "distill", "dpo", "kto", "grpo")  # of training, in their order
 MARKS: dict[type[Record], str] = {GateReport: "checks", DataSources: "collected_from"}
 # What stands in the place of a dataset, by its kind.
 ORIGINS: dict[str, type[ImportedOrigin | ContestantSheet]] = {

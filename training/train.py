@@ -18,7 +18,7 @@ def main() -> None:
     last = newest_before(None)
     if last.folder is None or last.recipe is None:
         raise InputError(
-            "every step is left out: set epochs of one of domain, sft, distill, dpo and kto",
+            "every step is left out: set epochs of one of domain, sft, distill, dpo, kto and grpo",
             file=PARAMS,
             field="training",
         )

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import (
     Field,
+    JsonValue,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -144,6 +145,61 @@ class KtoParams(StepParams):
     learning_rate: PositiveFloat = 5e-5
     batch_size: int = Field(default=4, ge=2)  # its KL term compares an answer with another's prompt
     beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
+
+
+class RewardChoice(Settings):
+    """A scorer, as evaluation.scoring.metrics names it, and which of its metrics rewards an answer.
+
+    In params.yaml a bare name means a scorer that has one metric alone.
+    """
+
+    metric: str = Field(min_length=1)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    # Such as rougeL of rouge; null: the only one. It is within [0, 1]; where less of it is better,
+    # the reward is what it lacks of 1.
+    gives: str | None = None
+    weight: PositiveFloat = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def bare_name(cls, value: object) -> object:
+        return {"metric": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def no_judge(self) -> Self:
+        if "preference" in (self.metric, self.gives):
+            raise ValueError(
+                "preference decides on promotions, so it can be no reward: what was trained to "
+                "please a judge cannot be judged by it"
+            )
+        return self
+
+
+class GrpoParams(StepParams):
+    """Group-relative policy optimisation: the adapter answers each training prompt several times,
+    and learns from those of its answers that got more reward than the others: Shao et al. 2024,
+    arXiv 2402.03300.
+    """
+
+    learning_rate: PositiveFloat = 5e-5
+    batch_size: PositiveInt = 8  # answers that a forward pass takes
+    gradient_accumulation: PositiveInt = 4
+    group: int = Field(default=8, ge=2)  # answers to each prompt
+    temperature: PositiveFloat = 1.0  # at which they are drawn
+    beta: PositiveFloat = 0.04  # how close it stays to the model that it starts from
+    max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
+    rewards: tuple[RewardChoice, ...] = ()  # an answer's reward is their sum by weight
+
+    @model_validator(mode="after")
+    def rewarded(self) -> Self:
+        if self.epochs and not self.rewards:
+            raise ValueError("rewards: name a scorer, such as {metric: rouge, gives: rougeL}")
+        if self.batch_size * self.gradient_accumulation % self.group:
+            raise ValueError(
+                "group: batch_size times gradient_accumulation answers, which a step learns from, "
+                "must be whole groups"
+            )
+        return self
 
 
 class LimitsParams(Settings):

@@ -1,0 +1,51 @@
+"""What steps share in which the adapter answers prompts itself: the prompts and their order."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from peft import PeftModel
+from trl.trainer.utils import RepeatSampler
+
+from project.chat_template import under
+from project.records.adapters import Contestant
+from project.records.data import Row
+from project.shown_passages import all_with_passages
+from training.rows.preference_rows import as_turns
+
+REFERENCE = "ref"  # what TRL calls its copy of the adapter
+
+
+class EpochOrder(RepeatSampler):
+    """TRL's has a generator of its own, which a resumed run would begin anew: each epoch's order is
+    drawn from torch's here, which a checkpoint keeps.
+    """
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator.manual_seed(int(torch.randint(2**31, ()).item()))
+        return iter(super().__iter__())
+
+
+def readable_prompts(
+    rows: Sequence[Row],
+    longest: int,
+    model: PeftModel,
+    tokenizer: Any,
+    asked: Contestant,
+) -> list[tuple[int, dict[str, Any]]]:
+    """The prompts as the trainer reads them, with their tokens, each behind its row's place; says
+    how many are too long.
+    """
+    shown = all_with_passages(rows, asked.evidence_template)
+    turns = [as_turns(under(asked.system_prompt, row.prompt)) for row in shown]
+    ids = [tokenizer.apply_chat_template(t, add_generation_prompt=True)["input_ids"] for t in turns]
+    window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    every = [{"prompt": t, "prompt_ids": own} for t, own in zip(turns, ids, strict=True)]
+    kept = [
+        (at, one)
+        for at, one in enumerate(every)
+        if not window or len(one["prompt_ids"]) + longest <= window
+    ]
+    if out := len(every) - len(kept):
+        print(f"{out} of {len(every)} prompts left out: no room for an answer in {window} tokens")
+    return kept
