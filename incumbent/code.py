@@ -16,7 +16,6 @@ import grimp
 from curation.curation_settings import CollectParams, PackagesSource
 from evaluation.evaluation_settings import MetricChoice, ScoringParams
 from evaluation.scoring.built_in import SCORERS, named_files
-from incumbent.grpo import scorer_choices
 from incumbent.pipeline import PACKAGES, module_of, older_project, read_pipeline
 from project.canonical import digest_file
 from project.files import home
@@ -77,9 +76,10 @@ def code_of(module: str, imports: "Imports") -> Code:
 
 def scorers_of(module: str) -> Sequence[MetricChoice]:
     """Those that a stage rates answers by."""
-    if module == module_of("score"):
-        return load(ScoringParams).metrics
-    return scorer_choices(load(GrpoParams)) if module == module_of("grpo") else ()
+    rates = module == module_of("score") or (
+        module == module_of("grpo") and load(GrpoParams).epochs
+    )
+    return load(ScoringParams).metrics if rates else ()
 
 
 def module_of_scorer(choice: MetricChoice) -> str:

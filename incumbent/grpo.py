@@ -17,16 +17,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from evaluation.evaluation_settings import MetricChoice, ScoringParams
+from evaluation.evaluation_settings import ScoringParams
 from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
 from project.model_pins import pinned_folder
 from project.paths import EMBEDDER, rows_of
 from project.records.adapters import ModelPin
 from project.records.data import Row, Split
-from project.settings import load
+from project.settings import load, setting_error
 from training.steps.earlier import leave_out
-from training.training_settings import GrpoParams, RewardChoice
+from training.training_settings import GrpoParams
 
 if TYPE_CHECKING:
     from evaluation.scoring.scorers import Scorer
@@ -42,16 +42,11 @@ def main() -> None:
     from training.steps.grpo_step import rewarded_data
     from training.steps.run_step import run_step
 
-    embedder = ModelPin.read(EMBEDDER)
+    scoring, embedder = load(ScoringParams), ModelPin.read(EMBEDDER)
     with closed_to_scorers(rows_of(Split.SEALED)):
-        rewards = rewards_of(params, pinned_folder(embedder, "embedder"))
-        chosen = scorers_digest(ScoringParams(metrics=scorer_choices(params)))
-        scorers = digest_json([chosen, embedder.digest])
+        rewards = rewards_of(params, scoring, pinned_folder(embedder, "embedder"))
+        scorers = digest_json([scorers_digest(scoring), embedder.digest])
         return run_step("grpo", params, partial(rewarded_data, rewards, scorers))
-
-
-def scorer_choices(params: GrpoParams) -> tuple[MetricChoice, ...]:
-    return tuple(MetricChoice(metric=one.metric, options=one.options) for one in params.rewards)
 
 
 # --- rewards --------------------------------------------------------------------------------------
@@ -61,41 +56,32 @@ BATCH_SECONDS = 60.0
 LOADING_SECONDS = 600.0  # one with a model of its own reads it from a disk
 
 
-def rewards_of(params: GrpoParams, embedder: Path) -> "list[Reward]":
-    """The scorers of params.yaml as rewards. Raises InputError naming the one that can be none."""
+def rewards_of(params: GrpoParams, scoring: ScoringParams, embedder: Path) -> "list[Reward]":
+    """The metrics of params.yaml as rewards: what is rewarded is measured on dev too, so that a
+    report can hold it against the other metrics.
+
+    Raises InputError naming one that can be none: it has no better way, or is not within [0, 1].
+    """
     from evaluation.scoring.scorers import load_scorer
     from training.steps.grpo_step import Reward
 
-    made: list[Reward] = []
-    choices = zip(params.rewards, scorer_choices(params), strict=True)
-    for at, (choice, scorer_choice) in enumerate(choices):
-        place = ("training", "grpo", "rewards", str(at))
+    fit: dict[str, Scorer] = {}
+    for at, choice in enumerate(scoring.metrics):
         with computing(choice.metric, LOADING_SECONDS):
-            scorer = load_scorer(scorer_choice, place, embedder)
-        name = rewarding_metric(scorer, choice)
-        if any(name == one.name for one in made):
-            raise scorer.misfit(f"gives {name!r}, and so does a reward before it")
-        made.append(Reward(name, choice.weight, partial(rated, scorer, name)))
-    return made
-
-
-def rewarding_metric(scorer: "Scorer", choice: RewardChoice) -> str:
-    """The one that is named, or the only one. Raises InputError where it has no better way, or is
-    not within [0, 1].
-    """
-    within = [name for name, (low, high) in scorer.ranges.items() if low >= 0 and high <= 1]
-    fit = [name for name in within if scorer.better.get(name) in ("more", "less")]
-    if choice.gives is None and len(fit) == 1:
-        return fit[0]
-    if choice.gives in fit:
-        return str(choice.gives)
-    there_are = ", ".join(fit) or "none"
-    if choice.gives is None:
-        raise scorer.misfit(f"needs `gives`, one of its metrics that can reward: {there_are}")
-    raise scorer.misfit(
-        f"gives no {choice.gives!r} that could reward: a scorer must say that its range is within "
-        f"[0, 1], and that more or less of it is better; there are {there_are}"
-    )
+            scorer = load_scorer(choice, at, embedder)
+        within = [name for name, (low, high) in scorer.ranges.items() if low >= 0 and high <= 1]
+        fit |= {name: scorer for name in within if scorer.better.get(name) in ("more", "less")}
+    if unfit := [name for name in params.rewards if name not in fit]:
+        problem = (
+            "no scorer of evaluation.scoring gives such a metric that could reward: it must say "
+            "that its range is within [0, 1], and that more or less of it is better; there are "
+            f"{', '.join(fit) or 'none'}"
+        )
+        raise setting_error(problem, "training", "grpo", "rewards", unfit[0])
+    return [
+        Reward(name, weight, partial(rated, fit[name], name))
+        for name, weight in params.rewards.items()
+    ]
 
 
 def rated(
@@ -133,7 +119,7 @@ def rated(
 def stopped(scorer: str, problem: str) -> IncumbentError:
     return IncumbentError(
         f"the reward by {scorer} {problem}: step grpo is stopped, and leaves nothing; mend the "
-        "scorer, or take it out of training.grpo.rewards"
+        "scorer, or take what it gives out of training.grpo.rewards"
     )
 
 

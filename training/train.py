@@ -36,6 +36,7 @@ def main() -> None:
         dataset=DatasetVersion.read(DATASET).digest,
         parent=recipe.start,
         numerics=recipe.numerics,
+        rewarded=tuple(recipe.grpo.params.rewards) if recipe.grpo else None,
         system_prompt=recipe.system_prompt,
         evidence_template=recipe.evidence_template,
         index=index,

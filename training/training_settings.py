@@ -4,7 +4,6 @@ from typing import Literal, Self
 
 from pydantic import (
     Field,
-    JsonValue,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -147,34 +146,6 @@ class KtoParams(StepParams):
     beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
 
 
-class RewardChoice(Settings):
-    """A scorer, as evaluation.scoring.metrics names it, and which of its metrics rewards an answer.
-
-    In params.yaml a bare name means a scorer that has one metric alone.
-    """
-
-    metric: str = Field(min_length=1)
-    options: dict[str, JsonValue] = Field(default_factory=dict)
-    # Such as rougeL of rouge; null: the only one. It is within [0, 1]; where less of it is better,
-    # the reward is what it lacks of 1.
-    gives: str | None = None
-    weight: PositiveFloat = 1
-
-    @model_validator(mode="before")
-    @classmethod
-    def bare_name(cls, value: object) -> object:
-        return {"metric": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def no_judge(self) -> Self:
-        if "preference" in (self.metric, self.gives):
-            raise ValueError(
-                "preference decides on promotions, so it can be no reward: what was trained to "
-                "please a judge cannot be judged by it"
-            )
-        return self
-
-
 class GrpoParams(StepParams):
     """Group-relative policy optimisation: the adapter answers each training prompt several times,
     and learns from those of its answers that got more reward than the others: Shao et al. 2024,
@@ -188,12 +159,19 @@ class GrpoParams(StepParams):
     temperature: PositiveFloat = 1.0  # at which they are drawn
     beta: PositiveFloat = 0.04  # how close it stays to the model that it starts from
     max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
-    rewards: tuple[RewardChoice, ...] = ()  # an answer's reward is their sum by weight
+    # Metrics that scorers of evaluation.scoring give, each with its weight: an answer's reward is
+    # their sum. They are within [0, 1]; where less is better, the reward is what lacks of 1.
+    rewards: dict[str, PositiveFloat] = Field(default={})
 
     @model_validator(mode="after")
     def rewarded(self) -> Self:
         if self.epochs and not self.rewards:
-            raise ValueError("rewards: name a scorer, such as {metric: rouge, gives: rougeL}")
+            raise ValueError("rewards: name a metric and its weight, such as {rougeL: 1}")
+        if "preference" in self.rewards:
+            raise ValueError(
+                "rewards: preference decides on promotions, so it can be no reward: what was "
+                "trained to please a judge cannot be judged by it"
+            )
         if self.batch_size * self.gradient_accumulation % self.group:
             raise ValueError(
                 "group: batch_size times gradient_accumulation answers, which a step learns from, "

@@ -141,16 +141,12 @@ def our_class(scorer: str) -> SimpleNamespace:
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-Place = int | tuple[str, ...]  # of a scorer: in evaluation.scoring.metrics, or as a whole setting
+def misfit(at: int, problem: str, *steps: str) -> InputError:
+    """An error in the scorer at a position of evaluation.scoring.metrics, with its line."""
+    return setting_error(problem, "evaluation", "scoring", "metrics", str(at), *steps)
 
 
-def misfit(at: Place, problem: str, *steps: str) -> InputError:
-    """An error in the scorer at a place of params.yaml, with its line."""
-    place = ("evaluation", "scoring", "metrics", str(at)) if isinstance(at, int) else at
-    return setting_error(problem, *place, *steps)
-
-
-def class_of(choice: MetricChoice, at: Place) -> type[Any]:
+def class_of(choice: MetricChoice, at: int) -> type[Any]:
     """Import the class that a choice names. Raises InputError where it names none."""
     import evaluate  # takes seconds and brings torch, which only a run of the stage needs
 
@@ -173,7 +169,7 @@ def class_of(choice: MetricChoice, at: Place) -> type[Any]:
     return found
 
 
-def instance(choice: MetricChoice, at: Place, embedder: Path) -> Any:
+def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
     """Make the scorer; `embedder` goes to a constructor that has a parameter of that name.
 
     Raises InputError for an option that the constructor does not know, lacks or cannot use.
@@ -201,7 +197,7 @@ def instance(choice: MetricChoice, at: Place, embedder: Path) -> Any:
     return made
 
 
-def files(choice: MetricChoice, at: Place) -> list[Path]:
+def files(choice: MetricChoice, at: int) -> list[Path]:
     """The files that decide what a scorer gives: a user's own code, and those that options name."""
     code = [] if choice.metric in SCORERS else [Path(inspect.getfile(class_of(choice, at)))]
     return code + named_files(choice)

@@ -15,7 +15,6 @@ from evaluation.generation.answers import Answer, as_shown
 from evaluation.scoring.built_in import (
     COLUMNS,
     SCORERS,
-    Place,
     better_by,
     files,
     instance,
@@ -62,7 +61,7 @@ class Scorer:
     """
 
     name: str
-    at: Place
+    at: int
     metric: Any  # an evaluate.Metric, which has no types
     columns: tuple[str, ...]
 
@@ -93,7 +92,7 @@ def load_scorers(params: ScoringParams, embedder: Path) -> list[Scorer]:
     return [load_scorer(choice, at, embedder) for at, choice in enumerate(params.metrics)]
 
 
-def load_scorer(choice: MetricChoice, at: Place, embedder: Path) -> Scorer:
+def load_scorer(choice: MetricChoice, at: int, embedder: Path) -> Scorer:
     metric = instance(choice, at, embedder)
     metric.keep_in_memory = True  # else the columns go through a file in the user's cache
     metric.seed = 0  # else a metric that draws is seeded by the process

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from evaluation.evaluation_settings import ScoringParams
 from incumbent import grpo
 from incumbent.grpo import closed_to_scorers, rewards_of
 from project import paths
@@ -43,19 +44,21 @@ def importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     SEALED.write_text("what nobody trains on\n")
 
 
-def reward(*chosen: Any) -> Any:
-    """The first reward by the settings."""
-    Path("params.yaml").write_text(
-        yaml.safe_dump({"training": {"grpo": {"epochs": 1, "rewards": list(chosen)}}})
-    )
-    return rewards_of(load(GrpoParams), Path("no-embedder"))[0]
+def reward(scorer: str, metric: str, weight: float = 1) -> Any:
+    """The reward by a metric of a scorer."""
+    settings = {
+        "evaluation": {"scoring": {"metrics": [scorer]}},
+        "training": {"grpo": {"epochs": 1, "rewards": {metric: weight}}},
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    return rewards_of(load(GrpoParams), load(ScoringParams), Path("no-embedder"))[0]
 
 
 def mine(monkeypatch: pytest.MonkeyPatch, does: str = "", gives: str = "[0.5] * n") -> Any:
     """A user's own scorer as a reward."""
     monkeypatch.delitem(__import__("sys").modules, "mine", raising=False)
     Path("mine.py").write_text(SCORER.format(does=does or "pass", gives=gives))
-    return reward({"metric": "mine:Mine", "gives": "mine"})
+    return reward("mine:Mine", "mine")
 
 
 def rated(one: Any, *texts: str) -> Any:
@@ -69,39 +72,34 @@ def answer(text: str) -> Any:
 
 
 def test_our_scorers_reward_by_name() -> None:
-    some, whole = rated(reward({"metric": "rouge", "gives": "rougeL"}))
+    some, whole = rated(reward("rouge", "rougeL"))
     assert 0 < some < whole == 1
-    refuses = reward({"metric": "refusal", "gives": "refusal", "weight": 0.5})
+    refuses = reward("refusal", "refusal", 0.5)
     assert (refuses.name, refuses.weight) == ("refusal", 0.5)
     # Where less is better, a reward is what it lacks of 1.
     assert rated(refuses, "I cannot help with that.", "It is two.") == [0.0, 1.0]
 
 
 def test_what_a_row_says_nothing_about_is_no_reward() -> None:
-    facts = reward({"metric": "facts", "gives": "facts_kept"})
+    facts = reward("facts", "facts_kept")
     rows = [Row.of("Is it?", "It is.", group="g", source="s")]  # no fact is in that
     assert facts.of(rows, [answer("Yes.")]) == [None]
 
 
 @pytest.mark.parametrize(
-    ("chosen", "refused"),
+    ("scorer", "metric", "refused"),
     [
-        ({"metric": "rouge"}, "rouge needs `gives`, one of .*: rouge1, rouge2, rougeL"),
-        ({"metric": "length", "gives": "words"}, r"length gives no 'words' .*\[0, 1\].* are none"),
-        ({"metric": "perplexity", "gives": "perplexity"}, "perplexity gives no 'perplexity'"),
-        ({"metric": "helpful"}, "no scorer 'helpful'; there are rouge"),
-        ("preference", "preference decides on promotions, so it can be no reward"),
+        ("rouge", "helpful", r"grpo\.rewards\.helpful: no scorer .* are rouge1, rouge2, rougeL"),
+        ("length", "words", r"grpo\.rewards\.words: no scorer .* within \[0, 1\].* are none"),
+        ("perplexity", "perplexity", r"grpo\.rewards\.perplexity: no scorer"),
+        ("rouge", "preference", "preference decides on promotions, so it can be no reward"),
     ],
 )
-def test_a_scorer_that_cannot_reward_is_refused_by_name(chosen: Any, refused: str) -> None:
-    with pytest.raises(InputError, match=rf"params\.yaml:\d+: training\.grpo\.rewards.*{refused}"):
-        reward(chosen)
-
-
-def test_two_rewards_of_one_name_are_refused() -> None:
-    rouge = {"metric": "rouge", "gives": "rougeL"}
-    with pytest.raises(InputError, match="gives 'rougeL', and so does a reward before it"):
-        reward(rouge, rouge | {"options": {"stem": False}})
+def test_a_metric_that_cannot_reward_is_refused_by_name(
+    scorer: str, metric: str, refused: str
+) -> None:
+    with pytest.raises(InputError, match=rf"params\.yaml:\d+: training.*{refused}"):
+        reward(scorer, metric)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +172,7 @@ def project(tiny_base: Path) -> None:
         leave_out(step)
 
 
-def set_reward(**chosen: Any) -> None:
+def set_reward(scorer: str, metric: str) -> None:
     params = {
         "epochs": 1,
         "batch_size": 4,
@@ -182,10 +180,11 @@ def set_reward(**chosen: Any) -> None:
         "group": 2,
         "learning_rate": 0.01,
         "max_new_tokens": 4,
-        "rewards": [chosen],
+        "rewards": {metric: 1},
     }
-    settings = {"adapter": {"r": 2, "quantization": "none"}, "grpo": params}
-    Path("params.yaml").write_text(yaml.safe_dump({"training": settings}))
+    training = {"adapter": {"r": 2, "quantization": "none"}, "grpo": params}
+    settings = {"training": training, "evaluation": {"scoring": {"metrics": [scorer]}}}
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
 
 
 def test_the_stage_trains_and_draws_the_rewards(
@@ -195,7 +194,7 @@ def test_the_stage_trains_and_draws_the_rewards(
     from training.recipe import StepRecord
 
     mine(monkeypatch, gives="[sum(map(str.isalpha, t)) / (1 + len(t)) for t in predictions]")
-    set_reward(metric="mine:Mine", gives="mine")
+    set_reward("mine:Mine", "mine")
     grpo.main()
     step = paths.step_of("grpo")
     record = StepRecord.read(step / "step.json")
@@ -211,7 +210,7 @@ def test_a_stage_whose_scorer_does_harm_leaves_nothing(
     project: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine(monkeypatch, f"os.stat('once') if os.path.exists('once') else open({str(SEALED)!r})")
-    set_reward(metric="mine:Mine", gives="mine")
+    set_reward("mine:Mine", "mine")
     with pytest.raises(IncumbentError, match="mine:Mine opened the file of the sealed eval set"):
         grpo.main()
     assert not paths.step_of("grpo").exists()

@@ -405,7 +405,7 @@ def test_each_step_that_is_taken_is_counted_and_says_how_long_it_takes() -> None
     Path("params.yaml").write_text(
         "training: {domain: {epochs: 1, window: 64}, sft: {epochs: 1},"
         " distill: {epochs: 1, licence: MIT}, dpo: {epochs: 2, batch_size: 1},"
-        " kto: {epochs: 1, batch_size: 2}, grpo: {epochs: 1, rewards: [refusal]}}\n"
+        " kto: {epochs: 1, batch_size: 2}, grpo: {epochs: 1, rewards: {answered: 1}}}\n"
     )
     write_records(CURATED_DOCUMENTS, [Document.of("x" * 448, source=str(i)) for i in range(10)])
     pair = PreferencePair(prompt="why?", chosen="because it is so", rejected="no")

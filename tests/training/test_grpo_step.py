@@ -15,7 +15,7 @@ from project.records.data import Row
 from tests.conftest import NUMERICS
 from tests.training.kept_steps import ADAPTER, pinned, trained
 from tests.training.test_checkpoints import broken_off, kept_run
-from training.training_settings import GrpoParams, LimitsParams, RewardChoice
+from training.training_settings import GrpoParams, LimitsParams
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ GRPO = GrpoParams(
     learning_rate=0.01,
     temperature=0.2,  # random weights say little else
     max_new_tokens=6,
-    rewards=(RewardChoice(metric="mine"),),
+    rewards={"letters": 2.0},
 )
 
 
@@ -64,7 +64,7 @@ def test_the_reward_rises_in_equal_bytes_each_time(tiny_base: Path, tmp_path: Pa
         "recipe.json",
     }
     recipe = json.loads((tmp_path / "one/recipe.json").read_bytes())
-    assert recipe["grpo"]["params"]["rewards"][0]["metric"] == "mine"
+    assert recipe["grpo"]["params"]["rewards"] == {"letters": 2.0}
 
 
 def test_a_run_that_was_broken_off_has_the_bytes_of_an_uninterrupted_one(tiny_base: Path) -> None:
@@ -136,9 +136,12 @@ def test_a_run_whose_kl_or_length_runs_away_is_stopped(
 @pytest.mark.parametrize(
     ("settings", "refused"),
     [
-        ({"epochs": 1}, "rewards: name a scorer"),
+        ({"epochs": 1}, "rewards: name a metric and its weight"),
         ({"batch_size": 3}, "must be whole groups"),
-        ({"rewards": ["preference"]}, "preference decides on promotions, so it can be no reward"),
+        (
+            {"rewards": {"preference": 1}},
+            "preference decides on promotions, so it can be no reward",
+        ),
     ],
 )
 def test_settings_that_teach_nothing_or_the_judge_are_refused(

@@ -194,18 +194,13 @@ GRPO: dict[str, tuple[Any, Any]] = LEARNING | {
     "beta": (0.04, 0.5),
     "max_new_tokens": (3, 4),
     # Others than `semantic` are 0 for random weights.
-    "rewards": (
-        [{"metric": "semantic"}],
-        [{"metric": "semantic"}, {"metric": "refusal", "gives": "answered"}],
-    ),
-    "rewards.weight": (1.0, 0.5),
+    "rewards": ({"semantic": 1.0}, {"semantic": 1.0, "answered": 1.0}),
 }
 REINFORCED = (
     TRAINED
     | {"embedder.model": "models/tiny", "training.sft.epochs": 0}
     | firsts("training.grpo", GRPO)
 )
-REWARDING_WRONGLY = {"metric": "helpful", "gives": "words", "options": {"stem": True}}
 RATED = TRAINED | firsts("training.kto", KTO) | {"training.sft.epochs": 0}
 UNQUANTIZED = {"training.adapter.quantization": "none"}
 NF4 = TRAINED | {"training.adapter.quantization": "nf4"}
@@ -230,17 +225,6 @@ TRAIN = (
     | training("training.distill", DISTILL, TAUGHT)
     | training("training.kto", KTO, RATED)
     | training("training.grpo", GRPO, REINFORCED)
-    | {
-        f"training.grpo.rewards.{name}": Effect(
-            (wrong, {"metric": "semantic", "options": {}}.get(name)),
-            trained,
-            "weights",
-            REINFORCED,
-            refused=True,
-            models="tiny",
-        )
-        for name, wrong in REWARDING_WRONGLY.items()
-    }
     | {
         "training.adapter.dequantize_once": Effect(
             (True, False), trained, "dequantized", NF4, models="tiny"
