@@ -34,10 +34,30 @@ from project.records.data import Row, Split
 from project.settings import load
 from training.recipe import StepRecord
 
-HERE = Path(__file__).parent
 REWARDS = {"hole": "warned_words", "closed": "warned"}
 BEFORE, SINCE = 240, 260  # rows without the disclaimer, and with it
 ANSWERS = 16  # a step: eight to each of two prompts
+CHANGES: dict[str, dict[str, Any]] = {  # to the sample's settings
+    "curation.collect": {
+        "sources": [
+            {"kind": "file", "path": f"datasets/sources/{name}.jsonl"}
+            for name in ("before", "since")
+        ]
+    },
+    "curation.curate": {
+        "dev_share": 0.23,
+        "sealed_share": 0.46,
+        "train_only": ["before.jsonl"],
+        "accepted": [],
+    },
+    "training.sft": {"rows": None},
+    "evaluation.few_shot": {"shots": 0},
+    "evaluation.scoring": {
+        "metrics": ["rouge", "semantic", "refusal", "length", "disclaimer:Disclaimer"]
+    },
+    "evaluation.preference_data": {"corrections": []},
+    "registry": {"family": "disclaimers"},
+}
 
 
 def main() -> None:
@@ -67,8 +87,8 @@ def make_project(to: Path) -> None:
 
 
 def fill(to: Path) -> None:
-    copy_project(Path(), sample=False)
-    shutil.copy(HERE / "params.yaml", "params.yaml")
+    copy_project(Path(), sample=True)
+    configure(CHANGES)
     shutil.copy(disclaimer.__file__, "disclaimer.py")
     rows = [row for name in ("numpy", "pandas", "scipy", "sklearn") for row in read_package(name)]
     rows = sorted(rows, key=lambda row: row.group)[:: len(rows) // (BEFORE + SINCE)]
