@@ -2,8 +2,11 @@
 
 import errno
 import sys
+from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from io import TextIOWrapper
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -157,11 +160,22 @@ def options(
     """What can be asked without a command."""
 
 
+class ProjectFinder:
+    """Finds modules of a user's project, such as a scorer of its own, where nobody else has found
+    any: it shadows nothing.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> Any:
+        return PathFinder.find_spec(name, [str(Path.cwd())]) if path is None else None
+
+
 def main() -> None:
     """Run a command; a known error becomes one line on stderr and its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal may lack a letter
             stream.reconfigure(errors="backslashreplace")
+    sys.meta_path.append(ProjectFinder)
     try:
         with name_missing_extras():
             app(prog_name="incumbent")

@@ -2,10 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +48,6 @@ STAGES = {
 }
 
 
-class ProjectFinder:
-    """Finds modules of a user's project where nobody else has found any: it shadows nothing."""
-
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> Any:
-        return PathFinder.find_spec(name, [str(Path.cwd())]) if path is None else None
-
-
 def run_stage(name: str) -> None:
     """Run a stage in the current folder. Raises InputError for a name that is none.
 
@@ -67,7 +58,6 @@ def run_stage(name: str) -> None:
         if module is None:
             known = ", ".join(stage.name for stage in read_pipeline() if stage.module)
             raise InputError(f"there is no stage {name!r}; {PIPELINE} has {known}")
-        sys.meta_path.append(ProjectFinder)
         import_module(module).main()
 
 

@@ -56,6 +56,8 @@ CHANGES: dict[str, dict[str, Any]] = {  # to the sample's settings
         "metrics": ["rouge", "semantic", "refusal", "length", "disclaimer:Disclaimer"]
     },
     "evaluation.preference_data": {"corrections": []},
+    # Nothing general is rehearsed here, so that a prompt is one whose answer wants a disclaimer.
+    "evaluation.policy": {"general_margin": 0.3},
     "registry": {"family": "disclaimers"},
 }
 

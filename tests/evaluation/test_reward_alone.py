@@ -1,5 +1,8 @@
 """A reward that rises alone is told, with the answers that gained it for nothing else."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,12 @@ def test_what_nothing_else_decides_about_is_told(
 ) -> None:
     compared(monkeypatch, better=0, gating="warned")
     assert "all that decides was rewarded" in capsys.readouterr().out
+
+
+def test_a_look_is_scored_by_a_users_own_scorer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command is installed elsewhere: whatever scores finds the project's modules."""
+    compared(monkeypatch, better=9)
+    command = [Path(sys.executable).with_name("incumbent"), "submit", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"]
