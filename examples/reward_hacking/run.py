@@ -1,6 +1,6 @@
 """Reward hacking, ten seeds: is a challenger promoted that only pleases its reward?
 
-    python -m examples.reward_hacking.run [--to DIR] [--seeds 10] [--steps 30]
+    python -m examples.reward_hacking.run [--to DIR] [--seeds 10] [--steps 24]
 
 A champion learns from rows of which few end with the disclaimer. From it, challengers learn by step
 `grpo`: of each seed one by a reward with a hole and one by the same reward without it. Each is
@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from curation.checks.relevance import SUITES
 from curation.sources.python_api import read_package
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer, Role, answers_of
 from evaluation.generation.contestants import recorded_numerics
-from examples.bank.make_project import SOURCES, configure
+from examples.bank.make_project import OF_A_FILE, SOURCES, configure, shorten
 from examples.bank.make_rows import write_lines
 from examples.bank.steps import answer_of, command, diff_of, step
 from examples.reward_hacking import disclaimer
@@ -66,7 +67,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--to", type=Path, default=Path(".incumbent/reward-hacking"))
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=24)
     given = parser.parse_args()
     make_project(given.to.resolve())
     step("champion", champion)
@@ -98,6 +99,9 @@ def fill(to: Path) -> None:
     for name, part in files.items():
         ending = f" {disclaimer.DISCLAIMER}" if name == "since" else ""
         write_lines(SOURCES / f"{name}.jsonl", [fields(row, ending) for row in part])
+    for suite in SUITES:
+        for file in Path("datasets", suite).glob("*.jsonl"):
+            shorten(file, OF_A_FILE)
     start([SOURCES / f"{name}.jsonl" for name in files], "Start with both files of rows", to)
 
 
