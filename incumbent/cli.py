@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.machinery import PathFinder
 from io import TextIOWrapper
 from pathlib import Path
@@ -167,7 +168,11 @@ class ProjectFinder:
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> Any:
-        return PathFinder.find_spec(name, [str(Path.cwd())]) if path is None else None
+        if path is not None:
+            return None
+        with suppress(FileNotFoundError):  # the folder may be gone by now
+            return PathFinder.find_spec(name, [str(Path.cwd())])
+        return None
 
 
 def main() -> None:
