@@ -30,8 +30,8 @@ def reward_lines(evidence: Evidence, policy: Policy) -> Iterator[str]:
         yield "all that decides was rewarded: nothing else tells whether the answers are better"
     elif rose_alone(evidence, policy):
         yield (
-            f"the reward rose alone: {told(evidence, policy, others)} did not rise beyond chance; "
-            "read the answers where they part"
+            "the reward rose alone: of what decides, nothing else rose beyond chance, "
+            f"{told(evidence, policy, others)}; read the answers where they part"
         )
 
 

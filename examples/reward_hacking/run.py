@@ -18,6 +18,8 @@ from typing import Any
 
 from curation.checks.relevance import SUITES
 from curation.sources.python_api import read_package
+from evaluation.decision.policy import Policy
+from evaluation.decision.reward_alone import rose_alone
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer, Role, answers_of
@@ -30,8 +32,9 @@ from incumbent.init.new_folder import start
 from incumbent.project_files import copy_project
 from project.files import staged_folder
 from project.model_pins import embedded_base
-from project.paths import ADAPTER_FILES, rows_of, step_of
+from project.paths import ADAPTER_FILES, EVIDENCE, rows_of, step_of
 from project.records.data import Row, Split
+from project.records.evidence import Evidence
 from project.settings import load
 from training.recipe import StepRecord
 
@@ -133,11 +136,13 @@ def challenger(metric: str, seed: int, steps: int) -> dict[str, Any]:
     )
     command("run")
     trained = StepRecord.read(step_of("grpo") / "step.json")
+    alone = rose_alone(Evidence.read(EVIDENCE), load(Policy))
     version = answer_of("submit", "--json")["version"]
     return {
         "steps": trained.optimizer_steps,
         "reward_before": (trained.rewards_before or {})["reward"],
         "reward_after": (trained.rewards_after or {})["reward"],
+        "rose_alone": alone,
         "groups": trained.groups,
         "groups_without_spread": trained.groups_without_spread,
         **judged(version["number"]),

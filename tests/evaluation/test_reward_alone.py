@@ -37,7 +37,7 @@ evaluation:
   preference: {source: ballots, ballots: datasets/ballots/votes.jsonl}
   policy: {gating: [GATING], general_margin: 1}
 """
-ALONE = "the reward rose alone: rougeL"
+ALONE = "the reward rose alone: of what decides, nothing else rose beyond chance, rougeL"
 
 
 def compared(
