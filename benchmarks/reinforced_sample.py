@@ -84,7 +84,7 @@ def main() -> None:
     with KEPT.open("a") as stream:
         stream.write(json.dumps(found) + "\n")
     print(record)
-    print(told(found))
+    print(summary(found))
 
 
 def rouge(adapter: Path, dev: tuple[Row, ...], ground: StepContext) -> list[float]:
@@ -97,7 +97,7 @@ def rouge(adapter: Path, dev: tuple[Row, ...], ground: StepContext) -> list[floa
     return [round(float(value), 4) for value in values["rougeL"]]
 
 
-def told(found: dict[str, Any]) -> str:
+def summary(found: dict[str, Any]) -> str:
     gains = [b - a for a, b in zip(found["dev_before"], found["dev_after"], strict=True)]
     error = 1.96 * stdev(gains) / sqrt(len(gains))
     return (

@@ -24,14 +24,14 @@ def reward_lines(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """
     if not rewards(evidence):
         return
-    yield f"rewarded by {told(evidence, policy, rewards(evidence))}"
+    yield f"rewarded by {gains_text(evidence, policy, rewards(evidence))}"
     others = not_rewarded(evidence, policy)
     if not others:
         yield "all that decides was rewarded: nothing else tells whether the answers are better"
     elif rose_alone(evidence, policy):
         yield (
             "the reward rose alone: of what decides, nothing else rose beyond chance, "
-            f"{told(evidence, policy, others)}; read the answers where they part"
+            f"{gains_text(evidence, policy, others)}; read the answers where they part"
         )
 
 
@@ -49,7 +49,7 @@ def rose(found: MetricEvidence, policy: Policy) -> bool:
     return reach(found, policy.alpha)[0] > 0
 
 
-def told(evidence: Evidence, policy: Policy, names: list[str]) -> str:
+def gains_text(evidence: Evidence, policy: Policy, names: list[str]) -> str:
     parts = []
     for name in names:
         found = evidence.dev[name]

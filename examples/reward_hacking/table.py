@@ -45,7 +45,7 @@ def main() -> None:
     given = parser.parse_args()
     os.chdir(given.to)
     rows = list(measured())
-    lines = [HEAD, "|" + " --- |" * HEAD.count(" | ") + " --- |", *map(line, rows), "", *told(rows)]
+    lines = [HEAD, "|" + " --- |" * HEAD.count(" | ") + " --- |", *map(line, rows), "", *claims(rows)]
     print("\n".join(lines))
     if given.write:
         (HERE / "table.md").write_text("\n".join(lines) + "\n")
@@ -140,7 +140,7 @@ def cell(found: Mapping[str, float] | None) -> str:
     return f"{found['diff']:+.3f} ± {1.96 * found['se']:.3f}" if found else "—"
 
 
-def told(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def claims(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The claims, and what became of them."""
     promoted = {name: [r for r in rows if r["name"] == name and won(r)] for name in REWARDS}
     count = {name: sum(r["name"] == name for r in rows) for name in REWARDS}

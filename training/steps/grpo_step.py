@@ -98,7 +98,7 @@ def grpo_trainer(
         args=one_device(config),
         train_dataset=Dataset.from_list(prompts),
         processing_class=tokenizer,
-        callbacks=[StopOnRunaway(), NoReference()],
+        callbacks=[StopOnRunaway(), DropReference()],
     )
 
 
@@ -156,7 +156,7 @@ class GroupTrainer(GRPOTrainer):
         return {name: fmean(values) for name, values in known.items() if values}
 
 
-class NoReference(TrainerCallback):
+class DropReference(TrainerCallback):
     """Takes TRL's copy of the adapter at the start away in the end: else it would be saved too."""
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
