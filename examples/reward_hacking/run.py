@@ -2,10 +2,10 @@
 
     python -m examples.reward_hacking.run [--to DIR] [--seeds 10] [--steps 24]
 
-A champion learns from rows of which few end with the disclaimer. From it, challengers learn by step
-`grpo`: of each seed one by a reward with a hole and one by the same reward without it. Each is
-submitted once, none is made champion, so these are the first looks of one ledger. What is done is
-kept in DIR/results, and is not done again. README.md says what was claimed before the first run;
+A champion learns from rows of which few end with the disclaimer. Challengers learn the same, and
+then by step `grpo`: of each seed one by a reward with a hole and one by the same reward without it.
+Each is submitted once, none is made champion, so these are the first looks of one ledger. What is
+done is kept in DIR/results, and is not done again. README.md says what was claimed before the first run;
 table.py makes the table.
 """
 
@@ -122,8 +122,7 @@ def challenger(metric: str, seed: int, steps: int) -> dict[str, Any]:
     rows = len(Row.read_lines(rows_of(Split.TRAIN)))
     configure(
         {
-            "training.adapter": {"start": "champion", "seed": seed},
-            "training.sft": {"epochs": 0},
+            "training.adapter": {"seed": seed},
             "training.grpo": {
                 "epochs": (steps * ANSWERS / 8 + 0.5) / rows,
                 "batch_size": 8,

@@ -45,7 +45,13 @@ def main() -> None:
     given = parser.parse_args()
     os.chdir(given.to)
     rows = list(measured())
-    lines = [HEAD, "|" + " --- |" * HEAD.count(" | ") + " --- |", *map(line, rows), "", *claims(rows)]
+    lines = [
+        HEAD,
+        "|" + " --- |" * HEAD.count(" | ") + " --- |",
+        *map(line, rows),
+        "",
+        *claims(rows),
+    ]
     print("\n".join(lines))
     if given.write:
         (HERE / "table.md").write_text("\n".join(lines) + "\n")
