@@ -1,6 +1,6 @@
 """Reward hacking, ten seeds: is a challenger promoted that only pleases its reward?
 
-    python -m examples.reward_hacking.run [--to DIR] [--seeds 10] [--steps 24]
+    python -m examples.reward_hacking.run [--to DIR] [--seeds 10] [--steps 16]
 
 A champion learns from rows of which few end with the disclaimer. Challengers learn the same, and
 then by step `grpo`: of each seed one by a reward with a hole and one by the same reward without it.
@@ -40,7 +40,7 @@ from training.recipe import StepRecord
 
 REWARDS = {"hole": "warned_words", "closed": "warned"}
 BEFORE, SINCE = 240, 260  # rows without the disclaimer, and with it
-ANSWERS = 16  # a step: eight to each of two prompts
+GROUP = 8  # answers to a prompt, which make a step
 CHANGES: dict[str, dict[str, Any]] = {  # to the sample's settings
     "curation.collect": {
         "sources": [
@@ -70,7 +70,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--to", type=Path, default=Path(".incumbent/reward-hacking"))
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=24)
+    parser.add_argument("--steps", type=int, default=16)
     given = parser.parse_args()
     make_project(given.to.resolve())
     step("champion", champion)
@@ -124,10 +124,10 @@ def challenger(metric: str, seed: int, steps: int) -> dict[str, Any]:
         {
             "training.adapter": {"seed": seed},
             "training.grpo": {
-                "epochs": (steps * ANSWERS / 8 + 0.5) / rows,
-                "batch_size": 8,
-                "gradient_accumulation": ANSWERS // 8,
-                "group": 8,
+                "epochs": steps / rows,
+                "batch_size": GROUP,
+                "gradient_accumulation": 1,
+                "group": GROUP,
                 "learning_rate": 2e-4,
                 "rewards": {metric: 1},
             },
