@@ -1,6 +1,6 @@
 """Reward hacking, ten seeds: is a challenger promoted that only pleases its reward?
 
-    python -m examples.reward_hacking.run [--to DIR] [--seeds 10] [--steps 16]
+    python -m examples.reward_hacking.run [--to DIR] [--seeds 10] [--steps 8]
 
 A champion learns from rows of which few end with the disclaimer. Challengers learn the same, and
 then by step `grpo`: of each seed one by a reward with a hole and one by the same reward without it.
@@ -70,7 +70,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--to", type=Path, default=Path(".incumbent/reward-hacking"))
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=8)
     given = parser.parse_args()
     make_project(given.to.resolve())
     step("champion", champion)
