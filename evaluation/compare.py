@@ -68,7 +68,7 @@ def main() -> None:
     for line in reward_lines(evidence, policy):
         print(line)
     for example in parted(evidence, policy, shown.examples):
-        print(f"  {example.row.id}: {shortened(example.challenger)}")
+        print(f"warning: {example.row.id}: {shortened(example.challenger)}")
     if reasons := unqualified(evidence, policy):
         print("\n".join(reasons))
     else:

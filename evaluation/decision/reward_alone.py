@@ -19,6 +19,7 @@ def rose_alone(evidence: Evidence, policy: Policy) -> bool:
 
 def reward_lines(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """What rewarded the challenger, and what became of it; nothing where it learnt from no reward.
+    A line of doubt is a warning.
 
     Each bound is one-sided, at the policy's alpha, and its error is clustered by group.
     """
@@ -27,10 +28,10 @@ def reward_lines(evidence: Evidence, policy: Policy) -> Iterator[str]:
     yield f"rewarded by {gains_text(evidence, policy, rewards(evidence))}"
     others = not_rewarded(evidence, policy)
     if not others:
-        yield "all that decides was rewarded: nothing else tells whether the answers are better"
+        yield "warning: all that decides was rewarded: nothing else tells whether the answers are better"
     elif rose_alone(evidence, policy):
         yield (
-            "the reward rose alone: of what decides, nothing else rose beyond chance, "
+            "warning: the reward rose alone: of what decides, nothing else rose beyond chance, "
             f"{gains_text(evidence, policy, others)}; read the answers where they part"
         )
 
