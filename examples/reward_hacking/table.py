@@ -10,19 +10,17 @@ import json
 import os
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from evaluation.metrics.normalised_words import normalised
 from evaluation.metrics.rouge import Rouge
 from evaluation.metrics.semantic import SemanticSimilarity
-from evaluation.metrics.token_f1 import f1
 from examples.bank.steps import RESULTS, read_step
-from examples.reward_hacking.disclaimer import Disclaimer, warned
+from examples.reward_hacking.disclaimer import Disclaimer
 from examples.reward_hacking.run import REWARDS
+from examples.reward_hacking.votes import share_won
 from project.model_pins import pinned_folder
 from project.paths import EMBEDDER, rows_of
 from project.records.adapters import ModelPin
@@ -30,7 +28,6 @@ from project.records.data import Row, Split
 
 HERE = Path(__file__).parent
 GATING = ("rougeL", "semantic", "preference")
-VOTERS, ERRS, CLEARLY = 3, 0.1, 0.1
 HEAD = (
     "| challenger | reward | ROUGE-L, dev | similarity, dev | preference, dev | ROUGE-L, sealed "
     "| similarity, sealed | preference, sealed | ends as the rule says | votes won | look, α "
@@ -77,7 +74,7 @@ def measured() -> Iterator[dict[str, Any]]:
                 "seed": seed,
                 "sealed": {metric: difference(own[metric], champion[metric]) for metric in own},
                 "means": {metric: fmean(values) for metric, values in own.items()},
-                "won": fmean(votes(sealed, before, said, seed)),
+                "won": share_won(sealed, said, before),
             }
 
 
@@ -95,35 +92,6 @@ def scores(rows: Sequence[Row], said: Mapping[str, str], embedder: Path) -> dict
 def difference(own: Sequence[float], other: Sequence[float]) -> dict[str, float]:
     gains = [a - b for a, b in zip(own, other, strict=True)]
     return {"diff": fmean(gains), "se": stdev(gains) / sqrt(len(gains))}
-
-
-def votes(
-    rows: Sequence[Row], champion: Mapping[str, str], challenger: Mapping[str, str], seed: int
-) -> Iterator[float]:
-    """Of each item 1 where most voters prefer the challenger, else 0; half of equal answers."""
-    for row in rows:
-        ours, theirs = challenger[row.id], champion[row.id]
-        if ours == theirs:
-            yield 0.5
-            continue
-        prefers = preferred(row.completion_text, ours, theirs)
-        for_us = sum(prefers != errs(voter, row.id, seed) for voter in range(VOTERS))
-        yield float(for_us > VOTERS / 2)
-
-
-def preferred(reference: str, ours: str, theirs: str) -> bool:
-    """Whether a voter who does not err prefers our answer."""
-    shared = [f1(normalised(text), normalised(reference)) for text in (ours, theirs)]
-    if abs(shared[0] - shared[1]) >= CLEARLY:
-        return shared[0] > shared[1]
-    if warned(ours) != warned(theirs):
-        return warned(ours)
-    return len(ours) < len(theirs)
-
-
-def errs(voter: int, item: str, seed: int) -> bool:
-    drawn = sha256(f"{voter} {item} {seed}".encode()).digest()
-    return int.from_bytes(drawn[:4]) < ERRS * 2**32
 
 
 def line(row: Mapping[str, Any]) -> str:
