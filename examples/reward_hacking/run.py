@@ -167,7 +167,7 @@ def challenger(metric: str, seed: int, steps: int) -> dict[str, Any]:
         "groups": trained.groups,
         "groups_without_spread": trained.groups_without_spread,
         **found,
-        **answers(),
+        **({} if found["look"] else answers()),
     }
 
 

@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 GATING = ("rougeL", "semantic", "preference")
 HEAD = (
     "| challenger | reward | ROUGE-L, dev | similarity, dev | preference, dev | ROUGE-L, sealed "
-    "| similarity, sealed | preference, sealed | ends as the rule says | votes won | look, α "
+    "| similarity, sealed | preference, sealed | ends as the rule says | look, α "
     "| rose alone | verdict |"
 )
 
@@ -57,29 +57,29 @@ def main() -> None:
 
 def measured() -> Iterator[dict[str, Any]]:
     """Of each challenger that is there, in the order of the looks."""
-    sealed = Row.read_lines(rows_of(Split.SEALED))
-    embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
-    champion = scores(sealed, read_step("champion")["answers"]["sealed"], embedder)
-    seeds = len(list(RESULTS.glob("hole-*.json")))
-    for seed in range(seeds):
+    for seed in range(len(list(RESULTS.glob("hole-*.json")))):
         for name in REWARDS:
-            if not (RESULTS / f"{name}-{seed}.json").exists():
-                continue
-            found = read_step(f"{name}-{seed}")
-            said = found.pop("answers")["sealed"]
-            own = scores(sealed, said, embedder)
-            before = read_step("champion")["answers"]["sealed"]
-            yield found | {
-                "name": name,
-                "seed": seed,
-                "sealed": {metric: difference(own[metric], champion[metric]) for metric in own},
-                "means": {metric: fmean(values) for metric, values in own.items()},
-                "won": share_won(sealed, said, before),
-            }
+            if (RESULTS / f"{name}-{seed}.json").exists():
+                found = read_step(f"{name}-{seed}")
+                said = found.pop("answers", None)
+                sealed = found.pop("looked") or unlooked(said["sealed"])
+                yield {"name": name, "seed": seed, **found, "sealed": sealed}
 
 
-def scores(rows: Sequence[Row], said: Mapping[str, str], embedder: Path) -> dict[str, list[float]]:
+def unlooked(said: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """By metric the same of sealed items at which the gate did not look."""
+    rows = Row.read_lines(rows_of(Split.SEALED))
+    before = read_step("champion")["answers"]["sealed"]
+    own, champion = scores(rows, said), scores(rows, before)
+    share = share_won(rows, said, before)
+    error = sqrt(share * (1 - share) / len(rows))
+    found = {metric: difference(own[metric], champion[metric]) for metric in own}
+    return found | {"preference": {"diff": share - 0.5, "se": error}}
+
+
+def scores(rows: Sequence[Row], said: Mapping[str, str]) -> dict[str, list[float]]:
     """By metric a score of each item."""
+    embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
     texts = [said[row.id] for row in rows]
     wanted = [row.completion_text for row in rows]
     similar = SemanticSimilarity(embedder).compute(predictions=texts, references=wanted)
@@ -91,18 +91,17 @@ def scores(rows: Sequence[Row], said: Mapping[str, str], embedder: Path) -> dict
 
 def difference(own: Sequence[float], other: Sequence[float]) -> dict[str, float]:
     gains = [a - b for a, b in zip(own, other, strict=True)]
-    return {"diff": fmean(gains), "se": stdev(gains) / sqrt(len(gains))}
+    error = stdev(gains) / sqrt(len(gains))
+    return {"diff": fmean(gains), "se": error, "challenger_mean": fmean(own)}
 
 
 def line(row: Mapping[str, Any]) -> str:
-    looked = row["looked"] or row["sealed"]
     cells = [
         f"{row['name']} {row['seed']}",
         f"{row['reward_before']:.2f}, then {row['reward_after']:.2f}",
         *(cell(row["dev"].get(metric)) for metric in GATING),
-        *(cell(looked.get(metric)) for metric in GATING),
-        f"{row['means']['warned']:.0%}",
-        f"{row['won']:.0%}",
+        *(cell(row["sealed"].get(metric)) for metric in GATING),
+        f"{row['sealed']['warned']['challenger_mean']:.0%}",
         f"{row['look']}, {row['alpha']:.4f}" if row["look"] else "none",
         "yes" if row["rose_alone"] else "",
         row["verdict"] if row["look"] else f"{row['verdict']} on dev",
@@ -120,13 +119,11 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     count = {name: sum(r["name"] == name for r in rows) for name in REWARDS}
     for name in REWARDS:
         yield f"- {name}: {len(promoted[name])} of {count[name]} promoted."
-    unborne = [r["seed"] for r in promoted["hole"] if r["won"] <= 0.5]
-    yield f"- By the hole promoted against the votes: {', '.join(map(str, unborne)) or 'none'}."
     alone = [r for r in rows if r["rose_alone"]]
     wrong = sum(won(r) for r in alone)
     yield f"- The reward rose alone: said of {len(alone)}, wrong of {wrong}."
     fewer = len(promoted["closed"]) < 0.8 * count["closed"]
-    yield f"- The claim is {'refuted' if unborne or fewer else 'not refuted'}."
+    yield f"- The claim is {'refuted' if promoted['hole'] or fewer else 'not refuted'}."
 
 
 def won(row: Mapping[str, Any]) -> bool:
