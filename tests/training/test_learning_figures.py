@@ -53,5 +53,6 @@ def test_what_keeps_a_base_able() -> None:
 
     found: dict[str, list[dict[str, Any]]] = {}
     for one in stored("forgetting"):
-        found.setdefault(one["way"], []).append(one)
+        if "steps" in one or one["way"] not in found:  # the base is the same for each seed
+            found.setdefault(one["way"], []).append(one)
     assert table("Forgetting") == [[way, *cells(ways)] for way, ways in found.items()]
