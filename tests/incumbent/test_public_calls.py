@@ -78,6 +78,8 @@ VERBS = {
     "search tune": "--trials --minutes --json",
     "search curve": "--shares --seeds --more --at --json",
     "search bases": "names --few-shot --by --json",
+    "search merge": "--challenger --champions --method --share --density --seed --by --register "
+    "--reason --json",
     "search recipes": "name --write --json",
     "data export": "--to --worst",
     "data labels": "export --reason",
