@@ -28,7 +28,7 @@ VERBS = {
     "init": "folder --from --prompt --completion --messages --turns --instruction --system --slice "
     "--group --base --revision --encoding --skip-unreadable --sample --remote --registry "
     "--artifacts --yes",
-    "run": "--until --reason --json --exit-verdict",
+    "run": "--until --reason --json --exit-verdict --quick",
     "plan": "--base --price --gpus --json",
     "status": "--all --json",
     "project doctor": "--json",
