@@ -5,11 +5,10 @@ One rung of successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943) wit
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
-import numpy as np
-
-from evaluation.decision.statistics import bounds, paired
 from incumbent.reproducing.rows_check import HERE, fetched_rows
+from incumbent.searching.base_candidates import BaseDifference, against
 from incumbent.searching.compare_on_dev import Aside, dev_items, measure_by, train_aside
 from incumbent.searching.pace import SftSettings, load_sft_settings
 from incumbent.searching.search_result import FEWEST
@@ -38,21 +37,19 @@ class QuickComparison(Record):
     of_champion: float
     items: int
     clusters: int
-    diff: float  # above 0 the recipe is better
-    low: float  # one-sided bounds at ALPHA
-    high: float
+    over: BaseDifference  # the champion's, with one-sided bounds at ALPHA; above 0 it is better
 
     @property
     def stops(self) -> bool:
-        return self.high < 0
+        return self.over.high < 0
 
     def __str__(self) -> str:
         outcome = "the run stops" if self.stops else "not clearly worse, the run goes on"
         return (
             f"{outcome}: after a third of the steps of {self.champion} {self.metric} on dev is "
             f"{self.recipe:.4f} by this recipe, {self.of_champion:.4f} by that one; better by "
-            f"{self.diff:+.4f}, one-sided {1 - ALPHA:.0%} bounds {self.low:+.4f} and "
-            f"{self.high:+.4f} (paired t, {self.items} items in {self.clusters} groups)"
+            f"{self.over}, one-sided bounds at {1 - ALPHA:.0%} (paired t, {self.items} items in "
+            f"{self.clusters} groups)"
         )
 
 
@@ -99,22 +96,19 @@ def compare_with_champion() -> QuickComparison:
         raise NotComparedError("too few dev items that the champion has not learnt")
     aside = Aside(bare_base(), Numerics.read(NUMERICS), FRESH)
     measure, better = measure_by(metric, items, aside)
-    scores = [
-        np.array(measure(train_aside(side.rows, aside, side.at(SHARE * theirs.passes))))
+    own, before = (
+        measure(train_aside(side.rows, aside, side.at(SHARE * theirs.passes)))
         for side in (ours, theirs)
-    ]
-    found = paired((-1 if better == "less" else 1) * (scores[0] - scores[1]), groups)
-    low, high = bounds(found.diff, found.se, found.df, ALPHA)
+    )
+    over = against({metric: before}, {metric: own}, groups, {metric: better}, ALPHA)
     return QuickComparison(
         champion=theirs.label,
         metric=metric,
-        recipe=float(scores[0].mean()),
-        of_champion=float(scores[1].mean()),
+        recipe=fmean(own),
+        of_champion=fmean(before),
         items=len(items),
         clusters=len(set(groups)),
-        diff=found.diff,
-        low=low,
-        high=high,
+        over=over[metric],
     )
 
 

@@ -168,10 +168,13 @@ class Merge(Record):
 
     def weights(self, parents: int) -> list[float]:
         """PEFT's, such that a merge of equal adapters is that adapter: of each weight it takes the
-        root for both factors, and it sums (linear) or averages (ties) what it then has.
+        root for both factors, and it sums (linear) or averages (ties) what it then has. DARE makes
+        what it keeps larger, and the average is of what was kept: this is its mean.
         """
         shares = self.shares(parents)
         whole = sum(map(sqrt, shares)) / (1 if self.method == "linear" else parents)
+        if self.method == "dare_ties" and self.density:
+            whole *= (1 - (1 - self.density) ** parents) / self.density
         return [share / whole**2 for share in shares]
 
     def __str__(self) -> str:

@@ -8,13 +8,13 @@ from typing import Self
 import numpy as np
 
 from evaluation.decision.policy import Policy
-from evaluation.decision.statistics import Array, bounds, paired
+from evaluation.decision.statistics import Array
 from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answers import versions
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.score import directions
 from evaluation.scoring.scorers import load_scorers
-from incumbent.searching.base_candidates import BaseDifference
+from incumbent.searching.base_candidates import BaseDifference, against
 from incumbent.searching.compare_on_dev import LOSS, Aside, judging, measure_by
 from incumbent.searching.merge_parents import Merge, MergeParent, write_merges
 from incumbent.searching.pace import LOADING, gated_dataset, pace
@@ -138,11 +138,12 @@ def result_of(
     """Of scores [parents, items] and [merges, items]."""
     sign, groups = (-1 if better == "less" else 1), [row.group for row in search.items]
     best_parent = int((sign * parents.mean(axis=1)).argmax())
+    best = parents[best_parent]
 
     def score_of(name: str, adapter: Digest, items: Array) -> MergeScore:
-        found = paired(sign * (items - parents[best_parent]), groups)
-        low, high = bounds(found.diff, found.se, found.df, search.alpha)
-        over = BaseDifference(diff=found.diff, low=low, high=high)
+        over = against(
+            {name: best.tolist()}, {name: items.tolist()}, groups, {name: better}, search.alpha
+        )[name]
         return MergeScore(name=name, adapter=adapter, score=float(items.mean()), over=over)
 
     of_parents = zip(search.parents, parents, strict=True)
@@ -157,7 +158,7 @@ def result_of(
         best_parent=best_parent,
         merges=tuple(score_of(str(one), digest_folder(f), i) for one, f, i in of_merges),
         best=int((sign * merges.mean(axis=1)).argmax()),
-        gain=gain_of_best(np.vstack([parents[best_parent], merges]), 0, groups, better),
+        gain=gain_of_best(np.vstack([best, merges]), 0, groups, better),
         tried=tried,
     )
 

@@ -61,7 +61,7 @@ def set_params(**values: Any) -> None:
 
 def test_the_champions_own_recipe_is_not_worse_and_nothing_is_trained_twice(project: Path) -> None:
     found = compare_with_champion()
-    assert (found.diff, found.stops, found.items, found.clusters) == (0, False, 20, 10)
+    assert (found.over.diff, found.stops, found.items, found.clusters) == (0, False, 20, 10)
     (adapter,) = Path("home/selection/adapters").iterdir()
     assert json.loads((adapter / "recipe.json").read_bytes())["sft"]["params"]["epochs"] == 2
 
@@ -77,7 +77,7 @@ def test_a_recipe_that_learns_nothing_stops_the_run_before_it_trains(
     (kept,) = Path("home/quick").iterdir()
     found = QuickComparison.read(kept)
     assert json.loads(printed)["quick"] == json.loads(kept.read_bytes())
-    assert found.stops and found.high < 0 < found.recipe - found.of_champion
+    assert found.stops and found.over.high < 0 < found.recipe - found.of_champion
     assert paths.ADAPTER.read_bytes() == before
     with Registry.here() as registry:
         assert [one.number for one in registry.versions()] == [1]
