@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from incumbent.reproducing.quick_run import NotComparedError, QuickComparison, compare_with_champion
+from incumbent.reproducing.quick_run import (
+    NotComparedError,
+    QuickComparison,
+    better_by,
+    compare_with_champion,
+)
 from project import paths
 from project.records.data import DatasetVersion
 from registry.store import Registry
@@ -66,6 +71,13 @@ def test_the_champions_own_recipe_is_not_worse_and_nothing_is_trained_twice(proj
     assert json.loads((adapter / "recipe.json").read_bytes())["sft"]["params"]["epochs"] == 2
 
 
+def test_no_number_of_items_makes_the_chance_of_a_seed_a_clear_difference() -> None:
+    before, groups = [2.0] * 9_000, [str(i) for i in range(9_000)]
+    equal = better_by([2.02] * 9_000, before, groups)  # 1 %, as one seed of ten differs
+    assert equal.diff == pytest.approx(-0.02) and equal.high > 0
+    assert better_by([2.05] * 9_000, before, groups).high < 0
+
+
 def test_a_recipe_that_learns_nothing_stops_the_run_before_it_trains(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,7 +85,7 @@ def test_a_recipe_that_learns_nothing_stops_the_run_before_it_trains(
     before = paths.ADAPTER.read_bytes()
     code, printed, said = called(capsys, "run", "--quick", "--exit-verdict", "--json")
     assert code == 10, said
-    assert "the run stops: after a third of the steps of bank v1 loss on dev is" in said
+    assert "the run stops: after a third of the steps of bank v1 the loss on dev is" in said
     (kept,) = Path("home/quick").iterdir()
     found = QuickComparison.read(kept)
     assert json.loads(printed)["quick"] == json.loads(kept.read_bytes())
