@@ -227,7 +227,8 @@ def write_merges(
         model.add_weighted_adapter(
             names, merge.weights(len(parents)), "merged", merge.method, density=merge.density
         )
-        found = get_peft_model_state_dict(model, adapter_name="merged")
+        # It would ask the Hub for the base's configuration.
+        found = get_peft_model_state_dict(model, adapter_name="merged", save_embedding_layers=False)
         model.delete_adapter("merged")
         weights = {name: found[name].to(dtype).contiguous() for name in sorted(found)}
         folder = to / str(number)
