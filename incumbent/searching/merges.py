@@ -191,7 +191,7 @@ def sentences(found: MergeResult) -> list[str]:
         f"its best parent is {parent.name}: {parent.score:.4f}; better by {best.over}, on "
         f"{found.items} dev items in {found.clusters} groups; intervals of {found.level:.0%}",
     ]
-    if gain:
+    if gain and best.over.diff > 0:
         interval = f"[{gain.low:+.3f}, {gain.high:+.3f}]"
         lines.append(f"on items that did not choose it: better by {gain.corrected:+.3f} {interval}")
     if not found.is_better:

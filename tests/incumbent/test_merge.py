@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from incumbent.searching.merge_parents import Merge, checked, write_merges
+from incumbent.searching.merge_parents import Merge, checked, parents_here, write_merges
 from project import paths
 from project.canonical import digest_folder
 from project.model_pins import ModelChoice, pin
@@ -252,6 +252,18 @@ def test_what_cannot_be_merged_is_refused_by_its_version_and_what_differs(
     code, _, error = called(capsys, "search", "merge", "--challenger", "2", *ONE)
     assert (code, bool(re.search(said, error))) == (2, True), error
     assert not list(Path("home/merges").glob("*.txt"))
+
+
+def test_a_champion_that_was_rolled_back_is_not_merged() -> None:
+    lay_out_project(registry__family="sums")
+    for name in ("first", "second one"):
+        seated(trained(name))
+    submitted(trained("the third"))
+    with Registry.here() as registry:
+        both = [parent.version for parent in parents_here(registry, 2, 3)]
+        registry.rollback("worse")
+        left = [parent.version for parent in parents_here(registry, 2, 3)]
+    assert (both, left) == ([2, 1, 3], [1, 3])
 
 
 def test_a_project_without_a_champion_or_with_another_adapter_file_is_told(
