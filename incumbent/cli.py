@@ -85,6 +85,7 @@ SEARCH = {
     "curve": "tune:curve",
     "bases": "bases:bases",
     "select": "tune:select",
+    "merge": "merge:merge",
     "recipes": "recipes:recipes*",
 }
 GATEWAY = {
@@ -133,7 +134,7 @@ add_verbs(app, AGENTS, MORE)
 add_group(app, "data", "Rows: in, checked, grown, erased and out.", DATA, MORE)
 add_group(app, "judge", "What else judges: people's ballots, public suites.", MORE_JUDGES, MORE)
 add_group(app, "registry", "Versions, their evidence, and the registry itself.", REGISTRY, MORE)
-add_group(app, "search", "Better settings, rows and bases, on dev alone.", SEARCH, MORE)
+add_group(app, "search", "Better settings, rows, bases and merges, on dev alone.", SEARCH, MORE)
 gateway = add_group(app, "gateway", "What answers users, and experiments on it.", GATEWAY, MORE)
 add_group(gateway, "experiment", "A challenger on a share of the traffic.", EXPERIMENT)
 add_group(app, "drift", "Whether prompts are still what they were.", DRIFT, MORE)

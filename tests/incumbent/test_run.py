@@ -153,6 +153,14 @@ def test_after_the_stages_comes_the_submission(isolate: Path) -> None:
     )
 
 
+def test_a_quick_run_without_a_champion_goes_on_as_any_other(isolate: Path) -> None:
+    project(start=MAKE)
+    failed = run("--quick")
+    said = "not compared, and the run goes on: there is no champion that was trained here"
+    assert said in lines(failed.stderr)
+    assert "incumbent run` makes a challenger first" in lines(failed.stderr)[-1]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_ends_all_that_it_started(
     number: signal.Signals, code: int, isolate: Path
@@ -227,6 +235,7 @@ def read(terminal: int) -> bytes:
         ((), "here is no project: `incumbent init DIR` makes one"),
         (("--until", "nope"), "dvc.yaml has no stage 'nope'; there are make"),
         (("--until", "make", "--exit-verdict"), "there is no verdict"),
+        (("--until", "make", "--quick"), "--quick is for a whole run"),
     ],
 )
 def test_bad_usage_says_what_is_wrong(arguments: tuple[str, ...], complaint: str) -> None:
