@@ -28,7 +28,7 @@ def reward_lines(evidence: Evidence, policy: Policy) -> Iterator[str]:
     yield f"rewarded by {gains_text(evidence, policy, rewards(evidence))}"
     others = not_rewarded(evidence, policy)
     if not others:
-        yield "warning: all that decides was rewarded: nothing else tells whether the answers are better"
+        yield "warning: all that decides was rewarded, so nothing else tells what became better"
     elif rose_alone(evidence, policy):
         yield (
             "warning: the reward rose alone: of what decides, nothing else rose beyond chance, "
