@@ -163,6 +163,13 @@ class GrpoParams(StepParams):
     # their sum. They are within [0, 1]; where less is better, the reward is what lacks of 1.
     rewards: dict[str, PositiveFloat] = Field(default={})
 
+    @field_validator("rewards", mode="before")
+    @classmethod
+    def names_alone(cls, value: object) -> object:
+        """Names without weights count alike."""
+        names = [value] if isinstance(value, str) else value
+        return dict.fromkeys(names, 1.0) if isinstance(names, list) else value
+
     @model_validator(mode="after")
     def rewarded(self) -> Self:
         if self.epochs and not self.rewards:

@@ -25,7 +25,7 @@ from examples.bank.voting import cast
 from examples.reward_hacking.disclaimer import warned
 from project.canonical import digest_bytes, digest_json
 from project.paths import rows_of
-from project.records.ballots import Ballot, VotingPair
+from project.records.ballots import Ballot, Choice, VotingPair
 from project.records.data import Row, Split
 
 CLEARLY = 0.1
@@ -82,11 +82,10 @@ def sided(row: Row, *named: tuple[str, str]) -> Shown:
 
 
 def ballots(pairs: Sequence[Shown]) -> Iterator[Ballot]:
-    """Every voter's on each pair of answers that differ."""
+    """Every voter's on each pair; equal answers are a tie."""
     for voter in ERRS:
         for one in pairs:
-            if one.left == one.right:
-                continue
+            chosen: Choice = "left" if prefers(voter, one.row, one.left, one.right) else "right"
             yield Ballot(
                 item=one.row.id,
                 reviewer=voter,
@@ -94,7 +93,7 @@ def ballots(pairs: Sequence[Shown]) -> Iterator[Ballot]:
                 right=one.names[1],
                 left_answer=digest_bytes(one.left.encode()),
                 right_answer=digest_bytes(one.right.encode()),
-                choice="left" if prefers(voter, one.row, one.left, one.right) else "right",
+                choice="tie" if one.left == one.right else chosen,
                 at=AT,
             )
 

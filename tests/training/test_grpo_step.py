@@ -149,3 +149,8 @@ def test_settings_that_teach_nothing_or_the_judge_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=refused):
         GrpoParams.model_validate(settings)
+
+
+def test_names_without_weights_count_alike() -> None:
+    assert GrpoParams.model_validate({"rewards": "rougeL"}).rewards == {"rougeL": 1}
+    assert GrpoParams.model_validate({"rewards": ["a", "b"]}).rewards == {"a": 1, "b": 1}
