@@ -1,9 +1,10 @@
 """Stage `collect`: what every source holds, in canonical files, and where each record came from."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from curation.curation_settings import CollectParams, FileSource, Source
 from curation.data_sources import refuse_unlicensed
@@ -17,8 +18,12 @@ from project.files import staged_folder
 from project.paths import ORIGINS, RAW, RAW_DOCUMENTS, RAW_PREFERENCES
 from project.records.data import Document, Origin, Row, counted
 from project.records.preferences import Preference, RatedAnswer
-from project.records.record import Record, write_records
+from project.records.record import Record, read_input, write_records
+from project.records.tool_calls import sound_tools, tools_in
 from project.settings import load
+from project.untrusted_input import strict_json
+
+TOOLS_FIELD = "curation.collect.tools"
 
 
 @dataclass
@@ -54,6 +59,8 @@ def main() -> None:
     params = load(CollectParams)
     refuse_unlicensed(params)
     collected = collect(params.sources)
+    if params.tools:
+        collected.rows = with_tools(collected.rows, read_tools(params.tools))
     with staged_folder(RAW.parent) as draft:
         for path, records in collected.files.items():
             write_records(draft / path.name, records)
@@ -68,6 +75,26 @@ def collect(sources: Iterable[Source]) -> Collected:
     if not found.rows:
         raise InputError("the sources hold no rows", file="params.yaml", field="curation.collect")
     return found
+
+
+def read_tools(file: Path) -> tuple[dict[str, Any], ...]:
+    """Raises InputError where a file holds no tools."""
+    value = strict_json(read_input(file), file, TOOLS_FIELD)
+    try:
+        tools = sound_tools(tuple(tools_in(value)))
+    except (ValueError, RecursionError) as error:
+        raise InputError(str(error), file=file, field=TOOLS_FIELD) from None
+    if not tools:
+        raise InputError("holds no tools", file=file, field=TOOLS_FIELD)
+    return tools
+
+
+def with_tools(rows: Mapping[str, Row], tools: tuple[dict[str, Any], ...]) -> dict[str, Row]:
+    """The rows, those without tools of their own with these."""
+    return {
+        name: row if row.tools else row.model_copy(update={"tools": tools})
+        for name, row in rows.items()
+    }
 
 
 def reads_of(sources: Iterable[Source]) -> Iterator[Read]:
@@ -105,7 +132,7 @@ def content_of(made: Made) -> object:
     them.
     """
     if isinstance(made, Row):
-        return made.prompt, made.completion
+        return made.prompt, made.completion, made.tools
     if isinstance(made, Document):
         return made.text
     return made.id  # the digest of its texts

@@ -56,6 +56,7 @@ def as_names(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+ToolTurns = Literal["refuse", "keep", "text"]
 ABSTENTION = "I do not know: the passages do not say."
 
 
@@ -68,9 +69,9 @@ class Columns(Settings):
     messages: str | None = None  # a conversation: curation/sources/chat_shapes.py has its shapes
     # Of a conversation: its last answer, or every answer as a row of its own, all in one group.
     turns: Literal["last", "every"] = "last"
-    # Turns of tools in a conversation: it is left out; or calls and results are learnt as texts,
-    # and what a column `tools` describes stands in the system prompt.
-    tools: Literal["refuse", "text"] = "refuse"
+    # Turns of tools in a conversation: it is left out; or calls, results, `weight` and `tools` are
+    # kept as OpenAI's files have them; or they are texts, and the tools in the system prompt.
+    tools: ToolTurns = "refuse"
     json_answers: bool = False  # answers that are objects or lists: learnt as JSON, or left out
     instruction: str | None = None  # a text before every prompt
     system: str | None = None  # the system prompt of every row
@@ -197,6 +198,8 @@ class CollectParams(Settings):
     # Which sources are let in: all; those that name a licence; of these, those whose licence does
     # not forbid to pass on what is made of them.
     licences: Literal["any", "named", "trainable"] = "any"
+    # A JSON file with the tools that every row may call which names none: a list, as OpenAI has it.
+    tools: Annotated[Path, AfterValidator(below("datasets/sources"))] | None = None
 
 
 def lot(seed: int, name: str) -> float:

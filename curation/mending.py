@@ -25,6 +25,7 @@ falsehood, or nothing; who would rather look at it first sets curation.curate.fa
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from curation.faults.characters import narrowed, unescaped, without_controls, without_unseen
 from curation.faults.chat_markers import without_ends
@@ -37,6 +38,7 @@ from project.personal_data import NO_CONTACTS, Contacts, scan
 from project.records.assertion_kinds import Assertion, Phrases
 from project.records.data import Document, Message, Row, TextChange
 from project.records.preferences import PreferencePair
+from project.records.tool_calls import ToolCall, as_json, json_object
 
 PASSES = 6  # one fault may hide another: an entity is the escape of a tag
 SHOWN = 20  # characters on both sides of a change
@@ -98,12 +100,12 @@ def mended_message(
 ) -> Message:
     """The same one where nothing changes, which is nearly always so. Adds to `changes`."""
     text = message.content
-    for why, step in steps:
+    for why, step in () if message.role == "tool" else steps:  # what a program said, it said so
         if (after := step(text)) != text:
             was, now = around(text, after)
             changes.append(TextChange(row=row, field=field, why=why, before=was, after=now))
             text = after
-    return message if text is message.content else Message(role=message.role, content=text)
+    return message if text is message.content else message.model_copy(update={"content": text})
 
 
 def around(before: str, after: str) -> tuple[str, str]:
@@ -144,13 +146,27 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         return redacted_text(text, kinds, ours)
 
     def cleaned(messages: Iterable[Message]) -> tuple[Message, ...]:
-        return tuple(m.model_copy(update={"content": clean(m.content)}) for m in messages)
+        return tuple(
+            m.model_copy(
+                update={
+                    "content": clean(m.content),
+                    "tool_calls": m.tool_calls
+                    and tuple(redacted_call(c, clean) for c in m.tool_calls),
+                }
+            )
+            for m in messages
+        )
 
     new: dict[str, object]
     match made:
         case Row():
             new = {"prompt": cleaned(made.prompt), "completion": cleaned(made.completion)}
             new |= {"context": clean(made.context)} if made.context else {}
+            new |= (
+                {"tools": tuple(cleaned_json(one, clean) for one in made.tools)}
+                if made.tools
+                else {}
+            )
             # Texts to look for have labels, as the answers have. A pattern or a schema with one
             # means nothing: it is left out.
             kept: list[Assertion] = []
@@ -171,6 +187,33 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         passages = [one.model_copy(update={"text": clean(one.text)}) for one in made.evidence]
         new |= {"evidence": tuple(passages)}
     return made.model_copy(update=new), kinds
+
+
+def redacted_call(call: ToolCall, clean: Step) -> ToolCall:
+    """The call with labels in its arguments, which stay an object in JSON."""
+    arguments = call.arguments
+    found = cleaned_json(arguments, clean)
+    text = call.function.arguments if found == arguments else as_json(found)
+    if (again := clean(text)) != text:  # a secret that a key tells, such as "password"
+        try:
+            json_object(again)
+        except ValueError:
+            again = as_json(dict.fromkeys(found, LABELS[SECRET]))
+        text = again
+    function = call.function.model_copy(update={"arguments": text})
+    return call.model_copy(update={"function": function})
+
+
+def cleaned_json(value: Any, clean: Step) -> Any:
+    """JSON with labels in its texts and names; a number that is somebody's becomes a label."""
+    if isinstance(value, dict):
+        return {clean(key): cleaned_json(own, clean) for key, own in value.items()}
+    if isinstance(value, list):
+        return [cleaned_json(one, clean) for one in value]
+    if isinstance(value, str):
+        return clean(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return label if is_number and (label := clean(str(value))) != str(value) else value
 
 
 def redacted_text(text: str, kinds: Counter[str], ours: Contacts = NO_CONTACTS) -> str:

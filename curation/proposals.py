@@ -26,6 +26,7 @@ from project.near_duplicates import (
 from project.personal_data import Contacts
 from project.personal_data import find_personal_data as personal_data
 from project.records.data import Message, Row
+from project.tool_rendering import has_tools
 
 # --- wishes ---------------------------------------------------------------------------------------
 
@@ -65,7 +66,8 @@ def seeds(train: Sequence[Row], aside: Sequence[str], seed: int) -> list[Row]:
 
 
 def asks(row: Row) -> bool:
-    return row.prompt[-1].role == "user"
+    """Whether a model may write one like it: none of tools, whose calls it would have to make."""
+    return row.prompt[-1].role == "user" and not has_tools([row])
 
 
 def wishes(seeds: Sequence[Row], count: int, kinds: Kinds) -> list[Wish]:

@@ -178,7 +178,8 @@ def question(row: Row) -> str:
     """A prompt as people would call it the same: case, blanks and what is not seen left aside. On
     other passages it may have another answer.
     """
-    return " ".join([*folded(row.prompt_text).casefold().split(), row.evidence_digest])
+    shown = [row.evidence_digest, row.tools_text]
+    return " ".join([*folded(row.prompt_text).casefold().split(), *filter(None, shown)])
 
 
 def conflicting(rows: Iterable[Row]) -> list[list[Row]]:
@@ -292,7 +293,7 @@ def telling_runs(items: Iterable[Row]) -> set[Run]:
 
 def runs_of(item: Row) -> Iterator[Run]:
     asked = (message for message in item.prompt if message.role != "system")
-    for paragraph in chain.from_iterable(message.content.split("\n\n") for message in asked):
+    for paragraph in chain.from_iterable(message.text.split("\n\n") for message in asked):
         if len(run := tuple(words(folded(paragraph)))) >= MIN_WORDS:
             yield run
     if len(run := tuple(words(folded(item.completion_text)))) >= ANSWER_WORDS:

@@ -62,10 +62,11 @@ def templates(texts: Sequence[str], *, names: bool) -> list[str]:
 
 
 def repeat_key(row: Row) -> tuple[str, str, str]:
-    """Prompt, answer and passages as they count for the same: rows that share it repeat each
-    other.
+    """Prompt, answer, passages and tools as they count for the same: rows that share it repeat each
+    other. Of calls and results every sign counts.
     """
-    return key(row.prompt_text), key(row.completion_text), row.evidence_digest
+    shown = row.evidence_digest + row.tools_digest
+    return key(row.prompt_text), key(row.completion_text), shown
 
 
 @lru_cache(maxsize=MOST_KNOWN)

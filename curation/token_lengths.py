@@ -3,10 +3,9 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
-
-from jinja2 import TemplateError
 
 from curation.curation_settings import TooLong
 from curation.many_rows import cluster_for
@@ -16,9 +15,10 @@ from project.errors import InputError
 from project.progress import progress
 from project.records.data import EvidencePassage, Message, Row, TokenCount
 from project.shown_passages import all_with_passages, cited
+from project.tool_rendering import has_tools, rendered_chat
 
-# Prompt, completion and passages.
-Text = tuple[tuple[Message, ...], tuple[Message, ...], tuple[EvidencePassage, ...] | None]
+# Prompt, completion, passages and tools.
+Text = tuple[tuple[Message, ...], tuple[Message, ...], tuple[EvidencePassage, ...] | None, str]
 SAVED_CLASS = "TokenizersBackend"  # PreTrainedTokenizerFast, by its name since transformers 5
 AT_ONCE = 5_000  # rows that are counted together
 
@@ -75,16 +75,8 @@ class TokenLengths:
         return list(zip(prompts, wholes, strict=True))
 
     def text(self, row: Row, messages: Iterable[Message], *, answer: bool = False) -> str:
-        turns = [message.model_dump() for message in under(self.system_prompt, tuple(messages))]
-        try:
-            text = self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=answer
-            )
-        except TemplateError as error:
-            raise InputError(
-                f"{row}: the base's chat template does not take it: {error}", file=row.source
-            ) from None
-        return str(text)
+        told = under(self.system_prompt, tuple(messages))
+        return rendered_chat(self.tokenizer, row, told, answer=answer)
 
     def sizes(self, texts: list[str]) -> list[int]:
         if not texts:
@@ -107,6 +99,10 @@ class TokenLengths:
         turns = [m for m in row.prompt if m.role != "system"]
         while len(turns) > 1:
             turns = turns[2:] if len(turns) > 2 else turns[1:]
+            if has_tools([row]):  # what follows a call goes with it
+                turns = list(dropwhile(lambda turn: turn.role != "user", turns))
+            if not turns:
+                return None
             shorter = row.model_copy(update={"prompt": (*system, *turns)})
             if self.fits(shorter, limit):
                 return shorter
@@ -173,7 +169,7 @@ def quick_tokenizer(base: Path) -> Any:
 
 
 def text_of(row: Row) -> Text:
-    return row.prompt, row.completion, row.evidence
+    return row.prompt, row.completion, row.evidence, row.tools_text
 
 
 # --- long rows ------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from project.records.data import EvidencePassage, Row, Split
 from project.records.preferences import Preference, PreferencePair, by_judge, read_preferences
 from project.records.record import write_records
 from project.settings import PARAMS, load, meant
+from project.tool_rendering import has_tools
 
 SOURCES = Path("datasets/sources")
 
@@ -113,6 +114,8 @@ def taught(
 
 
 def rows_without_preferences(rows: Iterable[Row], people: Iterable[Preference]) -> list[Row]:
-    """Those about whose answers people said nothing."""
+    """Those about whose answers people said nothing. A preference has no place for tools, so rows
+    with some are none of them.
+    """
     told = {bare(one.prompt) for one in people}
-    return [row for row in rows if bare(row.prompt_text) not in told]
+    return [row for row in rows if bare(row.prompt_text) not in told and not has_tools([row])]

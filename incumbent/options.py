@@ -74,8 +74,8 @@ Turns = Annotated[
     Literal["last", "every"], typer.Option(help="Which answers of a conversation are rows.")
 ]
 Tools = Annotated[
-    Literal["refuse", "text"],
-    typer.Option(help="For conversations that call tools: leave them out, or learn them."),
+    Literal["keep", "text", "refuse"],
+    typer.Option(help="Calls of tools in conversations: keep them, as texts, or leave those out."),
 ]
 Instruction = Annotated[str | None, typer.Option(help="A text before every question.")]
 SystemPrompt = Annotated[str | None, typer.Option(help="The system prompt.")]

@@ -98,8 +98,9 @@ def without_citations(answer: str) -> str:
 
 
 def every_text(row: Row) -> tuple[str, ...]:
-    """Prompt, answer and passages: all in which somebody's data may stand."""
-    return (*row.texts, evidence_text(row.evidence or ()))
+    """Prompt, answer, passages and tools: all in which somebody's data may stand."""
+    shown = (*row.texts, evidence_text(row.evidence or ()))
+    return (*shown, row.tools_text) if row.tools else shown
 
 
 def evidence_text(passages: Iterable[EvidencePassage]) -> str:

@@ -258,6 +258,7 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
         "system prompt": text(adapter.system_prompt or "none"),
         "evidence template": text(adapter.evidence_template or "none"),
         "index of passages": code(adapter.index) if adapter.index else "none",
+        **({"form of tools": text(adapter.tool_form)} if adapter.tool_form else {}),
         "recipe": code(adapter.recipe),
         "dataset" if lineage.dataset else record_name(lineage): code(adapter.dataset),
     }

@@ -57,6 +57,8 @@ class Recipe(Record):
     start: Annotated[Digest | None, LATER] = None  # the champion's adapter that it went on from
     system_prompt: Annotated[str | None, LATER] = None  # in front of every row
     evidence_template: Annotated[str | None, LATER] = None  # how rows' passages were shown
+    # How tools were shown to a base whose chat template does not know them.
+    tool_form: Annotated[str | None, LATER] = None
     domain: Annotated[TrainedStep[DomainParams] | None, LATER] = None
     sft: Annotated[TrainedStep[SftParams] | None, LATER] = None
     distill: Annotated[TrainedStep[DistillParams] | None, LATER] = None

@@ -47,7 +47,8 @@ class Teacher(Record):
 
 
 def row_digest(row: Row) -> RowDigest:
-    """A digest of prompt, answer and passages: with a better answer, or on other passages, it is a
-    new row, whatever its id.
+    """A digest of prompt, answer, passages and tools: with a better answer, or on other passages,
+    it is a new row, whatever its id.
     """
-    return digest_json([*row.texts, *filter(None, [row.evidence_digest])])[:16]
+    shown = filter(None, [row.evidence_digest, row.tools_digest])
+    return digest_json([*row.texts, *shown])[:16]

@@ -39,6 +39,7 @@ def main() -> None:
         rewarded=tuple(recipe.grpo.params.rewards) if recipe.grpo else None,
         system_prompt=recipe.system_prompt,
         evidence_template=recipe.evidence_template,
+        tool_form=recipe.tool_form,
         index=index,
     )
     card.write(ADAPTER)

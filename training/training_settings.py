@@ -85,10 +85,15 @@ class DomainParams(MeasuredParams):
     replay: NonNegativeFloat = 0.0  # training rows mixed in, as a share of the tokens of documents
 
 
+LossOn = Literal["last", "every", "weighted"]
+
+
 class SftParams(MeasuredParams):
-    """Supervised fine-tuning on the training rows, with the loss on completions alone."""
+    """Supervised fine-tuning on the training rows, with the loss on what an assistant says."""
 
     epochs: NonNegativeFloat = 1
+    # Which answers of a conversation are learnt: the last; every one; or those without `weight` 0.
+    loss_on: LossOn = later("last")
     rows: PositiveInt | None = None  # training rows taken, the first ones; null: all
     # From the champion on: old rows that are learnt again, as a share of the new ones.
     replay: NonNegativeFloat = 0.5

@@ -10,6 +10,7 @@ import numpy as np
 
 from curation.checks.embeddings import Looked, unit
 from curation.checks.repeats import NONE, RowTexts, robust_scores
+from curation.faults.suspect_words import question_text
 from curation.kinship import PARTS, asking_alike
 from project.engine.embedded_texts import Embed
 from project.errors import InputError
@@ -211,7 +212,7 @@ def taught_alike(rows: Sequence[Row], asked: Sequence[str]) -> dict[tuple[int, i
     several = [sum(turn.role == "user" for turn in row.prompt) > 1 for row in rows]
     turns = {(i, j) for (i, j), how in pairs.items() if how == PARTS and several[i]}
     places = sorted({i for i, _ in turns})
-    last = asking_alike([rows[i].prompt[-1].content for i in places], asked)
+    last = asking_alike([question_text(rows[i]) for i in places], asked)
     now = {(places[k], j): how for (k, j), how in last.items()}
     return pairs | {pair: now.get(pair, EARLIER) for pair in turns}
 

@@ -124,7 +124,8 @@ WINDOW, OVERLAP = 1000, 200  # characters: others' patterns are only as fast as 
 
 
 def secret(row: Row) -> str | None:
-    both = chain(secrets(row.prompt_text), secrets(row.completion_text))
+    texts = (row.prompt_text, row.completion_text, row.tools_text)
+    both = chain.from_iterable(map(secrets, filter(None, texts)))
     return next((kind for kind, _, _ in both), None)
 
 

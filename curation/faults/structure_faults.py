@@ -82,7 +82,8 @@ FENCE = re.compile(r"(?P<mark>`{3,}|~{3,})(?P<rest>[^\n]*)")
 
 
 def open_fence(row: Row) -> str | None:
-    every = (message.content for message in (*row.prompt, *row.completion))
+    turns = (*row.prompt, *row.completion)
+    every = (message.content for message in turns if message.role != "tool")
     return "a code fence that is not closed" if any(map(is_open, every)) else None
 
 
@@ -125,9 +126,10 @@ def turn_order(row: Row) -> str | None:
         return "a system prompt in the middle"
     if spoken[:1] != ["user"]:
         return "an answer before the first question"
-    if any(first == second for first, second in pairwise(spoken)):
+    if any(first == second != "tool" for first, second in pairwise(spoken)):
         return "one side speaks twice in a row"
-    if len(row.prompt) > 1 and not all(message.content.strip() for message in row.prompt[:-1]):
+    said = (turn.text.strip() or turn.role == "tool" for turn in row.prompt[:-1])
+    if len(row.prompt) > 1 and not all(said):
         return "a turn without a word"
     return None
 
@@ -136,7 +138,8 @@ def not_answered(row: Row) -> str | None:
     """Why what is learnt is no answer to a question, if it is none."""
     if any(message.role != "assistant" for message in row.completion):
         return "the last turn is no answer"
-    return None if row.prompt[-1].role == "user" else "nobody asks before the answer"
+    asked = row.prompt[-1].role in ("user", "tool")
+    return None if asked else "nobody asks before the answer"
 
 
 # --- merged instructions --------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
 from project.records.data import Row
+from project.shown_passages import question_of
 
 Tells = Callable[[str], object]
 
@@ -101,8 +102,9 @@ CODE = re.compile(
 
 
 def question_text(row: Row) -> str:
-    """The last that is said before the answer: the question itself."""
-    return row.prompt[-1].content
+    """The last that is said before the answer, results of tools aside: the question itself."""
+    last = row.prompt[-1]
+    return question_of(row.prompt) if last.role == "tool" else last.content
 
 
 def without_code(text: str) -> str:

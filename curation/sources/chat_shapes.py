@@ -20,6 +20,8 @@ from curation.sources.turns import (
     role_of,
 )
 from project.records.data import Message
+from project.records.tool_calls import marked
+from project.tool_rendering import INTRODUCTION
 from project.untrusted_input import quoted
 
 HOLDERS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
@@ -147,11 +149,6 @@ Turn = dict[str, Any]
 CALLERS = ("function_call", "tool_call", "tool_calls")
 ANSWERERS = ("observation", "tool", "function", "tool_response", "tool_result", "ipython")
 TOOLS = ("tools", "functions")  # where a conversation's object says what tools there are
-INTRODUCTION = (
-    "You can call the tools that these JSON schemas describe:\n<tools>\n{}\n</tools>\n"
-    "To call one, write its name and its arguments as JSON:\n"
-    '<tool_call>\n{{"name": "…", "arguments": {{…}}}}\n</tool_call>'
-)
 
 
 def with_tools_as_text(value: object, tools: object = None) -> object:
@@ -195,10 +192,6 @@ def turn_content(turn: Turn) -> object:
 
 def as_json(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def marked(mark: str, text: str) -> str:
-    return f"<{mark}>\n{text.strip()}\n</{mark}>"
 
 
 def calls_text(calls: object) -> str:

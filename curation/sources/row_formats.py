@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from curation.sources.tables.decoding import decode
 from curation.sources.tables.table import plain_name
 from curation.sources.tables.unpacked_file import UNPACK, files_read
+from curation.sources.tool_turns import BESIDE, holds_tools, tool_chat
+from curation.sources.turns import pairs
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.data import Document, Origin, Row
@@ -95,6 +97,8 @@ def complete(fields: Fields, file: str) -> Fields:
     if fields.get("evidence") is not None:
         fields = fields | {"evidence": evidence_in([fields["evidence"]])}
         text.append(fields["evidence"])
+    if fields.get("tools"):
+        text.append(fields["tools"])
     defaults = {"id": digest_json(text)[:16], "source": file}
     fields = defaults | fields
     return {"group": fields["id"]} | fields
@@ -111,9 +115,23 @@ def from_instruction(fields: Fields) -> Fields:
 
 
 def from_messages(fields: Fields) -> Fields:
-    """{messages}: the last one is the completion, all before it are the prompt."""
+    """{messages}: the last one is the completion, all before it are the prompt. With tools, as
+    OpenAI's files have them, the last answer is that is to be learnt.
+    """
     messages = fields["messages"]
-    return without(fields, "messages") | {"prompt": messages[:-1], "completion": [messages[-1]]}
+    if not holds_tools(messages) and not any(fields.get(name) for name in BESIDE):
+        return without(fields, "messages") | {"prompt": messages[:-1], "completion": [messages[-1]]}
+    told, tools = tool_chat(messages, fields)
+    found = pairs(told, "last")
+    if not found.pairs:
+        raise ValueError(found.why)
+    prompt, completion = found.pairs[0]
+    rest = without(fields, "messages", *BESIDE, "function_call", "parallel_tool_calls")
+    turns = {
+        "prompt": [one.model_dump() for one in prompt],
+        "completion": [completion.model_dump()],
+    }
+    return rest | turns | ({"tools": tools} if tools else {})
 
 
 def from_prompt(fields: Fields) -> Fields:

@@ -5,14 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from curation.curation_settings import Columns
+from pydantic import ValidationError
+
+from curation.curation_settings import Columns, ToolTurns
 from curation.faults.missing_answers import is_more_than_placeholder
 from curation.sources.chat_shapes import conversation, with_tools_as_text
 from curation.sources.row_formats import Read, answerable_in, complete, evidence_in, turn
 from curation.sources.tables.json_nesting import with_nested
 from curation.sources.tables.table import Table, TableRow, find_column
+from curation.sources.tool_turns import first_problem, tool_chat
 from curation.sources.turns import Turns, pairs
 from project.errors import InputError
 from project.records.data import Message, Origin, Row
@@ -69,7 +72,7 @@ class NamedColumns:
     completion: str | None = None
     messages: str | None = None
     turns: Turns | None = None
-    tools: Literal["refuse", "text"] = "refuse"  # turns of tools in conversations
+    tools: ToolTurns = "refuse"  # turns of tools in conversations
     instruction: str | None = None  # a text
     system: str | None = None  # a text
     slices: tuple[str, ...] | None = None  # () is for none at all
@@ -118,10 +121,16 @@ def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Re
     if columns.group and (group := as_text(record.fields.get(columns.group))):
         about["group"] = f"{columns.group}={group.strip()}"
     about |= stands_on
-    for prompt, completion in found:
-        fields = complete({"prompt": prompt, "completion": completion} | about, file)
-        row = Row.model_validate(fields)
-        yield Read(Origin(file=file, line=record.line, row=row.id), row)
+    for prompt, completion, tools in found:
+        fields = {"prompt": prompt, "completion": completion} | about
+        fields |= {"tools": tools} if tools else {}
+        try:
+            row = Row.model_validate(complete(fields, file))
+        except ValidationError as error:
+            why = f"no conversation: {first_problem(error)}"
+            yield Read(Origin(file=file, line=record.line, why=why))
+        else:
+            yield Read(Origin(file=file, line=record.line, row=row.id), row)
 
 
 def evidence_of(fields: Fields, columns: Columns) -> Fields:
@@ -155,7 +164,8 @@ def with_abstention(fields: Fields, columns: Columns, stands_on: Fields) -> Fiel
     return fields
 
 
-TurnPairs = list[tuple[list[Fields], list[Fields]]]  # prompts with their completions
+# Prompts with their completions, and with the tools that these may call.
+TurnPairs = list[tuple[list[Fields], list[Fields], list[Fields]]]
 
 
 def pair_turns(fields: Fields, columns: Columns) -> TurnPairs | str:
@@ -176,25 +186,30 @@ def pair_turns(fields: Fields, columns: Columns) -> TurnPairs | str:
     if not is_more_than_placeholder(answer):
         return NO_ANSWER
     prompt = "\n\n".join(filter(None, [columns.instruction, *asked]))
-    return [([*system_turn(columns), *turn("user", prompt)], turn("assistant", answer))]
+    return [([*system_turn(columns), *turn("user", prompt)], turn("assistant", answer), [])]
 
 
 def conversation_turns(fields: Fields, columns: Columns) -> TurnPairs | str:
     """Prompts and completions of a conversation, or why there are none."""
     assert columns.messages, "columns name a pair or a conversation"
-    value = fields.get(columns.messages)
+    value, tools = fields.get(columns.messages), list[Fields]()
     try:
         if columns.tools == "text":
             value = with_tools_as_text(value, fields.get("tools"))
-        found = pairs(conversation(value), columns.turns)
-    except ValueError as error:
+        if columns.tools == "keep":
+            beside = {name: own for name, own in fields.items() if name != columns.messages}
+            messages, tools = tool_chat(value, beside)
+        else:
+            messages = conversation(value)
+        found = pairs(messages, columns.turns)
+    except (ValueError, RecursionError) as error:
         return f"no conversation: {error}"
-    made = []
+    made: TurnPairs = []
     for prompt, completion in found.pairs:
-        if is_more_than_placeholder(completion.content):
+        if completion.tool_calls or is_more_than_placeholder(completion.content):
             has_own = any(message.role == "system" for message in prompt)
             system = [] if has_own else system_turn(columns)
-            made.append(([*system, *as_turns(prompt)], as_turns((completion,))))
+            made.append(([*system, *as_turns(prompt)], as_turns((completion,)), tools))
     return made or (f"no row of a conversation: {found.why}" if found.why else NO_ANSWER)
 
 

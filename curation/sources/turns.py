@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Literal
 
 from project.records.data import Message
@@ -27,8 +27,9 @@ ROLES: dict[str, Role] = {word: role for role, words in WORDS.items() for word i
 TOOLS = re.compile(r"(tool|function)s?([ _](calls?|responses?|results?))?|observation|ipython")
 
 # Only tables can.
-IN_TABLES = ", unless --tools text is named, or `tools: text` in the source's columns"
+IN_TABLES = ", unless --tools keep is named, or `tools: keep` in the source's columns"
 TOOLS_UNREAD = f"tools are not read{IN_TABLES}"
+NOT_LEARNT = "weights say that none of its answers is learnt"
 
 
 def role_of(word: str) -> Role:
@@ -54,17 +55,31 @@ def message(role: Role, text: str) -> Message:
 
 
 def joined(messages: Iterable[Message]) -> list[Message]:
-    """What one side says in one go, as one turn, its parts joined by an empty line.
+    """What one side says in one go, as one turn, its parts joined by an empty line. A result of a
+    tool is a turn of its own, and behind a call nothing is joined to it.
 
     People press Enter in the middle, and many chat templates refuse two turns of one side.
     """
-    runs = [list(own) for _, own in groupby(messages, key=lambda message: message.role)]
-    return [run[0] if len(run) == 1 else together(run) for run in runs]
+    found: list[Message] = []
+    for one in messages:
+        last = found[-1] if found else None
+        if last and last.role == one.role != "tool" and not last.tool_calls:
+            found[-1] = together(last, one)
+        else:
+            found.append(one)
+    return found
 
 
-def together(run: Sequence[Message]) -> Message:
-    texts = [message.content for message in run if message.content.strip()]
-    return Message(role=run[0].role, content="\n\n".join(texts))
+def together(first: Message, second: Message) -> Message:
+    """Of two answers that were weighed, both must be learnt for the whole to be."""
+    texts = [message.content for message in (first, second) if message.content.strip()]
+    weights = [one.weight for one in (first, second) if one.weight is not None]
+    weight = min(weights, default=None)
+    return second.model_copy(update={"content": "\n\n".join(texts), "weight": weight})
+
+
+def says_something(turn: Message) -> bool:
+    return bool(turn.content.strip() or turn.tool_calls) or turn.role == "tool"
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,7 @@ def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
 
     An answer before the first question (a greeting) is dropped, for templates want a user to begin,
     as are turns after the last answer. Turns without a word are left out of what was said before.
+    An answer of weight 0 is no answer to learn, but is said before others.
     """
     said = joined(messages)
     # Without answers before the first question, if anybody asks.
@@ -88,9 +104,11 @@ def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
     asked = [turn for i, turn in enumerate(said) if i >= first or turn.role != "assistant"]
     # Without what comes after the last answer, if there is one.
     replies = [i for i, turn in enumerate(asked) if turn.role == "assistant"]
-    ended = list(asked[: replies[-1] + 1] if replies else asked)
-    answers = [i for i, turn in enumerate(ended) if turn.role == "assistant"]
-    wanted = answers if turns == "every" else answers[-1:]
+    taught = [i for i in replies if asked[i].weight != 0]
+    if replies and not taught:
+        return Pairs((), NOT_LEARNT)
+    ended = list(asked[: taught[-1] + 1] if taught else asked)
+    wanted = taught if turns == "every" else taught[-1:]
     found = tuple(answer_pairs(ended, wanted))
     return Pairs(found, None if found else why_none(ended, wanted))
 
@@ -100,16 +118,16 @@ def answer_pairs(
 ) -> Iterator[tuple[tuple[Message, ...], Message]]:
     """The answers at these positions that have words, and that a user asked for."""
     for i in answers:
-        before = joined(turn for turn in messages[:i] if turn.content.strip())
+        before = joined(filter(says_something, messages[:i]))
         speakers = [turn.role for turn in before if turn.role != "system"]
-        if messages[i].content.strip() and speakers[-1:] == ["user"]:
+        if says_something(messages[i]) and speakers[-1:] in (["user"], ["tool"]):
             yield tuple(before), messages[i]
 
 
 def why_none(messages: Sequence[Message], answers: Sequence[int]) -> str:
     if not answers:
         return "nobody answers"
-    if not any(messages[i].content.strip() for i in answers):
+    if not any(says_something(messages[i]) for i in answers):
         return "its last answer is empty" if len(answers) == 1 else "its answers are empty"
     return "nobody asks before the answer"
 

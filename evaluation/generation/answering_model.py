@@ -32,6 +32,7 @@ from project.libraries import processor_kind
 from project.paths import NUMERICS
 from project.records.adapters import Numerics, Precision
 from project.records.data import Message, Row
+from project.tool_rendering import shown
 
 T = TypeVar("T")
 
@@ -123,14 +124,20 @@ class AnsweringModel:
             drafts = [self.afresh(draft) for draft in drafts if not draft.ended]
 
     def answer_of(self, draft: Draft) -> Answer:
+        own = self.completion(draft.row, draft.prompt)
+        text = self.text(own) if draft.row.calls else ""
         return Answer(
             item=draft.row.id,
-            text=self.tokenizer.decode(draft.tokens, skip_special_tokens=True).strip(),
+            text=self.text(draft.tokens),
             tokens=len(draft.tokens),
             prompt_tokens=len(draft.prompt),
-            reference_tokens=len(self.completion(draft.row, draft.prompt)) or None,
+            reference_tokens=len(own) or None,
+            reference=text if text and text != draft.row.completion_text else None,
             sample=draft.sample,
         )
+
+    def text(self, tokens: Tokens) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
 
     def drafts(self, row: Row, samples: int) -> list[Draft]:
         """What a row's answers grow from; their draws hang on what is asked and on nothing else."""
@@ -207,7 +214,7 @@ class AnsweringModel:
 
     def prompt(self, row: Row) -> Tokens:
         """The prompt's tokens; raises InputError when an answer to them exceeds the context."""
-        tokens = self.tokens(row.prompt, add_generation_prompt=True)
+        tokens = self.tokens(row, row.prompt, add_generation_prompt=True)
         if len(tokens) + self.decoding.max_new_tokens > self.context:
             raise InputError(
                 f"{row} has a prompt of {len(tokens)} tokens: with "
@@ -219,15 +226,18 @@ class AnsweringModel:
 
     def completion(self, row: Row, prompt: Tokens) -> Tokens:
         """The completion's tokens up to its last end token; none when they cannot be found."""
-        whole = self.tokens((*row.prompt, *row.completion))
+        whole = self.tokens(row, (*row.prompt, *row.completion))
         ends = [i + 1 for i, token in enumerate(whole) if token in self.ends and i >= len(prompt)]
         whole = whole[: ends[-1]] if ends else whole
         follows = whole[: len(prompt)] == prompt and len(whole) <= self.context
         return whole[len(prompt) :] if follows else []
 
-    def tokens(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> Tokens:
-        chat = [message.model_dump() for message in under(self.system_prompt, messages)]
-        return chat_tokens(self.tokenizer, chat, add_generation_prompt=add_generation_prompt)
+    def tokens(
+        self, row: Row, messages: Sequence[Message], *, add_generation_prompt: bool = False
+    ) -> Tokens:
+        chat, tools = shown(self.tokenizer, under(self.system_prompt, messages), row.tools)
+        begin = add_generation_prompt
+        return chat_tokens(self.tokenizer, chat, tools=tools, add_generation_prompt=begin)
 
     def extend(self, drafts: Sequence[Draft], logits: Tensor) -> None:
         """Give each draft that has not ended its next token; logits [drafts, 1, vocabulary]."""

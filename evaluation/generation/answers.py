@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +20,7 @@ from project.records.adapters import Contestant, Numerics
 from project.records.data import EvidencePassage, Row
 from project.records.record import LATER, Digest, Record, later
 from project.shown_passages import all_with_passages
+from project.tool_rendering import FORM, has_tools, knows_tools
 
 LIBRARIES = ("torch", "transformers", "peft")
 FORMAT = 2  # of the cache's files
@@ -48,6 +49,9 @@ class Answer(Record):
     # the end token included; None where the system cannot read it.
     reference_logprob: float | None = None
     reference_tokens: Annotated[int | None, LATER] = None  # of which that is the mean
+    # The row's own completion as the base's chat template writes it, where that is not its text: of
+    # calls. What the answer is held against.
+    reference: Annotated[str | None, LATER] = None
     token_logprobs: Annotated[tuple[float, ...] | None, LATER] = None  # each, in suite memorisation
     sample: int = later(0)  # which of several answers to the item, counted from 0
     # The passages that a system with an index was asked with.
@@ -91,6 +95,14 @@ def system_of(
         code=code,
         **more,
     )
+
+
+@cache
+def reads_tools(base: Path) -> bool:
+    """Whether the chat template of a base in a folder knows tools."""
+    from transformers import AutoTokenizer  # a reader of answers need not have it
+
+    return knows_tools(AutoTokenizer.from_pretrained(base))
 
 
 class AnswerUnit(Record):
@@ -286,9 +298,11 @@ def by_sample(answers: Sequence[Answer]) -> list[list[Answer]]:
 
 
 def cache_path(system: System, rows: Sequence[Row], samples: int) -> Path:
-    asked = [row.model_dump(mode="json", include={"id", "prompt", "completion"}) for row in rows]
-    several = {"samples": samples} if samples > 1 else {}
-    key = digest_json({"format": FORMAT, "rows": asked, **several})
+    said = {"id", "prompt", "completion", "tools"}
+    asked = [row.model_dump(mode="json", include=said) for row in rows]
+    more: dict[str, Any] = {"samples": samples} if samples > 1 else {}
+    more |= {"tools": FORM} if has_tools(rows) else {}
+    key = digest_json({"format": FORMAT, "rows": asked, **more})
     return Path("answers") / system.digest[:16] / f"{key}.jsonl"
 
 

@@ -26,6 +26,7 @@ from project.records.data import Row, Split
 from project.records.record import Digest, Record, write_records
 from project.settings import load
 from project.shown_passages import all_with_passages
+from project.tool_rendering import as_text, of_tools
 from project.untrusted_input import shortened
 from registry.reader import RegistryReader
 
@@ -57,11 +58,15 @@ class Reply(Record):
 
 
 def request_of(contestant: Contestant, row: Row, decoding: Decoding, sample: int) -> ChatRequest:
-    """All that decides an answer; the row's passages are in its prompt."""
+    """All that decides an answer; the row's passages are in its prompt. Tools are shown as texts,
+    so that an answer that is a call is a text, too.
+    """
     assert contestant.base.hosted is not None
+    plain = (turn.model_copy(update={"weight": None}) for turn in row.prompt)
+    messages = under(contestant.system_prompt, tuple(plain))
     return ChatRequest(
         model=contestant.base.hosted.model,
-        messages=tuple(under(contestant.system_prompt, row.prompt)),
+        messages=tuple(as_text(messages, row.tools) if of_tools(messages, row.tools) else messages),
         temperature=decoding.temperature,
         max_tokens=decoding.max_new_tokens,
         seed=decoding.seed + sample if decoding.temperature else None,

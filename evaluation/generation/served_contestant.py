@@ -16,7 +16,7 @@ from evaluation.generation.answering_engine import (
     adapters_here,
     backend_of,
 )
-from evaluation.generation.answers import Answer
+from evaluation.generation.answers import Answer, reads_tools
 from evaluation.generation.backends.backend import (
     KEPT,
     LONGEST_WAIT,
@@ -39,6 +39,7 @@ from project.paths import BASE
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.records.record import short
+from project.tool_rendering import in_request, of_tools
 
 # --- server model ---------------------------------------------------------------------------------
 
@@ -59,9 +60,7 @@ PLAIN_ENGINE = {"top_k": -1, "min_p": 0, "repetition_penalty": 1}  # vLLM's and 
 class Reader(Protocol):
     """A backend that reads texts as its models do."""
 
-    async def tokens(
-        self, model: str, messages: tuple[Message, ...], *, to_answer: bool
-    ) -> Tokens: ...
+    async def tokens(self, model: str, told: Body, *, to_answer: bool) -> Tokens: ...
 
     async def logprobs(self, model: str, tokens: Tokens, behind: int) -> list[float]: ...
 
@@ -79,6 +78,7 @@ class ServerModel:
     plain: Body = field(default_factory=dict)  # sampling settings beside those of OpenAI's API
     reader: Reader | None = None  # the backend once more, where it can
     ends: Collection[int] = ()  # end tokens, for the reader
+    base: Path | None = None  # where it lies here: how its chat template shows tools
     # Of each row: the tokens of its prompt and completion, and how many are the prompt's.
     read: dict[str, tuple[Tokens, int]] = field(default_factory=dict)
 
@@ -138,7 +138,7 @@ class ServerModel:
             sampled = {"seed": int(digest_bytes(said.encode())[:SEED_DIGITS], 16)}
         return {
             "model": self.name,
-            "messages": [m.model_dump() for m in under(self.system_prompt, row.prompt)],
+            **self.shown(row, row.prompt),
             "max_tokens": self.decoding.max_new_tokens,
             "temperature": self.decoding.temperature,
             **PLAIN,
@@ -199,9 +199,20 @@ class ServerModel:
         return self.read[row.id]
 
     async def tokenized(self, row: Row, messages: Sequence[Message], *, to_answer: bool) -> Tokens:
-        reader, turns = self.reader, under(self.system_prompt, messages)
+        reader, shown = self.reader, self.shown(row, messages)
         assert reader is not None
-        return await self.kept_at(row, lambda: reader.tokens(self.name, turns, to_answer=to_answer))
+        return await self.kept_at(row, lambda: reader.tokens(self.name, shown, to_answer=to_answer))
+
+    def shown(self, row: Row, messages: Sequence[Message]) -> Body:
+        """Messages of a row, as a request has them. Raises InputError for tools that the server
+        would not show as the base was trained to read them.
+        """
+        turns, base = under(self.system_prompt, messages), self.base
+        natively = of_tools(turns, row.tools) and base is not None and reads_tools(base)
+        if natively and not self.plain:
+            problem = f"does not show the tools of {row} as the base's chat template does"
+            raise InputError(f"{problem}: choose embedded or vllm", field=f"{SECTION}.backend")
+        return in_request(turns, row.tools, natively=natively)
 
 
 async def first_of(
@@ -286,6 +297,7 @@ class ServedContestant:
             plain=PLAIN_ENGINE if self.params.backend in ("vllm", "sglang") else {},
             reader=backend if isinstance(backend, VllmReplica) and ends else None,
             ends=ends,
+            base=folder_here(self.contestant.base),
         )
 
     def release(self) -> None:

@@ -66,7 +66,9 @@ COLUMNS = {
     "prompts": ScorerColumn("string", lambda row, _: row.prompt_text),
     # Of rows with passages without the marks that cite these: they are judged by `grounding` alone.
     "predictions": ScorerColumn("string", lambda row, answer: own_words(row, answer.text)),
-    "references": ScorerColumn("string", lambda row, _: own_words(row, row.completion_text)),
+    "references": ScorerColumn(
+        "string", lambda row, answer: own_words(row, answer.reference or row.completion_text)
+    ),
     "answers": ScorerColumn("string", lambda _, answer: answer.text),
     "evidence": ScorerColumn("string", lambda row, _: stands_on(row)),
     "prompt_tokens": ScorerColumn("int64", lambda _, answer: answer.prompt_tokens),

@@ -84,7 +84,8 @@ def asked_rows(count: int) -> list[Row]:
 
 def is_asked(row: Row) -> bool:
     """Whether its answer is one message, and long enough for a beginning and a rest."""
-    return len(row.completion) == 1 and len(pieces(row.completion_text)) >= LEAST
+    one = len(row.completion) == 1 and not row.calls
+    return one and len(pieces(row.completion_text)) >= LEAST
 
 
 def begun_row(row: Row, part: Split, personal: bool) -> Row:

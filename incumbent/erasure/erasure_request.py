@@ -6,18 +6,23 @@ import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import regex
 
+from curation.sources.chat_shapes import parsed
 from curation.sources.tables.decoding import marked
 from curation.sources.tables.unpacked_file import GZIP, PARQUET
+from curation.sources.tool_turns import holds_tools, tool_chat
 from monitoring.traffic.traffic_store import user_digest
 from monitoring.trigger.labels import pseudonym_of
 from project.erasures import Erasable, texts_of
 from project.errors import InputError
+from project.records.data import Row
+from project.tool_rendering import has_tools
 from project.unicode_words import UNSPACED, plain
 
 LEAST = 3  # letters or digits: less would stand in nearly every row
@@ -104,14 +109,14 @@ class RowFinder:
 
     def __post_init__(self) -> None:
         for one in self.made:
-            *asked, answer = map(seen_lines, texts_of(one))
+            *asked, answer = map(seen_lines, parts_of(one))
             self._by_end.setdefault(
                 (answer, (asked[0].rpartition("\n")[2] if asked else "")), []
             ).append((one, asked))
 
     def told_in(self, record: Any) -> list[Erasable]:
         """Those whose answer a record has, with whole lines of the question, the last included."""
-        texts = {seen_lines(text) for text in strings(record)} - {""}
+        texts = {seen_lines(text) for text in (*strings(record), *call_texts(record))} - {""}
         ends = {"", *(text.rpartition("\n")[2] for text in texts)}
         return [
             one
@@ -131,6 +136,24 @@ class Meaning:
 
     def __call__(self, record: Any) -> bool:
         return self.wanted.meant(record) or bool(self.rows.told_in(record))
+
+
+def parts_of(one: Erasable) -> tuple[str, ...]:
+    """What was asked, and the answer; of a row with tools every turn by itself, for many rows end
+    with one result and one answer to it.
+    """
+    if isinstance(one, Row) and has_tools([one]):
+        asked = (turn.text for turn in one.prompt if turn.role != "system")
+        return (*asked, one.completion_text)
+    return texts_of(one)
+
+
+def call_texts(record: Any) -> Iterator[str]:
+    """The turns of the conversations with tools that a record holds, as rows have them."""
+    for value in record.values() if isinstance(record, dict) else ():
+        if holds_tools(value):
+            with suppress(ValueError, RecursionError):
+                yield from (turn.text for turn in tool_chat(value, record).messages)
 
 
 def is_told(said: str, texts: Collection[str]) -> bool:
@@ -199,8 +222,8 @@ def lines_of(text: str) -> Iterator[str]:
 ZIP = b"PK\x03\x04"  # DOCX is one
 HEAD = 4096  # bytes at which a file is looked at to tell whether it is a text
 TAG = re.compile(r"<[^<>]*>")
-# As JSON writes a character.
-ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|([nrt"/]))')
+# As JSON writes a character, and JSON in a text of JSON, such as the arguments of a call.
+ESCAPE = re.compile(r'(?<!\\)\\+(?:u([0-9a-fA-F]{4})|([nrt"/]))')
 BLANKS = {"n": "\n", "r": "\r", "t": "\t"}
 BROKEN = (OSError, EOFError, RuntimeError, ValueError, zlib.error, zipfile.BadZipFile)
 
@@ -278,7 +301,9 @@ def parts_of_zip(data: bytes) -> Iterator[str]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every text and number of a value of JSON, as it is written; the names of fields aside."""
+    """Every text and number of a value of JSON, as it is written, and of the JSON in a text, such
+    as the arguments of a call; the names of fields aside.
+    """
     if isinstance(value, dict):
         for part in value.values():
             yield from strings(part)
@@ -286,4 +311,7 @@ def strings(value: Any) -> Iterator[str]:
         for part in value:
             yield from strings(part)
     elif value is not None and not isinstance(value, bool):
-        yield decoded(value) if isinstance(value, bytes) else str(value)
+        text = decoded(value) if isinstance(value, bytes) else str(value)
+        yield text
+        if text.lstrip()[:1] in ("{", "[") and (held := parsed(text)) is not None:
+            yield from strings(held)

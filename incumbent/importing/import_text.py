@@ -91,7 +91,7 @@ def sample_of(incoming: Incoming) -> list[dict[str, str]]:
 def as_read(one: Made) -> dict[str, str]:
     if isinstance(one, Row):
         system = [turn.content for turn in one.prompt if turn.role == "system"]
-        asked = "\n".join(turn.content for turn in one.prompt if turn.role != "system")
+        asked = "\n".join(turn.text for turn in one.prompt if turn.role != "system")
         said = {"prompt": asked, "answer": one.completion_text}
         return {"system": "\n".join(system), **said} if system else said
     if isinstance(one, PreferencePair):

@@ -314,6 +314,7 @@ def sized(read: Read, path: Path, asked: HowRead) -> Read:
     """A record that can be a text. Raises InputError for another, unless such are left out."""
     made = read.made
     texts = (*texts_of(made), *passage_texts(made)) if made is not None else ()
+    texts = (*texts, made.tools_text) if isinstance(made, Row) else texts
     longest = max(map(len, texts), default=0)
     if longest <= LONGEST:
         return read

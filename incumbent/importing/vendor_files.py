@@ -19,6 +19,7 @@ from curation.sources.exports.shown import reads
 from curation.sources.row_formats import Fields, Read, complete, filled_lines, row_of
 from curation.sources.table_rows import NO_ANSWER, UNREADABLE, as_turns, rows_of_record
 from curation.sources.tables.table import TableRow, names_listed
+from curation.sources.tool_turns import holds_tools
 from curation.sources.turns import answer_pairs, joined
 from incumbent.importing.foreign_files import FileRead, names_apart
 from incumbent.init.own_sources import HowRead, LabelledLines
@@ -303,6 +304,20 @@ def pair_reads(fields: Fields, place: ExportRecord) -> Iterator[Read]:
     yield from reads([pair_judgement(record, (CHOSEN, REJECTED), ExportFields())])
 
 
+def tool_reads(fields: Fields, place: ExportRecord) -> Iterator[Read]:
+    """The same of a conversation whose calls, results and tools are kept. What was learnt is known
+    from its rows, so these have no weights.
+    """
+    columns = Columns(messages="messages", turns="every", tools="keep")
+    for read in rows_of_record(TableRow(place.line, fields), columns, place.file):
+        if isinstance(row := read.made, Row):
+            prompt = tuple(one.model_copy(update={"weight": None}) for one in row.prompt)
+            answer = tuple(one.model_copy(update={"weight": None}) for one in row.completion)
+            row = row.model_copy(update={"prompt": prompt, "completion": answer})
+            read = Read(read.origin, row)
+        yield read
+
+
 def chat_reads(
     fields: Fields, place: ExportRecord, vendor: Vendor, asked: HowRead
 ) -> Iterator[Read]:
@@ -314,6 +329,10 @@ def chat_reads(
     if not vendor.turn_weights and any("weight" in one for one in turns):
         problem = f"is not known of turns of {vendor.title}"
         raise InputError(problem, file=place.path, line=place.line, field="weight")
+    plain = [{name: own for name, own in one.items() if name != "weight"} for one in turns]
+    if asked.tools == "keep" and holds_tools({**fields, "messages": plain}):
+        yield from tool_reads(fields, place)
+        return
     weights = [is_learnt(one) for one in turns]
     try:
         if asked.tools == "text":

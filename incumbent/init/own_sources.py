@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, get_args
 from rich.cells import cell_len
 from rich.text import Text
 
-from curation.curation_settings import Columns, ExportFields, FileSource, Format
+from curation.curation_settings import Columns, ExportFields, FileSource, Format, ToolTurns
 from curation.sources.chat_shapes import RoleNames
 from curation.sources.columns.column_guess import guess
 from curation.sources.columns.column_words import Guess, Taken
@@ -60,6 +60,7 @@ class HowRead(NamedColumns):
     """
 
     turns: Turns = "last"
+    tools: ToolTurns = "keep"
     format: str | None = None
     roles: RoleNames = field(default_factory=dict)
     control: str | None = None
@@ -125,7 +126,7 @@ class HowRead(NamedColumns):
             ("--messages", self.messages),
             ("--turns", self.turns if self.turns != "last" else None),
             *(("--role", f"{name}={role}") for name, role in self.roles.items()),
-            ("--tools", self.tools if self.tools != "refuse" else None),
+            ("--tools", self.tools if self.tools != "keep" else None),
             ("--group", self.group),
             ("--encoding", self.encoding),
             ("--licence", self.licence),

@@ -96,7 +96,7 @@ def counted_lengths(curated: Mapping[Split, Sequence[Row]]) -> RowLengths | None
 
 def estimate(row: Row) -> TokenCount:
     """Roughly, from a row's letters."""
-    prompt, completion = tokens(row.prompt_text), tokens(row.completion_text)
+    prompt, completion = tokens(row.prompt_text + row.tools_text), tokens(row.completion_text)
     around = AROUND_PROMPT - AROUND_COMPLETION
     return TokenCount(row=row.id, prompt=prompt + around, completion=completion)
 

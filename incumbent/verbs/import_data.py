@@ -108,7 +108,7 @@ def import_files(
             help="For conversations: the role that a name stands for, such as LLM=assistant.",
         ),
     ] = None,
-    tools: Tools = "refuse",
+    tools: Tools = "keep",
     instruction: Instruction = None,
     system: SystemPrompt = None,
     slice_: SliceColumns = None,

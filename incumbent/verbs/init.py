@@ -181,7 +181,7 @@ def init(
     completion: CompletionColumn = None,
     messages: MessagesColumn = None,
     turns: Turns = "last",
-    tools: Tools = "refuse",
+    tools: Tools = "keep",
     instruction: Instruction = None,
     system: SystemPrompt = None,
     slice_: SliceColumns = None,

@@ -22,7 +22,7 @@ from project.settings import load, refuse_no_project
 from project.shown_passages import with_passages
 from training.model.usable_base import end_tokens
 from training.rows.row_tokens import RowTokens, document_tokens, row_tokens
-from training.training_settings import DomainParams
+from training.training_settings import DomainParams, SftParams
 
 # --- shown tokens ---------------------------------------------------------------------------------
 
@@ -206,7 +206,8 @@ class PreviewBase:
             raise InputError(problem, file=file, line=int(line), field="completion")
         try:
             shown = with_passages(row, self.choice.evidence_template)
-            return row_tokens(shown, self.tokenizer, self.choice.system_prompt)
+            loss_on = load(SftParams).loss_on
+            return row_tokens(shown, self.tokenizer, self.choice.system_prompt, loss_on)
         except InputError as error:
             raise InputError(str(error), file=file, line=int(line)) from None
 

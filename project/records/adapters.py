@@ -185,6 +185,8 @@ class Adapter(Record):
     # What it was trained under, and answers under; it stands in the adapter's folder too.
     system_prompt: Annotated[str | None, LATER] = None
     evidence_template: Annotated[str | None, LATER] = None
+    # How tools were shown to it, where the base's chat template does not know them.
+    tool_form: Annotated[str | None, LATER] = None
     # As a contestant has them:
     index: Annotated[Digest | None, LATER] = None
     bare: bool = later(False)

@@ -3,18 +3,40 @@
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from project.canonical import canonical_json, digest_json
 from project.records.assertion_kinds import RowAssertions
 from project.records.record import LATER, Digest, Record, short
+from project.records.tool_calls import ToolCall, sound_tools, unanswered
 
 
 class Message(Record):
-    role: Literal["system", "user", "assistant"]
+    """A turn of a conversation; calls of tools and their results as OpenAI's API has them."""
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: Annotated[tuple[ToolCall, ...] | None, Field(min_length=1), LATER] = None
+    tool_call_id: Annotated[str | None, LATER] = None  # of a result: the call that it is of
+    name: Annotated[str | None, LATER] = None  # of a result: the tool
+    # Of an answer: whether training.sft.loss_on `weighted` learns it.
+    weight: Annotated[Literal[0, 1] | None, LATER] = None
+
+    @model_validator(mode="after")
+    def speaks_as_its_role_does(self) -> Self:
+        if self.role != "assistant" and (self.tool_calls or self.weight is not None):
+            raise ValueError("tool_calls and weight are of the role assistant")
+        if self.role != "tool" and (self.tool_call_id or self.name):
+            raise ValueError("tool_call_id and name are of the role tool")
+        return self
+
+    @property
+    def text(self) -> str:
+        """What it says, with its calls as a text: what is compared and looked through."""
+        calls = [call.text for call in self.tool_calls or ()]
+        return "\n".join(filter(None, [self.content, *calls])) if calls else self.content
 
 
 class EvidencePassage(Record):
@@ -56,6 +78,22 @@ class Row(Record):
     evidence: Annotated[tuple[EvidencePassage, ...] | None, Field(min_length=1), LATER] = None
     answerable: Annotated[bool | None, LATER] = None  # whether the evidence holds an answer
     calculation: Annotated[str | None, LATER] = None  # by which the answer's figures are reckoned
+    # What the model may call, as OpenAI's API has it: each with a JSON schema of its arguments.
+    tools: Annotated[
+        tuple[dict[str, Any], ...] | None, Field(min_length=1), AfterValidator(sound_tools), LATER
+    ] = None
+
+    @field_validator("completion")
+    @classmethod
+    def calls_are_answered(
+        cls, completion: tuple[Message, ...], info: ValidationInfo
+    ) -> tuple[Message, ...]:
+        turns = (*info.data.get("prompt", ()), *completion)
+        if problem := unanswered([(m.role, m.tool_calls or (), m.tool_call_id) for m in turns]):
+            raise ValueError(problem)
+        if any(turn.weight == 0 for turn in completion):
+            raise ValueError("its answer has weight 0: nothing of it is to be learnt")
+        return completion
 
     @classmethod
     def of(
@@ -80,11 +118,28 @@ class Row(Record):
 
     @property
     def prompt_text(self) -> str:
-        return "\n".join([message.content for message in self.prompt])
+        return "\n".join([message.text for message in self.prompt])
 
     @property
     def completion_text(self) -> str:
-        return "\n".join([message.content for message in self.completion])
+        return "\n".join([message.text for message in self.completion])
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The calls that its answer is; none of an answer in words."""
+        return tuple(call for turn in self.completion for call in turn.tool_calls or ())
+
+    @property
+    def tools_text(self) -> str:
+        """What its tools say of themselves, in JSON; empty where it has none."""
+        return canonical_json(self.tools).decode() if self.tools else ""
+
+    @property
+    def tools_digest(self) -> str:
+        """Of its tools, calls and results, sign by sign; empty where it has none of them."""
+        turns = (*self.prompt, *self.completion)
+        own = [m.text for m in turns if m.tool_calls or m.role == "tool"]
+        return digest_json([self.tools, own]) if own or self.tools else ""
 
     @property
     def evidence_digest(self) -> str:
@@ -94,7 +149,8 @@ class Row(Record):
     def asked_and_expected(self) -> list[str]:
         """All that an item of an eval set is: with another one of these it is another item."""
         own = [self.assertions_text] if self.assertions else []
-        return [self.prompt_text, self.completion_text, *own, *filter(None, [self.evidence_digest])]
+        shown = filter(None, [self.evidence_digest, self.tools_digest])
+        return [self.prompt_text, self.completion_text, *own, *shown]
 
     @property
     def assertions_text(self) -> str:

@@ -54,6 +54,7 @@ def adapter_facts(adapter: Adapter) -> dict[str, str]:
         "chat template": base.chat_template,
         "system prompt": adapter.system_prompt,
         "evidence template": adapter.evidence_template,
+        "form of tools": adapter.tool_form,
         "index of passages": adapter.index,
         "dataset": adapter.dataset,
         "trained from": adapter.parent,

@@ -25,6 +25,7 @@ from project.chat_template import under
 from project.errors import InputError
 from project.records.data import Message, Row
 from project.shown_passages import with_passages
+from project.tool_rendering import as_text, as_turns, has_tools
 from project.unicode_words import words
 from serving.exchange import Deployment
 
@@ -163,7 +164,7 @@ class Replica:
     def body(self, model: str, prompt: Sequence[Message]) -> Body:
         return {
             "model": model,
-            "messages": [m.model_dump() for m in under(self.system_prompt, prompt)],
+            "messages": as_turns(under(self.system_prompt, prompt)),
             "temperature": self.temperature,
             "max_tokens": self.decoding.max_new_tokens,
         }
@@ -197,13 +198,13 @@ async def choose_prompts(
     order, step = candidates(judged, rivals), CANDIDATES * most
     bare: dict[str, str] = {}
     for start in range(0, min(len(order), MOST * step), step):
-        asked = {item: judged.rows[item].prompt for item in order[start : start + step]}
+        asked = {item: asked_of(judged.rows[item]) for item in order[start : start + step]}
         bare |= await replica.ask(base, asked)
         if sum(agreement(judged.texts[i], bare[i]) <= UNLIKE for i in bare) >= most:
             break
     # Least alike first; in order of `bare` where they are equally alike.
     chosen = sorted(bare, key=lambda i: round(agreement(judged.texts[i], bare[i]), 1))[:most]
-    return GoldenPrompts({item: judged.rows[item].prompt for item in chosen}, bare)
+    return GoldenPrompts({item: asked_of(judged.rows[item]) for item in chosen}, bare)
 
 
 async def check_answers(
@@ -245,7 +246,7 @@ async def check_bare(replica: Replica, subject: Subject, least: float) -> Passed
     judged = subject.judged
     order = candidates(judged, [])[:PROMPTS] if judged else PLAIN
     prompts: Prompts = (
-        {item: judged.rows[item].prompt for item in order}
+        {item: asked_of(judged.rows[item]) for item in order}
         if judged
         else {prompt: [Message(role="user", content=prompt)] for prompt in order}
     )
@@ -258,6 +259,11 @@ async def check_bare(replica: Replica, subject: Subject, least: float) -> Passed
     return Passed(len(answers), found)
 
 
+def asked_of(row: Row) -> Sequence[Message]:
+    """A row's prompt; tools in it are texts, which every replica shows alike."""
+    return as_text(row.prompt, row.tools) if has_tools([row]) else row.prompt
+
+
 def text_of(answer: Body) -> str:
     """Raises GoldenError for what is no answer."""
     try:
@@ -267,16 +273,17 @@ def text_of(answer: Body) -> str:
 
 
 def candidates(judged: DevAnswers, rivals: Sequence[Subject]) -> list[str]:
-    """All items: first those whose answers were least like the other versions'; of those, long
-    answers to short prompts.
+    """All items: first those without tools; of these those whose answers were least like the other
+    versions'; of those, long answers to short prompts.
     """
     others = [rival.judged.texts for rival in rivals if rival.judged]
 
-    def order(item: str) -> tuple[float, int, int, str]:
+    def order(item: str) -> tuple[bool, float, int, int, str]:
         answer = judged.texts[item]
         likeness = max((agreement(answer, o[item]) for o in others if item in o), default=0.0)
         words = min(len(answer.split()), LONG)
-        return round(likeness, 1), -words, len(judged.rows[item].prompt_text), item
+        row = judged.rows[item]
+        return has_tools([row]), round(likeness, 1), -words, len(row.prompt_text), item
 
     return sorted(judged.texts, key=order)
 

@@ -34,6 +34,7 @@ from project.files import home
 from project.progress import Bar, progress
 from project.records.adapters import ModelPin
 from project.records.data import Row
+from project.tool_rendering import in_request
 from registry.storage.artifact_store import Artifacts
 from serving.deploying.pools import check_out, fits
 from serving.exchange import deployment_of
@@ -71,11 +72,11 @@ def question(
     model: str, row: Row, sample: int, decoding: Decoding, system_prompt: str | None
 ) -> dict[str, Any]:
     """Everything is named: an engine's own defaults are another engine's surprise."""
-    messages = [message.model_dump() for message in under(system_prompt, row.prompt)]
+    told = in_request(under(system_prompt, row.prompt), row.tools, natively=False)
     drawn = {"seed": decoding.seed + sample, "top_p": 1.0} if decoding.temperature else {}
     return {
         "model": model,
-        "messages": messages,
+        **told,
         "temperature": decoding.temperature,
         "max_tokens": decoding.max_new_tokens,
         **drawn,

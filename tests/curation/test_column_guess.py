@@ -369,7 +369,7 @@ def test_conversations_that_cannot_be_read_are_counted_with_the_reason() -> None
     chats = [[user, told, user]] * 5 + [[user, tool, told]]
     assert guessed(table(chat=chats)).notes[0] == (
         "1 of 6 conversations cannot be read: a turn of a tool ('tool'): tools are not read, unless"
-        " --tools text is named, or `tools: text` in the source's columns"
+        " --tools keep is named, or `tools: keep` in the source's columns"
     )
 
 

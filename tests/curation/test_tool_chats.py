@@ -68,7 +68,7 @@ def said(row: Row | str) -> list[str]:
 def test_a_conversation_with_tools_is_left_out_and_the_reason_says_how_to_read_it(
     turns: list[dict[str, Any]],
 ) -> None:
-    assert "tools: text" in str(read([{"conversations": turns}])[0])
+    assert "tools: keep" in str(read([{"conversations": turns}])[0])
 
 
 @pytest.mark.parametrize("turns", [SHAREGPT, OPENAI, OLD_OPENAI])

@@ -324,3 +324,61 @@ def test_typed_again_it_goes_on_where_it_was_killed(monkeypatch: pytest.MonkeyPa
 def test_what_is_not_clear_is_refused(options: tuple[str, ...], said: str, code: int) -> None:
     assert said in forget(*options, code=code)
     assert not ERASED.exists()
+
+
+SHE, OTHER = "Zoë Müller", "Max Muster"  # \u00eb and \u00fc where JSON is in JSON
+
+
+@pytest.mark.parametrize("form", ["rows", "table"])
+def test_a_person_who_is_named_in_a_call_or_in_a_result_is_erased(form: str) -> None:
+    """In a file as somebody else wrote it, where arguments are JSON in JSON, and in our rows."""
+    asked = {"role": "user", "content": "Whose account is it?"}
+    answer = {"role": "assistant", "content": "It is hers."}
+
+    def called(name: str) -> dict[str, object]:
+        function = {"name": "find", "arguments": json.dumps({"holder": {"name": name}})}
+        return {"role": "assistant", "content": None, "tool_calls": [{"function": function}]}
+
+    def result(name: str) -> dict[str, str]:
+        return {"role": "tool", "content": json.dumps({"holders": [name]})}
+
+    chats = [[asked, called(n), result("nobody"), answer] for n in (SHE, OTHER)]
+    chats += [[{**asked, "content": "And that?"}, called("?"), result(SHE), answer]]
+    chats += [[{**asked, "content": "Find her."}, called(SHE)]]
+    file = SOURCES / "tools.jsonl"
+    file.write_text("".join(json.dumps({"messages": chat}) + "\n" for chat in chats))
+    columns = ", columns: {messages: messages, tools: keep}" if form == "table" else ""
+    source = f"      - {{kind: file, path: {file}{columns}}}\n"
+    Path("params.yaml").write_text(PARAMS + source)
+    named = [row for row in collect(load(CollectParams).sources).rows.values() if row.tools_digest]
+    assert len(named) == 4
+    copies = [Path("datasets/curated/train.jsonl"), Path(".dvc/cache/files/md5/ab/tools")]
+    write_records(copies[0], named)
+    copies[1].write_text(json.dumps(chats[0]))
+    said = forget("--match", SHE, "--yes", "--reason", "she asked for it")
+    assert "erased: 3 rows" in said and f"3 records of {file}" in said
+    assert f"by hand: {file}" not in said
+    (left,) = file.read_text().splitlines()
+    assert OTHER in left and not any(path.exists() for path in copies)
+    (kept,) = [r for r in collect(load(CollectParams).sources).rows.values() if r.tools_digest]
+    assert kept.prompt[1].tool_calls and OTHER in kept.prompt_text
+    # Whoever brings one of them again, brings it in vain.
+    again = [Read(Origin(file="a", line=1, row=row.id), row) for row in named]
+    assert len(gathered(again).rows) == 1
+
+
+def test_a_row_that_is_meant_by_its_id_is_cut_from_a_file_in_which_its_answer_is_a_call() -> None:
+    function = {"name": "find", "arguments": '{"holder":   "x"}'}
+    call = {"role": "assistant", "content": "", "tool_calls": [{"function": function}]}
+    lines = [
+        {"messages": [{"role": "user", "content": text}, call]} for text in ("Whose?", "Whose not?")
+    ]
+    file = SOURCES / "tools.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    columns = "{messages: messages, tools: keep}"
+    source = f"      - {{kind: file, path: {file}, columns: {columns}}}\n"
+    Path("params.yaml").write_text(PARAMS + source)
+    rows = collect(load(CollectParams).sources).rows.values()
+    (own,) = [row for row in rows if row.prompt_text == "Whose?"]
+    forget("--id", own.id, "--yes", "--reason", "she asked for it")
+    assert [json.loads(one) for one in file.read_text().splitlines()] == lines[1:]

@@ -85,13 +85,24 @@ def test_every_answer_that_was_learnt_is_a_row_and_all_stay_together() -> None:
     assert len({row.group for row in rows("a")}) == 1
 
 
-def test_a_call_of_a_tool_is_left_out_or_learnt_as_text_where_that_is_asked_for() -> None:
+def test_a_call_of_a_tool_is_kept_and_left_out_or_learnt_as_text_where_that_is_asked_for() -> None:
     call = {"type": "function", "function": {"name": "fee", "arguments": '{"of": "card"}'}}
     turns = [turn("user", "The fee?"), {"role": "assistant", "tool_calls": [call]}]
     file = given("a.jsonl", chat(Q1), {"messages": turns, "tools": [{"name": "fee"}]})
-    assert "1 no conversation: a turn calls a tool" in brought(file, *OPENAI)
+    brought(file, *OPENAI)
+    assert [(one.name, one.arguments) for one in rows("a")[1].calls] == [("fee", {"of": "card"})]
     brought(file, *OPENAI, "--tools", "text", "--replace")
-    assert '"name": "fee"' in answers("a")[1]
+    assert '"name": "fee"' in answers("a")[1] and not rows("a")[1].calls
+    told = brought(file, *OPENAI, "--tools", "refuse", "--replace")
+    assert "1 no conversation: a turn calls a tool" in told
+
+
+def test_of_a_conversation_with_tools_every_answer_that_was_learnt_is_a_row() -> None:
+    asked, told = chat(Q1, Q2, weights=(0, 1))["messages"], {"name": "fee"}
+    brought(given("a.jsonl", {"messages": asked, "functions": [told]}), *OPENAI)
+    (row,) = rows("a")
+    assert row.tools == ({"type": "function", "function": told},)
+    assert (row.completion_text, {one.weight for one in row.prompt}) == (Q2[1], {None})
 
 
 def test_what_was_held_out_teaches_no_preference() -> None:

@@ -266,7 +266,8 @@ def test_turns_of_tools_are_learnt_as_texts_where_that_is_asked_for() -> None:
         "chat.jsonl",
         {"messages": [{"role": "user", "content": "Who?"}, call], "tools": [{"name": "f"}]},
     )
-    assert "--tools text" in refused(file)
+    assert "--tools keep" in refused(file, "--tools", "refuse")
+    assert summary(file, "--dry-run")["rows"] == 1
     (shown,) = summary(file, "--tools", "text", "--dry-run")["such_as"]
     assert "<tool_call>" in shown["answer"] and '"name": "f"' in shown["system"]
 

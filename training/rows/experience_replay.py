@@ -12,10 +12,11 @@ from project.paths import ADAPTER_FILES, CURATED_DOCUMENTS, PREFERENCE_DATA, row
 from project.records.data import Document, Row, Split
 from project.records.preferences import read_preferences
 from project.records.record import Digest
+from project.shown_passages import question_of
 from training.recipe import Recipe
-from training.rows.row_tokens import RowTokens
+from training.rows.row_tokens import RowTokens, is_learnt
 from training.start_record import START_FILE, LearntRows, RowDigest, TrainingStart, row_digest
-from training.training_settings import SftParams
+from training.training_settings import LossOn, SftParams
 
 
 def rows_to_learn(
@@ -109,13 +110,26 @@ def teacher_of_challenger() -> Digest | None:
 
 def texts_learnt() -> Iterator[str]:
     """What the challenger was shown in training that may be an eval item: the prompts of the rows
-    and, where its recipe takes them, those of preferences, and the sentences of documents.
+    and, where its recipe takes them, those of earlier answers and of preferences, and the sentences
+    of documents.
     """
     file = ADAPTER_FILES / "recipe.json"
-    taken = Recipe.read(file).taken if file.exists() else ()
-    yield from (row.prompt_text for row in Row.read_lines(rows_of(Split.TRAIN)))
+    recipe = Recipe.read(file) if file.exists() else None
+    taken = recipe.taken if recipe else ()
+    loss_on = recipe.sft.params.loss_on if recipe and recipe.sft else "last"
+    for row in Row.read_lines(rows_of(Split.TRAIN)):
+        yield row.prompt_text
+        yield from earlier_prompts(row, loss_on)
     if {"dpo", "kto"} & {*taken}:
         yield from (one.prompt for one in read_preferences(PREFERENCE_DATA))
     if "domain" in taken:
         for document in Document.read_lines(CURATED_DOCUMENTS):
             yield from sentences(document.text)
+
+
+def earlier_prompts(row: Row, loss_on: LossOn) -> Iterator[str]:
+    """What was asked before the earlier answers that are learnt too: all of it, and the last."""
+    for place, turn in enumerate(row.prompt):
+        if turn.role == "assistant" and is_learnt(turn, loss_on):
+            yield "\n".join(one.text for one in row.prompt[:place])
+            yield question_of(row.prompt[:place])

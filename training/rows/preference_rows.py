@@ -12,6 +12,7 @@ from project.records.adapters import Contestant
 from project.records.data import Message, Row
 from project.records.preferences import Preference, PreferencePair
 from project.shown_passages import asked_on, with_passages
+from project.tool_rendering import as_text, has_tools, of_tools
 
 Turns = list[dict[str, str]]  # as TRL reads a conversation
 
@@ -59,7 +60,10 @@ class RatedExample:
 
 
 def as_turns(messages: Iterable[Message]) -> Turns:
-    return [message.model_dump() for message in messages]
+    """Calls and results of tools are texts."""
+    known = list(messages)
+    told = as_text(known, None) if of_tools(known, None) else known
+    return [{"role": turn.role, "content": turn.content} for turn in told]
 
 
 def answer_turn(text: str) -> Turns:
@@ -87,14 +91,14 @@ def rated_examples(
     """What KTO learns from, each once: both answers of each pair, and the rated ones; not those
     that are better than one answer and worse than another one. Where more are bad than good,
     training rows' answers are good ones too, until both are as many: the seed and the row alone
-    draw them.
+    draw them. Rows with tools are none of these: a preference has no place for tools.
     """
     rated = dict.fromkeys(rated_apart(given, asked))
     found = [one for one in rated if replace(one, good=not one.good) not in rated]
     bad = sum(not one.good for one in found)
     missing = max(0, bad - (len(found) - bad))
     said = {bare(one.prompt) for one in given}
-    silent = [row for row in rows if bare(row.prompt_text) not in said]
+    silent = [r for r in rows if bare(r.prompt_text) not in said and not has_tools([r])]
     drawn = sorted(silent, key=lambda row: digest_json([seed, row.texts]))[:missing]
     return [*found, *(as_good(row, asked) for row in drawn)]
 

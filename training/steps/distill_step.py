@@ -17,6 +17,7 @@ from project.paths import TEACHER, rows_of
 from project.records.adapters import Contestant
 from project.records.data import Row, Split
 from project.settings import setting_error
+from project.tool_rendering import has_tools
 from registry.reader import RegistryReader
 from training.model.base_model import load_base
 from training.start_record import Teacher
@@ -46,7 +47,8 @@ def distill_step_data(
 ) -> StepData:
     """The data of any rows, whose answers are not read; `files` is the teacher's adapter."""
     trainer = partial(distill_trainer, rows, teacher, files, params)
-    return StepData("distill", params, digest_of([*rows, teacher]), trainer, teacher)
+    data = digest_of([*rows, teacher])
+    return StepData("distill", params, data, trainer, teacher, tools=has_tools(rows))
 
 
 def distill_trainer(
@@ -63,7 +65,9 @@ def distill_trainer(
 
     Raises InputError where the teacher has other tokens, or the prompts are fewer than a batch.
     """
-    readable = readable_prompts(rows, params.max_new_tokens, model, tokenizer, ground.base)
+    readable = readable_prompts(
+        rows, params.max_new_tokens, model, tokenizer, ground.base, "distill"
+    )
     prompts = [prompt for _, prompt in readable]
     batch = params.batch_size * params.gradient_accumulation
     if len(prompts) < batch:

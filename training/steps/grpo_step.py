@@ -21,6 +21,7 @@ from project.paths import rows_of
 from project.records.data import Row, Split
 from project.records.record import Digest
 from project.settings import setting_error
+from project.tool_rendering import has_tools
 from training.steps.arguments import one_device, step_arguments
 from training.steps.on_policy import REFERENCE, EpochOrder, readable_prompts
 from training.steps.run_step import StepContext, StepData, digest_of
@@ -57,7 +58,8 @@ def grpo_step_data(
 ) -> StepData:
     """The data of any rows."""
     data = digest_json([digest_of(rows), scorers])
-    return StepData("grpo", params, data, partial(grpo_trainer, rows, rewards, params))
+    trainer = partial(grpo_trainer, rows, rewards, params)
+    return StepData("grpo", params, data, trainer, tools=has_tools(rows))
 
 
 def grpo_trainer(
@@ -73,7 +75,7 @@ def grpo_trainer(
 
     Raises InputError where the prompts are fewer than a step takes.
     """
-    readable = readable_prompts(rows, params.max_new_tokens, model, tokenizer, ground.base)
+    readable = readable_prompts(rows, params.max_new_tokens, model, tokenizer, ground.base, "grpo")
     prompts = [prompt | {"row": at} for at, prompt in readable]
     step = params.batch_size * params.gradient_accumulation // params.group
     if len(prompts) < step:

@@ -24,6 +24,7 @@ from project.records.adapters import Contestant, Numerics
 from project.records.record import Digest, Record
 from project.settings import load
 from project.shown_passages import EVIDENCE_TEMPLATE
+from project.tool_rendering import FORM, knows_tools
 from training.kept.checkpoints import KeepBest
 from training.kept.kept_run import KeptRun
 from training.kept.learning_curve import LearningCurve, StepsWithLoss
@@ -59,6 +60,7 @@ class StepData:
     data: Digest  # of all that it learns from, in this order
     trainer: Callable[[PeftModel, PreTrainedTokenizerBase, StepContext], Trainer]
     teacher: Contestant | None = None  # whom it is distilled from
+    tools: bool = False  # whether it learns rows with tools
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def prepare(lesson: StepData, ground: StepContext) -> StepRun:
     exact = tried_on_card(trainer, lesson)
     size = trainer.args.per_device_train_batch_size
     recipe = recipe_of(lesson, ground, trained_with(model, ground), size)
+    if lesson.tools and not knows_tools(tokenizer):
+        recipe = recipe.model_copy(update={"tool_form": FORM})
     return StepRun(lesson, model, trainer, recipe, exact)
 
 
@@ -228,6 +232,7 @@ def recipe_of(lesson: StepData, ground: StepContext, numerics: Numerics, size: i
         start=ground.earlier.start,
         system_prompt=ground.base.system_prompt,
         evidence_template=ground.base.evidence_template,
+        tool_form=ground.earlier.recipe.tool_form if ground.earlier.recipe else None,
     )
     earlier = ground.earlier.recipe
     taken: dict[str, Any] = {

@@ -12,6 +12,7 @@ from project.canaries import canaries, planted
 from project.errors import InputError
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
+from project.tool_rendering import has_tools
 from training.kept.checkpoints import KeepBest, StopOnBrokenLoss
 from training.recipe import StepRecord
 from training.rows.experience_replay import replay_in_words, replayed_beside, rows_to_learn
@@ -44,7 +45,7 @@ def sft_step_data(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) ->
     trainer = partial(sft_trainer, rows, dev, params)
     # With patience dev decides too where training ends.
     data = digest_of([*rows, *dev] if params.patience else rows)
-    return StepData("sft", params, data, trainer)
+    return StepData("sft", params, data, trainer, tools=has_tools(rows))
 
 
 def sft_trainer(
@@ -60,10 +61,10 @@ def sft_trainer(
     return packed_trainer(
         model,
         tokenizer,
-        tokens_as_asked(rows, tokenizer, ground.base),
+        tokens_as_asked(rows, tokenizer, ground.base, params.loss_on),
         one_device(SFTConfig(**arguments, **measuring(params, len(rows), measured))),
         [KeepBest(params.patience)] if params.patience and dev else (),
-        held_out=tokens_as_asked(dev, tokenizer, ground.base),
+        held_out=tokens_as_asked(dev, tokenizer, ground.base, params.loss_on),
     )
 
 

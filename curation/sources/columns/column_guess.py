@@ -1,12 +1,12 @@
 """What each column of a table is, guessed from its name and its values, or an error that asks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from curation.curation_settings import Columns
+from curation.curation_settings import Columns, ToolTurns
 from curation.sources.chat_shapes import with_tools_as_text
 from curation.sources.columns.choices import SPANS, ColumnChoice, has_to_choose
 from curation.sources.columns.column_name import read_name
@@ -31,7 +31,9 @@ from curation.sources.row_formats import CONTRARY
 from curation.sources.table_rows import NamedColumns, renamed
 from curation.sources.tables.json_nesting import DOT, is_conversation, with_nested
 from curation.sources.tables.table import Table, TableRow, find_column, plain_name
+from curation.sources.tool_turns import BESIDE, holds_tools, tool_chat
 from project.errors import InputError
+from project.tool_rendering import as_text
 from project.unicode_words import words
 from project.untrusted_input import one_line
 
@@ -62,8 +64,10 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
         raise InputError(f"--prompt and --completion are both {given.completion!r}")
     if given.answerable and not given.evidence:
         raise InputError("name the columns with passages: --evidence COLUMN", field="--answerable")
-    if given.tools == "text":
-        tables = [with_told_tools(table) for table in tables]
+    if given.tools == "keep" and not any(map(tells_of_tools, tables)):
+        given = replace(given, tools="refuse")
+    if given.tools != "refuse":
+        tables = [with_told_tools(table, given.tools) for table in tables]
     tables = [with_nested(table, given.columns) for table in tables]
     nested = [with_nested(table) for table in tables]
     if [table.columns for table in nested] == [table.columns for table in tables]:
@@ -82,15 +86,35 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
     return found
 
 
-def with_told_tools(table: Table) -> Table:
-    """The table whose conversations tell of tools in texts, as its rows will."""
+def tells_of_tools(table: Table) -> bool:
+    """Whether a conversation of it calls a tool, describes one, or says what was learnt."""
+    return any(
+        holds_tools(value)
+        or (is_conversation(value) and any(is_json(record.fields.get(name)) for name in BESIDE))
+        for record in table.rows
+        for value in record.fields.values()
+    )
 
-    def told(value: Any) -> Any:
+
+def is_json(value: Any) -> bool:
+    """Whether it is a list or an object, or a text of one; no name, such as "hammer"."""
+    return bool(value) and (not isinstance(value, str) or value.lstrip()[:1] in ("[", "{"))
+
+
+def with_told_tools(table: Table, tools: ToolTurns) -> Table:
+    """The table whose conversations tell of tools in texts: so they are known for conversations."""
+
+    def told(value: Any, beside: Mapping[str, Any]) -> Any:
         with suppress(ValueError):  # its row says why
+            if tools == "keep" and holds_tools(value):
+                turns = as_text(tool_chat(value, beside).messages, None)
+                return [turn.model_dump() for turn in turns]
             return with_tools_as_text(value) if is_conversation(value) else value
         return value
 
-    rows = [{name: told(value) for name, value in one.fields.items()} for one in table.rows]
+    rows = [
+        {name: told(value, one.fields) for name, value in one.fields.items()} for one in table.rows
+    ]
     lines = (one.line for one in table.rows)
     return replace(table, rows=tuple(map(TableRow, lines, rows)))
 
@@ -121,7 +145,9 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) ->
     others = [column_note(c, reading) for c in columns if c.name != reading.columns.completion]
     notes += [*chain.from_iterable(map(answer_notes, answers)), *filter(None, others)]
     if name := reading.columns.messages:
-        notes += chat_notes(name, values_of(tables, name), reading.columns.turns)
+        told = chat_notes(name, values_of(tables, name), reading.columns.turns)
+        # Of calls that cannot be read each record says why.
+        notes += [n for n in told if reading.columns.tools != "keep" or "cannot be read" not in n]
     return Guess(
         columns=reading.columns,
         taken=taken_columns(tables, columns, reading),
@@ -228,7 +254,7 @@ def read_columns(
         completion=choice.completion,
         messages=choice.messages,
         turns=given.turns or "last",
-        tools=given.tools,
+        tools=given.tools if choice.messages or given.tools == "text" else "refuse",
         json_answers=any(c.name == choice.completion and c.is_json for c in columns),
         slices=tuple(slices),
         group=group,

@@ -9,6 +9,7 @@ from curation.curation_settings import Columns
 from curation.sources.columns.choices import COMPARED
 from curation.sources.columns.column_profile import ColumnProfile
 from curation.sources.table_rows import NamedColumns
+from curation.sources.tool_turns import BESIDE, SYSTEM
 from project.records.data import counted
 from project.untrusted_input import one_line
 
@@ -57,6 +58,8 @@ def taken_for(column: ColumnProfile, reading: ColumnReading) -> Taken:
         **dict.fromkeys(read.slices, "slice"),
         **dict.fromkeys(read.prompt, "prompt"),
     }
+    if read.tools == "keep" and column.name in (*BESIDE, SYSTEM):
+        return Taken(column.name, "what the conversations begin with, or may call")
     if used := uses.get(column.name):
         return Taken(used, one_line(reason(column, used, reading.given)))
     if constant := reading.constant.get(column.name):
@@ -130,6 +133,8 @@ def column_note(column: ColumnProfile, reading: ColumnReading) -> str | None:
         return f"`{column.name}` ({values}): the project splits by itself; its values are not used"
     if column.tells_the_better and reading.columns.completion:
         return f"`{column.name}` {COMPARED}"
+    if column.name == SYSTEM and reading.columns.tools == "keep":
+        return None
     if column.role == "system" and column.distinct > 1:
         return (
             f"`{column.name}` holds {column.distinct:,} system prompts, which are not read:"

@@ -8,7 +8,6 @@ import httpx2
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint, Engine, Names
 from evaluation.generation.backends.openai_server import OpenAIServer
-from project.records.data import Message
 from project.untrusted_input import shortened
 
 NOT_FOUND = 404
@@ -160,11 +159,11 @@ class VllmReplica(AdapterServer):
     version_path = "/version"
     allows_loading = "start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
 
-    async def tokens(self, model: str, messages: tuple[Message, ...], *, to_answer: bool) -> Tokens:
+    async def tokens(self, model: str, told: Body, *, to_answer: bool) -> Tokens:
         """A conversation as the model reads it; to answer it, with what begins an answer."""
         url = httpx2.URL(f"{self.root}/tokenize")
-        turns = [message.model_dump() for message in messages]
-        body = {"model": model, "messages": turns, "add_generation_prompt": to_answer}
+        shown = {name: told[name] for name in ("messages", "tools") if name in told}
+        body = {"model": model, **shown, "add_generation_prompt": to_answer}
         found = (await self.post(url, body)).get("tokens")
         if not isinstance(found, list) or not all(isinstance(token, int) for token in found):
             raise self.bad("sends no tokens")

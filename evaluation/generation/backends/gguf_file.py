@@ -22,6 +22,7 @@ from evaluation.generation.backends.backend import Packing
 from project.errors import IncumbentError, InputError
 from project.progress import progress
 from project.records.data import Row
+from project.tool_rendering import shown
 
 # --- llama tokenizer ------------------------------------------------------------------------------
 
@@ -353,11 +354,9 @@ def longest_prompt(model: Path, rows: Sequence[Row]) -> int:
     lengths = [
         len(
             tokenizer.apply_chat_template(
-                [message.model_dump() for message in row.prompt],
-                add_generation_prompt=True,
-                return_dict=True,
+                turns, tools=tools, add_generation_prompt=True, return_dict=True
             )["input_ids"]
         )
-        for row in rows
+        for turns, tools in (shown(tokenizer, row.prompt, row.tools) for row in rows)
     ]
     return max(lengths, default=0)

@@ -24,7 +24,7 @@ from tests.incumbent.setting_effects.models import REVISIONS
 SOURCES = "curation.collect.sources"
 FAQ, CHATS = "datasets/sources/faq.csv", "datasets/sources/chats.jsonl"
 ROWS, TORN, OLD = (f"datasets/sources/{name}" for name in ("rows.jsonl", "torn.csv", "old.csv"))
-RATED = "datasets/sources/rated.jsonl"
+RATED, TOOLS = "datasets/sources/rated.jsonl", "datasets/sources/tools.json"
 REHEARSED, LABELLED = "datasets/sources/rehearsal.jsonl", "datasets/sources/labelled.jsonl"
 CONTRACT = "datasets/contracts/sft.yaml"
 PASSAGES, SHOWN = "datasets/sources/passages.csv", "datasets/sources/shown.jsonl"
@@ -58,6 +58,7 @@ def collected() -> str:
     chats |= {"called": [*said("what is it?"), call]}
     write(CHATS, *(json.dumps(chats | {"facts": facts}) for facts in ("a loan", {"kind": "loan"})))
     write(ROWS, pair("what is a fee?", "a price"))
+    write(TOOLS, json.dumps([{"name": "look"}]))
     write(
         PASSAGES,
         "question,answer,passage,held",
@@ -127,6 +128,7 @@ COLLECT = {
         beside={"curation.collect.licences": "named", SOURCES: [source(ROWS)]},
         refused=True,
     ),
+    "curation.collect.tools": Effect((None, TOOLS), collected, beside={SOURCES: [source(ROWS)]}),
     "curation.collect.licences": Effect(
         ("named", "any"), collected, beside={SOURCES: [source(ROWS)]}, refused=True
     ),

@@ -1,0 +1,333 @@
+"""Conversations with calls of tools, their results and the tools, in the forms that people have.
+
+OpenAI's files (`tool_calls`, and `function_call` as it was before), ShareGPT (`function_call`,
+`observation`, `tools` in JSON), Hermes (`<tool_call>` in what the assistant says, and the tools in
+the system prompt) and glaive's texts (`<functioncall>`, `FUNCTION RESPONSE:`).
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from curation.sources.chat_shapes import (
+    HOLDERS,
+    conversation,
+    parsed,
+    speaker_of,
+    text_of,
+    turn_content,
+    turns_of,
+)
+from curation.sources.turns import IN_TABLES, ROLES, TOOLS, joined, message
+from project.records.data import Message
+from project.records.tool_calls import CalledFunction, ToolCall, as_json, sound_tools, tools_in
+from project.untrusted_input import quoted
+
+BESIDE = ("tools", "functions")  # where a record says what tools there are
+SYSTEM = "system"  # where it has a system prompt, as LLaMA-Factory's and glaive's do
+CALLS = ("tool_calls", "function_call")
+NO_CALL = "a tool call that is no JSON"
+
+Turn = dict[str, Any]
+
+
+class ToolChat(NamedTuple):
+    messages: list[Message]
+    tools: list[dict[str, Any]]
+
+
+def tool_chat(value: object, beside: Mapping[str, Any]) -> ToolChat:
+    """A conversation as `conversation` reads it, with its calls, results, weights and tools.
+
+    `beside` is the record that it stands in. Raises ValueError that says why it cannot be read.
+    """
+    found = parsed(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "{") else value
+    told = beside
+    if isinstance(found, dict):
+        told = {**beside, **found}
+        found = next((found[name] for name in HOLDERS if isinstance(found.get(name), list)), found)
+    if isinstance(found, str) and is_glaive(found):
+        found = glaive_turns(found)
+    if isinstance(found, list) and all(isinstance(turn, dict) for turn in found):
+        turns = [one for turn in found for one in messages_of(turn)]
+    else:
+        turns = conversation_of_words(value)
+    if not turns:
+        raise ValueError("has no turns")
+    before = beside.get(SYSTEM)
+    if isinstance(before, str) and before.strip() and all(one.role != "system" for one in turns):
+        turns = [message("system", before.removeprefix("SYSTEM:").strip()), *turns]
+    own, messages = without_introduction(list(told_apart(turns)))
+    given = next((told[name] for name in BESIDE if told.get(name)), None)
+    tools = list(tools_in(given)) or own
+    sound_tools(tuple(tools))
+    return ToolChat(joined(messages), tools)
+
+
+def conversation_of_words(value: object) -> list[Message]:
+    try:
+        return conversation(value)
+    except ValueError as error:  # whoever reads it so has named what its advice is
+        raise ValueError(str(error).removesuffix(IN_TABLES)) from None
+
+
+# What stands in a text that calls a tool or describes one; a quick look.
+TOLD = ("<tool_call>", "<functioncall>", "<tools>", '"tool_calls"', '"function_call"', "FUNCTION R")
+
+
+def holds_tools(value: object) -> bool:
+    """Whether a conversation calls a tool, describes one, or says by weights what was learnt."""
+    if isinstance(value, str):
+        return any(map(value.__contains__, TOLD))
+    if isinstance(value, dict):
+        held = (value[name] for name in HOLDERS if isinstance(value.get(name), list))
+        return any(value.get(name) for name in BESIDE) or any(map(holds_tools, held))
+    if not isinstance(value, list):
+        return False
+    return any(
+        isinstance(turn, dict)
+        and (
+            any(turn.get(name) is not None for name in (*CALLS, "weight"))
+            or TOOLS.fullmatch(speaker_of(turn)) is not None
+            or holds_tools(turn_content(turn))
+        )
+        for turn in value
+    )
+
+
+# --- turns ----------------------------------------------------------------------------------------
+
+
+def messages_of(turn: Turn) -> Iterator[Message]:
+    who = speaker_of(turn)
+    calls = next((turn[name] for name in CALLS if turn.get(name)), None)
+    if TOOLS.fullmatch(who):
+        said = turn_content(turn)
+        if "call" in who:
+            yield calling("", calls_in(said), weight_of(turn))
+        else:
+            name, call = turn.get("name"), turn.get("tool_call_id")
+            yield result(said, str(name) if name else None, str(call) if call else None)
+    elif calls:
+        if ROLES.get(who) != "assistant":
+            raise ValueError(f"{quoted(who)} calls a tool: only an assistant does")
+        yield calling(text_of(turn_content(turn)), calls_in(calls), weight_of(turn))
+    else:
+        for one in turns_of(turn):
+            weight = weight_of(turn) if one.role == "assistant" else None
+            yield one if weight is None else one.model_copy(update={"weight": weight})
+
+
+def weight_of(turn: Turn) -> int | None:
+    weight = turn.get("weight")
+    if weight is not None and not isinstance(weight, int | float):
+        raise ValueError(f"a weight that is no number: {quoted(weight)}")
+    return None if weight is None else int(weight > 0)
+
+
+def result(said: object, name: str | None = None, call: str | None = None) -> Message:
+    parts = isinstance(said, list) and all(isinstance(p, dict) and "type" in p for p in said)
+    text = text_of(said) if isinstance(said, str) or (parts and said) else spelled_out(said)
+    return made({"role": "tool", "content": text, "name": name, "tool_call_id": call})
+
+
+def spelled_out(value: object) -> str:
+    """JSON of a value, which may be Python's, of a table. Raises ValueError."""
+    try:
+        return as_json(value)
+    except TypeError:
+        raise ValueError(f"holds what is no JSON: {quoted(value)}") from None
+
+
+def calling(said: str, calls: Iterable[ToolCall], weight: int | None = None) -> Message:
+    fields = {"role": "assistant", "content": said, "tool_calls": tuple(calls), "weight": weight}
+    return made(fields)
+
+
+def made(fields: Mapping[str, Any]) -> Message:
+    """Raises ValueError for what is no message, and for a text that no file can hold."""
+    try:
+        found = Message.model_validate(fields)
+        found.text.encode()
+    except ValidationError as error:
+        raise ValueError(first_problem(error)) from None
+    except UnicodeEncodeError:
+        raise ValueError("holds half a character (a lone surrogate)") from None
+    return found
+
+
+def first_problem(error: ValidationError) -> str:
+    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+ARGUMENTS = '"arguments":'
+
+
+def tagged(text: str, mark: str) -> tuple[list[str], str]:
+    """What stands between `<mark>` and `</mark>`, each time, and the text without these."""
+    found, rest, at = list[str](), list[str](), 0
+    begin, end = f"<{mark}>", f"</{mark}>"
+    while (start := text.find(begin, at)) >= 0 and (stop := text.find(end, start)) >= 0:
+        rest.append(text[at:start])
+        found.append(text[start + len(begin) : stop].strip())
+        at = stop + len(end)
+    return found, "".join([*rest, text[at:]])
+
+
+def in_quotes(text: str) -> dict[str, str] | None:
+    """glaive's `{"name": "f", "arguments": '{"a": 1}'}`, which is neither JSON nor Python."""
+    head, mark, tail = text.strip().partition(ARGUMENTS)
+    told, quote, end = tail.strip().rpartition("'")
+    if not (mark and quote and told.startswith("'") and end.strip() == "}"):
+        return None
+    known = parsed(f"{head.strip().removesuffix(',')}}}")
+    return {**known, "arguments": told[1:]} if isinstance(known, dict) else None
+
+
+def calls_in(value: object) -> list[ToolCall]:
+    """One call, or several: objects, JSON that holds them, or marked ones. Raises ValueError."""
+    if isinstance(value, str):
+        if found := tagged(value, "tool_call")[0]:
+            return [call for one in found for call in calls_in(one)]
+        if (held := in_quotes(value) or parsed(value)) is None:
+            raise ValueError(f"{NO_CALL}: {quoted(value)}")
+        value = held
+    return [call_of(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def call_of(value: object) -> ToolCall:
+    own = value.get("function", value) if isinstance(value, dict) else None
+    if isinstance(value, dict) and (value.get("type") or "function") != "function":
+        raise ValueError(f"a call of type {quoted(value['type'])}: only functions are read")
+    if not isinstance(own, dict) or not isinstance(own.get("name"), str) or not own["name"]:
+        raise ValueError(f"a tool call without a name: {quoted(value)}")
+    told = own.get("arguments", own.get("parameters"))
+    text = told if isinstance(told, str) else spelled_out({} if told is None else told)
+    if text.lstrip().startswith('"'):  # JSON in JSON in JSON, as in an example of OpenAI's own
+        with suppress(ValueError):
+            text = str(json.loads(text))
+    id_ = value.get("id") if isinstance(value, dict) else None
+    try:
+        function = CalledFunction(name=own["name"], arguments=text or "{}")
+        return ToolCall(id=str(id_) if id_ else None, function=function)
+    except ValidationError as error:
+        raise ValueError(first_problem(error)) from None
+
+
+def told_apart(messages: Iterable[Message]) -> Iterator[Message]:
+    """The messages with the calls and results that stand in their texts as what they are."""
+    called = False
+    for one in messages:
+        if one.role == "assistant" and "<tool_call>" in one.content:
+            found, said = tagged(one.content, "tool_call")
+            if "<tool_call>" in said:
+                raise ValueError("has a <tool_call> without its end")
+            calls = [*(one.tool_calls or ()), *(call for own in found for call in calls_in(own))]
+            one = calling(said.strip(), calls, one.weight)
+        if one.role == "tool" or (called and one.role == "user"):
+            results, rest = tagged(one.content, "tool_response")
+            if results and not rest.strip():
+                about = one.name, one.tool_call_id
+                yield from (result(said, *(about if len(results) == 1 else ())) for said in results)
+                called = True
+                continue
+        called = bool(one.tool_calls) or (called and one.role == "tool")
+        yield one
+
+
+# --- introductions --------------------------------------------------------------------------------
+
+# System prompts that say what tools there are, and how to call them. Rows have the tools apart, and
+# the chat template, or the form of `project/tool_rendering.py`, says it in the base's own words.
+
+BEGIN, NEAR = "<tools>", 100  # characters behind it in which its content begins
+HERMES = "You are provided with function signatures"
+OF_GLAIVE = " with access to the following function"
+
+
+def without_introduction(
+    messages: list[Message],
+) -> tuple[list[dict[str, Any]], list[Message]]:
+    """The tools that the system prompt describes, and the messages without what it says of them.
+    Where that cannot be read, all stays as it is.
+    """
+    if not messages or messages[0].role != "system":
+        return [], messages
+    said = messages[0].content
+    before, told, behind = introduction(said)
+    tools = objects_in_a_row(told)
+    if not tools:
+        return [], messages
+    rest = f"{before}{behind}".strip()
+    first = [messages[0].model_copy(update={"content": rest})] if rest else []
+    return list(tools_in(tools)), [*first, *messages[1:]]
+
+
+def introduction(said: str) -> tuple[str, str, str]:
+    """A system prompt up to where it speaks of tools, what it says they are, and what follows."""
+    at = said.find(BEGIN)
+    while at >= 0:
+        start = at + len(BEGIN)
+        if said[start : start + NEAR].lstrip()[:1] in ("[", "{"):
+            told, end, behind = said[start:].partition("</tools>")
+            if not end:
+                break
+            first = said.find(HERMES, 0, at)
+            if first >= 0:  # it goes on with how a call is written
+                return said[:first], told.strip(), behind.rpartition("</tool_call>")[2]
+            return said[:at], told.strip(), behind
+        at = said.find(BEGIN, start)
+    before, mark, behind = said.partition(OF_GLAIVE)
+    _, brace, told = behind.partition("{")
+    return (f"{before}.", f"{brace}{told}".strip(), "") if mark and brace else (said, "", "")
+
+
+def objects_in_a_row(text: str) -> list[Any]:
+    """A list in JSON or as Python prints it, or objects one behind the other; else nothing."""
+    if isinstance(whole := parsed(text), list):
+        return whole
+    found, at, decoder = list[Any](), 0, json.JSONDecoder()
+    while at < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return [whole] if isinstance(whole, dict) else []
+        found.append(value)
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
+    return found
+
+
+# --- glaive ---------------------------------------------------------------------------------------
+
+MARK = re.compile(r"(?<![^\s>])(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE):")
+WHO = {"SYSTEM": "system", "USER": "user", "ASSISTANT": "assistant", "FUNCTION RESPONSE": "tool"}
+ENDED = "<|endoftext|>"
+FUNCTION_CALL = "<functioncall>"
+
+
+def is_glaive(text: str) -> bool:
+    begins = text.lstrip().startswith(("SYSTEM:", "USER:"))
+    return begins and (FUNCTION_CALL in text or ENDED in text)
+
+
+def glaive_turns(text: str) -> list[Turn]:
+    """Raises ValueError."""
+    parts = MARK.split(text)
+    if parts[0].strip():
+        raise ValueError("has text before its first turn")
+    turns: list[Turn] = []
+    for who, told in zip(parts[1::2], parts[2::2], strict=True):
+        said, *calls = told.replace(ENDED, "").split(FUNCTION_CALL)
+        turn: Turn = {"role": WHO[who], "content": said.strip()}
+        if calls:
+            called = [call for one in calls for call in calls_in(one.strip())]
+            turn["tool_calls"] = [call.model_dump() for call in called]
+        turns.append(turn)
+    return turns
