@@ -151,15 +151,15 @@ def students(setting: Setting) -> dict[str, Sequence[Any]]:
 
     return {
         "rows": [lambda: rows(setting.rows)],
-        "teacher's answers": [lambda: rows(answered(setting))],
+        "teacher's answers": [lambda: rows(answered(setting, setting.teacher))],
         "on-policy": [lambda: taught(setting.rows)],
         "half rows, then half on-policy": [lambda: rows(first), lambda: taught(second)],
     }
 
 
-def answered(setting: Setting) -> list[Row]:
-    """The rows with the teacher's answers in place of their own."""
-    said = answers(setting, setting.teacher, setting.rows)[0]
+def answered(setting: Setting, by: Path | None) -> list[Row]:
+    """The rows with an adapter's answers, or the bare base's, in place of their own."""
+    said = answers(setting, by, setting.rows)[0]
     return [
         row.model_copy(update={"completion": (Message(role="assistant", content=text),)})
         for row, text in zip(setting.rows, said, strict=True)

@@ -11,17 +11,19 @@ from evaluation.decision.kept_gain import kept_gains, kept_lines
 from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
+from evaluation.decision.reward_alone import reward_lines
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.generation.contestants import dev_items, left_out
 from evaluation.preference.judge_calibration import with_tuned
-from evaluation.report.report_data import read_report_data
+from evaluation.report.report_data import parted, read_report_data
 from evaluation.report.report_page import report
 from evaluation.scoring.score_table import read_scores, scored
 from evaluation.suites.suite_tables import read_suite_evidence
 from project.files import write_bytes
-from project.paths import CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT
+from project.paths import ADAPTER, CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT
+from project.records.adapters import Adapter
 from project.records.data import Split
 from project.records.evidence import (
     Evidence,
@@ -33,6 +35,7 @@ from project.records.evidence import (
 from project.records.preferences import Calibration
 from project.records.scores import ItemScore
 from project.settings import load
+from project.untrusted_input import shortened
 
 
 def main() -> None:
@@ -52,6 +55,8 @@ def main() -> None:
     if scored(Role.BASE):  # the champion is the challenger's teacher
         kept = kept_gains(read_scores(Split.DEV), read_scores(Role.BASE), policy)
         evidence = evidence.model_copy(update={"kept": kept})
+    if rewarded := Adapter.read(ADAPTER).rewarded:
+        evidence = evidence.model_copy(update={"rewarded": rewarded})
     evidence.write(EVIDENCE)
     write_bytes(METRICS, json.dumps(metrics(evidence), indent=2).encode() + b"\n")
     shown = read_report_data()
@@ -60,6 +65,10 @@ def main() -> None:
     write_bytes(REPORT, report(evidence, rule(evidence, policy, None), policy, shown).encode())
     for line in kept_lines(evidence.kept or {}):
         print(line)
+    for line in reward_lines(evidence, policy):
+        print(line)
+    for example in parted(evidence, policy, shown.examples):
+        print(f"warning: {example.row.id}: {shortened(example.challenger)}")
     if reasons := unqualified(evidence, policy):
         print("\n".join(reasons))
     else:

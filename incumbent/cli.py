@@ -2,8 +2,12 @@
 
 import errno
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.machinery import PathFinder
 from io import TextIOWrapper
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -81,6 +85,7 @@ SEARCH = {
     "curve": "tune:curve",
     "bases": "bases:bases",
     "select": "tune:select",
+    "merge": "merge:merge",
     "recipes": "recipes:recipes*",
 }
 GATEWAY = {
@@ -129,7 +134,7 @@ add_verbs(app, AGENTS, MORE)
 add_group(app, "data", "Rows: in, checked, grown, erased and out.", DATA, MORE)
 add_group(app, "judge", "What else judges: people's ballots, public suites.", MORE_JUDGES, MORE)
 add_group(app, "registry", "Versions, their evidence, and the registry itself.", REGISTRY, MORE)
-add_group(app, "search", "Better settings, rows and bases, on dev alone.", SEARCH, MORE)
+add_group(app, "search", "Better settings, rows, bases and merges, on dev alone.", SEARCH, MORE)
 gateway = add_group(app, "gateway", "What answers users, and experiments on it.", GATEWAY, MORE)
 add_group(gateway, "experiment", "A challenger on a share of the traffic.", EXPERIMENT)
 add_group(app, "drift", "Whether prompts are still what they were.", DRIFT, MORE)
@@ -157,11 +162,26 @@ def options(
     """What can be asked without a command."""
 
 
+class ProjectFinder:
+    """Finds modules of a user's project, such as a scorer of its own, where nobody else has found
+    any: it shadows nothing.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> Any:
+        if path is not None:
+            return None
+        with suppress(FileNotFoundError):  # the folder may be gone by now
+            return PathFinder.find_spec(name, [str(Path.cwd())])
+        return None
+
+
 def main() -> None:
     """Run a command; a known error becomes one line on stderr and its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal may lack a letter
             stream.reconfigure(errors="backslashreplace")
+    sys.meta_path.append(ProjectFinder)
     try:
         with name_missing_extras():
             app(prog_name="incumbent")

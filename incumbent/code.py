@@ -7,7 +7,7 @@ Python's: one version of numpy has other modules for another Python.
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from project.paths import CODE
 from project.records.field_change import differing
 from project.records.record import Digest, Record
 from project.settings import load
+from training.training_settings import GrpoParams
 
 PYTHON = f"python3.{sys.version_info.minor}"
 PYTHONS = [f"python3.{minor}" for minor in range(11, 31)]  # that a lock can be of
@@ -64,13 +65,21 @@ def changed_files(old: Code, new: Code) -> list[str]:
 
 def code_of(module: str, imports: "Imports") -> Code:
     """All code that a stage runs: its module's, the scorers', and the packages that it reads."""
-    chosen = load(ScoringParams).metrics if module == module_of("score") else ()
+    chosen = scorers_of(module)
     files = imports.of([module, *map(module_of_scorer, chosen)])
     files |= named_beside(files.values())
     files |= {file.as_posix(): file for choice in chosen for file in named_files(choice)}
     for package in packages_read() if module == module_of("collect") else ():
         files |= files_of_version(package)
     return Code(files={name: digest_file(path) for name, path in sorted(files.items())})
+
+
+def scorers_of(module: str) -> Sequence[MetricChoice]:
+    """Those that a stage rates answers by."""
+    rates = module == module_of("score") or (
+        module == module_of("grpo") and load(GrpoParams).epochs
+    )
+    return load(ScoringParams).metrics if rates else ()
 
 
 def module_of_scorer(choice: MetricChoice) -> str:

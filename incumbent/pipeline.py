@@ -2,10 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +40,12 @@ PACKAGES = (
 )
 # The stages of each package: a stage's module lies at the root of its package, and has its name.
 STAGES = {
-    "incumbent": ("code",),
+    "incumbent": ("code", "grpo"),
     "curation": ("index", "collect", "curate", "validate", "gate"),
     "training": ("base", "start", "domain", "sft", "distill", "dpo", "kto", "train"),
     "evaluation": ("reward", "preference_data", "generate", "score", "compare"),
     "registry": ("champion",),
 }
-
-
-class ProjectFinder:
-    """Finds modules of a user's project where nobody else has found any: it shadows nothing."""
-
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> Any:
-        return PathFinder.find_spec(name, [str(Path.cwd())]) if path is None else None
 
 
 def run_stage(name: str) -> None:
@@ -67,7 +58,6 @@ def run_stage(name: str) -> None:
         if module is None:
             known = ", ".join(stage.name for stage in read_pipeline() if stage.module)
             raise InputError(f"there is no stage {name!r}; {PIPELINE} has {known}")
-        sys.meta_path.append(ProjectFinder)
         import_module(module).main()
 
 

@@ -36,6 +36,7 @@ SECTIONS = {
     "training.distill": "training.training_settings:DistillParams",
     "training.dpo": "training.training_settings:DpoParams",
     "training.kto": "training.training_settings:KtoParams",
+    "training.grpo": "training.training_settings:GrpoParams",
     "training.limits": "training.training_settings:LimitsParams",
     "training.distributed": "training.processes.accelerate_config:DistributedParams",
     "evaluation.decoding": "evaluation.evaluation_settings:Decoding",

@@ -10,17 +10,19 @@ from project.records.data import DatasetVersion, DataSource, DataSources, GateRe
 from project.records.events import DecisionMade, Event, Submission
 from project.records.evidence import Decision, Evidence, Measured
 from project.records.record import Digest, Record
-from registry.adapter_import.lora_config import ImportedOrigin
+from registry.adapter_import.lora_config import ImportedOrigin, MergedOrigin
 from registry.reader import RegistryReader
 
 R = TypeVar("R", bound=Record)
 
 SINGLE_VOTES = ("show", "vote", "unvote")  # kinds of events
-STEPS = ("domain", "sft", "distill", "dpo", "kto")  # of training, in their order
+STEPS = ("domain", "sft", "distill", "dpo", "kto", "grpo")  # of training, in their order
 MARKS: dict[type[Record], str] = {GateReport: "checks", DataSources: "collected_from"}
 # What stands in the place of a dataset, by its kind.
-ORIGINS: dict[str, type[ImportedOrigin | ContestantSheet]] = {
+Origin = ImportedOrigin | MergedOrigin | ContestantSheet
+ORIGINS: dict[str, type[Origin]] = {
     "imported": ImportedOrigin,
+    "merged": MergedOrigin,
     "contestant": ContestantSheet,
 }
 RECIPE = "recipe.json"  # in the folder of an adapter that training here has made
@@ -33,12 +35,12 @@ class Lineage(Record):
     deleted: bool
     aliases: tuple[str, ...]  # that name it now
     dataset: DatasetVersion | None  # None: imported, the data are not known
-    origin: ImportedOrigin | ContestantSheet | None  # None: trained here
+    origin: Origin | None  # None: trained here
     provenance: Provenance | None  # None: not recorded
     gate: GateReport | None
     sources: tuple[DataSource, ...]  # of the dataset; empty where they are not known
     recipe: dict[str, str]  # its settings, as they were in params.yaml; empty where not known
-    parent: str | None  # label of the version that training started from
+    parent: str | None  # label of the version that training started from, or those it was merged of
     teacher: str | None = None  # of the version that it was distilled from
     opponent: Opponent | None  # whom the newest decision is about
     decision: Decision | None
@@ -85,19 +87,22 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
     deleted = reader.deleted(number)
     decision = reader.decision(number)
     data = json.loads(reader.artifacts.get(version.adapter.dataset))
-    origin = ORIGINS.get(data.get("kind"))
+    model = ORIGINS.get(data.get("kind"))
+    origin = model.model_validate(data) if model else None
     found = submitted_record(reader, history, DataSources)
     return Lineage(
         version=version,
         deleted=deleted,
         aliases=tuple(name for name, n in reader.aliases().items() if n == number),
         dataset=None if origin else DatasetVersion.model_validate(data),
-        origin=origin.model_validate(data) if origin else None,
+        origin=origin,
         provenance=reader.provenance(number),
         gate=submitted_record(reader, history, GateReport),
         sources=found.collected_from if found else (),
         recipe={} if deleted else settings(reader, version),
-        parent=label_of(reader, version.adapter.parent),
+        parent=origin.of
+        if isinstance(origin, MergedOrigin)
+        else label_of(reader, version.adapter.parent),
         teacher=None if deleted else label_of(reader, teacher_of(reader, version)),
         opponent=opponent(reader, decision),
         decision=decision,

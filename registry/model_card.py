@@ -16,7 +16,7 @@ from project.records.adapters import ModelPin
 from project.records.evidence import Measured, MetricEvidence
 from project.records.record import Record
 from project.untrusted_input import one_line
-from registry.adapter_import.lora_config import ImportedOrigin
+from registry.adapter_import.lora_config import ImportedOrigin, MergedOrigin
 from registry.lineage import Lineage, apart, name_of
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
@@ -230,6 +230,11 @@ def lost(
         yield f"In {what} nothing is clearly worse: no interval lies below zero."
 
 
+def record_name(lineage: Lineage) -> str:
+    """What stands in the place of a dataset."""
+    return f"record of the {'merge' if isinstance(lineage.origin, MergedOrigin) else 'import'}"
+
+
 def checks(lineage: Lineage) -> str:
     """How the data's checks came out, in a sentence."""
     if lineage.gate is None:
@@ -255,7 +260,7 @@ def pins(lineage: Lineage) -> dict[str, Markup]:
         "index of passages": code(adapter.index) if adapter.index else "none",
         **({"form of tools": text(adapter.tool_form)} if adapter.tool_form else {}),
         "recipe": code(adapter.recipe),
-        "dataset" if lineage.dataset else "record of the import": code(adapter.dataset),
+        "dataset" if lineage.dataset else record_name(lineage): code(adapter.dataset),
     }
     if lineage.dataset:
         rows |= {"rows": code(lineage.dataset.rows), "contract": code(lineage.dataset.contract)}

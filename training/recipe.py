@@ -10,14 +10,15 @@ from training.training_settings import (
     DistillParams,
     DomainParams,
     DpoParams,
+    GrpoParams,
     KtoParams,
     SftParams,
     StepParams,
 )
 
-StepName = Literal["domain", "sft", "distill", "dpo", "kto"]
+StepName = Literal["domain", "sft", "distill", "dpo", "kto", "grpo"]
 # In the order in which they run.
-STEPS: tuple[StepName, ...] = ("domain", "sft", "distill", "dpo", "kto")
+STEPS: tuple[StepName, ...] = ("domain", "sft", "distill", "dpo", "kto", "grpo")
 
 P = TypeVar("P", bound=StepParams)
 
@@ -40,6 +41,7 @@ STEP: dict[StepName, Any] = {
     "distill": TrainedStep[DistillParams],
     "dpo": TrainedStep[DpoParams],
     "kto": TrainedStep[KtoParams],
+    "grpo": TrainedStep[GrpoParams],
 }
 
 
@@ -62,6 +64,7 @@ class Recipe(Record):
     distill: Annotated[TrainedStep[DistillParams] | None, LATER] = None
     dpo: Annotated[TrainedStep[DpoParams] | None, LATER] = None
     kto: Annotated[TrainedStep[KtoParams] | None, LATER] = None
+    grpo: Annotated[TrainedStep[GrpoParams] | None, LATER] = None
 
     @property
     def taken(self) -> tuple[StepName, ...]:
@@ -85,12 +88,24 @@ class StepRecord(Record):
     # Where nothing was: the loss that the first step and the last one were taken by.
     loss_of_first_step: Annotated[float | None, LATER] = None
     loss_of_last_step: Annotated[float | None, LATER] = None
+    # Of step `grpo`: mean of each reward, and of their weighted sum as "reward", over the first
+    # tenth of the optimiser's steps and over the last one.
+    rewards_before: Annotated[dict[str, float] | None, LATER] = None
+    rewards_after: Annotated[dict[str, float] | None, LATER] = None
+    groups: Annotated[int | None, LATER] = None  # of answers to one prompt
+    groups_without_spread: Annotated[int | None, LATER] = None  # all rewarded alike: none teaches
     # That trained it together, where there were several: the order of their sums is another.
     processes: Annotated[int | None, LATER] = None
 
     def __str__(self) -> str:
         if self.adapter is None:
             return f"{self.step}: left out"
+        if self.rewards_before and self.rewards_after:
+            names = sorted(self.rewards_before, key="reward".__ne__)
+            before, after = self.rewards_before, self.rewards_after
+            told = [f"{name} {before[name]:.3f}, then {after[name]:.3f}" for name in names]
+            silent = f"{self.groups_without_spread} of {self.groups} groups had no spread"
+            return f"{self.step}: mean {'; '.join(told)}; {silent}"
         if self.loss_before is None or self.loss_after is None:
             return f"{self.step}: {self.loss_by_the_way}"
         fell = f"{self.loss_before:.3f}, then {self.loss_after:.3f}"

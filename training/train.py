@@ -18,7 +18,7 @@ def main() -> None:
     last = newest_before(None)
     if last.folder is None or last.recipe is None:
         raise InputError(
-            "every step is left out: set epochs of one of domain, sft, distill, dpo and kto",
+            "every step is left out: set epochs of one of domain, sft, distill, dpo, kto and grpo",
             file=PARAMS,
             field="training",
         )
@@ -36,6 +36,7 @@ def main() -> None:
         dataset=DatasetVersion.read(DATASET).digest,
         parent=recipe.start,
         numerics=recipe.numerics,
+        rewarded=tuple(recipe.grpo.params.rewards) if recipe.grpo else None,
         system_prompt=recipe.system_prompt,
         evidence_template=recipe.evidence_template,
         tool_form=recipe.tool_form,

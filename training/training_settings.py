@@ -151,6 +151,47 @@ class KtoParams(StepParams):
     beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
 
 
+class GrpoParams(StepParams):
+    """Group-relative policy optimisation: the adapter answers each training prompt several times,
+    and learns from those of its answers that got more reward than the others: Shao et al. 2024,
+    arXiv 2402.03300.
+    """
+
+    learning_rate: PositiveFloat = 5e-5
+    batch_size: PositiveInt = 8  # answers that a forward pass takes
+    gradient_accumulation: PositiveInt = 4
+    group: int = Field(default=8, ge=2)  # answers to each prompt
+    temperature: PositiveFloat = 1.0  # at which they are drawn
+    beta: PositiveFloat = 0.04  # how close it stays to the model that it starts from
+    max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
+    # Metrics that scorers of evaluation.scoring give, each with its weight: an answer's reward is
+    # their sum. They are within [0, 1]; where less is better, the reward is what lacks of 1.
+    rewards: dict[str, PositiveFloat] = Field(default={})
+
+    @field_validator("rewards", mode="before")
+    @classmethod
+    def names_alone(cls, value: object) -> object:
+        """Names without weights count alike."""
+        names = [value] if isinstance(value, str) else value
+        return dict.fromkeys(names, 1.0) if isinstance(names, list) else value
+
+    @model_validator(mode="after")
+    def rewarded(self) -> Self:
+        if self.epochs and not self.rewards:
+            raise ValueError("rewards: name a metric and its weight, such as {rougeL: 1}")
+        if "preference" in self.rewards:
+            raise ValueError(
+                "rewards: preference decides on promotions, so it can be no reward: what was "
+                "trained to please a judge cannot be judged by it"
+            )
+        if self.batch_size * self.gradient_accumulation % self.group:
+            raise ValueError(
+                "group: batch_size times gradient_accumulation answers, which a step learns from, "
+                "must be whole groups"
+            )
+        return self
+
+
 class LimitsParams(Settings):
     """What training may cost, and what is kept of it meanwhile. Nothing here changes an adapter."""
 

@@ -6,6 +6,7 @@ from statistics import fmean
 
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
+from evaluation.decision.reward_alone import rewards, rose_alone
 from evaluation.decision.score_evidence import better_of
 from evaluation.evaluation_settings import Prices, ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
@@ -18,7 +19,7 @@ from evaluation.suites.memorisation import RememberedRow, most_remembered
 from project.paths import CHAMPION, SCORES
 from project.records.adapters import Opponent
 from project.records.data import Row, Split
-from project.records.evidence import Measured, MetricEvidence, Usage
+from project.records.evidence import Evidence, Measured, MetricEvidence, Usage
 from project.records.record import Record
 from project.records.scores import Better, Flags, ItemScore, ScoreTable
 from project.settings import load
@@ -99,6 +100,24 @@ def read_examples(dev: ScoreTable, policy: Policy) -> tuple[AnswerExample, ...]:
         )
         for row in own
     )
+
+
+PARTED = 5  # examples of a reward that rose alone
+
+
+def parted(
+    evidence: Evidence, policy: Policy, examples: Sequence[AnswerExample]
+) -> list[AnswerExample]:
+    """Where a reward rose alone: the answers that gained most of it for the least else."""
+    if not rose_alone(evidence, policy):
+        return []
+    better = {name: evidence.dev[name].better or "more" for name in rewards(evidence)}
+
+    def parting(one: AnswerExample) -> float:
+        won = mean_over(better, one.scores.challenger) - mean_over(better, one.scores.champion)
+        return won - one.gain
+
+    return sorted(examples, key=parting, reverse=True)[:PARTED]
 
 
 def mean_over(better: Mapping[str, Better], scores: Mapping[str, float]) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from evaluation.evaluation_settings import ScoringParams
+from evaluation.evaluation_settings import MetricChoice, ScoringParams
 from evaluation.generation.answers import Answer, as_shown
 from evaluation.scoring.built_in import (
     COLUMNS,
@@ -89,17 +89,18 @@ def load_scorers(params: ScoringParams, embedder: Path) -> list[Scorer]:
 
     `embedder` is the local folder of a sentence-transformers model.
     """
-    made = []
-    for at, choice in enumerate(params.metrics):
-        metric = instance(choice, at, embedder)
-        metric.keep_in_memory = True  # else the columns go through a file in the user's cache
-        metric.seed = 0  # else a metric that draws is seeded by the process
-        features = metric.features[0] if isinstance(metric.features, list) else metric.features
-        if unknown := [name for name in features if name not in COLUMNS]:
-            problem = f"asks for {unknown[0]!r}; there are {', '.join(COLUMNS)}"
-            raise misfit(at, f"{choice.metric} {problem}")
-        made.append(Scorer(choice.metric, at, metric, tuple(features)))
-    return made
+    return [load_scorer(choice, at, embedder) for at, choice in enumerate(params.metrics)]
+
+
+def load_scorer(choice: MetricChoice, at: int, embedder: Path) -> Scorer:
+    metric = instance(choice, at, embedder)
+    metric.keep_in_memory = True  # else the columns go through a file in the user's cache
+    metric.seed = 0  # else a metric that draws is seeded by the process
+    features = metric.features[0] if isinstance(metric.features, list) else metric.features
+    if unknown := [name for name in features if name not in COLUMNS]:
+        problem = f"asks for {unknown[0]!r}; there are {', '.join(COLUMNS)}"
+        raise misfit(at, f"{choice.metric} {problem}")
+    return Scorer(choice.metric, at, metric, tuple(features))
 
 
 def scorers_digest(params: ScoringParams) -> Digest:

@@ -21,6 +21,7 @@ from training.training_settings import (
     DistillParams,
     DomainParams,
     DpoParams,
+    GrpoParams,
     KtoParams,
     LimitsParams,
     SftParams,
@@ -150,6 +151,7 @@ class RunSettings(Record):
     distill: DistillParams = DistillParams()
     dpo: DpoParams = DpoParams()
     kto: KtoParams = KtoParams()
+    grpo: GrpoParams = GrpoParams()
     limits: LimitsParams = LimitsParams()
     decoding: Decoding = Decoding()
     few_shot: FewShot = FewShot()

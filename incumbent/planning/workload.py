@@ -26,7 +26,13 @@ from project.records.evidence import Evidence
 from project.records.preferences import Preference, PreferencePair, read_preferences
 from training.cost.memory import StepWork
 from training.recipe import StepName
-from training.training_settings import DOCUMENTS_HELD_OUT, DistillParams, DomainParams, StepParams
+from training.training_settings import (
+    DOCUMENTS_HELD_OUT,
+    DistillParams,
+    DomainParams,
+    GrpoParams,
+    StepParams,
+)
 
 # What is held against an answer: KTO reads another prompt's answer too, with the model as it is
 # (Ethayarajh et al. 2024, arXiv 2402.01306, section 4.1), and both with the model that it was.
@@ -51,6 +57,7 @@ def steps_of(
         "distill": distill(rows, settings.distill),
         "dpo": dpo(beside.preferences, settings),
         "kto": kto(rows, beside.preferences, settings),
+        "grpo": grpo(rows, settings.grpo),
     }
     return {name: work for name in settings.taken if (work := works[name])}
 
@@ -64,6 +71,13 @@ def distill(rows: Sequence[TokenCount], params: DistillParams) -> StepWork:
     drawn = params.max_new_tokens
     lengths = [count.prompt + drawn for count in rows]
     return work_of(lengths, [drawn] * len(rows), params, reads=2 * params.epochs)
+
+
+def grpo(rows: Sequence[TokenCount], params: GrpoParams) -> StepWork:
+    """A group of answers to each prompt, which the model draws; the start reads them too."""
+    drawn = params.max_new_tokens
+    lengths = [count.prompt + drawn for count in rows for _ in range(params.group)]
+    return work_of(lengths, [drawn] * len(lengths), params, reads=2 * params.epochs)
 
 
 def domain(documents: Sequence[Document], params: DomainParams) -> StepWork | None:

@@ -245,6 +245,9 @@ def reproducible(registry: RegistryReader, number: int) -> ReproducibleVersion:
     found = json.loads(registry.artifacts.get(version.adapter.dataset))
     if found.get("kind") == "imported":
         raise InputError(f"{version.label} was made elsewhere: it was handed in as an adapter")
+    if found.get("kind") == "merged":
+        again = "`incumbent search merge` merges the same parents to the same bytes"
+        raise InputError(f"{version.label} was merged, and not trained: {again}")
     # The copy's registry has one version, and the teacher would be a second one.
     if teacher_of(registry, version):
         raise InputError(f"{version.label} was distilled from another version: not made again yet")

@@ -7,7 +7,7 @@ import secrets
 import select
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ from project.progress import MARK
 from project.records.record import Record
 from project.settings import SECTIONS, load, model_of, setting_error
 from training.precision import choose_numerics
+from training.training_settings import GrpoParams
 
 LOCK = Path("dvc.lock")
 # A return at the end of what was read may be the first half of an end of line.
@@ -309,7 +310,8 @@ def refuse_wrong_settings() -> None:
         asked[MEMORISATION.name] = MEMORISATION.better
     policy = load(Policy)
     refuse_unknown_guards(policy, asked)
-    refuse_unknown_metrics(policy, load(ScoringParams), load(PreferenceParams))
+    rewards = load(GrpoParams).rewards
+    refuse_unknown_metrics(policy, load(ScoringParams), load(PreferenceParams), rewards)
     refuse_unread_votes(policy, load(PreferenceParams))
 
 
@@ -331,9 +333,12 @@ def refuse_unknown_guards(policy: Policy, asked: Mapping[str, Mapping[str, objec
 
 
 def refuse_unknown_metrics(
-    policy: Policy, scoring: ScoringParams, preference: PreferenceParams
+    policy: Policy,
+    scoring: ScoringParams,
+    preference: PreferenceParams,
+    rewards: Iterable[str] = (),
 ) -> None:
-    """Raise InputError where the policy names what nobody scores.
+    """Raise InputError where the policy or a reward names what nobody scores.
 
     With a scorer that is not ours nothing is said: what it gives is known when it has run.
     """
@@ -341,14 +346,20 @@ def refuse_unknown_metrics(
     if any(":" in choice.metric for choice in scoring.metrics):
         return
     given += [rubric.name for rubric in preference.rubrics or ()]
-    named = {"gating": policy.gating, "guards": policy.guards or (), "floors": policy.floors}
+    decides = ("evaluation", "policy")
+    named: dict[tuple[str, ...], Iterable[str]] = {
+        (*decides, "gating"): policy.gating,
+        (*decides, "guards"): policy.guards or (),
+        (*decides, "floors"): policy.floors,
+        ("training", "grpo", "rewards"): rewards,
+    }
     for field, names in named.items():
-        known = [*given, PREFERENCE, *RATINGS] if field == "gating" else given
+        known = [*given, PREFERENCE, *RATINGS] if "gating" in field else given
         if unknown := [name for name in names if name not in known]:
             problem = (
                 f"{unknown[0]!r} is given by no scorer of evaluation.scoring.metrics; these give "
             )
-            raise misfit(problem + ", ".join(given), field)
+            raise setting_error(problem + ", ".join(given), *field)
 
 
 def metrics_of(choice: MetricChoice, at: int) -> Iterator[str]:

@@ -346,7 +346,9 @@ def dev_items() -> Sequence[Row]:
     return items
 
 
-def measure_by(metric: str, items: Sequence[Row], aside: Aside) -> tuple[Measure, Better]:
+def measure_by(
+    metric: str, items: Sequence[Row], aside: Aside, field: str = "search.metric"
+) -> tuple[Measure, Better]:
     """How to measure by a metric, and which way it is better. Raises InputError without one."""
     if metric == LOSS:
         return (lambda folder: losses(items, aside, folder)), "less"
@@ -354,7 +356,8 @@ def measure_by(metric: str, items: Sequence[Row], aside: Aside) -> tuple[Measure
     ways = {name: way for name, way in directions(scorers).items() if way != "neither"}
     if metric not in ways:
         problem = f"{metric!r} is no metric with a better way; there are {', '.join([LOSS, *ways])}"
-        raise InputError(problem, file=PARAMS, field="search.metric")
+        file = PARAMS if field == "search.metric" else None
+        raise InputError(problem, file=file, field=field)
 
     def measured(folder: Path) -> tuple[float, ...]:
         trained = aside.base.model_copy(update={"adapter": digest_folder(folder)})

@@ -166,7 +166,7 @@ def make_wheel(incumbent: Incumbent) -> None:
 # --- launch ---------------------------------------------------------------------------------------
 
 # Stages that are sent one by one.
-LONG = ("domain", "sft", "distill", "dpo", "kto", "generate", "compare")
+LONG = ("domain", "sft", "distill", "dpo", "kto", "grpo", "generate", "compare")
 # Those that are set here go along: the first two always, the others for stores and trackers.
 SECRETS = (
     TOKEN,

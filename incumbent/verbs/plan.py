@@ -42,6 +42,7 @@ EXAMPLES = {
     "distill": "prompts",
     "dpo": "pairs",
     "kto": "answers",
+    "grpo": "answers",
 }
 OTHERS = ("", ">training", ">answering", "fits", ">minutes", ">money", ">trains", ">and answers")
 

@@ -31,6 +31,7 @@ from training.training_settings import (
     DistillParams,
     DomainParams,
     DpoParams,
+    GrpoParams,
     KtoParams,
     SftParams,
 )
@@ -135,6 +136,7 @@ class Training(Settings):
     distill: DistillParams = DistillParams()
     dpo: DpoParams
     kto: KtoParams
+    grpo: GrpoParams = GrpoParams()
 
 
 class NamedRecipe(Settings):

@@ -181,6 +181,7 @@ class Adapter(Record):
     dataset: Digest
     parent: Digest | None = None  # the adapter that training started from
     numerics: Annotated[Numerics | None, LATER] = None  # of the training; None: not recorded
+    rewarded: Annotated[tuple[str, ...] | None, LATER] = None  # by which metrics, if by any
     # What it was trained under, and answers under; it stands in the adapter's folder too.
     system_prompt: Annotated[str | None, LATER] = None
     evidence_template: Annotated[str | None, LATER] = None

@@ -201,6 +201,8 @@ class Evidence(Record):
     usage: dict[str, Usage] = Field(default={})  # by system
     # By metric, where the champion is the challenger's teacher.
     kept: Annotated[dict[str, KeptGain] | None, LATER] = None
+    # The metrics that rewarded the challenger while it learnt; None: it learnt from no reward.
+    rewarded: Annotated[tuple[str, ...] | None, LATER] = None
     # Where the policy gates on people's ratings: whether all items have their votes.
     all_voted: Annotated[bool | None, LATER] = None
     # By part: the items that came after a hosted model's answers were kept, and are left out.

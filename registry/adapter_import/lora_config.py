@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.records.adapters import ModelPin
-from project.records.record import Digest, Record, invalid
+from project.records.record import Digest, Record, invalid, short
 from project.untrusted_input import quoted, strict_json
 
 MAX_RANK = 512
@@ -157,7 +157,7 @@ def sane_config(settings: LoraSettings, targets: tuple[str, ...], base: ModelPin
 
 # --- origin ---------------------------------------------------------------------------------------
 
-# What is known of an adapter that was made elsewhere.
+# What is known of an adapter that was made elsewhere, or merged from others.
 
 ABSURD = 1.0  # an update larger than the weight that it changes
 
@@ -200,4 +200,43 @@ class ImportedOrigin(Record):
         return (
             f"imported: the data are not known; {len(self.norms)} modules, moved by {ratio:.3g} of "
             f"their norm in the median, {len(self.absurd)} of them absurdly far"
+        )
+
+
+MergeMethod = Literal["linear", "ties", "dare_ties"]  # by PEFT's names
+
+
+class MergedParent(Record):
+    adapter: Digest
+    version: int | None  # of the family; None: it was not submitted when it was merged
+    share: float  # of all of them: 1 together
+
+    def __str__(self) -> str:
+        name = f"v{self.version}" if self.version else f"adapter {short(self.adapter)}"
+        return f"{name} × {self.share:.2g}"
+
+
+class MergedOrigin(Record):
+    """Stands where an adapter names its recipe and its dataset: its parents have these."""
+
+    kind: Literal["merged"] = "merged"
+    parents: tuple[MergedParent, ...]
+    method: MergeMethod
+    density: float | None  # the share of each parent's weights that was kept; None: all
+    seed: int
+    libraries: tuple[str, ...]  # that merged
+    tried: int  # merges that the same dev items had been asked about by then
+    metric: str
+    score: float  # the mean on dev
+    items: int
+
+    @property
+    def of(self) -> str:
+        return " + ".join(map(str, self.parents))
+
+    def __str__(self) -> str:
+        kept = "" if self.density is None else f", density {self.density:g}"
+        return (
+            f"merged from {self.of} by {self.method}{kept}; {self.metric} {self.score:.4f} on "
+            f"{self.items} dev items, on which {self.tried} merges were tried"
         )

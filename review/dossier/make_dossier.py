@@ -23,6 +23,7 @@ from project.records.evidence import Evidence
 from project.records.field_change import readable_value
 from project.records.record import Record, invalid, read_input
 from project.settings import Values, load
+from registry.adapter_import.lora_config import ImportedOrigin
 from registry.audit import events_and_versions, problems
 from registry.decision_checks import refuse_changed
 from registry.lineage import Lineage, apart, name_of
@@ -182,9 +183,9 @@ def summary(records: VersionRecords) -> DossierBlock:
 
 
 def origin_text(lineage: Lineage) -> str:
-    if lineage.version.adapter.bare:
-        return str(lineage.origin)
-    return "a third party" if lineage.origin else "trained in this project"
+    if isinstance(lineage.origin, ImportedOrigin):
+        return "a third party"
+    return str(lineage.origin or "trained in this project")
 
 
 def own_findings(registry: RegistryReader, number: int) -> Sequence[str]:

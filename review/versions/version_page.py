@@ -8,15 +8,14 @@ from pydantic import AliasChoices, Field
 
 from project.errors import IncumbentError
 from project.files import home
-from project.records.adapters import ContestantSheet, Opponent
+from project.records.adapters import Opponent
 from project.records.data import DatasetVersion, GateReport
 from project.records.events import DecisionMade, Event, EventKind, LookTaken, Signing
 from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record
 from registry import why_paragraph
-from registry.adapter_import.lora_config import ImportedOrigin
 from registry.event_list import EventFilter, count_events
-from registry.lineage import SINGLE_VOTES, Lineage, name_of
+from registry.lineage import SINGLE_VOTES, Lineage, Origin, name_of
 from registry.model_card import ScoreLine, tables
 from registry.reader import RegistryReader
 from registry.signatures import Statement
@@ -93,7 +92,7 @@ class Papers(Record):
     """What the version's records say, which are files beside the database."""
 
     dataset: DatasetVersion | None  # None: imported
-    origin: ImportedOrigin | ContestantSheet | None  # None: trained here
+    origin: Origin | None  # None: trained here
     gate: GateReport | None
     recipe: dict[str, str]
     parent: str | None  # label of the version that training started from

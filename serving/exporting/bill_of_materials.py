@@ -19,6 +19,7 @@ from project.records.adapters import ModelPin
 from project.records.data import DataSource
 from project.records.events import Signing
 from project.records.record import Digest
+from registry.adapter_import.lora_config import MergedOrigin
 from registry.attestation import FILE as PROVENANCE
 from registry.attestation import attest
 from registry.lineage import Lineage
@@ -245,7 +246,10 @@ def weight_files(base: ModelPin) -> dict[str, Digest]:
 def data_components(lineage: Lineage) -> Iterator[Component]:
     """The dataset, what it was collected from, and the recipe that it was learnt by."""
     adapter, dataset = lineage.version.adapter, lineage.dataset
-    name = DATASET if dataset else "record of the import: the data are not known"
+    unknown = "record of the import: the data are not known"
+    merged = "record of the merge: the data are those of its parents"
+    is_merged = isinstance(lineage.origin, MergedOrigin)
+    name = DATASET if dataset else merged if is_merged else unknown
     rows = {"rows": dataset.rows, "contract": dataset.contract} if dataset else {}
     yield data_component(DATASET, name, hashes=sha256(adapter.dataset)) | {
         "description": str(dataset or lineage.origin),

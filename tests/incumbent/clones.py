@@ -41,6 +41,7 @@ PARAMS: dict[str, Any] = {  # with all sections that dvc.yaml names
         "distill": {"epochs": 0},
         "dpo": {"epochs": 0},
         "kto": {"epochs": 0},
+        "grpo": {"epochs": 0},
     },
     "evaluation": {
         "decoding": {"max_new_tokens": 4},

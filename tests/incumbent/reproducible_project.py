@@ -41,6 +41,7 @@ SETTINGS: dict[str, Any] = {
     "embedder__model": "embedded",
     "evaluation__generation__backend": "embedded",
     "training__distill__epochs": 0,
+    "training__grpo__epochs": 0,
     "training__sft__rows": 40,
     "training__sft__epochs": 1,
     "training__sft__evaluations": 0,
@@ -68,7 +69,7 @@ def lay_out_reproducible(**more: Any) -> None:
     for name, value in more.items():
         put(params, name.replace("__", "."), value)
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    for step in ("domain", "distill", "dpo", "kto"):
+    for step in ("domain", "distill", "dpo", "kto", "grpo"):
         StepRecord(step=step).write(paths.step_of(step) / "step.json")
     calibration(people=True).write(paths.CALIBRATION)
     # What stage `validate`, which is not here, leaves for `generate`.

@@ -245,6 +245,7 @@ def test_every_verb_takes_a_version_so() -> None:
         ("registry alias", "to"),
         ("registry alias", "expect"),
         ("registry versions", "before"),
+        ("search merge", "challenger"),
     }
     numbered = {(name, "number") for name, verb in every_verb(app) if has(verb, "number")}
     of_experiments = {("gateway experiment show", "number"), ("gateway experiment stop", "number")}

@@ -44,6 +44,7 @@ FEW: dict[str, Any] = {
         "distill": {"epochs": 0},
         "dpo": {"epochs": 0},
         "kto": {"epochs": 0},
+        "grpo": {"epochs": 0},
     },
     "evaluation": {
         "decoding": {"max_new_tokens": 24},

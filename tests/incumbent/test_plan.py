@@ -405,7 +405,7 @@ def test_each_step_that_is_taken_is_counted_and_says_how_long_it_takes() -> None
     Path("params.yaml").write_text(
         "training: {domain: {epochs: 1, window: 64}, sft: {epochs: 1},"
         " distill: {epochs: 1, licence: MIT}, dpo: {epochs: 2, batch_size: 1},"
-        " kto: {epochs: 1, batch_size: 2}}\n"
+        " kto: {epochs: 1, batch_size: 2}, grpo: {epochs: 1, rewards: {answered: 1}}}\n"
     )
     write_records(CURATED_DOCUMENTS, [Document.of("x" * 448, source=str(i)) for i in range(10)])
     pair = PreferencePair(prompt="why?", chosen="because it is so", rejected="no")
@@ -413,12 +413,13 @@ def test_each_step_that_is_taken_is_counted_and_says_how_long_it_takes() -> None
     CURATED_PREFERENCES.write_bytes(pair.canonical() + b"\n" + rated.canonical() + b"\n")
     plan = planned()
     steps = plan["steps"]
-    assert list(steps) == ["domain", "sft", "distill", "dpo", "kto"]
+    assert list(steps) == ["domain", "sft", "distill", "dpo", "kto", "grpo"]
     # 448 bytes are 128 tokens and what is around them; nine of ten texts are learnt.
     assert (steps["domain"]["examples"], steps["domain"]["longest"]) == (19, 64)
     prompts = steps["distill"]["tokens"] - 48 * steps["distill"]["examples"]
     assert 0 < prompts < steps["sft"]["tokens"]  # each is answered at most at that length
     assert steps["distill"]["read"] == 2 * steps["distill"]["tokens"]  # drawn, and by the teacher
+    assert steps["grpo"]["examples"] == 8 * steps["distill"]["examples"]  # a group to each prompt
     assert (steps["dpo"]["examples"], steps["dpo"]["batches"]) == (1, 2)
     assert steps["dpo"]["read"] == steps["dpo"]["tokens"] / 2  # once, of two epochs
     assert steps["kto"]["examples"] == 4  # two answers, a bad one, and a row as a good one

@@ -28,7 +28,7 @@ VERBS = {
     "init": "folder --from --prompt --completion --messages --turns --instruction --system --slice "
     "--group --base --revision --encoding --skip-unreadable --sample --remote --registry "
     "--artifacts --yes",
-    "run": "--until --reason --json --exit-verdict",
+    "run": "--until --reason --json --exit-verdict --quick",
     "plan": "--base --price --gpus --json",
     "status": "--all --json",
     "project doctor": "--json",
@@ -78,6 +78,8 @@ VERBS = {
     "search tune": "--trials --minutes --json",
     "search curve": "--shares --seeds --more --at --json",
     "search bases": "names --few-shot --by --json",
+    "search merge": "--challenger --champions --method --share --density --seed --by --register "
+    "--reason --json",
     "search recipes": "name --write --json",
     "data export": "--to --worst",
     "data labels": "export --reason",

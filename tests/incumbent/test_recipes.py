@@ -16,7 +16,7 @@ from project.yaml_text import with_value
 from tests.conftest import ROOT
 from training.training_settings import AdapterParams, DpoParams, SftParams
 
-STEPS = ("adapter", "domain", "sft", "distill", "dpo", "kto")
+STEPS = ("adapter", "domain", "sft", "distill", "dpo", "kto", "grpo")
 PARAMS = Path("params.yaml")
 SAMPLE = (ROOT / "params.yaml").read_text()
 SETTINGS = """\

@@ -153,6 +153,14 @@ def test_after_the_stages_comes_the_submission(isolate: Path) -> None:
     )
 
 
+def test_a_quick_run_without_a_champion_goes_on_as_any_other(isolate: Path) -> None:
+    project(start=MAKE)
+    failed = run("--quick")
+    said = "not compared, and the run goes on: there is no champion that was trained here"
+    assert said in lines(failed.stderr)
+    assert "incumbent run` makes a challenger first" in lines(failed.stderr)[-1]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_ends_all_that_it_started(
     number: signal.Signals, code: int, isolate: Path
@@ -227,6 +235,7 @@ def read(terminal: int) -> bytes:
         ((), "here is no project: `incumbent init DIR` makes one"),
         (("--until", "nope"), "dvc.yaml has no stage 'nope'; there are make"),
         (("--until", "make", "--exit-verdict"), "there is no verdict"),
+        (("--until", "make", "--quick"), "--quick is for a whole run"),
     ],
 )
 def test_bad_usage_says_what_is_wrong(arguments: tuple[str, ...], complaint: str) -> None:
@@ -248,27 +257,40 @@ def test_a_wrong_setting_is_told_before_anything_runs(isolate: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("evaluation", "complaint"),
+    ("settings", "complaint"),
     [
-        ("decoding: {samples: 4}", "evaluation.decoding: samples: greedy answers"),
-        ("scoring: {metrics: [rouge]}", "'semantic' is given by no scorer"),
-        ("policy: {floors: {assert_voice: 1}}", "'assert_voice' is given by no scorer"),
-        ("policy: {suites: {safe: {refused: {floor: 1}}}}", "no suite 'safe'; there are safety"),
-        ("policy: {suites: {safety: {refused: {floor: 1}}}}", "no questions lie in datasets/"),
-        ("policy: {suites: {consistency: {agrees: {floor: 1}}}}", "has no metric 'agrees'"),
+        ("evaluation: {decoding: {samples: 4}}", "evaluation.decoding: samples: greedy answers"),
+        ("evaluation: {scoring: {metrics: [rouge]}}", "'semantic' is given by no scorer"),
+        (
+            "evaluation: {policy: {floors: {assert_voice: 1}}}",
+            "'assert_voice' is given by no scorer",
+        ),
+        (
+            "evaluation: {policy: {suites: {safe: {refused: {floor: 1}}}}}",
+            "no suite 'safe'; there are safety",
+        ),
+        (
+            "evaluation: {policy: {suites: {safety: {refused: {floor: 1}}}}}",
+            "no questions lie in datasets/",
+        ),
+        (
+            "evaluation: {policy: {suites: {consistency: {agrees: {floor: 1}}}}}",
+            "has no metric 'agrees'",
+        ),
+        ("training: {grpo: {epochs: 1, rewards: rougl}}", "rewards: 'rougl' is given by no scorer"),
     ],
 )
 def test_what_a_late_stage_would_refuse_is_told_before_training(
-    isolate: Path, evaluation: str, complaint: str
+    isolate: Path, settings: str, complaint: str
 ) -> None:
     project(make=MAKE)
     asked = ({"id": i, "phrasings": [f"{i} fees?", f"{i} costs?"]} for i in ("card", "loan"))
     Path("datasets/consistency").mkdir(parents=True)
     Path("datasets/consistency/ours.jsonl").write_text("\n".join(map(json.dumps, asked)))
-    Path("params.yaml").write_text(f"evaluation: {{{evaluation}}}\n")
+    Path("params.yaml").write_text(f"{settings}\n")
     failed = run()
     assert failed.returncode == 2
-    assert "params.yaml:1: evaluation." in failed.stderr
+    assert "params.yaml:1: " in failed.stderr
     assert complaint in failed.stderr
     assert not LOG.exists()
 

@@ -63,8 +63,8 @@ def test_an_edit_touches_the_stages_that_run_the_file() -> None:
     answering = {"generate", "reward", "preference_data"}
     readers_of_registry = {"gate", "start", "distill", "champion", *answering}
     expected = {
-        "training/model/lora.py": {"domain", "sft", "distill", "dpo", "kto"},
-        "training/precision.py": {"base", "domain", "sft", "distill", "dpo", "kto"},
+        "training/model/lora.py": {"domain", "sft", "distill", "dpo", "kto", "grpo"},
+        "training/precision.py": {"base", "domain", "sft", "distill", "dpo", "kto", "grpo"},
         "curation/sources/row_formats.py": {"collect", "curate", "index", "validate"},
         "evaluation/report/report_page.py": {"compare"},
         "evaluation/generation/batch_reader.py": {"reward", "preference_data", "generate"},

@@ -100,7 +100,8 @@ def work_of(trainer: Trainer) -> tuple[StepWork, int]:
     of a rated answer. A prompt alone is answered first, at most as long as the trainer lets it.
     """
     drawn = getattr(trainer, "max_completion_length", 0)
-    counts = [counted(row, drawn) for row in trainer.train_dataset]
+    each = getattr(trainer, "num_generations", 1)
+    counts = [counted(row, drawn) for row in trainer.train_dataset for _ in range(each)]
     epochs, size = trainer.args.num_train_epochs, trainer.args.per_device_train_batch_size
     tokens = sum(sum(lengths) for lengths, _ in counts)
     longest = max((max(lengths) for lengths, _ in counts), default=0)
@@ -117,10 +118,10 @@ def work_of(trainer: Trainer) -> tuple[StepWork, int]:
 
 
 def read_beside(trainer: Trainer, tokens: int) -> int:
-    """Tokens read beside training: once for a reference; by a teacher each time, and by the model
-    itself when it draws the answers.
+    """Tokens read beside training: once for a reference; by a teacher, or by the start of `grpo`,
+    each time, and by the model itself when it draws the answers.
     """
-    if hasattr(trainer, "teacher_model"):
+    if hasattr(trainer, "teacher_model") or hasattr(trainer, "num_generations"):
         return round(2 * float(trainer.args.num_train_epochs) * tokens)
     return tokens if hasattr(trainer, "ref_model") else 0
 

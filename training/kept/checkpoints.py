@@ -304,6 +304,12 @@ class StopOnBrokenLoss(TrainerCallback):
                 skipped = name == "grad_norm" and args.fp16
                 if not skipped:  # there the scaler skips the step, and tries a smaller scale
                     raise IncumbentError(f"the {what} is {float(value)} {where}: {NO_NUMBER}")
-        # Where there was a loss before, all is learnt by now.
-        if logs.get("loss") == 0.0 and not any(past.get("loss") for past in state.log_history):
+        # Where there was a loss before, all is learnt by now. That of `grpo` is 0 where no group of
+        # answers has spread.
+        rewarded = "reward" in logs
+        if (
+            logs.get("loss") == 0.0
+            and not rewarded
+            and not any(past.get("loss") for past in state.log_history)
+        ):
             raise IncumbentError(f"the loss is 0 {where}: {NOTHING}")

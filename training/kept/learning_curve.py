@@ -1,5 +1,6 @@
 """What a training run shows while it goes on, and what `dvc plots` draws of it."""
 
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ from project.progress import progress
 
 MEASURED = "eval_loss"  # on what is held out, a token
 DRAWN = ("loss", MEASURED, "learning_rate", "grad_norm")
+# Of step `grpo`, whose reward has a mean for each scorer too, as rewards/NAME/mean.
+REWARDED = ("reward", "frac_reward_zero_std", "kl", "completions/mean_length")
 MOST_LOSS = 700.0  # beyond that its exponential is no number
 
 
@@ -51,6 +54,11 @@ class LearningCurve(TrainerCallback):
         for name in DRAWN:
             if name in logs:
                 self.live.log_metric(name, logs[name])
+        if "reward" in logs:
+            means = [name for name in logs if re.fullmatch("rewards/.*/mean", name)]
+            for name in (*REWARDED, *means):
+                if logs[name] is not None:  # no answer could be rated
+                    self.live.log_metric(name, logs[name])
         if MEASURED in logs:
             perplexity = exp(min(logs[MEASURED], MOST_LOSS))
             self.live.log_metric("eval_perplexity", perplexity)

@@ -25,7 +25,7 @@ SHARED: tuple[StepName, ...] = ("domain", "sft")
 
 class DistributedParams(Settings):
     """How a step is trained by several processes. What it learns is the same: batch_size is that of
-    all together. `distill`, `dpo` and `kto` are trained by one process.
+    all together. `distill`, `dpo`, `kto` and `grpo` are trained by one process.
     """
 
     # What starts them. On Ray (engine: ray) it is Ray, and ray.workers says how many.

@@ -1,39 +1,28 @@
 """The step of on-policy distillation, by TRL's trainer: Agarwal et al. 2024, arXiv 2306.13649."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import torch
 from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase, Trainer
 from trl import DistillationConfig, DistillationTrainer
 from trl.trainer.utils import RepeatSampler
 
-from project.chat_template import under
 from project.errors import InputError
 from project.files import home
 from project.model_pins import pinned_folder
 from project.paths import TEACHER, rows_of
 from project.records.adapters import Contestant
-from project.records.data import Message, Row, Split
+from project.records.data import Row, Split
 from project.settings import setting_error
-from project.shown_passages import all_with_passages
-from project.tool_rendering import (
-    Turns,
-    as_text,
-    as_turns,
-    has_tools,
-    knows_tools,
-    of_tools,
-    takes_system,
-)
+from project.tool_rendering import has_tools
 from registry.reader import RegistryReader
 from training.model.base_model import load_base
 from training.start_record import Teacher
 from training.steps.arguments import one_device, step_arguments
+from training.steps.on_policy import EpochOrder, readable_prompts
 from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import DistillParams
 
@@ -76,7 +65,10 @@ def distill_trainer(
 
     Raises InputError where the teacher has other tokens, or the prompts are fewer than a batch.
     """
-    prompts = readable_prompts(rows, params.max_new_tokens, model, tokenizer, ground.base)
+    readable = readable_prompts(
+        rows, params.max_new_tokens, model, tokenizer, ground.base, "distill"
+    )
+    prompts = [prompt for _, prompt in readable]
     batch = params.batch_size * params.gradient_accumulation
     if len(prompts) < batch:
         problem = f"a step takes {batch} prompts, and there are {len(prompts)}: choose fewer"
@@ -107,47 +99,6 @@ class OnPolicyTrainer(DistillationTrainer):
             batch_size=batch,
             repeat_count=self.args.gradient_accumulation_steps,
         )
-
-
-class EpochOrder(RepeatSampler):
-    """TRL's has a generator of its own, which a resumed run would begin anew: each epoch's order is
-    drawn from torch's here, which a checkpoint keeps.
-    """
-
-    def __iter__(self) -> Iterator[int]:
-        self.generator.manual_seed(int(torch.randint(2**31, ()).item()))
-        return iter(super().__iter__())
-
-
-def readable_prompts(
-    rows: Sequence[Row],
-    longest: int,
-    model: PeftModel,
-    tokenizer: Any,
-    asked: Contestant,
-) -> list[dict[str, Any]]:
-    """The prompts as the trainer reads them, with their tokens; says how many are too long."""
-    shown = all_with_passages(rows, asked.evidence_template)
-    if has_tools(shown) and knows_tools(tokenizer):
-        problem = "its rows have tools, which the base's chat template shows and the trainer cannot"
-        raise InputError(f"{problem}: leave this step out", field="training.distill.epochs")
-    turns = [
-        prompt_turns(under(asked.system_prompt, row.prompt), row.tools, tokenizer) for row in shown
-    ]
-    ids = [tokenizer.apply_chat_template(t, add_generation_prompt=True)["input_ids"] for t in turns]
-    window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    every = [{"prompt": t, "prompt_ids": own} for t, own in zip(turns, ids, strict=True)]
-    kept = [one for one in every if not window or len(one["prompt_ids"]) + longest <= window]
-    if out := len(every) - len(kept):
-        print(f"{out} of {len(every)} prompts left out: no room for an answer in {window} tokens")
-    return kept
-
-
-def prompt_turns(messages: Sequence[Message], tools: Any, tokenizer: Any) -> Turns:
-    """A prompt's turns, in which tools are texts."""
-    if of_tools(messages, tools):
-        messages = as_text(messages, tools, system=takes_system(tokenizer))
-    return as_turns(messages)
 
 
 def teacher_model(

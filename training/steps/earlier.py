@@ -40,7 +40,9 @@ def newest_before(step: StepName | None) -> Earlier:
     start = TrainingStart.read(START_FILE).adapter
     for name in reversed(before):
         file = step_of(name) / "step.json"
-        if name == "distill" and not file.exists():  # a pipeline from before there was one
+        if (
+            name in ("distill", "grpo") and not file.exists()
+        ):  # a pipeline from before there was one
             continue
         record = StepRecord.read(file)
         if record.adapter:

@@ -24,12 +24,11 @@ from training.rows.preference_rows import (
     rated_examples,
 )
 from training.steps.arguments import one_device, step_arguments
+from training.steps.on_policy import REFERENCE
 from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import AdapterParams, DpoParams, KtoParams
 
 T = TypeVar("T", DPOTrainer, KTOTrainer)
-
-REFERENCE = "ref"  # what TRL calls its copy of the adapter
 
 # The reference's log-probabilities are computed once, before the first step, and kept beside the
 # examples: no step reads the reference again, and no second adapter stays in memory.

@@ -132,7 +132,8 @@ def tried_on_card(trainer: Trainer, lesson: StepData) -> bool:
     """Fit a pass into a card's memory; what several processes share is not tried."""
     if not torch.cuda.is_available() or world() > 1:
         return True
-    if lesson.step == "distill":  # a pass of it draws answers first, of which none is the longest
+    # A pass of these draws answers first, of which none is the longest.
+    if lesson.step in ("distill", "grpo"):
         return False
     # KTO's loss is about what stands in a batch together.
     whole = lesson.step == "kto"
@@ -176,6 +177,7 @@ def learn(
         loss_of_first_step=by_the_way[0] if by_the_way else None,
         loss_of_last_step=by_the_way[-1] if by_the_way else None,
         processes=world() if world() > 1 else None,
+        **(trainer.account() if hasattr(trainer, "account") else {}),
     )
 
 

@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
 }
 REMOTE = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = {}\n"
 AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@localhost")
-STAGES = ("domain", "sft", "distill", "dpo", "kto", "generate", "compare")
+STAGES = ("domain", "sft", "distill", "dpo", "kto", "grpo", "generate", "compare")
 
 
 def git(*arguments: str, folder: Path | None = None) -> str:

@@ -50,7 +50,7 @@ def test_a_dry_run_prints_the_task_and_how_it_would_be_started(
     assert printed.startswith(f"# sky jobs launch --name {task['name']} --secret GIT_TOKEN ")
     assert list(task["secrets"]) == ["GIT_TOKEN", "INCUMBENT_DATABASE", "AWS_SECRET_ACCESS_KEY"]
     assert task["envs"]["INCUMBENT_ACTOR"] == "tester"
-    assert "for stage in domain sft distill dpo kto generate compare;" in task["run"]
+    assert "for stage in domain sft distill dpo kto grpo generate compare;" in task["run"]
     assert "hush" not in printed and "a-token" not in printed
     assert not Path("home").exists()
 

@@ -40,9 +40,10 @@ DATASET = DatasetVersion(rows="1" * 64, splits={}, sources=(), contract="2" * 64
 def import_libraries() -> None:
     """All that the effects here would import when they are first shown."""
     from evaluation import generate, reward
+    from incumbent import grpo
     from training import distill, domain, dpo, kto, sft, start, train
 
-    assert all((generate, reward, distill, domain, dpo, kto, sft, start, train))
+    assert all((generate, reward, distill, domain, dpo, kto, grpo, sft, start, train))
 
 
 def pin_models() -> None:
@@ -67,6 +68,7 @@ def trained() -> dict[str, Any]:
     """What the training stages make: the adapter's weights, whether its base was kept in four bits,
     how often the loss on dev was measured, and how often a layer was computed.
     """
+    from incumbent import grpo
     from training import distill, domain, dpo, kto, sft, start, train
 
     pin_models()
@@ -75,7 +77,7 @@ def trained() -> dict[str, Any]:
     if load(DistillParams).epochs:
         submit_teachers()
     with layers_computed() as count:
-        for stage in (start, domain, sft, distill, dpo, kto, train):
+        for stage in (start, domain, sft, distill, dpo, kto, grpo, train):
             stage.main()
     adapter = Adapter.read(paths.ADAPTER)
     numerics = adapter.numerics
@@ -188,6 +190,22 @@ DISTILL: dict[str, tuple[Any, Any]] = LEARNING | {
     "licence": ("Apache-2.0", "MIT"),
 }
 TAUGHT = TRAINED | firsts("training.distill", DISTILL) | {"training.sft.epochs": 0}
+GRPO: dict[str, tuple[Any, Any]] = LEARNING | {
+    "epochs": (1, 2),
+    "batch_size": (8, 4),
+    "gradient_accumulation": (1, 2),
+    "group": (4, 2),
+    "temperature": (1.0, 0.5),
+    "beta": (0.04, 0.5),
+    "max_new_tokens": (3, 4),
+    # Others than `semantic` are 0 for random weights.
+    "rewards": ({"semantic": 1.0}, {"semantic": 1.0, "answered": 1.0}),
+}
+REINFORCED = (
+    TRAINED
+    | {"embedder.model": "models/tiny", "training.sft.epochs": 0}
+    | firsts("training.grpo", GRPO)
+)
 RATED = TRAINED | firsts("training.kto", KTO) | {"training.sft.epochs": 0}
 UNQUANTIZED = {"training.adapter.quantization": "none"}
 NF4 = TRAINED | {"training.adapter.quantization": "nf4"}
@@ -211,6 +229,7 @@ TRAIN = (
     | training("training.dpo", DPO, PREFERRED)
     | training("training.distill", DISTILL, TAUGHT)
     | training("training.kto", KTO, RATED)
+    | training("training.grpo", GRPO, REINFORCED)
     | {
         "training.adapter.dequantize_once": Effect(
             (True, False), trained, "dequantized", NF4, models="tiny"

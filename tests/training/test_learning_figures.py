@@ -1,0 +1,58 @@
+"""The page of figures says of rewards and of forgetting what the benchmarks' stored results say."""
+
+import json
+from collections.abc import Iterator
+from math import sqrt
+from statistics import fmean, stdev
+from typing import Any
+
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "reference" / "figures.md").read_text()
+
+
+def stored(benchmark: str) -> list[dict[str, Any]]:
+    lines = (ROOT / "benchmarks" / f"{benchmark}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def table(heading: str) -> list[list[str]]:
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def with_error(values: list[float], sign: str = "") -> str:
+    error = 1.96 * stdev(values) / sqrt(len(values))
+    return f"{fmean(values):{sign}.3f} ± {error:.3f}".replace("-", "−")
+
+
+def test_what_grpo_made_of_the_sample() -> None:
+    wanted = []
+    for one in stored("reinforced_sample"):
+        tenth = one["steps"] // 10
+        gains = [b - a for a, b in zip(one["dev_before"], one["dev_after"], strict=True)]
+        wanted.append(
+            [
+                f"{one['steps']}",
+                f"{fmean(one['rewards'][:tenth]):.2f}, then {fmean(one['rewards'][-tenth:]):.2f}",
+                f"{one['groups_without_spread']} of {one['groups']}",
+                f"{fmean(one['dev_before']):.3f}, then {fmean(one['dev_after']):.3f}",
+                f"{with_error(gains, '+')} (n {len(gains)})",
+                f"{one['processor_minutes']:.0f}",
+            ]
+        )
+    assert table("Rewards") == wanted
+
+
+def test_what_keeps_a_base_able() -> None:
+    def cells(ways: list[dict[str, Any]]) -> Iterator[str]:
+        for name in ("rougeL", "correct", "refused", "answered"):
+            values = [value for one in ways for value in one[name]]
+            yield f"{with_error(values)} (n {len(values)})"
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in stored("forgetting"):
+        if "steps" in one or one["way"] not in found:  # the base is the same for each seed
+            found.setdefault(one["way"], []).append(one)
+    assert table("Forgetting") == [[way, *cells(ways)] for way, ways in found.items()]

@@ -1,0 +1,216 @@
+"""The step of group-relative policy optimisation, by TRL's trainer: Shao et al. 2024,
+arXiv 2402.03300.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from statistics import fmean
+from typing import Any
+
+from datasets import Dataset
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.utils import RepeatSampler
+
+from project.canonical import digest_json
+from project.errors import IncumbentError
+from project.paths import rows_of
+from project.records.data import Row, Split
+from project.records.record import Digest
+from project.settings import setting_error
+from project.tool_rendering import has_tools
+from training.steps.arguments import one_device, step_arguments
+from training.steps.on_policy import REFERENCE, EpochOrder, readable_prompts
+from training.steps.run_step import StepContext, StepData, digest_of
+from training.training_settings import GrpoParams
+
+
+@dataclass(frozen=True)
+class DrawnAnswer:
+    """An answer to a training prompt, as the adapter drew it."""
+
+    text: str  # stripped, as evaluation has it
+    tokens: int  # its end token included
+    prompt_tokens: int
+
+
+@dataclass(frozen=True)
+class Reward:
+    """What an answer gets, within [0, 1]; None where the row says nothing about it."""
+
+    name: str
+    weight: float
+    of: Callable[[Sequence[Row], Sequence[DrawnAnswer]], list[float | None]]
+
+
+def rewarded_data(
+    rewards: Sequence[Reward], scorers: Digest, params: GrpoParams, ground: StepContext
+) -> StepData:
+    """Of the training rows; `scorers` is the digest of all that decides a reward but our code."""
+    return grpo_step_data(Row.read_lines(rows_of(Split.TRAIN)), rewards, scorers, params)
+
+
+def grpo_step_data(
+    rows: Sequence[Row], rewards: Sequence[Reward], scorers: Digest, params: GrpoParams
+) -> StepData:
+    """The data of any rows."""
+    data = digest_json([digest_of(rows), scorers])
+    trainer = partial(grpo_trainer, rows, rewards, params)
+    return StepData("grpo", params, data, trainer, tools=has_tools(rows))
+
+
+def grpo_trainer(
+    rows: Sequence[Row],
+    rewards: Sequence[Reward],
+    params: GrpoParams,
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    ground: StepContext,
+) -> Trainer:
+    """An answer's advantage is its reward less the mean of its group, in the group's standard
+    deviations; beside it the loss has the divergence from the start, times params.beta.
+
+    Raises InputError where the prompts are fewer than a step takes.
+    """
+    readable = readable_prompts(rows, params.max_new_tokens, model, tokenizer, ground.base, "grpo")
+    prompts = [prompt | {"row": at} for at, prompt in readable]
+    step = params.batch_size * params.gradient_accumulation // params.group
+    if len(prompts) < step:
+        problem = f"a step takes {step} prompts, and there are {len(prompts)}: choose fewer"
+        raise setting_error(problem, "training", "grpo", "gradient_accumulation")
+    answers = params.group * (len(prompts) // step * step)
+    arguments = step_arguments(params, ground.adapter, ground.numerics.precision, answers)
+    config = GRPOConfig(
+        **{**arguments, "include_num_input_tokens_seen": "no"},  # the trainer counts them itself
+        num_generations=params.group,
+        temperature=params.temperature,
+        beta=params.beta,
+        max_completion_length=params.max_new_tokens,
+        reward_weights=[one.weight for one in rewards],
+        # An answer's probability is to be that by which it was drawn. Each is learnt from once, so
+        # that ratio is 1, and is never clipped.
+        disable_dropout=True,
+    )
+    return GroupTrainer(
+        model=model,
+        reward_funcs=[reward_function(one, rows) for one in rewards],
+        args=one_device(config),
+        train_dataset=Dataset.from_list(prompts),
+        processing_class=tokenizer,
+        callbacks=[StopOnRunaway(), DropReference()],
+    )
+
+
+def reward_function(reward: Reward, rows: Sequence[Row]) -> Callable[..., list[float | None]]:
+    """The reward as the trainer asks for it: of answers with the prompts and rows that they had."""
+
+    def rewarded(
+        completions: Sequence[Sequence[Mapping[str, str]]],
+        completion_ids: Sequence[Sequence[int]],
+        prompt_ids: Sequence[Sequence[int]],
+        row: Sequence[int],
+        **_: Any,
+    ) -> list[float | None]:
+        answers = [
+            DrawnAnswer(turns[-1]["content"].strip(), len(ids), len(asked))
+            for turns, ids, asked in zip(completions, completion_ids, prompt_ids, strict=True)
+        ]
+        return reward.of([rows[at] for at in row], answers)
+
+    rewarded.__name__ = reward.name  # by which the trainer logs it
+    return rewarded
+
+
+class GroupTrainer(GRPOTrainer):
+    """TRL's, in an order of prompts that a resumed run draws again."""
+
+    def _get_train_sampler(self, dataset: Dataset | None = None) -> RepeatSampler:
+        return EpochOrder(
+            dataset if dataset is not None else self.train_dataset,
+            mini_repeat_count=self.num_generations,
+            batch_size=self.args.generation_batch_size // self.num_generations,
+            repeat_count=self.args.steps_per_generation,
+        )
+
+    def account(self) -> dict[str, Any]:
+        """Rewards before and after, and groups, as StepRecord has them, from the trainer's log."""
+        logs = [log for log in self.state.log_history if "reward" in log]
+        part = ceil(len(logs) / 10)
+        a_step = self.args.generation_batch_size // self.num_generations
+        silent = sum(log["frac_reward_zero_std"] for log in logs) * a_step
+        return {
+            "rewards_before": self.mean_rewards(logs[:part]),
+            "rewards_after": self.mean_rewards(logs[-part:]),
+            "groups": len(logs) * a_step,
+            "groups_without_spread": round(silent),
+        }
+
+    def mean_rewards(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        """Over logs of steps; of none where nothing was rated."""
+        keys = {"reward": "reward"}
+        keys |= {name: f"rewards/{name}/mean" for name in self.reward_func_names}
+        known = {
+            name: [log[key] for log in logs if log[key] is not None] for name, key in keys.items()
+        }
+        return {name: fmean(values) for name, values in known.items() if values}
+
+
+class DropReference(TrainerCallback):
+    """Takes TRL's copy of the adapter at the start away in the end: else it would be saved too."""
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        kwargs["model"].delete_adapter(REFERENCE)
+        kwargs["model"].set_adapter("default")
+
+
+# --- runaway --------------------------------------------------------------------------------------
+
+# A policy that has left its start finds rewards that its start's sense of language would not.
+
+WINDOW = 5  # steps whose mean counts: one step is a few prompts
+# Nats a token: an answer of twenty tokens is then e^20 times as likely as under the start.
+MOST_KL = 1.0
+TIMES_AS_LONG = 2.0  # as in the first steps, and most answers are cut: they end no more
+MOST_CUT = 0.5
+
+
+class StopOnRunaway(TrainerCallback):
+    """Ends a run whose answers have left the start behind, or have become ever longer; and refuses
+    one in which no answer was better than another.
+
+    It reads the trainer's log, which a checkpoint holds. Raises IncumbentError.
+    """
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        logs = [log for log in state.log_history if "kl" in log]
+        if len(logs) < WINDOW:
+            return
+        first, last = logs[:WINDOW], logs[-WINDOW:]
+        where = f"at step {state.global_step} of {state.max_steps}"
+        if (kl := fmean(log["kl"] for log in last)) > MOST_KL:
+            raise IncumbentError(
+                f"KL to the start is {kl:.2f} nats a token {where}, over {MOST_KL:g}: the adapter "
+                f"has run away from it. {TRY}"
+            )
+        length, cut = "completions/mean_length", "completions/clipped_ratio"
+        before, now = (fmean(log[length] for log in part) for part in (first, last))
+        share = fmean(log[cut] for log in last)
+        if now > TIMES_AS_LONG * before and share > MOST_CUT:
+            raise IncumbentError(
+                f"answers are {now:.0f} tokens long {where}, and were {before:.0f}; {share:.0%} "
+                f"are cut at max_new_tokens: their length runs away. {TRY}"
+            )
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        alike = [log["frac_reward_zero_std"] for log in state.log_history if "reward" in log]
+        if alike and min(alike) == 1:
+            raise IncumbentError(
+                "nothing was learnt: in every group all answers got the same reward. Choose "
+                "rewards that tell them apart, or a higher training.grpo.temperature"
+            )
+
+
+TRY = "Try a higher training.grpo.beta or a lower learning_rate, and look at what the reward likes"
