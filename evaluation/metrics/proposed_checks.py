@@ -112,7 +112,7 @@ def with_calls(checks: Checks, due: int, undue: int) -> Checks:
     return replace(
         checks,
         answers=f"{checks.answers}; some may call tools",
-        held=f"{checks.held}, and {held}",
+        held=f"{checks.held}, and {held}" if checks.scorers else held,
         scorers=(*checks.scorers, "calls"),
         guards={**checks.guards, **guards},
     )
