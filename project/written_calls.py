@@ -42,9 +42,7 @@ def written_calls(text: str) -> list[WrittenCall]:
 
 
 # Strings and brackets. One match never ends within another one, whatever stands there.
-PARTS = re.compile(
-    r"""'(?:[^'\\\n]++|\\.)*+'?|"(?:[^"\\\n]++|\\.)*+"?|[\[\](){}]|</?tool_call>""",
-)
+PARTS = re.compile(r"""'(?:[^'\\\n]++|\\.)*+'?|"(?:[^"\\\n]++|\\.)*+"?|[\[\](){}]|</?tool_call>""")
 
 
 def closed(text: str, start: int) -> tuple[int, bool]:

@@ -101,9 +101,7 @@ def with_grounding(checks: Checks, answerable: int, unanswerable: int) -> Checks
 
 
 def with_calls(checks: Checks, due: int, undue: int) -> Checks:
-    """The checks beside the others where items, so many of them, have a call of a tool for an
-    answer, and so many have tools and words.
-    """
+    """The checks beside the others, by how many sealed items have a call, or tools and no call."""
     if not due:
         return checks
     guards = {"calls_right": MARGIN, "missed_calls": MARGIN} if due >= LEAST_NAMED else {}

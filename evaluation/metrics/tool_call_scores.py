@@ -142,7 +142,8 @@ def share(part: float, whole: int) -> float:
 
 class ReadCall(NamedTuple):
     name: str | None
-    arguments: frozenset[tuple[str, str]] | None  # each with its value in its normal form, as JSON
+    # Each that is not its default, with its value in its normal form, as JSON.
+    arguments: frozenset[tuple[str, str]] | None
 
 
 def read(call: WrittenCall, tools: Mapping[str, "Shape"]) -> ReadCall:
@@ -151,8 +152,11 @@ def read(call: WrittenCall, tools: Mapping[str, "Shape"]) -> ReadCall:
     shape = tools.get(call.name, Shape([], {}))
     known = {key: own for key, own in shape.properties.items() if isinstance(own, dict)}
     defaults = {key: own["default"] for key, own in known.items() if "default" in own}
-    told = normal(defaults | call.arguments, shape)
-    return ReadCall(call.name, frozenset((name, in_order(told[name])) for name in told))
+    told, left_out = (
+        {(key, in_order(value)) for key, value in normal(own, shape).items()}
+        for own in (call.arguments, defaults)
+    )
+    return ReadCall(call.name, frozenset(told - left_out))
 
 
 def in_order(value: Any) -> str:

@@ -238,6 +238,8 @@ def test_what_is_left_out_is_its_default_and_nothing_else() -> None:
     own = [tool(properties={"a": {"default": 3}, "b": {}})]
     assert scored(as_text(("f", {})), column([["f", {"a": 3}]], own))["calls_right"] == 1
     assert scored(as_text(("f", {})), column([["f", {"b": 3}]], own))["calls_right"] == 0
+    found = scored(as_text(("f", {"b": 4})), column([["f", {"b": 3, "a": 3}]], own))
+    assert found["call_arguments"] == 0  # nobody is right for what both leave to the tool
 
 
 BOMB = {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(60)}
