@@ -116,9 +116,8 @@ class DueCalls(NamedTuple):
         spent, found = list[None](), 0
         schemas = {name: as_json(shape.root) for name, shape in self.tools.items()}
         for name, arguments in written:
-            if arguments is None or name not in schemas:
+            if arguments is None or not (own := schemas.get(name or "")):
                 continue
-            own = schemas[name]
             try:
                 found += own in unusable or valid(checker(own), as_json(arguments), spent=spent)
             except InputError:  # of a schema that a row brings: no reason to end a look
