@@ -148,7 +148,7 @@ def closed_to_scorers(file: Path) -> Iterator[None]:
     It guards against mistakes and temptation, not against an enemy. It does not see: a process that
     a scorer starts; code in C that opens files by itself; a copy of the file, such as the one in
     DVC's cache, or the rows that it was made of; what was read before the block. Whoever must run
-    code of strangers runs the step where that file is not.
+    code of unknown people runs the step where that file is not.
     """
     if not WATCH.hooked:
         sys.addaudithook(refuse_closed)

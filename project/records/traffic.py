@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from project.canonical import moment
 from project.records.data import EvidencePassage, Message
@@ -67,6 +67,14 @@ class Traffic(Record):
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
     # Whether the answer told first that a machine answers; None: it did not.
     disclosed: Annotated[bool | None, LATER] = None
+
+    @field_validator("prompt")
+    @classmethod
+    def turns_are_texts(cls, prompt: str | tuple[Message, ...]) -> str | tuple[Message, ...]:
+        """Whoever reads logs makes texts of calls and results, which are not what a user wrote."""
+        if not isinstance(prompt, str) and any(m.role == "tool" or m.tool_calls for m in prompt):
+            raise ValueError("has calls of tools or their results")
+        return prompt
 
     @property
     def begins(self) -> bool:
