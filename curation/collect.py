@@ -74,6 +74,7 @@ def collect(sources: Iterable[Source]) -> Collected:
     found = gathered(reads_of(sources))
     if not found.rows:
         raise InputError("the sources hold no rows", file="params.yaml", field="curation.collect")
+    found.rows = {name: with_turn(row) for name, row in found.rows.items()}
     return found
 
 
@@ -92,9 +93,17 @@ def read_tools(file: Path) -> tuple[dict[str, Any], ...]:
 def with_tools(rows: Mapping[str, Row], tools: tuple[dict[str, Any], ...]) -> dict[str, Row]:
     """The rows, those without tools of their own with these."""
     return {
-        name: row if row.tools else row.model_copy(update={"tools": tools})
+        name: row if row.tools else with_turn(row.model_copy(update={"tools": tools}))
         for name, row in rows.items()
     }
+
+
+def with_turn(row: Row) -> Row:
+    """A row with tools with slices that say what its turn is, beside its own."""
+    turn = 1 + sum(message.role == "assistant" for message in row.prompt)
+    after = "tool" if row.prompt[-1].role == "tool" else "user"
+    found = {"turn": str(turn), "after": after, "calls": "yes" if row.calls else "no"}
+    return row.model_copy(update={"slices": found | row.slices}) if row.tools else row
 
 
 def reads_of(sources: Iterable[Source]) -> Iterator[Read]:

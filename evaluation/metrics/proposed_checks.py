@@ -100,6 +100,22 @@ def with_grounding(checks: Checks, answerable: int, unanswerable: int) -> Checks
     )
 
 
+def with_calls(checks: Checks, due: int, undue: int) -> Checks:
+    """The checks beside the others, by how many sealed items have a call, or tools and no call."""
+    if not due:
+        return checks
+    guards = {"calls_right": MARGIN, "missed_calls": MARGIN} if due >= LEAST_NAMED else {}
+    guards |= {"needless_calls": MARGIN} if undue >= LEAST_NAMED else {}
+    held = "calls of tools, needless ones too, may not get worse" if guards else "calls are scored"
+    return replace(
+        checks,
+        answers=f"{checks.answers}; some may call tools",
+        held=f"{checks.held}, and {held}" if checks.scorers else held,
+        scorers=(*checks.scorers, "calls"),
+        guards={**checks.guards, **guards},
+    )
+
+
 def fact_checks(answers: Sequence[str], sealed: int, groups: int) -> Checks:
     """The checks of answers with numbers, dates, amounts or names."""
     # At most so many answers, from all over.

@@ -11,7 +11,7 @@ from evaluation.decision.score_evidence import better_of
 from evaluation.evaluation_settings import Prices, ScoringParams
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
 from evaluation.generation.contestants import dev_items
-from evaluation.metrics.proposed_checks import proposed_checks
+from evaluation.metrics.proposed_checks import proposed_checks, with_calls
 from evaluation.report.marked_answers import Words, marked
 from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
 from evaluation.scoring.score_table import read_scores
@@ -23,6 +23,7 @@ from project.records.evidence import Evidence, Measured, MetricEvidence, Usage
 from project.records.record import Record
 from project.records.scores import Better, Flags, ItemScore, ScoreTable
 from project.settings import load
+from project.written_calls import BEGIN
 
 
 class AnswerExample(Record):
@@ -137,6 +138,12 @@ LOOKS = {
     "json": "json_valid",
     "assertions": "assertions",
     "grounding": "supported",
+    "calls": "calls_right",
+}
+WRONG_CALLS = {
+    "missed_calls": "no call, though one is due",
+    "needless_calls": "a call, though none is due",
+    "unknown_tools": "a tool that is not there",
 }
 UNGROUNDED = {
     "invented": "an invented figure",
@@ -169,23 +176,27 @@ def right_lines(measured: Measured) -> Iterator[str]:
     if found := measured.get("json_fields"):
         yield f"right fields: {shares(found)}"
     if found := measured.get("supported"):
-        line = f"borne out by the passages: {shares(found)}"
-        for name, words in UNGROUNDED.items():
-            if count := measured.get(name):
-                line += f"; {words}: {of_answers(count)}"
-        yield line
+        yield f"borne out by the passages: {shares(found)}" + errors(measured, UNGROUNDED)
+    if found := measured.get("calls_right"):
+        yield f"right calls: {of_answers(found)}" + errors(measured, WRONG_CALLS)
     if found := measured.get("assertions"):
         yield f"assertions that hold: {shares(found)}"
     if measured and measured.keys().isdisjoint((*LOOKS.values(), "figures_right")):
         yield (
             "right or wrong: nothing checks it. No scorer looks at figures, names, exact answers, "
-            "classes, JSON or assertions; the others reward form"
+            "classes, JSON, calls or assertions; the others reward form"
         )
+
+
+def errors(measured: Measured, named: Mapping[str, str]) -> str:
+    found = {words: measured[name] for name, words in named.items() if name in measured}
+    return "".join(f"; {words}: {of_answers(count)}" for words, count in found.items())
 
 
 def unchecked(measured: Measured, references: Sequence[str]) -> Iterator[str]:
     """What these reference answers hold and no scorer looked at, with what to write."""
-    checks = proposed_checks(references, len(references))
+    said = [text for text in references if BEGIN not in text]
+    checks = with_calls(proposed_checks(said, len(said)), len(references) - len(said), len(said))
     names = [one if isinstance(one, str) else str(one["metric"]) for one in checks.scorers]
     if missing := [name for name in names if LOOKS[name] not in measured]:
         yield (

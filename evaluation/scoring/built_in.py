@@ -33,6 +33,7 @@ SCORERS = {
     "token_f1": "evaluation.metrics.token_f1:TokenF1",
     "facts": "evaluation.metrics.facts.facts_kept:FactsKept",
     "json": "evaluation.metrics.json_schema:JsonSchema",
+    "calls": "evaluation.metrics.tool_call_scores:ToolCallScores",
     "assertions": "evaluation.metrics.assertions:Assertions",
     "grounding": "evaluation.metrics.grounding:Grounding",
     "macro_f1": "evaluation.metrics.macro_f1:MacroF1",
@@ -62,6 +63,14 @@ def stands_on(row: Row) -> str:
     return canonical_json(told).decode()
 
 
+def calls_due(row: Row, answer: "Answer") -> str:
+    """What may be called and what has to be, as an object in JSON; empty without tools."""
+    calls = [[call.name, call.arguments] for call in row.calls]
+    tools = [tool["function"] for tool in row.tools or ()]
+    told = {"tools": tools, "calls": calls, "written": answer.reference}
+    return canonical_json(told).decode() if tools else ""
+
+
 COLUMNS = {
     "prompts": ScorerColumn("string", lambda row, _: row.prompt_text),
     # Of rows with passages without the marks that cite these: they are judged by `grounding` alone.
@@ -71,6 +80,8 @@ COLUMNS = {
     ),
     "answers": ScorerColumn("string", lambda _, answer: answer.text),
     "evidence": ScorerColumn("string", lambda row, _: stands_on(row)),
+    # Of rows with tools what may be called, what has to be, and how the base writes that.
+    "calls": ScorerColumn("string", calls_due),
     "prompt_tokens": ScorerColumn("int64", lambda _, answer: answer.prompt_tokens),
     # Generated, the end token included.
     "tokens": ScorerColumn("int64", lambda _, answer: answer.tokens),

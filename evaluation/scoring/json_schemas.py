@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,9 @@ def refuse_dangling(made: Validator, schema: Any, file: Path | None) -> None:
     parts = list(objects_in(schema, DATA))
     if any(isinstance(part.get(word), str) for part in parts[1:] for word in ("$id", "id")):
         return
+    spent = list[None]()
     for target in {part["$ref"] for part in parts if isinstance(part.get("$ref"), str)}:
-        valid(made.evolve(schema={"$ref": target}), "null", file)
+        valid(made.evolve(schema={"$ref": target}), "null", file, spent)
 
 
 def objects_in(value: Any, but: Collection[str] = ()) -> Iterator[dict[str, Any]]:
@@ -85,8 +87,14 @@ def objects_in(value: Any, but: Collection[str] = ()) -> Iterator[dict[str, Any]
             left += one
 
 
-def valid(found: Validator, text: str, file: Path | None = None) -> bool:
-    """Whether a text is JSON of that schema. Raises InputError where the schema is not whole."""
+def valid(
+    found: Validator, text: str, file: Path | None = None, spent: list[None] | None = None
+) -> bool:
+    """Whether a text is JSON of that schema. Raises InputError where the schema is not whole.
+
+    `spent` is shared by texts that have MOST_REFERENCES together.
+    """
+    before = followed.set([] if spent is None else spent)
     try:
         return bool(found.is_valid(strict_json(text)))
     # No JSON, nested deeper than can be followed, or a number that is too large to be one.
@@ -96,6 +104,8 @@ def valid(found: Validator, text: str, file: Path | None = None) -> bool:
         problem = f"refers to what is not in it: {error}"
     except NO_SCHEMA as error:
         problem = f"refers to a part that is no schema: {type(error).__name__}"
+    finally:
+        followed.reset(before)
     raise InputError(problem, file=file or "a JSON schema")
 
 
@@ -180,7 +190,10 @@ def matches_pattern(
 # Kinds of JSON schema whose patterns are looked for no longer than those of assertions.
 #
 # jsonschema looks for them with `re`, which knows no time limit: a schema of a row would hang a
-# run.
+# run. So would one whose parts refer to each other twice, or a long list that has to be unique.
+
+MOST_REFERENCES = 20_000  # that are followed for one text; with more it is not valid
+followed: ContextVar[list[None] | None] = ContextVar("followed", default=None)
 
 Errors = Iterator[ValidationError]
 
@@ -207,7 +220,28 @@ def additional_properties(validator: Any, allowed: Any, value: Any, schema: Any)
             yield from validator.descend(value[key], allowed, path=key)
 
 
+def unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Errors:
+    listed = value if wanted and validator.is_type(value, "array") else ()
+    if len({frozenset(leaves(one)) for one in listed}) < len(listed):
+        yield ValidationError("has an item twice")
+
+
+def counted(draft: Any) -> dict[str, Any]:
+    """The words of a draft that refer to another part, which are not followed for ever."""
+
+    def within_limits(follow: Any, *given: Any) -> Errors:
+        if (spent := followed.get()) is not None:
+            spent.append(None)
+            if len(spent) > MOST_REFERENCES:
+                raise RecursionError
+        yield from follow(*given) or ()
+
+    words = {"$ref", "$dynamicRef", "$recursiveRef"} & draft.VALIDATORS.keys()
+    return {word: partial(within_limits, draft.VALIDATORS[word]) for word in words}
+
+
 OURS = {
+    "uniqueItems": unique_items,
     "pattern": pattern,
     "patternProperties": pattern_properties,
     "additionalProperties": additional_properties,
@@ -222,5 +256,7 @@ DRAFTS = (
 )
 # The version registers each for its "$schema", which a part of a schema may have too.
 extend: Any = validators.extend  # it has no types
-TIMED = [extend(draft, OURS, version=f"timed {draft.__name__}") for draft in DRAFTS]
+TIMED = [
+    extend(draft, OURS | counted(draft), version=f"timed {draft.__name__}") for draft in DRAFTS
+]
 NEWEST = TIMED[-1]

@@ -19,7 +19,7 @@ from curation.sifting import clean, conflicting, faulty, sifted, with_personal_d
 from curation.text_forms import capitals_tell_names, template
 from curation.token_lengths import TokenLengths, fit
 from evaluation.metrics.facts.find_facts import find_facts
-from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_grounding
+from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_calls, with_grounding
 from incumbent.init.limits import (
     FEW,
     FEWEST_ROWS,
@@ -149,13 +149,14 @@ def find(
 
 
 def checks_of(rows: Sequence[Row], sealed: Sequence[Row]) -> Checks:
-    """What fits the answers, and what stands on passages, where sealed rows have some."""
-    said = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in rows]
-    groups = {row.group for row in sealed if find_facts(row.completion_text)}
-    checks = proposed_checks(said, len(sealed), len(groups))
-    shown = [row for row in sealed if row.evidence]
-    silent = sum(row.answerable is False for row in shown)
-    return with_grounding(checks, len(shown) - silent, silent) if shown else checks
+    """What fits the answers in words, and what stands on passages or calls tools, if any does."""
+    told, worded = ([row for row in part if not row.calls] for part in (rows, sealed))
+    said = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in told]
+    groups = len({row.group for row in worded if find_facts(row.completion_text)})
+    able = sum(bool(row.tools) for row in worded)
+    checks = with_calls(proposed_checks(said, len(worded), groups), len(sealed) - len(worded), able)
+    shown = Counter(row.answerable is not False for row in sealed if row.evidence)
+    return with_grounding(checks, shown[True], shown[False]) if shown else checks
 
 
 def longest_here(base: BaseChoice, length: int) -> int:
@@ -364,12 +365,11 @@ FREE_MAIL = """
     gmail.com googlemail.com outlook.com hotmail.com hotmail.co.uk hotmail.fr live.com msn.com
     yahoo.com yahoo.co.uk yahoo.co.in yahoo.co.jp yahoo.fr yahoo.de ymail.com aol.com icloud.com
     me.com mac.com proton.me protonmail.com pm.me fastmail.com zoho.com tutanota.com hey.com
-    mail.com comcast.net verizon.net att.net sbcglobal.net btinternet.com rediffmail.com
+    mail.com hanmail.net comcast.net verizon.net att.net sbcglobal.net btinternet.com rediffmail.com
     gmx.de gmx.net gmx.at gmx.ch web.de t-online.de freenet.de orange.fr wanadoo.fr laposte.net
     free.fr sfr.fr libero.it virgilio.it alice.it tiscali.it seznam.cz wp.pl o2.pl onet.pl
     interia.pl mail.ru bk.ru list.ru inbox.ru yandex.ru ya.ru rambler.ru ukr.net uol.com.br
     bol.com.br terra.com.br qq.com 163.com 126.com sina.com foxmail.com naver.com daum.net
-    hanmail.net
 """
 
 

@@ -247,7 +247,7 @@ def test_a_file_of_tools_is_for_every_row_that_names_none(project: None) -> None
     Path("params.yaml").write_text(PARAMS.replace("  collect:\n", settings))
     collect.main()
     rows = {one.id: one for one in Row.read_lines(paths.RAW)}
-    assert rows["own"] == own
+    assert rows["own"] == collect.with_turn(own)
     assert rows["plain"].tools == (other,)
     for text, why in {
         "{": "is not JSON",

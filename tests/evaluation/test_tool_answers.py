@@ -16,6 +16,7 @@ from project.chat_template import with_template
 from project.errors import InputError
 from project.records.adapters import Contestant, HostedModel
 from project.records.data import Row
+from project.written_calls import written_calls
 from tests.conftest import NUMERICS
 from tests.curation.test_tool_rows import ANSWER, ASKED, RESULT, called, row
 
@@ -50,6 +51,8 @@ def test_rows_with_tools_are_answered_and_their_own_answers_read(
         assert form is None or form in str(answer.reference)
         expected = answer.reference or own.completion_text
         assert COLUMNS["references"].of(own, answer) == expected
+        told = [(call.name, call.arguments) for call in own.calls]
+        assert written_calls(expected) == told
 
 
 def test_an_answer_under_other_tools_is_another_answer() -> None:

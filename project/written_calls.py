@@ -1,0 +1,143 @@
+"""The calls of tools that stand in what a model writes, in each form that bases are known to write.
+
+| form | a call in it |
+| --- | --- |
+| Hermes, Qwen | `<tool_call>{"name": "f", "arguments": {…}}</tool_call>` |
+| Llama 3 | `{"name": "f", "parameters": {…}}`; several have `;` between them |
+| Mistral | `[{"name": "f", "arguments": {…}}]`, behind `[TOOL_CALLS]` or alone |
+| OpenAI | `{"type": "function", "function": {"name": "f", "arguments": "{…}"}}` |
+| Python, as LFM 2 has it | `[f(a=1), g()]` |
+
+Words may stand around calls. Where there are marks, what stands outside of them is no call. What a
+model only thought, up to `</think>`, is none either.
+"""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from project.records.tool_calls import as_json, json_object
+
+BEGIN, END = "<tool_call>", "</tool_call>"
+
+
+class WrittenCall(NamedTuple):
+    """Without a name: a call that is cut or that no parser reads."""
+
+    name: str | None = None
+    arguments: dict[str, Any] | None = None  # None: what was written is no object in JSON
+
+
+UNREADABLE = WrittenCall()
+
+
+def written_calls(text: str) -> list[WrittenCall]:
+    """The calls in a text, in their order; it takes any text, in time that is linear in it."""
+    said = text.rpartition("</think>")[2].partition("<think>")[0]
+    if BEGIN in said:
+        return list(marked_calls(said))
+    return list(bare_calls(said)) or list(python_calls(said))
+
+
+# Strings and brackets. One match never ends within another one, whatever stands there.
+PARTS = re.compile(r"""'(?:[^'\\\n]++|\\.)*+'?|"(?:[^"\\\n]++|\\.)*+"?|[\[\](){}]|</?tool_call>""")
+
+
+def closed(text: str, start: int) -> tuple[int, bool]:
+    """Where the bracket at `start` is closed; or where the text or its mark ends first, and False.
+
+    A quote without its end ends with its line.
+    """
+    depth = 0
+    for part in PARTS.finditer(text, start):
+        if part[0] in ("{", "[", "("):
+            depth += 1
+        elif part[0] in ("}", "]", ")"):
+            depth -= 1
+            if not depth:
+                return part.end(), True
+        elif part[0][0] == "<":
+            return part.start(), False
+    return len(text), False
+
+
+# --- JSON -----------------------------------------------------------------------------------------
+
+BETWEEN = re.compile(r"[\s,;\[\]]*+(?=(\{?))")
+HEAD = re.compile(r'\{\s*"(?:name|function|type|id|arguments|parameters)"\s*:')
+ARGUMENTS = re.compile(r'"(?:arguments|parameters)"\s*:\s*["{]')
+
+
+def marked_calls(text: str) -> Iterator[WrittenCall]:
+    """Between two marks there is nothing but calls: a server would not read it either."""
+    at = 0
+    while (start := text.find(BEGIN, at)) >= 0:
+        at, found = start + len(BEGIN), list[WrittenCall]()
+        while (gap := BETWEEN.match(text, at)) and gap[1]:
+            at, whole = closed(text, gap.end())
+            found.append((whole and call_of(text[gap.end() : at])) or UNREADABLE)
+        at = gap.end() if gap else at
+        clean = at == len(text) or text.startswith((BEGIN, END), at)
+        yield from found if clean and found else [UNREADABLE]
+
+
+def bare_calls(text: str) -> Iterator[WrittenCall]:
+    """Objects with a name and arguments."""
+    at = 0
+    while head := HEAD.search(text, at):
+        start = head.start()
+        at, whole = closed(text, start)
+        found = call_of(text[start:at]) if whole else UNREADABLE
+        if found and ARGUMENTS.search(text, start, at):
+            yield found
+
+
+def call_of(text: str) -> WrittenCall | None:
+    """None of an object that is no call, or describes a tool."""
+    try:
+        own = json_object(text)
+    except ValueError:
+        return UNREADABLE
+    own = own["function"] if isinstance(own.get("function"), dict) else own
+    name, told = own.get("name"), own.get("arguments", own.get("parameters", {}))
+    if not isinstance(name, str) or not name.strip() or "description" in own:
+        return None
+    if isinstance(told, str):
+        try:
+            told = json_object(told)
+        except ValueError:
+            return WrittenCall(name)
+    return WrittenCall(name, told if isinstance(told, dict) else None)
+
+
+# --- Python ---------------------------------------------------------------------------------------
+
+PYTHON = re.compile(r"\[\s*[A-Za-z_][\w.]*\(\s*(?:[A-Za-z_]\w*\s*=|\)\s*[\],])")
+
+
+def python_calls(text: str) -> Iterator[WrittenCall]:
+    """The first list of calls; what it says is read, never run."""
+    if (found := PYTHON.search(text)) is None:
+        return
+    end, whole = closed(text, found.start())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of backslashes
+            tree = ast.parse(text[found.start() : end] if whole else "", mode="eval").body
+        calls = tree.elts if isinstance(tree, ast.List) else []
+        yield from [python_call(one) for one in calls] or [UNREADABLE]
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        yield UNREADABLE
+
+
+def python_call(node: ast.expr) -> WrittenCall:
+    if not isinstance(node, ast.Call) or node.args:
+        return UNREADABLE
+    name = ast.unparse(node.func)
+    try:
+        told = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords}
+        return WrittenCall(name, json_object(as_json(told)))
+    except (ValueError, TypeError):
+        return WrittenCall(name)
