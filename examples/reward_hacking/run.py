@@ -29,9 +29,8 @@ from examples.bank.make_rows import write_lines
 from examples.bank.steps import answer_of, command, diff_of, step
 from examples.reward_hacking import disclaimer
 from examples.reward_hacking.votes import vote_on_dev, vote_on_sheet, vote_on_trial
-from incumbent.init.new_folder import start
+from incumbent.init.new_folder import new_folder, start
 from incumbent.project_files import copy_project
-from project.files import staged_folder
 from project.model_pins import embedded_base
 from project.paths import ADAPTER_FILES, EVIDENCE, rows_of, step_of
 from project.records.data import Row, Split
@@ -93,13 +92,8 @@ def main() -> None:
 def make_project(to: Path) -> None:
     """Make the folder if it is not there, and go into it."""
     if not to.exists():
-        with staged_folder(to) as draft:
-            here = Path.cwd()
-            os.chdir(draft)
-            try:
-                fill(to)
-            finally:
-                os.chdir(here)
+        with new_folder(to):
+            fill(to)
     os.chdir(to)
 
 

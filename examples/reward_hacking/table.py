@@ -26,7 +26,7 @@ from project.paths import EMBEDDER, rows_of
 from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 
-HERE = Path(__file__).parent
+KEPT = Path(__file__).with_suffix(".jsonl")
 GATING = ("rougeL", "semantic", "preference")
 HEAD = (
     "| challenger | reward | ROUGE-L, dev | similarity, dev | preference, dev | ROUGE-L, sealed "
@@ -42,6 +42,13 @@ def main() -> None:
     given = parser.parse_args()
     os.chdir(given.to)
     rows = list(measured())
+    print(page(rows), end="")
+    if given.write:
+        KEPT.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        KEPT.with_suffix(".md").write_text(page(rows))
+
+
+def page(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         HEAD,
         "|" + " --- |" * HEAD.count(" | ") + " --- |",
@@ -49,10 +56,7 @@ def main() -> None:
         "",
         *claims(rows),
     ]
-    print("\n".join(lines))
-    if given.write:
-        (HERE / "table.md").write_text("\n".join(lines) + "\n")
-        (HERE / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return "\n".join(lines) + "\n"
 
 
 def measured() -> Iterator[dict[str, Any]]:
