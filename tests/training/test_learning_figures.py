@@ -34,7 +34,7 @@ def test_what_grpo_made_of_the_sample() -> None:
         gains = [b - a for a, b in zip(one["dev_before"], one["dev_after"], strict=True)]
         wanted.append(
             [
-                f"{one['steps']}",
+                f"{one['steps']}, {one['rate']:.5f}",
                 f"{fmean(one['rewards'][:tenth]):.2f}, then {fmean(one['rewards'][-tenth:]):.2f}",
                 f"{one['groups_without_spread']} of {one['groups']}",
                 f"{fmean(one['dev_before']):.3f}, then {fmean(one['dev_after']):.3f}",
