@@ -11,7 +11,7 @@ from evaluation.decision.kept_gain import kept_gains, kept_lines
 from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
-from evaluation.decision.reward_alone import reward_lines
+from evaluation.decision.reward_alone import reward_doubt, reward_gains
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
@@ -65,8 +65,10 @@ def main() -> None:
     write_bytes(REPORT, report(evidence, rule(evidence, policy, None), policy, shown).encode())
     for line in kept_lines(evidence.kept or {}):
         print(line)
-    for line in reward_lines(evidence, policy):
-        print(line)
+    if gains := reward_gains(evidence, policy):
+        print(gains)
+    if doubt := reward_doubt(evidence, policy):
+        print(f"warning: {doubt}")
     for example in parted(evidence, policy, shown.examples):
         print(f"warning: {example.row.id}: {shortened(example.challenger)}")
     if reasons := unqualified(evidence, policy):

@@ -1,7 +1,5 @@
 """Whether the reward rose alone: a model learns its reward's holes, and no reward has none."""
 
-from collections.abc import Iterator
-
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import reach
 from project.records.evidence import Evidence, MetricEvidence
@@ -17,23 +15,26 @@ def rose_alone(evidence: Evidence, policy: Policy) -> bool:
     )
 
 
-def reward_lines(evidence: Evidence, policy: Policy) -> Iterator[str]:
-    """What rewarded the challenger, and what became of it; nothing where it learnt from no reward.
-    A line of doubt is a warning.
+def reward_gains(evidence: Evidence, policy: Policy) -> str | None:
+    """What rewarded the challenger, and what became of it; None where it learnt from no reward.
 
     Each bound is one-sided, at the policy's alpha, and its error is clustered by group.
     """
-    if not rewards(evidence):
-        return
-    yield f"rewarded by {gains_text(evidence, policy, rewards(evidence))}"
+    names = rewards(evidence)
+    return f"rewarded by {gains_text(evidence, policy, names)}" if names else None
+
+
+def reward_doubt(evidence: Evidence, policy: Policy) -> str | None:
+    """Why the reward may have been pleased and nobody else; None where nothing says so."""
     others = not_rewarded(evidence, policy)
-    if not others:
-        yield "warning: all that decides was rewarded, so nothing else tells what became better"
-    elif rose_alone(evidence, policy):
-        yield (
-            "warning: the reward rose alone: of what decides, nothing else rose beyond chance, "
-            f"{gains_text(evidence, policy, others)}; read the answers where they part"
-        )
+    if rewards(evidence) and not others:
+        return "all that decides was rewarded, so nothing else tells what became better"
+    if not rose_alone(evidence, policy):
+        return None
+    return (
+        "the reward rose alone: of what decides, nothing else rose beyond chance, "
+        f"{gains_text(evidence, policy, others)}; read the answers where they part"
+    )
 
 
 def rewards(evidence: Evidence) -> list[str]:

@@ -11,7 +11,7 @@ from evaluation.decision.metric_evidence import differences, shown_bounds
 from evaluation.decision.policy import Policy, SuiteGuard
 from evaluation.decision.policy_checks import reach, unqualified
 from evaluation.decision.power import USUAL, detectable
-from evaluation.decision.reward_alone import reward_lines
+from evaluation.decision.reward_alone import reward_doubt, reward_gains
 from evaluation.decision.score_evidence import ALL_ITEMS
 from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
@@ -131,7 +131,8 @@ def report(
         costs=list(found.values()),
         saving=saving(found),
         kept=list(kept_lines(evidence.kept or {})),
-        rewarded=list(reward_lines(evidence, policy)),
+        rewarded=reward_gains(evidence, policy),
+        doubt=reward_doubt(evidence, policy),
         parted=parted(evidence, policy, material.examples),
         share=share_of_cost(found) if evidence.kept else "",
         flags=flags,
