@@ -35,6 +35,7 @@ RETIRED = "that left with a rotation"
 NEAR_FROZEN = "near-duplicates of frozen items"
 OF_UNSEEN = "of documents or groups that are kept for items"
 SPARE = "spare: the part has its number of rows"
+EVAL_ONLY = "that are for evaluation only, and no item"
 WAITS = "that wait: accepted_share allows no more of them"
 
 

@@ -21,6 +21,7 @@ from curation.accepted_rows import (
     within_share,
 )
 from curation.account import (
+    EVAL_ONLY,
     NEAR_FROZEN,
     PERSONAL,
     RETIRED,
@@ -270,8 +271,10 @@ def parts_of_families(
     there = staying(kept)
     parts = split(there, own.lots, params, own.items, closed=closed)
     taken = [row for rows in parts.values() for row in rows]
+    taught = parts[Split.TRAIN]
+    parts[Split.TRAIN] = [row for row in taught if row.source not in params.eval_only]
     why = reasons((SURPLUS, own.free, kept), (RETIRED, kept, there), (SPARE, there, taken))
-    return parts, why
+    return parts, why | reasons((EVAL_ONLY, taught, parts[Split.TRAIN]))
 
 
 def joined_by_accepted(

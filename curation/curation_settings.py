@@ -1,6 +1,7 @@
 """Settings of the curation stages."""
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -238,6 +239,9 @@ class CurateParams(Settings):
     # Sources (file names) whose rows are for training only, with all their near-duplicates, or
     # their documents. They come first, and replace the rows that ask the same.
     train_only: tuple[str, ...] = ()
+    # Sources (file names) whose rows are dev's and sealed's alone: what lots deal to training is
+    # left out.
+    eval_only: tuple[str, ...] = ()
     # Sources (file names) whose rows count once somebody accepted them: datasets/eval_sets.jsonl
     # says which. They go beside the other rows, which are curated as if these were not there.
     accepted: tuple[str, ...] = ("labelled.jsonl",)
@@ -251,8 +255,10 @@ class CurateParams(Settings):
 
     @model_validator(mode="after")
     def a_source_is_of_one_kind(self) -> Self:
-        if both := set(self.accepted) & set(self.train_only):
-            raise ValueError(f"{min(both)} is in accepted and in train_only: choose one")
+        kinds = {name: getattr(self, name) for name in ("accepted", "train_only", "eval_only")}
+        for (one, own), (other, others) in combinations(kinds.items(), 2):
+            if both := set(own) & set(others):
+                raise ValueError(f"{min(both)} is in {one} and in {other}: choose one")
         return self
 
 

@@ -83,6 +83,9 @@ class TriggerParams(Settings):
     trusted: tuple[str, ...] = ()
     labels_per_user: int = Field(default=50, ge=1)  # of one user, queued or accepted at a time
     retrain_hours: float = Field(default=12.0, gt=0)  # a longer one is ended, and not tried again
+    # A retrain first compares its recipe with the champion's, as `incumbent run --quick` does, and
+    # ends there where it is clearly worse.
+    quick: bool = False
     promote: Literal["policy", "review"] = "policy"  # whether a winner is promoted by itself
 
 

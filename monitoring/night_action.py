@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from threading import Event
 
 from monitoring.drift.reference_rows import began
@@ -206,9 +206,7 @@ def without_action(taken: DriftStep) -> DriftStep:
 
 def run_retrain(context: NightContext, night: Night, stop: Event) -> Night:
     """Train a challenger, and let the decision say what becomes of it."""
-    promote = context.trigger.promote == "policy"
-    limit = timedelta(hours=context.trigger.retrain_hours)
-    made = retrain(stop, limit=limit, promote=promote, family=night.family, day=night.date)
+    made = retrain(stop, context.trigger, family=night.family, day=night.date)
     champion = context.registry.champion()
     is_champion = champion is not None and champion.number == made.version
     outcome = RetrainOutcome.LOST

@@ -51,13 +51,14 @@ def run(
 
     With --quick the recipe and the champion's first learn for a third of the champion's steps;
     where it is worse on dev, by a one-sided t test at 1 %, the run stops: wrongly, where it would
-    have won later. Raises IncumbentError when a stage fails, in the stage's own words.
+    have won later. `--until start --quick` compares them, and ends there.
+    Raises IncumbentError when a stage fails, in the stage's own words.
 
     $ incumbent run
     $ incumbent run --until gate
     """
-    if until and quick:
-        raise InputError("--quick is for a whole run: leave --until out")
+    if until and until != START and quick:
+        raise InputError(f"--quick is for a whole run, or for --until {START}")
     if until and exit_verdict:
         raise InputError("with --until there is no verdict: leave --exit-verdict out")
     names = [stage.name for stage in stages_of_a_run(until)]
@@ -65,10 +66,13 @@ def run(
     refuse_wrong_settings()
     refuse_absent_base()
     with ended_by_signals():
-        if until:
+        if until and not quick:
             run_stages(names, until, as_json=as_json)
             return
-        if quick and compared_and_stopped(as_json=as_json):
+        stops = quick and compared_and_stopped(alone=bool(until), as_json=as_json)
+        if until:
+            return
+        if stops:
             raise typer.Exit(EXIT_CODES["HOLD"] if exit_verdict else 0)
         code = run_and_submit(names, promote=promote, reason=reason, as_json=as_json)
     raise typer.Exit(code if exit_verdict else 0)
@@ -94,24 +98,28 @@ def run_stages(names: Sequence[str], until: str, *, as_json: bool) -> None:
         print_json({"stages": stages_as_json(screen)})
 
 
-def compared_and_stopped(*, as_json: bool) -> bool:
-    """Whether the recipe is clearly worse than the champion's at a third of its steps."""
+def compared_and_stopped(*, alone: bool, as_json: bool) -> bool:
+    """Whether the recipe is clearly worse than the champion's at a third of its steps; `alone`:
+    nothing is run after it.
+    """
     with RunScreen([stage.name for stage in stages_of_a_run(START)]) as screen:
         reproduce(START, screen)
         screen.sum_up()
     # Imported here because it brings libraries of seconds, and few runs compare.
     from incumbent.reproducing.quick_run import NotComparedError, compare_with_champion
 
+    found, stops = None, False
     try:
         found = compare_with_champion()
     except NotComparedError as problem:
         print(f"not compared, and the run goes on: {problem}", file=sys.stderr)
-        return False
-    found.write(home() / "quick" / f"{found.digest[:16]}.json")
-    print(found, file=sys.stderr)
-    if found.stops and as_json:
-        print_json({"stages": stages_as_json(screen), "quick": found})
-    return found.stops
+    else:
+        stops = found.stops
+        found.write(home() / "quick" / f"{found.digest[:16]}.json")
+        print(found, file=sys.stderr)
+    if as_json and (stops or alone):
+        print_json({"stages": stages_as_json(screen), "quick": found, "stops": stops})
+    return stops
 
 
 def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json: bool) -> int:

@@ -5,12 +5,13 @@ import logging
 import socket
 import subprocess
 from collections.abc import Sequence
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic
 
 from curation.gate import SHUT
+from monitoring.monitoring_settings import TriggerParams
 from monitoring.scheduling.job import UnchangedError
 from monitoring.trigger.labels import LABELLED
 from project.canonical import digest_file, digest_json
@@ -21,6 +22,7 @@ from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record
 from project.settings import PARAMS
 
+START = "start"  # the stage after which two recipes can be compared
 TAIL = 2_000  # bytes of the log that an error shows
 BEGINS = b"Running stage '"
 
@@ -48,47 +50,44 @@ class RetrainResult(Record):
     commit: str | None = None  # of the project that it was trained in; None: not recorded
 
 
-def retrain(
-    stop: Event, *, limit: timedelta, promote: bool, family: str, day: str
-) -> RetrainResult:
-    """Run `dvc repro`, then `incumbent submit`, logged below `.incumbent/monitoring/`.
+def retrain(stop: Event, trigger: TriggerParams, *, family: str, day: str) -> RetrainResult:
+    """Run `dvc repro`, then `incumbent submit`, logged below `.incumbent/monitoring/`; where the
+    settings say so, compare the recipe with the champion's first.
 
     What an earlier attempt left running is ended first. Raises StoppedError when asked to stop, and
-    IncumbentError, with the end of the log, when a step fails; UnchangedError, with the gate's
-    words, when the gate is shut: the same rows shut it again; HungRetrainError after the limit.
+    IncumbentError, with the end of the log, when a step fails; HungRetrainError after the limit.
+    Where the same rows would come to the same, UnchangedError: with the gate's words when the gate
+    is shut, and when the recipe is clearly worse than the champion's.
     """
     end_leftover(group_file(family))
     try:
-        return retrained(stop, limit, family, day, promote=promote)
+        return retrained(stop, trigger, family, day)
     except HungRetrainError as error:
-        hours = limit.total_seconds() / 3600
         raise HungRetrainError(
-            f"{error}. It had {hours:.2g} hours (monitoring.trigger.retrain_hours). No night tries "
-            "it again before settings, pipeline or rows have changed; "
+            f"{error}. It had {trigger.retrain_hours:.2g} hours (monitoring.trigger.retrain_hours)."
+            " No night tries it again before settings, pipeline or rows have changed; "
             f"`incumbent nightly --date {day}` does"
         ) from None
 
 
-def retrained(
-    stop: Event, limit: timedelta, family: str, day: str, *, promote: bool
-) -> RetrainResult:
-    """What the two steps come to."""
+def retrained(stop: Event, trigger: TriggerParams, family: str, day: str) -> RetrainResult:
+    """What the steps come to."""
     group = group_file(family)
     output = home() / "monitoring" / f"{family}-retrain-{day}.log"
-    deadline = monotonic() + limit.total_seconds()
-    variables = environment()
-    run(["dvc", "--wait-for-lock", "repro"], output, group, variables, stop, deadline)
-    submit = ["incumbent", "submit", "--json", "--reason", f"retrain after the drift of {day}"]
     answer = output.with_suffix(".json")
-    run(
-        [*submit, *(["--promote"] if promote else [])],
-        output,
-        group,
-        variables,
-        stop,
-        deadline,
-        answer,
+    deadline = monotonic() + trigger.retrain_hours * 3600
+    step = partial(
+        run, path=output, group=group, variables=environment(), stop=stop, deadline=deadline
     )
+    pipeline = ["dvc", "--wait-for-lock", "repro"]
+    if trigger.quick:
+        step([*pipeline, START])  # its own words where the gate is shut
+        step(["incumbent", "run", "--until", START, "--quick", "--json"], answer=answer)
+        if json.loads(answer.read_bytes())["stops"]:
+            raise UnchangedError(f"the recipe is clearly worse than the champion's: {output}")
+    step(pipeline)
+    submit = ["incumbent", "submit", "--json", "--reason", f"retrain after the drift of {day}"]
+    step([*submit, *(["--promote"] if trigger.promote == "policy" else [])], answer=answer)
     found = json.loads(answer.read_bytes())
     decision = Decision.model_validate(found["decision"], strict=False)
     return RetrainResult(

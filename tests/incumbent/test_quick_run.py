@@ -88,6 +88,8 @@ def test_a_recipe_that_learns_nothing_stops_the_run_before_it_trains(
 ) -> None:
     set_params(training__sft__learning_rate=1e-9)
     before = paths.ADAPTER.read_bytes()
+    code, printed, said = called(capsys, "run", "--until", "start", "--quick", "--json")
+    assert (code, json.loads(printed)["stops"]) == (0, True), said  # as a night asks
     code, printed, said = called(capsys, "run", "--quick", "--exit-verdict", "--json")
     assert code == 10, said
     assert "the run stops: after a third of the steps of bank v1 the loss on dev is" in said

@@ -83,7 +83,10 @@ def lay_out_programs() -> Path:
     decision = decision_on(evidence_of("1" * 64, None), Verdict.HOLD).model_dump(mode="json")
     answer = json.dumps({"version": {"number": 2}, "decision": decision, "provenance": None})
     write("bin/dvc", "#!/bin/sh", "sleep 1")
-    write("bin/incumbent", "#!/bin/sh", 'echo "$@" > called', f"cat <<'END'\n{answer}\nEND")
+    compared = """case "$*" in run*--quick*) echo '{"stops": true}'; exit;; esac"""
+    write(
+        "bin/incumbent", "#!/bin/sh", compared, 'echo "$@" > called', f"cat <<'END'\n{answer}\nEND"
+    )
     for program in Path("bin").iterdir():
         program.chmod(0o755)
     return Path("bin").resolve()
@@ -112,6 +115,7 @@ ROWS = {
     "labels_per_user": row(50, 3, accepted),
     "retrain_hours": row(12, 0.00001, retrained),
     "promote": row("policy", "review", retrained),
+    "quick": row(False, True, retrained),
 }
 
 EFFECTS = {f"monitoring.trigger.{name}": effect for name, effect in ROWS.items()}
