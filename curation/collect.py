@@ -1,10 +1,10 @@
 """Stage `collect`: what every source holds, in canonical files, and where each record came from."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from curation.curation_settings import CollectParams, FileSource, Source
 from curation.data_sources import refuse_unlicensed
@@ -54,13 +54,31 @@ class Collected:
             files[RAW_DOCUMENTS] = self.documents.values()
         return files
 
+    def with_tools(self, tools: tuple[dict[str, Any], ...]) -> Self:
+        """Rows and preferences, those without tools of their own with these."""
+        told = {"tools": tools}
+        rows = {
+            name: row if row.tools else with_turn(row.model_copy(update=told))
+            for name, row in self.rows.items()
+        }
+        new = {
+            name: one if one.tools else one.model_copy(update=told)
+            for name, one in self.preferences.items()
+        }
+        origins = [
+            one.model_copy(update={"row": new[one.row].id}) if one.row in new else one
+            for one in self.origins
+        ]
+        preferences = {one.id: one for one in new.values()}
+        return replace(self, rows=rows, preferences=preferences, origins=origins)
+
 
 def main() -> None:
     params = load(CollectParams)
     refuse_unlicensed(params)
     collected = collect(params.sources)
     if params.tools:
-        collected.rows = with_tools(collected.rows, read_tools(params.tools))
+        collected = collected.with_tools(read_tools(params.tools))
     with staged_folder(RAW.parent) as draft:
         for path, records in collected.files.items():
             write_records(draft / path.name, records)
@@ -88,14 +106,6 @@ def read_tools(file: Path) -> tuple[dict[str, Any], ...]:
     if not tools:
         raise InputError("holds no tools", file=file, field=TOOLS_FIELD)
     return tools
-
-
-def with_tools(rows: Mapping[str, Row], tools: tuple[dict[str, Any], ...]) -> dict[str, Row]:
-    """The rows, those without tools of their own with these."""
-    return {
-        name: row if row.tools else with_turn(row.model_copy(update={"tools": tools}))
-        for name, row in rows.items()
-    }
 
 
 def with_turn(row: Row) -> Row:

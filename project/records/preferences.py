@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.data import EvidencePassage, Message, evidence_digest
 from project.records.record import LATER, Digest, Record, read_input, read_object, short
+from project.records.tool_calls import sound_tools
 
 # How it is known which answer is good: people voted, a person corrected an answer, a file says it
 # of two answers or of one, or a judge that is a model chose.
@@ -18,10 +19,15 @@ PreferenceOrigin = Literal[
     "ballot", "correction", "pair", "negative example", "good answer", "judge"
 ]
 ORIGINS: tuple[PreferenceOrigin, ...] = get_args(PreferenceOrigin)
+Tools = Annotated[
+    tuple[dict[str, Any], ...] | None, Field(min_length=1), AfterValidator(sound_tools)
+]
 
 
 class PreferencePair(Record):
-    """Two answers to a prompt, of which one is known to be the better."""
+    """Two answers to a prompt, of which one is known to be the better. Calls of tools are texts, as
+    `ToolCall.text` writes them.
+    """
 
     prompt: str
     chosen: str
@@ -35,6 +41,7 @@ class PreferencePair(Record):
     messages: Annotated[tuple[Message, ...] | None, LATER] = None
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of a row
     answerable: Annotated[bool | None, LATER] = None  # as of a row
+    tools: Annotated[Tools, LATER] = None  # as of a row
 
     @property
     def id(self) -> str:
@@ -54,6 +61,7 @@ class RatedAnswer(Record):
     messages: Annotated[tuple[Message, ...] | None, LATER] = None
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of a row
     answerable: Annotated[bool | None, LATER] = None  # as of a row
+    tools: Annotated[Tools, LATER] = None  # as of a row
 
     @property
     def id(self) -> str:
@@ -64,8 +72,11 @@ Preference = PreferencePair | RatedAnswer
 
 
 def shown_with(one: Preference) -> list[str]:
-    """What tells answers on some passages from answers on others; nothing where there are none."""
-    return [evidence_digest(one.evidence)] if one.evidence else []
+    """What tells answers on some passages, or with some tools, from answers on others; nothing
+    where there are none.
+    """
+    passages = [evidence_digest(one.evidence)] if one.evidence else []
+    return [*passages, *([digest_json(one.tools)] if one.tools else [])]
 
 
 def by_judge(one: Preference) -> bool:

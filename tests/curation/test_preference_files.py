@@ -78,10 +78,9 @@ def test_pairs_of_messages_may_have_the_prompt_apart_in_both_or_twice() -> None:
 
 
 def test_pairs_of_sharegpt_are_turns_behind_a_conversation() -> None:
-    with_tool = "2: no conversation: a turn of a tool ('function_call'): tools are not read"
     assert in_words(reads("preferences", "preferences/sharegpt.jsonl")) == [
         "1: You work for a bank.\nWhat is a PIN? -> A secret number. > A bird.",
-        with_tool,
+        "2: no conversation: a tool call without a name: {}",
     ]
 
 

@@ -12,7 +12,8 @@ from curation.sources.row_formats import read_row
 from curation.sources.tool_turns import tool_chat
 from project import paths
 from project.errors import InputError
-from project.records.data import GateReport, Row, Split
+from project.records.data import GateReport, Origin, Row, Split
+from project.records.preferences import PreferencePair, read_preferences
 from project.records.tool_calls import DEEPEST
 from tests.conftest import ROOT
 from tests.incumbent.imported import SOURCES, brought
@@ -257,3 +258,23 @@ def test_a_file_of_tools_is_for_every_row_that_names_none(project: None) -> None
         (SOURCES / "tools.json").write_text(text)
         with pytest.raises(InputError, match=rf"tools\.json.*curation\.collect\.tools.*{why}"):
             collect.main()
+
+
+def test_pairs_of_a_right_and_a_wrong_call_come_in_with_their_tools(project: None) -> None:
+    """OpenAI's form of a preference; what has no tools of its own has the project's."""
+    pair = {"prompt": [ASKED], "chosen": [called()], "rejected": [said("assistant", "90 francs.")]}
+    after = {**pair, "prompt": [ASKED, called(), RESULT], "chosen": [ANSWER], "tools": [TOOL]}
+    file = Path("datasets/sources/pairs.jsonl")
+    file.write_text("".join(json.dumps(one) + "\n" for one in (pair, after)))
+    Path("datasets/sources/tools.json").write_text(json.dumps([TOOL]))
+    params = PARAMS.replace("  validate:", "    tools: datasets/sources/tools.json\n  validate:")
+    source = "      - {kind: file, path: datasets/sources/pairs.jsonl, format: preferences}\n"
+    Path("params.yaml").write_text(params.replace("    tools:", f"{source}    tools:"))
+    collect.main()
+    first, second = read_preferences(paths.RAW_PREFERENCES)
+    assert isinstance(first, PreferencePair) and isinstance(second, PreferencePair)
+    assert first.tools == second.tools == (TOOL,)
+    assert (first.chosen, first.rejected) == (row(ASKED, called()).completion_text, "90 francs.")
+    assert [turn.role for turn in second.messages or ()] == ["user", "assistant", "tool"]
+    origins = [one.row for one in Origin.read_lines(paths.ORIGINS) if one.file == "pairs.jsonl"]
+    assert origins == [first.id, second.id]

@@ -1,6 +1,8 @@
 """Preferences as examples: what DPO takes, what KTO takes, and in which order."""
 
+import json
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from project.errors import InputError
 from project.records.adapters import Contestant, ModelPin
 from project.records.data import EvidencePassage, Message, Row
 from project.records.preferences import Preference, PreferencePair, RatedAnswer
+from project.records.tool_calls import CalledFunction, ToolCall
 from project.shown_passages import USUAL
 from training.rows.preference_rows import (
     RatedExample,
@@ -17,7 +20,7 @@ from training.rows.preference_rows import (
     pair_examples,
     rated_examples,
 )
-from training.steps.preference_trainers import dpo_step_data, kto_step_data
+from training.steps.preference_trainers import dpo_step_data, kto_step_data, shows_system
 from training.training_settings import DpoParams, KtoParams
 
 ROWS = [Row.of(f"Question {i}?", f"Answer {i}.", group=str(i), source="s") for i in range(20)]
@@ -52,6 +55,36 @@ def test_a_prompt_of_several_turns_stays_one() -> None:
     turns = tuple(Message(role=r, content=r) for r in ("user", "assistant", "user"))
     (example,) = pair_examples([PAIR.model_copy(update={"messages": turns})], BARE)
     assert example.prompt == turns
+
+
+CALL = ToolCall(id="c", function=CalledFunction(name="get_fee", arguments='{"of": "card"}'))
+TOOL = {"type": "function", "function": {"name": "get_fee", "parameters": {"type": "object"}}}
+
+
+def test_tools_and_their_results_stand_in_the_prompt_as_the_base_is_asked() -> None:
+    turns = (
+        Message(role="user", content="What is the fee?"),
+        Message(role="assistant", content="", tool_calls=(CALL,)),
+        Message(role="tool", content="10", tool_call_id="c"),
+    )
+    given = PAIR.model_copy(update={"messages": turns, "tools": (TOOL,)})
+    (pair,) = pair_examples([given], BARE)
+    first, *asked = pair.turns()["prompt"]
+    assert first["role"] == "system" and '"name": "get_fee"' in first["content"]
+    assert [turn["role"] for turn in asked] == ["user", "assistant", "user"]
+    assert CALL.text == asked[1]["content"] and "<tool_response>" in asked[2]["content"]
+    (other,) = pair_examples([given], BARE, system=False)
+    assert other.turns()["prompt"][0]["role"] == "user"
+    assert given.id != PAIR.id
+
+
+def test_a_template_that_shows_tools_itself_is_not_trained_on_texts_of_them() -> None:
+    given = PAIR.model_copy(update={"tools": (TOOL,)})
+    knowing = SimpleNamespace(chat_template="{{ tools }}{{ messages }}")
+    knowing.apply_chat_template = lambda turns, tools=None, **_: json.dumps([turns, tools])
+    with pytest.raises(InputError, match="its preferences have tools, which the base's chat"):
+        shows_system([given], knowing, "dpo")
+    assert shows_system([PAIR], knowing, "kto")
 
 
 def test_passages_of_a_preference_stand_in_its_prompt() -> None:

@@ -60,40 +60,48 @@ class RatedExample:
 
 
 def as_turns(messages: Iterable[Message]) -> Turns:
-    """Calls and results of tools are texts."""
-    known = list(messages)
-    told = as_text(known, None) if of_tools(known, None) else known
-    return [{"role": turn.role, "content": turn.content} for turn in told]
+    return [{"role": turn.role, "content": turn.content} for turn in messages]
 
 
 def answer_turn(text: str) -> Turns:
     return [{"role": "assistant", "content": text}]
 
 
-def pair_examples(given: Iterable[Preference], asked: Contestant) -> list[PairExample]:
-    """What DPO learns from, as a base is asked: of rated answers alone, nothing."""
+def pair_examples(
+    given: Iterable[Preference], asked: Contestant, *, system: bool = True
+) -> list[PairExample]:
+    """What DPO learns from, as a base is asked: of rated answers alone, nothing. `system`: whether
+    the base's chat template has that role.
+    """
     return [
-        PairExample(prompt_messages(one, asked), one.chosen, one.rejected)
+        PairExample(prompt_messages(one, asked, system=system), one.chosen, one.rejected)
         for one in given
         if isinstance(one, PreferencePair)
     ]
 
 
-def prompt_messages(one: Preference, asked: Contestant) -> tuple[Message, ...]:
+def prompt_messages(one: Preference, asked: Contestant, *, system: bool) -> tuple[Message, ...]:
+    """The turns of a prompt, with its tools, and calls and results of them, as texts."""
     turns = one.messages or (Message(role="user", content=one.prompt),)
-    shown = asked_on(turns, one.evidence, asked.evidence_template)
-    return under(asked.system_prompt, shown)
+    shown = under(asked.system_prompt, asked_on(turns, one.evidence, asked.evidence_template))
+    told = as_text(shown, one.tools, system=system) if of_tools(shown, one.tools) else shown
+    return tuple(told)
 
 
 def rated_examples(
-    given: Sequence[Preference], rows: Sequence[Row], asked: Contestant, seed: int
+    given: Sequence[Preference],
+    rows: Sequence[Row],
+    asked: Contestant,
+    seed: int,
+    *,
+    system: bool = True,
 ) -> list[RatedExample]:
     """What KTO learns from, each once: both answers of each pair, and the rated ones; not those
     that are better than one answer and worse than another one. Where more are bad than good,
     training rows' answers are good ones too, until both are as many: the seed and the row alone
-    draw them. Rows with tools are none of these: a preference has no place for tools.
+    draw them. Rows with tools are none of these.
     """
-    rated = dict.fromkeys(rated_apart(given, asked))
+    rated = dict.fromkeys(rated_apart(given, asked, system=system))
     found = [one for one in rated if replace(one, good=not one.good) not in rated]
     bad = sum(not one.good for one in found)
     missing = max(0, bad - (len(found) - bad))
@@ -108,9 +116,11 @@ def as_good(row: Row, asked: Contestant) -> RatedExample:
     return RatedExample(under(asked.system_prompt, shown.prompt), row.completion_text, True)
 
 
-def rated_apart(given: Iterable[Preference], asked: Contestant) -> Iterator[RatedExample]:
+def rated_apart(
+    given: Iterable[Preference], asked: Contestant, *, system: bool
+) -> Iterator[RatedExample]:
     for one in given:
-        prompt = prompt_messages(one, asked)
+        prompt = prompt_messages(one, asked, system=system)
         if isinstance(one, PreferencePair):
             yield RatedExample(prompt, one.chosen, True)
             yield RatedExample(prompt, one.rejected, False)

@@ -51,11 +51,7 @@ def readable_prompts(
     """
     shown = all_with_passages(rows, asked.evidence_template)
     if has_tools(shown) and knows_tools(tokenizer):
-        raise InputError(
-            "its rows have tools, which the base's chat template shows and the trainer cannot: "
-            "leave this step out",
-            field=f"training.{step}.epochs",
-        )
+        raise tools_unshown("its rows", step)
     turns = [
         prompt_turns(under(asked.system_prompt, row.prompt), row.tools, tokenizer) for row in shown
     ]
@@ -70,6 +66,14 @@ def readable_prompts(
     if out := len(every) - len(kept):
         print(f"{out} of {len(every)} prompts left out: no room for an answer in {window} tokens")
     return kept
+
+
+def tools_unshown(what: str, step: StepName) -> InputError:
+    return InputError(
+        f"{what} have tools, which the base's chat template shows and the trainer cannot: leave "
+        "this step out",
+        field=f"training.{step}.epochs",
+    )
 
 
 def prompt_turns(messages: Sequence[Message], tools: Any, tokenizer: Any) -> Turns:

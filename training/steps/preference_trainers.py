@@ -14,6 +14,8 @@ from project.paths import PREFERENCE_DATA, rows_of
 from project.records.adapters import Precision
 from project.records.data import Row, Split
 from project.records.preferences import Preference, PreferencePair, read_preferences
+from project.tool_rendering import knows_tools, of_tools, takes_system
+from training.recipe import StepName
 from training.rows.preference_rows import (
     PairExample,
     RatedExample,
@@ -24,7 +26,7 @@ from training.rows.preference_rows import (
     rated_examples,
 )
 from training.steps.arguments import one_device, step_arguments
-from training.steps.on_policy import REFERENCE
+from training.steps.on_policy import REFERENCE, tools_unshown
 from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import AdapterParams, DpoParams, KtoParams
 
@@ -98,6 +100,15 @@ ONE_SIDE = (
 )
 
 
+def shows_system(given: Sequence[Preference], tokenizer: Any, step: StepName) -> bool:
+    """Whether the base's chat template has a system prompt. Raises InputError where it would have
+    to show tools.
+    """
+    if knows_tools(tokenizer) and any(of_tools(one.messages or (), one.tools) for one in given):
+        raise tools_unshown("its preferences", step)
+    return takes_system(tokenizer)
+
+
 def readable(examples: Sequence[Any], model: PeftModel, tokenizer: Any) -> list[Any]:
     """Those that fit the model's window; says how many do not."""
     window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -155,7 +166,8 @@ def dpo_trainer_of(
     tokenizer: PreTrainedTokenizerBase,
     ground: StepContext,
 ) -> Trainer:
-    examples = pair_examples(pairs, ground.base)
+    system = shows_system(pairs, tokenizer, "dpo")
+    examples = pair_examples(pairs, ground.base, system=system)
     precision = ground.numerics.precision
     return dpo_trainer(examples, params, model, tokenizer, precision, ground.adapter)
 
@@ -191,5 +203,6 @@ def kto_trainer_of(
     ground: StepContext,
 ) -> Trainer:
     precision, adapter = ground.numerics.precision, ground.adapter
-    examples = rated_examples(given, rows, ground.base, adapter.seed)
+    system = shows_system(given, tokenizer, "kto")
+    examples = rated_examples(given, rows, ground.base, adapter.seed, system=system)
     return kto_trainer(examples, params, model, tokenizer, precision, adapter)

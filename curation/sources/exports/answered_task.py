@@ -172,6 +172,7 @@ def asked_of(one: TaskJudgement, what: ShownTask) -> dict[str, Any]:
         "annotator": one.annotator,
         "evidence": what.evidence,
         "answerable": what.answerable,
+        "tools": what.tools,
     }
 
 

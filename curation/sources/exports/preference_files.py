@@ -26,7 +26,7 @@ from curation.sources.exports.shown import (
     ShownTask,
     TaskJudgement,
     dialogue,
-    with_passages,
+    with_all_shown,
 )
 from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.table import names_listed
@@ -100,7 +100,7 @@ def pair_judgement(
         sides = [dialogue(record.fields, record.fields.get(name), fields) for name in names]
         (prompt, chosen), (other, rejected) = sides
         what = ShownTask(prompt, answers={CHOSEN: chosen, REJECTED: rejected})
-        what = with_passages(what, record.fields)
+        what = with_all_shown(what, record.fields)
     except NothingShownError as nothing:
         return replace(one, why=str(nothing))
     if prompt != other:
@@ -183,7 +183,7 @@ def rating_judgement(
         return replace(one, why=NO_LABEL)
     try:
         asked = ShownTask(*rated_dialogue(record.fields, fields))
-        what = with_passages(asked, record.fields)
+        what = with_all_shown(asked, record.fields)
     except NothingShownError as nothing:
         return replace(one, why=str(nothing))
     return rated(replace(one, asked=what.digest), words.of([label]), what)

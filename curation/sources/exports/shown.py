@@ -11,9 +11,11 @@ from curation.sources.chat_shapes import SPEAKERS, TEXTS, conversation
 from curation.sources.exports.export_records import Fields
 from curation.sources.row_formats import Made, Read, answerable_in, evidence_in
 from curation.sources.table_rows import NO_ANSWER, NO_PASSAGE, NO_PROMPT, NO_TEXT, as_text
-from curation.sources.turns import IN_TABLES
+from curation.sources.tool_turns import BESIDE, holds_tools, tool_chat
+from curation.sources.turns import IN_TABLES, says_something
 from project.canonical import digest_json
 from project.records.data import EvidencePassage, Message, Origin, evidence_digest
+from project.records.tool_calls import sound_tools, tools_in
 
 # The address of a picture, a sound or a video, or the data of one.
 MEDIA = re.compile(
@@ -33,10 +35,11 @@ class ShownTask:
     slices: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[EvidencePassage, ...] | None = None
     answerable: bool | None = None
+    tools: tuple[dict[str, Any], ...] | None = None
 
     @property
     def prompt_text(self) -> str:
-        return "\n".join(message.content for message in self.prompt)
+        return "\n".join(message.text for message in self.prompt)
 
     @property
     def digest(self) -> str:
@@ -45,7 +48,8 @@ class ShownTask:
         """
         prompt = [message.model_dump() for message in self.prompt]
         shown = [evidence_digest(self.evidence)] if self.evidence else []
-        return digest_json([prompt, self.answer, sorted(self.answers.values()), *shown])
+        told = [digest_json(self.tools)] if self.tools else []
+        return digest_json([prompt, self.answer, sorted(self.answers.values()), *shown, *told])
 
 
 class NothingShownError(ValueError):
@@ -122,8 +126,8 @@ def prompt_of(task: Fields, fields: ExportFields) -> tuple[Message, ...]:
 
 def question_turns(turns: Sequence[Message], fields: ExportFields) -> tuple[Message, ...]:
     """The turns behind the system prompt of the settings, where they have none of their own."""
-    asked = [turn for turn in turns if turn.content.strip()]
-    if not asked or asked[-1].role != "user":
+    asked = [turn for turn in turns if says_something(turn)]
+    if not asked or asked[-1].role not in ("user", "tool"):
         raise NothingShownError(NO_PROMPT)
     if not fields.system or asked[0].role == "system":
         return tuple(asked)
@@ -131,16 +135,24 @@ def question_turns(turns: Sequence[Message], fields: ExportFields) -> tuple[Mess
 
 
 def turns_of(value: Any) -> list[Message]:
-    """Raises NothingShownError for what is no conversation of texts."""
+    """Raises NothingShownError for what is no conversation."""
     try:
-        return conversation(value)
+        return tool_chat(value, {}).messages if holds_tools(value) else conversation(value)
     except ValueError as error:
         why = str(error).removesuffix(IN_TABLES)
         raise NothingShownError(f"no conversation: {why}") from None
 
 
-def with_passages(what: ShownTask, record: Fields) -> ShownTask:
-    """The same on the record's passages, where it has some. Raises NothingShownError."""
+def with_all_shown(what: ShownTask, record: Fields) -> ShownTask:
+    """The same with the record's tools, and on its passages, where it has some. Raises
+    NothingShownError.
+    """
+    try:
+        given = next((record[name] for name in BESIDE if record.get(name)), None)
+        tools = sound_tools(tuple(tools_in(given)))
+    except ValueError as error:
+        raise NothingShownError(str(error)) from None
+    what = replace(what, tools=tools or None)
     if record.get("evidence") is None:
         return what
     try:
@@ -246,10 +258,10 @@ def dialogue(record: Fields, answer: Any, fields: ExportFields) -> tuple[Turns, 
     prompt = None if value is None else prompt_turns(value)
     turns = answer_turns(answer, alone=prompt is None)
     before, last = turns[:-1], turns[-1]
-    if last.role != "assistant" or not is_more_than_placeholder(last.content):
+    if last.role != "assistant" or not is_more_than_placeholder(last.text):
         raise NothingShownError(NO_ANSWER)
     asked = before if prompt is None else agreed(prompt, before)
-    return behind_system(asked, record, fields), last.content.strip()
+    return behind_system(asked, record, fields), last.text.strip()
 
 
 def answer_turns(answer: Any, *, alone: bool) -> list[Message]:
@@ -268,8 +280,8 @@ def agreed(prompt: list[Message], before: list[Message]) -> list[Message]:
     """The prompt, or the longer one of both where an answer repeats it and goes on."""
     if not before:
         return prompt
-    plain = [turn.content.strip() for turn in prompt]
-    whole = [turn.content.strip() for turn in before]
+    plain = [turn.text.strip() for turn in prompt]
+    whole = [turn.text.strip() for turn in before]
     if plain == whole[: len(plain)] or plain == whole[-len(plain) :]:
         return before
     raise NothingShownError(DIFFERENT_PROMPTS)
