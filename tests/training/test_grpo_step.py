@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from incumbent.grpo import AnswerDraws
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Contestant
 from project.records.data import Row
@@ -43,7 +44,33 @@ def prepared(base: Path, params: GrpoParams = GRPO, of: Any = letters) -> Any:
     from training.steps.run_step import StepContext, prepare
 
     ground = StepContext(Contestant(base=pinned(base)), NUMERICS, ADAPTER)
-    return prepare(grpo_step_data(ROWS, [Reward("letters", 2.0, of)], "c" * 64, params), ground)
+    rewards = [Reward("letters", 2.0, of)]
+    return prepare(grpo_step_data(ROWS, rewards, "c" * 64, AnswerDraws(), params), ground)
+
+
+def test_answers_are_drawn_as_transformers_draws_them(tiny_base: Path) -> None:
+    """Nearly without chance both give the likeliest tokens, whatever a prompt's length and group;
+    with it the shares are those of the model's distribution.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from training.steps.grpo_step import Drawing
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_base)
+    prompts = [[5, 6, 7], [9], [5, 6, 7], [8, 4, 6, 5, 9]]
+    found = AnswerDraws()(model, prompts, Drawing(1e-6, 6, frozenset([3])))
+    for prompt, answer in zip(prompts, found, strict=True):
+        given = torch.tensor([prompt])
+        (whole,) = model.generate(
+            given, max_new_tokens=6, do_sample=False, eos_token_id=3, pad_token_id=0
+        ).tolist()
+        assert answer == whole[len(prompt) :]
+    torch.manual_seed(0)
+    many = AnswerDraws()(model, [[5, 6, 7]] * 4000, Drawing(0.2, 1, frozenset()))
+    wanted = (model(torch.tensor([[5, 6, 7]])).logits[0, -1].double() / 0.2).softmax(-1)
+    shares = torch.bincount(torch.tensor(many)[:, 0], minlength=len(wanted)) / len(many)
+    assert (shares - wanted).abs().max() < 4 * 0.5 / 4000**0.5
 
 
 def test_the_reward_rises_in_equal_bytes_each_time(tiny_base: Path, tmp_path: Path) -> None:

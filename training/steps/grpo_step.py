@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from datasets import Dataset
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
+from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.utils import RepeatSampler
 
 from project.canonical import digest_json
@@ -46,25 +48,39 @@ class Reward:
     of: Callable[[Sequence[Row], Sequence[DrawnAnswer]], list[float | None]]
 
 
+class Drawing(NamedTuple):
+    """How answers are drawn."""
+
+    temperature: float
+    most: int  # tokens of an answer
+    ends: frozenset[int]  # tokens that end one
+
+
+# The tokens of an answer to each prompt, the end token included. It draws by torch's random numbers
+# on the CPU, which a checkpoint holds.
+Draw = Callable[[Any, Sequence[list[int]], Drawing], list[list[int]]]
+
+
 def rewarded_data(
-    rewards: Sequence[Reward], scorers: Digest, params: GrpoParams, ground: StepContext
+    rewards: Sequence[Reward], scorers: Digest, draw: Draw, params: GrpoParams, ground: StepContext
 ) -> StepData:
     """Of the training rows; `scorers` is the digest of all that decides a reward but our code."""
-    return grpo_step_data(Row.read_lines(rows_of(Split.TRAIN)), rewards, scorers, params)
+    return grpo_step_data(Row.read_lines(rows_of(Split.TRAIN)), rewards, scorers, draw, params)
 
 
 def grpo_step_data(
-    rows: Sequence[Row], rewards: Sequence[Reward], scorers: Digest, params: GrpoParams
+    rows: Sequence[Row], rewards: Sequence[Reward], scorers: Digest, draw: Draw, params: GrpoParams
 ) -> StepData:
     """The data of any rows."""
     data = digest_json([digest_of(rows), scorers])
-    trainer = partial(grpo_trainer, rows, rewards, params)
+    trainer = partial(grpo_trainer, rows, rewards, draw, params)
     return StepData("grpo", params, data, trainer, tools=has_tools(rows))
 
 
 def grpo_trainer(
     rows: Sequence[Row],
     rewards: Sequence[Reward],
+    draw: Draw,
     params: GrpoParams,
     model: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -95,6 +111,7 @@ def grpo_trainer(
         disable_dropout=True,
     )
     return GroupTrainer(
+        draw,
         model=model,
         reward_funcs=[reward_function(one, rows) for one in rewards],
         args=one_device(config),
@@ -125,7 +142,29 @@ def reward_function(reward: Reward, rows: Sequence[Row]) -> Callable[..., list[f
 
 
 class GroupTrainer(GRPOTrainer):
-    """TRL's, in an order of prompts that a resumed run draws again."""
+    """TRL's, in an order of prompts that a resumed run draws again, and with answers from whoever
+    draws them.
+    """
+
+    def __init__(self, draw: Draw, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.draw = draw
+
+    def _generate_single_turn(
+        self, prompt_ids: Sequence[list[int]], *_: Any, **__: Any
+    ) -> tuple[list[list[int]], None]:
+        drawing = Drawing(
+            self.temperature, self.max_completion_length, frozenset(self.eos_token_ids)
+        )
+        with (
+            torch.no_grad(),
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+            ) as model,
+        ):
+            return self.draw(model, prompt_ids, drawing), None
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> RepeatSampler:
         return EpochOrder(

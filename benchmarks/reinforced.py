@@ -1,0 +1,135 @@
+"""A project after sft, reinforced by its own scorers (step `grpo`): rewards and dev, before and
+after.
+
+    python -m benchmarks.reinforced --project FOLDER [--rewards rougeL] [--steps 20] [--rate 2e-4]
+        [--dev 60]
+
+FOLDER is a project's after `incumbent run`, such as the sample's after `make run`. `--rewards` are
+metrics of its scorers, with commas between. Eight answers to each of two prompts make a step. What
+is found is kept in benchmarks/reinforced.jsonl, a line a run.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from math import sqrt
+from pathlib import Path
+from statistics import fmean, stdev
+from time import process_time
+from typing import Any
+
+from benchmarks.frame import arguments
+from evaluation.evaluation_settings import Decoding, ScoringParams
+from evaluation.generation.answering_model import AnsweringModel
+from evaluation.generation.retrieved_passages import asked_with
+from incumbent.grpo import AnswerDraws, rewards_of
+from project.bare_base import bare_base
+from project.model_pins import embedded_base, pinned_folder
+from project.paths import EMBEDDER, rows_of
+from project.records.adapters import ModelPin
+from project.records.data import Row, Split
+from project.settings import load
+from registry.registry_settings import RegistryParams
+from training.precision import measure_machine, numerics
+from training.recipe import Recipe
+from training.steps.earlier import Earlier
+from training.steps.grpo_step import DrawnAnswer, Reward, grpo_step_data
+from training.steps.run_step import StepContext, learn, prepare
+from training.training_settings import GrpoParams
+
+KEPT = Path(__file__).with_suffix(".jsonl").resolve()
+PROMPTS_A_STEP = 2
+ALWAYS = "rougeL"  # measured on dev beside what is rewarded
+NO_DIGEST = "0" * 64  # of scorers: nothing is registered here
+
+
+def main() -> None:
+    given = arguments(__doc__, project="", rewards="rougeL", steps=20, rate=2e-4, dev=60)
+    os.chdir(given.project)
+    rows = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source != "rehearsal.jsonl"][
+        : given.steps * PROMPTS_A_STEP
+    ]
+    dev = Row.read_lines(rows_of(Split.DEV))[: given.dev]
+    start = Path("outputs/steps/sft/adapter")
+    recipe = Recipe.read(start / "recipe.json")
+    ground = StepContext(
+        bare_base(),
+        numerics("auto", measure_machine()),
+        recipe.adapter,
+        Earlier(start, None, recipe),
+    )
+    decoding = load(Decoding)
+    params = GrpoParams(
+        epochs=1,
+        gradient_accumulation=PROMPTS_A_STEP,
+        learning_rate=given.rate,
+        max_new_tokens=decoding.max_new_tokens,
+        rewards=dict.fromkeys(given.rewards.split(","), 1.0),
+    )
+    folder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
+    rewards = rewards_of(params, load(ScoringParams), folder)
+    beside = params.model_copy(update={"rewards": {**params.rewards, ALWAYS: 1.0}})
+    measured = rewards_of(beside, load(ScoringParams), folder)
+    began = process_time()
+    with tempfile.TemporaryDirectory() as draft:
+        adapter = Path(draft, "reinforced")
+        run = prepare(grpo_step_data(rows, rewards, NO_DIGEST, AnswerDraws(), params), ground)
+        record = learn(run, adapter)
+        minutes = (process_time() - began) / 60
+        logs = [log for log in run.trainer.state.log_history if "reward" in log]
+        before, after = (on_dev(one, dev, ground, measured) for one in (start, adapter))
+    found = {
+        "project": load(RegistryParams).family,
+        "rewarded": [*params.rewards],
+        "steps": record.optimizer_steps,
+        "rate": given.rate,
+        "processor_minutes": round(minutes, 1),
+        "rewards": [round(log["reward"], 4) for log in logs],
+        "kl": [round(log["kl"], 4) for log in logs],
+        "groups": record.groups,
+        "groups_without_spread": record.groups_without_spread,
+        "dev_before": before,
+        "dev_after": after,
+    }
+    with KEPT.open("a") as stream:
+        stream.write(json.dumps(found) + "\n")
+    print(record)
+    for name in before:
+        print(summary(found, name))
+
+
+def on_dev(
+    adapter: Path, dev: Sequence[Row], ground: StepContext, rewards: Sequence[Reward]
+) -> dict[str, list[float | None]]:
+    """By metric a reward of the greedy answer to each dev item: where less is better, what lacks of
+    1; None where the item says nothing about it.
+    """
+    decoding = load(Decoding).model_copy(update={"temperature": 0.0, "samples": 1})
+    prompt = ground.base.system_prompt
+    model = AnsweringModel(embedded_base(), adapter, decoding, ground.numerics.precision, prompt)
+    answered = {one.item: one for one in model.answer(asked_with(dev, ground.base))}
+    drawn = [
+        DrawnAnswer(one.text, one.tokens, one.prompt_tokens)
+        for one in (answered[row.id] for row in dev)
+    ]
+    return {
+        reward.name: [None if own is None else round(own, 4) for own in reward.of(dev, drawn)]
+        for reward in rewards
+    }
+
+
+def summary(found: dict[str, Any], name: str) -> str:
+    both = zip(found["dev_before"][name], found["dev_after"][name], strict=True)
+    pairs = [(a, b) for a, b in both if a is not None and b is not None]
+    gains = [b - a for a, b in pairs]
+    error = 1.96 * stdev(gains) / sqrt(len(gains))
+    return (
+        f"dev {name} {fmean(a for a, _ in pairs):.3f}, then {fmean(b for _, b in pairs):.3f}: "
+        f"{fmean(gains):+.3f} ± {error:.3f} (95 %, n = {len(gains)}), in {found['steps']} steps "
+        f"and {found['processor_minutes']} processor-minutes"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""The bank's assistant with tools: base, sft, and sft with dpo on wrong calls.
+
+    python -m examples.tools.run [--to DIR]
+
+Makes a project of 300 conversations, trains and submits twice, and has scripted users talk to each
+system. What is done is kept in DIR/results, and is not done again; table.py makes the table.
+"""
+
+import json
+import os
+import shutil
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evaluation.generation.conversations import ConversingModel
+
+from curation.checks.relevance import SUITES
+from curation.sources.row_formats import read_row
+from evaluation.evaluation_settings import Decoding, MetricChoice
+from evaluation.generate import prompted
+from evaluation.generation.answering_model import AnsweringModel
+from evaluation.generation.answers import Answer
+from evaluation.generation.contestants import recorded_numerics
+from evaluation.scoring.scorers import computed, load_scorer
+from examples.bank.make_project import OF_A_FILE, REHEARSED, SOURCES, configure, shorten
+from examples.bank.make_rows import write_lines
+from examples.bank.steps import answer_of, command, step
+from examples.reward_hacking.run import judged
+from examples.tools.conversations import HERE, conversations, pairs, scenarios
+from incumbent.init.new_folder import new_folder, start
+from incumbent.project_files import copy_project
+from project.model_pins import embedded_base, pinned_folder
+from project.paths import ADAPTER_FILES, EMBEDDER, rows_of
+from project.records.adapters import ModelPin
+from project.records.data import Row, Split
+from project.settings import load
+
+LEARNT, NEW, SCENARIOS, PAIRS = 220, 80, 16, 120
+SHOTS, RUNS, TEMPERATURE = 2, 4, 0.7  # of the base; of each scripted conversation
+COLUMNS = {"messages": "messages", "tools": "keep", "group": "conversation"}
+CHANGES: dict[str, dict[str, Any]] = {  # to the sample's settings
+    "base": {"max_length": 1024},
+    "curation.collect": {
+        "sources": [
+            {
+                "kind": "file",
+                "path": "datasets/sources/learnt.jsonl",
+                "format": "table",
+                "columns": COLUMNS,
+            },
+            {
+                "kind": "file",
+                "path": "datasets/sources/new.jsonl",
+                "format": "table",
+                "columns": COLUMNS | {"turns": "every"},
+            },
+            {"kind": "file", "path": "datasets/sources/rehearsal.jsonl"},
+        ],
+        "tools": "datasets/sources/tools.json",
+    },
+    "curation.curate": {
+        "dev": None,
+        "sealed": None,
+        "dev_share": 0.33,
+        "sealed_share": 0.66,
+        "train_only": ["learnt.jsonl", "rehearsal.jsonl"],
+        "accepted": [],
+        "eval_only": ["new.jsonl"],
+        "max_per_template": None,
+        "max_per_group": None,
+    },
+    "training.sft": {
+        "rows": None,
+        "epochs": 2,
+        "learning_rate": 5e-4,
+        "batch_size": 4,
+        "loss_on": "every",
+    },
+    "evaluation.decoding": {"max_new_tokens": 96},
+    "evaluation.generation": {"conversations": {"tools": "tools.py", "turns": 12}},
+    "evaluation.few_shot": {"shots": 2},
+    "evaluation.scoring": {"metrics": ["calls", "rouge", "semantic", "refusal", "length"]},
+    "evaluation.preference_data": {"corrections": []},
+    "evaluation.policy": {"gating": ["calls_right", "rougeL"], "general_margin": 0.3},
+    "registry": {"family": "bank-tools"},
+}
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
+    parser.add_argument("--to", type=Path, default=Path(".incumbent/tools"))
+    given = parser.parse_args()
+    make_project(given.to.resolve())
+    step("sft", partial(submitted, "--promote"))
+    step("sft answers", partial(measured, ADAPTER_FILES))
+    step("base answers", partial(measured, None, shots=SHOTS, constrained=True))
+    add_pairs()
+    step("dpo", submitted)
+    step("dpo answers", partial(measured, ADAPTER_FILES))
+
+
+def make_project(to: Path) -> None:
+    """Make the folder if it is not there, and go into it."""
+    if not to.exists():
+        with new_folder(to):
+            fill(to)
+    os.chdir(to)
+
+
+def fill(to: Path) -> None:
+    copy_project(Path(), sample=True)
+    configure(CHANGES)
+    shutil.copy(HERE / "tools.json", SOURCES / "tools.json")
+    shutil.copy(HERE / "bank_tools.py", "tools.py")
+    shorten(SOURCES / "rehearsal.jsonl", REHEARSED)
+    files = {"learnt": conversations("learnt", LEARNT), "new": conversations("new", NEW)}
+    for name, part in files.items():
+        write_lines(SOURCES / f"{name}.jsonl", part)
+    for suite in SUITES:
+        for file in Path("datasets", suite).glob("*.jsonl"):
+            shorten(file, OF_A_FILE)
+    start([SOURCES / f"{name}.jsonl" for name in files], "Start with the conversations", to)
+
+
+def submitted(*options: str) -> dict[str, Any]:
+    command("run", "--until", "compare")
+    return judged(answer_of("submit", *options, "--json")["version"]["number"])
+
+
+def add_pairs() -> None:
+    """Have the next adapter learn from wrong calls too, beside the champion's recipe."""
+    file = SOURCES / "pairs.jsonl"
+    if file.exists():
+        return
+    write_lines(file, pairs(PAIRS))
+    command("data", "import", str(file))
+    configure({"training.dpo": {"epochs": 1, "learning_rate": 2e-5, "batch_size": 2}})
+
+
+# --- measured beside the gate ---------------------------------------------------------------------
+
+
+def measured(adapter: Path | None, *, shots: int = 0, constrained: bool = False) -> dict[str, Any]:
+    """What a system calls in each turn of dev and sealed, all alike, and how its conversations with
+    the scripted users end. The base is shown examples, and held to the tools by a grammar.
+    """
+    turns = [row for part in (Split.DEV, Split.SEALED) for row in Row.read_lines(rows_of(part))]
+    talks = [
+        read_row(json.dumps(one).encode(), Path("scenarios.jsonl"), number)
+        for number, one in enumerate(scenarios(SCENARIOS), start=1)
+    ]
+    found = {}
+    for name, metric, rows, more in (
+        ("turns", "calls", turns, {}),
+        ("talks", "conversation", talks, {"temperature": TEMPERATURE, "samples": RUNS}),
+    ):
+        decoding = load(Decoding).model_copy(update={"constrained": constrained, **more})
+        precision = recorded_numerics().precision
+        model = AnsweringModel(embedded_base(), adapter, decoding, precision)
+        asked = prompted(rows, shots) if shots else rows
+        talking = ConversingModel(model, decoding.seed)
+        answers = list(talking.answer(asked, decoding.samples))
+        found[name] = [
+            {"item": one.item, "group": group, "text": one.text, **scored}
+            for one, group, scored in zip(answers, *scored_by(metric, rows, answers), strict=True)
+        ]
+    return found
+
+
+def scored_by(
+    metric: str, rows: Sequence[Row], answers: Sequence[Answer]
+) -> tuple[list[str], list[dict[str, float]]]:
+    """The group and the scores of each answer, those that say something of it."""
+    folder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
+    scorer = load_scorer(MetricChoice(metric=metric), 0, folder)
+    known = {row.id: row for row in rows}
+    held = [known[one.item] for one in answers]
+    values = computed(scorer, held, answers)
+    silent = getattr(scorer.metric, "inapplicable", {})
+    return [row.group for row in held], [
+        {name: float(own[i]) for name, own in values.items() if i not in silent.get(name, ())}
+        for i in range(len(answers))
+    ]
+
+
+if __name__ == "__main__":
+    main()
