@@ -25,6 +25,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
 from evaluation.generation.batch_reader import BatchReader, Memory, Tokens, chat_tokens
+from evaluation.generation.constraints import Sieve, Sieves, Wanted
 from project.chat_template import refuse_unheard, under
 from project.errors import IncumbentError, InputError
 from project.gpu import answering_map, card_here
@@ -70,6 +71,7 @@ class Draft:
     prompt: Tokens
     sample: int
     chance: Random  # what its tokens are drawn by
+    sieve: Sieve | None = None  # what its tokens are held to
     tokens: Tokens = field(default_factory=list)
     ended: bool = False
 
@@ -105,6 +107,9 @@ class AnsweringModel:
             model = PeftModel.from_pretrained(model, adapter)
             cast_adapter(model, dtype)
         self.reader = BatchReader(model.eval())
+        vocabulary = model.get_output_embeddings().weight.shape[0]
+        held = decoding.constrained
+        self.sieves = Sieves(self.tokenizer, self.ends, vocabulary) if held else None
 
     @torch.inference_mode()
     def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
@@ -142,10 +147,15 @@ class AnsweringModel:
     def drafts(self, row: Row, samples: int) -> list[Draft]:
         """What a row's answers grow from; their draws hang on what is asked and on nothing else."""
         prompt = self.prompt(row)
-        return [Draft(row, prompt, i, self.chance(row, i)) for i in range(samples)]
+        return [Draft(row, prompt, i, self.chance(row, i), self.sieve(row)) for i in range(samples)]
 
     def afresh(self, draft: Draft) -> Draft:
-        return Draft(draft.row, draft.prompt, draft.sample, self.chance(draft.row, draft.sample))
+        chance = self.chance(draft.row, draft.sample)
+        return Draft(draft.row, draft.prompt, draft.sample, chance, self.sieve(draft.row))
+
+    def sieve(self, row: Row) -> Sieve | None:
+        """Raises InputError for tools that no grammar can be made of."""
+        return self.sieves.of(Wanted(row.tools), str(row)) if self.sieves and row.tools else None
 
     def chance(self, row: Row, sample: int) -> Random:
         return Random(f"{self.decoding.seed} {sample} {row.prompt_text}")
@@ -241,11 +251,17 @@ class AnsweringModel:
 
     def extend(self, drafts: Sequence[Draft], logits: Tensor) -> None:
         """Give each draft that has not ended its next token; logits [drafts, 1, vocabulary]."""
-        for draft, token in zip(drafts, self.next_tokens(drafts, logits[:, -1]), strict=True):
+        logits = logits[:, -1].clone() if self.sieves else logits[:, -1]
+        for draft, scores in zip(drafts, logits, strict=True):
+            if draft.sieve and not draft.ended:
+                draft.sieve.sift(scores)
+        for draft, token in zip(drafts, self.next_tokens(drafts, logits), strict=True):
             if not draft.ended:
                 draft.tokens.append(token)
                 full = len(draft.tokens) == self.decoding.max_new_tokens
                 draft.ended = full or token in self.ends
+                if draft.sieve and not draft.ended:
+                    draft.sieve.take(token)
 
     def next_tokens(self, drafts: Sequence[Draft], logits: Tensor) -> Tokens:
         """The likeliest tokens, or at a temperature those at which the probabilities, summed up in
