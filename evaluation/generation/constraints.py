@@ -53,14 +53,20 @@ def form_of(tokenizer: Any) -> CallForm | None:
     part = {"name": re.escape(NAME), "one": re.escape(TOWN)}
     part["two"] = re.escape(OTHER["function"]["arguments"])
     found = re.fullmatch("(?s)(.*?){name}(.*?){one}(.*)".format_map(part), one)
-    if not found or written_calls(shown_text(tokenizer, one)) != [
-        WrittenCall(NAME, json_object(TOWN))
-    ]:
+    if not found or not is_readable(tokenizer):
         return None
     both = rendered(tokenizer, CALL, OTHER)
     several = re.fullmatch("(?s).*?{name}.*?{one}(.*?){name}.*?{two}.*".format_map(part), both)
     lead, mark, rest = found[1].rpartition(BEGIN)
     return CallForm(lead, mark + rest, found[2], several and several[1], found[3])
+
+
+def is_readable(tokenizer: Any) -> bool:
+    """Whether a call is found again in what the base writes."""
+    text = rendered(tokenizer, CALL)
+    for name in control_tokens(tokenizer):  # whoever reads the answer does not see them
+        text = text.replace(name, "")
+    return written_calls(text) == [WrittenCall(NAME, json_object(TOWN))]
 
 
 def rendered(tokenizer: Any, *calls: dict[str, Any]) -> str:
@@ -80,13 +86,6 @@ def rendered(tokenizer: Any, *calls: dict[str, Any]) -> str:
 def control_tokens(tokenizer: Any) -> dict[str, int]:
     known = tokenizer.added_tokens_decoder.items()
     return {token.content: number for number, token in known if token.special}
-
-
-def shown_text(tokenizer: Any, text: str) -> str:
-    """Without control tokens, as whoever reads the answer sees it."""
-    for name in control_tokens(tokenizer):
-        text = text.replace(name, "")
-    return text
 
 
 # --- grammar --------------------------------------------------------------------------------------
