@@ -126,6 +126,7 @@ class CallsInAnswer:
 
     several: bool
     readers: dict[object, AnswerReader] = field(default_factory=dict)  # by the choice's number
+    last: Body = field(default_factory=dict)  # chunk with a choice
 
     def told(self, body: Body, *, stream: bool) -> Iterator[Body]:
         """A whole answer, or the chunks that one of a stream becomes; none of what must wait."""
@@ -137,9 +138,16 @@ class CallsInAnswer:
         elif not choices:
             yield body
         else:
+            self.last = body
             for choice in choices:
                 for part in self.parts(choice):
                     yield {**body, "choices": [part]}
+
+    def end(self) -> Iterator[Body]:
+        """What still waits where a stream has ended and did not say why."""
+        for number in list(self.readers):
+            for part in self.parts({"index": number, "finish_reason": "stop"}):
+                yield {**self.last, "choices": [part]}
 
     def whole(self, choice: dict[str, Any]) -> Fields:
         message = fields_of(choice, "message")
@@ -164,6 +172,7 @@ class CallsInAnswer:
             yield {**choice, "delta": delta, "finish_reason": None}
         if reason is None:
             return
+        del self.readers[number]
         words, calls = reader.rest()
         for told in [*([{"content": words}] if words else []), *deltas_of(calls)]:
             yield {**choice, "delta": told, "finish_reason": None}

@@ -144,6 +144,8 @@ class GatewayAnswer:
                         self._hear(chunk)
                         for told in calls.told(chunk, stream=stream) if calls else (chunk,):
                             yield self._named(told)
+                for told in calls.end() if calls else ():
+                    yield self._named(told)
                 return
             except NoReplicaError:
                 if not self._falls_back():

@@ -7,15 +7,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 from starlette.testclient import TestClient
 
+from evaluation.generation.backends.adapter_servers import VllmReplica
 from project.chat_template import with_template
 from serving.called_tools import MOST_ARGUMENTS, MOST_TOOLS, AnswerReader
-from serving.gateway_server import create_app
+from serving.deploying.route_table import RouteTable
+from serving.gateway_server import create_app, running
 from serving.openai_api.replicas import shows_tools
-from tests.serving.conftest import ADDRESS, MakeGateway, NamingBackend, asking
-from tests.serving.test_openai_api import CHAT, events_of
+from tests.evaluation.engine_server import Asked, Reply, engine_server
+from tests.serving.conftest import ADDRESS, MakeGateway, NamingBackend, asking, deployment
+from tests.serving.test_openai_api import CHAT, V7, events_of
 from tests.serving.test_request_fields import SGLANG, VLLM
 
 TOOLS = [
@@ -108,6 +112,16 @@ def test_calls_in_a_text_are_calls_of_the_answer(
         found = joined(client.post(CHAT, json=asking(tools=TOOLS, stream=True)).text)
         assert found["content"].strip() == (words or "") and calls_of(found) == calls
         assert found["reasons"][-1] == choice["finish_reason"]
+
+
+def test_a_stream_that_ends_without_a_reason_is_told_whole(
+    client: TestClient, backend: NamingBackend
+) -> None:
+    for text, calls in ((MARKED, [FIRST]), (MARKED[:-14], [])):
+        *backend.chunks, last = pieces(text, 5)
+        backend.chunks.append({"choices": [last["choices"][0] | {"finish_reason": None}]})
+        found = joined(client.post(CHAT, json=asking(tools=TOOLS, stream=True)).text)
+        assert found["content"] == ("" if calls else text) and calls_of(found) == calls
 
 
 def test_words_are_not_kept_back_and_the_mark_of_a_call_is(
@@ -277,3 +291,48 @@ def test_servers_are_asked_as_evaluation_asks_them(
     backend.fields = {}
     assert "get_balance" not in str(asked(VLLM, tool_choice="none")["messages"])
     assert asked(VLLM, tool_choice="required")["code"] == "unsupported_parameter"
+
+
+@pytest.mark.slow
+def test_the_official_clients_loop_with_a_server_that_answers_calls_as_a_text(
+    make_gateway: MakeGateway, table: RouteTable, knows: Any
+) -> None:
+    knows("qwen2_5")
+
+    def behaviour(asked: Asked) -> Reply | None:
+        """As vLLM without a parser of calls."""
+        if asked.path != "/v1/chat/completions":
+            return None
+        text = "90 francs." if asked.body["messages"][-1]["role"] == "tool" else MARKED
+        if asked.body.get("stream"):
+            kind = {"object": "chat.completion.chunk", "created": 1}
+            return Reply.events(*(json.dumps(one | kind) for one in pieces(text, 3)), "[DONE]")
+        return Reply.of(whole(text))
+
+    with engine_server(behaviour) as engine:
+        engine.adapters[V7] = "/v7"
+        replica = VllmReplica(engine.url)
+        table.lost("http://replica-1/v1")
+        table.hold(deployment(7), replica)
+        with (
+            running(make_gateway(**VLLM)) as live,
+            openai.OpenAI(base_url=f"{live}/v1", api_key="none", max_retries=0) as client,
+        ):
+            turns: list[Any] = [ASKED]
+            fields: dict[str, Any] = {"model": "bank", "tools": TOOLS}
+            first = client.chat.completions.create(messages=turns, **fields).choices[0]
+            with client.chat.completions.stream(messages=turns, **fields) as stream:
+                same = stream.get_final_completion().choices[0]
+            for choice in (first, same):
+                (call,) = choice.message.tool_calls or ()
+                assert choice.finish_reason == "tool_calls"
+                assert (call.function.name, json.loads(call.function.arguments)) == FIRST
+            turns += [first.message.model_dump(exclude_none=True)]
+            turns += [{"role": "tool", "tool_call_id": call.id, "content": "90"}]
+            with pytest.raises(openai.BadRequestError, match="result of call"):
+                client.chat.completions.create(messages=turns, **fields)
+            turns[-1]["tool_call_id"] = (first.message.tool_calls or ())[0].id
+            last = client.chat.completions.create(messages=turns, **fields)
+            assert last.choices[0].message.content == "90 francs."
+        asked = engine.bodies("/v1/chat/completions")
+        assert {one["tool_choice"] for one in asked} == {"none"} and len(asked) == 3
