@@ -41,6 +41,18 @@ def written_calls(text: str) -> list[WrittenCall]:
     return list(bare_calls(said)) or list(python_calls(said))
 
 
+MARKED = re.compile(f"{BEGIN}.*?(?:{END}|\\Z)", re.DOTALL)
+
+
+def words_beside(text: str) -> str:
+    """What a text with calls says in words; where they have no marks, what stands before them."""
+    if BEGIN in text:
+        return MARKED.sub("", text).strip()
+    starts = [found.start() for form in (HEAD, PYTHON) if (found := form.search(text))]
+    before = text[: min(starts, default=len(text))].rstrip(" \n[")
+    return before.removesuffix("[TOOL_CALLS").strip()
+
+
 # Strings and brackets. One match never ends within another one, whatever stands there.
 PARTS = re.compile(r"""'(?:[^'\\\n]++|\\.)*+'?|"(?:[^"\\\n]++|\\.)*+"?|[\[\](){}]|</?tool_call>""")
 
@@ -85,19 +97,13 @@ def marked_calls(text: str) -> Iterator[WrittenCall]:
 
 def bare_calls(text: str) -> Iterator[WrittenCall]:
     """Objects with a name and arguments."""
-    for start, end, whole in bare_objects(text):
-        if found := call_of(text[start:end]) if whole else UNREADABLE:
-            yield found
-
-
-def bare_objects(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Where each that may be a call begins and ends, and whether it is closed there."""
     at = 0
     while head := HEAD.search(text, at):
         start = head.start()
         at, whole = closed(text, start)
-        if ARGUMENTS.search(text, start, at):
-            yield start, at, whole
+        found = call_of(text[start:at]) if whole else UNREADABLE
+        if found and ARGUMENTS.search(text, start, at):
+            yield found
 
 
 def call_of(text: str) -> WrittenCall | None:
@@ -147,22 +153,3 @@ def python_call(node: ast.expr) -> WrittenCall:
         return WrittenCall(name, json_object(as_json(told)))
     except (ValueError, TypeError):
         return WrittenCall(name)
-
-
-# --- words beside calls ---------------------------------------------------------------------------
-
-
-def words_beside(text: str) -> str:
-    """What a text says beside the calls in it, thoughts among it."""
-    thought, mark, said = text.rpartition("</think>")
-    if BEGIN in said:
-        first, *others = said.split(BEGIN)
-        kept = [first, *(part.partition(END)[2] for part in others)]
-        return (thought + mark + "".join(kept)).strip()
-    spans = [(start, end) for start, end, _ in bare_objects(said)]
-    if not spans and (found := PYTHON.search(said)):
-        spans = [(found.start(), closed(said, found.start())[0])]
-    ends = [0, *(end for _, end in spans)]
-    starts = [*(start for start, _ in spans), len(said)]
-    left = "".join(said[end:start] for end, start in zip(ends, starts, strict=True))
-    return (thought + mark + (left.strip(" \n\t[];,") if spans else left)).strip()

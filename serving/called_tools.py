@@ -85,7 +85,9 @@ def in_recorded_order(tools: Iterable[Fields]) -> list[dict[str, Any]]:
 
 # --- answers --------------------------------------------------------------------------------------
 
-MAY_BEGIN = regex.compile(rf"(?<!\s)\s*+(?:{BEGIN}|\[?\s*{HEAD.pattern}|{PYTHON.pattern})")
+MAY_BEGIN = regex.compile(
+    rf"(?<!\s)\s*+(?:{BEGIN}|\[TOOL_CALLS|\[?\s*{HEAD.pattern}|{PYTHON.pattern})"
+)
 
 
 @dataclass

@@ -71,9 +71,9 @@ class Draft:
     prompt: Tokens
     sample: int
     chance: Random  # what its tokens are drawn by
-    sieve: Sieve | None = None  # what its tokens are held to
     tokens: Tokens = field(default_factory=list)
     ended: bool = False
+    sieve: Sieve | None = None  # what its tokens are held to
 
 
 class AnsweringModel:
@@ -147,15 +147,10 @@ class AnsweringModel:
     def drafts(self, row: Row, samples: int) -> list[Draft]:
         """What a row's answers grow from; their draws hang on what is asked and on nothing else."""
         prompt = self.prompt(row)
-        return [Draft(row, prompt, i, self.chance(row, i), self.sieve(row)) for i in range(samples)]
+        return [Draft(row, prompt, i, self.chance(row, i)) for i in range(samples)]
 
     def afresh(self, draft: Draft) -> Draft:
-        chance = self.chance(draft.row, draft.sample)
-        return Draft(draft.row, draft.prompt, draft.sample, chance, self.sieve(draft.row))
-
-    def sieve(self, row: Row) -> Sieve | None:
-        """Raises InputError for tools that no grammar can be made of."""
-        return self.sieves.of(Wanted(row.tools), str(row)) if self.sieves and row.tools else None
+        return Draft(draft.row, draft.prompt, draft.sample, self.chance(draft.row, draft.sample))
 
     def chance(self, row: Row, sample: int) -> Random:
         return Random(f"{self.decoding.seed} {sample} {row.prompt_text}")
@@ -263,6 +258,10 @@ class AnsweringModel:
                 if draft.sieve and not draft.ended:
                     draft.sieve.take(token)
 
+    def sieve(self, row: Row) -> Sieve | None:
+        """Raises InputError for tools that no grammar can be made of."""
+        return self.sieves.of(Wanted(row.tools), str(row)) if self.sieves and row.tools else None
+
     def next_tokens(self, drafts: Sequence[Draft], logits: Tensor) -> Tokens:
         """The likeliest tokens, or at a temperature those at which the probabilities, summed up in
         the order of the vocabulary, pass a number that is drawn for each draft; logits [drafts, …].
@@ -281,6 +280,8 @@ class DecodingBatch:
     def __init__(self, model: AnsweringModel, drafts: Sequence[Draft]) -> None:
         self.model = model
         self.reader = model.reader
+        for draft in drafts:
+            draft.sieve = model.sieve(draft.row)
         self.waiting = deque(
             sorted(drafts, key=lambda draft: (-len(draft.prompt), draft.row.id, draft.sample))
         )

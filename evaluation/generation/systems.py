@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
-from evaluation.generation.answers import Model, Respondent, system_of, versions
+from evaluation.generation.answers import Model, Respondent, system_of
 from evaluation.generation.backends.backend import Engine
 from evaluation.generation.hosted import kept_respondent
 from evaluation.generation.served_contestant import ServedContestant
@@ -75,12 +75,13 @@ def respondent(
     if numerics.engine is not None and not recalls:
         return served(contestant, files, decoding, numerics, numerics.engine)
 
-    held = decoding.constrained and not recalls
-    more = ["recalling_model.py"] if recalls else ["constraints.py"] if held else []
-    made_by = {"libraries": (*versions(), f"llguidance {version('llguidance')}")} if held else {}
-    code = digest_files(HERE, [*CODE, *more])
-    system = system_of(contestant, decoding.digest, numerics, code, **made_by)
+    code = digest_files(HERE, [*CODE, "recalling_model.py"] if recalls else CODE)
+    system = system_of(contestant, decoding.digest, numerics, code)
     load_model = partial(embedded_model, contestant, files, decoding, numerics, recalls)
+    if decoding.constrained and not recalls:
+        code = digest_files(HERE, [*CODE, "constraints.py"])
+        libraries = (*system.libraries, f"llguidance {version('llguidance')}")
+        system = system.model_copy(update={"code": code, "libraries": libraries})
     return Respondent(system, decoding.batch_size, load_model, portable=True)
 
 
