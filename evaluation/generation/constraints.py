@@ -3,7 +3,7 @@
 Before each token of an answer, the tokens that would break its grammar are taken out. The grammar
 has the tools that the prompt shows, in the form in which the base writes calls; llguidance says
 which tokens it allows. The arguments of a tool that has few come in any order, else in the order of
-its schema; of a schema that allows no others by name, there are no others.
+its schema; others than it names there are none, unless it says more of `additionalProperties`.
 """
 
 import re
@@ -98,18 +98,7 @@ WRITTEN = {"whitespace_flexible": False, "item_separator": ", ", "key_separator"
 # All that is not ASCII counts as letters: an automaton of those of Unicode is too large.
 LETTER = r"A-Za-z0-9_\x{80}-\x{10FFFF}"
 PYTHON_LIKE = PYTHON.pattern.replace(r"[\w.]", f"[.{LETTER}]").replace(r"\w", f"[{LETTER}]")
-FORMATS = {
-    "date-time",
-    "date",
-    "time",
-    "duration",
-    "email",
-    "hostname",
-    "ipv4",
-    "ipv6",
-    "uri",
-    "uuid",
-}
+FORMATS = re.compile(r"date(-time)?|time|duration|email|hostname|ipv[46]|uri|uuid")
 CALLED = rf"{HEAD.pattern}(?s:.*){ARGUMENTS.pattern}|\{{\s*{ARGUMENTS.pattern}"
 
 
@@ -133,8 +122,9 @@ def known(schema: Any) -> Any:
         return [known(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    noted = isinstance(schema.get("format"), str) and schema["format"] not in FORMATS
-    return {key: known(one) for key, one in schema.items() if not (noted and key == "format")}
+    noted = schema.get("format")
+    left = {"format"} if isinstance(noted, str) and not FORMATS.fullmatch(noted) else set()
+    return {key: known(one) for key, one in schema.items() if key not in left}
 
 
 def arguments_rules(tool: int, schema: dict[str, Any]) -> Iterator[str]:
