@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
+from random import Random
 from time import monotonic
 from typing import Any
 
@@ -16,7 +17,7 @@ from evaluation.generation.systems import respondent
 from project.errors import InputError
 from project.records.adapters import Contestant
 from project.records.data import Row
-from project.written_calls import written_calls
+from project.written_calls import WrittenCall, written_calls
 from tests.conftest import BASE, NUMERICS
 from tests.evaluation.test_tool_answers import hosted
 
@@ -34,6 +35,7 @@ PAY = tool(
     required=["amount", "to"],
 )
 TOOLS = (PAY, tool("hang_up"), tool("lock", {"on": {"type": "boolean"}}))
+SCHEMAS = {one["function"]["name"]: one["function"]["parameters"] for one in TOOLS}
 PAYS = '{"name": "pay", "arguments": {"to": "tax", "amount": 30}}'
 MARKED = f"<tool_call>\n{PAYS}\n</tool_call>"
 ENDS = '<tool_call>\n{"name": "hang_up", "arguments": {}}\n</tool_call>'
@@ -124,6 +126,36 @@ def test_each_base_writes_calls_in_its_own_form(template: str | None, base_model
         assert [takes(tokenizer, one, text) for one in both] == expected, text
 
 
+DRAWN_FROM = f"{MARKED} {BARE} {PYTHON} [f (a)] [x](y) äöü 日本 </think> <think> {{ }} ' , _"
+
+
+@pytest.mark.parametrize("template", FORMS)
+def test_whatever_is_drawn_a_whole_answers_calls_are_of_its_tools(
+    template: str | None, base_model: Path
+) -> None:
+    import torch
+
+    tokenizer, sieves = sieves_of(base_model, template)
+    liked = sorted(set(tokenizer(DRAWN_FROM)["input_ids"]))
+    end, chance, calls = tokenizer.eos_token_id, Random(1), list[WrittenCall]()
+    for run in range(60):
+        sieve, tokens = sieves.of(Wanted(TOOLS, words=run % 3 > 0), "a"), list[int]()
+        while len(tokens) < 150 and tokens[-1:] != [end]:
+            logits = torch.zeros(len(tokenizer))
+            sieve.sift(logits)
+            may = [token for token in liked if not logits[token]]
+            others = (logits == 0).nonzero().flatten().tolist()
+            tokens.append(chance.choice(may if may and chance.random() < 0.9 else others))
+            if not logits[end] and chance.random() < 0.1:
+                tokens[-1] = end
+            sieve.take(tokens[-1])
+        if tokens[-1] == end:
+            calls += written_calls(tokenizer.decode(tokens, skip_special_tokens=True))
+    assert len(calls) > 4
+    for call in calls:
+        Draft202012Validator(SCHEMAS[str(call.name)]).validate(call.arguments)
+
+
 def test_one_call_or_json_of_a_schema_can_be_asked_for(base_model: Path) -> None:
     tokenizer, sieves = sieves_of(base_model)
     one = Wanted(TOOLS, words=False, several=False)
@@ -157,13 +189,12 @@ def test_an_answer_is_held_to_the_tools_of_its_row(tiny_base: Path) -> None:
     assert not any(written_calls(one.text) for one in free.answer(rows, 4))
     held = Caller(tiny_base, None, Decoding(constrained=True, **told), "float32")
     whole = [one for one in held.answer(rows, 4) if one.tokens < 64]
-    schemas = {one["function"]["name"]: one["function"]["parameters"] for one in TOOLS}
     assert len(whole) > 4
     for answer in whole:
         calls = written_calls(answer.text)
         assert calls
         for call in calls:
-            Draft202012Validator(schemas[str(call.name)]).validate(call.arguments)
+            Draft202012Validator(SCHEMAS[str(call.name)]).validate(call.arguments)
     alone = AnsweringModel(tiny_base, None, Decoding(constrained=True), "float32")
     assert alone.sieve(plain) is None and alone.sieve(rows[0]) is not None
 
