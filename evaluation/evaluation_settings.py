@@ -32,6 +32,9 @@ class Decoding(Settings):
     temperature: NonNegativeFloat = later(0.0)
     samples: PositiveInt = later(1)  # answers an item; their mean is what the item counts by
     seed: NonNegativeInt = later(0)  # of the draws, which are the same for both sides
+    # Whether a row's answer can be nothing but words, or calls of its tools with arguments by their
+    # schemas. A call that is cut at `max_new_tokens` fails still.
+    constrained: bool = later(False)
 
     @model_validator(mode="after")
     def samples_differ(self) -> Self:

@@ -25,6 +25,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer
 from evaluation.generation.batch_reader import BatchReader, Memory, Tokens, chat_tokens
+from evaluation.generation.constraints import Sieve, Sieves, Wanted
 from project.chat_template import refuse_unheard, under
 from project.errors import IncumbentError, InputError
 from project.gpu import answering_map, card_here
@@ -72,6 +73,7 @@ class Draft:
     chance: Random  # what its tokens are drawn by
     tokens: Tokens = field(default_factory=list)
     ended: bool = False
+    sieve: Sieve | None = None  # what its tokens are held to
 
 
 class AnsweringModel:
@@ -105,6 +107,9 @@ class AnsweringModel:
             model = PeftModel.from_pretrained(model, adapter)
             cast_adapter(model, dtype)
         self.reader = BatchReader(model.eval())
+        vocabulary = model.get_output_embeddings().weight.shape[0]
+        held = decoding.constrained
+        self.sieves = Sieves(self.tokenizer, self.ends, vocabulary) if held else None
 
     @torch.inference_mode()
     def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
@@ -241,11 +246,21 @@ class AnsweringModel:
 
     def extend(self, drafts: Sequence[Draft], logits: Tensor) -> None:
         """Give each draft that has not ended its next token; logits [drafts, 1, vocabulary]."""
-        for draft, token in zip(drafts, self.next_tokens(drafts, logits[:, -1]), strict=True):
+        logits = logits[:, -1].clone() if self.sieves else logits[:, -1]
+        for draft, scores in zip(drafts, logits, strict=True):
+            if draft.sieve and not draft.ended:
+                draft.sieve.sift(scores)
+        for draft, token in zip(drafts, self.next_tokens(drafts, logits), strict=True):
             if not draft.ended:
                 draft.tokens.append(token)
                 full = len(draft.tokens) == self.decoding.max_new_tokens
                 draft.ended = full or token in self.ends
+                if draft.sieve and not draft.ended:
+                    draft.sieve.take(token)
+
+    def sieve(self, row: Row) -> Sieve | None:
+        """Raises InputError for tools that no grammar can be made of."""
+        return self.sieves.of(Wanted(row.tools), str(row)) if self.sieves and row.tools else None
 
     def next_tokens(self, drafts: Sequence[Draft], logits: Tensor) -> Tokens:
         """The likeliest tokens, or at a temperature those at which the probabilities, summed up in
@@ -265,6 +280,8 @@ class DecodingBatch:
     def __init__(self, model: AnsweringModel, drafts: Sequence[Draft]) -> None:
         self.model = model
         self.reader = model.reader
+        for draft in drafts:
+            draft.sieve = model.sieve(draft.row)
         self.waiting = deque(
             sorted(drafts, key=lambda draft: (-len(draft.prompt), draft.row.id, draft.sample))
         )

@@ -49,6 +49,9 @@ class RecallingModel(AnsweringModel):
         """None: each token's stand in the answers."""
         return [None] * len(rows)
 
+    def sieve(self, row: Row) -> None:
+        """None: an answer that goes on from its middle is held to nothing."""
+
     def prompt(self, row: Row) -> Tokens:
         """With the tokens of the answer up to where its beginning is whole."""
         if not begun(row):

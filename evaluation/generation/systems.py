@@ -1,6 +1,7 @@
 """Systems that can be asked: the base model, bare or with an adapter on it."""
 
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
@@ -30,7 +31,7 @@ def from_registry(
     """A bare base, or a base with an adapter on it that is checked out of the registry. `live`: a
     hosted model is asked what it was not asked before.
     """
-    if live and contestant.base.hosted:
+    if live and contestant.base.hosted and not decoding.constrained:
         return kept_respondent(contestant, decoding, numerics, live=True)
     return respondent(contestant, check_out_adapter(contestant.lora), decoding, numerics)
 
@@ -56,6 +57,13 @@ def respondent(
     before. `recalls`: it goes on with answers that are begun, as suite memorisation asks it to,
     which no server does.
     """
+    served_elsewhere = contestant.base.hosted or (numerics.engine and not recalls)
+    if decoding.constrained and served_elsewhere:
+        raise InputError(
+            f"a server answers for {contestant}, and is held to no grammar here: set it to false, "
+            "or let the embedded engine answer",
+            field="evaluation.decoding.constrained",
+        )
     if contestant.base.hosted:
         if recalls:
             raise InputError(
@@ -70,6 +78,10 @@ def respondent(
     code = digest_files(HERE, [*CODE, "recalling_model.py"] if recalls else CODE)
     system = system_of(contestant, decoding.digest, numerics, code)
     load_model = partial(embedded_model, contestant, files, decoding, numerics, recalls)
+    if decoding.constrained and not recalls:
+        code = digest_files(HERE, [*CODE, "constraints.py"])
+        libraries = (*system.libraries, f"llguidance {version('llguidance')}")
+        system = system.model_copy(update={"code": code, "libraries": libraries})
     return Respondent(system, decoding.batch_size, load_model, portable=True)
 
 

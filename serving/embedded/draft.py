@@ -1,6 +1,7 @@
 """An answer in the making: grown by the engine's thread, heard of by who asked."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from time import time
@@ -8,7 +9,8 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
-from serving.embedded.engine_request import EngineRequest
+from project.errors import InputError
+from serving.embedded.engine_request import EngineRequest, refused
 
 # --- answer text ----------------------------------------------------------------------------------
 
@@ -89,8 +91,26 @@ class AnswerDraft:
     def ended(self) -> bool:
         return self.finish is not None or self.gone
 
+    def sift(self, logits: Any) -> None:
+        """Leave of the next token's logits, in place, what the answer may go on with."""
+        if self.question.sieve and not self.ended:
+            with self.given_up():
+                self.question.sieve.sift(logits)
+
+    @contextmanager
+    def given_up(self) -> Iterator[None]:
+        """Where its grammar cannot be followed any more: the others go on."""
+        try:
+            yield
+        except InputError as error:
+            self.gone = True
+            self.hear(refused(str(error), None))
+
     def add(self, token: int, *, end: bool) -> None:
         """Grow by a token, `end` where it is one that ends an answer."""
+        if self.question.sieve and not end:
+            with self.given_up():
+                self.question.sieve.take(token)
         self.text.tokens.append(token)
         full = len(self.text.tokens) == self.question.limit
         if end or full or self.streamed or self.text.stops:

@@ -1,8 +1,8 @@
 """The backend in this process: transformers and PEFT, one base, several adapters on it by name.
 
 It answers as evaluation does, with the same reader, and what concurrent requests ask shares its
-steps. Of OpenAI's API it lacks what `request_body.NOT_DONE` lists; tools reach the chat template,
-but calls in an answer are not parsed: they are its text. Without a temperature it answers greedily.
+steps. Of OpenAI's API it lacks what `engine_request.NOT_DONE` lists. Calls stand in an answer's
+text, where the gateway reads them. Without a temperature it answers greedily.
 """
 
 import asyncio
@@ -51,7 +51,10 @@ class EmbeddedBackend:
         tokenizer = AutoTokenizer.from_pretrained(base)
         # The engine decodes with a copy, for a tokenizer cannot be used by two threads at a time.
         self.decode = partial(deepcopy(tokenizer).decode, skip_special_tokens=True)
-        self.questions = QuestionReader(tokenizer, model.context, params.max_tokens, PROMPT_TOKENS)
+        vocabulary = model.model.get_output_embeddings().weight.shape[0]
+        self.questions = QuestionReader(
+            tokenizer, model.context, params.max_tokens, PROMPT_TOKENS, model.ends, vocabulary
+        )
         # One thread, so that a long prompt does not keep the event loop from its work.
         self.reading = ThreadPoolExecutor(1, "embedded-prompts")
         self.thread = EngineThread(RunningBatch(model, params.batch_size), params.slots)

@@ -1,8 +1,8 @@
 """A request as the engine takes it: the tokens of its prompt, and how it is to be answered."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import Annotated, Any, Literal
 
@@ -11,8 +11,12 @@ from pydantic import ConfigDict, Field, PositiveInt, ValidationError, model_vali
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
 from evaluation.generation.batch_reader import chat_tokens
+from evaluation.generation.constraints import Sieve, Sieves, Wanted, is_readable
+from project.errors import InputError
 from project.records.record import Record
+from project.tool_rendering import shown
 from project.untrusted_input import shortened
+from serving.called_tools import conversation, has_calls, in_recorded_order, sound
 
 # --- request body ---------------------------------------------------------------------------------
 
@@ -32,10 +36,7 @@ NOT_DONE: dict[str, tuple[Any, ...]] = {
     "presence_penalty": (0,),
     "repetition_penalty": (1,),
     "length_penalty": (1,),
-    "response_format": ({"type": "text"},),
     "modalities": (["text"],),
-    "tool_choice": ("auto", "none"),
-    "parallel_tool_calls": (True,),
     "top_k": (0, -1),
     "min_p": (0,),
     "min_tokens": (0,),
@@ -81,15 +82,37 @@ class ChatMessage(StrictFields):
     tool_call_id: str | None = None
 
     def for_template(self) -> dict[str, Any]:
-        """The message as chat templates know it: one text, and arguments of calls as objects."""
+        """The message, without calls, as chat templates know it: one text."""
         parts = self.content if isinstance(self.content, list) else []
         text = self.content if isinstance(self.content, str) else ""
         role = "system" if self.role == "developer" else self.role
-        given: dict[str, Any] = {"name": self.name, "tool_call_id": self.tool_call_id}
-        if self.tool_calls:
-            given["tool_calls"] = [with_arguments(call) for call in self.tool_calls]
         said = {"role": role, "content": text + "".join(part.text for part in parts)}
-        return said | {key: value for key, value in given.items() if value is not None}
+        return said | ({} if self.name is None else {"name": self.name})
+
+
+class NamedFunction(StrictFields):
+    name: str
+
+
+class NamedTool(StrictFields):
+    type: Literal["function"]
+    function: NamedFunction
+
+
+class NamedSchema(StrictFields):
+    name: str | None = None
+    description: str | None = None
+    of: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: bool | None = None
+
+
+class ResponseFormat(StrictFields):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: NamedSchema | None = None
+
+    @property
+    def of(self) -> dict[str, Any]:
+        return self.json_schema.of if self.json_schema else {"type": "object"}
 
 
 class EngineStreamOptions(StrictFields):
@@ -101,7 +124,11 @@ class RequestBody(StrictFields):
     messages: Annotated[list[ChatMessage], Field(min_length=1)] | None = None
     prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)] | None = None
     tools: list[dict[str, Any]] | None = None
-    tool_choice: str | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    # Of the gateway, where the version was judged so: calls are held to their tools.
+    constrained: bool | None = None
     max_tokens: PositiveInt | None = None
     max_completion_tokens: PositiveInt | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
@@ -149,18 +176,6 @@ def not_done(field: str) -> BackendError:
     return refused(problem, field.partition(".")[0], "unsupported_parameter")
 
 
-def with_arguments(call: dict[str, Any]) -> dict[str, Any]:
-    """A call whose arguments, which OpenAI's API has as a text of JSON, are an object."""
-    function = call.get("function")
-    if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
-        return call
-    try:
-        arguments = json.loads(function["arguments"])
-    except (ValueError, RecursionError):
-        raise refused("arguments of a tool call are no JSON", "messages") from None
-    return call | {"function": function | {"arguments": arguments}}
-
-
 def refused(problem: str, param: str | None, code: str | None = None) -> BackendError:
     """A request that cannot be answered as it is: status 400."""
     return backend_error(400, problem, param=param, code=code)
@@ -205,6 +220,7 @@ class EngineRequest:
     sampling: Sampling
     stops: tuple[str, ...]
     include_usage: bool  # of a stream
+    sieve: Sieve | None = None  # what the answer is held to
 
 
 # Of a prompt: a longer one keeps the others waiting for minutes where there is no GPU.
@@ -219,6 +235,16 @@ class QuestionReader:
     context: float  # tokens of a prompt and its answer, at most
     max_tokens: int  # of an answer, where a request names no limit
     prompt_tokens: int  # of a prompt, at most
+    ends: frozenset[int] = frozenset()  # of an answer
+    vocabulary: int = 0
+
+    @cached_property
+    def sieves(self) -> Sieves:
+        return Sieves(self.tokenizer, self.ends, self.vocabulary)
+
+    @cached_property
+    def reads_calls(self) -> bool:
+        return is_readable(self.tokenizer)
 
     def read(self, endpoint: Endpoint, body: Body) -> EngineRequest:
         """Raises BackendError 400."""
@@ -234,7 +260,17 @@ class QuestionReader:
             sampling=Sampling(asked.temperature or 0.0, asked.top_p or 1.0, asked.seed),
             stops=asked.stops,
             include_usage=asked.include_usage,
+            sieve=self.sieve(asked),
         )
+
+    def sieve(self, asked: RequestBody) -> Sieve | None:
+        """What the answer is to be held to. Raises BackendError where no grammar does it."""
+        wanted = wanted_of(asked)
+        try:
+            return self.sieves.of(wanted, "the request") if wanted else None
+        except InputError as error:
+            field = "tools" if wanted and wanted.schema is None else "response_format"
+            raise refused(str(error).removeprefix("tools: "), field) from None
 
     def tokens(self, endpoint: Endpoint, asked: RequestBody) -> list[int]:
         tokens = self.chat(asked) if endpoint == Endpoint.CHAT else self.text(asked)
@@ -255,13 +291,22 @@ class QuestionReader:
     def chat(self, asked: RequestBody) -> list[int]:
         if asked.messages is None:
             raise refused("messages are missing", "messages")
-        messages = [message.for_template() for message in asked.messages]
-        tools = None if asked.tool_choice == "none" else asked.tools
-        tokens = self.templated(messages, tools or None)
-        # Many templates leave tools out: the answer would look like one that needed none.
-        if tools and tokens == self.templated(messages, None):
-            raise refused("the chat template of the model has no place for tools", "tools")
-        return tokens
+        tools = asked.tools if asked.tool_choice != "none" else None
+        turns = [message.model_dump() for message in asked.messages]
+        if not tools and not has_calls(turns):
+            return self.templated([message.for_template() for message in asked.messages], None)
+        if tools and not self.reads_calls:
+            problem = "the model writes calls in a form that is not known here"
+            raise refused(problem, "tools")
+        try:
+            sound(tools)
+        except ValueError as error:
+            raise refused(f"tools: {error}", "tools") from None
+        try:
+            messages = conversation(turns)
+        except ValueError as error:
+            raise refused(f"messages: {error}", "messages") from None
+        return self.templated(*shown(self.tokenizer, messages, in_recorded_order(tools or ())))
 
     def templated(
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None
@@ -275,6 +320,8 @@ class QuestionReader:
     def text(self, asked: RequestBody) -> list[int]:
         if asked.prompt is None:
             raise refused("prompt is missing", "prompt")
+        if asked.tools:
+            raise not_done("tools")
         text = asked.prompt if isinstance(asked.prompt, str) else asked.prompt[0]
         return list(self.tokenizer(text)["input_ids"])
 
@@ -289,6 +336,28 @@ class QuestionReader:
             field = "messages" if asked.messages is not None else "prompt"
             raise refused(problem, field, "context_length_exceeded")
         return asked.limit or int(min(room, self.max_tokens))
+
+
+def wanted_of(asked: RequestBody) -> Wanted | None:
+    """None where the answer is free."""
+    choice, tools = asked.tool_choice, asked.tools or []
+    several = asked.parallel_tool_calls is not False
+    if (form := asked.response_format) and form.type != "text":
+        if tools and choice != "none":
+            raise refused("response_format is not done beside tools", "response_format")
+        if form.type == "json_schema" and form.json_schema is None:
+            raise refused("response_format.json_schema is missing", "response_format")
+        return Wanted(schema=form.of)
+    if isinstance(choice, NamedTool):
+        tools = [tool for tool in tools if tool["function"]["name"] == choice.function.name]
+    if choice not in (None, "none", "auto") and not tools:
+        raise refused("tool_choice asks for a tool that is not among tools", "tool_choice")
+    known = in_recorded_order(tools)
+    if isinstance(choice, NamedTool):
+        return Wanted(known, words=False, several=False)
+    if choice == "required":
+        return Wanted(known, words=False, several=several)
+    return Wanted(known, several=several) if asked.constrained and tools else None
 
 
 def text_length(value: Any) -> int:

@@ -145,6 +145,8 @@ class RunningBatch:
         self.extend(self.drafts, self.reader.read(self.memory, last)[:, -1])
 
     def extend(self, drafts: Sequence[AnswerDraft], logits: torch.Tensor) -> None:
+        for draft, scores in zip(drafts, logits, strict=True):
+            draft.sift(scores)
         rows = [(draft.question.sampling, draft.chance) for draft in drafts]
         for draft, token in zip(drafts, next_tokens(logits, rows), strict=True):
             if not draft.ended:

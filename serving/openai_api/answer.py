@@ -7,6 +7,7 @@ from typing import Any
 
 from evaluation.generation.backends.backend import Body, Endpoint, whole_characters
 from project.canonical import stamp
+from serving.called_tools import CallsInAnswer
 from serving.exchange import Assignment, Deployment, Exchange
 from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.evidence_shown import ShownEvidence
@@ -134,12 +135,17 @@ class GatewayAnswer:
     async def chunks(self, *, stream: bool) -> AsyncGenerator[Body]:
         """The chunks of a stream, or a whole answer as the only one, under our names."""
         self.asked = True
+        calls = CallsInAnswer(self.question.several_calls) if self.question.tools else None
         while True:
             self.shown = await self._evidence()
             try:
                 async with aclosing(self._asked(stream)) as answering:
                     async for chunk in answering:
-                        yield self._heard(chunk)
+                        self._hear(chunk)
+                        for told in calls.told(chunk, stream=stream) if calls else (chunk,):
+                            yield self._named(told)
+                for told in calls.end() if calls else ():
+                    yield self._named(told)
                 return
             except NoReplicaError:
                 if not self._falls_back():
@@ -173,10 +179,12 @@ class GatewayAnswer:
         self._assign(assignment, self._new_id(assignment))
         return True
 
-    def _heard(self, chunk: Body) -> Body:
+    def _hear(self, chunk: Body) -> None:
         self.heard.hear(chunk)
         if self.served.first_token_ms is None and self.heard.length and self.served.streamed:
             self.served.first_token_ms = self.served.elapsed_ms
+
+    def _named(self, chunk: Body) -> Body:
         named = {**chunk, "id": self.id, "model": self.deployment.name}
         if self.begun:  # of a stream the first chunk says the rest
             return named

@@ -1,25 +1,29 @@
 """What a caller asks, checked, and as the backend gets it."""
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Endpoint
 from project.chat_template import under
-from project.errors import InputError
 from project.records.data import Message
-from project.records.record import HALF, is_half
-from project.untrusted_input import shortened, strict_json
+from project.untrusted_input import shortened
+from serving.called_tools import MOST_TOOLS, conversation, has_calls, sound
 from serving.exchange import Deployment
 from serving.openai_api.evidence_shown import OwnFields
-from serving.openai_api.request_body import ApiError
+from serving.openai_api.request_body import ApiError, json_object
 
 # --- asked ----------------------------------------------------------------------------------------
 
@@ -92,6 +96,8 @@ class ContentPart(Loose):
 class RequestMessage(Loose):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Annotated[str | list[ContentPart] | None, at_most(MOST_PARTS)] = None
+    tool_calls: Annotated[list[dict[str, Any]] | None, at_most(MOST_TOOLS)] = None
+    tool_call_id: Annotated[str | None, Field(max_length=512)] = None
 
     @property
     def text(self) -> str:
@@ -131,8 +137,21 @@ class CommonFields(Loose):
     incumbent: OwnFields | None = None
 
 
+def sound_calls(messages: list[RequestMessage]) -> list[RequestMessage]:
+    turns = [turn.model_dump(exclude_unset=True) for turn in messages]
+    if has_calls(turns):
+        conversation(turns)
+    return messages
+
+
 class ChatFields(CommonFields):
-    messages: Annotated[list[RequestMessage], at_most(MOST_TURNS), Field(min_length=1)]
+    messages: Annotated[
+        list[RequestMessage],
+        at_most(MOST_TURNS),
+        Field(min_length=1),
+        AfterValidator(sound_calls),
+    ]
+    tools: Annotated[list[dict[str, Any]] | None, at_most(MOST_TOOLS), AfterValidator(sound)] = None
 
 
 class CompletionFields(CommonFields):
@@ -141,60 +160,6 @@ class CompletionFields(CommonFields):
     @property
     def prompts(self) -> int:
         return 1 if isinstance(self.prompt, str) or is_tokens(self.prompt) else len(self.prompt)
-
-
-# --- json body ------------------------------------------------------------------------------------
-
-# A request's JSON, read strictly: what two readers could take for two things is refused.
-
-NAME = Path("The request")  # in messages
-# A number that may be above all floats, which Python reads as infinity.
-HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
-MOST_DEEP = 64  # objects and lists in one another; schemas of tools take a dozen
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """Raises ApiError for what is no JSON object, has a key twice, or cannot be passed on."""
-    try:
-        found = strict_json(body, NAME)
-    except InputError as error:
-        raise ApiError(400, f"{error}.") from None
-    if not isinstance(found, dict):
-        raise ApiError(400, "The request must be a JSON object.")
-    if HALF.search(body) and is_half(found):
-        raise ApiError(400, "The request holds half of a character (a lone surrogate).")
-    if too_deep(body, found):
-        raise ApiError(400, "The request is nested too deep.")
-    if HUGE.search(body) and is_endless(found):
-        raise ApiError(400, "The request holds a number that is too large.")
-    return found
-
-
-def is_endless(found: object) -> bool:
-    """Whether a number in it was read as infinity."""
-    try:
-        json.dumps(found, allow_nan=False)
-    except ValueError:
-        return True
-    return False
-
-
-def too_deep(body: bytes, found: object) -> bool:
-    """Each step goes one level down. Few brackets cannot be deep, so that most are not walked."""
-    if body.count(b"[") + body.count(b"{") <= MOST_DEEP:
-        return False
-    level = [found]
-    for _ in range(MOST_DEEP):
-        level = [inner for value in level for inner in inside(value)]
-        if not level:
-            return False
-    return True
-
-
-def inside(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
 
 
 # --- passed fields --------------------------------------------------------------------------------
@@ -310,6 +275,16 @@ class CallerRequest:
         prompt = self.fields["prompt"]
         return tuple(Message(role="user", content=text) for text in texts_of(prompt))
 
+    @property
+    def tools(self) -> bool:
+        """Whether the answer may call any."""
+        chat = self.endpoint is Endpoint.CHAT
+        return chat and bool(self.fields.get("tools")) and self.fields.get("tool_choice") != "none"
+
+    @property
+    def several_calls(self) -> bool:
+        return self.fields.get("parallel_tool_calls") is not False
+
     def body_for(
         self, deployment: Deployment, decoding: Decoding, most: int, *, stream: bool
     ) -> dict[str, Any]:
@@ -326,6 +301,8 @@ class CallerRequest:
         if self.endpoint is Endpoint.CHAT:
             prompt = deployment.contestant.system_prompt
             body["messages"] = with_system_prompt(prompt, self.fields["messages"])
+        if decoding.constrained and self.tools:
+            body["constrained"] = True  # the engine is the embedded one: no other is judged so
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body

@@ -10,9 +10,9 @@ from project.canonical import stamp
 from project.records.traffic import Outcome
 from serving.exchange import AnswerRef, FeedbackGiven
 from serving.openai_api.answer_ids import NotTheirsError
-from serving.openai_api.caller_request import invalid, json_object
+from serving.openai_api.caller_request import invalid
 from serving.openai_api.gateway import FEEDBACK_A_MINUTE, Gateway
-from serving.openai_api.request_body import BODY_BYTES, ApiError, after, read_body
+from serving.openai_api.request_body import BODY_BYTES, ApiError, after, json_object, read_body
 from serving.openai_api.request_middleware import send_json
 
 AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]

@@ -1,5 +1,6 @@
 """Replicas that answer, and control tokens kept out of what they are asked."""
 
+import asyncio
 import json
 import logging
 import re
@@ -22,7 +23,9 @@ from evaluation.generation.backends.backend import (
 from project.chat_template import TEMPLATE
 from project.model_pins import folder_here
 from project.records.adapters import ModelPin
+from project.tool_rendering import in_request, knows_tools
 from project.untrusted_input import shortened
+from serving.called_tools import conversation, has_calls, in_recorded_order
 from serving.exchange import Deployment
 from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.evidence_shown import ShownEvidence, with_evidence
@@ -66,6 +69,8 @@ async def chunks(
     body = question.body_for(deployment, gateway.decoding, params.max_tokens, stream=stream)
     if shown and shown.evidence and (template := deployment.contestant.evidence_template):
         body["messages"] = with_evidence(body["messages"], template, shown.evidence)
+    if question.endpoint is Endpoint.CHAT and params.backend in ("vllm", "sglang"):
+        body = await with_tools_as_judged(body, deployment.contestant.base, params.backend)
     tried: list[str] = []
     busy: BackendError | None = None
     while len(tried) < MOST_TRIES and (backend := gateway.table.replica(deployment, tried)):
@@ -185,6 +190,49 @@ def away(deployment: Deployment, tried: list[str]) -> NoReplicaError:
     after_tries = f" after {len(tried)} tries" if tried else ""
     problem = f"No replica answers with {deployment.name}{after_tries}."
     return NoReplicaError(503, problem, code="no_replica", headers=after(SOON))
+
+
+# --- tools ----------------------------------------------------------------------------------------
+
+# Servers render a chat themselves. They are asked for a text, as when the version was judged, with
+# its calls in it: those of a base whose template knows no tools, no server would read.
+
+
+async def with_tools_as_judged(body: dict[str, Any], base: ModelPin, engine: str) -> dict[str, Any]:
+    """A request with tools as evaluation writes it. Raises ApiError."""
+    tools, choice = body.get("tools"), body.get("tool_choice")
+    free = choice in (None, "auto")
+    if not tools and not has_calls(body["messages"]):
+        return body
+    natively = await asyncio.to_thread(shows_tools, base)
+    if natively is None or (natively and not free):
+        return body
+    if not free and choice != "none":
+        problem = "`tool_choice`: the engine here cannot hold this model to a call."
+        raise ApiError(400, problem, param="tool_choice", code="unsupported_parameter")
+    known = in_recorded_order(tools or ()) if free else None
+    told = in_request(conversation(body["messages"]), known, natively=natively)
+    if engine == "sglang" and natively and tools:  # its "none" hides the tools
+        told["tool_choice"] = "auto"
+    ours = ("tools", "tool_choice", "parallel_tool_calls")
+    return {name: value for name, value in body.items() if name not in ours} | told
+
+
+@lru_cache(maxsize=64)
+def shows_tools(base: ModelPin) -> bool | None:
+    """Whether a base's own template shows tools; None: nobody here knows, or can read its calls, so
+    that the server has to.
+    """
+    folder = None if base.hosted else folder_here(base)
+    if folder is None:
+        return False if base.hosted else None
+    # Imported here because torch takes seconds, and few callers have tools.
+    from transformers import AutoTokenizer
+
+    from evaluation.generation.constraints import is_readable
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return knows_tools(tokenizer) if is_readable(tokenizer) else None
 
 
 # --- control tokens -------------------------------------------------------------------------------

@@ -99,8 +99,10 @@ def test_the_versions_system_prompt_stands_before_the_callers(
     table.hold(under, backend)
     table.move(under)
     own = {"role": "developer", "content": "Be brief."}
-    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
-    messages = [own, call, {"role": "user", "content": "Hi"}]
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": ""}}
+    calls = {"role": "assistant", "content": None, "tool_calls": [call]}
+    result = {"role": "tool", "content": "2", "tool_call_id": "1"}
+    messages = [own, {"role": "user", "content": "Hi"}, calls, result]
     client.post(CHAT, json=asking() | {"messages": messages})
     first, *others = backend.asked[0]["messages"]
     assert first == {"role": "system", "content": "You are the bank.\n\nBe brief."}

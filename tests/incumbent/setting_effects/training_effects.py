@@ -19,7 +19,7 @@ from project.records.record import write_records
 from project.settings import load
 from registry.store import Registry
 from tests.conftest import NUMERICS
-from tests.incumbent.setting_effects.effect import Effect, write
+from tests.incumbent.setting_effects.effect import Effect, ShownBy, write
 from tests.incumbent.setting_effects.models import REVISIONS
 from tests.incumbent.setting_effects.scoring_effects import BALLOTS, GENERAL, ballot
 from training.training_settings import AdapterParams, DistillParams
@@ -339,6 +339,9 @@ GENERATE = {
     "evaluation.decoding.temperature": answering(0, 2.0),
     "evaluation.decoding.samples": answering(1, 2, **DRAWN),
     "evaluation.decoding.seed": answering(0, 1, **DRAWN),
+    "evaluation.decoding.constrained": ShownBy(
+        "tests/evaluation/test_constraints.py::test_an_answer_is_held_to_the_tools_of_its_row"
+    ),
     "evaluation.few_shot.shots": answering(0, 2),
     "evaluation.generation.memorisation": answering(0, 2),
 }

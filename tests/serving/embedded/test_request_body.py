@@ -16,14 +16,12 @@ class LetterTokenizer:
     """A token a letter; its template joins what was said."""
 
     seen: dict[str, Any] = field(default_factory=dict)
-    shows_tools: bool = True
 
     def apply_chat_template(self, messages: list[dict[str, Any]], **named: Any) -> dict[str, Any]:
         self.seen = self.seen or {"messages": messages, **named}
         if messages[-1]["role"] == "assistant":
             raise TemplateError("the last message must be the user's")
-        tools = [tool["type"] for tool in named["tools"] or ()] if self.shows_tools else []
-        return self("".join([*tools, *(message["content"] for message in messages)]))
+        return self("".join(message["content"] for message in messages))
 
     def __call__(self, text: str) -> dict[str, Any]:
         return {"input_ids": [ord(letter) for letter in text]}
@@ -61,9 +59,13 @@ def refusal(body: dict[str, Any], endpoint: Endpoint = Endpoint.CHAT) -> Backend
         ("logprobs", 0),
         ("top_logprobs", 3),
         ("logit_bias", {"5": 100}),
-        ("response_format", {"type": "json_object"}),
+        ("response_format", {"type": "xml"}),
+        ("response_format", {"type": "json_schema"}),
+        ("response_format", {"type": "json_schema", "json_schema": {"schema": "object"}}),
         ("frequency_penalty", 0.5),
         ("tool_choice", "required"),
+        ("tool_choice", "any"),
+        ("tool_choice", {"type": "function", "function": {"name": "f"}}),
     ],
 )
 def test_a_bad_value_is_refused_by_its_field(name: str, value: object) -> None:
@@ -128,35 +130,11 @@ def test_text_parts_are_one_text_and_developers_are_the_system() -> None:
     ]
 
 
-def test_tools_and_calls_reach_the_chat_template() -> None:
-    tokenizer = LetterTokenizer()
-    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
-    said = [
-        {"role": "assistant", "content": None, "tool_calls": [call]},
-        {"role": "tool", "content": "2", "tool_call_id": "1"},
-    ]
-    tools = [{"type": "function", "function": {"name": "f"}}]
-    body = {"model": "m", "messages": said, "tools": tools}
-    QuestionReader(tokenizer, 100, 50, 99).read(Endpoint.CHAT, body)
-    first, second = tokenizer.seen["messages"]
-    assert first["tool_calls"][0]["function"]["arguments"] == {"a": 1}
-    assert second["tool_call_id"] == "1"
-    assert tokenizer.seen["tools"] == tools
-
-
 def test_tool_choice_none_hides_the_tools() -> None:
     tokenizer = LetterTokenizer()
     body = chat("m", "hello", tools=[{"type": "function"}], tool_choice="none")
     QuestionReader(tokenizer, 100, 50, 99).read(Endpoint.CHAT, body)
     assert tokenizer.seen["tools"] is None
-
-
-def test_tools_that_the_template_leaves_out_are_refused() -> None:
-    """Else the answer looks like one that needed no tool."""
-    reader = QuestionReader(LetterTokenizer(shows_tools=False), 100, 50, 99)
-    with pytest.raises(BackendError, match="no place for tools") as caught:
-        reader.read(Endpoint.CHAT, chat("m", "hello", tools=[{"type": "function"}]))
-    assert (caught.value.status, caught.value.body["param"]) == (400, "tools")
 
 
 def test_messages_that_the_template_refuses_are_the_callers_fault() -> None:

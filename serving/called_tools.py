@@ -1,0 +1,195 @@
+"""Requests with tools, and the calls in an answer to them, as OpenAI's API has both.
+
+Engines answer in a text, in which a call stands as the base writes it. Here it becomes one of the
+answer's `tool_calls`, for each engine in the same way, also in a stream: words are passed on as
+they come, a call once it is whole. A call that is cut, or that nobody can read, stays a text.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any
+
+import regex
+from pydantic import ValidationError
+
+from evaluation.generation.backends.backend import Body
+from project.records.data import Message
+from project.records.tool_calls import as_json, sound_tools, unanswered
+from project.written_calls import BEGIN, HEAD, PYTHON, WrittenCall, words_beside, written_calls
+
+# --- requests -------------------------------------------------------------------------------------
+
+MOST_TOOLS = 128
+MOST_SIGNS = 1 << 16  # of all tools, as JSON: to check more takes a second
+MOST_ARGUMENTS = 1 << 16  # characters of a call's arguments
+ROLES = {"developer": "system", "function": "user"}  # by other names
+Fields = Mapping[str, Any]
+
+
+def has_calls(turns: Iterable[Fields]) -> bool:
+    return any(turn.get("tool_calls") or turn.get("role") == "tool" for turn in turns)
+
+
+def conversation(turns: Sequence[Fields]) -> list[Message]:
+    """Messages of a request, with their calls. Raises ValueError for calls that are none, and for a
+    result without a call.
+    """
+    found = [turn_of(number, turn) for number, turn in enumerate(turns, start=1)]
+    if why := unanswered((one.role, one.tool_calls or (), one.tool_call_id) for one in found):
+        raise ValueError(why)
+    return found
+
+
+def turn_of(number: int, turn: Fields) -> Message:
+    said, role = turn.get("content") or "", turn["role"]
+    text = said if isinstance(said, str) else "".join(part["text"] for part in said)
+    calls = [call_of(number, call) for call in turn.get("tool_calls") or ()]
+    result = {key: turn.get(key) for key in ("tool_call_id", "name") if role == "tool"}
+    fields = {"role": ROLES.get(role, role), "content": text, "tool_calls": calls or None}
+    try:
+        return Message.model_validate(fields | result)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        why = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"turn {number}: {place}: {why}") from None
+
+
+def call_of(number: int, call: Fields) -> dict[str, Any]:
+    """A call without fields that clients add, such as its place."""
+    own = call.get("function")
+    function = own if isinstance(own, dict) else {}
+    arguments = function.get("arguments")
+    if isinstance(arguments, str) and len(arguments) > MOST_ARGUMENTS:
+        raise ValueError(
+            f"turn {number}: arguments of a call: {MOST_ARGUMENTS:,} characters at most"
+        )
+    told = {"name": function.get("name"), "arguments": "{}" if arguments == "" else arguments}
+    return {"id": call.get("id"), "function": told}
+
+
+def sound(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """The same. Raises ValueError for what is no tool, and for too much of it."""
+    if len(json.dumps(tools)) > MOST_SIGNS:
+        raise ValueError(f"{MOST_SIGNS:,} characters at most")
+    sound_tools(tuple(tools or ()))
+    return tools
+
+
+def in_recorded_order(tools: Iterable[Fields]) -> list[dict[str, Any]]:
+    """With their keys by the alphabet, as rows have them: so the model was judged."""
+    return [json.loads(json.dumps(tool, sort_keys=True)) for tool in tools]
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+MAY_BEGIN = regex.compile(
+    rf"(?<!\s)\s*+(?:{BEGIN}|\[TOOL_CALLS|\[?\s*{HEAD.pattern}|{PYTHON.pattern})"
+)
+
+
+@dataclass
+class AnswerReader:
+    """Reads one choice of an answer."""
+
+    several: bool  # whether it may have more than one call
+    text: str = ""
+    shown: int = 0  # characters
+
+    def words(self, more: str) -> str:
+        """What may be shown now that there is more text: nothing from where a call may begin."""
+        self.text += more
+        if self.text[self.shown :].isspace():  # so that many are not looked through again and again
+            return ""
+        found = MAY_BEGIN.search(self.text, self.shown, partial=True)
+        start, self.shown = self.shown, found.start() if found else len(self.text)
+        return self.text[start : self.shown]
+
+    def rest(self) -> tuple[str, list[dict[str, Any]]]:
+        """Of a whole answer: the words that were not shown yet, and its calls."""
+        calls, left = written_calls(self.text), self.text[self.shown :]
+        if not calls or any(call.name is None or call.arguments is None for call in calls):
+            return left, []
+        return words_beside(left), list(map(body_of, calls if self.several else calls[:1]))
+
+
+def body_of(call: WrittenCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": as_json(call.arguments)}
+    return {"id": f"call_{token_hex(12)}", "type": "function", "function": function}
+
+
+@dataclass
+class CallsInAnswer:
+    """Makes `tool_calls` of the texts of an answer. What an engine sends in this form by itself,
+    and what is no chat completion, is passed on as it is.
+    """
+
+    several: bool
+    readers: dict[object, AnswerReader] = field(default_factory=dict)  # by the choice's number
+    last: Body = field(default_factory=dict)  # chunk with a choice
+
+    def told(self, body: Body, *, stream: bool) -> Iterator[Body]:
+        """A whole answer, or the chunks that one of a stream becomes; none of what must wait."""
+        choices = body.get("choices")
+        if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
+            yield body
+        elif not stream:
+            yield {**body, "choices": list(map(self.whole, choices))}
+        elif not choices:
+            yield body
+        else:
+            self.last = body
+            for choice in choices:
+                for part in self.parts(choice):
+                    yield {**body, "choices": [part]}
+
+    def end(self) -> Iterator[Body]:
+        """What still waits where a stream has ended and did not say why."""
+        for number in list(self.readers):
+            for part in self.parts({"index": number, "finish_reason": "stop"}):
+                yield {**self.last, "choices": [part]}
+
+    def whole(self, choice: dict[str, Any]) -> Fields:
+        message = fields_of(choice, "message")
+        said = message.get("content")
+        if not isinstance(said, str) or message.get("tool_calls"):
+            return choice
+        words, calls = AnswerReader(self.several, said).rest()
+        if not calls:
+            return choice
+        told = {**message, "content": words or None, "tool_calls": calls}
+        return {**choice, "message": told, "finish_reason": "tool_calls"}
+
+    def parts(self, choice: dict[str, Any]) -> Iterator[Fields]:
+        delta, reason = fields_of(choice, "delta"), choice.get("finish_reason")
+        said = delta.get("content")
+        number = choice.get("index") if isinstance(choice.get("index"), int) else 0
+        reader = self.readers.setdefault(number, AnswerReader(self.several))
+        if said and isinstance(said, str):
+            delta = {**delta, "content": reader.words(said)}
+        # One with words that wait, and nothing else, waits whole.
+        if delta.get("content") or delta.keys() - {"content"} or not (said or reason):
+            yield {**choice, "delta": delta, "finish_reason": None}
+        if reason is None:
+            return
+        del self.readers[number]
+        words, calls = reader.rest()
+        for told in [*([{"content": words}] if words else []), *deltas_of(calls)]:
+            yield {**choice, "delta": told, "finish_reason": None}
+        yield {**choice, "delta": {}, "finish_reason": "tool_calls" if calls else reason}
+
+
+def fields_of(choice: dict[str, Any], name: str) -> dict[str, Any]:
+    found = choice.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def deltas_of(calls: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A call's id and name, then its arguments."""
+    for place, call in enumerate(calls):
+        arguments = call["function"]["arguments"]
+        head = {**call, "index": place, "function": {**call["function"], "arguments": ""}}
+        yield {"tool_calls": [head]}
+        yield {"tool_calls": [{"index": place, "function": {"arguments": arguments}}]}
