@@ -15,7 +15,7 @@ from project.settings import SECTIONS, Settings, model_of
 from tests.conftest import ROOT
 
 MOST_SETTINGS = 230
-MOST_NAMES = 299# whole names, each step's batch_size and what is in lists among them
+MOST_NAMES = 299  # whole names, each step's batch_size and what is in lists among them
 PAGE = ROOT / "docs" / "reference" / "settings.md"
 
 
