@@ -8,6 +8,7 @@ amount.
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,7 +168,7 @@ def drawn_task(kind: str, world: State, pool: Pool, chance: Random, *, asked: se
         for phrase in PHRASES[kind][pool.words]
         if not asked & set(left_out(kind, phrase, values))
     ]
-    phrase = chance.choice(phrases)
+    phrase = drawn_words(phrases, chance)
     missing = left_out(kind, phrase, values)
     if kind == "transfer" and "{day}" not in phrase:
         del values["date"]
@@ -177,6 +178,12 @@ def drawn_task(kind: str, world: State, pool: Pool, chance: Random, *, asked: se
         chance.choice(["", *PHRASES["behind"][pool.words]]),
     ]
     return Task(kind, values, " ".join(filter(None, parts)), missing)
+
+
+def drawn_words(phrases: Sequence[str], chance: Random) -> str:
+    """One of the phrases; of (a|b) in it, a or b."""
+    phrase = chance.choice(phrases)
+    return re.sub(r"\(([^()]*)\)", lambda part: chance.choice(part[1].split("|")), phrase)
 
 
 def left_out(kind: str, phrase: str, values: dict[str, Any]) -> tuple[str, ...]:
@@ -224,7 +231,7 @@ def told(task: Task, world: State, number: int, pool: Pool, chance: Random) -> I
 
 
 def small_talk(kind: str, pool: Pool, chance: Random, last: str = "") -> list[Turn]:
-    phrase = chance.choice(PHRASES[kind][pool.words])
+    phrase = drawn_words(PHRASES[kind][pool.words], chance)
     answer = PHRASES[kind].get("answer", last)
     return [{"role": "user", "content": phrase}, {"role": "assistant", "content": answer}]
 
