@@ -12,7 +12,12 @@ from evaluation.generation.answers import (
     answers_of,
     by_sample,
 )
-from evaluation.generation.contestants import both_contestants, dev_items, recorded_numerics
+from evaluation.generation.contestants import (
+    both_contestants,
+    dev_items,
+    recorded_conversations,
+    recorded_numerics,
+)
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import (
@@ -20,6 +25,7 @@ from evaluation.scoring.scorers import (
     Scores,
     incomparable,
     load_scorers,
+    over_draws,
     score,
     scorers_digest,
 )
@@ -168,7 +174,7 @@ def score_samples(
     scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answer]
 ) -> list[Scores]:
     """One system's scores, by sample."""
-    return [score(scorers, rows, drawn) for drawn in by_sample(answers)]
+    return over_draws(scorers, [score(scorers, rows, drawn) for drawn in by_sample(answers)])
 
 
 def ask_preference(
@@ -242,6 +248,8 @@ def pins(eval_set: EvalSet) -> ScorePins:
     scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_file(PAIR_SOURCE)]
     if calibration := judge_calibration():
         scorers += [pin.digest for pin in calibration.judges]
+    if pin := recorded_conversations():
+        scorers.append(pin)
     champion, challenger = both_contestants()
     return ScorePins(
         eval_set=eval_set.digest,

@@ -206,10 +206,14 @@ def items_of(part: Split) -> tuple[Row, ...]:
 def answered(
     rows: Sequence[Row], hosted: Iterable[Contestant], decoding: Decoding, samples: int
 ) -> tuple[Row, ...]:
-    """The rows that all of these have answered: others came later, and are left out."""
+    """The rows that all of these have answered: others came later, and are left out. So are
+    conversations: who is asked once and kept has none.
+    """
     # Imported here because it brings an index's libraries, which few need.
     from evaluation.generation.retrieved_passages import asked_with
 
+    hosted = list(hosted)
+    rows = [row for row in rows if not row.scenario] if hosted else rows
     for contestant in hosted:
         kept = kept_replies(contestant)
         asked = requests_of(contestant, asked_with(rows, contestant), decoding, samples)
