@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
+from evaluation.evaluation_settings import (
+    Decoding,
+    GenerationParams,
+    PreferenceParams,
+    ScoringParams,
+)
 from evaluation.generation.answers import (
     IN_FILES,
     SIDES,
@@ -12,12 +17,8 @@ from evaluation.generation.answers import (
     answers_of,
     by_sample,
 )
-from evaluation.generation.contestants import (
-    both_contestants,
-    dev_items,
-    recorded_conversations,
-    recorded_numerics,
-)
+from evaluation.generation.contestants import both_contestants, dev_items, recorded_numerics
+from evaluation.generation.conversations import conversation_pin
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import (
@@ -46,6 +47,7 @@ from project.paths import (
 )
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
 from project.records.data import Row, Split
+from project.records.evidence import PREFERENCE
 from project.records.preferences import Calibration
 from project.records.record import short, write_records
 from project.records.scores import (
@@ -162,12 +164,21 @@ def score_both(
     columns: list[list[ItemScore]] = []
     for sample, drawn in enumerate(zip(*samples.values(), strict=True)):
         sides = dict(zip(SIDES, drawn, strict=True))
+        single = getattr(judge, "of_single_answers", False)
+        silent = {i for i, row in enumerate(rows) if single and row.scenario}
         preferences = ask_preference(rows, sides, judge) if judge else [None] * len(rows)
         found = {side: scores[side][sample] for side in SIDES}
         column = [item_score(row, i, found, preferences[i]) for i, row in enumerate(rows)]
+        column = [unasked(item) if i in silent else item for i, item in enumerate(column)]
         columns.append([item.model_copy(update={"sample": sample}) for item in column])
     table = [item for drawn_scores in zip(*columns, strict=True) for item in drawn_scores]
     return table, Flags.joined(drawn.flags for side in scores.values() for drawn in side)
+
+
+def unasked(item: ItemScore) -> ItemScore:
+    """An item to which no preference applies."""
+    others = (*(item.inapplicable or ()), PREFERENCE)
+    return item.model_copy(update={"preference": None, "inapplicable": others})
 
 
 def score_samples(
@@ -248,7 +259,7 @@ def pins(eval_set: EvalSet) -> ScorePins:
     scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_file(PAIR_SOURCE)]
     if calibration := judge_calibration():
         scorers += [pin.digest for pin in calibration.judges]
-    if pin := recorded_conversations():
+    if pin := conversation_pin(load(GenerationParams).conversations):
         scorers.append(pin)
     champion, challenger = both_contestants()
     return ScorePins(
