@@ -29,6 +29,7 @@ from tests.curation.test_tool_rows import (
 from tests.curation.test_tool_rows import (
     project as project,
 )
+from tests.incumbent.imported import SOURCES
 
 SCENARIO = {"user": {}, "say": [90]}
 NOUNS = [

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -620,7 +621,7 @@ def test_scenarios_of_the_sealed_part_decide_in_a_look_as_all_items_do() -> None
             if part is not Split.TRAIN:
                 write_records(answers_of(role, part), system.answers(rows, "recorded", samples=2))
         general = recorded_project.Recorded(lambda role, row: "1", role)
-        system = Respondent(known.system, known.batch_size, lambda model=general: model)
+        system = Respondent(known.system, known.batch_size, partial(copy, general))
         system.store = IN_FILES
         given = system.answers(GENERAL.rows(), "recorded")
         write_records(answers_of(role, GENERAL.name), given)
