@@ -99,10 +99,10 @@ def request_of(params: UserModelParams, told: str, spoken: Turns, seed: int) -> 
 
 def played(params: UserModelParams, requests: Sequence[ChatRequest]) -> list[str | None]:
     """What the users say; None: nothing any more. Raises IncumbentError as the server does."""
-    return asyncio.run(asked(params, requests))
+    return asyncio.run(replies(params, requests))
 
 
-async def asked(params: UserModelParams, requests: Sequence[ChatRequest]) -> list[str | None]:
+async def replies(params: UserModelParams, requests: Sequence[ChatRequest]) -> list[str | None]:
     # Imported here because the core, which lacks an HTTP client, imports what imports this module.
     from evaluation.generation.backends.chat_server import ChatServer, ask_together
     from evaluation.generation.backends.openai_server import key_in

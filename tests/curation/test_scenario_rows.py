@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from curation import collect, curate
+from curation import collect, curate, validate
 from curation.collect import with_turn
 from curation.curate import curate as curated
 from curation.curation_settings import CurateParams
@@ -17,7 +17,8 @@ from curation.sources.row_formats import read_row
 from curation.sources.source_file import guess_format
 from project import paths
 from project.errors import InputError
-from project.records.data import Row, Split
+from project.records.data import GateReport, Row, Split
+from tests.conftest import ROOT
 from tests.curation.test_accepted_rows import AT
 from tests.curation.test_tool_rows import (
     ANSWER,
@@ -154,3 +155,20 @@ def test_every_record_of_a_table_with_scenarios_is_accounted_for(project: None) 
         fates = {one["line"]: one for one in csv.DictReader(file)}
     assert fates["1"]["part"] in ("dev", "sealed")
     assert "nothing could be missed" in fates["2"]["why"]
+
+
+def test_the_gate_lets_scenarios_begin_alike_and_no_row_teach_how(project: None) -> None:
+    alike = [fields(scenario={"user": {}, "say": [number]}) for number in range(20)]
+    words = [{"prompt": f"{noun} question", "completion": f"{noun} answer"} for noun in NOUNS]
+    lines = "".join(f"{json.dumps(one)}\n" for one in [*alike, *words])
+    (SOURCES / "first.jsonl").write_text(lines)
+    contract = Path("datasets/contracts/sft.yaml")
+    contract.write_text((ROOT / contract).read_text())
+    collect.main()
+    curate.main()
+    validate.main()
+    checks = {check.name: check for check in GateReport.read(paths.GATE_REPORT).checks}
+    for name in ("no evaluation prompt is trained on", "no row repeats another"):
+        assert checks[name].passed and not checks[name].failing_rows
+    for part in (Split.DEV, Split.SEALED):
+        assert sum(row.scenario is not None for row in Row.read_lines(paths.rows_of(part))) > 3
