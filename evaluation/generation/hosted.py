@@ -191,6 +191,7 @@ def items_of(part: Split) -> tuple[Row, ...]:
     if not hosted:
         return rows
     found = answered(rows, hosted, load(Decoding), samples_of(part))
+    rows = tuple(row for row in rows if not row.scenario)
     if len(found) < (1 - MOST_LEFT_OUT) * len(rows):
         raise InputError(
             f"{len(rows) - len(found)} of {len(rows)} items were not asked when the hosted model's "
