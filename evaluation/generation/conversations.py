@@ -172,10 +172,8 @@ class ConversingModel:
     def reference_logprobs(self, rows: Sequence[Row]) -> list[float | None]:
         """None of a scenario: what its good last answer follows is not known."""
         plain = [row for row in rows if row.scenario is None]
-        known = dict(
-            zip([row.id for row in plain], self.model.reference_logprobs(plain), strict=True)
-        )
-        return [known.get(row.id) for row in rows]
+        known = iter(self.model.reference_logprobs(plain) if plain else ())
+        return [None if row.scenario else next(known) for row in rows]
 
     def converse(self, runs: Sequence[Run]) -> Iterator[Answer]:
         """Raises InputError for what no run could mend: settings that lack something, and a first

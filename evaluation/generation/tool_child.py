@@ -16,7 +16,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000  # of unshare(2)
-NO_NEW_PRIVILEGES = 38  # of prctl(2)
+DIES_WITH_PARENT, NO_NEW_PRIVILEGES, KILL = 1, 38, 9  # of prctl(2)
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What Python tells before it does it (sys.addaudithook); reading is let through.
 REFUSED = ("os.", "shutil.", "socket.", "subprocess.", "tempfile.", "pty.", "urllib.")
@@ -27,7 +27,7 @@ def shut_in(memory: int) -> None:
     """Raises OSError where the machine cannot do it."""
     # Of other systems: there is no such call, which is an AttributeError.
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0):
+    if libc.prctl(DIES_WITH_PARENT, KILL) or libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0):
         raise OSError("it cannot give up privileges (prctl)")
     if libc.unshare(NEW_USER | NEW_NETWORK) and libc.unshare(NEW_NETWORK):
         why = os.strerror(ctypes.get_errno())
