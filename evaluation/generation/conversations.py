@@ -149,7 +149,7 @@ def in_words(turns: Iterable[Message]) -> Iterator[str]:
         elif said or not turn.tool_calls:
             yield f"{turn.role.capitalize()}: {said}"
         for call in turn.tool_calls or ():
-            yield f"call {call.name} {call.function.arguments}"
+            yield f"call {call.name} {shortened(call.function.arguments, SHOWN)}"
 
 
 # --- model ----------------------------------------------------------------------------------------

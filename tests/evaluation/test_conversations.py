@@ -14,6 +14,7 @@ from evaluation import compare, score
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generate import answering_in
 from evaluation.generation import tool_process
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import (
     IN_FILES,
     Answer,
@@ -31,6 +32,7 @@ from evaluation.generation.conversations import (
     conversations_digest,
     refuse_unready,
 )
+from evaluation.generation.systems import respondent
 from evaluation.generation.tool_process import ToolProcess
 from evaluation.metrics.conversation_scores import ConversationScores
 from evaluation.score import score_samples
@@ -50,6 +52,7 @@ from registry.alpha_ledger.look_bytes import LookBytes
 from registry.store import Registry
 from tests.conftest import BASE, NUMERICS
 from tests.curation.test_tool_rows import said
+from tests.evaluation import engine_server
 from tests.evaluation.test_decision import calibration
 from tests.incumbent.reproducible_project import VOTE
 from tests.judge_server import Asked, Reply, judge_server
@@ -276,6 +279,32 @@ def test_runs_of_a_real_model_differ_and_are_the_same_again_byte_for_byte(tiny_b
     model = AnsweringModel(tiny_base, None, decoding, "float32")
     third = sorted(model.answer(rows, samples=4), key=lambda one: (one.item, one.sample))[2::4]
     assert sorted(model.answer(rows, 1, first=2), key=lambda one: one.item) == third
+
+
+def test_a_server_has_conversations_and_may_say_that_one_is_too_long() -> None:
+    def behaviour(asked: engine_server.Asked) -> engine_server.Reply | None:
+        turns = sum(one["role"] == "assistant" for one in asked.body.get("messages", ()))
+        if not asked.path.endswith("/chat/completions"):
+            return None
+        if turns == 3:
+            return engine_server.Reply.error(400, "the maximum context length is 9 tokens")
+        message = {"role": "assistant", "content": RIGHT[turns]}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1}
+        return engine_server.Reply.of({"choices": [{"message": message}], "usage": usage})
+
+    decoding = Decoding(temperature=0.5, samples=2)
+    with engine_server.engine_server() as engine:
+        engine.behaviour = behaviour
+        server = {"backend": "vllm", "url": engine.url}
+        generation = {"conversations": {"tools": "tools.py"}} | server
+        Path("params.yaml").write_text(yaml.safe_dump({"evaluation": {"generation": generation}}))
+        NUMERICS.write(paths.NUMERICS)
+        asked = respondent(Contestant(base=BASE), None, decoding, answering_numerics())
+        found = asked.answers([row()], "test", samples=2)
+        seeds = [body["seed"] for body in engine.bodies("/v1/chat/completions")]
+    assert [end_of(one).ended for one in found] == ["context", "context"]
+    assert end_of(found[0]).state["accounts"]["main"] == 60
+    assert len(set(seeds)) == len(seeds) == 8  # another one for each turn of each run
 
 
 def test_pass_k_is_the_share_of_ways_to_choose_runs_that_all_reach_the_goal() -> None:
@@ -573,6 +602,12 @@ def test_calls_that_cannot_be_made_are_errors_and_unreadable_ones_are_words() ->
     assert any(turn.content == broken for turn in answer.turns or () if turn.role == "assistant")
     assert (end_of(answer).calls, end_of(answer).failed) == (5, 4)
     assert scores([row()], [answer])[0].values["failed_calls"] == (0.8,)
+
+
+def test_an_argument_of_a_megabyte_is_an_error_that_the_words_only_begin() -> None:
+    answer = had(row(), BALANCE.replace("savings", "x" * (1 << 20)), "Hm.")
+    assert (end_of(answer).calls, end_of(answer).failed) == (1, 1)
+    assert len(answer.text) < 10_000
 
 
 def test_a_pattern_that_takes_too_long_ends_its_conversation_alone() -> None:
