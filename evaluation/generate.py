@@ -13,6 +13,7 @@ from evaluation.evaluation_settings import Decoding, FewShot, GenerationParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
 from evaluation.generation.contestants import (
+    CONVERSATIONS,
     both_contestants,
     record_engine,
     recorded_numerics,
@@ -51,7 +52,6 @@ class AnsweringTask(NamedTuple):
     rows: Sequence[Row]
 
 
-CONVERSATIONS = "conversations.txt"  # beside the answers: what says how these go, for stage `score`
 MAY_BE_CUT = 0.01  # of the answers of the data: more is worth a warning
 
 

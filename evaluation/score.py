@@ -2,12 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from evaluation.evaluation_settings import (
-    Decoding,
-    GenerationParams,
-    PreferenceParams,
-    ScoringParams,
-)
+from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
 from evaluation.generation.answers import (
     IN_FILES,
     SIDES,
@@ -17,8 +12,12 @@ from evaluation.generation.answers import (
     answers_of,
     by_sample,
 )
-from evaluation.generation.contestants import both_contestants, dev_items, recorded_numerics
-from evaluation.generation.conversations import conversation_pin
+from evaluation.generation.contestants import (
+    both_contestants,
+    dev_items,
+    recorded_conversations,
+    recorded_numerics,
+)
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import (
@@ -259,7 +258,7 @@ def pins(eval_set: EvalSet) -> ScorePins:
     scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_file(PAIR_SOURCE)]
     if calibration := judge_calibration():
         scorers += [pin.digest for pin in calibration.judges]
-    if pin := conversation_pin(load(GenerationParams).conversations):
+    if pin := recorded_conversations():
         scorers.append(pin)
     champion, challenger = both_contestants()
     return ScorePins(

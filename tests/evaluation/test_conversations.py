@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from evaluation import compare, score
-from evaluation.evaluation_settings import Decoding, ScoringParams
+from evaluation.evaluation_settings import Decoding, GenerationParams, ScoringParams
 from evaluation.generate import answering_in
 from evaluation.generation import tool_process
 from evaluation.generation.answering_engine import answering_numerics
@@ -25,7 +25,7 @@ from evaluation.generation.answers import (
     cache_path,
     system_of,
 )
-from evaluation.generation.contestants import recorded_numerics
+from evaluation.generation.contestants import CONVERSATIONS, recorded_numerics
 from evaluation.generation.conversations import (
     ConversingModel,
     conversation_pin,
@@ -48,6 +48,7 @@ from project.records.data import Row, Split
 from project.records.evidence import Verdict
 from project.records.record import write_records
 from project.records.scenarios import ConversationEnd
+from project.settings import load
 from registry.alpha_ledger.look_bytes import LookBytes
 from registry.store import Registry
 from tests.conftest import BASE, NUMERICS
@@ -375,14 +376,7 @@ def test_what_the_settings_lack_is_said_before_anything_is_answered() -> None:
 
 def test_greedy_runs_and_other_rows_need_no_settings() -> None:
     Path("params.yaml").write_text("{}")
-    assert conversation_pin(yaml_params()) is None
-
-
-def yaml_params() -> Any:
-    from evaluation.evaluation_settings import GenerationParams
-    from project.settings import load
-
-    return load(GenerationParams).conversations
+    assert conversation_pin(load(GenerationParams).conversations) is None
 
 
 # --- users that a model plays ---------------------------------------------------------------------
@@ -660,11 +654,17 @@ def test_scenarios_of_the_sealed_part_decide_in_a_look_as_all_items_do() -> None
         system.store = IN_FILES
         given = system.answers(GENERAL.rows(), "recorded")
         write_records(answers_of(role, GENERAL.name), given)
+    pin = conversation_pin(load(GenerationParams).conversations)
+    write_bytes(paths.ANSWERS / CONVERSATIONS, str(pin).encode())
     score.main()
     compare.main()
     found = json.loads(paths.METRICS.read_bytes())["dev"]
     assert found["pass_k"] == {"champion": 0, "challenger": 0.9, "diff": 0.9}
     assert found["turns"]["challenger"] < 5 and "goal" in found
+    Path("tools.py").write_text(TOOLS + "# another one")
+    with pytest.raises(InputError, match=r"its tools do: run `dvc repro`"):
+        submit(promote=True, reason="it moves money")
+    Path("tools.py").write_text(TOOLS)
     outcome = submit(promote=True, reason="it moves money")
     sealed = outcome.decided.evidence.sealed
     assert outcome.decided.decision.verdict is Verdict.PROMOTE, outcome.decided.decision
