@@ -11,7 +11,7 @@ from curation.account import NEAR_FROZEN, OF_UNSEEN, REPEATED, SURPLUS
 from curation.curation_settings import CurateParams, lot
 from curation.document_split import is_of_document
 from curation.eval_sets import EVAL_SETS, Changes, Extension, Items, accepted_ids, ids_among
-from curation.families import side
+from curation.families import row_lot, side
 from curation.kinship import kin_texts
 from curation.sources.row_formats import read_row
 from project.errors import InputError
@@ -101,6 +101,8 @@ def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
 
     What a model wrote is trained on or goes nowhere, and says nothing of what users ask.
     """
+    if row.scenario:
+        return Placed(row, side(row_lot(row, params), params), base=False)
     tied = is_of_document(row, params) and any(other.row.group == row.group for other in near)
     if row.synthetic and any(other.part is not Split.TRAIN for other in near):
         return Placed(row, None, base=False, why=OF_UNSEEN if tied else SEEN)
@@ -281,7 +283,7 @@ def hold_frozen_items(
     known = {row.id: row for row in rows}
     there = [known[name] for name in part_of if name not in unfit]
     others = [row for row in rows if row.id not in part_of and row.id not in unfit]
-    near = near_items(others, there, SIMILARITY)
+    near = near_items([row for row in others if not row.scenario], there, SIMILARITY)
     corrected = {
         item.id
         for row in others

@@ -113,7 +113,8 @@ def with_turn(row: Row) -> Row:
     turn = 1 + sum(message.role == "assistant" for message in row.prompt)
     after = "tool" if row.prompt[-1].role == "tool" else "user"
     found = {"turn": str(turn), "after": after, "calls": "yes" if row.calls else "no"}
-    return row.model_copy(update={"slices": found | row.slices}) if row.tools else row
+    whole = row.scenario or not row.tools
+    return row if whole else row.model_copy(update={"slices": found | row.slices})
 
 
 def reads_of(sources: Iterable[Source]) -> Iterator[Read]:
@@ -151,7 +152,7 @@ def content_of(made: Made) -> object:
     them.
     """
     if isinstance(made, Row):
-        return made.prompt, made.completion, made.tools
+        return made.prompt, made.completion, made.tools, made.scenario
     if isinstance(made, Document):
         return made.text
     return made.id  # the digest of its texts

@@ -23,6 +23,7 @@ from curation.accepted_rows import (
 from curation.account import (
     EVAL_ONLY,
     NEAR_FROZEN,
+    OF_UNSEEN,
     PERSONAL,
     RETIRED,
     SPARE,
@@ -239,6 +240,10 @@ def curate(
     left_out |= more
     stay = excused.union(row.id for row in accepted)
     gone = leaving(parts, suites, params.train_only, stay)
+    of_scenarios = {row.group for row in cleaned if row.scenario}
+    groups = {row.id: row.group for row in cleaned}
+    beside = (row.id for row in parts[Split.TRAIN] if groups[row.id] in of_scenarios)
+    gone = dict.fromkeys(beside, OF_UNSEEN) | gone
     parts = without(parts, gone)
     left_out |= gone
     return Curated(parts, left_out, placed, largest([row for row, _ in sides]), stands.gone)

@@ -18,6 +18,7 @@ from project.shown_passages import cited
 Parts = dict[Split, list[Row]]
 
 DOCUMENT = "document: "  # begins the group of a row that goes where its document goes
+SCENARIO = "scenario: "  # begins that of a scenario, which no kinship ties to a row for training
 
 
 def documents_of_row(row: Row) -> tuple[str, ...]:
@@ -35,18 +36,30 @@ def document_of(passage: EvidencePassage, number: int) -> str:
 
 
 def by_documents(rows: Sequence[Row], params: CurateParams) -> list[Row]:
-    """The rows, each on passages with its document as group, where documents are dealt."""
-    if params.split_by != "source":
-        return list(rows)
+    """The rows, each on passages with its document as group, where documents are dealt; scenarios
+    in groups of their own.
+    """
+
+    def group(row: Row) -> str:
+        if row.scenario:
+            return f"{SCENARIO}{row.group}"
+        dealt = params.split_by == "source" and row.evidence
+        return document_groups(row)[0] if dealt else row.group
+
+    named = zip(rows, map(group, rows), strict=True)
     return [
-        row.model_copy(update={"group": document_groups(row)[0]}) if row.evidence else row
-        for row in rows
+        row if name == row.group else row.model_copy(update={"group": name}) for row, name in named
     ]
 
 
 def is_of_document(row: Row, params: CurateParams) -> bool:
     """Whether a row goes where its document goes."""
     return params.split_by == "source" and row.group.startswith(DOCUMENT)
+
+
+def is_dealt_by_group(row: Row, params: CurateParams) -> bool:
+    """Whether a row goes where its group goes, whatever it asks."""
+    return row.scenario is not None or is_of_document(row, params)
 
 
 def dealt_families(
@@ -56,7 +69,7 @@ def dealt_families(
     joining_none: Collection[str] = (),
 ) -> KinFamilies:
     """As families_of_kin has them; but a document's rows are a family, whatever they ask."""
-    apart = [i for i, row in enumerate(rows) if not is_of_document(row, params)]
+    apart = [i for i, row in enumerate(rows) if not is_dealt_by_group(row, params)]
     own = [rows[i] for i in apart]
     found = families_of_kin(own, SIMILARITY, among, joining_none, params.train_only)
     names, cut = [row.group for row in rows], [False] * len(rows)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from curation.account import NEAR_FROZEN
 from curation.curation_settings import CurateParams, lot
-from curation.document_split import dealt_families, is_of_document
+from curation.document_split import dealt_families, is_dealt_by_group
 from curation.kinship import FAMILY_SHARE, LARGEST_FAMILY
 from project.records.data import Row, Split
 
@@ -43,9 +43,17 @@ def family_lots(
     """
     lots: dict[str, float] = {}
     for row, family in zip(rows, groups, strict=True):
-        own = 1.0 if row.source in params.train_only else lot(params.seed, row.group)
-        lots[family] = max(lots.get(family, 0.0), own)
+        lots[family] = max(lots.get(family, 0.0), row_lot(row, params))
     return lots
+
+
+def row_lot(row: Row, params: CurateParams) -> float:
+    """That of its group. Where a row is for training only, or a scenario, which is for evaluation
+    only, it is one that `side` sends there.
+    """
+    if row.scenario:
+        return lot(params.seed, row.group) * (params.sealed_share + params.dev_share)
+    return 1.0 if row.source in params.train_only else lot(params.seed, row.group)
 
 
 def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
@@ -55,7 +63,7 @@ def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
     taken: Counter[str] = Counter()
     for row in ordered(rows, params):
         taken[row.group] += 1
-        most = None if is_of_document(row, params) else params.max_per_group
+        most = None if is_dealt_by_group(row, params) else params.max_per_group
         if most is None or taken[row.group] <= most:
             yield row
 

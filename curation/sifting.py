@@ -99,7 +99,7 @@ def few_of_each_template(rows: list[Row], params: CurateParams) -> list[Row]:
     """
     gone: set[str] = set()
     for kind in (False, True):
-        several = [row for row in rows if (row.source in params.train_only) is kind]
+        several = [r for r in rows if (r.source in params.train_only) is kind and not r.scenario]
         for same in of_templates(several).values():
             by_lots = sorted(same, key=lambda row: -lot(params.seed, row.id))
             gone |= {row.id for row in by_lots[params.max_per_template or len(by_lots) :]}

@@ -150,6 +150,35 @@ OURS = {
 }
 
 
+class UserModelParams(Settings):
+    """A language model that plays the users whom scenarios describe, behind any OpenAI-compatible
+    server.
+    """
+
+    url: Annotated[str, AfterValidator(server_url)]  # up to and with /v1
+    model: str = Field(min_length=1)
+    # The name of the environment variable that holds the key; null: the server asks for none.
+    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
+
+
+class ConversationParams(Settings):
+    """How the conversations of rows with a scenario go."""
+
+    # A file of Python, such as tools.py: each public function in it is the tool of its name, called
+    # with the state, a dict that it may change, and with the arguments. It has no network, writes
+    # no file and has five seconds; where the machine cannot see to that, it is not run.
+    tools: Path | None = None
+    turns: PositiveInt = 8  # of the assistant, after which a conversation is cut
+    user: UserModelParams | None = None  # null: the users of all scenarios have a script
+
+    @field_validator("tools")
+    @classmethod
+    def a_file_of_the_project(cls, tools: Path | None) -> Path | None:
+        if tools and (tools.is_absolute() or ".." in tools.parts or tools.suffix != ".py"):
+            raise ValueError("must be a file of Python in the project, such as tools.py")
+        return tools
+
+
 class GenerationParams(Settings):
     """Which engine answers eval items: the one that will serve them is the one to be judged by."""
 
@@ -173,6 +202,7 @@ class GenerationParams(Settings):
     concurrency: PositiveInt = 16  # requests at a time
     # Training rows, and as many rows of dev, that suite memorisation asks in this process; 0: none.
     memorisation: NonNegativeInt = later(0)
+    conversations: ConversationParams = later(ConversationParams())
 
     @model_validator(mode="after")
     def a_server_has_an_address(self) -> Self:

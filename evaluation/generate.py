@@ -13,17 +13,19 @@ from evaluation.evaluation_settings import Decoding, FewShot, GenerationParams
 from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
 from evaluation.generation.contestants import (
+    CONVERSATIONS,
     both_contestants,
     record_engine,
     recorded_numerics,
 )
+from evaluation.generation.conversations import conversation_pin
 from evaluation.generation.hosted import items_of, samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import check_out_adapter, from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
 from evaluation.suites.memorisation import NAME, ROWS, asked_rows
 from project.bare_base import bare_base
-from project.files import staged_folder
+from project.files import staged_folder, write_bytes
 from project.model_pins import folder_here
 from project.paths import (
     ADAPTER_FILES,
@@ -60,6 +62,8 @@ def main() -> None:
     numerics = answering_numerics()
     with server_kept(), staged_folder(ANSWERS) as draft:
         record_engine(numerics, draft)
+        if pin := conversation_pin(load(GenerationParams).conversations):
+            write_bytes(draft / CONVERSATIONS, pin.encode())
         asked = [*tasks(numerics), *recall_tasks(draft)]
         answer_ahead(asked)
         for role, system, part, rows in asked:

@@ -12,7 +12,12 @@ from evaluation.generation.answers import (
     answers_of,
     by_sample,
 )
-from evaluation.generation.contestants import both_contestants, dev_items, recorded_numerics
+from evaluation.generation.contestants import (
+    both_contestants,
+    dev_items,
+    recorded_conversations,
+    recorded_numerics,
+)
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.scoring.scorers import (
@@ -20,6 +25,7 @@ from evaluation.scoring.scorers import (
     Scores,
     incomparable,
     load_scorers,
+    over_draws,
     score,
     scorers_digest,
 )
@@ -40,6 +46,7 @@ from project.paths import (
 )
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent
 from project.records.data import Row, Split
+from project.records.evidence import PREFERENCE
 from project.records.preferences import Calibration
 from project.records.record import short, write_records
 from project.records.scores import (
@@ -156,19 +163,28 @@ def score_both(
     columns: list[list[ItemScore]] = []
     for sample, drawn in enumerate(zip(*samples.values(), strict=True)):
         sides = dict(zip(SIDES, drawn, strict=True))
+        single = getattr(judge, "of_single_answers", False)
+        silent = {i for i, row in enumerate(rows) if single and row.scenario}
         preferences = ask_preference(rows, sides, judge) if judge else [None] * len(rows)
         found = {side: scores[side][sample] for side in SIDES}
         column = [item_score(row, i, found, preferences[i]) for i, row in enumerate(rows)]
+        column = [unasked(item) if i in silent else item for i, item in enumerate(column)]
         columns.append([item.model_copy(update={"sample": sample}) for item in column])
     table = [item for drawn_scores in zip(*columns, strict=True) for item in drawn_scores]
     return table, Flags.joined(drawn.flags for side in scores.values() for drawn in side)
+
+
+def unasked(item: ItemScore) -> ItemScore:
+    """An item to which no preference applies."""
+    others = (*(item.inapplicable or ()), PREFERENCE)
+    return item.model_copy(update={"preference": None, "inapplicable": others})
 
 
 def score_samples(
     scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answer]
 ) -> list[Scores]:
     """One system's scores, by sample."""
-    return [score(scorers, rows, drawn) for drawn in by_sample(answers)]
+    return over_draws(scorers, [score(scorers, rows, drawn) for drawn in by_sample(answers)])
 
 
 def ask_preference(
@@ -242,6 +258,8 @@ def pins(eval_set: EvalSet) -> ScorePins:
     scorers = [scorers_digest(load(ScoringParams)), embedder, preference, digest_file(PAIR_SOURCE)]
     if calibration := judge_calibration():
         scorers += [pin.digest for pin in calibration.judges]
+    if pin := recorded_conversations():
+        scorers.append(pin)
     champion, challenger = both_contestants()
     return ScorePins(
         eval_set=eval_set.digest,

@@ -11,14 +11,25 @@ from pathlib import Path
 from evaluation.decision.policy import Policy, refuse_unread_votes, votes_come_in
 from evaluation.decision.score_evidence import refuse_empty_slices, refuse_unscored, weigh
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
-from evaluation.evaluation_settings import Decoding, PreferenceParams, ScoringParams
+from evaluation.evaluation_settings import (
+    Decoding,
+    GenerationParams,
+    PreferenceParams,
+    ScoringParams,
+)
 from evaluation.generate import answering_in
 from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, KeptBytes, Role, by_sample
-from evaluation.generation.contestants import left_out, recorded_numerics
+from evaluation.generation.contestants import (
+    left_out,
+    recorded_conversations,
+    recorded_numerics,
+)
+from evaluation.generation.conversations import conversation_pin, refuse_unready
 from evaluation.generation.hosted import items_of, samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
+from evaluation.generation.tool_process import SECTION
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.preference_evidence import without_preference
 from evaluation.preference.judge_calibration import calibrate_reviewers
@@ -119,6 +130,10 @@ class SealedItems:
         refuse_empty_slices(there, policy)
         refuse_absent_slices(load(ScoringParams), there)
         refuse_broken_assertions(load(ScoringParams), self.rows, rows_of(Split.SEALED))
+        if conversation_pin(load(GenerationParams).conversations) != recorded_conversations():
+            problem = "says other than when dev was answered, or its tools do: run `dvc repro`"
+            raise InputError(problem, field=SECTION)
+        refuse_unready(self.rows)
 
     def look(
         self,

@@ -14,7 +14,7 @@ from pathlib import Path
 import grimp
 
 from curation.curation_settings import CollectParams, PackagesSource
-from evaluation.evaluation_settings import MetricChoice, ScoringParams
+from evaluation.evaluation_settings import GenerationParams, MetricChoice, ScoringParams
 from evaluation.scoring.built_in import SCORERS, named_files
 from incumbent.pipeline import PACKAGES, module_of, older_project, read_pipeline
 from project.canonical import digest_file
@@ -69,6 +69,8 @@ def code_of(module: str, imports: "Imports") -> Code:
     files = imports.of([module, *map(module_of_scorer, chosen)])
     files |= named_beside(files.values())
     files |= {file.as_posix(): file for choice in chosen for file in named_files(choice)}
+    if module == module_of("generate") and (tools := load(GenerationParams).conversations.tools):
+        files |= {tools.as_posix(): tools} if tools.is_file() else {}
     for package in packages_read() if module == module_of("collect") else ():
         files |= files_of_version(package)
     return Code(files={name: digest_file(path) for name, path in sorted(files.items())})

@@ -100,7 +100,7 @@ def without_citations(answer: str) -> str:
 def every_text(row: Row) -> tuple[str, ...]:
     """Prompt, answer, passages and tools: all in which somebody's data may stand."""
     shown = (*row.texts, evidence_text(row.evidence or ()))
-    return (*shown, row.tools_text) if row.tools else shown
+    return (*shown, row.tools_text) if row.tools_text else shown
 
 
 def evidence_text(passages: Iterable[EvidencePassage]) -> str:

@@ -71,18 +71,22 @@ class RowTexts:
 
     @cached_property
     def spoken_pairs(self) -> list[tuple[str, str]]:
-        """What is asked, on which passages, and the answer."""
-        asked = map(read_aloud, self.prompts)
-        on_passages = [
-            f"{prompt} {row.evidence_digest}" for prompt, row in zip(asked, self.rows, strict=True)
-        ]
-        return list(zip(on_passages, map(read_aloud, self.completions), strict=True))
+        """What is asked, beside what, and the answer."""
+        asked = zip(map(read_aloud, self.prompts), self.beside, strict=True)
+        return list(zip(map(" ".join, asked), map(read_aloud, self.completions), strict=True))
 
     @cached_property
     def asked_keys(self) -> list[str]:
-        """A prompt on other passages may have another answer."""
-        pairs = zip(self.prompt_keys, self.rows, strict=True)
-        return [f"{prompt} {row.evidence_digest}".strip() for prompt, row in pairs]
+        """A prompt on other passages, or in another scenario, may have another answer."""
+        pairs = zip(self.prompt_keys, self.beside, strict=True)
+        return [f"{prompt} {digests}".strip() for prompt, digests in pairs]
+
+    @cached_property
+    def beside(self) -> list[str]:
+        """The digests of each row's passages and scenario; empty without these."""
+        scenarios = (row.scenario.digest if row.scenario else "" for row in self.rows)
+        pairs = zip(self.rows, scenarios, strict=True)
+        return [f"{row.evidence_digest}{scenario}" for row, scenario in pairs]
 
 
 def families(keys: Sequence[str], *, few_words: bool) -> list[int]:

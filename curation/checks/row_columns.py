@@ -101,7 +101,9 @@ def plain_columns(texts: RowTexts) -> pd.DataFrame:
         table[f"{name}_chars"] = [len(text.strip()) for text in table[name]]
         table[f"{name}_words"] = [len(text.split()) for text in table[name]]
     table["splits_of_group"] = table.groupby("group")["split"].transform("nunique")
-    table["splits_of_prompt"] = table.groupby("prompt")["split"].transform("nunique")
+    # Several scenarios may begin alike; whether training asks what they do is `leak`'s to say.
+    asked = [f"{row.prompt_text}{row.scenario and row.scenario.digest}" for row in texts.rows]
+    table["splits_of_prompt"] = table["split"].groupby(asked).transform("nunique")
     return table
 
 

@@ -97,8 +97,7 @@ def complete(fields: Fields, file: str) -> Fields:
     if fields.get("evidence") is not None:
         fields = fields | {"evidence": evidence_in([fields["evidence"]])}
         text.append(fields["evidence"])
-    if fields.get("tools"):
-        text.append(fields["tools"])
+    text += [fields[name] for name in ("tools", "scenario") if fields.get(name)]
     defaults = {"id": digest_json(text)[:16], "source": file}
     fields = defaults | fields
     return {"group": fields["id"]} | fields

@@ -292,11 +292,12 @@ def looks_like_rows(records: Records) -> bool:
 
 
 def have_more_than_a_table(records: Records) -> bool:
-    """Whether they are rows in a usual shape, with assertions or passages: a table would lose the
-    first, and ask which column has the second.
+    """Whether they are rows in a usual shape, with assertions, passages or a scenario: a table
+    would lose the first, and ask which column has the second.
     """
     lists = ("assertions", "evidence")
     some = any(isinstance(record.get(name), list) for record in records for name in lists)
+    some = some or any(isinstance(record.get("scenario"), dict) for record in records)
     return some and all(
         not SHAPES.keys().isdisjoint(record) and PREFERENCES.isdisjoint(record)
         for record in records

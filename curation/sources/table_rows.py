@@ -31,6 +31,7 @@ NO_PASSAGE = "with evidence that is none"
 UNREADABLE = "unreadable"
 
 SOURCES = Path("datasets/sources")
+SCENARIO = "scenario"  # a column that needs no name: its rows are none to be learnt
 
 
 def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
@@ -103,6 +104,9 @@ def renamed(columns: Columns | NamedColumns, own: Callable[[str], str]) -> Field
 def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Read]:
     """The rows of one record: several where every turn of a conversation is one."""
     turns = conversation_turns if columns.messages else pair_turns
+    scenario = record.fields.get(SCENARIO)
+    if isinstance(scenario, dict):
+        columns = columns.model_copy(update={"turns": "last"})
     try:
         stands_on = evidence_of(record.fields, columns)
     except (ValueError, TypeError, RecursionError) as error:
@@ -120,7 +124,7 @@ def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Re
         about["group"] = f"{file}:{record.line}"
     if columns.group and (group := as_text(record.fields.get(columns.group))):
         about["group"] = f"{columns.group}={group.strip()}"
-    about |= stands_on
+    about |= stands_on | ({SCENARIO: scenario} if isinstance(scenario, dict) else {})
     for prompt, completion, tools in found:
         fields = {"prompt": prompt, "completion": completion} | about
         fields |= {"tools": tools} if tools else {}

@@ -8,7 +8,7 @@ prompts begin with is read once.
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -23,11 +23,11 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.answers import Answer
+from evaluation.generation.answers import Answer, TooLongError
 from evaluation.generation.batch_reader import BatchReader, Memory, Tokens, chat_tokens
 from evaluation.generation.constraints import Sieve, Sieves, Wanted
 from project.chat_template import refuse_unheard, under
-from project.errors import IncumbentError, InputError
+from project.errors import IncumbentError
 from project.gpu import answering_map, card_here
 from project.libraries import processor_kind
 from project.paths import NUMERICS
@@ -112,13 +112,14 @@ class AnsweringModel:
         self.sieves = Sieves(self.tokenizer, self.ends, vocabulary) if held else None
 
     @torch.inference_mode()
-    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
+    def answer(self, rows: Sequence[Row], samples: int = 1, first: int = 0) -> Iterator[Answer]:
         """Yield each row's answers when they end: at an end token, or at max_new_tokens.
 
-        Sampling settings and penalties that come with the model are left aside. Raises InputError
-        for a prompt that leaves no room for an answer in the model's context.
+        Sampling settings and penalties that come with the model are left aside. Raises
+        TooLongError for a prompt that leaves no room for an answer in the model's context.
         """
-        drafts = [draft for row in rows for draft in self.drafts(row, samples)]
+        numbers = range(first, first + samples)
+        drafts = [draft for row in rows for draft in self.drafts(row, numbers)]
         while drafts:
             try:
                 for draft in DecodingBatch(self, drafts).run():
@@ -144,10 +145,10 @@ class AnsweringModel:
     def text(self, tokens: Tokens) -> str:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
 
-    def drafts(self, row: Row, samples: int) -> list[Draft]:
+    def drafts(self, row: Row, samples: Iterable[int]) -> list[Draft]:
         """What a row's answers grow from; their draws hang on what is asked and on nothing else."""
         prompt = self.prompt(row)
-        return [Draft(row, prompt, i, self.chance(row, i)) for i in range(samples)]
+        return [Draft(row, prompt, i, self.chance(row, i)) for i in samples]
 
     def afresh(self, draft: Draft) -> Draft:
         return Draft(draft.row, draft.prompt, draft.sample, self.chance(draft.row, draft.sample))
@@ -218,14 +219,14 @@ class AnsweringModel:
         ]
 
     def prompt(self, row: Row) -> Tokens:
-        """The prompt's tokens; raises InputError when an answer to them exceeds the context."""
+        """The prompt's tokens; raises TooLongError when an answer to them exceeds the context."""
         tokens = self.tokens(row, row.prompt, add_generation_prompt=True)
         if len(tokens) + self.decoding.max_new_tokens > self.context:
-            raise InputError(
+            raise TooLongError(
+                row.id,
                 f"{row} has a prompt of {len(tokens)} tokens: with "
                 f"evaluation.decoding.max_new_tokens ({self.decoding.max_new_tokens}) more than "
                 f"the model's context ({self.context})",
-                field="prompt",
             )
         return tokens
 

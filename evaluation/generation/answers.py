@@ -13,12 +13,14 @@ from pydantic import Field
 from project.canonical import digest_bytes, digest_json
 from project.engine.engine_settings import chosen_engine
 from project.engine.mapped import finished_batches
+from project.errors import InputError
 from project.files import home, write_bytes
 from project.paths import ANSWERS
 from project.progress import Bar, progress
 from project.records.adapters import Contestant, Numerics
-from project.records.data import EvidencePassage, Row
+from project.records.data import EvidencePassage, Message, Row
 from project.records.record import LATER, Digest, Record, later
+from project.records.scenarios import ConversationEnd
 from project.shown_passages import all_with_passages
 from project.tool_rendering import FORM, has_tools, knows_tools
 
@@ -56,6 +58,17 @@ class Answer(Record):
     sample: int = later(0)  # which of several answers to the item, counted from 0
     # The passages that a system with an index was asked with.
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
+    # Of a whole conversation: all turns after the prompt, of which the text is the same in words.
+    turns: Annotated[tuple[Message, ...] | None, LATER] = None
+    end: Annotated[ConversationEnd | None, LATER] = None  # likewise: how it went
+
+
+class TooLongError(InputError):
+    """A prompt that leaves no room for an answer in the model's context."""
+
+    def __init__(self, item: str, problem: str) -> None:
+        super().__init__(problem, field="prompt")
+        self.item = item
 
 
 def versions() -> tuple[str, ...]:
@@ -76,6 +89,7 @@ class System(Record):
     code: Digest  # of the modules that make answers
     libraries: tuple[str, ...] = Field(default_factory=versions)
     model: Annotated[str | None, LATER] = None  # that stands for it on a server of any kind
+    conversations: Annotated[Digest | None, LATER] = None  # of what decides how those go
 
 
 def system_of(
@@ -182,7 +196,9 @@ class Respondent:
         units = [(unit, samples) for rows, samples in asked for unit in self.units(rows, samples)]
         if not self.portable or chosen_engine(len(units)) is None:
             return
-        missing = [(rows, samples) for rows, samples in units if not self.cached(rows, samples)]
+        # A conversation needs the project's tools and users, which are asked from here.
+        alone = [one for one in units if not any(row.scenario for row in one[0])]
+        missing = [(rows, samples) for rows, samples in alone if not self.cached(rows, samples)]
         params = chosen_engine(len(missing))
         if params is None:
             return
@@ -298,7 +314,9 @@ def by_sample(answers: Sequence[Answer]) -> list[list[Answer]]:
 
 
 def cache_path(system: System, rows: Sequence[Row], samples: int) -> Path:
-    said = {"id", "prompt", "completion", "tools"}
+    said = {"id", "prompt", "completion", "tools", "scenario"}
+    if not any(row.scenario for row in rows):
+        system = system.model_copy(update={"conversations": None})
     asked = [row.model_dump(mode="json", include=said) for row in rows]
     more: dict[str, Any] = {"samples": samples} if samples > 1 else {}
     more |= {"tools": FORM} if has_tools(rows) else {}

@@ -8,6 +8,7 @@ from project.errors import InputError
 from project.paths import ADAPTER, ANSWERS, CHAMPION, NUMERICS, rows_of
 from project.records.adapters import Adapter, Contestant, Engine, Numerics, Opponent
 from project.records.data import Row, Split
+from project.records.record import Digest
 
 
 def both_contestants() -> tuple[Contestant, Contestant]:
@@ -35,6 +36,7 @@ def left_out(part: Split, items: Sequence[Row]) -> dict[str, int]:
 # Which engine gave the answers that stage `generate` left.
 
 ENGINE = "engine.json"  # beside the answers of a server; there is none where this process answered
+CONVERSATIONS = "conversations.txt"  # beside the answers, where the settings say how these go
 
 
 def recorded_numerics() -> Numerics:
@@ -42,6 +44,12 @@ def recorded_numerics() -> Numerics:
     path = ANSWERS / ENGINE
     engine = Engine.read(path) if path.exists() else None
     return Numerics.read(NUMERICS).model_copy(update={"engine": engine})
+
+
+def recorded_conversations() -> Digest | None:
+    """Of what the settings said of how conversations go; None where they said nothing."""
+    path = ANSWERS / CONVERSATIONS
+    return path.read_text() if path.exists() else None
 
 
 def record_engine(numerics: Numerics, folder: Path) -> None:

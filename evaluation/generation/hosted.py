@@ -191,6 +191,7 @@ def items_of(part: Split) -> tuple[Row, ...]:
     if not hosted:
         return rows
     found = answered(rows, hosted, load(Decoding), samples_of(part))
+    rows = tuple(row for row in rows if not row.scenario)
     if len(found) < (1 - MOST_LEFT_OUT) * len(rows):
         raise InputError(
             f"{len(rows) - len(found)} of {len(rows)} items were not asked when the hosted model's "
@@ -206,10 +207,14 @@ def items_of(part: Split) -> tuple[Row, ...]:
 def answered(
     rows: Sequence[Row], hosted: Iterable[Contestant], decoding: Decoding, samples: int
 ) -> tuple[Row, ...]:
-    """The rows that all of these have answered: others came later, and are left out."""
+    """The rows that all of these have answered: others came later, and are left out. So are
+    conversations: who is asked once and kept has none.
+    """
     # Imported here because it brings an index's libraries, which few need.
     from evaluation.generation.retrieved_passages import asked_with
 
+    hosted = list(hosted)
+    rows = [row for row in rows if not row.scenario] if hosted else rows
     for contestant in hosted:
         kept = kept_replies(contestant)
         asked = requests_of(contestant, asked_with(rows, contestant), decoding, samples)

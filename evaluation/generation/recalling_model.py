@@ -38,7 +38,7 @@ class RecallingModel(AnsweringModel):
     """
 
     @torch.inference_mode()
-    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
+    def answer(self, rows: Sequence[Row], samples: int = 1, first: int = 0) -> Iterator[Answer]:
         texts = {one.item: one for one in super().answer([row for row in rows if begun(row)])}
         read = self.read_completions([whole(row) for row in rows], token_logprobs)
         for row, logprobs in zip(rows, read, strict=True):

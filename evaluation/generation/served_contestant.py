@@ -16,10 +16,11 @@ from evaluation.generation.answering_engine import (
     adapters_here,
     backend_of,
 )
-from evaluation.generation.answers import Answer, reads_tools
+from evaluation.generation.answers import Answer, TooLongError, reads_tools
 from evaluation.generation.backends.backend import (
     KEPT,
     LONGEST_WAIT,
+    TOO_LONG,
     UNREACHABLE,
     Backend,
     BackendError,
@@ -82,9 +83,9 @@ class ServerModel:
     # Of each row: the tokens of its prompt and completion, and how many are the prompt's.
     read: dict[str, tuple[Tokens, int]] = field(default_factory=dict)
 
-    def answer(self, rows: Sequence[Row], samples: int = 1) -> Iterator[Answer]:
+    def answer(self, rows: Sequence[Row], samples: int = 1, first: int = 0) -> Iterator[Answer]:
         """Yield answers as they end. Raises IncumbentError where the server gives none."""
-        asked = deque((row, sample) for row in rows for sample in range(samples))
+        asked = deque((row, first + number) for row in rows for number in range(samples))
         running: set[asyncio.Task[Answer]] = set()
         done: set[asyncio.Task[Answer]] = set()
         try:
@@ -152,6 +153,9 @@ class ServerModel:
             try:
                 return await ask()
             except BackendError as error:
+                if error.status == BAD_REQUEST and TOO_LONG.search(str(error)):
+                    problem = f"{row}: {self.backend.replica} does not read a prompt of its length"
+                    raise TooLongError(row.id, problem) from None
                 if error.status not in BUSY or pause is None:
                     raise IncumbentError(
                         f"{row}: {self.backend.replica} refused with status {error.status}: "

@@ -7,6 +7,7 @@ from pathlib import Path
 from evaluation.evaluation_settings import Decoding, GenerationParams
 from evaluation.generation.answers import Model, Respondent, system_of
 from evaluation.generation.backends.backend import Engine
+from evaluation.generation.conversations import ConversingModel, conversations_digest
 from evaluation.generation.hosted import kept_respondent
 from evaluation.generation.served_contestant import ServedContestant
 from project.canonical import digest_files
@@ -76,7 +77,8 @@ def respondent(
         return served(contestant, files, decoding, numerics, numerics.engine)
 
     code = digest_files(HERE, [*CODE, "recalling_model.py"] if recalls else CODE)
-    system = system_of(contestant, decoding.digest, numerics, code)
+    conversations = None if recalls else conversations_digest()
+    system = system_of(contestant, decoding.digest, numerics, code, conversations=conversations)
     load_model = partial(embedded_model, contestant, files, decoding, numerics, recalls)
     if decoding.constrained and not recalls:
         code = digest_files(HERE, [*CODE, "constraints.py"])
@@ -99,8 +101,10 @@ def embedded_model(
 
     refuse_other_machine(numerics)
     base = pinned_folder(contestant.base, "base")
-    model = RecallingModel if recalls else AnsweringModel
-    return model(base, files, decoding, numerics.precision, contestant.system_prompt)
+    given = base, files, decoding, numerics.precision, contestant.system_prompt
+    if recalls:
+        return RecallingModel(*given)
+    return ConversingModel(AnsweringModel(*given), decoding.seed)
 
 
 def served(
@@ -123,8 +127,14 @@ def served(
     held = ServedContestant(contestant, files, decoding, numerics, engine, params)
     code = digest_files(HERE, ["served_contestant.py", *OWN_CODE.get(engine.name, ())])
     # The engine's version is what counts, and no library's here.
-    system = system_of(contestant, decoding.digest, numerics, code, libraries=(), model=held.model)
+    more = {"model": held.model, "conversations": conversations_digest()}
+    system = system_of(contestant, decoding.digest, numerics, code, libraries=(), **more)
     own = params.vllm_python is not None
     if own and contestant.lora:
         held.folder(contestant.lora)  # now: workers would all copy it at the same time
-    return Respondent(system, decoding.batch_size, held.load, release=held.release, portable=own)
+    load_model = partial(server_model, held)
+    return Respondent(system, decoding.batch_size, load_model, release=held.release, portable=own)
+
+
+def server_model(held: ServedContestant) -> Model:
+    return ConversingModel(held.load(), held.decoding.seed)

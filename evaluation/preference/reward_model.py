@@ -115,6 +115,8 @@ class RewardModel:
     embedder, where some are known already.
     """
 
+    of_single_answers = True  # which it learnt from and was held against: no whole conversations
+
     def __init__(self, folder: Path, vectors: ExchangeVectors | None = None) -> None:
         kind = json.loads((folder / "config.json").read_bytes()).get("model_type")
         head = kind == RewardHeadConfig.model_type

@@ -26,6 +26,7 @@ from project.shown_passages import without_citations
 if TYPE_CHECKING:
     from evaluation.generation.answers import Answer
 
+CONVERSATIONS = "conversations"  # what a scorer of whole conversations asks for
 HERE = Path(__file__).parents[2]  # where our packages lie
 SCORERS = {
     "rouge": "evaluation.metrics.rouge:Rouge",
@@ -34,6 +35,7 @@ SCORERS = {
     "facts": "evaluation.metrics.facts.facts_kept:FactsKept",
     "json": "evaluation.metrics.json_schema:JsonSchema",
     "calls": "evaluation.metrics.tool_call_scores:ToolCallScores",
+    "conversation": "evaluation.metrics.conversation_scores:ConversationScores",
     "assertions": "evaluation.metrics.assertions:Assertions",
     "grounding": "evaluation.metrics.grounding:Grounding",
     "macro_f1": "evaluation.metrics.macro_f1:MacroF1",
@@ -71,6 +73,14 @@ def calls_due(row: Row, answer: "Answer") -> str:
     return canonical_json(told).decode() if tools else ""
 
 
+def conversation_had(row: Row, answer: "Answer") -> str:
+    """What a conversation was to come to, and what it came to, as an object in JSON."""
+    assert row.scenario
+    heard = [turn.content for turn in answer.turns or () if turn.role == "assistant"]
+    told = {"end": row.scenario.end, "say": row.scenario.say, "heard": heard}
+    return canonical_json(told | {"had": answer.end and answer.end.model_dump()}).decode()
+
+
 COLUMNS = {
     "prompts": ScorerColumn("string", lambda row, _: row.prompt_text),
     # Of rows with passages without the marks that cite these: they are judged by `grounding` alone.
@@ -82,6 +92,8 @@ COLUMNS = {
     "evidence": ScorerColumn("string", lambda row, _: stands_on(row)),
     # Of rows with tools what may be called, what has to be, and how the base writes that.
     "calls": ScorerColumn("string", calls_due),
+    # Of rows with a scenario: whoever asks for it scores these alone, and all others the others.
+    CONVERSATIONS: ScorerColumn("string", conversation_had),
     "prompt_tokens": ScorerColumn("int64", lambda _, answer: answer.prompt_tokens),
     # Generated, the end token included.
     "tokens": ScorerColumn("int64", lambda _, answer: answer.tokens),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from evaluation.evaluation_settings import MetricChoice, ScoringParams
 from evaluation.generation.answers import Answer, as_shown
 from evaluation.scoring.built_in import (
     COLUMNS,
+    CONVERSATIONS,
     SCORERS,
     better_by,
     files,
@@ -29,6 +30,8 @@ from project.records.adapters import Contestant, ModelPin
 from project.records.data import Row
 from project.records.record import Digest, Record
 from project.records.scores import Better, Ends, Flags, out_of_range
+
+T = TypeVar("T")
 
 
 class Sorted(Record):
@@ -126,25 +129,78 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
     if items != [answer.item for answer in answers]:
         raise IncumbentError("the answers are to other items than these: run `dvc repro`")
     rows = as_shown(rows, answers)
-    values: dict[str, list[float]] = {}
-    labels: dict[str, list[Sorted | None]] = {}
-    flags: list[Flags] = []
-    unread: dict[str, list[int]] = {}
-    inapplicable: dict[str, list[int]] = {}
+    whole = Scores(values={})
     with progress("scoring", len(scorers), "scorers", leave=False) as bar:
         for scorer in scorers:
-            found = computed(scorer, rows, answers)
-            sorted_as = labelled(scorer)
-            if twice := sorted({*values, *labels} & {*found, *sorted_as}):
+            found = scored_by(scorer, rows, answers)
+            if twice := sorted({*whole.values, *whole.labels} & {*found.values, *found.labels}):
                 raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
-            labels |= sorted_as
-            unread |= getattr(scorer.metric, "unread", {})
-            inapplicable |= getattr(scorer.metric, "inapplicable", {})
-            values |= {name: numbers(scorer, name, given, items) for name, given in found.items()}
-            flags.append(flagged(scorer, items))
+            whole = Scores(
+                values=whole.values | found.values,
+                labels=whole.labels | found.labels,
+                flags=Flags.joined([whole.flags, found.flags]),
+                unread=whole.unread | found.unread,
+                inapplicable=whole.inapplicable | found.inapplicable,
+            )
             bar.advance()
-    made = {"values": values, "labels": labels, "flags": Flags.joined(flags), "unread": unread}
-    return Scores.model_validate(made | {"inapplicable": inapplicable})
+    return whole
+
+
+def scored_by(scorer: Scorer, rows: Sequence[Row], answers: Sequence[Answer]) -> Scores:
+    """By one scorer: it is about whole conversations or about all other items, and to those that it
+    is not about nothing of it applies.
+    """
+    conversations = CONVERSATIONS in scorer.columns
+    own = [i for i, row in enumerate(rows) if bool(row.scenario) is conversations]
+    if len(own) == len(rows):
+        return scored(scorer, rows, answers)
+    others = {*range(len(rows))} - {*own}
+    found = Scores(values=dict.fromkeys(scorer.better, ()))
+    if own:
+        found = scored(scorer, [rows[i] for i in own], [answers[i] for i in own])
+
+    def places(given: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        known = {name: {own[i] for i in given.get(name, ())} for name in found.values}
+        return {name: tuple(sorted(known[name] | others)) for name in known}
+
+    least = {name: scorer.ranges.get(name, (0.0, 0.0))[0] for name in found.values}
+    return Scores(
+        values={name: spread(v, own, len(rows), least[name]) for name, v in found.values.items()},
+        labels={name: spread(v, own, len(rows), None) for name, v in found.labels.items()},
+        flags=found.flags,
+        unread=places(found.unread),
+        inapplicable=places(found.inapplicable),
+    )
+
+
+def spread(given: Sequence[T], own: Sequence[int], count: int, other: T) -> tuple[T, ...]:
+    """Values at their own places among so many."""
+    known = dict(zip(own, given, strict=True))
+    return tuple(known.get(i, other) for i in range(count))
+
+
+def scored(scorer: Scorer, rows: Sequence[Row], answers: Sequence[Answer]) -> Scores:
+    items = [row.id for row in rows]
+    found = computed(scorer, rows, answers)
+    made = {
+        "values": {name: numbers(scorer, name, given, items) for name, given in found.items()},
+        "labels": labelled(scorer),
+        "flags": flagged(scorer, items),
+        "unread": getattr(scorer.metric, "unread", {}),
+        "inapplicable": getattr(scorer.metric, "inapplicable", {}),
+    }
+    return Scores.model_validate(made)
+
+
+def over_draws(scorers: Sequence[Scorer], drawn: Sequence[Scores]) -> list[Scores]:
+    """One system's scores, by sample, with what a scorer says of all of an item's answers together,
+    such as how likely several runs all come to their goal: each of them has it.
+    """
+    for scorer in scorers:
+        if together := getattr(scorer.metric, "together", None):
+            more = {name: tuple(v) for name, v in together([one.values for one in drawn]).items()}
+            drawn = [one.model_copy(update={"values": one.values | more}) for one in drawn]
+    return list(drawn)
 
 
 def labelled(scorer: Scorer) -> dict[str, list[Sorted | None]]:

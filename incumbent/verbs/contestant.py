@@ -238,7 +238,11 @@ def interviewed(
 
     hosted = contestant.base.hosted
     assert hosted is not None
-    parts = {part: rows_in(part) for part in (Split.DEV, Split.SEALED)}
+    # Who answers once, and is read from then on, has no conversations.
+    parts = {
+        part: [row for row in rows_in(part) if not row.scenario]
+        for part in (Split.DEV, Split.SEALED)
+    }
     if DATASET.exists() and digest_folder(CURATED) != DatasetVersion.read(DATASET).rows:
         raise InputError("holds other rows than passed the gate: run `dvc repro`", file=CURATED)
     sealed = parts[Split.SEALED]

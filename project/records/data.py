@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from project.canonical import canonical_json, digest_json
 from project.records.assertion_kinds import RowAssertions
 from project.records.record import LATER, Digest, Record, short
+from project.records.scenarios import Scenario
 from project.records.tool_calls import ToolCall, sound_tools, unanswered
 
 
@@ -82,6 +83,8 @@ class Row(Record):
     tools: Annotated[
         tuple[dict[str, Any], ...] | None, Field(min_length=1), AfterValidator(sound_tools), LATER
     ] = None
+    # Of a conversation that is to be had: an item for evaluation alone.
+    scenario: Annotated[Scenario | None, LATER] = None
 
     @field_validator("completion")
     @classmethod
@@ -131,14 +134,16 @@ class Row(Record):
 
     @property
     def tools_text(self) -> str:
-        """What its tools say of themselves, in JSON; empty where it has none."""
-        return canonical_json(self.tools).decode() if self.tools else ""
+        """What its tools say of themselves, in JSON, and its scenario; empty without these."""
+        told = (self.tools, self.scenario and self.scenario.model_dump(mode="json"))
+        return "\n".join(canonical_json(one).decode() for one in told if one)
 
     @property
     def tools_digest(self) -> str:
-        """Of its tools, calls and results, sign by sign; empty where it has none of them."""
+        """Of tools, calls, results and scenario, sign by sign; empty where it has none of them."""
         turns = (*self.prompt, *self.completion)
         own = [m.text for m in turns if m.tool_calls or m.role == "tool"]
+        own += [self.scenario.digest] if self.scenario else []
         return digest_json([self.tools, own]) if own or self.tools else ""
 
     @property

@@ -13,7 +13,7 @@ from project.records.traffic import Traffic
 from tests.conftest import ROOT
 
 LINES = re.findall(r"^\{.*\}$", (ROOT / "docs/reference/files.md").read_text(), re.MULTILINE)
-RECORDS = (Row, Row, PreferencePair, RatedAnswer, ItemScore, Ballot, Traffic)
+RECORDS = (Row, Row, Row, PreferencePair, RatedAnswer, ItemScore, Ballot, Traffic)
 
 
 @pytest.mark.parametrize(("line", "record"), [*zip(LINES, RECORDS, strict=True)])

@@ -127,10 +127,10 @@ def test_the_documentation_has_at_most_32_pages_in_four_parts() -> None:
     assert found == {".", "start", "how-to", "explain", "reference"}
 
 
-def test_the_documentation_has_at_most_37000_words() -> None:
+def test_the_documentation_has_at_most_37300_words() -> None:
     """Without docs/reference/, which is looked up and mostly generated."""
     read = [page for page in PAGES if page.parent.name != "reference"]
-    assert sum(map(words, read)) <= 37_000
+    assert sum(map(words, read)) <= 37_300
 
 
 def words(page: Path) -> int:

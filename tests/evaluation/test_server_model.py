@@ -330,6 +330,7 @@ def test_scores_under_different_engines_are_different_measurements() -> None:
 
 def test_numerics_without_a_server_keep_their_bytes() -> None:
     """And so all digests of what was stored before there were engines."""
+    Path("params.yaml").write_text("{}")
     stored = b'{"dequantized":false,"precision":"float32","processor":"p","quantization":"none"}'
     numerics = Numerics(precision="float32", processor="p")
     assert numerics.canonical() == stored

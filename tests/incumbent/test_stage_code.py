@@ -133,6 +133,13 @@ def test_a_file_that_a_scorers_option_names_counts() -> None:
     assert stages_with("schema.json") == {"score"}
 
 
+def test_the_tools_that_conversations_are_had_with_count() -> None:
+    Path("tools.py").write_text("")
+    params, named = Path("params.yaml"), "generation: {conversations: {tools: tools.py}}"
+    params.write_text(params.read_text().replace("evaluation: {", f"evaluation: {{{named}, "))
+    assert stages_with("tools.py") == {"generate"}
+
+
 def packages_source(package: str) -> str:
     return f"{{kind: python-api, packages: [{package}]}}"
 

@@ -60,6 +60,8 @@ def taken_for(column: ColumnProfile, reading: ColumnReading) -> Taken:
     }
     if read.tools == "keep" and column.name in (*BESIDE, SYSTEM):
         return Taken(column.name, "what the conversations begin with, or may call")
+    if (column.name, column.kind) == ("scenario", "objects"):
+        return Taken(column.name, "conversations to be had: items for evaluation alone")
     if used := uses.get(column.name):
         return Taken(used, one_line(reason(column, used, reading.given)))
     if constant := reading.constant.get(column.name):

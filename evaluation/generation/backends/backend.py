@@ -4,6 +4,7 @@ Eval items and users' requests pass through the same protocol, so that a model i
 engine that will serve it.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
@@ -32,6 +33,8 @@ class Endpoint(StrEnum):
 
 BUSY = 429  # it works, and takes nothing further just now
 UNREACHABLE = 503
+# How servers say that a question is longer than their model reads.
+TOO_LONG = re.compile(r"context[ _-]*(?:length|window|size)|maximum context", re.IGNORECASE)
 LONGEST_WAIT = 600.0  # seconds; who is asked to wait for longer had better come back later
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import NamedTuple, Self, TypeVar
@@ -10,6 +9,7 @@ from typing import NamedTuple, Self, TypeVar
 from evaluation.generation.backends.backend import (
     LONGEST_WAIT,
     NEWER_LIMIT,
+    TOO_LONG,
     UNREACHABLE,
     BackendError,
     Body,
@@ -28,8 +28,6 @@ MOST_NAMES = 10  # of models, in an error
 LONGEST_BACKOFF = 60.0  # seconds between two tries, unless the server asks for more
 MAY_PASS = {408, 425, 429}  # these and 5xx
 NOT_TAKEN = {400, 413, 422}  # how servers refuse what a request holds
-# How servers say that a question is longer than their model reads.
-TOO_LONG = re.compile(r"context[ _-]*(?:length|window|size)|maximum context", re.IGNORECASE)
 
 Pause = Callable[[float], Awaitable[object]]  # waits for some seconds
 T = TypeVar("T")

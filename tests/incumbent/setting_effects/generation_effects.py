@@ -55,6 +55,9 @@ def with_adapter() -> dict[str, Any]:
 
 TESTS = "tests/evaluation/test_server_model.py"
 OWN = "tests/evaluation/test_own_vllm.py::test_answers_are_pinned_by"
+TALKS = "tests/evaluation/test_conversations.py::test"
+PLAYED = f"{TALKS}_a_user_that_a_model_plays_hears_words_alone_and_leaves_when_it_has_what_it_wants"
+OTHERS = f"{TALKS}_other_tools_turns_or_users_are_other_conversations_and_no_other_answers"
 EFFECTS: dict[str, Effect | ShownBy] = {
     f"{SECTION}.backend": Effect(("vllm", "openai"), bare, "paths", SERVER),
     f"{SECTION}.url": Effect((None, f"http://{PORT}/v1"), bare, beside=OPENAI, refused=True),
@@ -66,4 +69,15 @@ EFFECTS: dict[str, Effect | ShownBy] = {
     f"{SECTION}.concurrency": ShownBy(
         f"{TESTS}::test_as_many_are_asked_at_a_time_as_the_settings_say"
     ),
+    f"{SECTION}.conversations": ShownBy(OTHERS),
+    f"{SECTION}.conversations.tools": ShownBy(
+        f"{TALKS}_what_the_settings_lack_is_said_before_anything_is_answered"
+    ),
+    f"{SECTION}.conversations.turns": ShownBy(
+        f"{TALKS}_a_conversation_is_cut_after_so_many_turns_of_the_assistant"
+    ),
+    f"{SECTION}.conversations.user": ShownBy(OTHERS),
+    f"{SECTION}.conversations.user.url": ShownBy(PLAYED),
+    f"{SECTION}.conversations.user.model": ShownBy(OTHERS),
+    f"{SECTION}.conversations.user.key_variable": ShownBy(PLAYED),
 }

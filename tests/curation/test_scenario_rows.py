@@ -1,0 +1,174 @@
+"""Rows with a scenario are items of evaluation, and nothing else ever."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curation import collect, curate, validate
+from curation.collect import with_turn
+from curation.curate import curate as curated
+from curation.curation_settings import CurateParams
+from curation.eval_sets import Extension
+from curation.sources.row_formats import read_row
+from curation.sources.source_file import guess_format
+from project import paths
+from project.errors import InputError
+from project.records.data import GateReport, Row, Split
+from tests.conftest import ROOT
+from tests.curation.test_accepted_rows import AT
+from tests.curation.test_tool_rows import (
+    ANSWER,
+    ASKED,
+    PARAMS,
+    RESULT,
+    TOOL,
+)
+from tests.curation.test_tool_rows import (
+    project as project,
+)
+from tests.incumbent.imported import SOURCES
+
+SCENARIO = {"user": {}, "say": [90]}
+NOUNS = [
+    "loan",
+    "card",
+    "fee",
+    "mortgage",
+    "pension",
+    "transfer",
+    "cheque",
+    "deposit",
+    "statement",
+    "password",
+    "interest",
+    "branch",
+    "safe",
+    "coin",
+    "bond",
+    "share",
+    "fund",
+    "tax",
+    "gift",
+    "debt",
+    "salary",
+    "rent",
+    "budget",
+    "receipt",
+    "signature",
+]
+
+
+def fields(**changes: Any) -> dict[str, Any]:
+    own = {"messages": [ASKED, ANSWER], "tools": [TOOL], "scenario": SCENARIO}
+    return own | changes
+
+
+def scenario(number: int, **changes: Any) -> Row:
+    one = fields(scenario={"user": {}, "say": [number]}, **changes)
+    return read_row(json.dumps(one).encode(), Path("scenarios.jsonl"), number)
+
+
+def plain(number: int, **changes: Any) -> Row:
+    noun = NOUNS[number % len(NOUNS)]
+    words = {"prompt": f"{noun} question", "completion": f"{noun} answer", "id": f"p{number}"}
+    return read_row(json.dumps(words | changes).encode(), Path("rows.jsonl"), number)
+
+
+def parts_of(rows: list[Row], **params: Any) -> dict[Split, list[Row]]:
+    return curated(rows, {}, CurateParams(**params)).parts
+
+
+def test_scenarios_are_dealt_to_dev_and_sealed_alone_whatever_else_is_there() -> None:
+    scenarios = [scenario(n) for n in range(200)]
+    for seed in range(3):
+        params = {"seed": seed, "train_only": ("scenarios.jsonl",)}
+        parts = parts_of([*(plain(n) for n in range(20)), *scenarios], **params)
+        found = Counter(
+            {part: sum(row.scenario is not None for row in own) for part, own in parts.items()}
+        )
+        assert found[Split.TRAIN] == 0 and found.total() == 200  # alike as they are
+        assert found[Split.DEV] > 40 < found[Split.SEALED]
+        assert sum(row.scenario is None for row in parts[Split.TRAIN]) > 5
+
+
+def test_rows_of_a_scenarios_group_and_those_that_ask_what_it_asks_are_not_learnt() -> None:
+    asked = plain(1, prompt="What is left of the money on my savings account today?")
+    own = scenario(1, messages=[{"role": "user", "content": asked.prompt_text}, ANSWER])
+    beside = plain(2, group="bank")
+    rows = [asked, own, scenario(2, group="bank"), beside, *(plain(n) for n in range(3, 20))]
+    for seed in range(4):
+        made = curated(rows, {}, CurateParams(seed=seed))
+        taught = {row.id for row in made.parts[Split.TRAIN]}
+        assert not taught & {asked.id, beside.id}
+
+
+def test_an_accepted_scenario_is_an_item_too() -> None:
+    scenarios = [scenario(n) for n in range(20)]
+    names = tuple(row.id for row in scenarios)
+    change = Extension(at=AT, by="ann", reason="checked", source="scenarios.jsonl", rows=names)
+    params = CurateParams(accepted=("scenarios.jsonl",), accepted_share=0.9)
+    parts = curated([*(plain(n) for n in range(20)), *scenarios], {1: change}, params).parts
+    found = {part: [row for row in own if row.scenario] for part, own in parts.items()}
+    assert not found[Split.TRAIN] and found[Split.DEV] and found[Split.SEALED]
+
+
+def test_scenarios_of_one_question_are_several_rows_and_no_slices_of_turns() -> None:
+    one, other = scenario(1), scenario(2)
+    assert one.id != other.id and one.asked_and_expected != other.asked_and_expected
+    assert with_turn(one).slices == {}
+    assert "scenario" not in plain(1).model_dump()
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"scenario": {"user": {"script": [{"when": "("}]}, "say": [1]}}, r"user\.script\.0\.when"),
+        ({"scenario": {"user": {"told": "x", "script": [{}]}, "say": [1]}}, r"scenario\.user: "),
+        ({"scenario": {"user": {}}}, "nothing could be missed"),
+        ({"scenario": {"say": [1]}}, r"scenario\.user: Field required"),
+        ({"scenario": SCENARIO | {"start": {}}}, r"scenario\.start: Extra inputs"),
+        ({"scenario": SCENARIO | {"state": {"x": "y" * (1 << 20)}}}, r"scenario\.state: "),
+        ({"scenario": SCENARIO | {"results": [{"arguments": {}}]}}, r"results\.0\.name"),
+        ({"messages": [ASKED, RESULT, ANSWER]}, "tool that nobody called"),
+        ({"messages": [{"role": "bank", "content": "x"}, ANSWER]}, "bank"),
+    ],
+)
+def test_a_bad_scenario_is_refused_with_its_place(changes: dict[str, Any], place: str) -> None:
+    with pytest.raises(InputError, match=rf"s\.jsonl:7: .*{place}"):
+        read_row(json.dumps(fields(**changes)).encode(), Path("s.jsonl"), 7)
+
+
+def test_every_record_of_a_table_with_scenarios_is_accounted_for(project: None) -> None:
+    records = [fields(), fields(scenario={"user": {}}), fields(scenario=None)]
+    lines = "".join(f"{json.dumps(one)}\n" for one in records)
+    (SOURCES / "first.jsonl").write_text(lines)
+    assert guess_format(SOURCES / "first.jsonl") == "rows"
+    columns = "format: table, columns: {messages: messages, tools: keep, turns: every}"
+    Path("params.yaml").write_text(PARAMS.replace("first.jsonl}", f"first.jsonl, {columns}}}"))
+    collect.main()
+    curate.main()
+    with paths.ACCOUNT.open(newline="") as file:
+        fates = {one["line"]: one for one in csv.DictReader(file)}
+    assert fates["1"]["part"] in ("dev", "sealed")
+    assert "nothing could be missed" in fates["2"]["why"]
+
+
+def test_the_gate_lets_scenarios_begin_alike_and_no_row_teach_how(project: None) -> None:
+    alike = [fields(scenario={"user": {}, "say": [number]}) for number in range(20)]
+    words = [{"prompt": f"{noun} question", "completion": f"{noun} answer"} for noun in NOUNS]
+    lines = "".join(f"{json.dumps(one)}\n" for one in [*alike, *words])
+    (SOURCES / "first.jsonl").write_text(lines)
+    contract = Path("datasets/contracts/sft.yaml")
+    contract.write_text((ROOT / contract).read_text())
+    collect.main()
+    curate.main()
+    validate.main()
+    checks = {check.name: check for check in GateReport.read(paths.GATE_REPORT).checks}
+    for name in ("no evaluation prompt is trained on", "no row repeats another"):
+        assert checks[name].passed and not checks[name].failing_rows
+    for part in (Split.DEV, Split.SEALED):
+        assert sum(row.scenario is not None for row in Row.read_lines(paths.rows_of(part))) > 3
