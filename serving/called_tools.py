@@ -70,7 +70,7 @@ def call_of(number: int, call: Fields) -> dict[str, Any]:
     return {"id": call.get("id"), "function": told}
 
 
-def sound(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+def checked_tools(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
     """The same. Raises ValueError for what is no tool, and for too much of it."""
     if len(json.dumps(tools)) > MOST_SIGNS:
         raise ValueError(f"{MOST_SIGNS:,} characters at most")

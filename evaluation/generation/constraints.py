@@ -47,7 +47,7 @@ class CallForm(NamedTuple):
     end: str
 
 
-def form_of(tokenizer: Any) -> CallForm | None:
+def call_form_of(tokenizer: Any) -> CallForm | None:
     """None of a base whose arguments are not JSON, or whose calls nobody here can read."""
     one = rendered(tokenizer, CALL)
     part = {"name": re.escape(NAME), "one": re.escape(TOWN)}
@@ -157,7 +157,7 @@ class GrammarMaker:
     """Of one base, by its tokenizer."""
 
     def __init__(self, tokenizer: Any) -> None:
-        self.form = form_of(tokenizer)
+        self.form = call_form_of(tokenizer)
         self.control = control_tokens(tokenizer)
         names = sorted(map(re.escape, self.control), key=len, reverse=True)
         self.parts = re.compile("|".join([*names, r"\b\d{9}\b"]))

@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evaluation.generation.conversations import ConversingModel
-
 from curation.checks.relevance import SUITES
 from curation.sources.row_formats import read_row
 from evaluation.evaluation_settings import Decoding, MetricChoice
@@ -24,6 +22,7 @@ from evaluation.generate import prompted
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer
 from evaluation.generation.contestants import recorded_numerics
+from evaluation.generation.conversations import ConversingModel
 from evaluation.scoring.scorers import computed, load_scorer
 from examples.bank.make_project import OF_A_FILE, REHEARSED, SOURCES, configure, shorten
 from examples.bank.make_rows import write_lines
@@ -165,12 +164,14 @@ def measured(adapter: Path | None, *, shots: int = 0, constrained: bool = False)
         answers = list(talking.answer(asked, decoding.samples))
         found[name] = [
             {"item": one.item, "group": group, "text": one.text, **scored}
-            for one, group, scored in zip(answers, *scored_by(metric, rows, answers), strict=True)
+            for one, group, scored in zip(
+                answers, *scores_of_answers(metric, rows, answers), strict=True
+            )
         ]
     return found
 
 
-def scored_by(
+def scores_of_answers(
     metric: str, rows: Sequence[Row], answers: Sequence[Answer]
 ) -> tuple[list[str], list[dict[str, float]]]:
     """The group and the scores of each answer, those that say something of it."""

@@ -20,7 +20,7 @@ from evaluation.generation.backends.backend import Endpoint
 from project.chat_template import under
 from project.records.data import Message
 from project.untrusted_input import shortened
-from serving.called_tools import MOST_TOOLS, conversation, has_calls, sound
+from serving.called_tools import MOST_TOOLS, checked_tools, conversation, has_calls
 from serving.exchange import Deployment
 from serving.openai_api.evidence_shown import OwnFields
 from serving.openai_api.request_body import ApiError, json_object
@@ -151,7 +151,9 @@ class ChatFields(CommonFields):
         Field(min_length=1),
         AfterValidator(sound_calls),
     ]
-    tools: Annotated[list[dict[str, Any]] | None, at_most(MOST_TOOLS), AfterValidator(sound)] = None
+    tools: Annotated[
+        list[dict[str, Any]] | None, at_most(MOST_TOOLS), AfterValidator(checked_tools)
+    ] = None
 
 
 class CompletionFields(CommonFields):

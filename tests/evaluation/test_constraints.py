@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
-from evaluation.generation.constraints import MOST_SIGNS, Sieve, Sieves, Wanted, form_of
+from evaluation.generation.constraints import MOST_SIGNS, Sieve, Sieves, Wanted, call_form_of
 from evaluation.generation.systems import respondent
 from project.errors import InputError
 from project.records.adapters import Contestant
@@ -168,7 +168,7 @@ def test_one_call_or_json_of_a_schema_can_be_asked_for(base_model: Path) -> None
 
 def test_a_base_whose_calls_are_no_json_is_refused(base_model: Path) -> None:
     tokenizer, sieves = sieves_of(base_model, "lfm2_v2")
-    assert form_of(tokenizer) is None
+    assert call_form_of(tokenizer) is None
     with pytest.raises(InputError, match=r"a row: .* in no form of JSON"):
         sieves.of(Wanted(TOOLS), "a row")
 
