@@ -16,7 +16,7 @@ from project.errors import InputError
 from project.records.record import Record
 from project.tool_rendering import shown
 from project.untrusted_input import shortened
-from serving.called_tools import conversation, has_calls, in_recorded_order, sound
+from serving.called_tools import checked_tools, conversation, has_calls, in_recorded_order
 
 # --- request body ---------------------------------------------------------------------------------
 
@@ -299,7 +299,7 @@ class QuestionReader:
             problem = "the model writes calls in a form that is not known here"
             raise refused(problem, "tools")
         try:
-            sound(tools)
+            checked_tools(tools)
         except ValueError as error:
             raise refused(f"tools: {error}", "tools") from None
         try:
