@@ -41,6 +41,18 @@ def written_calls(text: str) -> list[WrittenCall]:
     return list(bare_calls(said)) or list(python_calls(said))
 
 
+MARKED = re.compile(f"{BEGIN}.*?(?:{END}|\\Z)", re.DOTALL)
+
+
+def words_beside(text: str) -> str:
+    """What a text with calls says in words; where they have no marks, what stands before them."""
+    if BEGIN in text:
+        return MARKED.sub("", text).strip()
+    starts = [found.start() for form in (HEAD, PYTHON) if (found := form.search(text))]
+    before = text[: min(starts, default=len(text))].rstrip(" \n[")
+    return before.removesuffix("[TOOL_CALLS").strip()
+
+
 # Strings and brackets. One match never ends within another one, whatever stands there.
 PARTS = re.compile(r"""'(?:[^'\\\n]++|\\.)*+'?|"(?:[^"\\\n]++|\\.)*+"?|[\[\](){}]|</?tool_call>""")
 

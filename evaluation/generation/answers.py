@@ -17,7 +17,7 @@ from project.files import home, write_bytes
 from project.paths import ANSWERS
 from project.progress import Bar, progress
 from project.records.adapters import Contestant, Numerics
-from project.records.data import EvidencePassage, Row
+from project.records.data import EvidencePassage, Message, Row
 from project.records.record import LATER, Digest, Record, later
 from project.shown_passages import all_with_passages
 from project.tool_rendering import FORM, has_tools, knows_tools
@@ -56,6 +56,8 @@ class Answer(Record):
     sample: int = later(0)  # which of several answers to the item, counted from 0
     # The passages that a system with an index was asked with.
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
+    # Of a whole conversation: all turns after the prompt, of which the text is the same in words.
+    turns: Annotated[tuple[Message, ...] | None, LATER] = None
 
 
 def versions() -> tuple[str, ...]:
