@@ -127,10 +127,10 @@ def test_the_documentation_has_at_most_32_pages_in_four_parts() -> None:
     assert found == {".", "start", "how-to", "explain", "reference"}
 
 
-def test_the_documentation_has_at_most_36900_words() -> None:
+def test_the_documentation_has_at_most_36950_words() -> None:
     """Without docs/reference/, which is looked up and mostly generated."""
     read = [page for page in PAGES if page.parent.name != "reference"]
-    assert sum(map(words, read)) <= 36_900
+    assert sum(map(words, read)) <= 36_950
 
 
 def words(page: Path) -> int:
