@@ -53,14 +53,6 @@ def words_beside(text: str) -> str:
     return before.removesuffix("[TOOL_CALLS").strip()
 
 
-CLOSING = " \t\r\n\"'”’»)]*_"  # signs that may stand behind a question mark
-
-
-def asks_back(text: str) -> bool:
-    """Whether an answer ends in a question and calls nothing."""
-    return text.rstrip(CLOSING).endswith(("?", "？", "؟")) and not written_calls(text)
-
-
 # Strings and brackets. One match never ends within another one, whatever stands there.
 PARTS = re.compile(r"""'(?:[^'\\\n]++|\\.)*+'?|"(?:[^"\\\n]++|\\.)*+"?|[\[\](){}]|</?tool_call>""")
 
@@ -161,3 +153,13 @@ def python_call(node: ast.expr) -> WrittenCall:
         return WrittenCall(name, json_object(as_json(told)))
     except (ValueError, TypeError):
         return WrittenCall(name)
+
+
+# --- questions ------------------------------------------------------------------------------------
+
+CLOSING = " \t\r\n\"'”’»)]*_"  # signs that may stand behind a question mark
+
+
+def asks_back(text: str) -> bool:
+    """Whether an answer ends in a question and calls nothing."""
+    return text.rstrip(CLOSING).endswith(("?", "？", "؟")) and not written_calls(text)
