@@ -118,13 +118,22 @@ def shown_turns(messages: Sequence[Message], reads_calls: bool) -> Iterator[Show
             called[call.id] = call.name
             calls.append(ShownCall(call.name, whole(in_lines(call.arguments))))
         if reads_calls and one.role == "assistant" and not calls:
-            for name, arguments in written_calls(text):
-                told = text if arguments is None else in_lines(arguments)
-                calls.append(ShownCall(name, whole(told)))
+            calls.extend(read_calls(text))
             if calls:
                 text, written = words_beside(text), text
         tool = (one.name or called.get(one.tool_call_id, "")) if one.role == "tool" else ""
         yield ShownTurn(one.role, whole(text), tuple(calls), tool, written)
+
+
+def read_calls(text: str) -> Iterator[ShownCall]:
+    """What cannot be read is shown once: it is all that was written, maybe of many calls."""
+    read = True
+    for name, arguments in written_calls(text):
+        if arguments is not None:
+            yield ShownCall(name, whole(in_lines(arguments)))
+        elif read:
+            read = False
+            yield ShownCall(name, whole(text))
 
 
 def whole(text: str) -> Words:

@@ -73,8 +73,9 @@ def test_calls_in_any_form_are_folded_and_what_differs_in_them_is_marked() -> No
 
 
 def test_a_call_that_cannot_be_read_is_shown_as_it_was_written() -> None:
-    page = shown(answered("", '<tool_call>{"name": "get_balance", "arguments": {"acc'))
-    assert "a call that cannot be read" in page
+    cut = '<tool_call>{"name": "get_balance", "arguments": {"acc'
+    page = shown(answered("<tool_call>" * 50_000, cut))
+    assert page.count("a call that cannot be read") == 2
     assert "&#34;arguments&#34;: {&#34;acc" in page
 
 
