@@ -39,7 +39,7 @@ from monitoring.drift.user_days import UserDays, numbered
 from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import USERS_A_NIGHT
 from monitoring.signals import SIGNALS
-from monitoring.signals.answer_signals import Abstaining, Ungrounded
+from monitoring.signals.answer_signals import TOOL_SIGNALS, Abstaining, Ungrounded
 from monitoring.signals.signal import Batch, Floats, Ints, Signal, Times
 from project.errors import InputError
 from project.files import home
@@ -850,7 +850,8 @@ def nights_of_answers(after: tuple[float, float], rng: Generator) -> Outcome:
         own = [f"{night} {i}" for i in range(ANSWERS_A_NIGHT)]
         hours = 24 * (MONTH + CALM + night + np.arange(ANSWERS_A_NIGHT) / ANSWERS_A_NIGHT)
         nights.append(reference.units_of(batch, own, hours))
-        signals, among = reference.signals, cast(Sequence[Signal], SIGNALS)
+        signals = reference.signals
+        among = cast(Sequence[Signal], [one for one in SIGNALS if one not in TOOL_SIGNALS])
         tests = night_tests(signals, nights, reference.units, PARAMS, rng, among=among)
         if night >= 0 and any(test.verdict is DriftVerdict.DRIFT for test in tests):
             return {"nights": night + 1}

@@ -22,6 +22,7 @@ from project.records.record import Record, read_input, write_records
 from project.records.tool_calls import sound_tools, tools_in
 from project.settings import load
 from project.untrusted_input import strict_json
+from project.written_calls import asks_back
 
 TOOLS_FIELD = "curation.collect.tools"
 
@@ -113,6 +114,7 @@ def with_turn(row: Row) -> Row:
     turn = 1 + sum(message.role == "assistant" for message in row.prompt)
     after = "tool" if row.prompt[-1].role == "tool" else "user"
     found = {"turn": str(turn), "after": after, "calls": "yes" if row.calls else "no"}
+    found["asks_back"] = "yes" if not row.calls and asks_back(row.completion_text) else "no"
     whole = row.scenario or not row.tools
     return row if whole else row.model_copy(update={"slices": found | row.slices})
 

@@ -93,8 +93,12 @@ SAID = {
     "satisfaction": "of users are less satisfied",
     "abstaining": "of answers on passages more say that they do not know",
     "ungrounded": "of answers on passages stand on these less",
+    "calling": "of answers more call a tool, or fewer",
+    "failed_calls": "of calls of tools more fail",
+    "asking_back": "of answers more ask back, or fewer",
 }
-OF_WHAT_IS_SAID = frozenset(("response", "judge", "abstaining", "ungrounded"))
+USED_TOOLS = ("calling", "failed_calls", "asking_back")
+OF_WHAT_IS_SAID = frozenset(("response", "judge", "abstaining", "ungrounded", *USED_TOOLS))
 WRONG = {"refused": "are refusals", "empty": "are empty", "cut": "are cut off"}
 
 

@@ -153,3 +153,13 @@ def python_call(node: ast.expr) -> WrittenCall:
         return WrittenCall(name, json_object(as_json(told)))
     except (ValueError, TypeError):
         return WrittenCall(name)
+
+
+# --- questions ------------------------------------------------------------------------------------
+
+CLOSING = " \t\r\n\"'”’»)]*_"  # signs that may stand behind a question mark
+
+
+def asks_back(text: str) -> bool:
+    """Whether an answer ends in a question and calls nothing."""
+    return text.rstrip(CLOSING).endswith(("?", "？", "؟")) and not written_calls(text)

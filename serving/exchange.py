@@ -1,7 +1,7 @@
 """A request and its answer, and what the user made of it, as the parts of the gateway see them."""
 
 import re
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -92,7 +92,9 @@ class Exchange(Record):
     caller: str  # whose key it was
     user: str | None  # as the request names it
     asked: str  # the model as the request named it, such as bank@champion
-    messages: tuple[Message, ...]  # as they came, without the system prompt of the version
+    # As they came, calls and results too, without the system prompt of the version.
+    messages: tuple[Message, ...]
+    tools: tuple[dict[str, Any], ...] | None = None  # as they came: what the answer could call
     text: str  # of the answer; empty where there was an error
     assignment: Assignment
     prompt_tokens: int | None

@@ -18,7 +18,7 @@ from evaluation.scoring.score_table import read_scores
 from project.files import home, write_lines
 from project.paths import CHAMPION, SCORES, rows_of
 from project.records.adapters import AdapterVersion, Opponent
-from project.records.data import Row, Split
+from project.records.data import Message, Row, Split
 from project.records.record import LATER, Record, read_input
 from project.records.scores import Better, Flags, ItemScore
 from project.settings import load
@@ -40,6 +40,9 @@ class DevItem(Record):
     champion: str
     challenger: str
     scores: ItemScore
+    # Of whole conversations.
+    champion_turns: Annotated[tuple[Message, ...] | None, LATER] = None
+    challenger_turns: Annotated[tuple[Message, ...] | None, LATER] = None
     flags: Annotated[tuple[str, ...] | None, LATER] = None  # what is odd about it
 
 
@@ -106,6 +109,8 @@ def measured(version: int | None) -> DevItems:
                 row=row,
                 champion=given[0][row.id].text,
                 challenger=given[1][row.id].text,
+                champion_turns=given[0][row.id].turns,
+                challenger_turns=given[1][row.id].turns,
                 scores=of_item[row.id],
                 flags=odd.get(row.id),
             )

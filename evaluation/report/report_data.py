@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Annotated
 
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
@@ -14,13 +15,14 @@ from evaluation.generation.contestants import dev_items
 from evaluation.metrics.proposed_checks import proposed_checks, with_calls
 from evaluation.report.marked_answers import Words, marked
 from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
+from evaluation.report.shown_turns import GivenAnswer, ShownConversation, conversation_of
 from evaluation.scoring.score_table import read_scores
 from evaluation.suites.memorisation import RememberedRow, most_remembered
 from project.paths import CHAMPION, SCORES
 from project.records.adapters import Opponent
-from project.records.data import Row, Split
+from project.records.data import Message, Row, Split
 from project.records.evidence import Evidence, Measured, MetricEvidence, Usage
-from project.records.record import Record
+from project.records.record import LATER, Record
 from project.records.scores import Better, Flags, ItemScore, ScoreTable
 from project.settings import load
 from project.written_calls import BEGIN
@@ -30,6 +32,9 @@ class AnswerExample(Record):
     row: Row
     champion: str
     challenger: str
+    # Of whole conversations.
+    champion_turns: Annotated[tuple[Message, ...] | None, LATER] = None
+    challenger_turns: Annotated[tuple[Message, ...] | None, LATER] = None
     scores: ItemScore
     better: dict[str, Better]  # the metrics to sort by
 
@@ -47,6 +52,17 @@ class AnswerExample(Record):
     def marked(self) -> tuple[Words, Words]:
         """Both answers in words, each marked where the other has no such words."""
         return marked(self.champion, self.challenger)
+
+    @property
+    def is_conversation(self) -> bool:
+        whole = self.champion_turns or self.challenger_turns
+        return self.row.is_conversation or whole is not None
+
+    @property
+    def conversation(self) -> ShownConversation | None:
+        champion = GivenAnswer(self.champion, self.champion_turns)
+        challenger = GivenAnswer(self.challenger, self.challenger_turns)
+        return conversation_of(self.row, {"champion": champion, "challenger": challenger})
 
 
 class ReportData(Record):
@@ -95,6 +111,8 @@ def read_examples(dev: ScoreTable, policy: Policy) -> tuple[AnswerExample, ...]:
             row=row,
             champion=given[Role.CHAMPION][row.id].text,
             challenger=given[Role.CHALLENGER][row.id].text,
+            champion_turns=given[Role.CHAMPION][row.id].turns,
+            challenger_turns=given[Role.CHALLENGER][row.id].turns,
             scores=scores[row.id],
             better=better,
         )

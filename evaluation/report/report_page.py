@@ -138,6 +138,7 @@ def report(
         flags=flags,
         rows=rows,
         remembered=material.remembered,
+        conversations=rows and any(one.is_conversation for one in ordered),
         sentences=SentenceMarker(material.phrasings).marked,
         regressed=shown([example for example in ordered if example.gain < 0]),
         improved=shown([example for example in reversed(ordered) if example.gain > 0]),

@@ -11,6 +11,7 @@ from monitoring.blindness import set_aside_hindrance, users_hindrance
 from monitoring.night_history import check_job, nightly_of
 from monitoring.scheduling.runs import claim, finish
 from monitoring.signals import SIGNALS
+from monitoring.signals.answer_signals import TOOL_SIGNALS
 from monitoring.traffic.partition import NO_ZONE
 from monitoring.trigger.labels import write_queue
 from project.canonical import digest_json
@@ -152,7 +153,7 @@ CONFIRMED = (
 )
 DRIFTED = (WATCHED, WATCHED, CONFIRMED)
 CALM = (DriftState.OK, Action.NONE, ("nothing that matters has changed",))
-NAMES = [signal.name for signal in SIGNALS]
+NAMES = [signal.name for signal in SIGNALS if signal not in TOOL_SIGNALS]
 QUEUE = Path("datasets/queue/labels.json")
 
 

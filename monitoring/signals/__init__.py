@@ -3,6 +3,7 @@ they look at.
 """
 
 from monitoring.signals.answer_signals import (
+    TOOL_SIGNALS,
     Abstaining,
     Escalated,
     JudgedReward,
@@ -45,5 +46,6 @@ ANSWER_SIGNALS: Kinds = (
     Satisfaction,
     Abstaining,
     Ungrounded,
+    *TOOL_SIGNALS,
 )
 SIGNALS = (*PROMPT_SIGNALS, *ANSWER_SIGNALS)

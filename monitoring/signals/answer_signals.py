@@ -107,6 +107,42 @@ class Ungrounded(OneNumber):
     of: ClassVar[str] = "ungrounded"
 
 
+# --- tool use -------------------------------------------------------------------------------------
+
+# What the champion makes of the tools that a request brings.
+
+
+class Calling(OneNumber):
+    """Whether an answer calls a tool: more may do so or fewer."""
+
+    name: ClassVar[str] = "calling"
+    direction: ClassVar[Direction] = "any"
+    weight: ClassVar[int] = 1
+    of: ClassVar[str] = "calling"
+
+
+class FailedCalls(OneNumber):
+    """Whether a call failed, of those in an answer and those whose results its request brings: up
+    means that more do.
+    """
+
+    name: ClassVar[str] = "failed_calls"
+    weight: ClassVar[int] = 1
+    of: ClassVar[str] = "failed_calls"
+
+
+class AskingBack(OneNumber):
+    """Whether an answer is a question and no call: more may be so or fewer."""
+
+    name: ClassVar[str] = "asking_back"
+    direction: ClassVar[Direction] = "any"
+    weight: ClassVar[int] = 1
+    of: ClassVar[str] = "asking_back"
+
+
+TOOL_SIGNALS = (Calling, FailedCalls, AskingBack)
+
+
 # --- response -------------------------------------------------------------------------------------
 
 # What the champion answers, given what it was asked.

@@ -45,6 +45,11 @@ class Batch:
     # of what the others say, the share of sentences that the passages do not bear out.
     abstaining: Floats | None = None
     ungrounded: Floats | None = None
+    # Of answers to requests with tools [n]: whether one calls a tool, and whether it asks back; and
+    # of those with a call or with the result of one, whether one of these failed.
+    calling: Floats | None = None
+    failed_calls: Floats | None = None
+    asking_back: Floats | None = None
 
     def __len__(self) -> int:
         columns = (self.prompts, self.vectors, self.ratings, self.surprise, self.scores)

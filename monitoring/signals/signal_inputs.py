@@ -1,9 +1,11 @@
 """Traffic rows as the signals see them."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
+from itertools import takewhile
 from math import inf
 from pathlib import Path
 from statistics import fmean
@@ -23,8 +25,10 @@ from project.records.adapters import AdapterVersion
 from project.records.data import Row
 from project.records.preferences import Calibration
 from project.records.record import short
+from project.records.tool_calls import json_object
 from project.records.traffic import Traffic
 from project.shown_passages import judged_on
+from project.written_calls import asks_back, written_calls
 from registry.storage.artifact_store import Artifacts
 from retrieval import embedder
 from retrieval.embedder import Embeddings
@@ -116,6 +120,12 @@ def batch_of(
     shown = np.array([answers and bool(row.evidence) for row in rows], bool)
     grounded = np.flatnonzero(own & shown)
     standing = of_some(grounded, grounded_rows, len(rows), stood, columns=2)
+    offered = np.flatnonzero(own & np.array([answers and bool(row.tools) for row in rows], bool))
+
+    def used(some: list[int]) -> Floats:
+        return np.array([tool_use(rows[i]) for i in some], np.float32)
+
+    use = of_some(offered, len(rows), len(rows), used, columns=3)
     found = Batch(
         prompts=prompts,
         vectors=embeddings.encode(prompts),
@@ -125,6 +135,9 @@ def batch_of(
         scores=of_some(np.flatnonzero(own), most_judged, len(rows), judged),
         abstaining=None if standing is None else standing[:, 0],
         ungrounded=None if standing is None else standing[:, 1],
+        calling=None if use is None else use[:, 0],
+        failed_calls=None if use is None else use[:, 1],
+        asking_back=None if use is None else use[:, 2],
     )
     return with_words_of_users(found, rows, own & told)
 
@@ -136,6 +149,34 @@ def on_passages(row: Traffic, prompt: str, phrasings: Sequence[str]) -> tuple[fl
         return 1.0, np.nan
     held = [one.borne_out for one in judged_sentences(asked, row.response, phrasings)]
     return 0.0, fmean(one is False for one in held if one is not None)
+
+
+def tool_use(row: Traffic) -> tuple[float, float, float]:
+    """Whether an answer calls a tool; whether a call failed, NaN without any; whether it asks back.
+
+    A call of the answer failed that cannot be read or that names a tool which the request has not.
+    Of one whose result the request brings, which is after all else in it, the result says so.
+    """
+    names = {tool["function"]["name"] for tool in row.tools or ()}
+    calls = written_calls(row.response)
+    results = takewhile(lambda turn: turn.role == "tool", reversed(row.turns or ()))
+    failed = [call.arguments is None or call.name not in names for call in calls]
+    failed += [says_error(result.content) for result in results]
+    return bool(calls), max(failed, default=np.nan), asks_back(row.response)
+
+
+ERROR = re.compile(r"\W*(?:\w*error|\w*exception|traceback|failed|failure)\b", re.IGNORECASE)
+
+
+def says_error(result: str) -> bool:
+    """Whether a result says that its call failed: by a field of its JSON or its first word."""
+    try:
+        told = {key.lower().replace("_", ""): value for key, value in json_object(result).items()}
+    except ValueError:
+        return ERROR.match(result) is not None
+    named = any(told.get(name) for name in ("error", "errors", "exception", "iserror"))
+    status = str(told.get("status")).lower() in ("error", "failed", "failure")
+    return named or status or told.get("ok") is False or told.get("success") is False
 
 
 def with_words_of_users(batch: Batch, rows: Sequence[Traffic], there: NDArray[np.bool_]) -> Batch:

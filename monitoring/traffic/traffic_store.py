@@ -26,6 +26,7 @@ from project.canonical import digest_bytes, digest_file, digest_json
 from project.errors import IncumbentError, InputError
 from project.object_stores import local_path
 from project.personal_data import redact
+from project.records.data import Message
 from project.records.record import Digest
 from project.records.traffic import Traffic
 
@@ -288,6 +289,8 @@ def redacted(row: Traffic) -> Traffic:
             message.model_copy(update={"content": redact(message.content)})
             for message in row.prompt
         )
+    if row.turns or row.tools:
+        changed |= redacted_tools(row)
     if row.evidence:
         texts = [(one, redact(one.text)) for one in row.evidence]
         changed["evidence"] = tuple(one.model_copy(update={"text": text}) for one, text in texts)
@@ -297,6 +300,20 @@ def redacted(row: Traffic) -> Traffic:
         correction = redact(row.feedback.correction)
         changed["feedback"] = row.feedback.model_copy(update={"correction": correction})
     return row.model_copy(update=changed)
+
+
+def redacted_tools(row: Traffic) -> dict[str, object]:
+    # Imported here because it takes a while, and most logs have no tools.
+    from curation.mending import cleaned_json, redacted_call
+
+    def clean(turn: Message) -> Message:
+        calls = tuple(redacted_call(call, redact) for call in turn.tool_calls or ())
+        return turn.model_copy(
+            update={"content": redact(turn.content), "tool_calls": calls or None}
+        )
+
+    tools = tuple(cleaned_json(one, redact) for one in row.tools or ())
+    return {"turns": row.turns and tuple(map(clean, row.turns)), "tools": tools or None}
 
 
 def user_digest(user: str) -> str:

@@ -1,12 +1,12 @@
 """People's blind ballots, the sheet of what they vote on, and when an item closes."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from project.canonical import moment
-from project.records.data import EvidencePassage
+from project.records.data import EvidencePassage, Message
 from project.records.record import LATER, Digest, Record
 
 Choice = Literal["left", "right", "tie", "both_bad"]
@@ -90,6 +90,12 @@ class VotingPair(Record):
     preference: Annotated[float | None, LATER] = None
     chance: Annotated[float | None, LATER] = None
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of the row
+    # Of a conversation: the turns of the prompt and the tools, and all turns after it where the
+    # answers are whole conversations. The texts say the same in words.
+    messages: Annotated[tuple[Message, ...] | None, LATER] = None
+    tools: Annotated[tuple[dict[str, Any], ...] | None, LATER] = None
+    left_turns: Annotated[tuple[Message, ...] | None, LATER] = None
+    right_turns: Annotated[tuple[Message, ...] | None, LATER] = None
 
 
 def disagree(cast: Sequence[Ballot]) -> bool:

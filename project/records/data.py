@@ -133,6 +133,11 @@ class Row(Record):
         return tuple(call for turn in self.completion for call in turn.tool_calls or ())
 
     @property
+    def is_conversation(self) -> bool:
+        """Whether it is more than one question and one answer in words."""
+        return len(self.prompt) > 1 or len(self.completion) > 1 or bool(self.tools or self.calls)
+
+    @property
     def tools_text(self) -> str:
         """What its tools say of themselves, in JSON, and its scenario; empty without these."""
         told = (self.tools, self.scenario and self.scenario.model_dump(mode="json"))

@@ -45,7 +45,7 @@ class SignalReading(Record):
 OF_ANSWERS = frozenset(
     (
         *("response", "judge", "feedback", "escalated", "unresolved", "satisfaction"),
-        *("abstaining", "ungrounded"),
+        *("abstaining", "ungrounded", "calling", "failed_calls", "asking_back"),
     ),
 )
 

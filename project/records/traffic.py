@@ -1,13 +1,22 @@
 """Requests to the served model, and what a day of them was like."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from project.canonical import moment
 from project.records.data import EvidencePassage, Message
 from project.records.record import LATER, Record
+from project.records.tool_calls import sound_tools
 
 
 class Feedback(Record):
@@ -65,6 +74,10 @@ class Traffic(Record):
     latency_ms: float | None = None
     # The passages that it was asked with, in the order of their numbers.
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
+    # Of a request with calls or results: its turns as they came; the prompt has these as texts.
+    turns: Annotated[tuple[Message, ...] | None, LATER] = None
+    # What the answer could call.
+    tools: Annotated[tuple[dict[str, Any], ...] | None, AfterValidator(sound_tools), LATER] = None
     # Whether the answer told first that a machine answers; None: it did not.
     disclosed: Annotated[bool | None, LATER] = None
 
@@ -75,6 +88,15 @@ class Traffic(Record):
         if not isinstance(prompt, str) and any(m.role == "tool" or m.tool_calls for m in prompt):
             raise ValueError("has calls of tools or their results")
         return prompt
+
+    @field_validator("turns", "tools", mode="wrap")
+    @classmethod
+    def in_our_form(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        """In somebody's own log a field of that name may be anything: it is left aside."""
+        try:
+            return read(value)
+        except ValidationError:
+            return None
 
     @property
     def begins(self) -> bool:

@@ -151,6 +151,8 @@ def as_shown(pair: VotingPair, key: Key) -> VotingPair:
         "right_text": pair.left_text,
         "left_answer": pair.right_answer,
         "right_answer": pair.left_answer,
+        "left_turns": pair.right_turns,
+        "right_turns": pair.left_turns,
     }
     return pair.model_copy(update=other)
 

@@ -283,6 +283,8 @@ def both(one: DevItem, beside: DevItem) -> DevItem:
         row=one.row,
         champion=beside.challenger,
         challenger=one.challenger,
+        champion_turns=beside.challenger_turns,
+        challenger_turns=one.challenger_turns,
         scores=ItemScore(
             item=now.item,
             cluster=now.cluster,

@@ -22,13 +22,14 @@ from evaluation.report.dev_items import (
 )
 from evaluation.report.kept_report import ComparisonChoice, choices, items_of, left_by_stages
 from evaluation.report.marked_answers import MarkedSentence, SentenceMarker, marked
+from evaluation.report.shown_turns import GivenAnswer, ShownConversation, conversation_of
 from project.errors import InputError
 from project.files import FileState, state_of
 from project.near_duplicates import word_hashes
 from project.paths import rows_of
 from project.records.adapters import Opponent
-from project.records.data import Row, Split
-from project.records.record import Record, short
+from project.records.data import Message, Row, Split
+from project.records.record import LATER, Record, short
 from project.settings import load
 from registry.reader import RegistryReader
 from review.challenger.item_list import (
@@ -150,6 +151,7 @@ class VersionAnswer(Record):
     key: str  # v3, base, last-run, or the beginning of an adapter's digest
     version: int | None
     text: str
+    turns: Annotated[tuple[Message, ...] | None, LATER] = None  # of a whole conversation
     scores: dict[str, float]
     broken: tuple[str, ...]  # assertions
 
@@ -214,6 +216,7 @@ def answers_in(comparison: DevComparison, item: DevItem) -> Iterator[VersionAnsw
         key=f"v{number}" if number else "last-run",
         version=number,
         text=item.challenger,
+        turns=item.challenger_turns,
         scores=item.scores.challenger,
         broken=broken(item, "challenger"),
     )
@@ -221,6 +224,7 @@ def answers_in(comparison: DevComparison, item: DevItem) -> Iterator[VersionAnsw
         key=key_of(opponent),
         version=opponent.version,
         text=item.champion,
+        turns=item.champion_turns,
         scores=item.scores.champion,
         broken=broken(item, "champion"),
     )
@@ -263,6 +267,12 @@ def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentenc
         key: marker.marked(view.row, text, () if key == against else marked(base, text)[1])
         for key, text in texts.items()
     }
+
+
+def talk_of(view: ItemView, against: str) -> ShownConversation | None:
+    """The item as a conversation, where it is one; answers are marked as in `marked_answers`."""
+    answers = {one.key: GivenAnswer(one.text, one.turns) for one in view.answers}
+    return conversation_of(view.row, answers, against)
 
 
 # --- item routes ----------------------------------------------------------------------------------
@@ -329,6 +339,8 @@ def show_item(
         against=held,
         reference=REFERENCE,
         marked=marked_answers(view, held),
+        talk=talk_of(view, held),
+        conversation_of=conversation_of,
     )
 
 

@@ -12,6 +12,7 @@ from curation.gate import failing
 from evaluation.report.dev_items import DevItems
 from evaluation.report.kept_report import Correction, bad, choices, correction, items_of
 from evaluation.report.report_data import AnswerExample
+from evaluation.report.shown_turns import GivenAnswer, ShownConversation, conversation_of
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.paths import GATE_REPORT, rows_of
@@ -249,6 +250,14 @@ class BadItem(Record):
     gain: float  # over the champion, mean over the metrics that decide
     corrected: str | None  # what a person wrote, waiting for its import
 
+    @property
+    def conversation(self) -> ShownConversation | None:
+        answers = {
+            "champion": GivenAnswer(self.champion),
+            "challenger": GivenAnswer(self.challenger),
+        }
+        return conversation_of(self.row, answers)
+
 
 class BadItems(NumberedPage):
     """One page of them."""
@@ -297,6 +306,8 @@ def examples(dev: DevItems) -> list[AnswerExample]:
             row=one.row,
             champion=one.champion,
             challenger=one.challenger,
+            champion_turns=one.champion_turns,
+            challenger_turns=one.challenger_turns,
             scores=one.scores,
             better=better or head.better,
         )

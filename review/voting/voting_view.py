@@ -9,6 +9,7 @@ from statistics import median
 
 from evaluation.preference.ballots.ballot_files import asking_order
 from evaluation.report.marked_answers import Words, marked
+from evaluation.report.shown_turns import GivenAnswer, ShownConversation, conversation
 from project.canonical import digest_json, moment_of
 from project.records.ballots import Ballot, SheetPart, VotingPair
 from project.records.events import Event, ItemShown
@@ -200,6 +201,17 @@ class VotingView:
         assert self.pair is not None, "there is an item"
         left, right = self.pair.left_text, self.pair.right_text
         return marked(left, right) if marks else (((left, False),), ((right, False),))
+
+    def talk(self, *, marks: bool) -> ShownConversation | None:
+        """The item as a conversation, where it is one."""
+        assert self.pair is not None, "there is an item"
+        pair = self.pair
+        if pair.messages is None:
+            return None
+        left = GivenAnswer(pair.left_text, pair.left_turns)
+        right = GivenAnswer(pair.right_text, pair.right_turns)
+        answers = {"left": left, "right": right}
+        return conversation(pair.messages, answers, tools=pair.tools, marks=marks)
 
 
 def voting_view(

@@ -9,13 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from monitoring.traffic.chat import prompt_of
 from monitoring.traffic.file_lines import LONGEST
 from monitoring.traffic.late_feedback import PREFIX
 from monitoring.traffic.remote_traffic import SHADOW
 from monitoring.traffic.traffic_store import redacted
 from project.personal_data import redact
+from project.records.data import Message
 from project.records.record import Record
 from project.records.traffic import LateFeedback, Traffic
+from project.tool_rendering import of_tools
 from serving.exchange import AnswerRef, Exchange, FeedbackGiven
 
 OK = 200
@@ -54,7 +57,9 @@ def answer_line(exchange: Exchange, *, redacts: bool) -> LoggedLine:
             at=exchange.at,
             user=exchange.user,
             caller=exchange.caller,
-            prompt=exchange.messages,
+            prompt=in_texts(exchange.messages),
+            turns=exchange.messages if of_tools(exchange.messages, None) else None,
+            tools=exchange.tools or None,
             response=exchange.text,
             adapter=deployment.adapter or BARE_BASE,
             latency_ms=exchange.latency_ms,
@@ -76,6 +81,13 @@ def answer_line(exchange: Exchange, *, redacts: bool) -> LoggedLine:
     line = as_line(redacted(row) if redacts else row, beside)
     shadow = exchange.assignment.arm == "shadow"
     return LoggedLine(f"{SHADOW}/{day}" if shadow else day, "", line)
+
+
+def in_texts(messages: tuple[Message, ...]) -> Any:
+    """A prompt as logs of other tools have it: its calls and results in words."""
+    if not of_tools(messages, None):
+        return messages
+    return prompt_of([one.model_dump(exclude_none=True) for one in messages])
 
 
 def feedback_line(given: FeedbackGiven, *, redacts: bool) -> LoggedLine:

@@ -16,6 +16,7 @@ from typing import Self
 from monitoring.monitoring_settings import TrafficParams
 from monitoring.traffic.remote_traffic import FIELD
 from project.object_stores import FileStore
+from project.records.tool_calls import as_json
 from project.settings import load
 from serving.exchange import AnswerRef, Exchange, FeedbackGiven
 from serving.serving_settings import ServingParams, TrafficLogParams
@@ -232,7 +233,10 @@ def length_of(wanted: Exchange | FeedbackGiven) -> int:
     if isinstance(wanted, FeedbackGiven):
         return len(wanted.correction or "")
     passages = sum(len(one.text) for one in wanted.evidence or ())
-    return len(wanted.text) + passages + sum(len(message.content) for message in wanted.messages)
+    tools = len(as_json(wanted.tools)) if wanted.tools else 0
+    calls = (call for message in wanted.messages for call in message.tool_calls or ())
+    told = tools + sum(len(call.function.arguments) for call in calls) + passages
+    return len(wanted.text) + told + sum(len(message.content) for message in wanted.messages)
 
 
 def kind_of(line: LoggedLine) -> tuple[str, str]:

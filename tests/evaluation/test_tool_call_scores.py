@@ -18,7 +18,7 @@ from evaluation.report.report_data import right_lines, unchecked
 from evaluation.scoring.built_in import COLUMNS
 from evaluation.scoring.json_schemas import valid, validator
 from incumbent.init.findings import checks_of
-from project.records.data import Row
+from project.records.data import Message, Row
 from project.records.tool_calls import call_text
 from project.written_calls import UNREADABLE, WrittenCall, written_calls
 from tests.curation.test_tool_rows import ANSWER, ASKED, RESULT, called, row, said
@@ -351,8 +351,13 @@ def test_every_answer_of_a_conversation_is_an_item_of_one_group() -> None:
 
 
 def test_a_turn_of_a_conversation_with_tools_is_in_slices_by_what_it_is() -> None:
-    assert collect.with_turn(CALLING).slices == {"turn": "1", "after": "user", "calls": "yes"}
-    assert collect.with_turn(SAYING).slices == {"turn": "2", "after": "tool", "calls": "no"}
+    calling = {"turn": "1", "after": "user", "calls": "yes", "asks_back": "no"}
+    saying = {"turn": "2", "after": "tool", "calls": "no", "asks_back": "no"}
+    assert collect.with_turn(CALLING).slices == calling
+    assert collect.with_turn(SAYING).slices == saying
+    question = Message(role="assistant", content="Which one?")
+    asking = SAYING.model_copy(update={"completion": (question,)})
+    assert collect.with_turn(asking).slices == saying | {"asks_back": "yes"}
     own = SAYING.model_copy(update={"slices": {"turn": "mine"}})
     assert collect.with_turn(own).slices["turn"] == "mine"
     assert collect.with_turn(PLAIN) is PLAIN

@@ -190,11 +190,15 @@ def pairs(
 ) -> Iterator[VotingPair]:
     """A pair of answers for each row, with what votes on it are weighed with."""
     for i, row in enumerate(rows):
-        sides = [(names[role], answers[role][i].text) for role in SIDES]
+        given = [answers[role][i] for role in SIDES]
+        sides = [(names[role], one.text) for role, one in zip(SIDES, given, strict=True)]
         # A lot that is the same whenever the sheet is written again.
         if int(digest_json([row.id, sides])[0], 16) % 2:
             sides.reverse()
+            given.reverse()
         (left, left_text), (right, right_text) = sides
+        left_turns, right_turns = (one.turns for one in given)
+        talk = row.is_conversation or left_turns or right_turns
         yield VotingPair(
             item=row.id,
             prompt=row.prompt_text,
@@ -207,6 +211,10 @@ def pairs(
             cluster=row.group,
             slices=tuple(f"{key}={value}" for key, value in sorted(row.slices.items())),
             evidence=row.evidence,
+            messages=row.prompt if talk else None,
+            tools=row.tools,
+            left_turns=left_turns,
+            right_turns=right_turns,
         )
 
 

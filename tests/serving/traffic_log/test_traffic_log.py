@@ -63,6 +63,25 @@ def test_an_answer_is_read_back_as_traffic() -> None:
     assert (row.adapter, row.latency_ms, row.prompt_text) == (ADAPTER, 12.5, "What?")
 
 
+def test_calls_results_and_tools_are_logged_beside_the_prompt_in_words() -> None:
+    call = {"id": "c1", "function": {"name": "get_balance", "arguments": '{"account": "A1"}'}}
+    turns = (
+        Message(role="user", content="What is left?"),
+        Message.model_validate({"role": "assistant", "content": "", "tool_calls": (call,)}),
+        Message(role="tool", content='{"balance": 5}', tool_call_id="c1", name="get_balance"),
+    )
+    tools = ({"type": "function", "function": {"name": "get_balance"}},)
+    with traffic_log() as log:
+        log.answered(exchange("a1", messages=turns, tools=tools))
+        log.answered(exchange("a2"))
+    first = rows_in(FOLDER)[0]
+    assert (first.turns, first.tools) == (turns, tools)
+    words = '[calls get_balance({"account": "A1"})]\n[tool get_balance] {"balance": 5}'
+    assert first.prompt_text == f"What is left?\n{words}"
+    (chunk,) = FOLDER.rglob("*.jsonl")
+    assert not {"turns", "tools"} & lines_of(chunk)[1].keys()
+
+
 def test_a_chunk_is_named_by_gateway_and_sequence_on_the_utc_day_of_the_request() -> None:
     late, early = "2026-11-23T23:59:59Z", "2026-11-24T00:30:00+01:00"
     with traffic_log() as log:

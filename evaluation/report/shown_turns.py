@@ -1,0 +1,189 @@
+"""Conversations as pages show them: who said what, calls apart from words, and where answers part.
+
+`conversation.html` makes HTML of them. Ids of calls are left out: they may tell who answered.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import Any
+
+from evaluation.report.marked_answers import Words, marked
+from project.records.data import Message, Row
+from project.tool_rendering import of_tools
+from project.written_calls import words_beside, written_calls
+
+
+@dataclass(frozen=True)
+class ShownCall:
+    name: str | None  # None: nobody can read it
+    arguments: Words  # as JSON in lines; where that cannot be read, all that was written
+    differs: bool = False  # from the call at its place in the other answer
+
+
+@dataclass(frozen=True)
+class ShownTurn:
+    role: str
+    words: Words
+    calls: tuple[ShownCall, ...] = ()
+    tool: str = ""  # of a result: the tool
+    # What the model wrote, where its calls were read out of that.
+    written: str = field(default="", compare=False)
+
+
+Turns = tuple[ShownTurn, ...]
+
+
+@dataclass(frozen=True)
+class ShownConversation:
+    """An item with answers to it, each by its key."""
+
+    tools: tuple[tuple[str, str], ...]  # each by its name, and all of it as JSON
+    asked: Turns
+    expected: Turns
+    common: Turns  # what all answers begin with, where they are more than a turn
+    answers: dict[str, Turns]  # what follows
+
+    @property
+    def parts(self) -> bool:
+        return any(self.answers.values())
+
+    def turns(self, key: str) -> Turns | None:
+        """None of an answer in words alone, which a page shows as any other."""
+        own = self.answers[key]
+        alone = not self.common and len(own) == 1 and not own[0].calls
+        return None if alone else own
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """An answer as a text and, of a whole conversation, as all turns after the prompt."""
+
+    text: str
+    turns: Sequence[Message] | None = None
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        return self.turns or (Message(role="assistant", content=self.text),)
+
+
+def conversation_of(
+    row: Row, answers: Mapping[str, GivenAnswer], against: str | None = None
+) -> ShownConversation | None:
+    """An item's conversation, with marks; None of one question with answers in words."""
+    if not row.is_conversation and not any(one.turns for one in answers.values()):
+        return None
+    return conversation(
+        row.prompt, answers, tools=row.tools, expected=row.completion, against=against
+    )
+
+
+def conversation(
+    asked: Sequence[Message],
+    answers: Mapping[str, GivenAnswer],
+    *,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    expected: Sequence[Message] = (),
+    against: str | None = None,
+    marks: bool = True,
+) -> ShownConversation:
+    """With `marks`, what differs in the first turn in which answers part is marked: in each against
+    the answer `against`, which may be none of them but what is expected, or, of two, in both.
+    """
+    reads_calls = of_tools([*asked, *expected], tools)
+
+    def after(messages: Sequence[Message]) -> Turns:
+        return tuple(shown_turns([*asked, *messages], reads_calls))[len(asked) :]
+
+    given = {key: after(one.messages) for key, one in answers.items()}
+    common = common_beginning(list(given.values()))
+    rests = {key: turns[len(common) :] for key, turns in given.items()}
+    return ShownConversation(
+        tools=tuple((one["function"]["name"], in_lines(one)) for one in tools or ()),
+        asked=tuple(shown_turns(asked, reads_calls)),
+        expected=after(expected),
+        common=common,
+        answers=dict(with_marks(rests, against, after(expected))) if marks else rests,
+    )
+
+
+def shown_turns(messages: Sequence[Message], reads_calls: bool) -> Iterator[ShownTurn]:
+    """`reads_calls`: whether calls that stand in an assistant's words are told apart from them."""
+    called = dict[str | None, str]()
+    for one in messages:
+        text, calls, written = one.content, list[ShownCall](), ""
+        for call in one.tool_calls or ():
+            called[call.id] = call.name
+            calls.append(ShownCall(call.name, whole(in_lines(call.arguments))))
+        if reads_calls and one.role == "assistant" and not calls:
+            calls.extend(read_calls(text))
+            if calls:
+                text, written = words_beside(text), text
+        tool = (one.name or called.get(one.tool_call_id, "")) if one.role == "tool" else ""
+        yield ShownTurn(one.role, whole(text), tuple(calls), tool, written)
+
+
+def read_calls(text: str) -> Iterator[ShownCall]:
+    """What cannot be read is shown once: it is all that was written, maybe of many calls."""
+    read = True
+    for name, arguments in written_calls(text):
+        if arguments is not None:
+            yield ShownCall(name, whole(in_lines(arguments)))
+        elif read:
+            read = False
+            yield ShownCall(name, whole(text))
+
+
+def whole(text: str) -> Words:
+    return ((text, False),) if text else ()
+
+
+def in_lines(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def common_beginning(answers: Sequence[Turns]) -> Turns:
+    """What several whole conversations begin with; of single turns nothing."""
+    if len(answers) < 2 or max(map(len, answers)) < 2:
+        return ()
+    together = zip(*answers, strict=False)
+    return tuple(one[0] for one in takewhile(lambda one: len(set(one)) == 1, together))
+
+
+# --- marks ----------------------------------------------------------------------------------------
+
+LINE_END = re.compile(r"(\n\s*)")
+
+
+def with_marks(
+    answers: Mapping[str, Turns], against: str | None, expected: Turns
+) -> Iterator[tuple[str, Turns]]:
+    for key, turns in answers.items():
+        other = against or next((name for name in answers if name != key), key)
+        beside = answers.get(other, expected)
+        if other != key and turns and beside and turns[0].role == beside[0].role:
+            turns = (marked_turn(turns[0], beside[0]), *turns[1:])
+        yield key, turns
+
+
+def marked_turn(turn: ShownTurn, beside: ShownTurn) -> ShownTurn:
+    others = (*beside.calls, *[None] * len(turn.calls))
+    calls = (marked_call(*both) for both in zip(turn.calls, others, strict=False))
+    return replace(turn, words=marked_words(turn.words, beside.words), calls=tuple(calls))
+
+
+def marked_call(call: ShownCall, other: ShownCall | None) -> ShownCall:
+    told = other.arguments if other and other.name == call.name else ()
+    return replace(
+        call, arguments=marked_words(call.arguments, told or call.arguments), differs=call != other
+    )
+
+
+def marked_words(words: Words, beside: Words) -> Words:
+    text, other = ("".join(part for part, _ in own) for own in (words, beside))
+    pieces = marked(other, text)[1] if text else ()
+    # Neither a line's end nor what stands before the next one is marked.
+    parts = ((part, differs) for piece, differs in pieces for part in LINE_END.split(piece))
+    return tuple((part, differs and not part.isspace()) for part, differs in parts if part)
