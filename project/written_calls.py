@@ -50,7 +50,7 @@ def words_beside(text: str) -> str:
         return MARKED.sub("", text).strip()
     starts = [found.start() for form in (HEAD, PYTHON) if (found := form.search(text))]
     before = text[: min(starts, default=len(text))].rstrip(" \n[")
-    return before.removesuffix("[TOOL_CALLS").strip()
+    return before.removesuffix("[TOOL_CALLS]").strip()
 
 
 # Strings and brackets. One match never ends within another one, whatever stands there.

@@ -1,5 +1,6 @@
 """One answer while it is made, and the exchange that observers hear of when it has ended."""
 
+import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Any
 
 from evaluation.generation.backends.backend import Body, Endpoint, whole_characters
 from project.canonical import stamp
+from project.records.tool_calls import marked
 from serving.called_tools import CallsInAnswer
 from serving.exchange import Assignment, Deployment, Exchange
 from serving.openai_api.caller_request import CallerRequest
@@ -21,6 +23,7 @@ from serving.traffic_log.metrics import Served
 # What is heard of an answer while it passes: its text, its counts and why it ended.
 
 MOST_TEXT = 1 << 20  # characters kept of an answer, whatever a backend sends
+MOST_CALLS = 64  # likewise
 MOST_TOKENS = 1 << 30  # of a prompt or an answer; no engine has as many
 
 
@@ -31,6 +34,7 @@ class HeardAnswer:
     """
 
     texts: list[str] = field(default_factory=list)
+    calls: list[tuple[str, list[str]]] = field(default_factory=list)  # with pieces of arguments
     length: int = 0
     finish: str | None = None
     prompt_tokens: int | None = None
@@ -54,10 +58,31 @@ class HeardAnswer:
         if text and isinstance(text, str) and self.length < MOST_TEXT:
             self.texts.append(text)
             self.length += len(text)
+        calls = message.get("tool_calls") if isinstance(message, Mapping) else None
+        for call in calls if isinstance(calls, list) else ():
+            self._hear_call(call)
+
+    def _hear_call(self, call: object) -> None:
+        """A call that the engine read by itself, or the next piece of one."""
+        made = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(call, Mapping) or not isinstance(made, Mapping):
+            return
+        name, told = made.get("name"), made.get("arguments")
+        if isinstance(name, str) and name and len(self.calls) < MOST_CALLS:
+            self.calls.append((name, []))
+        if self.calls and isinstance(told, str) and self.length < MOST_TEXT:
+            self.calls[-1][1].append(told)
+            self.length += len(told)
 
     @property
     def text(self) -> str:
-        return whole_characters("".join(self.texts)[:MOST_TEXT])
+        """Its words and its calls, in the form of `ToolCall.text`."""
+        made = [
+            marked("tool_call", f'{{"name": {json.dumps(name)}, "arguments": {"".join(told)}}}')
+            for name, told in self.calls
+        ]
+        said = "".join(self.texts)
+        return whole_characters("\n".join([*([said] if said else []), *made])[:MOST_TEXT])
 
 
 def count(value: object) -> int | None:
@@ -212,7 +237,8 @@ class GatewayAnswer:
             caller=self.served.caller,
             user=self.question.user,
             asked=self.question.model,
-            messages=self.question.messages,
+            messages=self.question.turns,
+            tools=self.question.fields.get("tools") if self.question.tools else None,
             text=self.heard.text if status == 200 else "",
             assignment=self.assignment,
             prompt_tokens=self.heard.prompt_tokens,

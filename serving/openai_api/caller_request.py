@@ -278,6 +278,13 @@ class CallerRequest:
         return tuple(Message(role="user", content=text) for text in texts_of(prompt))
 
     @property
+    def turns(self) -> tuple[Message, ...]:
+        """The messages with their calls and results, as the traffic log keeps them."""
+        if isinstance(self.asked, ChatFields) and has_calls(self.fields["messages"]):
+            return tuple(conversation(self.fields["messages"]))
+        return self.messages
+
+    @property
     def tools(self) -> bool:
         """Whether the answer may call any."""
         chat = self.endpoint is Endpoint.CHAT

@@ -241,6 +241,7 @@ def test_schemas_that_no_grammar_holds_are_refused_by_the_name_of_their_row(
 
 
 def test_no_server_is_taken_for_one_that_is_held_to_grammars() -> None:
+    Path("params.yaml").write_text("version: 2\n")
     held, by = Decoding(constrained=True), "evaluation.decoding.constrained: a server answers"
     engine = NUMERICS.model_copy(update={"engine": {"name": "vllm"}})
     for base, numerics in ((hosted().pin, NUMERICS), (BASE, engine)):

@@ -13,12 +13,23 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.adapter_servers import VllmReplica
 from project.chat_template import with_template
+from project.records.traffic import Traffic
+from project.written_calls import WrittenCall, words_beside, written_calls
 from serving.called_tools import MOST_ARGUMENTS, MOST_TOOLS, AnswerReader
 from serving.deploying.route_table import RouteTable
 from serving.gateway_server import create_app, running
+from serving.openai_api.answer import HeardAnswer
 from serving.openai_api.replicas import shows_tools
+from serving.traffic_log.logged_lines import answer_line
 from tests.evaluation.engine_server import Asked, Reply, engine_server
-from tests.serving.conftest import ADDRESS, MakeGateway, NamingBackend, asking, deployment
+from tests.serving.conftest import (
+    ADDRESS,
+    Listener,
+    MakeGateway,
+    NamingBackend,
+    asking,
+    deployment,
+)
 from tests.serving.test_openai_api import CHAT, V7, events_of
 from tests.serving.test_request_fields import SGLANG, VLLM
 
@@ -336,3 +347,46 @@ def test_the_official_clients_loop_with_a_server_that_answers_calls_as_a_text(
             assert last.choices[0].message.content == "90 francs."
         asked = engine.bodies("/v1/chat/completions")
         assert {one["tool_choice"] for one in asked} == {"none"} and len(asked) == 3
+
+
+# --- traffic log ----------------------------------------------------------------------------------
+
+
+def test_the_log_keeps_what_was_called_and_what_came_of_it(
+    client: TestClient, listener: Listener
+) -> None:
+    call = {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "get_balance", "arguments": '{"account": "A1"}'},
+    }
+    turns = [
+        {"role": "user", "content": "What is left?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": '{"error": "no"}'},
+    ]
+    body = {"model": "bank", "messages": turns, "tools": TOOLS}
+    assert client.post("/v1/chat/completions", json=body).status_code == 200
+    (exchange,) = listener.exchanges
+    row = Traffic.model_validate_json(answer_line(exchange, redacts=True).line)
+    assert row.turns and row.turns[1].tool_calls and row.turns[2].role == "tool"
+    assert row.tools == tuple(TOOLS)
+
+
+def test_calls_that_an_engine_reads_by_itself_are_heard_as_calls() -> None:
+    heard = HeardAnswer()
+    pieces = [
+        {"content": "A moment."},
+        {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "get_balance"}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"account": '}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '"A1"}'}}, None, {"function": 3}]},
+    ]
+    for delta in pieces:
+        heard.hear({"choices": [{"index": 0, "delta": delta}]})
+    assert written_calls(heard.text) == [WrittenCall("get_balance", {"account": "A1"})]
+    assert words_beside(heard.text) == "A moment."
+
+
+def test_words_before_the_calls_of_mistral_have_no_mark() -> None:
+    told = 'A moment. [TOOL_CALLS] [{"name": "get_balance", "arguments": {}}]'
+    assert words_beside(told) == "A moment."
