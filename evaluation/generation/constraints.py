@@ -112,19 +112,19 @@ class Wanted(NamedTuple):
 
 
 def json_of(schema: Any) -> str:
-    own = known(schema)
+    own = with_known_formats(schema)
     return f"%json {as_json(own | {'x-guidance': WRITTEN} if isinstance(own, dict) else own)}"
 
 
-def known(schema: Any) -> Any:
+def with_known_formats(schema: Any) -> Any:
     """A schema without the formats of texts that llguidance does not know: they are but notes."""
     if isinstance(schema, list):
-        return [known(one) for one in schema]
+        return [with_known_formats(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
     noted = schema.get("format")
     left = {"format"} if isinstance(noted, str) and not FORMATS.fullmatch(noted) else set()
-    return {key: known(one) for key, one in schema.items() if key not in left}
+    return {key: with_known_formats(one) for key, one in schema.items() if key not in left}
 
 
 def arguments_rules(tool: int, schema: dict[str, Any]) -> Iterator[str]:

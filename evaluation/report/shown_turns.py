@@ -98,10 +98,10 @@ def conversation(
         return tuple(shown_turns([*asked, *messages], reads_calls))[len(asked) :]
 
     given = {key: after(one.messages) for key, one in answers.items()}
-    common = common_beginning(list(given.values()))
+    common = turns_in_common(list(given.values()))
     rests = {key: turns[len(common) :] for key, turns in given.items()}
     return ShownConversation(
-        tools=tuple((one["function"]["name"], in_lines(one)) for one in tools or ()),
+        tools=tuple((one["function"]["name"], argument_lines(one)) for one in tools or ()),
         asked=tuple(shown_turns(asked, reads_calls)),
         expected=after(expected),
         common=common,
@@ -116,7 +116,7 @@ def shown_turns(messages: Sequence[Message], reads_calls: bool) -> Iterator[Show
         text, calls, written = one.content, list[ShownCall](), ""
         for call in one.tool_calls or ():
             called[call.id] = call.name
-            calls.append(ShownCall(call.name, whole(in_lines(call.arguments))))
+            calls.append(ShownCall(call.name, whole(argument_lines(call.arguments))))
         if reads_calls and one.role == "assistant" and not calls:
             calls.extend(read_calls(text))
             if calls:
@@ -130,7 +130,7 @@ def read_calls(text: str) -> Iterator[ShownCall]:
     read = True
     for name, arguments in written_calls(text):
         if arguments is not None:
-            yield ShownCall(name, whole(in_lines(arguments)))
+            yield ShownCall(name, whole(argument_lines(arguments)))
         elif read:
             read = False
             yield ShownCall(name, whole(text))
@@ -140,11 +140,11 @@ def whole(text: str) -> Words:
     return ((text, False),) if text else ()
 
 
-def in_lines(value: Any) -> str:
+def argument_lines(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def common_beginning(answers: Sequence[Turns]) -> Turns:
+def turns_in_common(answers: Sequence[Turns]) -> Turns:
     """What several whole conversations begin with; of single turns nothing."""
     if len(answers) < 2 or max(map(len, answers)) < 2:
         return ()
