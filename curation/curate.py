@@ -320,12 +320,14 @@ def large_group_lines(made: Curated, train_only: Collection[str]) -> Iterator[st
 
 
 def refuse_unknown_sources(params: CurateParams, raw: Iterable[Row]) -> None:
-    if unknown := sorted(set(params.train_only) - {row.source for row in raw}):
-        raise InputError(
-            f"no row has the source {unknown[0]!r}",
-            file=PARAMS,
-            field="curation.curate.train_only",
-        )
+    there = {row.source for row in raw}
+    for name, named in (("train_only", params.train_only), ("eval_only", params.eval_only)):
+        if unknown := sorted(set(named) - there):
+            raise InputError(
+                f"no row has the source {unknown[0]!r}",
+                file=PARAMS,
+                field=f"curation.curate.{name}",
+            )
 
 
 def refuse_beyond_window(limit: int, window: int | None) -> None:
