@@ -138,6 +138,17 @@ def test_corrections_come_first_so_that_no_limit_cuts_them_off() -> None:
     assert list(thinned(rows, params)) == [new]
 
 
+def test_rows_for_evaluation_only_take_no_place_of_a_row_that_is_trained_on() -> None:
+    alike = [row(f"q{i}", group="g") for i in range(9)]
+    items = [one.model_copy(update={"source": "items.jsonl"}) for one in alike[:8]]
+    for seed in range(20):
+        params = CurateParams(max_per_group=1, seed=seed, eval_only=("items.jsonl",))
+        parts = curate([*items, alike[8], *many(20)], {}, params).parts
+        found = [(part, one) for part, own in parts.items() for one in own if one.group == "g"]
+        assert found
+        assert all(part is not Split.TRAIN or one.source == "test" for part, one in found)
+
+
 @pytest.mark.parametrize("kind", ["train_only", "eval_only"])
 def test_a_source_of_one_kind_that_no_row_has_is_refused(kind: str) -> None:
     params = CurateParams.model_validate({kind: ("items.jsonl",)})
