@@ -122,8 +122,10 @@ class Correction(Record):
 def bad(examples: Sequence[AnswerExample], count: int) -> list[tuple[str, AnswerExample]]:
     """The `count` dev items with the worst answers, and with those that lost most to the champion.
 
-    Alternately of both kinds, each item once, with why it is there.
+    Alternately of both kinds, each item once, with why it is there. Conversations are none of them:
+    no right answer that somebody writes would be theirs, and nothing is to be learnt of them.
     """
+    examples = [example for example in examples if not example.row.scenario]
     worst = sorted(examples, key=lambda e: (e.quality, e.row.id))
     regressed = sorted(
         (example for example in examples if example.gain < 0), key=lambda e: (e.gain, e.row.id)
