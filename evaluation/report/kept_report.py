@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from evaluation.decision.policy import Policy
 from evaluation.generation.answers import SIDES, answers_of
@@ -116,6 +116,7 @@ class Correction(Record):
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
     answerable: Annotated[bool | None, LATER] = None
     calculation: Annotated[str | None, LATER] = None
+    tools: Annotated[tuple[dict[str, Any], ...] | None, LATER] = None
     about: BadAnswer
 
 
@@ -149,6 +150,7 @@ def correction(why: str, example: AnswerExample) -> Correction:
         evidence=row.evidence,
         answerable=row.answerable,
         calculation=row.calculation,
+        tools=row.tools,
         about=BadAnswer(
             why=why,
             answer=example.challenger,
@@ -167,6 +169,7 @@ def negative(example: AnswerExample) -> PreferencePair:
         chosen=row.completion_text,
         rejected=example.challenger,
         evidence=row.evidence,
+        tools=row.tools,
     )
 
 

@@ -56,6 +56,15 @@ def test_a_whole_conversation_is_nothing_to_correct_or_to_learn_from() -> None:
     assert names(bad(others, 4)) == [("worst", "good")]
 
 
+def test_a_correction_and_a_negative_have_the_tools_of_their_item(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "get_fee", "parameters": {"type": "object"}}}
+    own = SEVERAL[1].row.model_copy(update={"tools": (tool,)})
+    item = SEVERAL[1].model_copy(update={"row": own})
+    write_records(tmp_path / "corrections.jsonl", [correction("regressed", item)])
+    (row,) = read_rows(tmp_path / "corrections.jsonl")
+    assert row.tools == negative(item).tools == (tool,)
+
+
 def test_what_is_exported_can_be_imported_again(tmp_path: Path) -> None:
     path = tmp_path / "corrections.jsonl"
     write_records(path, [correction(why, item) for why, item in bad(SEVERAL, 2)])
