@@ -334,6 +334,13 @@ def test_ballots_on_eval_items_are_counted_and_never_looked_up() -> None:
     assert voted(shown, ballot(DEV.id, "left", "ann")) == ([], {ON_ITEM: 1})
 
 
+def test_ballots_on_whole_conversations_teach_nothing() -> None:
+    turns = (Message(role="assistant", content="Yes?"), Message(role="user", content="Bye."))
+    talk = sheet("t1", "Hello", "Assistant: Yes?\nUser: Bye.", "Assistant: No.")
+    shown = talk.model_copy(update={"left_turns": turns, "right_turns": turns[:1]})
+    assert voted(shown, ballot("t1", "left", "ann"))[0] == []
+
+
 @pytest.mark.usefixtures("project")
 def test_a_ballot_on_another_item_that_asks_what_an_item_asks_teaches_nothing() -> None:
     write_records(SHEETS / "s.jsonl", [sheet("t1", DEV.prompt_text, "In town.", "Nowhere.")])
