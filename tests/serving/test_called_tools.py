@@ -135,6 +135,17 @@ def test_a_stream_that_ends_without_a_reason_is_told_whole(
         assert found["content"] == ("" if calls else text) and calls_of(found) == calls
 
 
+def test_a_chunk_behind_the_end_of_an_answer_ends_it_no_second_time(
+    client: TestClient, backend: NamingBackend
+) -> None:
+    """As some servers send one with the counts of tokens."""
+    behind = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
+    backend.chunks = [*pieces(MARKED, 9), {"choices": [behind]}]
+    events = events_of(client.post(CHAT, json=asking(tools=TOOLS, stream=True)).text)[:-1]
+    reasons = [json.loads(event)["choices"][0]["finish_reason"] for event in events]
+    assert [reason for reason in reasons if reason] == ["tool_calls"]
+
+
 def test_words_are_not_kept_back_and_the_mark_of_a_call_is(
     client: TestClient, backend: NamingBackend
 ) -> None:
