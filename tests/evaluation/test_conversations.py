@@ -561,6 +561,8 @@ def test_a_tool_is_shut_in_and_what_goes_wrong_is_told_as_its_result(
         assert "sk-a-secret" not in tools.call("read_keys", {}, {}, state).text
         much = tools.call("say", {"text": "x" * (1 << 20)}, {}, state)
         assert much.failed and "arguments of more than" in much.text
+        long = tools.call("say", {"text": "x" * 60_000}, {"properties": {"text": NUMBER}}, state)
+        assert long.failed and len(long.text) < 600
         bombs: Mapping[str, Any] = {
             "longer than": {"properties": {"text": {"pattern": "^(a+)+$"}}},
             "Recursion": {"$ref": "#"},
