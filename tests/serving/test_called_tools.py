@@ -13,11 +13,13 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.adapter_servers import VllmReplica
 from project.chat_template import with_template
+from project.errors import InputError
 from project.records.traffic import Traffic
+from project.settings import PARAMS
 from project.written_calls import WrittenCall, words_beside, written_calls
 from serving.called_tools import MOST_ARGUMENTS, MOST_TOOLS, AnswerReader
 from serving.deploying.route_table import RouteTable
-from serving.gateway_server import create_app, running
+from serving.gateway_server import create_app, running, service_here
 from serving.openai_api.answer import HeardAnswer
 from serving.openai_api.replicas import shows_tools
 from serving.traffic_log.logged_lines import answer_line
@@ -257,6 +259,19 @@ def test_a_text_of_beginnings_takes_no_time(part: str) -> None:
 def test_a_caller_does_not_choose_what_a_version_was_judged_with(client: TestClient) -> None:
     answer = client.post(CHAT, json=asking(tools=TOOLS, constrained=False))
     assert answer.json()["error"]["param"] == "constrained"
+
+
+def test_versions_that_were_judged_by_a_grammar_are_served_by_an_engine_that_has_it() -> None:
+    PARAMS.write_text(
+        "registry: {family: bank}\n"
+        "evaluation: {decoding: {constrained: true}}\n"
+        "serving: {backend: vllm, pools: [{base: a, replicas: ['http://127.0.0.1:9/v1']}]}\n"
+    )
+    with (
+        pytest.raises(InputError, match="constrained: vllm holds calls to no grammar"),
+        service_here(),
+    ):
+        pass
 
 
 # --- servers --------------------------------------------------------------------------------------
