@@ -116,6 +116,18 @@ def test_an_accepted_scenario_is_an_item_too() -> None:
     assert not found[Split.TRAIN] and found[Split.DEV] and found[Split.SEALED]
 
 
+def test_an_accepted_scenario_is_an_item_once() -> None:
+    again = [scenario(n, id=f"again{n}", group=f"other{n}") for n in range(20)]
+    names = tuple(row.id for row in again)
+    own = [row.model_copy(update={"source": "mine.jsonl"}) for row in again]
+    change = Extension(at=AT, by="ann", reason="checked", source="mine.jsonl", rows=names)
+    params = CurateParams(accepted=("mine.jsonl",), accepted_share=0.9)
+    rows = [*(plain(n) for n in range(20)), *(scenario(n) for n in range(20)), *own]
+    parts = curated(rows, {1: change}, params).parts
+    found = [row.scenario.digest for own in parts.values() for row in own if row.scenario]
+    assert len(found) == len(set(found)) == 20
+
+
 def test_scenarios_of_one_question_are_several_rows_and_no_slices_of_turns() -> None:
     one, other = scenario(1), scenario(2)
     assert one.id != other.id and one.asked_and_expected != other.asked_and_expected
