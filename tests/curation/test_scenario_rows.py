@@ -106,6 +106,16 @@ def test_rows_of_a_scenarios_group_and_those_that_ask_what_it_asks_are_not_learn
         assert not taught & {asked.id, beside.id}
 
 
+def test_a_row_for_training_only_replaces_no_scenario_that_begins_as_it_asks() -> None:
+    scenarios = [scenario(n) for n in range(20)]
+    asked = plain(1, prompt=scenarios[0].prompt_text)
+    rehearsed = asked.model_copy(update={"source": "rehearsal.jsonl"})
+    rows = [rehearsed, *scenarios, *(plain(n) for n in range(2, 20))]
+    parts = parts_of(rows, train_only=("rehearsal.jsonl",))
+    assert sum(row.scenario is not None for own in parts.values() for row in own) == 20
+    assert rehearsed.id not in {row.id for row in parts[Split.TRAIN]}
+
+
 def test_an_accepted_scenario_is_an_item_too() -> None:
     scenarios = [scenario(n) for n in range(20)]
     names = tuple(row.id for row in scenarios)
