@@ -102,6 +102,8 @@ def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
     What a model wrote is trained on or goes nowhere, and says nothing of what users ask.
     """
     if row.scenario:
+        if any((o.row.texts, o.row.scenario) == (row.texts, row.scenario) for o in near):
+            return Placed(row, None, base=False, why=REPEATED)
         return Placed(row, side(row_lot(row, params), params), base=False)
     tied = is_of_document(row, params) and any(other.row.group == row.group for other in near)
     if row.synthetic and any(other.part is not Split.TRAIN for other in near):

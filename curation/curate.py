@@ -272,14 +272,17 @@ def parts_of_families(
     own: Families, staying: Stays, params: CurateParams, closed: Collection[Split]
 ) -> tuple[Parts, dict[str, str]]:
     """The parts without the accepted rows, and why other rows are in none."""
-    kept = list(thinned(own.free, params))
+    free = [
+        row
+        for row in own.free
+        if row.source not in params.eval_only or own.side(row, params) is not Split.TRAIN
+    ]
+    kept = list(thinned(free, params))
     there = staying(kept)
     parts = split(there, own.lots, params, own.items, closed=closed)
     taken = [row for rows in parts.values() for row in rows]
-    taught = parts[Split.TRAIN]
-    parts[Split.TRAIN] = [row for row in taught if row.source not in params.eval_only]
-    why = reasons((SURPLUS, own.free, kept), (RETIRED, kept, there), (SPARE, there, taken))
-    return parts, why | reasons((EVAL_ONLY, taught, parts[Split.TRAIN]))
+    why = reasons((EVAL_ONLY, own.free, free), (SURPLUS, free, kept))
+    return parts, why | reasons((RETIRED, kept, there), (SPARE, there, taken))
 
 
 def joined_by_accepted(
@@ -320,12 +323,14 @@ def large_group_lines(made: Curated, train_only: Collection[str]) -> Iterator[st
 
 
 def refuse_unknown_sources(params: CurateParams, raw: Iterable[Row]) -> None:
-    if unknown := sorted(set(params.train_only) - {row.source for row in raw}):
-        raise InputError(
-            f"no row has the source {unknown[0]!r}",
-            file=PARAMS,
-            field="curation.curate.train_only",
-        )
+    there = {row.source for row in raw}
+    for name, named in (("train_only", params.train_only), ("eval_only", params.eval_only)):
+        if unknown := sorted(set(named) - there):
+            raise InputError(
+                f"no row has the source {unknown[0]!r}",
+                file=PARAMS,
+                field=f"curation.curate.{name}",
+            )
 
 
 def refuse_beyond_window(limit: int, window: int | None) -> None:

@@ -87,10 +87,12 @@ def reasons(*steps: tuple[str, Sequence[Row], Sequence[Row]]) -> dict[str, str]:
 
 
 def corrected(rows: Iterable[Row], train_only: Collection[str]) -> list[Row]:
-    """Drop the rows that ask what a row for training only asks too: it is their correction."""
+    """Drop the rows that ask what a row for training only asks too: it is their correction. No
+    answer corrects a scenario.
+    """
     known = list(rows)
-    asked = {row.prompt_text for row in known if row.source in train_only}
-    return [r for r in known if r.source in train_only or r.prompt_text not in asked]
+    asked = {r.prompt_text for r in known if r.source in train_only and not r.scenario}
+    return [r for r in known if r.scenario or r.source in train_only or r.prompt_text not in asked]
 
 
 def few_of_each_template(rows: list[Row], params: CurateParams) -> list[Row]:

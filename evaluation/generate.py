@@ -40,6 +40,7 @@ from project.records.data import Message, Row, Split, TokenCount
 from project.records.record import write_records
 from project.settings import load
 from project.shown_passages import all_with_passages
+from project.tool_rendering import has_tools
 from registry.registry_settings import RegistryParams
 
 
@@ -207,14 +208,16 @@ def weights_in(folder: Path) -> int:
 
 
 def prompted(rows: Sequence[Row], shots: int, template: str | None = None) -> list[Row]:
-    """The rows, each asked after the first training rows of their sources, with their answers.
+    """The rows, each asked after the first training rows of their sources, with their answers;
+    where these are for evaluation only, after the first that have tools, or none, as they do.
 
     A system prompt stays in front, once. The passages of the rows that are shown stand in their
     questions by the template.
     """
-    sources = {row.source for row in rows}
-    train = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source in sources]
-    examples = all_with_passages(train[:shots], template)
+    sources, train = {row.source for row in rows}, Row.read_lines(rows_of(Split.TRAIN))
+    own = [row for row in train if row.source in sources]
+    alike = own or [row for row in train if has_tools([row]) is has_tools(rows)]
+    examples = all_with_passages(alike[:shots], template)
     shown = [m for row in examples for m in (*turns(row), *row.completion)]
     return [
         row.model_copy(update={"prompt": (*system_prompt(row), *shown, *turns(row))})

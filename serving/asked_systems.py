@@ -134,13 +134,14 @@ def champion() -> AdapterVersion:
 
 
 def dev_items(most: int, contestant: Contestant | None = None) -> list[Row]:
-    """At most so many dev items, the same whenever they are asked for; of a hosted contestant those
-    that it has answered. Raises InputError for too few.
+    """At most so many dev items, the same whenever they are asked for, without conversations, which
+    are many answers; of a hosted contestant those that it has answered. Raises InputError for too
+    few.
     """
     path = rows_of(Split.DEV)
     if not path.exists():
         raise InputError("is not there: `incumbent run` makes it", file=path)
-    rows = Row.read_lines(path)
+    rows = tuple(row for row in Row.read_lines(path) if not row.scenario)
     if contestant and contestant.base.hosted:
         rows = hosted.answered(rows, [contestant], load(Decoding), hosted.samples_of(Split.DEV))
     chosen = sorted(rows, key=lambda row: digest_json(row.id))[:most]

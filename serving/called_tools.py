@@ -147,7 +147,7 @@ class CallsInAnswer:
 
     def end(self) -> Iterator[Body]:
         """What still waits where a stream has ended and did not say why."""
-        for number in list(self.readers):
+        for number in [number for number, reader in self.readers.items() if reader.text]:
             for part in self.parts({"index": number, "finish_reason": "stop"}):
                 yield {**self.last, "choices": [part]}
 

@@ -93,8 +93,17 @@ def service_here(tell: Callable[[str], None] = log.info) -> Iterator[Service]:
 
 
 def service_of(registry: Registry, tell: Callable[[str], None] = log.info) -> Service:
-    """The same for a registry that is open. All times are by its clock."""
+    """The same for a registry that is open. All times are by its clock. Raises InputError where
+    the engine cannot answer as versions were judged.
+    """
     params, decoding = load(ServingParams), load(Decoding)
+    if decoding.constrained and params.backend != "embedded":
+        raise InputError(
+            f"{params.backend} holds calls to no grammar here, and the versions were judged with "
+            "one: judge them without, or let the embedded engine serve",
+            file=PARAMS,
+            field="evaluation.decoding.constrained",
+        )
     table, pools = RouteTable(), pools_of(params)
     evidence = EvidenceSource(params.retrieval, index_folder)
     prepare = evidence.prepare

@@ -30,7 +30,10 @@ from project.untrusted_input import shortened
 from project.written_calls import WrittenCall, words_beside, written_calls
 
 HERE = Path(__file__).parent
-CODE = ("conversations.py", "simulated_users.py", "tool_process.py", "tool_child.py")
+CODE = (
+    *("conversations.py", "simulated_users.py", "tool_process.py", "tool_child.py"),
+    *("../../project/written_calls.py", "../../project/records/scenarios.py"),
+)
 SHOWN = 500  # characters of a result, in words
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000  # of unshare(2)
 DIES_WITH_PARENT, NO_NEW_PRIVILEGES, KILL = 1, 38, 9  # of prctl(2)
+MOST_ERROR = 500  # characters of what the assistant is told, which may quote all arguments
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What Python tells before it does it (sys.addaudithook); reading is let through.
 REFUSED = ("os.", "shutil.", "socket.", "subprocess.", "tempfile.", "pty.", "urllib.")
@@ -66,7 +67,7 @@ def unfit(arguments: Any, schema: Any) -> str | None:
 
 def called(functions: dict[str, Callable[..., Any]], call: dict[str, Any]) -> dict[str, Any]:
     if problem := unfit(call["arguments"], call["schema"]):
-        return {"error": problem}
+        return {"error": problem[:MOST_ERROR]}
     random.seed(0)
     state = call["state"]
     result = functions[call["name"]](state, **call["arguments"])
@@ -110,7 +111,7 @@ def main(file: str, memory: int, seconds: int) -> None:
             told = called(functions, json.loads(line))
             as_json(told).encode()
         except BaseException as error:  # of anybody's code, an exit and no memory too
-            told = {"error": f"{type(error).__name__}: {error}"[:500]}
+            told = {"error": f"{type(error).__name__}: {error}"[:MOST_ERROR]}
         tell(**told)
 
 

@@ -77,9 +77,11 @@ def ballot_preferences(
 ) -> list[Preference]:
     """What the ballots of a folder say; `lost` counts those that teach nothing.
 
-    A ballot on an item is never looked up. Raises InputError naming file, line and field.
+    A ballot on an item is never looked up, and none on whole conversations: their texts are no
+    answers to a prompt. Raises InputError naming file, line and field.
     """
-    sheets = [one for path in jsonl(folder / SHEETS.name) for one in VotingPair.read_lines(path)]
+    every = [one for path in jsonl(folder / SHEETS.name) for one in VotingPair.read_lines(path)]
+    sheets = [one for one in every if not one.left_turns and not one.right_turns]
     texts, known_items = KnownTexts(sheets, rows), {row.id for row in items}
     cast: dict[Compared, list[tuple[Ballot, ShownPair]]] = defaultdict(list)
     files: dict[Compared, str] = {}

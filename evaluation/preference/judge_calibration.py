@@ -270,16 +270,18 @@ def with_tuned(
     """The calibration, with how often the judge takes the side that keeps more of the reference.
 
     As it is where one side is a bare base, where one leads on too few items, and of people's votes:
-    they may know better than these two scores do.
+    they may know better than these two scores do. A whole conversation keeps nothing of a last
+    answer, and is left out.
     """
     both_tuned = table.pins is not None and table.pins.champion is not None
     if not both_tuned or calibration.source == BALLOTS:
         return calibration
     said = {(item.item, item.sample): item for item in table.items}
-    known = {row.id: row.completion_text for row in rows}
+    known = {row.id: row.completion_text for row in rows if not row.scenario}
     found = [
         clear_lead(said[ours.item, ours.sample], known[ours.item], ours.text, theirs.text)
         for ours, theirs in zip(champion, challenger, strict=True)
+        if ours.item in known
     ]
     return calibration.model_copy(update={"tuned": balanced([one for one in found if one])})
 

@@ -195,18 +195,18 @@ SAID_BY_ROW = "bad answers that the good one itself says: correct it"
 DISPUTED = "on which people disagree"
 
 
-def asked_of_row(row: Row) -> tuple[str, str]:
-    return bare(row.prompt_text), row.evidence_digest
+def asked_of_row(row: Row) -> tuple[str, str, str]:
+    return bare(row.prompt_text), row.evidence_digest, digest_json(row.tools)
 
 
-def asked_of(one: Preference) -> tuple[str, str]:
-    """A prompt and its passages: on others, another answer is the good one."""
-    return bare(one.prompt), evidence_digest(one.evidence)
+def asked_of(one: Preference) -> tuple[str, str, str]:
+    """A prompt, its passages and its tools: with others, another answer is the good one."""
+    return bare(one.prompt), evidence_digest(one.evidence), digest_json(one.tools)
 
 
 class GoodAnswers:
     """What is the right thing to say, by prompt, letter case and white space aside, and by its
-    passages.
+    passages and tools.
     """
 
     def __init__(
@@ -228,10 +228,13 @@ class GoodAnswers:
         return row.completion_text if row else self.rated.get(asked_of(one))
 
     def messages(self, one: Preference) -> tuple[Message, ...] | None:
-        """The turns of the training row that asks this; None where that is one of the user's."""
+        """The turns of the training row that asks this, None where that is one of the user's; of
+        what no row asks, its own.
+        """
         row = self.rows.get(asked_of(one))
-        plain = row is None or [message.role for message in row.prompt] == ["user"]
-        return None if row is None or plain else row.prompt
+        if row is None:
+            return one.messages
+        return None if [message.role for message in row.prompt] == ["user"] else row.prompt
 
 
 def learnable(
@@ -270,6 +273,7 @@ def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
             origin="correction",
             messages=messages,
             evidence=one.evidence,
+            tools=one.tools,
         )
     if isinstance(one, PreferencePair):
         return one.model_copy(update={"origin": one.origin or "pair", "messages": messages})
@@ -285,6 +289,7 @@ def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
         origin=origin,
         messages=messages,
         evidence=one.evidence,
+        tools=one.tools,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from evaluation.decision.policy import Policy
 from evaluation.generation.answers import SIDES, answers_of
@@ -116,14 +116,17 @@ class Correction(Record):
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
     answerable: Annotated[bool | None, LATER] = None
     calculation: Annotated[str | None, LATER] = None
+    tools: Annotated[tuple[dict[str, Any], ...] | None, LATER] = None
     about: BadAnswer
 
 
 def bad(examples: Sequence[AnswerExample], count: int) -> list[tuple[str, AnswerExample]]:
     """The `count` dev items with the worst answers, and with those that lost most to the champion.
 
-    Alternately of both kinds, each item once, with why it is there.
+    Alternately of both kinds, each item once, with why it is there. Conversations are none of them:
+    no right answer that somebody writes would be theirs, and nothing is to be learnt of them.
     """
+    examples = [example for example in examples if not example.row.scenario]
     worst = sorted(examples, key=lambda e: (e.quality, e.row.id))
     regressed = sorted(
         (example for example in examples if example.gain < 0), key=lambda e: (e.gain, e.row.id)
@@ -147,6 +150,7 @@ def correction(why: str, example: AnswerExample) -> Correction:
         evidence=row.evidence,
         answerable=row.answerable,
         calculation=row.calculation,
+        tools=row.tools,
         about=BadAnswer(
             why=why,
             answer=example.challenger,
@@ -165,6 +169,7 @@ def negative(example: AnswerExample) -> PreferencePair:
         chosen=row.completion_text,
         rejected=example.challenger,
         evidence=row.evidence,
+        tools=row.tools,
     )
 
 

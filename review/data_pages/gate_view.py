@@ -306,8 +306,6 @@ def examples(dev: DevItems) -> list[AnswerExample]:
             row=one.row,
             champion=one.champion,
             challenger=one.challenger,
-            champion_turns=one.champion_turns,
-            challenger_turns=one.challenger_turns,
             scores=one.scores,
             better=better or head.better,
         )

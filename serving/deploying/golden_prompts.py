@@ -88,7 +88,8 @@ def dev_answers(family: str, version: int, template: str | None = None) -> DevAn
 
 
 def answers_in(family: str, version: int, template: str | None, *, own: bool) -> DevAnswers | None:
-    items = DevItems.kept(kept_path(family, version)).items
+    kept = DevItems.kept(kept_path(family, version)).items
+    items = [item for item in kept if not item.row.scenario]  # one question has no conversation
     if not items:
         return None
     return DevAnswers(

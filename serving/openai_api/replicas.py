@@ -286,15 +286,26 @@ def without_control_tokens(shown: ShownEvidence, base: ModelPin) -> ShownEvidenc
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """All texts in a value, and the parts of a content as one: templates put them side by side."""
+    """All texts in a value, and the parts of a content as one: templates put them side by side. Of
+    a call's arguments, which are JSON in a text, what that says too: it may write any sign in an
+    escape.
+    """
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         yield from chain.from_iterable(map(texts_in, (*value, *value.values())))
+        yield from texts_in(said_in_json(value.get("arguments")))
     elif isinstance(value, list):
         parts = (part.get("text") for part in value if isinstance(part, dict))
         yield "".join(part for part in parts if isinstance(part, str))
         yield from chain.from_iterable(map(texts_in, value))
+
+
+def said_in_json(text: object) -> object:
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 @lru_cache(maxsize=64)

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from curation.curate import curate, large_group_lines
+from curation.curate import curate, large_group_lines, refuse_unknown_sources
 from curation.curation_settings import CurateParams, lot
 from curation.eval_sets import Rotation
 from curation.families import draw, side, split, thinned
 from curation.kinship import family_names
 from curation.sifting import clean, corrected, unrepeated
+from project.errors import InputError
 from project.records.data import Message, Row, Split
 
 
@@ -135,6 +136,24 @@ def test_corrections_come_first_so_that_no_limit_cuts_them_off() -> None:
     new = row("new", group="g").model_copy(update={"source": "corrections.jsonl"})
     rows = [*(row(f"q{i}", group="g") for i in range(9)), new]
     assert list(thinned(rows, params)) == [new]
+
+
+def test_rows_for_evaluation_only_take_no_place_of_a_row_that_is_trained_on() -> None:
+    alike = [row(f"q{i}", group="g") for i in range(9)]
+    items = [one.model_copy(update={"source": "items.jsonl"}) for one in alike[:8]]
+    for seed in range(20):
+        params = CurateParams(max_per_group=1, seed=seed, eval_only=("items.jsonl",))
+        parts = curate([*items, alike[8], *many(20)], {}, params).parts
+        found = [(part, one) for part, own in parts.items() for one in own if one.group == "g"]
+        assert found
+        assert all(part is not Split.TRAIN or one.source == "test" for part, one in found)
+
+
+@pytest.mark.parametrize("kind", ["train_only", "eval_only"])
+def test_a_source_of_one_kind_that_no_row_has_is_refused(kind: str) -> None:
+    params = CurateParams.model_validate({kind: ("items.jsonl",)})
+    with pytest.raises(InputError, match=rf"curation\.curate\.{kind}: .*'items\.jsonl'"):
+        refuse_unknown_sources(params, many(3))
 
 
 def test_a_group_of_more_than_a_fifth_of_the_rows_is_told_whatever_is_rehearsed() -> None:

@@ -106,6 +106,16 @@ def test_rows_of_a_scenarios_group_and_those_that_ask_what_it_asks_are_not_learn
         assert not taught & {asked.id, beside.id}
 
 
+def test_a_row_for_training_only_replaces_no_scenario_that_begins_as_it_asks() -> None:
+    scenarios = [scenario(n) for n in range(20)]
+    asked = plain(1, prompt=scenarios[0].prompt_text)
+    rehearsed = asked.model_copy(update={"source": "rehearsal.jsonl"})
+    rows = [rehearsed, *scenarios, *(plain(n) for n in range(2, 20))]
+    parts = parts_of(rows, train_only=("rehearsal.jsonl",))
+    assert sum(row.scenario is not None for own in parts.values() for row in own) == 20
+    assert rehearsed.id not in {row.id for row in parts[Split.TRAIN]}
+
+
 def test_an_accepted_scenario_is_an_item_too() -> None:
     scenarios = [scenario(n) for n in range(20)]
     names = tuple(row.id for row in scenarios)
@@ -114,6 +124,18 @@ def test_an_accepted_scenario_is_an_item_too() -> None:
     parts = curated([*(plain(n) for n in range(20)), *scenarios], {1: change}, params).parts
     found = {part: [row for row in own if row.scenario] for part, own in parts.items()}
     assert not found[Split.TRAIN] and found[Split.DEV] and found[Split.SEALED]
+
+
+def test_an_accepted_scenario_is_an_item_once() -> None:
+    again = [scenario(n, id=f"again{n}", group=f"other{n}") for n in range(20)]
+    names = tuple(row.id for row in again)
+    own = [row.model_copy(update={"source": "mine.jsonl"}) for row in again]
+    change = Extension(at=AT, by="ann", reason="checked", source="mine.jsonl", rows=names)
+    params = CurateParams(accepted=("mine.jsonl",), accepted_share=0.9)
+    rows = [*(plain(n) for n in range(20)), *(scenario(n) for n in range(20)), *own]
+    parts = curated(rows, {1: change}, params).parts
+    found = [row.scenario.digest for own in parts.values() for row in own if row.scenario]
+    assert len(found) == len(set(found)) == 20
 
 
 def test_scenarios_of_one_question_are_several_rows_and_no_slices_of_turns() -> None:

@@ -42,6 +42,7 @@ from evaluation.suites.every_suite import GENERAL
 from examples import recorded_project
 from incumbent.submission import submit
 from project import paths
+from project.canonical import digest_file
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes
 from project.records.adapters import Contestant
@@ -376,6 +377,20 @@ def test_other_tools_turns_or_users_are_other_conversations_and_no_other_answers
     assert len(seen) == 7
 
 
+def test_where_calls_are_read_or_compared_otherwise_conversations_are_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = {conversations_digest()}
+    for changed in ("written_calls.py", "scenarios.py"):
+
+        def digest(path: Path, changed: str = changed) -> str:
+            return "another" if path.name == changed else digest_file(path)
+
+        monkeypatch.setattr("project.canonical.digest_file", digest)
+        seen.add(conversations_digest())
+    assert len(seen) == 3
+
+
 def test_what_the_settings_lack_is_said_before_anything_is_answered() -> None:
     told = row(user={"told": "You are in a hurry."})
     with pytest.raises(InputError, match=r"conversations\.user: .*no model is named"):
@@ -546,6 +561,8 @@ def test_a_tool_is_shut_in_and_what_goes_wrong_is_told_as_its_result(
         assert "sk-a-secret" not in tools.call("read_keys", {}, {}, state).text
         much = tools.call("say", {"text": "x" * (1 << 20)}, {}, state)
         assert much.failed and "arguments of more than" in much.text
+        long = tools.call("say", {"text": "x" * 60_000}, {"properties": {"text": NUMBER}}, state)
+        assert long.failed and len(long.text) < 600
         bombs: Mapping[str, Any] = {
             "longer than": {"properties": {"text": {"pattern": "^(a+)+$"}}},
             "Recursion": {"$ref": "#"},

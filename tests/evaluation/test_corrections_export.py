@@ -8,6 +8,7 @@ from evaluation.report.kept_report import bad, correction, negative
 from evaluation.report.report_data import AnswerExample
 from project.records.data import Row
 from project.records.record import write_records
+from project.records.scenarios import Scenario, SimulatedUser
 from project.records.scores import ItemScore
 
 
@@ -46,6 +47,22 @@ def test_regressed_and_worst_answers_take_turns() -> None:
 def test_no_item_comes_twice_and_no_more_than_there_are() -> None:
     found = bad(SEVERAL, 150)
     assert len(found) == len({item.row.id for _, item in found}) == 5
+
+
+def test_a_whole_conversation_is_nothing_to_correct_or_to_learn_from() -> None:
+    scenario = {"scenario": Scenario(user=SimulatedUser(), say=(9,))}
+    talk = SEVERAL[2].row.model_copy(update=scenario)
+    others = [SEVERAL[0], SEVERAL[2].model_copy(update={"row": talk})]
+    assert names(bad(others, 4)) == [("worst", "good")]
+
+
+def test_a_correction_and_a_negative_have_the_tools_of_their_item(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "get_fee", "parameters": {"type": "object"}}}
+    own = SEVERAL[1].row.model_copy(update={"tools": (tool,)})
+    item = SEVERAL[1].model_copy(update={"row": own})
+    write_records(tmp_path / "corrections.jsonl", [correction("regressed", item)])
+    (row,) = read_rows(tmp_path / "corrections.jsonl")
+    assert row.tools == negative(item).tools == (tool,)
 
 
 def test_what_is_exported_can_be_imported_again(tmp_path: Path) -> None:

@@ -24,6 +24,18 @@ def test_training_rows_of_the_exams_own_sources_are_shown_first_to_last() -> Non
     assert asked.id == row("item", "task").id
 
 
+def test_items_for_evaluation_only_are_asked_after_rows_with_tools_as_they_have() -> None:
+    tool = {"type": "function", "function": {"name": "get_fee", "parameters": {"type": "object"}}}
+    learnt, item = (
+        row(name, source).model_copy(update={"tools": (tool,)})
+        for name, source in (("a", "learnt.jsonl"), ("item", "new.jsonl"))
+    )
+    write_records(rows_of(Split.TRAIN), [row("rehearsed", "rehearsal.jsonl"), learnt])
+    (asked,) = prompted([item], shots=2)
+    shown = [message.content for message in asked.prompt]
+    assert shown == ["what is a?", "it is a", "what is item?"]
+
+
 def test_a_system_prompt_stands_in_front_once() -> None:
     brief = Message(role="system", content="be brief")
     asked_briefly = [

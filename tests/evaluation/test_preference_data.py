@@ -65,6 +65,7 @@ FEE = Row.of("What is the fee?", "Ten euros a month.", group="fee", source="faq.
 CARD = Row.of("Who can block my card?", "Call us at night too.", group="c", source="labelled.jsonl")
 DEV = Row.of("Where is the branch in town?", "In Mill Lane.", group="d", source="faq.csv")
 SEALED = Row.of("When do you open on Saturdays?", "At nine.", group="s", source="faq.csv")
+TOOL = {"type": "function", "function": {"name": "get_fee", "parameters": {"type": "object"}}}
 
 
 def pair(prompt: str, chosen: str, rejected: str, **more: Any) -> PreferencePair:
@@ -245,6 +246,22 @@ def test_the_turns_of_a_row_that_asks_the_same_are_kept() -> None:
     assert found[0].messages == row.prompt
 
 
+def test_what_no_row_asks_keeps_its_own_turns_and_tools() -> None:
+    turns = Message(role="system", content="Be kind."), Message(role="user", content="Balance?")
+    asked = {"messages": turns, "tools": (TOOL,)}
+    given = pair("Be kind.\nBalance?", "90.", "9.").model_copy(update=asked)
+    assert learnt(given) == [given.model_copy(update={"origin": "pair"})]
+
+
+def test_an_answer_is_good_with_the_tools_of_its_row_alone() -> None:
+    row = FEE.model_copy(update={"tools": (TOOL,)})
+    bad = rated("What is the fee?", "None.")
+    (without,) = learnt(bad, rows=[row])
+    (same,) = learnt(bad.model_copy(update={"tools": (TOOL,)}), rows=[row])
+    assert isinstance(without, RatedAnswer)
+    assert isinstance(same, PreferencePair) and same.tools == (TOOL,)
+
+
 # --- ballots --------------------------------------------------------------------------------------
 
 
@@ -315,6 +332,13 @@ def test_ballots_on_answers_to_one_question_on_other_passages_are_of_other_answe
 def test_ballots_on_eval_items_are_counted_and_never_looked_up() -> None:
     shown = sheet(DEV.id, DEV.prompt_text, "In town.", "Nowhere.")
     assert voted(shown, ballot(DEV.id, "left", "ann")) == ([], {ON_ITEM: 1})
+
+
+def test_ballots_on_whole_conversations_teach_nothing() -> None:
+    turns = (Message(role="assistant", content="Yes?"), Message(role="user", content="Bye."))
+    talk = sheet("t1", "Hello", "Assistant: Yes?\nUser: Bye.", "Assistant: No.")
+    shown = talk.model_copy(update={"left_turns": turns, "right_turns": turns[:1]})
+    assert voted(shown, ballot("t1", "left", "ann"))[0] == []
 
 
 @pytest.mark.usefixtures("project")

@@ -9,6 +9,7 @@ from evaluation.generation.answers import Answer
 from evaluation.preference.judge_calibration import agreement, lead, with_tuned
 from project.records.data import Row
 from project.records.preferences import Calibration, Hits
+from project.records.scenarios import Scenario, SimulatedUser
 from project.records.scores import ItemScore, ScoreTable
 from tests.conftest import evidence_of
 from tests.evaluation.test_calibration import GOOD
@@ -48,10 +49,11 @@ def tuned(
     champion: str | None = "a" * 64,
     source: str = "reward model",
     samples: int = 1,
+    rows: Sequence[Row] = ROWS,
 ) -> Hits | None:
     """Of items on which the challenger (1) or the champion (−1) keeps the facts."""
     items, ours, theirs = [], [], []
-    for (row, leading), sample in product(zip(ROWS, leads, strict=False), range(samples)):
+    for (row, leading), sample in product(zip(rows, leads, strict=False), range(samples)):
         about = {"item": row.id, "sample": sample}
         items.append(item(preference).model_copy(update=about))
         texts = (WRONG, RIGHT) if leading > 0 else (RIGHT, WRONG)
@@ -59,7 +61,7 @@ def tuned(
             side.append(Answer.model_validate({**about, "text": text} | COSTS))
     table = ScoreTable(pins=evidence_of("c" * 64, champion).pins, items=tuple(items))
     made = Calibration(**GOOD | {"source": source})
-    return with_tuned(made, table, ROWS, ours, theirs).tuned
+    return with_tuned(made, table, rows, ours, theirs).tuned
 
 
 COSTS = {"tokens": 1, "prompt_tokens": 1}
@@ -70,6 +72,11 @@ def test_only_two_adapters_are_counted_and_people_are_not_held_against_scores() 
     assert tuned(BOTH) is not None
     assert tuned(BOTH, champion=None) is None
     assert tuned(BOTH, source="ballots") is None
+
+
+def test_whole_conversations_say_nothing_of_who_keeps_more_of_a_reference() -> None:
+    scenario = {"scenario": Scenario(user=SimulatedUser(), say=(9,))}
+    assert tuned(BOTH, rows=[row.model_copy(update=scenario) for row in ROWS]) is None
 
 
 def test_a_judge_that_always_takes_the_challengers_side_is_right_by_half() -> None:

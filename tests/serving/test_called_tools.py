@@ -13,11 +13,13 @@ from starlette.testclient import TestClient
 
 from evaluation.generation.backends.adapter_servers import VllmReplica
 from project.chat_template import with_template
+from project.errors import InputError
 from project.records.traffic import Traffic
+from project.settings import PARAMS
 from project.written_calls import WrittenCall, words_beside, written_calls
 from serving.called_tools import MOST_ARGUMENTS, MOST_TOOLS, AnswerReader
 from serving.deploying.route_table import RouteTable
-from serving.gateway_server import create_app, running
+from serving.gateway_server import create_app, running, service_here
 from serving.openai_api.answer import HeardAnswer
 from serving.openai_api.replicas import shows_tools
 from serving.traffic_log.logged_lines import answer_line
@@ -135,6 +137,17 @@ def test_a_stream_that_ends_without_a_reason_is_told_whole(
         assert found["content"] == ("" if calls else text) and calls_of(found) == calls
 
 
+def test_a_chunk_behind_the_end_of_an_answer_ends_it_no_second_time(
+    client: TestClient, backend: NamingBackend
+) -> None:
+    """As some servers send one with the counts of tokens."""
+    behind = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
+    backend.chunks = [*pieces(MARKED, 9), {"choices": [behind]}]
+    events = events_of(client.post(CHAT, json=asking(tools=TOOLS, stream=True)).text)[:-1]
+    reasons = [json.loads(event)["choices"][0]["finish_reason"] for event in events]
+    assert [reason for reason in reasons if reason] == ["tool_calls"]
+
+
 def test_words_are_not_kept_back_and_the_mark_of_a_call_is(
     client: TestClient, backend: NamingBackend
 ) -> None:
@@ -246,6 +259,19 @@ def test_a_text_of_beginnings_takes_no_time(part: str) -> None:
 def test_a_caller_does_not_choose_what_a_version_was_judged_with(client: TestClient) -> None:
     answer = client.post(CHAT, json=asking(tools=TOOLS, constrained=False))
     assert answer.json()["error"]["param"] == "constrained"
+
+
+def test_versions_that_were_judged_by_a_grammar_are_served_by_an_engine_that_has_it() -> None:
+    PARAMS.write_text(
+        "registry: {family: bank}\n"
+        "evaluation: {decoding: {constrained: true}}\n"
+        "serving: {backend: vllm, pools: [{base: a, replicas: ['http://127.0.0.1:9/v1']}]}\n"
+    )
+    with (
+        pytest.raises(InputError, match="constrained: vllm holds calls to no grammar"),
+        service_here(),
+    ):
+        pass
 
 
 # --- servers --------------------------------------------------------------------------------------

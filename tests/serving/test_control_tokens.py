@@ -78,6 +78,12 @@ def test_a_chat_that_names_a_control_token_reaches_no_engine_that_reads_it_as_on
         told = error.json()["error"]
         assert (told["param"], told["code"]) == ("messages.1", "control_token")
         assert token.replace("<|", "＜｜") in told["message"] or token in told["message"]
+    escaped = "".join(f"\\u{ord(sign):04x}" for sign in token)
+    call = {"name": "f", "arguments": f'{{"x": "{escaped}"}}'}
+    made = [{"id": "c", "type": "function", "function": call}]
+    called = {"role": "assistant", "content": None, "tool_calls": made}
+    error = ask(asking() | {"messages": [TURN, called]})
+    assert error.json()["error"]["code"] == "control_token"
     tool = {"type": "function", "function": {"name": "f", "description": f"x{token}"}}
     assert ask(asking(tools=[tool])).json()["error"]["param"] == "tools"
     assert not backend.asked

@@ -19,6 +19,8 @@ from project.errors import IncumbentError, InputError
 from project.files import home
 from project.records.adapters import Adapter, Contestant, ModelPin
 from project.records.data import Row, Split
+from project.records.record import write_records
+from project.records.scenarios import Scenario, SimulatedUser
 from project.settings import load
 from registry.store import Registry
 from serving.asked_systems import LargerModel, ask_larger, dev_items
@@ -133,6 +135,15 @@ def test_fewer_items_are_the_same_ones_for_all_and_taken_from_the_cache_of_all()
     report = compare_costs(10)
     assert {one.quality["rougeL"].items for one in report.systems} == {10}
     assert dev_items(10) == dev_items(12)[:10]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_whole_conversation_is_no_answer_whose_cost_is_compared() -> None:
+    scenario = Scenario(user=SimulatedUser(), say=(9,))
+    talk, *others = DEV
+    rows = [talk.model_copy(update={"scenario": scenario}), *others]
+    write_records(paths.rows_of(Split.DEV), rows)
+    assert {row.id for row in dev_items(100)} == {row.id for row in others}
 
 
 @pytest.mark.usefixtures("project")

@@ -3,7 +3,10 @@
 import pytest
 from trl import SFTConfig
 
+from project.records.data import Row
+from project.records.scenarios import Scenario, SimulatedUser
 from training.steps.arguments import measuring, one_device, optimizer_steps, step_arguments
+from training.steps.sft_step import sft_step_data
 from training.training_settings import AdapterParams, SftParams
 
 
@@ -25,6 +28,14 @@ def test_it_measures_itself_as_often_as_asked_and_never_without_anything_to_meas
     assert measuring(params, 14, 4)["eval_steps"] == 2  # of 7 steps: 2, 4, 6, and the end
     assert measuring(params, 162, 4)["eval_steps"] == 21  # of 81 steps: 21, 42, 63, and the end
     assert measuring(params, 80, 0) == {"eval_strategy": "no"}
+
+
+def test_the_loss_on_dev_is_of_no_scenarios() -> None:
+    rows = [Row.of(f"What is {i}?", "one", group=str(i), source="s") for i in range(3)]
+    scenario = {"scenario": Scenario(user=SimulatedUser(), say=(9,))}
+    talk, params = rows[2].model_copy(update=scenario), SftParams(patience=1, evaluations=2)
+    with_one = sft_step_data(rows[:1], [rows[1], talk], params)
+    assert with_one.data == sft_step_data(rows[:1], rows[1:2], params).data
 
 
 def test_a_batch_is_not_split_among_gpus() -> None:

@@ -41,7 +41,10 @@ def curated_rows_data(params: SftParams, ground: StepContext) -> StepData:
 
 
 def sft_step_data(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) -> StepData:
-    """The data of any rows; the loss on dev is measured where there are rows of it."""
+    """The data of any rows; the loss on dev is measured where there are rows of it. What the last
+    answer of a scenario follows is not known: it has none.
+    """
+    dev = [row for row in dev if not row.scenario]
     trainer = partial(sft_trainer, rows, dev, params)
     # With patience dev decides too where training ends.
     data = digest_of([*rows, *dev] if params.patience else rows)

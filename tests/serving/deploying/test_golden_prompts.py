@@ -7,6 +7,7 @@ import pytest
 
 from evaluation.evaluation_settings import Decoding
 from project.records.data import EvidencePassage
+from project.records.scenarios import Scenario, SimulatedUser
 from project.shown_passages import USUAL
 from serving.deploying.golden_prompts import (
     DevAnswers,
@@ -234,6 +235,22 @@ def test_the_answers_of_a_version_are_found_beside_its_challenger_too(site: Site
     for broken in (b"{}", comparison.canonical(), b""):
         kept_path("test", two).write_bytes(broken)
         assert dev_answers("test", two) is None
+
+
+def test_no_replica_is_asked_a_whole_conversation(site: Site) -> None:
+    from evaluation.report.dev_items import DevItems, kept_path
+    from project.files import write_lines
+    from serving.deploying.golden_prompts import dev_answers
+
+    version = site.submit("ant")
+    kept = DevItems.kept(kept_path("test", version))
+    scenario = Scenario(user=SimulatedUser(), say=(9,))
+    first, *others = kept.items
+    talk = first.model_copy(update={"row": first.row.model_copy(update={"scenario": scenario})})
+    lines = [one.canonical() for one in (kept.comparison, talk, *others)]
+    write_lines(kept_path("test", version), lines)
+    found = dev_answers("test", version)
+    assert found is not None and set(found.texts) == {one.row.id for one in others}
 
 
 def test_what_another_gateway_may_use_is_not_unloaded_when_it_fails(site: Site) -> None:
