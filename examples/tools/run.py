@@ -159,7 +159,9 @@ def measured(adapter: Path | None, *, shots: int = 0, constrained: bool = False)
         decoding = load(Decoding).model_copy(update={"constrained": constrained, **more})
         precision = recorded_numerics().precision
         model = AnsweringModel(embedded_base(), adapter, decoding, precision)
-        asked = prompted(rows, shots) if shots else rows
+        # As if they were of the file that is learnt, of which the examples are.
+        alike = [row.model_copy(update={"source": "learnt.jsonl"}) for row in rows]
+        asked = prompted(alike, shots) if shots else rows
         talking = ConversingModel(model, decoding.seed)
         answers = list(talking.answer(asked, decoding.samples))
         found[name] = [

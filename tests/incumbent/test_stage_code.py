@@ -67,7 +67,7 @@ def test_an_edit_touches_the_stages_that_run_the_file() -> None:
         "training/precision.py": {"base", "domain", "sft", "distill", "dpo", "kto", "grpo"},
         "curation/sources/row_formats.py": {"collect", "curate", "index", "validate"},
         "evaluation/report/report_page.py": {"compare"},
-        "evaluation/generation/batch_reader.py": {"reward", "preference_data", "generate"},
+        "evaluation/generation/batch_reader.py": {"reward", "preference_data", "grpo", "generate"},
         "evaluation/report/templates/comparison.html": {"compare"},
         "project/templates/page.html": {"gate", "compare"},
         "registry/storage/tables.py": readers_of_registry,
