@@ -92,6 +92,7 @@ from project.untrusted_input import one_line
 
 LARGE_GROUP = 0.2  # of all rows: worth a warning
 SHOWN = 60  # characters of a text
+SOURCES_SHOWN = 5
 
 Parts = dict[Split, list[Row]]
 Stays = Callable[[Iterable[Row]], list[Row]]  # rows without those that a rotation let leave
@@ -323,14 +324,12 @@ def large_group_lines(made: Curated, train_only: Collection[str]) -> Iterator[st
 
 
 def refuse_unknown_sources(params: CurateParams, raw: Iterable[Row]) -> None:
-    there = {row.source for row in raw}
-    for name, named in (("train_only", params.train_only), ("eval_only", params.eval_only)):
-        if unknown := sorted(set(named) - there):
-            raise InputError(
-                f"no row has the source {unknown[0]!r}",
-                file=PARAMS,
-                field=f"curation.curate.{name}",
-            )
+    known = {row.source for row in raw}
+    for name in ("train_only", "eval_only"):
+        if unknown := sorted(set(getattr(params, name)) - known):
+            there = ", ".join(sorted(known)[:SOURCES_SHOWN])
+            problem = f"no row has the source {unknown[0]!r}, but {there}"
+            raise InputError(problem, file=PARAMS, field=f"curation.curate.{name}")
 
 
 def refuse_beyond_window(limit: int, window: int | None) -> None:

@@ -83,7 +83,10 @@ def read_row(line: bytes, path: Path, number: int) -> Row:
         if key in fields:
             try:
                 data = json.dumps(complete(convert(fields), path.name)).encode()
-            except (KeyError, TypeError, IndexError, ValueError, RecursionError) as error:
+            except KeyError as error:
+                problem = f"not a row in the {key!r} shape: it has no {error}"
+                raise InputError(problem, file=path, line=number, field=key) from None
+            except (TypeError, IndexError, ValueError, RecursionError) as error:
                 problem = f"not a row in the {key!r} shape: {error}"
                 raise InputError(problem, file=path, line=number, field=key) from None
             return Row.parse(data, path, number)

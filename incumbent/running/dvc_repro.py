@@ -21,6 +21,7 @@ from evaluation.evaluation_settings import (
     PreferenceParams,
     ScoringParams,
 )
+from evaluation.generation.tool_process import ToolProcess
 from evaluation.scoring.built_in import SCORERS, better_by, our_class
 from evaluation.suites.every_suite import MEMORISATION, SUITES
 from incumbent.output import AT_WORK
@@ -306,7 +307,11 @@ def refuse_wrong_settings() -> None:
         if not section.startswith("curation."):  # the first stages tell of theirs at once
             load(model_of(section))
     asked = {suite.name: suite.better for suite in SUITES if suite.rows()}
-    if load(GenerationParams).memorisation:
+    generation = load(GenerationParams)
+    if generation.conversations.tools:
+        with ToolProcess(generation.conversations.tools):  # it imports
+            pass
+    if generation.memorisation:
         asked[MEMORISATION.name] = MEMORISATION.better
     policy = load(Policy)
     refuse_unknown_guards(policy, asked)

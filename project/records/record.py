@@ -114,7 +114,8 @@ def invalid(error: ValidationError, path: Path, line: int | None = None) -> Inpu
     """Turn pydantic's first complaint into an InputError with its place."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"]) or None
-    return InputError(first["msg"], file=path, line=line, field=field)
+    problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
+    return InputError(problem, file=path, line=line, field=field)
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

@@ -159,9 +159,15 @@ def is_assertion(metric: str) -> bool:
     return metric == ASSERTIONS or metric.startswith(NAMED)
 
 
+def measured(item: DevItem, side: Literal["champion", "challenger"]) -> dict[str, float]:
+    """A side's scores, without what stands for those that could not be measured."""
+    scores = item.scores.champion if side == "champion" else item.scores.challenger
+    return {name: one for name, one in scores.items() if name not in (item.scores.unread or ())}
+
+
 def broken(item: DevItem, side: Literal["champion", "challenger"]) -> tuple[str, ...]:
     """The assertions that a side's answer breaks, as metrics are called."""
-    scores = item.scores.champion if side == "champion" else item.scores.challenger
+    scores = measured(item, side)
     return tuple(name for name, value in scores.items() if is_assertion(name) and value < 1)
 
 

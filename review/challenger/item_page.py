@@ -39,6 +39,7 @@ from review.challenger.item_list import (
     broken,
     held_against,
     item_list,
+    measured,
     metrics_of,
 )
 from review.frame.form_fields import Number
@@ -217,7 +218,7 @@ def answers_in(comparison: DevComparison, item: DevItem) -> Iterator[VersionAnsw
         version=number,
         text=item.challenger,
         turns=item.challenger_turns,
-        scores=item.scores.challenger,
+        scores=measured(item, "challenger"),
         broken=broken(item, "challenger"),
     )
     yield VersionAnswer(
@@ -225,7 +226,7 @@ def answers_in(comparison: DevComparison, item: DevItem) -> Iterator[VersionAnsw
         version=opponent.version,
         text=item.champion,
         turns=item.champion_turns,
-        scores=item.scores.champion,
+        scores=measured(item, "champion"),
         broken=broken(item, "champion"),
     )
 

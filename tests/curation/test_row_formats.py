@@ -71,7 +71,7 @@ def test_what_it_leaves_out_is_filled_in() -> None:
         ("[]", r"^rows\.jsonl:2: a row must be a JSON object"),
         ({"text": "raw"}, r"^rows\.jsonl:2: a row needs one of the fields 'instruction'"),
         ({"instruction": "?"}, r"^rows\.jsonl:2: instruction: .*'output'"),
-        ({"prompt": "?"}, r"^rows\.jsonl:2: prompt: .*'completion'"),
+        ({"prompt": "?"}, r"^rows\.jsonl:2: prompt: .* it has no 'completion'"),
         ({"messages": []}, r"^rows\.jsonl:2: messages: "),
         ({"prompt": "?", "completion": 3}, r"^rows\.jsonl:2: completion: "),
         ({"prompt": "?", "completion": "!", "grup": 1}, r"^rows\.jsonl:2: grup: Extra"),

@@ -150,7 +150,7 @@ def test_scenarios_of_one_question_are_several_rows_and_no_slices_of_turns() -> 
     [
         ({"scenario": {"user": {"script": [{"when": "("}]}, "say": [1]}}, r"user\.script\.0\.when"),
         ({"scenario": {"user": {"told": "x", "script": [{}]}, "say": [1]}}, r"scenario\.user: "),
-        ({"scenario": {"user": {}}}, "nothing could be missed"),
+        ({"scenario": {"user": {}}}, "scenario: has neither .* could be missed"),
         ({"scenario": {"say": [1]}}, r"scenario\.user: Field required"),
         ({"scenario": SCENARIO | {"start": {}}}, r"scenario\.start: Extra inputs"),
         ({"scenario": SCENARIO | {"state": {"x": "y" * (1 << 20)}}}, r"scenario\.state: "),
@@ -194,3 +194,14 @@ def test_the_gate_lets_scenarios_begin_alike_and_no_row_teach_how(project: None)
         assert checks[name].passed and not checks[name].failing_rows
     for part in (Split.DEV, Split.SEALED):
         assert sum(row.scenario is not None for row in Row.read_lines(paths.rows_of(part))) > 3
+
+
+@pytest.mark.parametrize("name", ["train_only", "eval_only"])
+def test_a_source_that_no_row_has_is_refused(project: None, name: str) -> None:
+    row = fields() | {"source": "chats.jsonl"}
+    (SOURCES / "first.jsonl").write_text(f"{json.dumps(row)}\n")
+    collect.main()
+    more = f"curation:\n  curate:\n    {name}: [first.jsonl]\n"
+    Path("params.yaml").write_text(PARAMS.replace("curation:\n", more))
+    with pytest.raises(InputError, match=rf"{name}: no row has .*'first\.jsonl', but chats\.jsonl"):
+        curate.main()

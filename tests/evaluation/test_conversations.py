@@ -40,6 +40,7 @@ from evaluation.score import score_samples
 from evaluation.scoring.scorers import Scores, load_scorers
 from evaluation.suites.every_suite import GENERAL
 from examples import recorded_project
+from incumbent.running.dvc_repro import refuse_wrong_settings
 from incumbent.submission import submit
 from project import paths
 from project.canonical import digest_file
@@ -405,6 +406,15 @@ def test_what_the_settings_lack_is_said_before_anything_is_answered() -> None:
     with pytest.raises(InputError, match=r"conversations\.tools: row s .*record its `results`"):
         refuse_unready([row()])
     refuse_unready([row(results=[]), row(tools=None)])
+
+
+def test_tools_that_do_not_import_are_told_before_a_run() -> None:
+    refuse_wrong_settings()
+    Path("tools.py").write_text("import nothing_there\n")
+    with pytest.raises(InputError, match=r"tools\.py: .*tools: ModuleNotFoundError"):
+        refuse_wrong_settings()
+    settings(tools=None)
+    refuse_wrong_settings()
 
 
 def test_greedy_runs_and_other_rows_need_no_settings() -> None:

@@ -257,6 +257,16 @@ def test_an_item_shows_every_versions_answer_the_newest_one_first(registry: Regi
     assert ("challenger ", True) in marks.words
 
 
+def test_what_could_not_be_measured_is_no_score_of_an_answer(registry: Registry) -> None:
+    whole = item("a", 0.9, 0.1, assertions=0.0)
+    scores = whole.scores.model_copy(update={"unread": ("assertions",)})
+    keep(1, [whole.model_copy(update={"scores": scores})], champion=None)
+    view = item_view(registry, "a")
+    assert view
+    assert [one.scores for one in view.answers] == [{"f1": 0.1}, {"f1": 0.9}]
+    assert not any(one.broken for one in view.answers)
+
+
 def test_of_very_many_versions_the_newest_come_first_and_the_others_on_request(
     registry: Registry,
 ) -> None:
