@@ -56,6 +56,7 @@ from project.canonical import digest_file, digest_json
 from project.engine.ray_cluster import cluster_kept
 from project.errors import InputError
 from project.meaning_prints import MeaningPrints
+from project.model_pins import pinned_folder
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.paths import EMBEDDER, rows_of
 from project.records.adapters import Contestant, ModelPin
@@ -134,6 +135,13 @@ class SealedItems:
             problem = "says other than when dev was answered, or its tools do: run `dvc repro`"
             raise InputError(problem, field=SECTION)
         refuse_unready(self.rows)
+        pair = dev.pins.contestants if dev.pins else None
+        if pair and load(Decoding).constrained:
+            # Imported here because a look without grammars needs no torch for them.
+            from evaluation.generation.constraints import refuse_unheld
+
+            for base in {one.base.digest: one.base for one in pair}.values():
+                refuse_unheld(self.rows, pinned_folder(base, "base"))
 
     def look(
         self,

@@ -7,18 +7,20 @@ its schema; others than it names there are none, unless it says more of `additio
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import inf
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from llguidance import LLMatcher, LLParserLimits
 from llguidance.hf import from_tokenizer
 from torch import Tensor
+from transformers import AutoTokenizer
 
 from project.errors import InputError
-from project.records.data import Message
+from project.records.data import Message, Row
 from project.records.tool_calls import ToolCall, as_json, json_object
 from project.tool_rendering import CALL, PROBE, TOOL, Tools, knows_tools, native, probed
 from project.untrusted_input import shortened
@@ -254,6 +256,15 @@ class Sieves:
         return LLMatcher(
             self.tokens, LLMatcher.grammar_from_lark(grammar), log_level=0, limits=limits
         )
+
+
+def refuse_unheld(rows: Iterable[Row], base: Path) -> None:
+    """Raise InputError where no grammar holds an answer to a row's tools; none is made."""
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    sieves = Sieves(tokenizer, frozenset([tokenizer.eos_token_id]), len(tokenizer))
+    for row in rows:
+        if row.tools:
+            sieves.of(Wanted(row.tools), str(row))
 
 
 def refuse_failed(matcher: LLMatcher, name: str) -> None:

@@ -12,7 +12,14 @@ from transformers import AutoTokenizer
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
-from evaluation.generation.constraints import MOST_SIGNS, Sieve, Sieves, Wanted, call_form_of
+from evaluation.generation.constraints import (
+    MOST_SIGNS,
+    Sieve,
+    Sieves,
+    Wanted,
+    call_form_of,
+    refuse_unheld,
+)
 from evaluation.generation.systems import respondent
 from project.errors import InputError
 from project.records.adapters import Contestant
@@ -238,6 +245,17 @@ def test_schemas_that_no_grammar_holds_are_refused_by_the_name_of_their_row(
         sieve = sieves.of(Wanted([tool("f", properties)]), "row 7")
         assert takes(tokenizer, sieve, "Hello."), case
     assert monotonic() - began < 20
+
+
+def test_a_row_that_no_grammar_holds_is_named_before_any_is_answered(base_model: Path) -> None:
+    """So that no look is spent on a sealed one."""
+    asked = Row.of("What is left?", "90.", group="g", source="s", row_id="sealed-7")
+    held = asked.model_copy(update={"tools": (tool("f", HARMLESS["long texts"]),)})
+    refuse_unheld([asked, held], base_model)
+    properties, why = HOSTILE["what the library lacks"]
+    broken = asked.model_copy(update={"tools": (tool("f", properties),)})
+    with pytest.raises(InputError, match=f"tools: row sealed-7 .*{why}"):
+        refuse_unheld([held, broken], base_model)
 
 
 def test_no_server_is_taken_for_one_that_is_held_to_grammars() -> None:
