@@ -311,9 +311,9 @@ def pairs(count: int, seed: int = 0) -> list[dict[str, Any]]:
 # --- scripted users -------------------------------------------------------------------------------
 
 
-def scenario(chance: Random) -> dict[str, Any]:
-    """A row: two tasks of a scripted user, the bank's state before and after them, and what has to
-    be said by then.
+def drawn_scenario(chance: Random) -> tuple[list[Task], dict[str, Any]]:
+    """Two tasks of a scripted user; and the row, with the bank's state before and after them and
+    what has to be said by then.
     """
     pool = POOLS["new"]
     world = drawn_world(pool, chance)
@@ -338,7 +338,7 @@ def scenario(chance: Random) -> dict[str, Any]:
             figures += [one["amount"] for one in result["payments"]]
         elif task.kind == "hours":
             figures.append(result["hours"])
-    return {
+    return wanted, {
         "prompt": [
             {"role": "system", "content": SYSTEM},
             {"role": "user", "content": wanted[0].opening},
@@ -356,4 +356,4 @@ def scenario(chance: Random) -> dict[str, Any]:
 
 def scenarios(count: int, seed: int = 0) -> list[dict[str, Any]]:
     chance = Random(f"scenarios {seed}")
-    return [scenario(chance) | {"id": f"scenario-{n}"} for n in range(count)]
+    return [drawn_scenario(chance)[1] | {"id": f"scenario-{n}"} for n in range(count)]

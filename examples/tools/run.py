@@ -26,7 +26,7 @@ from evaluation.generation.conversations import ConversingModel
 from evaluation.scoring.scorers import computed, load_scorer
 from examples.bank.make_project import OF_A_FILE, REHEARSED, SOURCES, configure, shorten
 from examples.bank.make_rows import write_lines
-from examples.bank.steps import answer_of, command, step
+from examples.bank.steps import RESULTS, answer_of, command, step
 from examples.reward_hacking.run import judged
 from examples.tools.conversations import HERE, conversations, pairs, scenarios
 from incumbent.init.new_folder import new_folder, start
@@ -131,11 +131,10 @@ def submitted(*options: str) -> dict[str, Any]:
 
 def add_pairs() -> None:
     """Have the next adapter learn from wrong calls too, beside the champion's recipe."""
-    file = SOURCES / "pairs.jsonl"
-    if file.exists():
+    if (SOURCES / "pairs.jsonl").exists():
         return
-    write_lines(file, pairs(PAIRS))
-    command("data", "import", str(file))
+    write_lines(RESULTS / "pairs.jsonl", pairs(PAIRS))
+    command("data", "import", str(RESULTS / "pairs.jsonl"))
     configure({"training.dpo": {"epochs": 1, "learning_rate": 2e-5, "batch_size": 2}})
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.decision.statistics import paired
-from examples.bank.steps import read_step
+from examples.bank.steps import file_of, read_step
 
 KEPT = Path(__file__).with_suffix(".jsonl")
 SYSTEMS = {"base": "base, two examples, grammar", "sft": "sft", "dpo": "sft + dpo on wrong calls"}
@@ -46,8 +46,10 @@ def main() -> None:
 
 
 def measured() -> Iterator[dict[str, Any]]:
-    """Of each system its scores, and of what was submitted the decision."""
+    """Of each system that was measured its scores, and of what was submitted the decision."""
     for name in SYSTEMS:
+        if not file_of(f"{name} answers").exists():
+            continue
         found = read_step(f"{name} answers")
         scores = {
             kind: [{key: own for key, own in one.items() if key != "text"} for one in found[kind]]

@@ -29,20 +29,28 @@ def with_error(values: list[float], sign: str = "") -> str:
 
 def test_what_grpo_made_of_the_sample() -> None:
     wanted = []
-    for one in stored("reinforced_sample"):
+    for one in stored("reinforced"):
         tenth = one["steps"] // 10
-        gains = [b - a for a, b in zip(one["dev_before"], one["dev_after"], strict=True)]
+        before, after = one["dev_before"]["rougeL"], one["dev_after"]["rougeL"]
+        gains = [b - a for a, b in zip(before, after, strict=True)]
         wanted.append(
             [
                 f"{one['steps']}, {one['rate']:.5f}",
                 f"{fmean(one['rewards'][:tenth]):.2f}, then {fmean(one['rewards'][-tenth:]):.2f}",
                 f"{one['groups_without_spread']} of {one['groups']}",
-                f"{fmean(one['dev_before']):.3f}, then {fmean(one['dev_after']):.3f}",
+                f"{fmean(before):.3f}, then {fmean(after):.3f}",
                 f"{with_error(gains, '+')} (n {len(gains)})",
                 f"{one['processor_minutes']:.0f}",
             ]
         )
     assert table("Rewards") == wanted
+
+
+def test_how_fast_answers_are_drawn() -> None:
+    told = [f"{one['ratio']:.1f} times with {one['prompt_tokens']}" for one in stored("group_draws")]
+    section = PAGE.partition("## Rewards\n")[2].partition("\n## ")[0]
+    assert " ".join(section.split()).count(" times with ") == len(told)
+    assert all(one in section for one in told)
 
 
 def test_what_keeps_a_base_able() -> None:
