@@ -47,7 +47,9 @@ def test_what_grpo_made_of_the_sample() -> None:
 
 
 def test_how_fast_answers_are_drawn() -> None:
-    told = [f"{one['ratio']:.1f} times with {one['prompt_tokens']}" for one in stored("group_draws")]
+    told = [
+        f"{one['ratio']:.1f} times with {one['prompt_tokens']}" for one in stored("group_draws")
+    ]
     section = PAGE.partition("## Rewards\n")[2].partition("\n## ")[0]
     assert " ".join(section.split()).count(" times with ") == len(told)
     assert all(one in section for one in told)
