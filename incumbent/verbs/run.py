@@ -112,7 +112,8 @@ def compared_and_stopped(*, alone: bool, as_json: bool) -> bool:
     try:
         found = compare_with_champion()
     except NotComparedError as problem:
-        print(f"not compared, and the run goes on: {problem}", file=sys.stderr)
+        then = "" if alone else ", and the run goes on"
+        print(f"not compared{then}: {problem}", file=sys.stderr)
     else:
         stops = found.stops
         found.write(home() / "quick" / f"{found.digest[:16]}.json")
