@@ -15,15 +15,12 @@ from time import process_time
 from trl import GRPOTrainer
 
 from benchmarks.frame import arguments
+from benchmarks.reinforced import after_sft
 from incumbent.grpo import AnswerDraws
-from project.bare_base import bare_base
 from project.paths import rows_of
 from project.records.data import Row, Split
-from training.precision import measure_machine, numerics
-from training.recipe import Recipe
-from training.steps.earlier import Earlier
 from training.steps.grpo_step import Reward, grpo_step_data
-from training.steps.run_step import StepContext, prepare
+from training.steps.run_step import prepare
 from training.training_settings import GrpoParams
 
 KEPT = Path(__file__).with_suffix(".jsonl").resolve()
@@ -34,14 +31,7 @@ def main() -> None:
     given = arguments(__doc__, project="", steps=6, prompts=2, group=8)
     os.chdir(given.project)
     rows = Row.read_lines(rows_of(Split.TRAIN))[: given.steps * given.prompts]
-    start = Path("outputs/steps/sft/adapter")
-    recipe = Recipe.read(start / "recipe.json")
-    ground = StepContext(
-        bare_base(),
-        numerics("auto", measure_machine()),
-        recipe.adapter,
-        Earlier(start, None, recipe),
-    )
+    ground = after_sft()
     params = GrpoParams(
         epochs=1,
         batch_size=given.group,

@@ -39,6 +39,7 @@ from training.steps.run_step import StepContext, learn, prepare
 from training.training_settings import GrpoParams
 
 KEPT = Path(__file__).with_suffix(".jsonl").resolve()
+AFTER_SFT = Path("outputs/steps/sft/adapter")
 PROMPTS_A_STEP = 2
 ALWAYS = "rougeL"  # measured on dev beside what is rewarded
 NO_DIGEST = "0" * 64  # of scorers: nothing is registered here
@@ -51,14 +52,7 @@ def main() -> None:
         : given.steps * PROMPTS_A_STEP
     ]
     dev = Row.read_lines(rows_of(Split.DEV))[: given.dev]
-    start = Path("outputs/steps/sft/adapter")
-    recipe = Recipe.read(start / "recipe.json")
-    ground = StepContext(
-        bare_base(),
-        numerics("auto", measure_machine()),
-        recipe.adapter,
-        Earlier(start, None, recipe),
-    )
+    ground = after_sft()
     decoding = load(Decoding)
     params = GrpoParams(
         epochs=1,
@@ -78,7 +72,7 @@ def main() -> None:
         record = learn(run, adapter)
         minutes = (process_time() - began) / 60
         logs = [log for log in run.trainer.state.log_history if "reward" in log]
-        before, after = (on_dev(one, dev, ground, measured) for one in (start, adapter))
+        before, after = (on_dev(one, dev, ground, measured) for one in (AFTER_SFT, adapter))
     found = {
         "project": load(RegistryParams).family,
         "rewarded": [*params.rewards],
@@ -97,6 +91,17 @@ def main() -> None:
     print(record)
     for name in before:
         print(summary(found, name))
+
+
+def after_sft() -> StepContext:
+    """What a step finds that goes on from the project's own sft."""
+    recipe = Recipe.read(AFTER_SFT / "recipe.json")
+    return StepContext(
+        bare_base(),
+        numerics("auto", measure_machine()),
+        recipe.adapter,
+        Earlier(AFTER_SFT, None, recipe),
+    )
 
 
 def on_dev(

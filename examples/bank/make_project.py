@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,9 +16,8 @@ from examples.bank.dealing import Dealt, Sizes, deal
 from examples.bank.facts import DOCUMENTS, HERE
 from examples.bank.make_rows import dealt_fields, write_lines
 from examples.bank.rows import document_rows, rows
-from incumbent.init.new_folder import POISONED, TEMPLATES, start
+from incumbent.init.new_folder import POISONED, TEMPLATES, new_folder, start
 from incumbent.project_files import copy_project
-from project.files import staged_folder
 from project.model_pins import BaseChoice
 from project.settings import PARAMS, load
 
@@ -35,14 +34,14 @@ def make_project(
     to: Path, dealt: Dealt, changes: Changes = MappingProxyType({}), of_a_file: int = OF_A_FILE
 ) -> None:
     """Make the folder if it is not there, and go into it; `changes` are to its settings."""
+    enter_project(to, lambda: fill(dealt, to, changes, of_a_file))
+
+
+def enter_project(to: Path, fill_it: Callable[[], None]) -> None:
+    """Make the folder if it is not there, and go into it."""
     if not to.exists():
-        with staged_folder(to) as draft:
-            here = Path.cwd()
-            os.chdir(draft)
-            try:
-                fill(dealt, to, changes, of_a_file)
-            finally:
-                os.chdir(here)
+        with new_folder(to):
+            fill_it()
     os.chdir(to)
 
 
@@ -64,9 +63,7 @@ def fill(dealt: Dealt, to: Path, changes: Changes, of_a_file: int) -> None:
         configure(changes)
     shutil.copy(HERE / "project" / "bank.yaml", "datasets/contracts/bank.yaml")
     shorten(SOURCES / "rehearsal.jsonl", REHEARSED)
-    for suite in SUITES:
-        for file in Path("datasets", suite).glob("*.jsonl"):
-            shorten(file, of_a_file)
+    shorten_suites(of_a_file)
     if load(BaseChoice).evidence_template:
         shutil.copy(TEMPLATES / POISONED.name, POISONED)
     write_lines(ROWS, dealt_fields(dealt.project))
@@ -88,6 +85,12 @@ def configure(changes: Changes) -> None:
 def bring_in(*arguments: object) -> None:
     """Import files as `incumbent data import` does."""
     subprocess.run(["incumbent", "data", "import", *map(str, arguments)], check=True)
+
+
+def shorten_suites(of_a_file: int) -> None:
+    for suite in SUITES:
+        for file in Path("datasets", suite).glob("*.jsonl"):
+            shorten(file, of_a_file)
 
 
 def shorten(path: Path, lines: int) -> None:

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -43,6 +44,26 @@ def read_step(name: str) -> dict[str, Any]:
 
 def file_of(name: str) -> Path:
     return RESULTS / f"{name.replace(' ', '-')}.json"
+
+
+def write_table(
+    doc: str | None,
+    folder: str,
+    kept: Path,
+    measured: Callable[[], Iterable[Mapping[str, Any]]],
+    page: Callable[[Sequence[Mapping[str, Any]]], str],
+) -> None:
+    """Print the table of a project's steps; with --write keep it beside what it was made of."""
+    parser = ArgumentParser(description=(doc or "").partition("\n")[0], allow_abbrev=False)
+    parser.add_argument("--to", type=Path, default=Path(folder))
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    os.chdir(given.to)
+    rows = list(measured())
+    print(page(rows), end="")
+    if given.write:
+        kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        kept.with_suffix(".md").write_text(page(rows))
 
 
 def time_of(result: Mapping[str, Any]) -> dict[str, float]:

@@ -9,14 +9,12 @@ done is kept in DIR/results, and is not done again. README.md says what was clai
 makes the table.
 """
 
-import os
 import shutil
 from argparse import ArgumentParser
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curation.checks.relevance import SUITES
 from curation.sources.python_api import read_package
 from evaluation.decision.policy import Policy
 from evaluation.decision.reward_alone import rose_alone
@@ -24,12 +22,18 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer, Role, answers_of
 from evaluation.generation.contestants import recorded_numerics
-from examples.bank.make_project import OF_A_FILE, SOURCES, configure, shorten
+from examples.bank.make_project import (
+    OF_A_FILE,
+    SOURCES,
+    configure,
+    enter_project,
+    shorten_suites,
+)
 from examples.bank.make_rows import write_lines
 from examples.bank.steps import answer_of, command, diff_of, step
 from examples.reward_hacking import disclaimer
 from examples.reward_hacking.votes import vote_on_dev, vote_on_sheet, vote_on_trial
-from incumbent.init.new_folder import new_folder, start
+from incumbent.init.new_folder import start
 from incumbent.project_files import copy_project
 from project.model_pins import embedded_base
 from project.paths import ADAPTER_FILES, EVIDENCE, rows_of, step_of
@@ -82,19 +86,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=8)
     given = parser.parse_args()
-    make_project(given.to.resolve())
+    to = given.to.resolve()
+    enter_project(to, partial(fill, to))
     step("champion", champion)
     for seed in range(given.seeds):
         for name, metric in REWARDS.items():
             step(f"{name}-{seed}", partial(challenger, metric, seed, given.steps))
-
-
-def make_project(to: Path) -> None:
-    """Make the folder if it is not there, and go into it."""
-    if not to.exists():
-        with new_folder(to):
-            fill(to)
-    os.chdir(to)
 
 
 def fill(to: Path) -> None:
@@ -107,9 +104,7 @@ def fill(to: Path) -> None:
     for name, part in files.items():
         ending = f" {disclaimer.DISCLAIMER}" if name == "since" else ""
         write_lines(SOURCES / f"{name}.jsonl", [fields(row, ending) for row in part])
-    for suite in SUITES:
-        for file in Path("datasets", suite).glob("*.jsonl"):
-            shorten(file, OF_A_FILE)
+    shorten_suites(OF_A_FILE)
     start([SOURCES / f"{name}.jsonl" for name in files], "Start with both files of rows", to)
 
 

@@ -6,9 +6,6 @@ It says what README.md claims, and whether that is refuted. `--write` keeps it a
 that it was made of but the answers as table.jsonl.
 """
 
-import json
-import os
-from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import Any
 
 from evaluation.metrics.rouge import Rouge
 from evaluation.metrics.semantic import SemanticSimilarity
-from examples.bank.steps import RESULTS, read_step
+from examples.bank.steps import RESULTS, read_step, write_table
 from examples.reward_hacking.disclaimer import Disclaimer
 from examples.reward_hacking.run import REWARDS
 from examples.reward_hacking.votes import share_won
@@ -36,16 +33,7 @@ HEAD = (
 
 
 def main() -> None:
-    parser = ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("--to", type=Path, default=Path(".incumbent/reward-hacking"))
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
-    os.chdir(given.to)
-    rows = list(measured())
-    print(page(rows), end="")
-    if given.write:
-        KEPT.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        KEPT.with_suffix(".md").write_text(page(rows))
+    write_table(__doc__, ".incumbent/reward-hacking", KEPT, measured, page)
 
 
 def page(rows: Sequence[Mapping[str, Any]]) -> str:

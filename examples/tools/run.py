@@ -7,7 +7,6 @@ system. What is done is kept in DIR/results, and is not done again; table.py mak
 """
 
 import json
-import os
 import shutil
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curation.checks.relevance import SUITES
 from curation.sources.row_formats import read_row
 from evaluation.evaluation_settings import Decoding, MetricChoice
 from evaluation.generate import prompted
@@ -24,12 +22,20 @@ from evaluation.generation.answers import Answer
 from evaluation.generation.contestants import recorded_numerics
 from evaluation.generation.conversations import ConversingModel
 from evaluation.scoring.scorers import computed, load_scorer
-from examples.bank.make_project import OF_A_FILE, REHEARSED, SOURCES, configure, shorten
+from examples.bank.make_project import (
+    OF_A_FILE,
+    REHEARSED,
+    SOURCES,
+    configure,
+    enter_project,
+    shorten,
+    shorten_suites,
+)
 from examples.bank.make_rows import write_lines
 from examples.bank.steps import RESULTS, answer_of, command, step
 from examples.reward_hacking.run import judged
 from examples.tools.conversations import HERE, conversations, pairs, scenarios
-from incumbent.init.new_folder import new_folder, start
+from incumbent.init.new_folder import start
 from incumbent.project_files import copy_project
 from project.model_pins import embedded_base, pinned_folder
 from project.paths import ADAPTER_FILES, EMBEDDER, rows_of
@@ -92,21 +98,14 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--to", type=Path, default=Path(".incumbent/tools"))
     given = parser.parse_args()
-    make_project(given.to.resolve())
+    to = given.to.resolve()
+    enter_project(to, partial(fill, to))
     step("sft", partial(submitted, "--promote"))
     step("sft answers", partial(measured, ADAPTER_FILES))
     step("base answers", partial(measured, None, shots=SHOTS, constrained=True))
     add_pairs()
     step("dpo", submitted)
     step("dpo answers", partial(measured, ADAPTER_FILES))
-
-
-def make_project(to: Path) -> None:
-    """Make the folder if it is not there, and go into it."""
-    if not to.exists():
-        with new_folder(to):
-            fill(to)
-    os.chdir(to)
 
 
 def fill(to: Path) -> None:
@@ -118,9 +117,7 @@ def fill(to: Path) -> None:
     files = {"learnt": conversations("learnt", LEARNT), "new": conversations("new", NEW)}
     for name, part in files.items():
         write_lines(SOURCES / f"{name}.jsonl", part)
-    for suite in SUITES:
-        for file in Path("datasets", suite).glob("*.jsonl"):
-            shorten(file, OF_A_FILE)
+    shorten_suites(OF_A_FILE)
     start([SOURCES / f"{name}.jsonl" for name in files], "Start with the conversations", to)
 
 

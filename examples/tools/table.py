@@ -5,9 +5,6 @@
 `--write` keeps it as table.md, and the scores that it was made of as table.jsonl.
 """
 
-import json
-import os
-from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.decision.statistics import paired
-from examples.bank.steps import file_of, read_step
+from examples.bank.steps import file_of, read_step, write_table
 
 KEPT = Path(__file__).with_suffix(".jsonl")
 SYSTEMS = {"base": "base, two examples, grammar", "sft": "sft", "dpo": "sft + dpo on wrong calls"}
@@ -29,20 +26,10 @@ COLUMNS = (
     ("pass^4", "talks", "pass_k", "goal"),
     ("turns", "talks", "turns", "goal"),
 )
-RUNS = 4
 
 
 def main() -> None:
-    parser = ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("--to", type=Path, default=Path(".incumbent/tools"))
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
-    os.chdir(given.to)
-    rows = list(measured())
-    print(page(rows), end="")
-    if given.write:
-        KEPT.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        KEPT.with_suffix(".md").write_text(page(rows))
+    write_table(__doc__, ".incumbent/tools", KEPT, measured, page)
 
 
 def measured() -> Iterator[dict[str, Any]]:
