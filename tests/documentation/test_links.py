@@ -5,6 +5,7 @@ elsewhere are looked at for their form alone: `make docs-links` asks whether the
 """
 
 import re
+import runpy
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from sphinx.util.matching import Matcher
 
 from tests.conftest import ROOT
 
@@ -70,6 +72,20 @@ def fault(file: Path, link: str) -> str | None:
 def test_every_link_of_a_file_leads_somewhere(name: str) -> None:
     file = ROOT / name
     assert [found for link in links(file) if (found := fault(file, link))] == []
+
+
+def test_a_page_of_the_site_links_to_no_page_that_the_site_lacks() -> None:
+    """It would fail the build, which only the slow tests try."""
+    shown = Matcher(runpy.run_path(str(ROOT / "docs/conf.py"))["include_patterns"])
+    pages = [name for name in markdown_files() if shown(name)]
+    linked = {
+        (name, (ROOT / name).parent.joinpath(unquote(path)).resolve().relative_to(ROOT).as_posix())
+        for name in pages
+        for link in links(ROOT / name)
+        if (path := urlsplit(link).path).endswith(".md") and not urlsplit(link).netloc
+    }
+    assert len(linked) > 50
+    assert [(name, target) for name, target in linked if target not in pages] == []
 
 
 @pytest.mark.parametrize(
