@@ -5,7 +5,7 @@ import re
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PositiveInt
 
@@ -335,3 +335,22 @@ def chat_template_of(folder: Path) -> bytes | None:
     config = folder / "tokenizer_config.json"
     text = json.loads(config.read_bytes()).get("chat_template") if config.is_file() else None
     return str(text).encode() if text else None
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    try:
+        read: dict[str, Any] = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read: {error}. A model in the format of Hugging Face is needed"
+        raise InputError(problem, file=file, field="base.model") from None
+    return read
+
+
+def end_tokens(folder: Path) -> list[int]:
+    """The ids at which a base stops, as its configuration says; none where it does not."""
+    for name in ("generation_config.json", "config.json"):
+        if (folder / name).is_file():
+            told = read_config(folder / name).get("eos_token_id")
+            if told is not None:
+                return told if isinstance(told, list) else [told]
+    return []

@@ -192,10 +192,17 @@ def native(messages: Iterable[Message]) -> Iterator[dict[str, Any]]:
 
 
 def in_order(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """A tool with its keys as the field writes them; records have them by the alphabet."""
-    own = dict(tool["function"])
-    first = {key: own[key] for key in ("name", "description", "parameters") if key in own}
-    return {"type": "function", "function": first | own}
+    """A tool as vLLM shows it to templates, with all that it may lack; records have its keys by the
+    alphabet. What vLLM does not know of it, no model reads.
+    """
+    own = tool["function"]
+    more = {"strict": own["strict"]} if own.get("strict") is not None else {}
+    function = {
+        "name": own["name"],
+        "description": own.get("description") or "",
+        "parameters": own.get("parameters") or {"type": "object", "properties": {}},
+    }
+    return {"type": "function", "function": function | more}
 
 
 # --- our own form ---------------------------------------------------------------------------------

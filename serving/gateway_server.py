@@ -97,10 +97,10 @@ def service_of(registry: Registry, tell: Callable[[str], None] = log.info) -> Se
     the engine cannot answer as versions were judged.
     """
     params, decoding = load(ServingParams), load(Decoding)
-    if decoding.constrained and params.backend != "embedded":
+    if decoding.constrained and params.backend not in ("embedded", "vllm"):
         raise InputError(
             f"{params.backend} holds calls to no grammar here, and the versions were judged with "
-            "one: judge them without, or let the embedded engine serve",
+            "one: judge them without, or let vLLM or the embedded engine serve",
             file=PARAMS,
             field="evaluation.decoding.constrained",
         )

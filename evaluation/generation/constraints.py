@@ -159,6 +159,8 @@ class GrammarMaker:
     """Of one base, by its tokenizer."""
 
     def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.readable = is_readable(tokenizer)
         self.form = call_form_of(tokenizer)
         self.control = control_tokens(tokenizer)
         names = sorted(map(re.escape, self.control), key=len, reverse=True)
@@ -173,6 +175,13 @@ class GrammarMaker:
         if self.form is None:
             raise unfit(name, "the base writes calls in no form of JSON that is known here")
         return "\n".join([HEADER, *self.of_calls(wanted, self.form)])
+
+    def vllm_fields(self, wanted: Wanted, name: str) -> dict[str, Any]:
+        """What a request to vLLM says more, so that it holds an answer to the grammar."""
+        return {"structured_outputs": {"grammar": self.grammar(wanted, name)}}
+
+    def row_fields(self, row: Row) -> dict[str, Any]:
+        return self.vllm_fields(Wanted(row.tools), str(row)) if row.tools else {}
 
     def of_calls(self, wanted: Wanted, form: CallForm) -> Iterator[str]:
         more = ""
@@ -213,6 +222,10 @@ class GrammarMaker:
             number = self.control.get(part[0])
             found.append("/[A-Za-z0-9]{9}/" if number is None else f"<[{number}]>")
         return " ".join(one for one in (*found, as_json(text[at:])) if one != '""')
+
+
+def grammars_of(base: Path) -> GrammarMaker:
+    return GrammarMaker(AutoTokenizer.from_pretrained(base))
 
 
 # --- sieve ----------------------------------------------------------------------------------------

@@ -1,13 +1,12 @@
 """A contestant as a server holds it: its adapter is loaded before it answers, and let go after."""
 
 import asyncio
-import json
 import shutil
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
 from evaluation.generation.answering_engine import (
@@ -35,12 +34,15 @@ from project.canonical import digest_bytes, digest_folder
 from project.chat_template import under
 from project.errors import IncumbentError, InputError
 from project.files import staged_folder
-from project.model_pins import folder_here, pinned_folder
+from project.model_pins import end_tokens, folder_here, pinned_folder
 from project.paths import BASE
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.records.record import short
 from project.tool_rendering import in_request, of_tools
+
+if TYPE_CHECKING:
+    from evaluation.generation.constraints import GrammarMaker
 
 # --- server model ---------------------------------------------------------------------------------
 
@@ -80,6 +82,7 @@ class ServerModel:
     reader: Reader | None = None  # the backend once more, where it can
     ends: Collection[int] = ()  # end tokens, for the reader
     base: Path | None = None  # where it lies here: how its chat template shows tools
+    grammars: "GrammarMaker | None" = None  # of vLLM, where answers are held to their tools
     # Of each row: the tokens of its prompt and completion, and how many are the prompt's.
     read: dict[str, tuple[Tokens, int]] = field(default_factory=dict)
 
@@ -145,6 +148,7 @@ class ServerModel:
             **PLAIN,
             **self.plain,
             **sampled,
+            **(self.grammars.row_fields(row) if self.grammars else {}),
         }
 
     async def kept_at(self, row: Row, ask: Callable[[], Awaitable[T]]) -> T:
@@ -290,7 +294,12 @@ class ServedContestant:
             raise
         from evaluation.generation.backends.adapter_servers import VllmReplica  # as in `backend_of`
 
-        ends = end_tokens(self.contestant.base)
+        folder = folder_here(self.contestant.base)
+        grammars, ends = None, end_tokens(folder) if folder else []
+        if self.decoding.constrained:
+            from evaluation.generation.constraints import grammars_of
+
+            grammars = grammars_of(pinned_folder(self.contestant.base, "base"))
         return ServerModel(
             backend=backend,
             name=name,
@@ -301,7 +310,8 @@ class ServedContestant:
             plain=PLAIN_ENGINE if self.params.backend in ("vllm", "sglang") else {},
             reader=backend if isinstance(backend, VllmReplica) and ends else None,
             ends=ends,
-            base=folder_here(self.contestant.base),
+            base=folder,
+            grammars=grammars,
         )
 
     def release(self) -> None:
@@ -386,15 +396,3 @@ def refuse_other_engine(here: Engine, pinned: Engine) -> None:
         raise IncumbentError(
             f"eval items were answered by {pinned}, and the server is now {here}: run `dvc repro`"
         )
-
-
-def end_tokens(base: ModelPin) -> Collection[int]:
-    """The end tokens as transformers reads them, of a base that lies here; else none."""
-    folder = folder_here(base)
-    for name in ("generation_config.json", "config.json"):
-        path = folder / name if folder else Path(name)
-        if folder and path.is_file():
-            ends = json.loads(path.read_bytes()).get("eos_token_id")
-            if ends is not None:
-                return frozenset(ends if isinstance(ends, list) else [ends])
-    return frozenset()

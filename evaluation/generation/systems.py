@@ -58,11 +58,12 @@ def respondent(
     before. `recalls`: it goes on with answers that are begun, as suite memorisation asks it to,
     which no server does.
     """
-    served_elsewhere = contestant.base.hosted or (numerics.engine and not recalls)
-    if decoding.constrained and served_elsewhere:
+    engine = numerics.engine if not recalls else None
+    reads_grammars = engine is None or engine.name == "vllm"
+    if decoding.constrained and (contestant.base.hosted or not reads_grammars):
         raise InputError(
             f"a server answers for {contestant}, and is held to no grammar here: set it to false, "
-            "or let the embedded engine answer",
+            "or let vLLM or the embedded engine answer",
             field="evaluation.decoding.constrained",
         )
     if contestant.base.hosted:
@@ -73,8 +74,8 @@ def respondent(
             )
         return kept_respondent(contestant, decoding, numerics)
     files = files if contestant.lora else None
-    if numerics.engine is not None and not recalls:
-        return served(contestant, files, decoding, numerics, numerics.engine)
+    if engine is not None:
+        return served(contestant, files, decoding, numerics, engine)
 
     code = digest_files(HERE, [*CODE, "recalling_model.py"] if recalls else CODE)
     conversations = None if recalls else conversations_digest()
@@ -125,7 +126,8 @@ def served(
             f"{params.backend}: run `dvc repro`"
         )
     held = ServedContestant(contestant, files, decoding, numerics, engine, params)
-    code = digest_files(HERE, ["served_contestant.py", *OWN_CODE.get(engine.name, ())])
+    grammars = ("constraints.py",) if decoding.constrained else ()
+    code = digest_files(HERE, ["served_contestant.py", *OWN_CODE.get(engine.name, ()), *grammars])
     # The engine's version is what counts, and no library's here.
     more = {"model": held.model, "conversations": conversations_digest()}
     system = system_of(contestant, decoding.digest, numerics, code, libraries=(), **more)

@@ -15,12 +15,11 @@ from incumbent.options import LARGEST, CompletionColumn, Json, MessagesColumn, P
 from incumbent.output import console, print_json, print_table, say, screen_width
 from project.chat_template import PROMPT_FIELD, missing_template, refuse_unheard
 from project.errors import InputError
-from project.model_pins import BaseChoice, locate
+from project.model_pins import BaseChoice, end_tokens, locate
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
 from project.settings import load, refuse_no_project
 from project.shown_passages import with_passages
-from training.model.usable_base import end_tokens
 from training.rows.row_tokens import RowTokens, document_tokens, row_tokens
 from training.training_settings import DomainParams, SftParams
 

@@ -311,7 +311,7 @@ class CallerRequest:
             prompt = deployment.contestant.system_prompt
             body["messages"] = with_system_prompt(prompt, self.fields["messages"])
         if decoding.constrained and self.tools:
-            body["constrained"] = True  # the engine is the embedded one: no other is judged so
+            body["constrained"] = True  # for the embedded engine; to vLLM it becomes a grammar
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body

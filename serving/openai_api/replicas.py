@@ -10,7 +10,7 @@ from contextlib import aclosing
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluation.generation.backends.backend import (
     BUSY,
@@ -21,6 +21,7 @@ from evaluation.generation.backends.backend import (
     Endpoint,
 )
 from project.chat_template import TEMPLATE
+from project.errors import InputError
 from project.model_pins import folder_here
 from project.records.adapters import ModelPin
 from project.tool_rendering import in_request, knows_tools
@@ -32,6 +33,9 @@ from serving.openai_api.evidence_shown import ShownEvidence, with_evidence
 from serving.openai_api.gateway import SOON, Gateway
 from serving.openai_api.request_body import ApiError, after
 from serving.traffic_log.metrics import Served
+
+if TYPE_CHECKING:
+    from evaluation.generation.constraints import GrammarMaker
 
 # --- replicas -------------------------------------------------------------------------------------
 
@@ -201,38 +205,78 @@ def away(deployment: Deployment, tried: list[str]) -> NoReplicaError:
 async def with_tools_as_judged(body: dict[str, Any], base: ModelPin, engine: str) -> dict[str, Any]:
     """A request with tools as evaluation writes it. Raises ApiError."""
     tools, choice = body.get("tools"), body.get("tool_choice")
-    free = choice in (None, "auto")
+    forced = choice not in (None, "auto", "none")
+    held = forced or body.get("constrained", False)  # to a grammar of ours, which vLLM reads
     if not tools and not has_calls(body["messages"]):
         return body
     natively = await asyncio.to_thread(shows_tools, base)
-    if natively is None or (natively and not free):
+    if natively is None and body.get("constrained"):
+        problem = "The grammar that calls were judged with cannot be made here."
+        raise ApiError(503, problem, code="no_grammar", logged="The base's tokenizer is not here.")
+    ours_to_hold = engine == "vllm"
+    if natively is None or (natively and (choice == "none" or (forced and not ours_to_hold))):
         return body
-    if not free and choice != "none":
+    if forced and not ours_to_hold:
         problem = "`tool_choice`: the engine here cannot hold this model to a call."
         raise ApiError(400, problem, param="tool_choice", code="unsupported_parameter")
-    known = in_recorded_order(tools or ()) if free else None
+    known = None if choice == "none" else in_recorded_order(tools or ())
     told = in_request(conversation(body["messages"]), known, natively=natively)
+    if held:
+        told |= await asyncio.to_thread(held_to_tools, body, base)
     if engine == "sglang" and natively and tools:  # its "none" hides the tools
         told["tool_choice"] = "auto"
-    ours = ("tools", "tool_choice", "parallel_tool_calls")
+    ours = ("tools", "tool_choice", "parallel_tool_calls", "constrained")
     return {name: value for name, value in body.items() if name not in ours} | told
 
 
-@lru_cache(maxsize=64)
 def shows_tools(base: ModelPin) -> bool | None:
     """Whether a base's own template shows tools; None: nobody here knows, or can read its calls, so
     that the server has to.
     """
-    folder = None if base.hosted else folder_here(base)
+    if base.hosted:
+        return False
+    if (maker := grammar_maker(base)) is None:
+        return None
+    return knows_tools(maker.tokenizer) if maker.readable else None
+
+
+def held_to_tools(body: Mapping[str, Any], base: ModelPin) -> dict[str, Any]:
+    """What a request to vLLM says more, so that an answer calls the tools rightly, or the one that
+    is asked for. Raises ApiError.
+    """
+    from evaluation.generation.constraints import Wanted
+
+    maker = grammar_maker(base)
+    assert maker is not None  # else nobody here knew how to write the request
+    choice, tools = body.get("tool_choice"), in_recorded_order(body.get("tools") or ())
+    free = choice in (None, "auto")
+    if not (every := free or choice == "required"):
+        tools = [tool for tool in tools if choice == choice_of(tool)]
+    if not tools:
+        problem = "`tool_choice` asks for a tool that is not among `tools`."
+        raise ApiError(400, problem, param="tool_choice")
+    several = every and body.get("parallel_tool_calls") is not False
+    wanted = Wanted(tuple(tools), words=free, several=several)
+    try:
+        return maker.vllm_fields(wanted, "the request")
+    except InputError as error:
+        raise ApiError(400, str(error), param="tools") from None
+
+
+def choice_of(tool: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": tool["function"]["name"]}}
+
+
+@lru_cache(maxsize=64)
+def grammar_maker(base: ModelPin) -> "GrammarMaker | None":
+    """None where a base's tokenizer is not on this machine."""
+    folder = folder_here(base)
     if folder is None:
-        return False if base.hosted else None
+        return None
     # Imported here because torch takes seconds, and few callers have tools.
-    from transformers import AutoTokenizer
+    from evaluation.generation.constraints import grammars_of
 
-    from evaluation.generation.constraints import is_readable
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    return knows_tools(tokenizer) if is_readable(tokenizer) else None
+    return grammars_of(folder)
 
 
 # --- control tokens -------------------------------------------------------------------------------

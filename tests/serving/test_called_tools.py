@@ -21,7 +21,7 @@ from serving.called_tools import MOST_ARGUMENTS, MOST_TOOLS, AnswerReader
 from serving.deploying.route_table import RouteTable
 from serving.gateway_server import create_app, running, service_here
 from serving.openai_api.answer import HeardAnswer
-from serving.openai_api.replicas import shows_tools
+from serving.openai_api.replicas import grammar_maker
 from serving.traffic_log.logged_lines import answer_line
 from tests.evaluation.engine_server import Asked, Reply, engine_server
 from tests.serving.conftest import (
@@ -265,10 +265,10 @@ def test_versions_that_were_judged_by_a_grammar_are_served_by_an_engine_that_has
     PARAMS.write_text(
         "registry: {family: bank}\n"
         "evaluation: {decoding: {constrained: true}}\n"
-        "serving: {backend: vllm, pools: [{base: a, replicas: ['http://127.0.0.1:9/v1']}]}\n"
+        "serving: {backend: sglang, pools: [{base: a, replicas: ['http://127.0.0.1:9/v1']}]}\n"
     )
     with (
-        pytest.raises(InputError, match="constrained: vllm holds calls to no grammar"),
+        pytest.raises(InputError, match="constrained: sglang holds calls to no grammar"),
         service_here(),
     ):
         pass
@@ -282,13 +282,13 @@ def knows(monkeypatch: pytest.MonkeyPatch, base_model: Path) -> Iterator[Any]:
     """The base whose folder is here has a template of trl's, or the embedded base's own."""
 
     def choose(name: str | None) -> None:
-        shows_tools.cache_clear()
+        grammar_maker.cache_clear()
         text = name and (files("trl") / f"chat_templates/{name}.jinja").read_text()
         folder = with_template(base_model, text) if text else base_model
         monkeypatch.setattr("serving.openai_api.replicas.folder_here", lambda _: folder)
 
     yield choose
-    shows_tools.cache_clear()
+    grammar_maker.cache_clear()
 
 
 @pytest.mark.slow
@@ -303,9 +303,7 @@ def test_servers_are_asked_as_evaluation_asks_them(
             answer = client.post(CHAT, json=asking(tools=TOOLS) | turns | fields)
         if not answer.is_success:
             return dict(answer.json()["error"])
-        assert bool(calls_of(answer.json()["choices"][0]["message"])) == (
-            "tool_choice" not in fields
-        )
+        assert bool(calls_of(answer.json()["choices"][0]["message"])) == bool(backend.fields)
         return backend.asked[-1]
 
     knows("qwen2_5")
@@ -314,7 +312,15 @@ def test_servers_are_asked_as_evaluation_asks_them(
     assert list(asked(VLLM)["tools"][0]["function"]) == ["name", "parameters"]
     backend.fields = {}
     named = {"type": "function", "function": {"name": "lock"}}
-    assert asked(VLLM, tool_choice=named)["tool_choice"] == named
+    assert asked(SGLANG, tool_choice=named)["tool_choice"] == named
+    backend.fields = whole(MARKED)
+    held = asked(VLLM, tool_choice=named, parallel_tool_calls=False)
+    assert held["tool_choice"] == "none" and len(held["tools"]) == len(TOOLS)
+    grammar = held["structured_outputs"]["grammar"]
+    assert "lock" in grammar and "get_balance" not in grammar
+    unknown = named | {"function": {"name": "unlock"}}
+    assert asked(VLLM, tool_choice=unknown)["param"] == "tool_choice"
+    backend.fields = {}
     knows("gemma4_v2")  # in a form that only the server can read
     assert asked(VLLM, tool_choice="auto")["messages"] == turns["messages"]
 
@@ -327,7 +333,10 @@ def test_servers_are_asked_as_evaluation_asks_them(
     assert own["messages"][2]["content"].startswith("<tool_call>")
     backend.fields = {}
     assert "get_balance" not in str(asked(VLLM, tool_choice="none")["messages"])
-    assert asked(VLLM, tool_choice="required")["code"] == "unsupported_parameter"
+    assert asked(SGLANG, tool_choice="required")["code"] == "unsupported_parameter"
+    backend.fields = whole(MARKED)
+    own = asked(VLLM, tool_choice="required")
+    assert "tools" not in own and "lock" in own["structured_outputs"]["grammar"]
 
 
 @pytest.mark.slow

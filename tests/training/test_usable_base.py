@@ -11,13 +11,13 @@ from safetensors.numpy import save_file
 
 from project.chat_template import with_template
 from project.errors import IncumbentError, InputError
-from project.model_pins import BaseChoice, absent, locate, pin, pinned_folder
+from project.model_pins import BaseChoice, absent, end_tokens, locate, pin, pinned_folder
 from project.records.adapters import ModelPin
 from project.settings import PARAMS
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from tests.conftest import NUMERICS, ROOT
 from training.base import answers_here, prepare
-from training.model.usable_base import end_tokens, refuse_too_large, stored_weights
+from training.model.usable_base import refuse_too_large, stored_weights
 
 TEMPLATE = (
     "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}"

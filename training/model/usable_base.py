@@ -8,7 +8,13 @@ from typing import Any
 from project.chat_template import FIELD, missing_template
 from project.errors import InputError
 from project.libraries import memory
-from project.model_pins import BaseChoice, chat_template_digest, no_weights
+from project.model_pins import (
+    BaseChoice,
+    chat_template_digest,
+    end_tokens,
+    no_weights,
+    read_config,
+)
 from project.records.adapters import Numerics
 from training.cost.machines import BYTES
 
@@ -22,22 +28,13 @@ def refuse_unusable(folder: Path, choice: BaseChoice) -> None:
     """
     if not any(folder.glob("*.safetensors")):
         raise no_weights(folder)
-    config = read_json(folder / "config.json")
+    config = read_config(folder / "config.json")
     refuse_quantized(folder)
     refuse_foreign_code(folder, config)
     if chat_template_digest(folder) is None:
         raise missing_template(folder)
     if choice.chat_template is not None:
         refuse_template(folder, Path(choice.chat_template))
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    try:
-        read: dict[str, Any] = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        problem = f"cannot be read: {error}. A model in the format of Hugging Face is needed"
-        raise InputError(problem, file=file, field="base.model") from None
-    return read
 
 
 def refuse_quantized(folder: Path) -> None:
@@ -104,16 +101,6 @@ def refuse_template(folder: Path, file: Path) -> None:
     else:
         return
     raise InputError(problem, file=file, field=FIELD)
-
-
-def end_tokens(folder: Path) -> list[int]:
-    """The ids at which a base stops, as its configuration says; none where it does not."""
-    for name in ("generation_config.json", "config.json"):
-        if (folder / name).is_file():
-            told = read_json(folder / name).get("eos_token_id")
-            if told is not None:
-                return told if isinstance(told, list) else [told]
-    return []
 
 
 def refuse_too_large(folder: Path, answering: Numerics, available: int | None = None) -> None:

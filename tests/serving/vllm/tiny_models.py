@@ -5,9 +5,19 @@ What loads torch is imported where it is used, so that the fast tests do not wai
 
 from pathlib import Path
 
+from project.chat_template import TEMPLATE
 from tests.architectures import ARCHITECTURES, save_tokenizer
 from tests.serving.embedded.conftest import save_adapter as save_lora
 
+# As Llama 3 writes a chat, with tools and calls in few words.
+CHAT = (
+    "{{ bos_token }}{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}"
+    "<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ (m.content or '') | trim }}"
+    "{% for call in m.tool_calls or [] %}<tool_call>"
+    "{{ {'name': call.function.name, 'arguments': call.function.arguments} | tojson }}"
+    "</tool_call>{% endfor %}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
 LINEAR = ("q_proj", "v_proj", "down_proj")
 
 
@@ -17,6 +27,7 @@ def save_base(folder: Path) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     size = save_tokenizer(ARCHITECTURES["llama-3"], folder)
+    (folder / TEMPLATE).write_text(CHAT)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=size,
