@@ -18,6 +18,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from evaluation.evaluation_settings import ScoringParams
+from evaluation.generation.answering_engine import server_kept
 from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
 from project.model_pins import pinned_folder
@@ -29,9 +30,8 @@ from training.steps.earlier import leave_out
 from training.training_settings import GrpoParams
 
 if TYPE_CHECKING:
-    from evaluation.generation.batch_reader import BatchReader
     from evaluation.scoring.scorers import Scorer
-    from training.steps.grpo_step import Drawing, DrawnAnswer, Reward
+    from training.steps.grpo_step import DrawnAnswer, Reward
 
 
 def main() -> None:
@@ -40,71 +40,15 @@ def main() -> None:
         return leave_out("grpo")
     # Imported here because a step that is left out need not wait for torch.
     from evaluation.scoring.scorers import scorers_digest
+    from incumbent.answer_draws import draws_by_settings
     from training.steps.grpo_step import rewarded_data
     from training.steps.run_step import run_step
 
     scoring, embedder = load(ScoringParams), ModelPin.read(EMBEDDER)
-    with closed_to_scorers(rows_of(Split.SEALED)):
+    with closed_to_scorers(rows_of(Split.SEALED)), server_kept():
         rewards = rewards_of(params, scoring, pinned_folder(embedder, "embedder"))
         scorers = digest_json([scorers_digest(scoring), embedder.digest])
-        data = partial(rewarded_data, rewards, scorers, AnswerDraws())
-        return run_step("grpo", params, data)
-
-
-# --- answers --------------------------------------------------------------------------------------
-
-
-class AnswerDraws:
-    """Draws the answers that are rewarded, by the engine that evaluates: a prompt is read once for
-    all answers to it, and an answer that has ended is soon read no more.
-    """
-
-    def __init__(self) -> None:
-        self.reader: BatchReader | None = None
-
-    def __call__(
-        self, model: Any, prompts: Sequence[list[int]], drawing: "Drawing"
-    ) -> list[list[int]]:
-        if self.reader is None or self.reader.model is not model:
-            # Imported here because a step that is left out need not wait for torch.
-            from evaluation.generation.batch_reader import BatchReader
-
-            self.reader = BatchReader(model)
-        return drawn_answers(self.reader, prompts, drawing)
-
-
-def drawn_answers(
-    reader: "BatchReader", prompts: Sequence[list[int]], drawing: "Drawing"
-) -> list[list[int]]:
-    """The tokens of an answer to each prompt."""
-    import torch
-
-    if reader.can_regroup:
-        distinct = list(map(list, dict.fromkeys(map(tuple, prompts))))
-        rows = [distinct.index(list(prompt)) for prompt in prompts]
-        memory, logits = reader.read_after(reader.unread(1), distinct)
-        memory, logits = memory.rows(rows), logits[rows]
-    else:
-        memory, logits = reader.read_after(reader.unread(1), prompts)
-    answers: list[list[int]] = [[] for _ in prompts]
-    growing = list(range(len(prompts)))  # the answer of each row
-    while True:
-        shares = (logits[:, -1].double().cpu() / drawing.temperature).softmax(-1)
-        drawn = torch.multinomial(shares, 1)[:, 0].tolist()
-        for place, token in zip(growing, drawn, strict=True):
-            if not ended(answers[place], drawing):
-                answers[place].append(token)
-        alive = [i for i, place in enumerate(growing) if not ended(answers[place], drawing)]
-        if not alive:
-            return answers
-        # To copy the memory costs some steps, so a quarter has to have ended.
-        if reader.can_regroup and 4 * len(alive) <= 3 * len(growing):
-            memory, growing = memory.rows(alive), [growing[i] for i in alive]
-        logits = reader.read(memory, [answers[place][-1:] for place in growing])
-
-
-def ended(answer: Sequence[int], drawing: "Drawing") -> bool:
-    return len(answer) >= drawing.most or (bool(answer) and answer[-1] in drawing.ends)
+        return run_step("grpo", params, partial(rewarded_data, rewards, scorers, draws_by_settings))
 
 
 # --- rewards --------------------------------------------------------------------------------------

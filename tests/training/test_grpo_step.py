@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from incumbent.grpo import AnswerDraws
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Contestant
 from project.records.data import Row
@@ -40,6 +39,7 @@ def letters(rows: Sequence[Row], answers: Sequence[Any]) -> list[float | None]:
 
 
 def prepared(base: Path, params: GrpoParams = GRPO, of: Any = letters) -> Any:
+    from incumbent.answer_draws import AnswerDraws
     from training.steps.grpo_step import Reward, grpo_step_data
     from training.steps.run_step import StepContext, prepare
 
@@ -55,11 +55,12 @@ def test_answers_are_drawn_as_transformers_draws_them(tiny_base: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
+    from incumbent.answer_draws import AnswerDraws
     from training.steps.grpo_step import Drawing
 
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     prompts = [[5, 6, 7], [9], [5, 6, 7], [8, 4, 6, 5, 9]]
-    found = AnswerDraws()(model, prompts, Drawing(1e-6, 6, frozenset([3])))
+    found = AnswerDraws()(model, prompts, Drawing(1e-6, 6, frozenset([3]))).tokens
     for prompt, answer in zip(prompts, found, strict=True):
         given = torch.tensor([prompt])
         (whole,) = model.generate(
@@ -67,7 +68,7 @@ def test_answers_are_drawn_as_transformers_draws_them(tiny_base: Path) -> None:
         ).tolist()
         assert answer == whole[len(prompt) :]
     torch.manual_seed(0)
-    many = AnswerDraws()(model, [[5, 6, 7]] * 4000, Drawing(0.2, 1, frozenset()))
+    many = AnswerDraws()(model, [[5, 6, 7]] * 4000, Drawing(0.2, 1, frozenset())).tokens
     wanted = (model(torch.tensor([[5, 6, 7]])).logits[0, -1].double() / 0.2).softmax(-1)
     shares = torch.bincount(torch.tensor(many)[:, 0], minlength=len(wanted)) / len(many)
     assert (shares - wanted).abs().max() < 4 * 0.5 / 4000**0.5
