@@ -23,8 +23,7 @@ from benchmarks.frame import arguments
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.retrieved_passages import asked_with
-from incumbent.answer_draws import AnswerDraws
-from incumbent.grpo import rewards_of
+from incumbent.grpo import AnswerDraws, rewards_of
 from project.bare_base import bare_base
 from project.model_pins import embedded_base, pinned_folder
 from project.paths import EMBEDDER, rows_of

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from incumbent.grpo import AnswerDraws
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Contestant
 from project.records.data import Row
@@ -39,7 +40,6 @@ def letters(rows: Sequence[Row], answers: Sequence[Any]) -> list[float | None]:
 
 
 def prepared(base: Path, params: GrpoParams = GRPO, of: Any = letters) -> Any:
-    from incumbent.answer_draws import AnswerDraws
     from training.steps.grpo_step import Reward, grpo_step_data
     from training.steps.run_step import StepContext, prepare
 
@@ -55,7 +55,6 @@ def test_answers_are_drawn_as_transformers_draws_them(tiny_base: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from incumbent.answer_draws import AnswerDraws
     from training.steps.grpo_step import Drawing
 
     model = AutoModelForCausalLM.from_pretrained(tiny_base)

@@ -13,6 +13,7 @@ from evaluation.generation.answers import Respondent
 from evaluation.generation.backends.own_vllm import OwnVllm
 from evaluation.generation.systems import respondent
 from incumbent import grpo
+from incumbent.grpo import AnswerDraws, draws_by_settings
 from project import paths
 from project.canonical import digest_folder
 from project.errors import IncumbentError
@@ -68,7 +69,6 @@ def generation_in(folder: Path) -> dict[str, Any]:
 
 def reinforce(numerics: Numerics, contestant: Contestant, folder: Path) -> None:
     """A few steps on its answers: it draws by the newest weights, with their probabilities."""
-    from incumbent.answer_draws import AnswerDraws, draws_by_settings
     from training.steps.grpo_step import Drawing, Reward, grpo_step_data
     from training.steps.run_step import StepContext, learn, prepare
 
