@@ -5,33 +5,40 @@ step as a reward. A scorer may be a user's own code, so it is watched: one that 
 no reward, is slow, or opens the file of the sealed eval set ends the step, which leaves nothing.
 """
 
+import asyncio
 import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from evaluation.evaluation_settings import ScoringParams
+from evaluation.evaluation_settings import GenerationParams, ScoringParams
+from evaluation.generation.answering_engine import server_kept
+from evaluation.generation.backends.backend import BackendError, Endpoint
 from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
 from project.model_pins import pinned_folder
 from project.paths import EMBEDDER, rows_of
-from project.records.adapters import ModelPin
+from project.records.adapters import Engine, ModelPin
 from project.records.data import Row, Split
 from project.settings import load, setting_error
 from training.steps.earlier import leave_out
 from training.training_settings import GrpoParams
 
 if TYPE_CHECKING:
+    from evaluation.generation.backends.adapter_servers import VllmReplica
     from evaluation.generation.batch_reader import BatchReader
     from evaluation.scoring.scorers import Scorer
-    from training.steps.grpo_step import Drawing, DrawnAnswer, Reward
+    from training.steps.grpo_step import Draw, Drawing, Drawn, DrawnAnswer, Reward
+    from training.steps.run_step import StepContext
 
 
 def main() -> None:
@@ -44,33 +51,39 @@ def main() -> None:
     from training.steps.run_step import run_step
 
     scoring, embedder = load(ScoringParams), ModelPin.read(EMBEDDER)
-    with closed_to_scorers(rows_of(Split.SEALED)):
+    with closed_to_scorers(rows_of(Split.SEALED)), server_kept():
         rewards = rewards_of(params, scoring, pinned_folder(embedder, "embedder"))
         scorers = digest_json([scorers_digest(scoring), embedder.digest])
-        data = partial(rewarded_data, rewards, scorers, AnswerDraws())
-        return run_step("grpo", params, data)
+        return run_step("grpo", params, partial(rewarded_data, rewards, scorers, draws_by_settings))
 
 
 # --- answers --------------------------------------------------------------------------------------
 
 
+def draws_by_settings(ground: "StepContext") -> "Draw":
+    """By the vLLM that evaluation.generation starts, else by the embedded engine."""
+    params = load(GenerationParams)
+    return VllmDraws(params, ground) if params.vllm_python else AnswerDraws()
+
+
 class AnswerDraws:
-    """Draws the answers that are rewarded, by the engine that evaluates: a prompt is read once for
-    all answers to it, and an answer that has ended is soon read no more.
+    """Draws the answers that are rewarded, by the embedded engine: a prompt is read once for all
+    answers to it, and an answer that has ended is soon read no more.
     """
+
+    engine: Engine | None = None
 
     def __init__(self) -> None:
         self.reader: BatchReader | None = None
 
-    def __call__(
-        self, model: Any, prompts: Sequence[list[int]], drawing: "Drawing"
-    ) -> list[list[int]]:
-        if self.reader is None or self.reader.model is not model:
-            # Imported here because a step that is left out need not wait for torch.
-            from evaluation.generation.batch_reader import BatchReader
+    def __call__(self, model: Any, prompts: Sequence[list[int]], drawing: "Drawing") -> "Drawn":
+        # Imported here because a step that is left out need not wait for torch.
+        from evaluation.generation.batch_reader import BatchReader
+        from training.steps.grpo_step import Drawn
 
+        if self.reader is None or self.reader.model is not model:
             self.reader = BatchReader(model)
-        return drawn_answers(self.reader, prompts, drawing)
+        return Drawn(drawn_answers(self.reader, prompts, drawing))
 
 
 def drawn_answers(
@@ -105,6 +118,104 @@ def drawn_answers(
 
 def ended(answer: Sequence[int], drawing: "Drawing") -> bool:
     return len(answer) >= drawing.most or (bool(answer) and answer[-1] in drawing.ends)
+
+
+DRAWING_SECONDS = 1800.0  # of all answers to a prompt: vLLM is slow on a processor
+
+
+class VllmDraws:
+    """Draws them by a vLLM of this process. For each draw the adapter is written to a folder, and
+    loaded under a name that was never used: vLLM keeps what it has read under a name.
+
+    Each prompt's answers have a seed that torch draws. The same seed need not give the same answers
+    again: what vLLM rounds hangs on what it computes at the same time.
+    """
+
+    def __init__(self, params: GenerationParams, ground: "StepContext") -> None:
+        """With vLLM started. Raises IncumbentError where that is not possible, and InputError where
+        it would answer by another base than is trained on.
+        """
+        from evaluation.generation.backends.own_vllm import own_engine, own_replica  # as above
+
+        if ground.adapter.quantization != "none":
+            problem = (
+                "vLLM, by which evaluation.generation has step grpo draw its answers, serves the "
+                "base as it is: choose none, or evaluation.generation.backend: embedded"
+            )
+            raise setting_error(problem, "training", "adapter", "quantization")
+        assert params.vllm_python is not None
+        base = pinned_folder(ground.base.base, "base")
+        own = (params.vllm_python, params.vllm_options)
+        self.engine: Engine | None = own_engine(*own)
+        self.server = partial(own_replica, *own, base, ground.numerics.precision, DRAWING_SECONDS)
+        self.draws = 0
+        asyncio.run(self.started())
+
+    async def started(self) -> None:
+        await (await self.server()).close()
+
+    def __call__(self, model: Any, prompts: Sequence[list[int]], drawing: "Drawing") -> "Drawn":
+        self.draws += 1
+        try:
+            with TemporaryDirectory(prefix="drawing-") as folder:
+                model.save_pretrained(folder, selected_adapters=["default"])
+                return asyncio.run(self.drawn(Path(folder), prompts, drawing))
+        except BackendError as error:
+            raise IncumbentError(
+                f"vLLM gives step grpo no answers: {error}; run it again when that is mended: it "
+                "goes on from its checkpoint"
+            ) from None
+
+    async def drawn(
+        self, adapter: Path, prompts: Sequence[list[int]], drawing: "Drawing"
+    ) -> "Drawn":
+        from training.steps.grpo_step import Drawn  # as above
+
+        name = f"draw-{self.draws}"
+        replica = await self.server()
+        try:
+            await replica.load(name, adapter)
+            each = Counter(map(tuple, prompts))
+            answers = await asyncio.gather(
+                *(vllm_answers(replica, name, list(own), n, drawing) for own, n in each.items())
+            )
+            await replica.unload(name)
+        finally:
+            await replica.close()
+        left = dict(zip(each, map(iter, answers), strict=True))
+        drawn = [next(left[tuple(prompt)]) for prompt in prompts]
+        return Drawn([tokens for tokens, _ in drawn], [logprobs for _, logprobs in drawn])
+
+
+async def vllm_answers(
+    replica: "VllmReplica", model: str, prompt: list[int], number: int, drawing: "Drawing"
+) -> list[tuple[list[int], list[float]]]:
+    """Tokens and their log-probabilities of so many answers to a prompt."""
+    import torch
+
+    body = {
+        "model": model,
+        "prompt": prompt,
+        "n": number,
+        "max_tokens": drawing.most,
+        "temperature": drawing.temperature,
+        "seed": int(torch.randint(2**31, ()).item()),
+        "stop_token_ids": sorted(drawing.ends),
+        "ignore_eos": True,  # the ends are those above
+        "logprobs": 0,  # beside the drawn token, no other
+        "return_token_ids": True,
+    }
+    answer = await replica.answer(Endpoint.COMPLETIONS, body)
+    try:
+        answers = [
+            (list(map(int, one["token_ids"])), list(map(float, one["logprobs"]["token_logprobs"])))
+            for one in answer["choices"]
+        ]
+    except (LookupError, TypeError, ValueError):
+        answers = []
+    if len(answers) != number or any(len(tokens) != len(own) for tokens, own in answers):
+        raise replica.bad("sends no tokens with their log-probabilities")
+    return answers
 
 
 # --- rewards --------------------------------------------------------------------------------------

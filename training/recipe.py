@@ -3,7 +3,7 @@
 from math import exp
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from project.records.adapters import Contestant, ModelPin, Numerics
+from project.records.adapters import Contestant, Engine, ModelPin, Numerics
 from project.records.record import LATER, Digest, Record
 from training.training_settings import (
     AdapterParams,
@@ -32,6 +32,8 @@ class TrainedStep(Record, Generic[P]):
     # more make a step, and other roundings other bytes.
     micro_batch: Annotated[int | None, LATER] = None
     teacher: Annotated[Contestant | None, LATER] = None  # whom it was distilled from
+    # That drew the answers it learnt from, where the trainer did not: it may draw others each time.
+    engine: Annotated[Engine | None, LATER] = None
 
 
 # The kind of record that each step leaves in a recipe.

@@ -155,6 +155,10 @@ class GrpoParams(StepParams):
     """Group-relative policy optimisation: the adapter answers each training prompt several times,
     and learns from those of its answers that got more reward than the others: Shao et al. 2024,
     arXiv 2402.03300.
+
+    The embedded engine draws the answers, and the same seed gives the same bytes. Where
+    evaluation.generation.vllm_python is set, a vLLM that is started by it draws them, which may be
+    others each time; it needs training.adapter.quantization: none.
     """
 
     learning_rate: PositiveFloat = 5e-5

@@ -154,14 +154,18 @@ def test_the_rest_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def project(tiny_base: Path) -> None:
+    write_inputs(tiny_base)
+
+
+def write_inputs(base: Path) -> None:
     """The inputs of the stage, in the current folder."""
     from project.model_pins import ModelChoice, pin
     from project.records.data import DatasetVersion
     from project.records.record import write_records
     from training import start
 
-    pin(ModelChoice(model=str(tiny_base)), "base").write(paths.BASE)
-    pin(ModelChoice(model=str(tiny_base)), "embedder").write(paths.EMBEDDER)
+    pin(ModelChoice(model=str(base)), "base").write(paths.BASE)
+    pin(ModelChoice(model=str(base)), "embedder").write(paths.EMBEDDER)
     DatasetVersion(rows="1" * 64, splits={}, sources=(), contract="2" * 64).write(paths.DATASET)
     rows = [Row.of(f"What is {i}?", "It is two.", group=str(i), source="s") for i in range(4)]
     write_records(paths.rows_of(Split.TRAIN), rows)
@@ -173,7 +177,7 @@ def project(tiny_base: Path) -> None:
         leave_out(step)
 
 
-def set_reward(scorer: str, metric: str) -> None:
+def set_reward(scorer: str, metric: str, quantization: str = "none", **generation: Any) -> None:
     params = {
         "epochs": 1,
         "batch_size": 4,
@@ -183,8 +187,9 @@ def set_reward(scorer: str, metric: str) -> None:
         "max_new_tokens": 4,
         "rewards": {metric: 1},
     }
-    training = {"adapter": {"r": 2, "quantization": "none"}, "grpo": params}
-    settings = {"training": training, "evaluation": {"scoring": {"metrics": [scorer]}}}
+    training = {"adapter": {"r": 2, "quantization": quantization}, "grpo": params}
+    evaluation = {"scoring": {"metrics": [scorer]}, "generation": generation}
+    settings = {"base": {"precision": "float32"}, "training": training, "evaluation": evaluation}
     Path("params.yaml").write_text(yaml.safe_dump(settings))
 
 
@@ -214,6 +219,28 @@ def test_a_stage_whose_scorer_does_harm_leaves_nothing(
     set_reward("mine:Mine", "mine")
     with pytest.raises(IncumbentError, match="mine:Mine opened the file of the sealed eval set"):
         grpo.main()
-    assert not paths.step_of("grpo").exists()
+    assert_nothing_is_left()
+
+
+def assert_nothing_is_left() -> None:
     steps = paths.step_of("grpo").parent.iterdir()
     assert {step.name for step in steps} == {"domain", "sft", "distill", "dpo", "kto"}
+
+
+@pytest.mark.parametrize(
+    ("quantization", "refused"),
+    [
+        ("none", "vllm-python did not start:\nno GPU here"),
+        ("nf4", r"params\.yaml:\d+: training.adapter.quantization: vLLM, .*choose none, or"),
+    ],
+)
+def test_a_vllm_that_cannot_draw_is_refused_before_anything_is_learnt(
+    project: None, tmp_path: Path, quantization: str, refused: str
+) -> None:
+    python = tmp_path / "vllm-python"
+    python.write_text("#!/bin/sh\n[ $1 = -c ] && echo 0.32.0 || { echo no GPU here; exit 1; }\n")
+    python.chmod(0o755)
+    set_reward("rouge", "rougeL", quantization, backend="vllm", vllm_python=str(python))
+    with pytest.raises(IncumbentError, match=refused):
+        grpo.main()
+    assert_nothing_is_left()

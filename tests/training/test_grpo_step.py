@@ -59,7 +59,7 @@ def test_answers_are_drawn_as_transformers_draws_them(tiny_base: Path) -> None:
 
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     prompts = [[5, 6, 7], [9], [5, 6, 7], [8, 4, 6, 5, 9]]
-    found = AnswerDraws()(model, prompts, Drawing(1e-6, 6, frozenset([3])))
+    found = AnswerDraws()(model, prompts, Drawing(1e-6, 6, frozenset([3]))).tokens
     for prompt, answer in zip(prompts, found, strict=True):
         given = torch.tensor([prompt])
         (whole,) = model.generate(
@@ -67,7 +67,7 @@ def test_answers_are_drawn_as_transformers_draws_them(tiny_base: Path) -> None:
         ).tolist()
         assert answer == whole[len(prompt) :]
     torch.manual_seed(0)
-    many = AnswerDraws()(model, [[5, 6, 7]] * 4000, Drawing(0.2, 1, frozenset()))
+    many = AnswerDraws()(model, [[5, 6, 7]] * 4000, Drawing(0.2, 1, frozenset())).tokens
     wanted = (model(torch.tensor([[5, 6, 7]])).logits[0, -1].double() / 0.2).softmax(-1)
     shares = torch.bincount(torch.tensor(many)[:, 0], minlength=len(wanted)) / len(many)
     assert (shares - wanted).abs().max() < 4 * 0.5 / 4000**0.5

@@ -41,6 +41,15 @@ def test_the_loss_on_dev_is_drawn_with_its_perplexity() -> None:
     assert drawn("eval_perplexity") == [("4", pytest.approx(e, rel=1e-6))]
 
 
+def test_of_grpo_it_draws_the_rewards_and_how_far_vllm_is_from_the_trainer() -> None:
+    log: dict[str, float] = {"reward": 0.5, "frac_reward_zero_std": 0, "kl": 0.1}
+    log |= {"completions/mean_length": 9, "rewards/polite/mean": 0.25}
+    log |= {"sampling/sampling_logp_difference/mean": 0.001}
+    curve().on_log(None, at(1), None, log)
+    for name, value in log.items():
+        assert drawn(name) == [("1", value)]
+
+
 def test_a_curve_that_cannot_be_written_is_a_warning_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from incumbent.pipeline import module_of
 from project.errors import InputError
 from training.processes.accelerate_config import (
     DistributedParams,
@@ -18,6 +19,8 @@ from training.processes.accelerate_config import (
 )
 from training.processes.group import agreed, draw_own_dropout, is_first, is_sharded, summed, world
 from training.processes.step_processes import processes_of, refuse_misfit, start_elsewhere
+from training.processes.worker import module_of_step
+from training.recipe import STEPS
 from training.training_settings import SftParams
 
 TORCHRUN = DistributedParams(launcher="torchrun")
@@ -47,6 +50,11 @@ def test_a_launcher_starts_a_process_for_each_gpu_or_as_many_as_said(
 ) -> None:
     """training.distributed.launcher, training.distributed.processes"""
     assert processes_of(step, params, gpus) == processes
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_worker_runs_what_the_steps_stage_runs(step: str) -> None:
+    assert module_of_step(step) == module_of(step)
 
 
 def test_processes_without_a_launcher_are_bad_input() -> None:

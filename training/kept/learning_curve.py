@@ -17,7 +17,8 @@ from project.progress import progress
 
 MEASURED = "eval_loss"  # on what is held out, a token
 DRAWN = ("loss", MEASURED, "learning_rate", "grad_norm")
-# Of step `grpo`, whose reward has a mean for each scorer too, as rewards/NAME/mean.
+# Of step `grpo`, whose reward has a mean for each scorer too, as rewards/NAME/mean; and by how much
+# vLLM's log-probabilities differ from the trainer's, as sampling/NAME/mean.
 REWARDED = ("reward", "frac_reward_zero_std", "kl", "completions/mean_length")
 MOST_LOSS = 700.0  # beyond that its exponential is no number
 
@@ -55,7 +56,7 @@ class LearningCurve(TrainerCallback):
             if name in logs:
                 self.live.log_metric(name, logs[name])
         if "reward" in logs:
-            means = [name for name in logs if re.fullmatch("rewards/.*/mean", name)]
+            means = [name for name in logs if re.fullmatch("(rewards|sampling)/.*/mean", name)]
             for name in (*REWARDED, *means):
                 if logs[name] is not None:  # no answer could be rated
                     self.live.log_metric(name, logs[name])

@@ -49,7 +49,12 @@ def main(step: str, file: Path) -> int:
 def take(step: str) -> None:
     """What the step's stage does, as a member of the group. Only the first one is heard."""
     with first_alone_heard():
-        import_module(f"training.{step}").main()
+        import_module(module_of_step(step)).main()
+
+
+def module_of_step(step: str) -> str:
+    """Step `grpo` is handed scorers, so its stage stands above training."""
+    return "incumbent.grpo" if step == "grpo" else f"training.{step}"
 
 
 # --- joining the others -------------------------------------------------------------------------

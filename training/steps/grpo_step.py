@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from datasets import Dataset
@@ -20,6 +20,7 @@ from trl.trainer.utils import RepeatSampler
 from project.canonical import digest_json
 from project.errors import IncumbentError
 from project.paths import rows_of
+from project.records.adapters import Engine
 from project.records.data import Row, Split
 from project.records.record import Digest
 from project.settings import setting_error
@@ -56,16 +57,32 @@ class Drawing(NamedTuple):
     ends: frozenset[int]  # tokens that end one
 
 
-# The tokens of an answer to each prompt, the end token included. It draws by torch's random numbers
-# on the CPU, which a checkpoint holds.
-Draw = Callable[[Any, Sequence[list[int]], Drawing], list[list[int]]]
+class Drawn(NamedTuple):
+    """An answer to each prompt."""
+
+    tokens: list[list[int]]  # the end token included
+    # Of each token, by which it was drawn; None where that is the trainer's own.
+    logprobs: list[list[float]] | None = None
+
+
+class Draw(Protocol):
+    """Draws answers by torch's random numbers on the CPU, which a checkpoint holds."""
+
+    engine: Engine | None  # another program that computes them
+
+    def __call__(self, model: Any, prompts: Sequence[list[int]], drawing: Drawing) -> Drawn: ...
 
 
 def rewarded_data(
-    rewards: Sequence[Reward], scorers: Digest, draw: Draw, params: GrpoParams, ground: StepContext
+    rewards: Sequence[Reward],
+    scorers: Digest,
+    draws: Callable[[StepContext], Draw],
+    params: GrpoParams,
+    ground: StepContext,
 ) -> StepData:
     """Of the training rows; `scorers` is the digest of all that decides a reward but our code."""
-    return grpo_step_data(Row.read_lines(rows_of(Split.TRAIN)), rewards, scorers, draw, params)
+    rows = Row.read_lines(rows_of(Split.TRAIN))
+    return grpo_step_data(rows, rewards, scorers, draws(ground), params)
 
 
 def grpo_step_data(
@@ -74,7 +91,7 @@ def grpo_step_data(
     """The data of any rows."""
     data = digest_json([digest_of(rows), scorers])
     trainer = partial(grpo_trainer, rows, rewards, draw, params)
-    return StepData("grpo", params, data, trainer, tools=has_tools(rows))
+    return StepData("grpo", params, data, trainer, tools=has_tools(rows), engine=draw.engine)
 
 
 def grpo_trainer(
@@ -144,15 +161,18 @@ def reward_function(reward: Reward, rows: Sequence[Row]) -> Callable[..., list[f
 class GroupTrainer(GRPOTrainer):
     """TRL's, in an order of prompts that a resumed run draws again, and with answers from whoever
     draws them.
+
+    Another engine rounds otherwise, so it draws an answer with another probability than the trainer
+    computes, and what is learnt would be biased. Where the draws' probabilities come along, TRL
+    does as with its own vLLM: it multiplies an answer's loss by the ratio of the two, and leaves
+    out an answer that is over three times as likely here.
     """
 
     def __init__(self, draw: Draw, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.draw = draw
 
-    def _generate_single_turn(
-        self, prompt_ids: Sequence[list[int]], *_: Any, **__: Any
-    ) -> tuple[list[list[int]], None]:
+    def _generate_single_turn(self, prompt_ids: Sequence[list[int]], *_: Any, **__: Any) -> Drawn:
         drawing = Drawing(
             self.temperature, self.max_completion_length, frozenset(self.eos_token_ids)
         )
@@ -164,7 +184,9 @@ class GroupTrainer(GRPOTrainer):
                 gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
             ) as model,
         ):
-            return self.draw(model, prompt_ids, drawing), None
+            drawn = self.draw(model, prompt_ids, drawing)
+        self.use_vllm = drawn.logprobs is not None
+        return drawn
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> RepeatSampler:
         return EpochOrder(

@@ -20,7 +20,7 @@ from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
 from project.model_pins import pinned_folder
 from project.paths import step_of
-from project.records.adapters import Contestant, Numerics
+from project.records.adapters import Contestant, Engine, Numerics
 from project.records.record import Digest, Record
 from project.settings import load
 from project.shown_passages import EVIDENCE_TEMPLATE
@@ -61,6 +61,9 @@ class StepData:
     trainer: Callable[[PeftModel, PreTrainedTokenizerBase, StepContext], Trainer]
     teacher: Contestant | None = None  # whom it is distilled from
     tools: bool = False  # whether it learns rows with tools
+    engine: Engine | None = (
+        None  # that draws the answers it learns from, where the trainer does not
+    )
 
 
 @dataclass(frozen=True)
@@ -240,7 +243,11 @@ def recipe_of(lesson: StepData, ground: StepContext, numerics: Numerics, size: i
     }
     fewer = size if size != lesson.params.batch_size else None
     step = STEP[lesson.step](
-        data=lesson.data, params=lesson.params, micro_batch=fewer, teacher=lesson.teacher
+        data=lesson.data,
+        params=lesson.params,
+        micro_batch=fewer,
+        teacher=lesson.teacher,
+        engine=lesson.engine,
     )
     taken[lesson.step] = step
     return fresh.model_copy(update=taken)

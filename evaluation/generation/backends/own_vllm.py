@@ -36,8 +36,15 @@ ASK_VERSION = (
 )
 ASK_SECONDS = 120
 START_SECONDS = 1800.0  # until a large base is read, and compiled for a GPU
-# Others of the same name in the settings win. An adapter is loaded for as long as it answers.
-OPTIONS = ("--enable-lora", "--max-loras=2", "--max-cpu-loras=2", "--max-lora-rank=64")
+# Others of the same name in the settings win. An adapter is loaded for as long as it answers. The
+# log-probabilities of an answer are those that it was drawn by.
+OPTIONS = (
+    "--enable-lora",
+    "--max-loras=2",
+    "--max-cpu-loras=2",
+    "--max-lora-rank=64",
+    "--logprobs-mode=processed_logprobs",
+)
 ENVIRONMENT = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
     "VLLM_NO_USAGE_STATS": "1",
