@@ -61,9 +61,8 @@ class StepData:
     trainer: Callable[[PeftModel, PreTrainedTokenizerBase, StepContext], Trainer]
     teacher: Contestant | None = None  # whom it is distilled from
     tools: bool = False  # whether it learns rows with tools
-    engine: Engine | None = (
-        None  # that draws the answers it learns from, where the trainer does not
-    )
+    # That draws the answers it learns from, where the trainer does not.
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True)
