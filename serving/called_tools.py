@@ -8,6 +8,7 @@ they come, a call once it is whole. A call that is cut, or that nobody can read,
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from secrets import token_hex
 from typing import Any
 
@@ -15,8 +16,11 @@ import regex
 from pydantic import ValidationError
 
 from evaluation.generation.backends.backend import Body
+from project.model_pins import folder_here
+from project.records.adapters import ModelPin
 from project.records.data import Message
 from project.records.tool_calls import as_json, sound_tools, unanswered
+from project.tool_rendering import Tools, in_request, knows_tools
 from project.written_calls import BEGIN, HEAD, PYTHON, WrittenCall, words_beside, written_calls
 
 # --- requests -------------------------------------------------------------------------------------
@@ -81,6 +85,36 @@ def checked_tools(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | 
 def in_recorded_order(tools: Iterable[Fields]) -> list[dict[str, Any]]:
     """With their keys by the alphabet, as rows have them: so the model was judged."""
     return [json.loads(json.dumps(tool, sort_keys=True)) for tool in tools]
+
+
+# --- engines that render requests -----------------------------------------------------------------
+
+
+def in_judged_form(
+    turns: Sequence[Message], tools: Tools | None, engine: str, *, natively: bool
+) -> dict[str, Any]:
+    """The fields of a request as evaluation writes it: what is answered is to be a text."""
+    told = in_request(turns, tools, natively=natively)
+    if natively and tools and engine != "vllm":  # the "none" of others hides the tools
+        told["tool_choice"] = "auto"
+    return told
+
+
+@lru_cache(maxsize=64)
+def shows_tools(base: ModelPin) -> bool | None:
+    """Whether a base's own template shows tools; None: nobody here knows, or can read its calls, so
+    that the server has to.
+    """
+    folder = None if base.hosted else folder_here(base)
+    if folder is None:
+        return False if base.hosted else None
+    # Imported here because torch takes seconds, and few callers have tools.
+    from transformers import AutoTokenizer
+
+    from evaluation.generation.constraints import is_readable
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return knows_tools(tokenizer) if is_readable(tokenizer) else None
 
 
 # --- answers --------------------------------------------------------------------------------------

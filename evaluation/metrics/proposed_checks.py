@@ -12,7 +12,7 @@ from typing import Any
 
 from evaluation.metrics.facts.fact import Fact
 from evaluation.metrics.facts.find_facts import find_facts
-from evaluation.metrics.normalised_words import label_of
+from evaluation.scoring.phrases import label_of
 from project.unicode_words import words
 
 MARGIN = 0.05  # what a guarded metric may lose

@@ -23,9 +23,14 @@ from evaluation.generation.backends.backend import (
 from project.chat_template import TEMPLATE
 from project.model_pins import folder_here
 from project.records.adapters import ModelPin
-from project.tool_rendering import in_request, knows_tools
 from project.untrusted_input import shortened
-from serving.called_tools import conversation, has_calls, in_recorded_order
+from serving.called_tools import (
+    conversation,
+    has_calls,
+    in_judged_form,
+    in_recorded_order,
+    shows_tools,
+)
 from serving.exchange import Deployment
 from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.evidence_shown import ShownEvidence, with_evidence
@@ -211,28 +216,9 @@ async def with_tools_as_judged(body: dict[str, Any], base: ModelPin, engine: str
         problem = "`tool_choice`: the engine here cannot hold this model to a call."
         raise ApiError(400, problem, param="tool_choice", code="unsupported_parameter")
     known = in_recorded_order(tools or ()) if free else None
-    told = in_request(conversation(body["messages"]), known, natively=natively)
-    if engine == "sglang" and natively and tools:  # its "none" hides the tools
-        told["tool_choice"] = "auto"
+    told = in_judged_form(conversation(body["messages"]), known, engine, natively=natively)
     ours = ("tools", "tool_choice", "parallel_tool_calls")
     return {name: value for name, value in body.items() if name not in ours} | told
-
-
-@lru_cache(maxsize=64)
-def shows_tools(base: ModelPin) -> bool | None:
-    """Whether a base's own template shows tools; None: nobody here knows, or can read its calls, so
-    that the server has to.
-    """
-    folder = None if base.hosted else folder_here(base)
-    if folder is None:
-        return False if base.hosted else None
-    # Imported here because torch takes seconds, and few callers have tools.
-    from transformers import AutoTokenizer
-
-    from evaluation.generation.constraints import is_readable
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    return knows_tools(tokenizer) if is_readable(tokenizer) else None
 
 
 # --- control tokens -------------------------------------------------------------------------------

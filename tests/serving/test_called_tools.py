@@ -2,9 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -12,7 +9,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.adapter_servers import VllmReplica
-from project.chat_template import with_template
 from project.errors import InputError
 from project.records.traffic import Traffic
 from project.settings import PARAMS
@@ -21,7 +17,6 @@ from serving.called_tools import MOST_ARGUMENTS, MOST_TOOLS, AnswerReader
 from serving.deploying.route_table import RouteTable
 from serving.gateway_server import create_app, running, service_here
 from serving.openai_api.answer import HeardAnswer
-from serving.openai_api.replicas import shows_tools
 from serving.traffic_log.logged_lines import answer_line
 from tests.evaluation.engine_server import Asked, Reply, engine_server
 from tests.serving.conftest import (
@@ -275,20 +270,6 @@ def test_versions_that_were_judged_by_a_grammar_are_served_by_an_engine_that_has
 
 
 # --- servers --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def knows(monkeypatch: pytest.MonkeyPatch, base_model: Path) -> Iterator[Any]:
-    """The base whose folder is here has a template of trl's, or the embedded base's own."""
-
-    def choose(name: str | None) -> None:
-        shows_tools.cache_clear()
-        text = name and (files("trl") / f"chat_templates/{name}.jinja").read_text()
-        folder = with_template(base_model, text) if text else base_model
-        monkeypatch.setattr("serving.openai_api.replicas.folder_here", lambda _: folder)
-
-    yield choose
-    shows_tools.cache_clear()
 
 
 @pytest.mark.slow
