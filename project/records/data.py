@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from project.canonical import canonical_json, digest_json
 from project.records.assertion_kinds import RowAssertions
 from project.records.record import LATER, Digest, Record, short
-from project.records.scenarios import Scenario
+from project.records.scenarios import Scenario, of_known_tools
 from project.records.tool_calls import ToolCall, sound_tools, unanswered
 
 
@@ -84,7 +84,7 @@ class Row(Record):
         tuple[dict[str, Any], ...] | None, Field(min_length=1), AfterValidator(sound_tools), LATER
     ] = None
     # Of a conversation that is to be had: an item for evaluation alone.
-    scenario: Annotated[Scenario | None, LATER] = None
+    scenario: Annotated[Scenario | None, AfterValidator(of_known_tools), LATER] = None
 
     @field_validator("completion")
     @classmethod
