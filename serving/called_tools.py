@@ -119,31 +119,41 @@ def shows_tools(base: ModelPin) -> bool | None:
 
 # --- answers --------------------------------------------------------------------------------------
 
+LONGEST = 512  # characters that wait for a call to begin in them: what is longer begins none
 MAY_BEGIN = regex.compile(
-    rf"(?<!\s)\s*+(?:{BEGIN}|\[TOOL_CALLS|\[?\s*{HEAD.pattern}|{PYTHON.pattern})"
+    rf"(?:(?<!\s)\s++)?+(?:{BEGIN}|\[TOOL_CALLS|(?:\[\s*)?{HEAD.pattern}|{PYTHON.pattern})"
 )
 
 
 @dataclass
 class AnswerReader:
-    """Reads one choice of an answer."""
+    """Reads one choice of an answer, in time that is linear in it."""
 
     several: bool  # whether it may have more than one call
-    text: str = ""
+    parts: list[str] = field(default_factory=list)  # of its text
     shown: int = 0  # characters
+    waiting: str = ""  # those behind: a call may begin in them
+    begun: bool = False  # whether one does
 
     def words(self, more: str) -> str:
         """What may be shown now that there is more text: nothing from where a call may begin."""
-        self.text += more
-        if self.text[self.shown :].isspace():  # so that many are not looked through again and again
+        self.parts.append(more)
+        if self.begun:
             return ""
-        found = MAY_BEGIN.search(self.text, self.shown, partial=True)
-        start, self.shown = self.shown, found.start() if found else len(self.text)
-        return self.text[start : self.shown]
+        text = self.waiting + more
+        found = MAY_BEGIN.search(text, partial=True)
+        while found and found.partial and len(text) - found.start() > LONGEST:
+            found = MAY_BEGIN.search(text, found.start() + 1, partial=True)
+        start = found.start() if found else len(text)
+        self.begun = found is not None and not found.partial
+        self.shown += start
+        self.waiting = text[start:]
+        return text[:start]
 
     def rest(self) -> tuple[str, list[dict[str, Any]]]:
         """Of a whole answer: the words that were not shown yet, and its calls."""
-        calls, left = written_calls(self.text), self.text[self.shown :]
+        text = "".join(self.parts)
+        calls, left = written_calls(text), text[self.shown :]
         if not calls or any(call.name is None or call.arguments is None for call in calls):
             return left, []
         return words_beside(left), list(map(body_of, calls if self.several else calls[:1]))
@@ -181,7 +191,7 @@ class CallsInAnswer:
 
     def end(self) -> Iterator[Body]:
         """What still waits where a stream has ended and did not say why."""
-        for number in [number for number, reader in self.readers.items() if reader.text]:
+        for number in [number for number, reader in self.readers.items() if reader.parts]:
             for part in self.parts({"index": number, "finish_reason": "stop"}):
                 yield {**self.last, "choices": [part]}
 
@@ -190,7 +200,7 @@ class CallsInAnswer:
         said = message.get("content")
         if not isinstance(said, str) or message.get("tool_calls"):
             return choice
-        words, calls = AnswerReader(self.several, said).rest()
+        words, calls = AnswerReader(self.several, [said]).rest()
         if not calls:
             return choice
         told = {**message, "content": words or None, "tool_calls": calls}
