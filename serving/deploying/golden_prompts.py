@@ -17,7 +17,6 @@ from typing import NamedTuple
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Backend, Body, Endpoint
 from evaluation.report.dev_items import DevItems, kept_comparison, kept_path, kept_versions
-from evaluation.scoring.compared_calls import DueCalls
 from project.chat_template import under
 from project.errors import InputError
 from project.records.adapters import ModelPin
@@ -60,6 +59,9 @@ def agreement_of_answers(answer: str, other: str, tools: Tools | None) -> float:
     calls = written_calls(other) if tools else []
     if answer == other or not (calls or (tools and written_calls(answer))):
         return agreement(answer, other)
+    # Imported here because a gateway whose versions call nothing need not have jsonschema.
+    from evaluation.scoring.compared_calls import DueCalls
+
     known = [tool["function"] for tool in tools or ()]
     due = DueCalls.of(as_json({"tools": known, "calls": calls, "written": ""}))
     return due.scores(answer, set())["calls_right"] if due else 0.0
