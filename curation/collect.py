@@ -80,6 +80,7 @@ def main() -> None:
     collected = collect(params.sources)
     if params.tools:
         collected = collected.with_tools(read_tools(params.tools))
+    refuse_unknown_tools(collected)
     with staged_folder(RAW.parent) as draft:
         for path, records in collected.files.items():
             write_records(draft / path.name, records)
@@ -107,6 +108,17 @@ def read_tools(file: Path) -> tuple[dict[str, Any], ...]:
     if not tools:
         raise InputError("holds no tools", file=file, field=TOOLS_FIELD)
     return tools
+
+
+def refuse_unknown_tools(collected: Collected) -> None:
+    """Raise InputError for a scenario that names a tool which its row lacks, the project's tools
+    among them.
+    """
+    for origin in collected.origins:
+        row = collected.rows.get(origin.row or "")
+        problem = row.scenario.unknown_tool(row.tools or ()) if row and row.scenario else None
+        if problem:
+            raise InputError(problem, file=origin.file, line=origin.line, field="scenario")
 
 
 def with_turn(row: Row) -> Row:

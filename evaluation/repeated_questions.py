@@ -78,8 +78,8 @@ def chance_of_change(items: Sequence[RepeatedQuestion], now: Sequence[str], seed
 def likeness(texts: Sequence[str]) -> np.ndarray:
     """How like each text is to the others, 0 to 1 [texts]."""
     # Imported here because metrics bring libraries that take seconds.
-    from evaluation.metrics.normalised_words import normalised
     from evaluation.metrics.token_f1 import f1
+    from evaluation.scoring.phrases import normalised
 
     words = [normalised(text) for text in texts]
     count = len(words)

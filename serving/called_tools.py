@@ -8,16 +8,23 @@ they come, a call once it is whole. A call that is cut, or that nobody can read,
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import regex
 from pydantic import ValidationError
 
 from evaluation.generation.backends.backend import Body
+from project.model_pins import folder_here
+from project.records.adapters import ModelPin
 from project.records.data import Message
 from project.records.tool_calls import as_json, sound_tools, unanswered
+from project.tool_rendering import Tools, in_request, knows_tools
 from project.written_calls import BEGIN, HEAD, PYTHON, WrittenCall, words_beside, written_calls
+
+if TYPE_CHECKING:
+    from evaluation.generation.constraints import GrammarMaker
 
 # --- requests -------------------------------------------------------------------------------------
 
@@ -83,33 +90,78 @@ def in_recorded_order(tools: Iterable[Fields]) -> list[dict[str, Any]]:
     return [json.loads(json.dumps(tool, sort_keys=True)) for tool in tools]
 
 
+# --- engines that render requests -----------------------------------------------------------------
+
+
+def in_judged_form(
+    turns: Sequence[Message], tools: Tools | None, engine: str, *, natively: bool
+) -> dict[str, Any]:
+    """The fields of a request as evaluation writes it: what is answered is to be a text."""
+    told = in_request(turns, tools, natively=natively)
+    if natively and tools and engine != "vllm":  # the "none" of others hides the tools
+        told["tool_choice"] = "auto"
+    return told
+
+
+def shows_tools(base: ModelPin) -> bool | None:
+    """Whether a base's own template shows tools; None: nobody here knows, or can read its calls, so
+    that the server has to.
+    """
+    if base.hosted:
+        return False
+    maker = grammar_maker(base)
+    return knows_tools(maker.tokenizer) if maker and maker.readable else None
+
+
+@lru_cache(maxsize=64)
+def grammar_maker(base: ModelPin) -> "GrammarMaker | None":
+    """None where a base's tokenizer is not on this machine."""
+    folder = folder_here(base)
+    if folder is None:
+        return None
+    # Imported here because torch takes seconds, and few callers have tools.
+    from evaluation.generation.constraints import grammars_of
+
+    return grammars_of(folder)
+
+
 # --- answers --------------------------------------------------------------------------------------
 
+LONGEST = 512  # characters that wait for a call to begin in them: what is longer begins none
 MAY_BEGIN = regex.compile(
-    rf"(?<!\s)\s*+(?:{BEGIN}|\[TOOL_CALLS|\[?\s*{HEAD.pattern}|{PYTHON.pattern})"
+    rf"(?:(?<!\s)\s++)?+(?:{BEGIN}|\[TOOL_CALLS|(?:\[\s*)?{HEAD.pattern}|{PYTHON.pattern})"
 )
 
 
 @dataclass
 class AnswerReader:
-    """Reads one choice of an answer."""
+    """Reads one choice of an answer, in time that is linear in it."""
 
     several: bool  # whether it may have more than one call
-    text: str = ""
+    parts: list[str] = field(default_factory=list)  # of its text
     shown: int = 0  # characters
+    waiting: str = ""  # those behind: a call may begin in them
+    begun: bool = False  # whether one does
 
     def words(self, more: str) -> str:
         """What may be shown now that there is more text: nothing from where a call may begin."""
-        self.text += more
-        if self.text[self.shown :].isspace():  # so that many are not looked through again and again
+        self.parts.append(more)
+        if self.begun:
             return ""
-        found = MAY_BEGIN.search(self.text, self.shown, partial=True)
-        start, self.shown = self.shown, found.start() if found else len(self.text)
-        return self.text[start : self.shown]
+        text = self.waiting + more
+        found = MAY_BEGIN.search(text, partial=True)
+        while found and found.partial and len(text) - found.start() > LONGEST:
+            found = MAY_BEGIN.search(text, found.start() + 1, partial=True)
+        start = found.start() if found else len(text)
+        self.begun = found is not None and not found.partial
+        self.shown += start
+        self.waiting = text[start:]
+        return text[:start]
 
     def rest(self) -> tuple[str, list[dict[str, Any]]]:
         """Of a whole answer: the words that were not shown yet, and its calls."""
-        calls, left = written_calls(self.text), self.text[self.shown :]
+        text = "".join(self.parts)
+        calls, left = written_calls(text), text[self.shown :]
         if not calls or any(call.name is None or call.arguments is None for call in calls):
             return left, []
         return words_beside(left), list(map(body_of, calls if self.several else calls[:1]))
@@ -147,7 +199,7 @@ class CallsInAnswer:
 
     def end(self) -> Iterator[Body]:
         """What still waits where a stream has ended and did not say why."""
-        for number in [number for number, reader in self.readers.items() if reader.text]:
+        for number in [number for number, reader in self.readers.items() if reader.parts]:
             for part in self.parts({"index": number, "finish_reason": "stop"}):
                 yield {**self.last, "choices": [part]}
 
@@ -156,7 +208,7 @@ class CallsInAnswer:
         said = message.get("content")
         if not isinstance(said, str) or message.get("tool_calls"):
             return choice
-        words, calls = AnswerReader(self.several, said).rest()
+        words, calls = AnswerReader(self.several, [said]).rest()
         if not calls:
             return choice
         told = {**message, "content": words or None, "tool_calls": calls}

@@ -34,7 +34,8 @@ class GoldenParams(Settings):
     """Prompts that a replica must answer as the evidence says, before traffic moves to it."""
 
     # The share of an answer, from its beginning, that must be the evidence's; on average. Engines
-    # round differently, so that a word may differ, and all that follows it.
+    # round differently, so that a word may differ, and all that follows it. An answer that calls
+    # tools is the evidence's where its calls are.
     agreement: float = Field(default=0.5, gt=0, le=1)
 
 

@@ -180,8 +180,8 @@ class GrammarMaker:
         """What a request to vLLM says more, so that it holds an answer to the grammar."""
         return {"structured_outputs": {"grammar": self.grammar(wanted, name)}}
 
-    def row_fields(self, row: Row) -> dict[str, Any]:
-        return self.vllm_fields(Wanted(row.tools), str(row)) if row.tools else {}
+    def fields_of_tools(self, tools: Tools | None, name: str) -> dict[str, Any]:
+        return self.vllm_fields(Wanted(tools), name) if tools else {}
 
     def of_calls(self, wanted: Wanted, form: CallForm) -> Iterator[str]:
         more = ""

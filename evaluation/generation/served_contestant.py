@@ -148,7 +148,7 @@ class ServerModel:
             **PLAIN,
             **self.plain,
             **sampled,
-            **(self.grammars.row_fields(row) if self.grammars else {}),
+            **(self.grammars.fields_of_tools(row.tools, str(row)) if self.grammars else {}),
         }
 
     async def kept_at(self, row: Row, ask: Callable[[], Awaitable[T]]) -> T:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from evaluation.metrics.normalised_words import label_of
 from evaluation.metrics.per_item import PerItem, Values
+from evaluation.scoring.phrases import label_of
 from project.errors import InputError
 
 Pair = tuple[str, str | None]  # the reference's label and the answer's

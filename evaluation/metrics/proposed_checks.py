@@ -12,7 +12,9 @@ from typing import Any
 
 from evaluation.metrics.facts.fact import Fact
 from evaluation.metrics.facts.find_facts import find_facts
-from evaluation.metrics.normalised_words import label_of
+from evaluation.scoring.phrases import label_of
+from project.records.data import Row
+from project.shown_passages import without_citations
 from project.unicode_words import words
 
 MARGIN = 0.05  # what a guarded metric may lose
@@ -43,6 +45,22 @@ class Checks:
     scorers: tuple[str | dict[str, Any], ...] = ()
     guards: Mapping[str, float] = field(default_factory=dict)
     floors: Mapping[str, float] = field(default_factory=dict)
+
+
+def checks_of_rows(every: Sequence[Row], examined: Sequence[Row]) -> Checks:
+    """What fits the answers in words, and what stands on passages, calls tools or is a scenario, if
+    any does.
+    """
+    rows, sealed = ([row for row in part if not row.scenario] for part in (every, examined))
+    told, worded = ([row for row in part if not row.calls] for part in (rows, sealed))
+    said = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in told]
+    groups = len({row.group for row in worded if find_facts(row.completion_text)})
+    able = sum(bool(row.tools) for row in worded)
+    checks = with_calls(proposed_checks(said, len(worded), groups), len(sealed) - len(worded), able)
+    shown = Counter(row.answerable is not False for row in sealed if row.evidence)
+    checks = with_grounding(checks, shown[True], shown[False]) if shown else checks
+    talks = len(examined) - len(sealed)
+    return with_conversations(checks, talks) if len(rows) < len(every) else checks
 
 
 def proposed_checks(
@@ -112,6 +130,20 @@ def with_calls(checks: Checks, due: int, undue: int) -> Checks:
         answers=f"{checks.answers}; some may call tools",
         held=f"{checks.held}, and {held}" if checks.scorers else held,
         scorers=(*checks.scorers, "calls"),
+        guards={**checks.guards, **guards},
+    )
+
+
+def with_conversations(checks: Checks, sealed: int) -> Checks:
+    """The checks beside the others, where so many sealed items have a scenario."""
+    guards = {"goal": MARGIN, "failed_calls": MARGIN} if sealed >= LEAST_NAMED else {}
+    kept = "conversations may not come to their goals less often"
+    held = kept if guards else "whether conversations come to their goals is scored"
+    return replace(
+        checks,
+        answers=f"{checks.answers}; some rows are scenarios of conversations",
+        held=f"{checks.held}, and {held}" if checks.scorers else held,
+        scorers=(*checks.scorers, "conversation"),
         guards={**checks.guards, **guards},
     )
 

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from evaluation.metrics.normalised_words import normalised
 from evaluation.metrics.per_item import NO_WORDS, PerItem, Values
+from evaluation.scoring.phrases import normalised
 
 
 class TokenF1(PerItem):

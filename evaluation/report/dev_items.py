@@ -6,14 +6,16 @@ other one is an item. Sealed items are never in it.
 
 import json
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
-from evaluation.generation.answers import SIDES, Answer, answers_of, as_shown
+from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
+from evaluation.report.shown_turns import ConversationRun, GivenAnswer
 from evaluation.scoring.score_table import read_scores
 from project.files import home, write_lines
 from project.paths import CHAMPION, SCORES, rows_of
@@ -22,6 +24,8 @@ from project.records.data import Message, Row, Split
 from project.records.record import LATER, Record, read_input
 from project.records.scores import Better, Flags, ItemScore
 from project.settings import load
+
+GOAL = "goal"  # the metric that says of each run whether it came to its scenario's
 
 
 class DevComparison(Record):
@@ -33,16 +37,35 @@ class DevComparison(Record):
     gating: tuple[str, ...]
 
 
-class DevItem(Record):
-    """One dev item: what was asked, what both sides answered first, and their mean scores."""
+class ComparedItem(Record):
+    """What was asked, what both sides answered first, and their mean scores."""
 
     row: Row
     champion: str
     challenger: str
     scores: ItemScore
-    # Of whole conversations.
+    # Of whole conversations: the first, and all that a scenario was had as.
     champion_turns: Annotated[tuple[Message, ...] | None, LATER] = None
     challenger_turns: Annotated[tuple[Message, ...] | None, LATER] = None
+    champion_runs: Annotated[tuple[ConversationRun, ...] | None, LATER] = None
+    challenger_runs: Annotated[tuple[ConversationRun, ...] | None, LATER] = None
+
+    @property
+    def given(self) -> dict[str, GivenAnswer]:
+        """Both answers, by their sides."""
+        return {
+            Role.CHAMPION: GivenAnswer(
+                self.champion, self.champion_turns, self.champion_runs or ()
+            ),
+            Role.CHALLENGER: GivenAnswer(
+                self.challenger, self.challenger_turns, self.challenger_runs or ()
+            ),
+        }
+
+
+class DevItem(ComparedItem):
+    """One dev item."""
+
     flags: Annotated[tuple[str, ...] | None, LATER] = None  # what is odd about it
 
 
@@ -85,18 +108,11 @@ def measured(version: int | None) -> DevItems:
     Raises InputError where something is not there.
     """
     scores, policy = read_scores(Split.DEV), load(Policy)
-    # The first answer to each item.
-    given = [
-        {a.item: a for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
-        for side in SIDES
-    ]
-    rows = [r for r in Row.read_lines(rows_of(Split.DEV)) if all(r.id in known for known in given)]
-    shown = as_shown(rows, [given[1][row.id] for row in rows])  # what the challenger was
-    of_item = {one.item: one for one in item_means(scores.items)}
     odd: dict[str, tuple[str, ...]] = {}
     for what, items in Flags.read(SCORES / f"{Split.DEV}.flags.json").items.items():
         for item in items:
             odd[item] = (*odd.get(item, ()), what)
+    compared = compared_items(Row.read_lines(rows_of(Split.DEV)), scores.items)
     return DevItems(
         comparison=DevComparison(
             version=version,
@@ -104,20 +120,39 @@ def measured(version: int | None) -> DevItems:
             better={m: w for m, w in better_of(scores, policy).items() if m in scores.metrics},
             gating=policy.gating,
         ),
-        items=tuple(
-            DevItem(
-                row=row,
-                champion=given[0][row.id].text,
-                challenger=given[1][row.id].text,
-                champion_turns=given[0][row.id].turns,
-                challenger_turns=given[1][row.id].turns,
-                scores=of_item[row.id],
-                flags=odd.get(row.id),
-            )
-            for row in shown
-            if row.id in of_item
-        ),
+        items=tuple(DevItem(**dict(one), flags=odd.get(one.row.id)) for one in compared),
     )
+
+
+def compared_items(items: Sequence[Row], scores: Sequence[ItemScore]) -> Iterator[ComparedItem]:
+    """The dev items that both sides have answered and that are scored, as the challenger was shown
+    them.
+    """
+    given = {side: defaultdict[str, list[Answer]](list) for side in SIDES}
+    for side, own in given.items():
+        for answer in Answer.read_lines(answers_of(side, Split.DEV)):
+            own[answer.item].append(answer)
+    means = {one.item: one for one in item_means(scores)}
+    of_run = {(one.item, one.sample): one for one in scores}
+    rows = [
+        row for row in items if row.id in means and all(row.id in own for own in given.values())
+    ]
+    for row in as_shown(rows, [given[Role.CHALLENGER][row.id][0] for row in rows]):
+        fields: dict[str, Any] = {}
+        for side, own in given.items():
+            first, *_ = drawn = own[row.id]
+            fields |= {side: first.text, f"{side}_turns": first.turns}
+            if row.scenario:
+                fields[f"{side}_runs"] = tuple(
+                    run_of(answer, of_run.get((row.id, answer.sample)), side) for answer in drawn
+                )
+        yield ComparedItem(row=row, scores=means[row.id], **fields)
+
+
+def run_of(answer: Answer, score: ItemScore | None, side: Role) -> ConversationRun:
+    scores = (score.champion if side is Role.CHAMPION else score.challenger) if score else {}
+    read = score is not None and GOAL in scores and GOAL not in (score.unread or ())
+    return ConversationRun(turns=answer.turns or (), goal=scores[GOAL] == 1 if read else None)
 
 
 def kept_comparison(path: Path) -> DevComparison:

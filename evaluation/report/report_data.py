@@ -3,39 +3,32 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Annotated
 
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.reward_alone import rewards, rose_alone
 from evaluation.decision.score_evidence import better_of
 from evaluation.evaluation_settings import Prices, ScoringParams
-from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
+from evaluation.generation.answers import Answer, Role, answers_of
 from evaluation.generation.contestants import dev_items
 from evaluation.metrics.proposed_checks import proposed_checks, with_calls
+from evaluation.report.dev_items import ComparedItem, compared_items
 from evaluation.report.marked_answers import Words, marked
 from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
-from evaluation.report.shown_turns import GivenAnswer, ShownConversation, conversation_of
+from evaluation.report.shown_turns import ShownConversation, conversation_of
 from evaluation.scoring.score_table import read_scores
 from evaluation.suites.memorisation import RememberedRow, most_remembered
 from project.paths import CHAMPION, SCORES
 from project.records.adapters import Opponent
-from project.records.data import Message, Row, Split
+from project.records.data import Split
 from project.records.evidence import Evidence, Measured, MetricEvidence, Usage
-from project.records.record import LATER, Record
+from project.records.record import Record
 from project.records.scores import Better, Flags, ItemScore, ScoreTable
 from project.settings import load
 from project.written_calls import BEGIN
 
 
-class AnswerExample(Record):
-    row: Row
-    champion: str
-    challenger: str
-    # Of whole conversations.
-    champion_turns: Annotated[tuple[Message, ...] | None, LATER] = None
-    challenger_turns: Annotated[tuple[Message, ...] | None, LATER] = None
-    scores: ItemScore
+class AnswerExample(ComparedItem):
     better: dict[str, Better]  # the metrics to sort by
 
     @property
@@ -60,9 +53,7 @@ class AnswerExample(Record):
 
     @property
     def conversation(self) -> ShownConversation | None:
-        champion = GivenAnswer(self.champion, self.champion_turns)
-        challenger = GivenAnswer(self.challenger, self.challenger_turns)
-        return conversation_of(self.row, {"champion": champion, "challenger": challenger})
+        return conversation_of(self.row, self.given)
 
 
 class ReportData(Record):
@@ -97,26 +88,10 @@ def read_report_data() -> ReportData:
 
 def read_examples(dev: ScoreTable, policy: Policy) -> tuple[AnswerExample, ...]:
     """The dev items with what both sides answered, to be sorted by the gating metrics."""
-    given = {
-        side: {a.item: a for a in reversed(Answer.read_lines(answers_of(side, Split.DEV)))}
-        for side in SIDES  # of several answers the first one
-    }
-    rows = dev_items()
-    own = as_shown(rows, [given[Role.CHALLENGER][row.id] for row in rows])
-    scores = {item.item: item for item in item_means(dev.items)}
     scored = {name: way for name, way in better_of(dev, policy).items() if name in dev.metrics}
     better = {name: scored[name] for name in policy.gating if name in scored} or scored
     return tuple(
-        AnswerExample(
-            row=row,
-            champion=given[Role.CHAMPION][row.id].text,
-            challenger=given[Role.CHALLENGER][row.id].text,
-            champion_turns=given[Role.CHAMPION][row.id].turns,
-            challenger_turns=given[Role.CHALLENGER][row.id].turns,
-            scores=scores[row.id],
-            better=better,
-        )
-        for row in own
+        AnswerExample(**dict(one), better=better) for one in compared_items(dev_items(), dev.items)
     )
 
 

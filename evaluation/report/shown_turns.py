@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Any
+from typing import Annotated, Any
 
 from evaluation.report.marked_answers import Words, marked
 from project.records.data import Message, Row
+from project.records.record import LATER, Record
+from project.records.scenarios import Scenario
 from project.tool_rendering import of_tools
 from project.written_calls import words_beside, written_calls
 
@@ -36,6 +38,28 @@ class ShownTurn:
 Turns = tuple[ShownTurn, ...]
 
 
+class ConversationRun(Record):
+    """One of the conversations that a scenario was had as."""
+
+    turns: tuple[Message, ...]  # after the prompt
+    # Whether it came to the scenario's goal; None: no scorer looked.
+    goal: Annotated[bool | None, LATER] = None
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    turns: Turns
+    goal: bool | None
+
+
+@dataclass(frozen=True)
+class ShownGoal:
+    """What has to be so at the end of a scenario."""
+
+    end: str  # of the tools' world, as JSON; empty: whatever it is
+    say: tuple[str, ...]  # what the user has to have heard
+
+
 @dataclass(frozen=True)
 class ShownConversation:
     """An item with answers to it, each by its key."""
@@ -45,6 +69,8 @@ class ShownConversation:
     expected: Turns
     common: Turns  # what all answers begin with, where they are more than a turn
     answers: dict[str, Turns]  # what follows
+    runs: dict[str, tuple[ShownRun, ...]]  # of whole conversations all, of which `answers` is one
+    goal: ShownGoal | None = None
 
     @property
     def parts(self) -> bool:
@@ -63,6 +89,7 @@ class GivenAnswer:
 
     text: str
     turns: Sequence[Message] | None = None
+    runs: Sequence[ConversationRun] = ()  # all, of which `turns` are of the first
 
     @property
     def messages(self) -> Sequence[Message]:
@@ -75,9 +102,15 @@ def conversation_of(
     """An item's conversation, with marks; None of one question with answers in words."""
     if not row.is_conversation and not any(one.turns for one in answers.values()):
         return None
-    return conversation(
+    shown = conversation(
         row.prompt, answers, tools=row.tools, expected=row.completion, against=against
     )
+    return replace(shown, goal=shown_goal(row.scenario)) if row.scenario else shown
+
+
+def shown_goal(scenario: Scenario) -> ShownGoal:
+    end = argument_lines(scenario.end) if scenario.end else ""
+    return ShownGoal(end, tuple(map(str, scenario.say)))
 
 
 def conversation(
@@ -106,6 +139,10 @@ def conversation(
         expected=after(expected),
         common=common,
         answers=dict(with_marks(rests, against, after(expected))) if marks else rests,
+        runs={
+            key: tuple(ShownRun(after(run.turns), run.goal) for run in one.runs)
+            for key, one in answers.items()
+        },
     )
 
 

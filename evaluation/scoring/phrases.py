@@ -1,6 +1,8 @@
-"""Phrases that an answer has or has not, as a reader sees them, and those by which it refuses."""
+"""Texts by their words: phrases that an answer has, those by which it refuses, and labels."""
 
 import re
+import string
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -81,3 +83,24 @@ def refuses(text: str, phrasings: Sequence[str] = ()) -> bool:
     if any(pattern.search(head) for pattern in REFUSALS):
         return True
     return any(phrase.casefold() in head.casefold() for phrase in phrasings)
+
+
+# --- words that count -----------------------------------------------------------------------------
+
+# After SQuAD's normalisation.
+
+PUNCTUATION = regex.compile(rf"[\p{{P}}{regex.escape(string.punctuation)}]")
+ARTICLE = regex.compile(r"\b(a|an|the)\b")
+CHARACTER_OF_UNSPACED = regex.compile(rf"([{UNSPACED}]\p{{M}}*)")
+
+
+def normalised(text: str) -> list[str]:
+    """The tokens that count. Compatibility forms are one: "１２" is "12", "ﬁ" is "fi"."""
+    plain = PUNCTUATION.sub("", unicodedata.normalize("NFKC", text).casefold())
+    spaced: str = CHARACTER_OF_UNSPACED.sub(r" \1 ", ARTICLE.sub(" ", plain))
+    return spaced.split()
+
+
+def label_of(text: str) -> str:
+    """A text as a label: its normalised words; where it has none, such as "A" or "+", itself."""
+    return " ".join(normalised(text)) or " ".join(text.casefold().split())

@@ -18,9 +18,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from evaluation.generation.answers import Answer, Role, answers_of
-from evaluation.metrics.normalised_words import normalised
 from evaluation.metrics.token_f1 import f1
 from evaluation.score import contestant_names
+from evaluation.scoring.phrases import normalised
 from examples.bank.voting import cast
 from examples.reward_hacking.disclaimer import warned
 from project.canonical import digest_bytes, digest_json

@@ -18,8 +18,7 @@ from curation.kinship import families_of_kin
 from curation.sifting import clean, conflicting, faulty, sifted, with_personal_data
 from curation.text_forms import capitals_tell_names, template
 from curation.token_lengths import TokenLengths, fit
-from evaluation.metrics.facts.find_facts import find_facts
-from evaluation.metrics.proposed_checks import Checks, proposed_checks, with_calls, with_grounding
+from evaluation.metrics.proposed_checks import Checks, checks_of_rows
 from incumbent.init.limits import (
     FEW,
     FEWEST_ROWS,
@@ -42,7 +41,6 @@ from project.personal_data import Contacts, Kind, digits, find_personal_data
 from project.records.data import Row, Severity, Split, TokenCount, counted
 from project.records.preferences import PreferencePair, RatedAnswer
 from project.settings import read_settings
-from project.shown_passages import without_citations
 
 SHOWN = 50  # characters
 SHOWN_INSTEAD = "Such few are better shown to a model as examples, in its prompt"
@@ -143,20 +141,9 @@ def find(
             *unasked(parts),
             *group_notes(parts[Split.SEALED]),
         ),
-        checks=checks_of(kept, parts[Split.SEALED]),
+        checks=checks_of_rows(kept, parts[Split.SEALED]),
         others=others,
     )
-
-
-def checks_of(rows: Sequence[Row], sealed: Sequence[Row]) -> Checks:
-    """What fits the answers in words, and what stands on passages or calls tools, if any does."""
-    told, worded = ([row for row in part if not row.calls] for part in (rows, sealed))
-    said = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in told]
-    groups = len({row.group for row in worded if find_facts(row.completion_text)})
-    able = sum(bool(row.tools) for row in worded)
-    checks = with_calls(proposed_checks(said, len(worded), groups), len(sealed) - len(worded), able)
-    shown = Counter(row.answerable is not False for row in sealed if row.evidence)
-    return with_grounding(checks, shown[True], shown[False]) if shown else checks
 
 
 def longest_here(base: BaseChoice, length: int) -> int:

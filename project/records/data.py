@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from project.canonical import canonical_json, digest_json
 from project.records.assertion_kinds import RowAssertions
 from project.records.record import LATER, Digest, Record, short
-from project.records.scenarios import Scenario
-from project.records.tool_calls import ToolCall, sound_tools, unanswered
+from project.records.scenarios import Scenario, of_known_tools
+from project.records.tool_calls import OfferedTools, ToolCall, unanswered
 
 
 class Message(Record):
@@ -79,12 +79,9 @@ class Row(Record):
     evidence: Annotated[tuple[EvidencePassage, ...] | None, Field(min_length=1), LATER] = None
     answerable: Annotated[bool | None, LATER] = None  # whether the evidence holds an answer
     calculation: Annotated[str | None, LATER] = None  # by which the answer's figures are reckoned
-    # What the model may call, as OpenAI's API has it: each with a JSON schema of its arguments.
-    tools: Annotated[
-        tuple[dict[str, Any], ...] | None, Field(min_length=1), AfterValidator(sound_tools), LATER
-    ] = None
+    tools: OfferedTools = None  # what the model may call
     # Of a conversation that is to be had: an item for evaluation alone.
-    scenario: Annotated[Scenario | None, LATER] = None
+    scenario: Annotated[Scenario | None, AfterValidator(of_known_tools), LATER] = None
 
     @field_validator("completion")
     @classmethod

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Literal, NamedTuple, TypeVar, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from project.canonical import digest_json
 from project.errors import InputError
 from project.records.data import EvidencePassage, Message, evidence_digest
 from project.records.record import LATER, Digest, Record, read_input, read_object, short
-from project.records.tool_calls import sound_tools
+from project.records.tool_calls import OfferedTools
 
 # How it is known which answer is good: people voted, a person corrected an answer, a file says it
 # of two answers or of one, or a judge that is a model chose.
@@ -19,9 +19,6 @@ PreferenceOrigin = Literal[
     "ballot", "correction", "pair", "negative example", "good answer", "judge"
 ]
 ORIGINS: tuple[PreferenceOrigin, ...] = get_args(PreferenceOrigin)
-Tools = Annotated[
-    tuple[dict[str, Any], ...] | None, Field(min_length=1), AfterValidator(sound_tools)
-]
 
 
 class PreferencePair(Record):
@@ -41,7 +38,7 @@ class PreferencePair(Record):
     messages: Annotated[tuple[Message, ...] | None, LATER] = None
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of a row
     answerable: Annotated[bool | None, LATER] = None  # as of a row
-    tools: Annotated[Tools, LATER] = None  # as of a row
+    tools: OfferedTools = None  # as of a row
 
     @property
     def id(self) -> str:
@@ -61,7 +58,7 @@ class RatedAnswer(Record):
     messages: Annotated[tuple[Message, ...] | None, LATER] = None
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None  # as of a row
     answerable: Annotated[bool | None, LATER] = None  # as of a row
-    tools: Annotated[Tools, LATER] = None  # as of a row
+    tools: OfferedTools = None  # as of a row
 
     @property
     def id(self) -> str:

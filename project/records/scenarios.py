@@ -1,14 +1,22 @@
 """A scenario: a conversation that an assistant is put into, and what has to be so at its end."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    ValidationInfo,
+    model_validator,
+)
 
 from project.records.assertion_kinds import Text, compiled
 from project.records.record import Record
 from project.records.tool_calls import as_json, refuse_deep
+from project.untrusted_input import quoted
 
 LARGEST = 1 << 20  # bytes of the tools' world, as JSON
 
@@ -93,6 +101,24 @@ class Scenario(Record):
         if not self.end and not self.say:
             raise ValueError("has neither `end` nor `say`: nothing could be missed")
         return self
+
+    def unknown_tool(self, tools: Iterable[Mapping[str, Any]]) -> str | None:
+        """Where it names a tool that is none of these, and which; None: nowhere."""
+        known = [tool["function"]["name"] for tool in tools]
+        named = {f"user.script.{n}.called": line.called for n, line in enumerate(self.user.script)}
+        named |= {f"results.{n}.name": one.name for n, one in enumerate(self.results or ())}
+        for place, name in named.items():
+            if name is not None and name not in known:
+                return f"{place} is {quoted(name)}; its tools are {', '.join(known) or 'none'}"
+        return None
+
+
+def of_known_tools(scenario: Scenario | None, info: ValidationInfo) -> Scenario | None:
+    """The same. Raises ValueError where it names a tool that its row, which has tools, lacks."""
+    tools = info.data.get("tools")
+    if scenario and tools and (problem := scenario.unknown_tool(tools)):
+        raise ValueError(problem)
+    return scenario
 
 
 class ConversationEnd(Record):

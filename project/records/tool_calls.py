@@ -160,6 +160,12 @@ def sound_tools(tools: tuple[dict[str, Any], ...] | None) -> tuple[dict[str, Any
     return tools
 
 
+# What an answer may call, as OpenAI's API has it: each with a JSON schema of its arguments.
+OfferedTools = Annotated[
+    tuple[dict[str, Any], ...] | None, Field(min_length=1), AfterValidator(sound_tools), LATER
+]
+
+
 @lru_cache(MOST_KNOWN)
 def refuse_unsound(text: str) -> None:
     """Raise ValueError for what is no tool."""

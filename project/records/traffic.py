@@ -16,7 +16,7 @@ from pydantic import (
 from project.canonical import moment
 from project.records.data import EvidencePassage, Message
 from project.records.record import LATER, Record
-from project.records.tool_calls import sound_tools
+from project.records.tool_calls import OfferedTools
 
 
 class Feedback(Record):
@@ -76,8 +76,7 @@ class Traffic(Record):
     evidence: Annotated[tuple[EvidencePassage, ...] | None, LATER] = None
     # Of a request with calls or results: its turns as they came; the prompt has these as texts.
     turns: Annotated[tuple[Message, ...] | None, LATER] = None
-    # What the answer could call.
-    tools: Annotated[tuple[dict[str, Any], ...] | None, AfterValidator(sound_tools), LATER] = None
+    tools: OfferedTools = None  # what the answer could call
     # Whether the answer told first that a machine answers; None: it did not.
     disclosed: Annotated[bool | None, LATER] = None
 

@@ -291,6 +291,8 @@ def both(one: DevItem, beside: DevItem) -> DevItem:
         challenger=one.challenger,
         champion_turns=beside.challenger_turns,
         challenger_turns=one.challenger_turns,
+        champion_runs=beside.challenger_runs,
+        challenger_runs=one.challenger_runs,
         scores=ItemScore(
             item=now.item,
             cluster=now.cluster,

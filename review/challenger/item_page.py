@@ -22,7 +22,12 @@ from evaluation.report.dev_items import (
 )
 from evaluation.report.kept_report import ComparisonChoice, choices, items_of, left_by_stages
 from evaluation.report.marked_answers import MarkedSentence, SentenceMarker, marked
-from evaluation.report.shown_turns import GivenAnswer, ShownConversation, conversation_of
+from evaluation.report.shown_turns import (
+    ConversationRun,
+    GivenAnswer,
+    ShownConversation,
+    conversation_of,
+)
 from project.errors import InputError
 from project.files import FileState, state_of
 from project.near_duplicates import word_hashes
@@ -152,7 +157,9 @@ class VersionAnswer(Record):
     key: str  # v3, base, last-run, or the beginning of an adapter's digest
     version: int | None
     text: str
-    turns: Annotated[tuple[Message, ...] | None, LATER] = None  # of a whole conversation
+    # Of a whole conversation: the first, and all that a scenario was had as.
+    turns: Annotated[tuple[Message, ...] | None, LATER] = None
+    runs: Annotated[tuple[ConversationRun, ...] | None, LATER] = None
     scores: dict[str, float]
     broken: tuple[str, ...]  # assertions
 
@@ -218,6 +225,7 @@ def answers_in(comparison: DevComparison, item: DevItem) -> Iterator[VersionAnsw
         version=number,
         text=item.challenger,
         turns=item.challenger_turns,
+        runs=item.challenger_runs,
         scores=measured(item, "challenger"),
         broken=broken(item, "challenger"),
     )
@@ -226,6 +234,7 @@ def answers_in(comparison: DevComparison, item: DevItem) -> Iterator[VersionAnsw
         version=opponent.version,
         text=item.champion,
         turns=item.champion_turns,
+        runs=item.champion_runs,
         scores=measured(item, "champion"),
         broken=broken(item, "champion"),
     )
@@ -272,7 +281,7 @@ def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentenc
 
 def talk_of(view: ItemView, against: str) -> ShownConversation | None:
     """The item as a conversation, where it is one; answers are marked as in `marked_answers`."""
-    answers = {one.key: GivenAnswer(one.text, one.turns) for one in view.answers}
+    answers = {one.key: GivenAnswer(one.text, one.turns, one.runs or ()) for one in view.answers}
     return conversation_of(view.row, answers, against)
 
 

@@ -62,6 +62,7 @@ class Follower:
             decoding=decoding,
             patience=params.timeout_seconds,
             subject_of=self.subject_of,
+            engine=params.backend,
         )
         self.loader = VersionLoader(
             registry,

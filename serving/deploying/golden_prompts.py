@@ -8,25 +8,25 @@ against the bare base's on the same replica, and against those of the other vers
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from statistics import fmean
+from typing import NamedTuple
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Backend, Body, Endpoint
-from evaluation.report.dev_items import (
-    DevItems,
-    kept_comparison,
-    kept_path,
-    kept_versions,
-)
+from evaluation.report.dev_items import DevItems, kept_comparison, kept_path, kept_versions
 from project.chat_template import under
 from project.errors import InputError
+from project.records.adapters import ModelPin
 from project.records.data import Message, Row
+from project.records.tool_calls import as_json
 from project.shown_passages import with_passages
-from project.tool_rendering import as_text, as_turns, has_tools
+from project.tool_rendering import Tools, has_tools, of_tools
 from project.unicode_words import words
+from project.written_calls import written_calls
+from serving.called_tools import grammar_maker, in_judged_form, shows_tools
 from serving.exchange import Deployment
 
 # --- agreement ------------------------------------------------------------------------------------
@@ -52,9 +52,19 @@ def units(text: str) -> Sequence[str]:
     return words(text) or text.strip()
 
 
-def mean_agreement(answers: Mapping[str, str], others: Mapping[str, str]) -> float:
-    """Over the items of the first; both by item."""
-    return fmean(agreement(answers[item], others[item]) for item in answers)
+def agreement_of_answers(answer: str, other: str, tools: Tools | None) -> float:
+    """The same of words; where either answer calls a tool, whether they make the same calls, with
+    the same arguments as scorer `calls` compares them: 0 or 1.
+    """
+    calls = written_calls(other) if tools else []
+    if answer == other or not (calls or (tools and written_calls(answer))):
+        return agreement(answer, other)
+    # Imported here because a gateway whose versions call nothing need not have jsonschema.
+    from evaluation.scoring.compared_calls import DueCalls
+
+    known = [tool["function"] for tool in tools or ()]
+    due = DueCalls.of(as_json({"tools": known, "calls": calls, "written": ""}))
+    return due.scores(answer, set())["calls_right"] if due else 0.0
 
 
 # --- dev answers ----------------------------------------------------------------------------------
@@ -70,6 +80,9 @@ class DevAnswers:
 
     rows: Mapping[str, Row]
     texts: Mapping[str, str]
+
+    def prompts(self, items: Iterable[str]) -> "Prompts":
+        return {i: GoldenPrompt(self.rows[i].prompt, self.rows[i].tools) for i in items}
 
 
 def dev_answers(family: str, version: int, template: str | None = None) -> DevAnswers | None:
@@ -140,8 +153,13 @@ class Passed:
         return f"answers {self.prompts} golden prompts as it was judged ({self.agreement:.2f})"
 
 
+class GoldenPrompt(NamedTuple):
+    messages: Sequence[Message]
+    tools: Tools | None = None  # that may be called in an answer
+
+
 Texts = Mapping[str, str]  # answers by item
-Prompts = Mapping[str, Sequence[Message]]
+Prompts = Mapping[str, GoldenPrompt]
 
 
 @dataclass(frozen=True)
@@ -153,22 +171,47 @@ class Replica:
     backend: Backend
     system_prompt: str | None
     decoding: Decoding
+    base: ModelPin
+    engine: str  # as serving.backend names it
     temperature: float = 0.0
 
     async def ask(self, model: str, prompts: Prompts) -> dict[str, str]:
-        bodies = [self.body(model, prompt) for prompt in prompts.values()]
+        # To see what a base's template shows takes seconds.
+        bodies = await asyncio.to_thread(
+            lambda: [self.body(model, prompt) for prompt in prompts.values()]
+        )
         answers = await asyncio.gather(
             *(self.backend.answer(Endpoint.CHAT, body) for body in bodies)
         )
         return dict(zip(prompts, map(text_of, answers), strict=True))
 
-    def body(self, model: str, prompt: Sequence[Message]) -> Body:
+    def body(self, model: str, prompt: GoldenPrompt) -> Body:
+        turns = under(self.system_prompt, prompt.messages)
+        natively = of_tools(turns, prompt.tools) and bool(self.natively)
+        told = in_judged_form(turns, prompt.tools, self.engine, natively=natively)
+        maker = grammar_maker(self.base) if self.decoding.constrained else None
+        if maker and self.engine == "vllm":
+            told |= maker.fields_of_tools(prompt.tools, "a golden prompt")
+        elif maker and "tools" in told:
+            told["constrained"] = True
         return {
             "model": model,
-            "messages": as_turns(under(self.system_prompt, prompt)),
+            **told,
             "temperature": self.temperature,
             "max_tokens": self.decoding.max_new_tokens,
         }
+
+    @property
+    def natively(self) -> bool | None:
+        """Whether the engine is given tools, and not texts of them; None: texts, though the version
+        was judged with tools.
+        """
+        shown = shows_tools(self.base)
+        if shown is None or self.base.hosted:
+            return shown
+        if self.engine == "embedded":  # it looks itself what the template takes
+            return True
+        return shown if self.engine in ("vllm", "sglang") else (None if shown else False)
 
 
 @dataclass(frozen=True)
@@ -194,18 +237,20 @@ async def choose_prompts(
     """
     base = (await replica.backend.names()).base
     if judged is None:
-        plain = {prompt: [Message(role="user", content=prompt)] for prompt in PLAIN}
-        return GoldenPrompts(plain, await replica.ask(base, plain))
-    order, step = candidates(judged, rivals), CANDIDATES * most
-    bare: dict[str, str] = {}
+        return GoldenPrompts(plain := plain_prompts(), await replica.ask(base, plain))
+    order = await asyncio.to_thread(candidates, replica, judged, rivals)
+    step = CANDIDATES * most
+    bare, alike = dict[str, str](), dict[str, float]()
     for start in range(0, min(len(order), MOST * step), step):
-        asked = {item: asked_of(judged.rows[item]) for item in order[start : start + step]}
+        asked = judged.prompts(order[start : start + step])
         bare |= await replica.ask(base, asked)
-        if sum(agreement(judged.texts[i], bare[i]) <= UNLIKE for i in bare) >= most:
+        for item, (_, tools) in asked.items():
+            alike[item] = agreement_of_answers(judged.texts[item], bare[item], tools)
+        if sum(share <= UNLIKE for share in alike.values()) >= most:
             break
     # Least alike first; in order of `bare` where they are equally alike.
-    chosen = sorted(bare, key=lambda i: round(agreement(judged.texts[i], bare[i]), 1))[:most]
-    return GoldenPrompts({item: asked_of(judged.rows[item]) for item in chosen}, bare)
+    chosen = sorted(bare, key=lambda item: round(alike[item], 1))[:most]
+    return GoldenPrompts(judged.prompts(chosen), bare)
 
 
 async def check_answers(
@@ -224,17 +269,17 @@ async def check_answers(
     """
     judged, prompts = subject.judged, golden.prompts
     answers = await replica.ask(subject.deployment.name, prompts)
-    found = mean_agreement(answers, judged.texts) if judged else None
+    found = mean_agreement(answers, judged.texts, prompts) if judged else None
     others = {r.deployment.label: await rival_answers(replica, r, prompts) for r in rivals}
     if fresh or found is None or found < least:
         # Where the judged answers are the bare base's too, nobody can see whether it is applied.
-        if mean_agreement(answers, golden.bare) == 1.0:
+        if same_words(answers, golden.bare):
             raise GoldenError(
                 "its answers are those of the bare base, word for word: the replica does not apply "
                 "the adapter, or the adapter changes nothing"
             )
         others["the bare base"] = golden.bare
-    refuse_rival_answers(answers, others, judged)
+    refuse_rival_answers(answers, others, judged, prompts)
     if found is not None and found < least:
         raise GoldenError(low(found, least))
     return Passed(len(answers), found)
@@ -244,25 +289,21 @@ async def check_bare(replica: Replica, subject: Subject, least: float) -> Passed
     """Ask a version without an adapter. Raises GoldenError where it answers nothing, or less as it
     was judged than `least`.
     """
-    judged = subject.judged
-    order = candidates(judged, [])[:PROMPTS] if judged else PLAIN
-    prompts: Prompts = (
-        {item: asked_of(judged.rows[item]) for item in order}
-        if judged
-        else {prompt: [Message(role="user", content=prompt)] for prompt in order}
-    )
+    judged, prompts = subject.judged, plain_prompts()
+    if judged:
+        order = await asyncio.to_thread(candidates, replica, judged, [])
+        prompts = judged.prompts(order[:PROMPTS])
     answers = await replica.ask(subject.deployment.name, prompts)
     if not any(answers.values()):
         raise GoldenError("every answer is empty")
-    found = mean_agreement(answers, judged.texts) if judged else None
+    found = mean_agreement(answers, judged.texts, prompts) if judged else None
     if found is not None and found < least:
         raise GoldenError(low(found, least))
     return Passed(len(answers), found)
 
 
-def asked_of(row: Row) -> Sequence[Message]:
-    """A row's prompt; tools in it are texts, which every replica shows alike."""
-    return as_text(row.prompt, row.tools) if has_tools([row]) else row.prompt
+def plain_prompts() -> Prompts:
+    return {text: GoldenPrompt([Message(role="user", content=text)]) for text in PLAIN}
 
 
 def text_of(answer: Body) -> str:
@@ -273,20 +314,34 @@ def text_of(answer: Body) -> str:
         raise GoldenError("it answers something else than a chat completion") from None
 
 
-def candidates(judged: DevAnswers, rivals: Sequence[Subject]) -> list[str]:
-    """All items: first those without tools; of these those whose answers were least like the other
-    versions'; of those, long answers to short prompts.
+def candidates(replica: Replica, judged: DevAnswers, rivals: Sequence[Subject]) -> list[str]:
+    """All items: first those that are shown to the replica as they were when the version was
+    judged; of these those whose answers were least like the other versions'; of those, long answers
+    to short prompts.
     """
+    texts_only = has_tools(judged.rows.values()) and replica.natively is None
     others = [rival.judged.texts for rival in rivals if rival.judged]
 
     def order(item: str) -> tuple[bool, float, int, int, str]:
-        answer = judged.texts[item]
-        likeness = max((agreement(answer, o[item]) for o in others if item in o), default=0.0)
-        words = min(len(answer.split()), LONG)
-        row = judged.rows[item]
-        return has_tools([row]), round(likeness, 1), -words, len(row.prompt_text), item
+        answer, row = judged.texts[item], judged.rows[item]
+        theirs = [o[item] for o in others if item in o]
+        likeness = max((agreement_of_answers(answer, o, row.tools) for o in theirs), default=0.0)
+        words, late = min(len(answer.split()), LONG), texts_only and has_tools([row])
+        return late, round(likeness, 1), -words, len(row.prompt_text), item
 
     return sorted(judged.texts, key=order)
+
+
+def mean_agreement(answers: Texts, others: Texts, prompts: Prompts) -> float:
+    """Over the items of the first."""
+    return fmean(
+        agreement_of_answers(text, others[item], prompts[item].tools)
+        for item, text in answers.items()
+    )
+
+
+def same_words(answers: Texts, others: Texts) -> bool:
+    return all(agreement(text, others[item]) == 1.0 for item, text in answers.items())
 
 
 async def rival_answers(replica: Replica, rival: Subject, prompts: Prompts) -> Texts:
@@ -297,15 +352,15 @@ async def rival_answers(replica: Replica, rival: Subject, prompts: Prompts) -> T
 
 
 def refuse_rival_answers(
-    answers: Texts, others: Mapping[str, Texts], judged: DevAnswers | None
+    answers: Texts, others: Mapping[str, Texts], judged: DevAnswers | None, prompts: Prompts
 ) -> None:
     """Raise GoldenError for answers that are somebody else's, or nearer to theirs than to those
     that the version was judged by.
     """
-    own = mean_agreement(answers, judged.texts) if judged else 1.0
+    own = mean_agreement(answers, judged.texts, prompts) if judged else 1.0
     for label, texts in others.items():
-        theirs = mean_agreement(answers, texts)
-        if theirs == 1.0 and not same_as_judged(answers, judged, texts):
+        theirs = mean_agreement(answers, texts, prompts)
+        if same_words(answers, texts) and not same_as_judged(answers, judged, texts):
             raise GoldenError(
                 f"its answers are those of {label}, word for word: the replica does not apply "
                 "this version's weights"

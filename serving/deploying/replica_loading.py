@@ -65,6 +65,7 @@ class ReplicaLoader:
     decoding: Decoding
     patience: float  # seconds that a load or an answer may take
     subject_of: Callable[[Deployment], Subject]
+    engine: str  # as serving.backend names it
 
     async def bring(
         self, deployment: Deployment, folder: Path, place: ReplicaSlots, *, in_use: bool
@@ -75,7 +76,8 @@ class ReplicaLoader:
         Raises StepError, UnreachableError or SlotBusyError; then it gets no traffic there.
         """
         name, backend = deployment.name, place.backend
-        prompt = Replica(backend, deployment.contestant.system_prompt, self.decoding)
+        asked = deployment.contestant
+        prompt = Replica(backend, asked.system_prompt, self.decoding, asked.base, self.engine)
         if deployment.contestant.bare:
             return await self.bring_bare(deployment, folder, place, prompt)
         held = [d for d in self.table.held_by(backend.replica) if d.name != name]

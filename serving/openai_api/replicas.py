@@ -10,7 +10,7 @@ from contextlib import aclosing
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evaluation.generation.backends.backend import (
     BUSY,
@@ -24,18 +24,21 @@ from project.chat_template import TEMPLATE
 from project.errors import InputError
 from project.model_pins import folder_here
 from project.records.adapters import ModelPin
-from project.tool_rendering import in_request, knows_tools
 from project.untrusted_input import shortened
-from serving.called_tools import conversation, has_calls, in_recorded_order
+from serving.called_tools import (
+    conversation,
+    grammar_maker,
+    has_calls,
+    in_judged_form,
+    in_recorded_order,
+    shows_tools,
+)
 from serving.exchange import Deployment
 from serving.openai_api.caller_request import CallerRequest
 from serving.openai_api.evidence_shown import ShownEvidence, with_evidence
 from serving.openai_api.gateway import SOON, Gateway
 from serving.openai_api.request_body import ApiError, after
 from serving.traffic_log.metrics import Served
-
-if TYPE_CHECKING:
-    from evaluation.generation.constraints import GrammarMaker
 
 # --- replicas -------------------------------------------------------------------------------------
 
@@ -220,24 +223,11 @@ async def with_tools_as_judged(body: dict[str, Any], base: ModelPin, engine: str
         problem = "`tool_choice`: the engine here cannot hold this model to a call."
         raise ApiError(400, problem, param="tool_choice", code="unsupported_parameter")
     known = None if choice == "none" else in_recorded_order(tools or ())
-    told = in_request(conversation(body["messages"]), known, natively=natively)
+    told = in_judged_form(conversation(body["messages"]), known, engine, natively=natively)
     if held:
         told |= await asyncio.to_thread(held_to_tools, body, base)
-    if engine == "sglang" and natively and tools:  # its "none" hides the tools
-        told["tool_choice"] = "auto"
     ours = ("tools", "tool_choice", "parallel_tool_calls", "constrained")
     return {name: value for name, value in body.items() if name not in ours} | told
-
-
-def shows_tools(base: ModelPin) -> bool | None:
-    """Whether a base's own template shows tools; None: nobody here knows, or can read its calls, so
-    that the server has to.
-    """
-    if base.hosted:
-        return False
-    if (maker := grammar_maker(base)) is None:
-        return None
-    return knows_tools(maker.tokenizer) if maker.readable else None
 
 
 def held_to_tools(body: Mapping[str, Any], base: ModelPin) -> dict[str, Any]:
@@ -265,18 +255,6 @@ def held_to_tools(body: Mapping[str, Any], base: ModelPin) -> dict[str, Any]:
 
 def choice_of(tool: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": {"name": tool["function"]["name"]}}
-
-
-@lru_cache(maxsize=64)
-def grammar_maker(base: ModelPin) -> "GrammarMaker | None":
-    """None where a base's tokenizer is not on this machine."""
-    folder = folder_here(base)
-    if folder is None:
-        return None
-    # Imported here because torch takes seconds, and few callers have tools.
-    from evaluation.generation.constraints import grammars_of
-
-    return grammars_of(folder)
 
 
 # --- control tokens -------------------------------------------------------------------------------

@@ -164,6 +164,34 @@ def test_a_bad_scenario_is_refused_with_its_place(changes: dict[str, Any], place
         read_row(json.dumps(fields(**changes)).encode(), Path("s.jsonl"), 7)
 
 
+WAITS = {"user": {"script": [{"say": "a"}, {"called": "look_up"}]}, "say": [90]}
+RECORDED = {"user": {}, "say": [90], "results": [{"name": "get_balance"}, {"name": "look_up"}]}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "place"),
+    [(WAITS, r"user\.script\.1\.called"), (RECORDED, r"results\.1\.name")],
+)
+def test_a_scenario_names_no_tool_that_its_row_lacks(
+    project: None, scenario: dict[str, Any], place: str
+) -> None:
+    why = rf"scenario: {place} is 'look_up'; its tools are get_balance"
+    with pytest.raises(InputError, match=rf"rows\.jsonl:7: {why}"):
+        read_row(json.dumps(fields(scenario=scenario)).encode(), Path("rows.jsonl"), 7)
+    # Rows may have the project's tools: which these are is known when all are read.
+    without = json.dumps(fields(scenario=scenario, tools=None))
+    read_row(without.encode(), Path("rows.jsonl"), 7)
+    first = SOURCES / "first.jsonl"
+    first.write_text(first.read_text() + without)
+    with pytest.raises(InputError, match=r"first\.jsonl:2: .*; its tools are none"):
+        collect.main()
+    other = {"type": "function", "function": {"name": "look_up"}}
+    (SOURCES / "tools.json").write_text(json.dumps([TOOL, other]))
+    tools = f"collect:\n    tools: {SOURCES}/tools.json"
+    Path("params.yaml").write_text(PARAMS.replace("collect:", tools))
+    collect.main()
+
+
 def test_every_record_of_a_table_with_scenarios_is_accounted_for(project: None) -> None:
     records = [fields(), fields(scenario={"user": {}}), fields(scenario=None)]
     lines = "".join(f"{json.dumps(one)}\n" for one in records)

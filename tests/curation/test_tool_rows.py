@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from curation import collect, curate, validate
 from curation.sources.row_formats import read_row
@@ -13,8 +14,10 @@ from curation.sources.tool_turns import tool_chat
 from project import paths
 from project.errors import InputError
 from project.records.data import GateReport, Origin, Row, Split
-from project.records.preferences import PreferencePair, read_preferences
+from project.records.preferences import PreferencePair, RatedAnswer, read_preferences
+from project.records.record import Record
 from project.records.tool_calls import DEEPEST
+from project.records.traffic import Traffic
 from tests.conftest import ROOT
 from tests.incumbent.imported import SOURCES, brought
 
@@ -278,3 +281,19 @@ def test_pairs_of_a_right_and_a_wrong_call_come_in_with_their_tools(project: Non
     assert [turn.role for turn in second.messages or ()] == ["user", "assistant", "tool"]
     origins = [one.row for one in Origin.read_lines(paths.ORIGINS) if one.file == "pairs.jsonl"]
     assert origins == [first.id, second.id]
+
+
+@pytest.mark.parametrize("kind", [Row, PreferencePair, RatedAnswer, Traffic])
+def test_every_record_takes_the_same_tools(kind: type[Record]) -> None:
+    told = {"prompt": "a", "completion": "b", "chosen": "b", "rejected": "c", "label": True}
+    told |= {"id": "1", "at": "2026-01-01T00:00:00Z", "response": "b", "group": "g", "source": "s"}
+    if kind is Row:
+        told |= {"prompt": [ASKED], "completion": [ANSWER]}
+    own = {name: value for name, value in told.items() if name in kind.model_fields}
+    assert b"get_balance" in kind.model_validate(own | {"tools": [TOOL]}).canonical()
+    for tools in ([], [TOOL, TOOL], [{"type": "function"}]):
+        if kind is Traffic:  # in somebody's own log the field may be anything
+            assert b'"tools"' not in kind.model_validate(own | {"tools": tools}).canonical()
+        else:
+            with pytest.raises(ValidationError, match="tools"):
+                kind.model_validate(own | {"tools": tools})

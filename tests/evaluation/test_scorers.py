@@ -97,7 +97,7 @@ def test_every_file_of_a_scorer_is_in_the_table() -> None:
     assert all(issubclass(found, PerItem) for found in classes)
     files = {path.stem for path in (ROOT / "evaluation" / "metrics").glob("*.py")}
     named = {found.__module__.rpartition(".")[2] for found in classes}
-    beside = {"__init__", "answer_sentences", "normalised_words", "per_item", "proposed_checks"}
+    beside = {"__init__", "answer_sentences", "per_item", "proposed_checks"}
     assert files - named == beside
 
 

@@ -5,10 +5,15 @@ import re
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.rule import rule
+from evaluation.generation.answers import SIDES, Answer, answers_of
+from evaluation.report.dev_items import compared_items
 from evaluation.report.report_data import AnswerExample
 from evaluation.report.report_page import report
-from evaluation.report.shown_turns import GivenAnswer, conversation
-from project.records.data import Message, Row
+from evaluation.report.shown_turns import ConversationRun, GivenAnswer, conversation
+from project.records.data import Message, Row, Split
+from project.records.record import write_records
+from project.records.scenarios import Scenario, SimulatedUser
+from project.records.scores import ItemScore
 from project.records.tool_calls import CalledFunction, ToolCall
 from tests.evaluation.test_decision import BETTER, table
 from tests.evaluation.test_report import SOME, evidence_on, example, material
@@ -117,3 +122,66 @@ def test_one_question_with_two_answers_has_none_of_it() -> None:
     evidence = evidence_on(table(BETTER), table(BETTER))
     page = report(evidence, rule(evidence, Policy(), 1), Policy(), material(example()))
     assert "details.call" not in page and 'class="turn' not in page
+
+
+# --- scenarios ------------------------------------------------------------------------------------
+
+SCENARIO = Scenario(
+    user=SimulatedUser(otherwise=("The first.",)),
+    end={"accounts": {"A1": "<b>5</b>"}},
+    say=("five euros", 5),
+)
+
+
+def test_a_scenario_shows_its_goal_and_all_its_runs() -> None:
+    good, bad = says("You have 5 euros."), says("You have 9 euros.")
+    runs = tuple(
+        ConversationRun(turns=(ASKS, NAMES, turn), goal=turn is good) for turn in (bad, good, bad)
+    )
+    page = shown(
+        answered(
+            "…",
+            "…",
+            row=row().model_copy(update={"scenario": SCENARIO}),
+            champion_turns=(ASKS, NAMES, good),
+            challenger_turns=runs[0].turns,
+            challenger_runs=runs,
+        )
+    )
+    goal, _, answers = page.partition("here they part")
+    assert "&lt;b&gt;5&lt;/b&gt;" in goal
+    assert "<code>five euros</code>, <code>5</code>" in goal
+    ends = re.findall(r"(run \d of 3) <span[^>]*>(goal \w+)</span>", answers)
+    assert ends == [
+        ("run 1 of 3", "goal missed"), ("run 2 of 3", "goal reached"), ("run 3 of 3", "goal missed")
+    ]  # fmt: skip
+    second = answers[answers.index("run 2 of 3") : answers.index("run 3 of 3")]
+    assert "Which one?" in second and "You have 5 euros." in second
+
+
+def test_the_runs_of_a_scenario_are_kept_with_whether_each_came_to_its_goal() -> None:
+    talk = row().model_copy(update={"scenario": SCENARIO})
+    plain = Row.of("What?", "That.", group="p", source="s", row_id="p")
+    for side in SIDES:
+        drawn = [
+            Answer(item=own, text=text, turns=turns, tokens=1, prompt_tokens=1, sample=sample)
+            for own, turns in (("i1", (says("5."),)), ("p", None))
+            for sample, text in enumerate(("first", "second"))
+        ]
+        write_records(answers_of(side, Split.DEV), drawn)
+    scores = [
+        ItemScore(
+            item=own,
+            sample=sample,
+            champion={"goal": 0.0},
+            challenger={"goal": float(sample)},
+            unread=None if own == "i1" else ("goal",),
+        )
+        for own in ("i1", "p")
+        for sample in (0, 1)
+    ]
+    one, other = compared_items([talk, plain], scores)
+    assert [run.goal for run in one.champion_runs or ()] == [False, False]
+    assert [run.goal for run in one.challenger_runs or ()] == [False, True]
+    assert one.challenger_turns == (says("5."),) and one.scores.challenger == {"goal": 0.5}
+    assert (other.champion, other.champion_runs) == ("first", None)

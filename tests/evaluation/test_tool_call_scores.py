@@ -12,13 +12,13 @@ from curation.curation_settings import Columns
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_table
 from evaluation.generation.answers import Answer
-from evaluation.metrics.proposed_checks import Checks, with_calls
+from evaluation.metrics.proposed_checks import Checks, checks_of_rows, with_calls
 from evaluation.metrics.tool_call_scores import NO_TOOLS, UNKNOWN_FORM, ToolCallScores
 from evaluation.report.report_data import right_lines, unchecked
 from evaluation.scoring.built_in import COLUMNS
 from evaluation.scoring.json_schemas import valid, validator
-from incumbent.init.findings import checks_of
 from project.records.data import Message, Row
+from project.records.scenarios import Scenario, SimulatedUser
 from project.records.tool_calls import call_text
 from project.written_calls import UNREADABLE, WrittenCall, written_calls
 from tests.curation.test_tool_rows import ANSWER, ASKED, RESULT, called, row, said
@@ -317,13 +317,26 @@ def test_a_row_says_what_may_be_called_and_what_has_to_be() -> None:
 
 
 def test_rows_with_tools_are_proposed_the_scorer_and_told_of_it() -> None:
-    found = checks_of([CALLING, SAYING] * 40, [CALLING, SAYING] * 40)
+    found = checks_of_rows([CALLING, SAYING] * 40, [CALLING, SAYING] * 40)
     assert "calls" in found.scorers
     assert {"calls_right", "missed_calls", "needless_calls"} <= found.guards.keys()
-    assert "calls" not in checks_of([PLAIN] * 40, [PLAIN] * 40).scorers
+    assert "calls" not in checks_of_rows([PLAIN] * 40, [PLAIN] * 40).scorers
     assert not with_calls(Checks(answers="a", held="b"), 29, 29).guards
     (line,) = unchecked({}, [CALLING.completion_text] * 40)
     assert "add calls to evaluation.scoring.metrics" in line
+
+
+def test_rows_with_scenarios_are_proposed_the_scorer_of_conversations() -> None:
+    talks = [PLAIN.model_copy(update={"scenario": Scenario(user=SimulatedUser(), say=(90,))})]
+    found = checks_of_rows([SAYING, *talks] * 40, talks * 40)
+    assert found.scorers[-1] == "conversation"
+    assert {"goal", "failed_calls"} <= found.guards.keys()
+    assert "may not come to their goals less often" in found.held
+    few = checks_of_rows([PLAIN, *talks] * 29, [PLAIN, *talks] * 29)
+    assert few.scorers[-1] == "conversation" and not {"goal", "failed_calls"} & few.guards.keys()
+    # Whatever a conversation's last answer is like, the other scorers do not see it.
+    without = checks_of_rows([PLAIN] * 29, [PLAIN] * 29)
+    assert (few.guards, few.scorers[:-1]) == (without.guards, without.scorers)
 
 
 def test_a_report_begins_with_the_calls_that_are_right_and_how_others_are_wrong() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import yaml
+
 from curation.sources.row_formats import read_row
 from evaluation.evaluation_settings import MetricChoice
 from evaluation.generation.answers import Answer
@@ -23,10 +25,12 @@ from examples.tools.conversations import (
     drawn_scenario,
     pairs,
 )
-from examples.tools.run import LEARNT, NEW
+from examples.tools.run import CHANGES, LEARNT, NEW
 from examples.tools.table import KEPT, page
+from incumbent.verbs.recipes import flat, read_recipe
 from project.records.data import Row
 from project.records.tool_calls import call_text
+from tests.conftest import ROOT
 from tests.evaluation.test_conversations import pytestmark as shut_in
 
 pytestmark = shut_in
@@ -111,3 +115,13 @@ def test_a_wrong_call_is_another_one() -> None:
 def test_the_table_is_of_the_stored_runs() -> None:
     rows = [json.loads(line) for line in KEPT.read_text().splitlines()]
     assert KEPT.with_suffix(".md").read_text() == page(rows)
+
+
+def test_the_recipe_tools_is_what_was_measured() -> None:
+    own, recipe = dict(CHANGES["training.sft"]), read_recipe("tools")
+    assert own.pop("rows") is None  # how many are learnt is the project's
+    sample = flat(yaml.safe_load((ROOT / "params.yaml").read_text())["training"])
+    measured = sample | {f"sft.{key}": value for key, value in own.items()}
+    assert {name: measured[name] for name in recipe.named_keys} == recipe.named_keys
+    assert {f"sft.{key}" for key in own} <= recipe.named_keys.keys()
+    assert "python -m examples.tools.run" in recipe.description

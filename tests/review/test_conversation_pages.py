@@ -5,6 +5,7 @@ from pathlib import Path
 
 from evaluation.generation.answers import Answer, Role
 from evaluation.preference.ballots.ballot_files import pairs
+from evaluation.report.shown_turns import ConversationRun
 from project.records.ballots import VotingPair
 from project.records.data import Message, Row
 from project.records.record import short
@@ -12,7 +13,15 @@ from registry.ballots.casting import as_shown
 from registry.ballots.sheets import open_sheet
 from registry.ballots.standing import Key
 from registry.store import Registry
-from tests.evaluation.test_shown_conversations import ASKS, NAMES, RESULT, calls, row, says
+from tests.evaluation.test_shown_conversations import (
+    ASKS,
+    NAMES,
+    RESULT,
+    SCENARIO,
+    calls,
+    row,
+    says,
+)
 from tests.places import submit
 from tests.review.conftest import Browser
 from tests.review.test_items import item, keep
@@ -42,6 +51,21 @@ def test_an_item_shows_each_turn_with_its_role_and_each_call_folded(client: Brow
     assert "<mark>&#34;A1&#34;</mark>" in parted
     assert client.get("/items/a?against=reference").status_code == 200
     assert client.get("/api/items/a").json()["answers"][0]["turns"][0]["content"] == "Which one?"
+
+
+def test_a_scenario_is_shown_with_its_goal_and_every_run_of_each_version(client: Browser) -> None:
+    told = {"row": row().model_copy(update={"id": "a", "scenario": SCENARIO})}
+    runs = [ConversationRun(turns=CHALLENGER, goal=True), ConversationRun(turns=CHAMPION)]
+    whole = {"champion_turns": CHAMPION, "challenger_turns": CHALLENGER}
+    kept = item("a", 0.2, 0.9).model_copy(update={**told, **whole, "challenger_runs": tuple(runs)})
+    keep(2, [kept])
+    page = client.get("/items/a").text
+    assert "<code>five euros</code>" in page.partition("<h2>Reference")[0]
+    first, second, rest = (page.index(one) for one in ("run 1 of 2", "run 2 of 2", "<h2>Compar"))
+    assert "goal reached" in page[first:second] and "goal " not in page[second:rest]
+    assert "You have 9 euros." in page[second:rest]
+    (ours, _) = client.get("/api/items/a").json()["answers"]
+    assert [one.get("goal") for one in ours["runs"]] == [True, None]
 
 
 def test_a_bad_answer_is_shown_with_its_calls_folded(client: Browser) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -19,7 +20,9 @@ from evaluation.generation.backends.backend import (
     Engine,
     Names,
 )
+from project.chat_template import with_template
 from project.records.adapters import Contestant
+from serving.called_tools import grammar_maker
 from serving.deploying.route_table import RouteTable
 from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven
 from serving.experiments.assigning import assign
@@ -223,3 +226,17 @@ def asking(text: str = "Who are you?", model: str = FAMILY, **fields: Any) -> di
 
 async def for_ever() -> None:
     await asyncio.Event().wait()
+
+
+@pytest.fixture
+def knows(monkeypatch: pytest.MonkeyPatch, base_model: Path) -> Iterator[Any]:
+    """The base whose folder is here has a template of trl's, or the embedded base's own."""
+
+    def choose(name: str | None) -> None:
+        grammar_maker.cache_clear()
+        text = name and (files("trl") / f"chat_templates/{name}.jinja").read_text()
+        folder = with_template(base_model, text) if text else base_model
+        monkeypatch.setattr("serving.called_tools.folder_here", lambda _: folder)
+
+    yield choose
+    grammar_maker.cache_clear()

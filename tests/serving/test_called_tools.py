@@ -2,9 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -12,16 +9,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.adapter_servers import VllmReplica
-from project.chat_template import with_template
 from project.errors import InputError
 from project.records.traffic import Traffic
 from project.settings import PARAMS
 from project.written_calls import WrittenCall, words_beside, written_calls
-from serving.called_tools import MOST_ARGUMENTS, MOST_TOOLS, AnswerReader
+from serving.called_tools import LONGEST, MAY_BEGIN, MOST_ARGUMENTS, MOST_TOOLS, AnswerReader
 from serving.deploying.route_table import RouteTable
 from serving.gateway_server import create_app, running, service_here
 from serving.openai_api.answer import HeardAnswer
-from serving.openai_api.replicas import grammar_maker
 from serving.traffic_log.logged_lines import answer_line
 from tests.evaluation.engine_server import Asked, Reply, engine_server
 from tests.serving.conftest import (
@@ -256,6 +251,43 @@ def test_a_text_of_beginnings_takes_no_time(part: str) -> None:
     assert time.process_time() - began < 2
 
 
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "begins", ["", "[", "[f(", "{", '{"name"', " [", "[{", "<tool_call>", "[f(a=", "[" * 99]
+)
+@pytest.mark.parametrize("goes_on", ["a", " ", "\n", "_", "<"])
+def test_a_stream_is_looked_through_in_proportion_to_its_length(
+    monkeypatch: pytest.MonkeyPatch, begins: str, goes_on: str
+) -> None:
+    """Counted are the characters in which a call is looked for."""
+
+    class Counting:
+        characters = 0
+
+        def search(self, text: str, pos: int = 0, partial: bool = False) -> Any:
+            self.characters += len(text) - pos
+            return MAY_BEGIN.search(text, pos, partial=partial)
+
+    def looked_through(chunks: int) -> int:
+        counting = Counting()
+        monkeypatch.setattr("serving.called_tools.MAY_BEGIN", counting)
+        reader = AnswerReader(several=True)
+        told = reader.words(begins) + "".join(reader.words(goes_on) for _ in range(chunks))
+        assert told + reader.rest()[0] == begins + goes_on * chunks
+        return counting.characters
+
+    assert looked_through(8 * LONGEST) <= 2.5 * looked_through(4 * LONGEST)
+
+
+@pytest.mark.parametrize("blanks", [0, 9, 2 * LONGEST])
+def test_a_call_behind_many_blanks_is_a_call_in_a_stream(blanks: int) -> None:
+    for call in (MARKED, f"[{LEFT}]", "[get_balance(account='säving')]"):
+        reader = AnswerReader(several=True)
+        told = "".join(map(reader.words, f"I look.{' ' * blanks}{call}"))
+        words, calls = reader.rest()
+        assert (told + words).strip() == "I look." and len(calls) == 1
+
+
 def test_a_caller_does_not_choose_what_a_version_was_judged_with(client: TestClient) -> None:
     answer = client.post(CHAT, json=asking(tools=TOOLS, constrained=False))
     assert answer.json()["error"]["param"] == "constrained"
@@ -275,20 +307,6 @@ def test_versions_that_were_judged_by_a_grammar_are_served_by_an_engine_that_has
 
 
 # --- servers --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def knows(monkeypatch: pytest.MonkeyPatch, base_model: Path) -> Iterator[Any]:
-    """The base whose folder is here has a template of trl's, or the embedded base's own."""
-
-    def choose(name: str | None) -> None:
-        grammar_maker.cache_clear()
-        text = name and (files("trl") / f"chat_templates/{name}.jinja").read_text()
-        folder = with_template(base_model, text) if text else base_model
-        monkeypatch.setattr("serving.openai_api.replicas.folder_here", lambda _: folder)
-
-    yield choose
-    grammar_maker.cache_clear()
 
 
 @pytest.mark.slow

@@ -1,7 +1,10 @@
 """Golden prompts: what a replica answers has to be what the version was judged by."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -12,9 +15,12 @@ from project.shown_passages import USUAL
 from serving.deploying.golden_prompts import (
     DevAnswers,
     GoldenError,
+    GoldenPrompt,
     Passed,
     Subject,
     agreement,
+    agreement_of_answers,
+    candidates,
     check_answers,
     choose_prompts,
 )
@@ -45,7 +51,7 @@ def judged(weights: str, prompts: int = 20) -> dict[str, str]:
 
 def check(replica: FakeReplica, one: Subject, *rivals: Subject, loads: str | None = None) -> Passed:
     """`loads`: the weights that are loaded after the bare base was asked; None: they are there."""
-    asked = Asked(replica, None, Decoding())
+    asked = Asked(replica, None, Decoding(), PIN, "vllm")
 
     async def whole() -> Passed:
         golden = await choose_prompts(asked, one.judged, rivals, 4)
@@ -133,9 +139,9 @@ def test_the_items_are_those_that_tell_most() -> None:
     answers = judged("base", 40) | {"?" * n: words_of("bee", "?" * n) for n in range(33, 40)}
     one = subject(2, answers)
     replica = FakeReplica(loaded={})
-    asked = Asked(replica, None, Decoding())
+    asked = Asked(replica, None, Decoding(), PIN, "vllm")
     golden = asyncio.run(choose_prompts(asked, one.judged, [], 4))
-    told = {messages[0].content for messages in golden.prompts.values()}
+    told = {prompt.messages[0].content for prompt in golden.prompts.values()}
     assert told <= {"?" * n for n in range(33, 40)} and len(told) == 4
 
 
@@ -167,7 +173,8 @@ def test_a_replica_that_answers_nonsense_fails() -> None:
 
 
 def test_prompts_are_asked_greedily_under_the_system_prompt_of_the_version() -> None:
-    body = Asked(FakeReplica(), "be kind", Decoding()).body("m", row("hello").prompt)
+    asked = Asked(FakeReplica(), "be kind", Decoding(), PIN, "vllm")
+    body = asked.body("m", GoldenPrompt(row("hello").prompt))
     assert body == {
         "model": "m",
         "messages": [
@@ -262,3 +269,126 @@ def test_what_another_gateway_may_use_is_not_unloaded_when_it_fails(site: Site) 
     site.follow(other)
     assert other.table.champion is None
     assert all(site.name(number) in replica.loaded for replica in site.replicas)
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+AMOUNT = {"type": "object", "properties": {"to": {}, "francs": {"type": "number"}}}
+TOOLS = (
+    {"type": "function", "function": {"name": "pay", "parameters": AMOUNT}},
+    {"type": "function", "function": {"name": "lock"}},
+)
+
+
+def call(name: str, **arguments: Any) -> str:
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
+
+
+PAID = call("pay", to="Ann", francs=20)
+
+
+@pytest.mark.parametrize(
+    ("answer", "same"),
+    [
+        (PAID, True),
+        (call("pay", francs="20.0", to="Ann"), True),
+        ('{"name": "pay", "parameters": {"to": "Ann", "francs": 20}}', True),
+        (f"I pay.\n{PAID}", True),
+        (call("pay", to="Ann", francs=30), False),
+        (f"{PAID}\n{call('lock')}", False),
+        (call("lock"), False),
+        ("I pay Ann 20 francs.", False),
+        (PAID[:40], False),
+    ],
+    ids=["same", "as numbers", "Llama's form", "words", "a value", "two", "name", "none", "cut"],
+)
+def test_calls_agree_by_name_and_arguments_as_the_scorer_compares_them(
+    answer: str, same: bool
+) -> None:
+    assert agreement_of_answers(answer, PAID, TOOLS) == float(same)
+    assert agreement_of_answers(PAID, answer, TOOLS) == float(same)
+
+
+def test_words_beside_tools_are_compared_as_words() -> None:
+    assert agreement_of_answers("To whom is it?", "To whom do I pay?", TOOLS) == 0.4
+
+
+@dataclass
+class Caller(FakeReplica):
+    """Its weights call a tool with what they are; they write numbers as one engine does."""
+
+    def text(self, model: str, prompt: str) -> str:
+        weights = super().text(model, prompt).split()[0]
+        return self.spoils(call("pay", to=weights, francs=float(len(prompt))))
+
+
+def payments(weights: str) -> Subject:
+    rows = [row("?" * n).model_copy(update={"tools": TOOLS}) for n in range(1, 13)]
+    texts = {
+        one.id: call("pay", francs=n, to=words_of(weights, "?" * n).split()[0])
+        for n, one in enumerate(rows, start=1)
+    }
+    return replace(subject(2, {}), judged=DevAnswers({one.id: one for one in rows}, texts))
+
+
+def locking(answer: str) -> str:
+    return answer.replace('"pay"', '"lock"')
+
+
+def as_ever(answer: str) -> str:
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("weights", "spoils", "passes"),
+    [
+        ("bee", as_ever, True),
+        ("base", as_ever, False),
+        ("bee", locking, False),
+        ("bee", half_right, False),
+    ],
+    ids=["as judged", "nothing is applied", "another tool", "cut"],
+)
+def test_a_replica_has_to_make_the_calls_that_the_version_was_judged_by(
+    weights: str, spoils: Callable[[str], str], passes: bool
+) -> None:
+    replica = Caller(loaded={"test-v2-aaaaaaaaaaaa": weights}, spoils=spoils)
+    if passes:
+        assert check(replica, payments("bee")) == Passed(4, 1.0)
+    else:
+        with pytest.raises(GoldenError):
+            check(replica, payments("bee"))
+
+
+@pytest.mark.slow
+def test_a_prompt_keeps_its_tools_where_the_engine_shows_them_as_it_was_judged(knows: Any) -> None:
+    prompt = GoldenPrompt(row("Pay Ann").prompt, TOOLS)
+    held = Decoding(constrained=True)
+
+    def asked(engine: str, decoding: Decoding = held) -> dict[str, Any]:
+        return dict(Asked(FakeReplica(), "be kind", decoding, PIN, engine).body("m", prompt))
+
+    knows("qwen2_5")
+    assert [tool["function"]["name"] for tool in asked("vllm")["tools"]] == ["pay", "lock"]
+    choices = {engine: asked(engine).get("tool_choice") for engine in ("vllm", "embedded", "llama")}
+    assert choices == {"vllm": "none", "embedded": "auto", "llama": None}
+    assert asked("embedded")["constrained"] and "constrained" not in asked("embedded", Decoding())
+    assert "tools" not in asked("llama") and "francs" in asked("llama")["messages"][0]["content"]
+    knows("gemma4_v2")  # in a form that only the server can read
+    assert "tools" not in asked("vllm") and "tools" not in asked("embedded")
+    knows(None)  # the engine in this process looks by itself what the base's template takes
+    assert "tools" not in asked("vllm") and asked("embedded")["tools"]
+
+
+@pytest.mark.slow
+def test_rows_with_tools_are_asked_last_where_they_are_shown_as_texts(knows: Any) -> None:
+    one = payments("bee")
+    assert one.judged
+    words = row("What is a card?")
+    both = DevAnswers(
+        {**one.judged.rows, words.id: words}, {**one.judged.texts, words.id: "plastic"}
+    )
+    knows("qwen2_5")
+    for engine, place in (("llama", 0), ("vllm", len(both.texts) - 1)):
+        asked = Asked(FakeReplica(), None, Decoding(), PIN, engine)
+        assert candidates(asked, both, []).index(words.id) == place
