@@ -238,6 +238,10 @@ def held_to_tools(body: Mapping[str, Any], base: ModelPin) -> dict[str, Any]:
 
     maker = grammar_maker(base)
     assert maker is not None  # else nobody here knew how to write the request
+    for field in ("response_format", "structured_outputs"):
+        if body.get(field) not in (None, {"type": "text"}):
+            problem = f"`{field}` is not done beside calls that are held to their tools."
+            raise ApiError(400, problem, param=field)
     choice, tools = body.get("tool_choice"), in_recorded_order(body.get("tools") or ())
     free = choice in (None, "auto")
     if not (every := free or choice == "required"):

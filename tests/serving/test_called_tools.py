@@ -327,7 +327,7 @@ def test_servers_are_asked_as_evaluation_asks_them(
     knows("qwen2_5")
     assert asked(VLLM)["tool_choice"] == "none" and asked(SGLANG)["tool_choice"] == "auto"
     assert asked(VLLM)["messages"][1]["tool_calls"][0]["function"]["arguments"] == "{}"
-    assert list(asked(VLLM)["tools"][0]["function"]) == ["name", "parameters"]
+    assert list(asked(VLLM)["tools"][0]["function"]) == ["name", "description", "parameters"]
     backend.fields = {}
     named = {"type": "function", "function": {"name": "lock"}}
     assert asked(SGLANG, tool_choice=named)["tool_choice"] == named
@@ -338,6 +338,8 @@ def test_servers_are_asked_as_evaluation_asks_them(
     assert "lock" in grammar and "get_balance" not in grammar
     unknown = named | {"function": {"name": "unlock"}}
     assert asked(VLLM, tool_choice=unknown)["param"] == "tool_choice"
+    two: dict[str, Any] = {"tool_choice": named, "response_format": {"type": "json_object"}}
+    assert asked(VLLM, **two)["param"] == "response_format"
     backend.fields = {}
     knows("gemma4_v2")  # in a form that only the server can read
     assert asked(VLLM, tool_choice="auto")["messages"] == turns["messages"]
