@@ -190,7 +190,7 @@ class Replica:
         natively = of_tools(turns, prompt.tools) and bool(self.natively)
         told = in_judged_form(turns, prompt.tools, self.engine, natively=natively)
         maker = grammar_maker(self.base) if self.decoding.constrained else None
-        if maker and self.engine == "vllm":
+        if maker and maker.form and self.engine == "vllm":
             told |= maker.fields_of_tools(prompt.tools, "a golden prompt")
         elif maker and "tools" in told:
             told["constrained"] = True

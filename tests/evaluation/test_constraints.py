@@ -22,7 +22,7 @@ from evaluation.generation.constraints import (
 )
 from evaluation.generation.systems import respondent
 from project.errors import InputError
-from project.records.adapters import Contestant
+from project.records.adapters import Contestant, Engine
 from project.records.data import Row
 from project.written_calls import WrittenCall, written_calls
 from tests.conftest import BASE, NUMERICS
@@ -261,7 +261,7 @@ def test_a_row_that_no_grammar_holds_is_named_before_any_is_answered(base_model:
 def test_no_server_is_taken_for_one_that_is_held_to_grammars() -> None:
     Path("params.yaml").write_text("version: 2\n")
     held, by = Decoding(constrained=True), "evaluation.decoding.constrained: a server answers"
-    engine = NUMERICS.model_copy(update={"engine": {"name": "vllm"}})
+    engine = NUMERICS.model_copy(update={"engine": Engine(name="sglang", version="1", model="m")})
     for base, numerics in ((hosted().pin, NUMERICS), (BASE, engine)):
         with pytest.raises(InputError, match=by):
             respondent(Contestant(base=base), None, held, numerics)
