@@ -10,7 +10,7 @@ from contextlib import aclosing
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluation.generation.backends.backend import (
     BUSY,
@@ -39,6 +39,9 @@ from serving.openai_api.evidence_shown import ShownEvidence, with_evidence
 from serving.openai_api.gateway import SOON, Gateway
 from serving.openai_api.request_body import ApiError, after
 from serving.traffic_log.metrics import Served
+
+if TYPE_CHECKING:
+    from evaluation.generation.constraints import GrammarMaker
 
 # --- replicas -------------------------------------------------------------------------------------
 
@@ -209,14 +212,14 @@ async def with_tools_as_judged(body: dict[str, Any], base: ModelPin, engine: str
     """A request with tools as evaluation writes it. Raises ApiError."""
     tools, choice = body.get("tools"), body.get("tool_choice")
     forced = choice not in (None, "auto", "none")
-    held = forced or body.get("constrained", False)  # to a grammar of ours, which vLLM reads
     if not tools and not has_calls(body["messages"]):
         return body
     natively = await asyncio.to_thread(shows_tools, base)
-    if natively is None and body.get("constrained"):
+    maker = grammar_maker(base) if engine == "vllm" and not base.hosted else None
+    ours_to_hold = maker is not None and maker.form is not None
+    if body.get("constrained") and not ours_to_hold:
         problem = "The grammar that calls were judged with cannot be made here."
-        raise ApiError(503, problem, code="no_grammar", logged="The base's tokenizer is not here.")
-    ours_to_hold = engine == "vllm"
+        raise ApiError(503, problem, code="no_grammar", logged="No grammar of the base's calls.")
     if natively is None or (natively and (choice == "none" or (forced and not ours_to_hold))):
         return body
     if forced and not ours_to_hold:
@@ -224,20 +227,18 @@ async def with_tools_as_judged(body: dict[str, Any], base: ModelPin, engine: str
         raise ApiError(400, problem, param="tool_choice", code="unsupported_parameter")
     known = None if choice == "none" else in_recorded_order(tools or ())
     told = in_judged_form(conversation(body["messages"]), known, engine, natively=natively)
-    if held:
-        told |= await asyncio.to_thread(held_to_tools, body, base)
+    if maker and (forced or body.get("constrained")):
+        told |= await asyncio.to_thread(held_to_tools, body, maker)
     ours = ("tools", "tool_choice", "parallel_tool_calls", "constrained")
     return {name: value for name, value in body.items() if name not in ours} | told
 
 
-def held_to_tools(body: Mapping[str, Any], base: ModelPin) -> dict[str, Any]:
+def held_to_tools(body: Mapping[str, Any], maker: "GrammarMaker") -> dict[str, Any]:
     """What a request to vLLM says more, so that an answer calls the tools rightly, or the one that
     is asked for. Raises ApiError.
     """
     from evaluation.generation.constraints import Wanted
 
-    maker = grammar_maker(base)
-    assert maker is not None  # else nobody here knew how to write the request
     for field in ("response_format", "structured_outputs"):
         if body.get(field) not in (None, {"type": "text"}):
             problem = f"`{field}` is not done beside calls that are held to their tools."

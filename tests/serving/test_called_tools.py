@@ -343,6 +343,7 @@ def test_servers_are_asked_as_evaluation_asks_them(
     backend.fields = {}
     knows("gemma4_v2")  # in a form that only the server can read
     assert asked(VLLM, tool_choice="auto")["messages"] == turns["messages"]
+    assert asked(VLLM, tool_choice=named)["tool_choice"] == named
 
     knows(None)
     backend.fields = whole(MARKED)
