@@ -30,11 +30,11 @@ USER = Message(role="user", content="What is on my account?")
 ASKS = Message(role="assistant", content="Which one?")
 NAMES = Message(role="user", content="The first.")
 RESULT = Message(
-    role="tool", content='{"balance": "<img src=x onerror=alert(1)>"}', tool_call_id="c9"
+    role="tool", content='{"balance": "<img src=x onerror=alert(1)>"}', tool_call_id="id_of_a_call"
 )
 
 
-def calls(account: str, call_id: str = "c9") -> Message:
+def calls(account: str, call_id: str = "id_of_a_call") -> Message:
     function = CalledFunction(name="get_balance", arguments=json.dumps({"account": account}))
     call = ToolCall(id=call_id, function=function)
     return Message(role="assistant", content="", tool_calls=(call,))

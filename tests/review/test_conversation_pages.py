@@ -85,7 +85,7 @@ def test_voters_see_whole_conversations_and_nothing_that_tells_whose_they_are(
     assert parting and common.count("The first.") == 1 and "1 tool" in common
     assert "You have 9 euros." in parted and "You have 5 euros." in parted
     assert not any(
-        told in page for told in ("call_of_the", "c9", "written", *names.values(), "<img")
+        told in page for told in ("call_of_the", "id_of_a_call", "written", *names.values(), "<img")
     )
     shown = re.search(r'name="shown" value="(\d+)"', page)
     assert shown
