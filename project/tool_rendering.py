@@ -47,6 +47,22 @@ def rendered_chat(
     answer. Raises InputError where it does not take them, or leaves out what an answer says.
     """
     turns, tools = shown(tokenizer, messages, row.tools)
+    try:
+        return rendered(tokenizer, turns, tools, answer=answer)
+    except UnshownError as error:
+        raise InputError(
+            f"{row}: {error}: take the row out, or choose another base", file=row.source
+        ) from None
+
+
+class UnshownError(Exception):
+    """A chat template does not take a conversation, or leaves out a part of it."""
+
+
+def rendered(
+    tokenizer: Any, turns: Turns, tools: Sequence[Any] | None, *, answer: bool = False
+) -> str:
+    """What the chat template makes of turns and tools as `shown` has them. Raises UnshownError."""
     more = {"tools": tools} if tools else {}
     try:
         text = str(
@@ -55,22 +71,15 @@ def rendered_chat(
             )
         )
     except TemplateError as error:
-        raise InputError(
-            f"{row}: the base's chat template does not take it: {error}; take the row out, or "
-            "choose another base",
-            file=row.source,
-        ) from None
+        raise UnshownError(f"the base's chat template does not take it: {error}") from None
     # Some templates show a call without the words beside it, or wait for content in parts.
-    if of_tools(messages, tools):
-        told = [turn for turn in turns if turn["role"] == "assistant"]
-        if any(turn["content"].strip() not in text for turn in told if "tool_calls" in turn) or (
-            told and told[-1]["content"].strip() not in text
-        ):
-            raise InputError(
-                f"{row}: the base's chat template leaves out what is said in words: take the row "
-                "out, or choose another base",
-                file=row.source,
-            )
+    called = any("tool_calls" in turn or turn["role"] == "tool" for turn in turns)
+    told = [turn for turn in turns if turn["role"] == "assistant"]
+    last = told[-1:] if tools or called else []
+    if any(
+        turn["content"].strip() not in text for turn in told if "tool_calls" in turn or turn in last
+    ):
+        raise UnshownError("the base's chat template leaves out what is said in words")
     return text
 
 

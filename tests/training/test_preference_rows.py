@@ -15,12 +15,14 @@ from project.records.tool_calls import CalledFunction, ToolCall
 from project.shown_passages import USUAL
 from training.rows.preference_rows import (
     RatedExample,
+    TemplateParts,
     balanced,
+    fitting,
     mixed,
     pair_examples,
     rated_examples,
 )
-from training.steps.preference_trainers import dpo_step_data, kto_step_data, shows_system
+from training.steps.preference_trainers import dpo_step_data, kto_step_data
 from training.training_settings import DpoParams, KtoParams
 
 ROWS = [Row.of(f"Question {i}?", f"Answer {i}.", group=str(i), source="s") for i in range(20)]
@@ -48,6 +50,7 @@ def test_dpo_learns_from_pairs_under_the_system_prompt() -> None:
         ],
         "chosen": [{"role": "assistant", "content": "Ten."}],
         "rejected": [{"role": "assistant", "content": "None, guaranteed!"}],
+        "tools": None,
     }
 
 
@@ -73,18 +76,34 @@ def test_tools_and_their_results_stand_in_the_prompt_as_the_base_is_asked() -> N
     assert first["role"] == "system" and '"name": "get_fee"' in first["content"]
     assert [turn["role"] for turn in asked] == ["user", "assistant", "user"]
     assert CALL.text == asked[1]["content"] and "<tool_response>" in asked[2]["content"]
-    (other,) = pair_examples([given], BARE, system=False)
+    (other,) = pair_examples([given], BARE, TemplateParts(system=False))
     assert other.turns()["prompt"][0]["role"] == "user"
     assert given.id != PAIR.id
 
 
-def test_a_template_that_shows_tools_itself_is_not_trained_on_texts_of_them() -> None:
-    given = PAIR.model_copy(update={"tools": (TOOL,)})
-    knowing = SimpleNamespace(chat_template="{{ tools }}{{ messages }}")
-    knowing.apply_chat_template = lambda turns, tools=None, **_: json.dumps([turns, tools])
-    with pytest.raises(InputError, match="its preferences have tools, which the base's chat"):
-        shows_system([given], knowing, "dpo")
-    assert shows_system([PAIR], knowing, "kto")
+def test_a_template_that_shows_tools_itself_gets_them_and_the_calls_of_answers() -> None:
+    cut = CALL.text.removesuffix("}\n</tool_call>")
+    answers = {"chosen": f"One moment. {CALL.text}", "rejected": cut}
+    given = PAIR.model_copy(update={"tools": (TOOL,), **answers})
+    (pair,) = pair_examples([given], BARE, TemplateParts(tools=True))
+    told = pair.turns()
+    assert told["prompt"] == [{"role": "user", "content": PAIR.prompt}]
+    assert json.loads(told["tools"])[0]["function"]["name"] == "get_fee"
+    (better,) = told["chosen"]
+    assert better["content"] == "One moment."
+    assert better["tool_calls"][0]["function"] == {"name": "get_fee", "arguments": {"of": "card"}}
+    assert told["rejected"] == [{"role": "assistant", "content": cut}]
+    good, bad = rated_examples([given], [], BARE, 0, TemplateParts(tools=True))
+    assert good.turns()["completion"] == [better] and bad.tools == told["tools"]
+    (plain,) = pair_examples([PAIR], BARE, TemplateParts(tools=True))
+    assert plain.turns() == pair_examples([PAIR], BARE)[0].turns() and plain.tools is None
+
+
+def test_what_the_template_leaves_out_of_an_answer_is_refused() -> None:
+    silent = SimpleNamespace(apply_chat_template=lambda turns, **_: str(turns[-1]["tool_calls"]))
+    given = PAIR.model_copy(update={"tools": (TOOL,), "chosen": f"One moment. {CALL.text}"})
+    with pytest.raises(InputError, match=r"One moment.* leaves out what is said in words"):
+        fitting(pair_examples([given], BARE, TemplateParts(tools=True)), silent, None)
 
 
 def test_passages_of_a_preference_stand_in_its_prompt() -> None:

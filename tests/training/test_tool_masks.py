@@ -2,17 +2,24 @@
 
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from trl import DPOTrainer
 
 from project.chat_template import with_template
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import Contestant
 from project.records.data import Message, Row
+from project.records.preferences import PreferencePair
 from project.tool_rendering import FORM, knows_tools, rendered_chat, shown
 from tests.conftest import NUMERICS
+from tests.training.test_preference_rows import BARE
+from training.rows.preference_rows import TemplateParts, pair_examples
 from training.rows.row_tokens import row_tokens, shared_beginning
+from training.steps.on_policy import RenderedPrompts, readable_prompts, tokens_of
+from training.steps.preference_trainers import as_dataset
 from training.training_settings import AdapterParams, LossOn, SftParams
 
 TOOL = {
@@ -153,3 +160,40 @@ def test_the_recipe_names_the_form_of_tools_where_the_template_knows_none(tiny_b
         assert run.recipe.sft and run.recipe.sft.params.loss_on == "every"
         tokens = row_tokens(row, run.trainer.processing_class, None, "every")
         assert list(run.trainer.train_dataset[0]["labels"]) == list(tokens.labels)
+
+
+@pytest.mark.slow
+def test_prompts_that_are_answered_in_training_are_rendered_as_rows_are(tokenizer: Any) -> None:
+    """As TRL's own trainers read them, which know no tools of a row."""
+    model: Any = SimpleNamespace(config=SimpleNamespace(get_text_config=SimpleNamespace))
+    ((at, prompt),) = readable_prompts([ROW], 8, model, tokenizer, BARE)
+    assert at == 0 and prompt["prompt"] == rendered_chat(tokenizer, ROW, PROMPT, answer=True)
+    reader = RenderedPrompts()
+    reader.processing_class = tokenizer
+    turns, tools = shown(tokenizer, PROMPT, ROW.tools)
+    more = {"tools": tools} if tools else {}
+    wanted = tokenizer.apply_chat_template(turns, add_generation_prompt=True, **more)["input_ids"]
+    assert reader._tokenize_prompts([prompt["prompt"]]) == ([wanted], None, {})
+
+
+@pytest.mark.slow
+def test_pairs_are_read_by_trl_as_rows_are(tokenizer: Any) -> None:
+    """Each of a pair's answers is the tokens that the same answer of a row is."""
+    given = PreferencePair(
+        prompt="And the other?",
+        chosen=calling("salary").text,
+        rejected="Which account?",
+        messages=PROMPT,
+        tools=ROW.tools,
+    )
+    examples = pair_examples([given], BARE, TemplateParts.of(tokenizer))
+    trainer = SimpleNamespace(_tokenizer=tokenizer)
+    config = SimpleNamespace(dataset_num_proc=None, max_length=None, truncation_mode="keep_start")
+    prepare: Any = DPOTrainer._prepare_dataset
+    (found,) = prepare(trainer, as_dataset(examples), tokenizer, config, "train")
+    for name, answer in (
+        ("chosen", calling("salary")),
+        ("rejected", said("assistant", given.rejected)),
+    ):
+        ids = found["prompt_ids"] + found[f"{name}_ids"]
+        assert [ids] == tokens_of([rendered_chat(tokenizer, ROW, (*PROMPT, answer))], tokenizer)

@@ -1,20 +1,46 @@
 """Preferences as examples of DPO, a better answer beside a worse one, and of KTO, one at a time."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from project.canonical import digest_json
 from project.chat_template import under
+from project.errors import InputError
 from project.item_prompts import bare
+from project.paths import PREFERENCE_DATA
 from project.records.adapters import Contestant
 from project.records.data import Message, Row
 from project.records.preferences import Preference, PreferencePair
+from project.records.tool_calls import CalledFunction, ToolCall, as_json
 from project.shown_passages import asked_on, with_passages
-from project.tool_rendering import as_text, has_tools, of_tools
+from project.tool_rendering import (
+    Turns,
+    UnshownError,
+    as_text,
+    has_tools,
+    in_order,
+    knows_tools,
+    native,
+    of_tools,
+    rendered,
+    takes_system,
+)
+from project.untrusted_input import shortened
+from project.written_calls import words_beside, written_calls
 
-Turns = list[dict[str, str]]  # as TRL reads a conversation
+
+class TemplateParts(NamedTuple):
+    """What the base's chat template shows of a conversation by itself."""
+
+    system: bool = True
+    tools: bool = False
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> "TemplateParts":
+        return cls(takes_system(tokenizer), knows_tools(tokenizer))
 
 
 @dataclass(frozen=True)
@@ -24,18 +50,17 @@ class PairExample:
     prompt: tuple[Message, ...]
     chosen: str
     rejected: str
+    tools: str | None = None  # in JSON, where the base's chat template shows them
 
     @property
     def answers(self) -> tuple[str, ...]:
         return self.chosen, self.rejected
 
-    def turns(self) -> dict[str, Turns]:
+    def turns(self) -> dict[str, Any]:
         """As DPOTrainer reads it."""
-        return {
-            "prompt": as_turns(self.prompt),
-            "chosen": answer_turn(self.chosen),
-            "rejected": answer_turn(self.rejected),
-        }
+        asked, chosen = with_answer(self, self.chosen)
+        _, rejected = with_answer(self, self.rejected)
+        return {"prompt": asked, "chosen": chosen, "rejected": rejected, "tools": self.tools}
 
 
 @dataclass(frozen=True)
@@ -45,47 +70,65 @@ class RatedExample:
     prompt: tuple[Message, ...]
     completion: str
     good: bool
+    tools: str | None = None  # as of a pair
 
     @property
     def answers(self) -> tuple[str, ...]:
         return (self.completion,)
 
-    def turns(self) -> dict[str, Turns | bool]:
+    def turns(self) -> dict[str, Any]:
         """As KTOTrainer reads it."""
-        return {
-            "prompt": as_turns(self.prompt),
-            "completion": answer_turn(self.completion),
-            "label": self.good,
-        }
+        asked, answered = with_answer(self, self.completion)
+        return {"prompt": asked, "completion": answered, "label": self.good, "tools": self.tools}
+
+
+def with_answer(one: PairExample | RatedExample, text: str) -> tuple[Turns, Turns]:
+    """The turns of a prompt, and that of an answer to it: calls are texts but where the base's chat
+    template shows them.
+    """
+    answer = Message(role="assistant", content=text)
+    if not of_tools(one.prompt, one.tools):
+        return as_turns(one.prompt), as_turns([answer])
+    written = written_calls(text)
+    calls = [
+        ToolCall(function=CalledFunction(name=call.name, arguments=as_json(call.arguments)))
+        for call in written
+        if call.name and call.arguments is not None
+    ]
+    if calls and len(calls) == len(written):  # what cannot be read as a call stays a text
+        said = {"content": words_beside(text), "tool_calls": tuple(calls)}
+        answer = answer.model_copy(update=said)
+    *asked, answered = native([*one.prompt, answer])
+    return asked, [answered]
 
 
 def as_turns(messages: Iterable[Message]) -> Turns:
     return [{"role": turn.role, "content": turn.content} for turn in messages]
 
 
-def answer_turn(text: str) -> Turns:
-    return [{"role": "assistant", "content": text}]
-
-
 def pair_examples(
-    given: Iterable[Preference], asked: Contestant, *, system: bool = True
+    given: Iterable[Preference], asked: Contestant, template: TemplateParts | None = None
 ) -> list[PairExample]:
-    """What DPO learns from, as a base is asked: of rated answers alone, nothing. `system`: whether
-    the base's chat template has that role.
-    """
+    """What DPO learns from, as a base is asked: of rated answers alone, nothing."""
     return [
-        PairExample(prompt_messages(one, asked, system=system), one.chosen, one.rejected)
+        PairExample(prompt, one.chosen, one.rejected, tools)
         for one in given
         if isinstance(one, PreferencePair)
+        for prompt, tools in [as_shown(one, asked, template or TemplateParts())]
     ]
 
 
-def prompt_messages(one: Preference, asked: Contestant, *, system: bool) -> tuple[Message, ...]:
-    """The turns of a prompt, with its tools, and calls and results of them, as texts."""
+def as_shown(
+    one: Preference, asked: Contestant, template: TemplateParts
+) -> tuple[tuple[Message, ...], str | None]:
+    """The turns of a prompt, and its tools: as texts, but where the template shows them."""
     turns = one.messages or (Message(role="user", content=one.prompt),)
     shown = under(asked.system_prompt, asked_on(turns, one.evidence, asked.evidence_template))
-    told = as_text(shown, one.tools, system=system) if of_tools(shown, one.tools) else shown
-    return tuple(told)
+    if not of_tools(shown, one.tools):
+        return tuple(shown), None
+    if template.tools:
+        return tuple(shown), as_json(list(map(in_order, one.tools))) if one.tools else None
+    return tuple(as_text(shown, one.tools, system=template.system)), None
 
 
 def rated_examples(
@@ -93,15 +136,14 @@ def rated_examples(
     rows: Sequence[Row],
     asked: Contestant,
     seed: int,
-    *,
-    system: bool = True,
+    template: TemplateParts | None = None,
 ) -> list[RatedExample]:
     """What KTO learns from, each once: both answers of each pair, and the rated ones; not those
     that are better than one answer and worse than another one. Where more are bad than good,
     training rows' answers are good ones too, until both are as many: the seed and the row alone
     draw them. Rows with tools are none of these.
     """
-    rated = dict.fromkeys(rated_apart(given, asked, system=system))
+    rated = dict.fromkeys(rated_apart(given, asked, template or TemplateParts()))
     found = [one for one in rated if replace(one, good=not one.good) not in rated]
     bad = sum(not one.good for one in found)
     missing = max(0, bad - (len(found) - bad))
@@ -117,15 +159,15 @@ def as_good(row: Row, asked: Contestant) -> RatedExample:
 
 
 def rated_apart(
-    given: Iterable[Preference], asked: Contestant, *, system: bool
+    given: Iterable[Preference], asked: Contestant, template: TemplateParts
 ) -> Iterator[RatedExample]:
     for one in given:
-        prompt = prompt_messages(one, asked, system=system)
+        prompt, tools = as_shown(one, asked, template)
         if isinstance(one, PreferencePair):
-            yield RatedExample(prompt, one.chosen, True)
-            yield RatedExample(prompt, one.rejected, False)
+            yield RatedExample(prompt, one.chosen, True, tools)
+            yield RatedExample(prompt, one.rejected, False, tools)
         else:
-            yield RatedExample(prompt, one.completion, one.label)
+            yield RatedExample(prompt, one.completion, one.label, tools)
 
 
 @dataclass(frozen=True)
@@ -187,16 +229,24 @@ def prompts_apart(examples: Sequence[RatedExample], batch: int) -> list[RatedExa
 
 
 def fitting(examples: Sequence[Any], tokenizer: Any, window: int | None) -> list[Any]:
-    """Those that the model can read to the end, prompt and longest answer together."""
-    if window is None:
-        return list(examples)
-    return [one for one in examples if longest(one, tokenizer) <= window]
+    """Those that the model can read to the end, prompt and longest answer together. Raises
+    InputError for one that the base's chat template does not show whole.
+    """
+    sizes = [longest(one, tokenizer) for one in examples]
+    return [one for one, size in zip(examples, sizes, strict=True) if not window or size <= window]
 
 
 def longest(one: PairExample | RatedExample, tokenizer: Any) -> int:
-    prompt = as_turns(one.prompt)
-    texts = [
-        tokenizer.apply_chat_template([*prompt, *answer_turn(text)], tokenize=False)
-        for text in one.answers
-    ]
-    return max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
+    tools = json.loads(one.tools) if one.tools else None
+    sizes = []
+    for answer in one.answers:
+        asked, answered = with_answer(one, answer)
+        try:
+            text = rendered(tokenizer, [*asked, *answered], tools)
+        except UnshownError as error:
+            problem = (
+                f"the answer {shortened(answer)}: {error}: take it out, or choose another base"
+            )
+            raise InputError(problem, file=PREFERENCE_DATA) from None
+        sizes.append(len(tokenizer(text, add_special_tokens=False)["input_ids"]))
+    return max(sizes)

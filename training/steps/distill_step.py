@@ -22,7 +22,7 @@ from registry.reader import RegistryReader
 from training.model.base_model import load_base
 from training.start_record import Teacher
 from training.steps.arguments import one_device, step_arguments
-from training.steps.on_policy import EpochOrder, readable_prompts
+from training.steps.on_policy import EpochOrder, RenderedPrompts, readable_prompts
 from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import DistillParams
 
@@ -65,9 +65,7 @@ def distill_trainer(
 
     Raises InputError where the teacher has other tokens, or the prompts are fewer than a batch.
     """
-    readable = readable_prompts(
-        rows, params.max_new_tokens, model, tokenizer, ground.base, "distill"
-    )
+    readable = readable_prompts(rows, params.max_new_tokens, model, tokenizer, ground.base)
     prompts = [prompt for _, prompt in readable]
     batch = params.batch_size * params.gradient_accumulation
     if len(prompts) < batch:
@@ -88,7 +86,7 @@ def distill_trainer(
     )
 
 
-class OnPolicyTrainer(DistillationTrainer):
+class OnPolicyTrainer(RenderedPrompts, DistillationTrainer):
     """TRL's, in an order of prompts that a resumed run draws again."""
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> RepeatSampler:

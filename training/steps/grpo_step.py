@@ -26,7 +26,7 @@ from project.records.record import Digest
 from project.settings import setting_error
 from project.tool_rendering import has_tools
 from training.steps.arguments import one_device, step_arguments
-from training.steps.on_policy import REFERENCE, EpochOrder, readable_prompts
+from training.steps.on_policy import REFERENCE, EpochOrder, RenderedPrompts, readable_prompts
 from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import GrpoParams
 
@@ -108,7 +108,7 @@ def grpo_trainer(
 
     Raises InputError where the prompts are fewer than a step takes.
     """
-    readable = readable_prompts(rows, params.max_new_tokens, model, tokenizer, ground.base, "grpo")
+    readable = readable_prompts(rows, params.max_new_tokens, model, tokenizer, ground.base)
     prompts = [prompt | {"row": at} for at, prompt in readable]
     step = params.batch_size * params.gradient_accumulation // params.group
     if len(prompts) < step:
@@ -142,15 +142,15 @@ def reward_function(reward: Reward, rows: Sequence[Row]) -> Callable[..., list[f
     """The reward as the trainer asks for it: of answers with the prompts and rows that they had."""
 
     def rewarded(
-        completions: Sequence[Sequence[Mapping[str, str]]],
+        completions: Sequence[str],
         completion_ids: Sequence[Sequence[int]],
         prompt_ids: Sequence[Sequence[int]],
         row: Sequence[int],
         **_: Any,
     ) -> list[float | None]:
         answers = [
-            DrawnAnswer(turns[-1]["content"].strip(), len(ids), len(asked))
-            for turns, ids, asked in zip(completions, completion_ids, prompt_ids, strict=True)
+            DrawnAnswer(text.strip(), len(ids), len(asked))
+            for text, ids, asked in zip(completions, completion_ids, prompt_ids, strict=True)
         ]
         return reward.of([rows[at] for at in row], answers)
 
@@ -158,7 +158,7 @@ def reward_function(reward: Reward, rows: Sequence[Row]) -> Callable[..., list[f
     return rewarded
 
 
-class GroupTrainer(GRPOTrainer):
+class GroupTrainer(RenderedPrompts, GRPOTrainer):
     """TRL's, in an order of prompts that a resumed run draws again, and with answers from whoever
     draws them.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from datasets import Dataset
+from datasets import Dataset, Features, Json, Value
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase, Trainer
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
@@ -14,11 +14,11 @@ from project.paths import PREFERENCE_DATA, rows_of
 from project.records.adapters import Precision
 from project.records.data import Row, Split
 from project.records.preferences import Preference, PreferencePair, read_preferences
-from project.tool_rendering import knows_tools, of_tools, takes_system
-from training.recipe import StepName
+from project.tool_rendering import of_tools
 from training.rows.preference_rows import (
     PairExample,
     RatedExample,
+    TemplateParts,
     balanced,
     fitting,
     mixed,
@@ -26,7 +26,7 @@ from training.rows.preference_rows import (
     rated_examples,
 )
 from training.steps.arguments import one_device, step_arguments
-from training.steps.on_policy import REFERENCE, tools_unshown
+from training.steps.on_policy import REFERENCE
 from training.steps.run_step import StepContext, StepData, digest_of
 from training.training_settings import AdapterParams, DpoParams, KtoParams
 
@@ -100,13 +100,8 @@ ONE_SIDE = (
 )
 
 
-def shows_system(given: Sequence[Preference], tokenizer: Any, step: StepName) -> bool:
-    """Whether the base's chat template has a system prompt. Raises InputError where it would have
-    to show tools.
-    """
-    if knows_tools(tokenizer) and any(of_tools(one.messages or (), one.tools) for one in given):
-        raise tools_unshown("its preferences", step)
-    return takes_system(tokenizer)
+def about_tools(given: Sequence[Preference]) -> bool:
+    return any(of_tools(one.messages or (), one.tools) for one in given)
 
 
 def readable(examples: Sequence[Any], model: PeftModel, tokenizer: Any) -> list[Any]:
@@ -132,12 +127,20 @@ def ready(
     trainer = kind(
         model=model,
         args=config,
-        train_dataset=Dataset.from_list([one.turns() for one in examples]),
+        train_dataset=as_dataset(examples),
         processing_class=tokenizer,
     )
     model.delete_adapter(REFERENCE)
     model.set_adapter("default")
     return trainer
+
+
+def as_dataset(examples: Sequence[PairExample | RatedExample]) -> Dataset:
+    """As TRL reads it. Turns are in JSON: as columns, each call would get the arguments of all."""
+    turns = [one.turns() for one in examples]
+    kinds = {"tools": Value("string"), "label": Value("bool")}
+    features = Features({name: kinds.get(name, Json()) for name in turns[0]})
+    return Dataset.from_list(turns, features=features)
 
 
 # --- dpo step -------------------------------------------------------------------------------------
@@ -156,7 +159,8 @@ def dpo_step_data(given: tuple[Preference, ...], params: DpoParams) -> StepData:
     if not pairs:
         raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
     data = digest_of(pairs)
-    return StepData("dpo", params, data, partial(dpo_trainer_of, pairs, params))
+    trainer = partial(dpo_trainer_of, pairs, params)
+    return StepData("dpo", params, data, trainer, tools=about_tools(pairs))
 
 
 def dpo_trainer_of(
@@ -166,8 +170,7 @@ def dpo_trainer_of(
     tokenizer: PreTrainedTokenizerBase,
     ground: StepContext,
 ) -> Trainer:
-    system = shows_system(pairs, tokenizer, "dpo")
-    examples = pair_examples(pairs, ground.base, system=system)
+    examples = pair_examples(pairs, ground.base, TemplateParts.of(tokenizer))
     precision = ground.numerics.precision
     return dpo_trainer(examples, params, model, tokenizer, precision, ground.adapter)
 
@@ -191,7 +194,8 @@ def kto_step_data(
     if all(not isinstance(one, PreferencePair) and one.label for one in given):
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
     data = digest_of([*given, *rows])
-    return StepData("kto", params, data, partial(kto_trainer_of, given, rows, params))
+    trainer = partial(kto_trainer_of, given, rows, params)
+    return StepData("kto", params, data, trainer, tools=about_tools(given))
 
 
 def kto_trainer_of(
@@ -203,6 +207,6 @@ def kto_trainer_of(
     ground: StepContext,
 ) -> Trainer:
     precision, adapter = ground.numerics.precision, ground.adapter
-    system = shows_system(given, tokenizer, "kto")
-    examples = rated_examples(given, rows, ground.base, adapter.seed, system=system)
+    template = TemplateParts.of(tokenizer)
+    examples = rated_examples(given, rows, ground.base, adapter.seed, template)
     return kto_trainer(examples, params, model, tokenizer, precision, adapter)
