@@ -51,6 +51,7 @@ from evaluation.scoring.scorers import (
     incomparable,
     refuse_absent_slices,
     refuse_broken_assertions,
+    slices_in,
 )
 from project.canonical import digest_file, digest_json
 from project.engine.ray_cluster import cluster_kept
@@ -127,7 +128,7 @@ class SealedItems:
         # Of ours too few dev items may speak; sealed ones can.
         refuse_unscored({*dev.dev, *better_by_ours()}, policy)
         refuse_unmeasured_suites(dev, policy)
-        there = {f"{key}={value}" for row in self.rows for key, value in row.slices.items()}
+        there = slices_in(self.rows)
         refuse_empty_slices(there, policy)
         refuse_absent_slices(load(ScoringParams), there)
         refuse_broken_assertions(load(ScoringParams), self.rows, rows_of(Split.SEALED))

@@ -8,7 +8,6 @@ from pydantic import Field, TypeAdapter
 
 from evaluation.metrics.per_item import PerItem, Values
 from evaluation.scoring.assertion_check import holds, with_schemas
-from project.errors import InputError
 from project.records.assertion_kinds import Assertion
 
 OWN = TypeAdapter[tuple[Assertion, ...]](tuple[Assertion, ...])
@@ -58,11 +57,6 @@ class Assertions(PerItem):
         assertions: list[str],
     ) -> Values:
         inside = [{f"{key}={value}" for key, value in json.loads(one).items()} for one in slices]
-        # What a slice asks for that no item has would hold unseen.
-        known = set[str]().union(*inside)
-        if missing := [name for name in self.slices if name not in known]:
-            problem = f"no item is in slice {missing[0]!r}; there are {', '.join(sorted(known))}"
-            raise InputError(problem, file="params.yaml", field="assertions.options.slices")
         asked = [
             (
                 *self.everywhere,

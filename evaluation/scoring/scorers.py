@@ -295,6 +295,11 @@ def tokenizer_digest(base: ModelPin) -> Digest | None:
 # The slices that scorers are told of: one that no item has would go unnoticed, or end a look.
 
 
+def slices_in(rows: Iterable[Row]) -> set[str]:
+    """As "key=value"."""
+    return {f"{key}={value}" for row in rows for key, value in row.slices.items()}
+
+
 def refuse_absent_slices(params: ScoringParams, there: Collection[str]) -> None:
     """Raise InputError for a slice, as "key=value", that an option names and no item has."""
     for at, choice in enumerate(params.metrics):

@@ -25,6 +25,7 @@ from project.records.data import Row, Split
 
 KEPT = Path(__file__).with_suffix(".jsonl")
 GATING = ("rougeL", "semantic", "preference")
+BEARING = ("rougeL", "preference")  # what a promotion has to stand on
 HEAD = (
     "| challenger | reward | ROUGE-L, dev | similarity, dev | preference, dev | ROUGE-L, sealed "
     "| similarity, sealed | preference, sealed | ends as the rule says | look, α "
@@ -111,6 +112,8 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     count = {name: sum(r["name"] == name for r in rows) for name in REWARDS}
     for name in REWARDS:
         yield f"- {name}: {len(promoted[name])} of {count[name]} promoted."
+    bare = sum(min(r["sealed"][m]["diff"] for m in BEARING) <= 0 for r in rows if won(r))
+    yield f"- Promoted, though most votes or ROUGE-L on sealed items are against it: {bare}."
     alone = [r for r in rows if r["rose_alone"]]
     wrong = sum(won(r) for r in alone)
     yield f"- The reward rose alone: said of {len(alone)}, wrong of {wrong}."

@@ -15,7 +15,14 @@ from evaluation.scoring import json_schemas
 from evaluation.scoring.assertion_check import holds
 from evaluation.scoring.built_in import named_files
 from evaluation.scoring.json_schemas import matches
-from evaluation.scoring.scorers import Scores, load_scorers, refuse_broken_assertions, score
+from evaluation.scoring.scorers import (
+    Scores,
+    load_scorers,
+    refuse_absent_slices,
+    refuse_broken_assertions,
+    score,
+    slices_in,
+)
 from project.errors import InputError
 from project.records.assertion_kinds import Assertion, Dialect, Matches
 from project.records.data import Row
@@ -352,10 +359,12 @@ def test_what_is_no_assertion_is_named_with_its_place(options: str, complaint: s
         load_scorers(chosen(f"        {options}\n"), Path("no-embedder"))
 
 
-def test_a_slice_that_no_item_has_is_an_error() -> None:
+def test_a_slice_that_no_item_has_is_an_error_of_a_whole_set_alone() -> None:
+    """Where answers are rewarded, a batch is a few of its rows."""
     options = "        slices: {topic=loan: [{kind: length, most: 2}]}\n"
+    assert scored(options, ROWS, "", "", "").values["assertions"]
     with pytest.raises(InputError, match=r"no item is in slice 'topic=loan'; .* topic=loans"):
-        scored(options, ROWS, "", "", "")
+        refuse_absent_slices(chosen(options), slices_in(ROWS))
 
 
 def test_a_schema_file_is_read_and_counts_as_a_part_of_the_scorer() -> None:
