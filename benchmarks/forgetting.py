@@ -112,21 +112,20 @@ def means(found: Found) -> str:
 
 
 def print_differences(found: Sequence[Found]) -> None:
-    """Of each way from the task alone, by item and seed."""
-    print("\ndifference from the task alone, ± 1.96 standard errors over items and seeds")
-    alone = {one["setting"]["seed"]: one for one in found if one["way"] == ALONE}
-    for way in (BARE, GIVEN, OWN):
-        told = []
-        for name in MEASURES:
-            gains = [
-                a - b
-                for one in found
-                if one["way"] == way and one["setting"]["seed"] in alone
-                for a, b in zip(one[name], alone[one["setting"]["seed"]][name], strict=True)
-            ]
-            reach = 1.96 * stdev(gains) / sqrt(len(gains))
-            told.append(f"{name} {fmean(gains):+.3f} ± {reach:.3f} (n {len(gains)})")
-        print(f"{way:<32} {'  '.join(told)}")
+    """Of each way from the task alone, and of the two replays from each other, by item and seed."""
+    print("\ndifference, ± 1.96 standard errors over items and seeds")
+    for way, other in ((BARE, ALONE), (GIVEN, ALONE), (OWN, ALONE), (OWN, GIVEN)):
+        told = [f"{name} {difference(found, way, other, name)}" for name in MEASURES]
+        print(f"{way} less {other}: {', '.join(told)}")
+
+
+def difference(found: Sequence[Found], way: str, other: str, name: str) -> str:
+    """Of a measure, over the seeds of both."""
+    by_seed = {one["setting"]["seed"]: one for one in found if one["way"] == other}
+    pairs = [(one, by_seed.get(one["setting"]["seed"])) for one in found if one["way"] == way]
+    gains = [a - b for one, two in pairs if two for a, b in zip(one[name], two[name], strict=True)]
+    reach = 1.96 * stdev(gains) / sqrt(len(gains))
+    return f"{fmean(gains):+.3f} ± {reach:.3f} (n {len(gains)})"
 
 
 if __name__ == "__main__":

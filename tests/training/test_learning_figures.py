@@ -6,6 +6,7 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
 
+from benchmarks.forgetting import GIVEN, OWN, difference
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "figures.md").read_text()
@@ -66,3 +67,10 @@ def test_what_keeps_a_base_able() -> None:
         if "steps" in one or one["way"] not in found:  # the base is the same for each seed
             found.setdefault(one["way"], []).append(one)
     assert table("Forgetting") == [[way, *cells(ways)] for way, ways in found.items()]
+    for name, called in (
+        ("rougeL", "ROUGE-L "),
+        ("correct", "general questions "),
+        ("refused", "harmful ones refused "),
+    ):
+        told = difference(stored("forgetting"), OWN, GIVEN, name).partition(" (n")[0]
+        assert f"{called}{told}, " in PAGE
