@@ -2,20 +2,23 @@
 
 | form | a call in it |
 | --- | --- |
-| Hermes, Qwen | `<tool_call>{"name": "f", "arguments": {…}}</tool_call>` |
+| Hermes, Qwen 2.5 and 3 | `<tool_call>{"name": "f", "arguments": {…}}</tool_call>` |
+| Qwen 3.5 | `<tool_call><function=f><parameter=a>1</parameter></function></tool_call>` |
+| GLM 4 | `<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>` |
 | Llama 3 | `{"name": "f", "parameters": {…}}`; several have `;` between them |
 | Mistral | `[{"name": "f", "arguments": {…}}]`, behind `[TOOL_CALLS]` or alone |
 | OpenAI | `{"type": "function", "function": {"name": "f", "arguments": "{…}"}}` |
 | Python, as LFM 2 has it | `[f(a=1), g()]` |
 
 Words may stand around calls. Where there are marks, what stands outside of them is no call. What a
-model only thought, up to `</think>`, is none either.
+model only thought, up to `</think>`, is none either. Where arguments stand as texts, the schema of
+the tool says which of them are no texts.
 """
 
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from project.records.tool_calls import as_json, json_object
@@ -31,13 +34,21 @@ class WrittenCall(NamedTuple):
 
 
 UNREADABLE = WrittenCall()
+Schemas = Mapping[str, Mapping[str, Any]]  # of the arguments of tools, by their names
+UNKNOWN: Schemas = {}
 
 
-def written_calls(text: str) -> list[WrittenCall]:
+def schemas_of(tools: Iterable[Mapping[str, Any]] | None) -> Schemas:
+    """Of tools as OpenAI's API has them."""
+    own = (tool["function"] for tool in tools or ())
+    return {one["name"]: one.get("parameters") or {} for one in own}
+
+
+def written_calls(text: str, schemas: Schemas = UNKNOWN) -> list[WrittenCall]:
     """The calls in a text, in their order; it takes any text, in time that is linear in it."""
     said = text.rpartition("</think>")[2].partition("<think>")[0]
     if BEGIN in said:
-        return list(marked_calls(said))
+        return list(marked_calls(said, schemas))
     return list(bare_calls(said)) or list(python_calls(said))
 
 
@@ -82,11 +93,16 @@ HEAD = re.compile(r'\{\s*"(?:name|function|type|id|arguments|parameters)"\s*:')
 ARGUMENTS = re.compile(r'"(?:arguments|parameters)"\s*:\s*["{]')
 
 
-def marked_calls(text: str) -> Iterator[WrittenCall]:
+def marked_calls(text: str, schemas: Schemas) -> Iterator[WrittenCall]:
     """Between two marks there is nothing but calls: a server would not read it either."""
     at = 0
     while (start := text.find(BEGIN, at)) >= 0:
         at, found = start + len(BEGIN), list[WrittenCall]()
+        if head := TAGGED.match(text, at):
+            end = text.find(END, at)
+            at = len(text) if end < 0 else end
+            yield UNREADABLE if end < 0 else tagged_call(text, head, end, schemas)
+            continue
         while (gap := BETWEEN.match(text, at)) and gap[1]:
             at, whole = closed(text, gap.end())
             found.append((whole and call_of(text[gap.end() : at])) or UNREADABLE)
@@ -122,6 +138,49 @@ def call_of(text: str) -> WrittenCall | None:
         except ValueError:
             return WrittenCall(name)
     return WrittenCall(name, told if isinstance(told, dict) else None)
+
+
+# --- tags -----------------------------------------------------------------------------------------
+
+TAGGED = re.compile(r"\s*+(?:<function=([^<>\s]++)>|([^\s<>{}\[\],;]++)(?=\s*+<arg_key>))")
+ARGUMENT = re.compile(
+    r"\s*+(?:<parameter=([^<>\s]++)>\n?(.*?)\n?</parameter>"
+    r"|<arg_key>([^<>]*+)</arg_key>\s*+<arg_value>(.*?)</arg_value>)",
+    re.DOTALL,
+)
+
+
+def tagged_call(text: str, head: re.Match[str], end: int, schemas: Schemas) -> WrittenCall:
+    """The call that begins with `head`, up to the mark at `end`."""
+    name, at = head[1] or head[2], head.end()
+    known = schemas.get(name, {}).get("properties")
+    kinds = known if isinstance(known, Mapping) else {}
+    arguments = dict[str, Any]()
+    while found := ARGUMENT.match(text, at, end):
+        key, told = (found[1], found[2]) if found[1] else (found[3], found[4])
+        if key in arguments:
+            return UNREADABLE
+        arguments[key], at = of_kind(told, kinds.get(key)), found.end()
+    whole = text[at:end].strip() == ("</function>" if head[1] else "")
+    return WrittenCall(name, arguments) if whole else UNREADABLE
+
+
+def of_kind(text: str, schema: object) -> Any:
+    """An argument that stands as a text: that text, where the schema takes one or it is no JSON."""
+    own = schema if isinstance(schema, Mapping) else {}
+    kinds, values = (
+        one if isinstance(one, list) else [one] for one in (own.get("type"), own.get("enum"))
+    )
+    if "string" in kinds or text in values:
+        return text
+    try:
+        found = json_object(f'{{"value": {PYTHONS.get(text, text)}}}')
+    except ValueError:
+        return text
+    return found["value"] if len(found) == 1 else text
+
+
+PYTHONS = {"True": "true", "False": "false", "None": "null"}  # as some templates write them
 
 
 # --- Python ---------------------------------------------------------------------------------------

@@ -21,7 +21,15 @@ from project.records.adapters import ModelPin
 from project.records.data import Message
 from project.records.tool_calls import as_json, sound_tools, unanswered
 from project.tool_rendering import Tools, in_request, knows_tools
-from project.written_calls import BEGIN, HEAD, PYTHON, WrittenCall, words_beside, written_calls
+from project.written_calls import (
+    BEGIN,
+    HEAD,
+    PYTHON,
+    Schemas,
+    WrittenCall,
+    words_beside,
+    written_calls,
+)
 
 if TYPE_CHECKING:
     from evaluation.generation.constraints import GrammarMaker
@@ -138,6 +146,7 @@ class AnswerReader:
     """Reads one choice of an answer, in time that is linear in it."""
 
     several: bool  # whether it may have more than one call
+    schemas: Schemas = field(default_factory=dict)  # of the tools that it may call
     parts: list[str] = field(default_factory=list)  # of its text
     shown: int = 0  # characters
     waiting: str = ""  # those behind: a call may begin in them
@@ -161,7 +170,7 @@ class AnswerReader:
     def rest(self) -> tuple[str, list[dict[str, Any]]]:
         """Of a whole answer: the words that were not shown yet, and its calls."""
         text = "".join(self.parts)
-        calls, left = written_calls(text), text[self.shown :]
+        calls, left = written_calls(text, self.schemas), text[self.shown :]
         if not calls or any(call.name is None or call.arguments is None for call in calls):
             return left, []
         return words_beside(left), list(map(body_of, calls if self.several else calls[:1]))
@@ -179,6 +188,7 @@ class CallsInAnswer:
     """
 
     several: bool
+    schemas: Schemas = field(default_factory=dict)
     readers: dict[object, AnswerReader] = field(default_factory=dict)  # by the choice's number
     last: Body = field(default_factory=dict)  # chunk with a choice
 
@@ -208,7 +218,7 @@ class CallsInAnswer:
         said = message.get("content")
         if not isinstance(said, str) or message.get("tool_calls"):
             return choice
-        words, calls = AnswerReader(self.several, [said]).rest()
+        words, calls = AnswerReader(self.several, self.schemas, [said]).rest()
         if not calls:
             return choice
         told = {**message, "content": words or None, "tool_calls": calls}
@@ -218,7 +228,7 @@ class CallsInAnswer:
         delta, reason = fields_of(choice, "delta"), choice.get("finish_reason")
         said = delta.get("content")
         number = choice.get("index") if isinstance(choice.get("index"), int) else 0
-        reader = self.readers.setdefault(number, AnswerReader(self.several))
+        reader = self.readers.setdefault(number, AnswerReader(self.several, self.schemas))
         if said and isinstance(said, str):
             delta = {**delta, "content": reader.words(said)}
         # One with words that wait, and nothing else, waits whole.

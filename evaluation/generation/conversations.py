@@ -27,7 +27,7 @@ from project.records.scenarios import ConversationEnd
 from project.records.tool_calls import CalledFunction, ToolCall, as_json
 from project.settings import PARAMS, load
 from project.untrusted_input import shortened
-from project.written_calls import WrittenCall, words_beside, written_calls
+from project.written_calls import WrittenCall, schemas_of, words_beside, written_calls
 
 HERE = Path(__file__).parent
 CODE = (
@@ -91,7 +91,8 @@ class Run:
         self.answered += 1
         self.tokens += answer.tokens
         self.prompt_tokens += answer.prompt_tokens
-        written = written_calls(answer.text) if self.row.tools else []
+        own = self.row.tools
+        written = written_calls(answer.text, schemas_of(own)) if own else []
         made = [one for one in written if one.name and one.arguments is not None]
         self.calls += len(written)
         self.failed += len(written) - len(made)

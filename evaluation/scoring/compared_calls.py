@@ -15,7 +15,7 @@ from jsonschema.protocols import Validator
 from evaluation.scoring.json_schemas import valid, validator
 from project.errors import InputError
 from project.records.tool_calls import as_json
-from project.written_calls import WrittenCall, written_calls
+from project.written_calls import Schemas, WrittenCall, written_calls
 
 
 class DueCalls(NamedTuple):
@@ -23,6 +23,7 @@ class DueCalls(NamedTuple):
 
     tools: dict[str, "Shape"]
     calls: list["ReadCall"]
+    schemas: Schemas
     readable: bool  # whether these are found in what the base writes for them
 
     @classmethod
@@ -30,16 +31,16 @@ class DueCalls(NamedTuple):
         if not column:
             return None
         told = json.loads(column)
-        schemas = {own["name"]: own.get("parameters", {}) for own in told["tools"]}
+        schemas = {own["name"]: own.get("parameters") or {} for own in told["tools"]}
         tools = {name: Shape.of(schema, schema) for name, schema in schemas.items()}
         calls = [read(WrittenCall(*call), tools) for call in told["calls"]]
         written = told["written"]
-        found = [read(call, tools) for call in written_calls(written)] if written else calls
-        return cls(tools, calls, Counter(found) == Counter(calls))
+        found = [read(one, tools) for one in written_calls(written, schemas)] if written else calls
+        return cls(tools, calls, schemas, Counter(found) == Counter(calls))
 
     def scores(self, answer: str, unusable: set[str]) -> dict[str, float]:
         """Of an answer; `unusable` are schemas that no call can be checked by, and gains some."""
-        written = written_calls(answer)
+        written = written_calls(answer, self.schemas)
         made = [read(call, self.tools) for call in written]
         names = Counter(call.name for call in made if call.name)
         asked = Counter(call.name for call in self.calls if call.name)

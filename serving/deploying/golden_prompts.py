@@ -25,7 +25,7 @@ from project.records.tool_calls import as_json
 from project.shown_passages import with_passages
 from project.tool_rendering import Tools, has_tools, of_tools
 from project.unicode_words import words
-from project.written_calls import written_calls
+from project.written_calls import schemas_of, written_calls
 from serving.called_tools import grammar_maker, in_judged_form, shows_tools
 from serving.exchange import Deployment
 
@@ -56,7 +56,7 @@ def agreement_of_answers(answer: str, other: str, tools: Tools | None) -> float:
     """The same of words; where either answer calls a tool, whether they make the same calls, with
     the same arguments as scorer `calls` compares them: 0 or 1.
     """
-    calls = written_calls(other) if tools else []
+    calls = written_calls(other, schemas_of(tools)) if tools else []
     if answer == other or not (calls or (tools and written_calls(answer))):
         return agreement(answer, other)
     # Imported here because a gateway whose versions call nothing need not have jsonschema.

@@ -9,6 +9,7 @@ from typing import Any
 from evaluation.generation.backends.backend import Body, Endpoint, whole_characters
 from project.canonical import stamp
 from project.records.tool_calls import marked
+from project.written_calls import schemas_of
 from serving.called_tools import CallsInAnswer
 from serving.exchange import Assignment, Deployment, Exchange
 from serving.openai_api.caller_request import CallerRequest
@@ -160,7 +161,9 @@ class GatewayAnswer:
     async def chunks(self, *, stream: bool) -> AsyncGenerator[Body]:
         """The chunks of a stream, or a whole answer as the only one, under our names."""
         self.asked = True
-        calls = CallsInAnswer(self.question.several_calls) if self.question.tools else None
+        asked = self.question
+        schemas = schemas_of(asked.fields.get("tools"))
+        calls = CallsInAnswer(asked.several_calls, schemas) if asked.tools else None
         while True:
             self.shown = await self._evidence()
             try:

@@ -84,9 +84,47 @@ def test_calls_are_read_in_every_known_form(text: str, calls: list[WrittenCall])
     assert written_calls(text) == calls
 
 
+PAYS = {
+    "a": {"type": "integer"},
+    "b": {"type": "string"},
+    "c": {"enum": ["1", 2]},
+    "d": {"type": ["null", "string"]},
+    "e": {},
+}
+TOLD = {"a": "1", "b": "1", "c": "1", "d": "null", "e": '{"x": [true]}', "f": "True", "g": "so"}
+READ = {"a": 1, "b": "1", "c": "1", "d": "null", "e": {"x": [True]}, "f": True, "g": "so"}
+XML = "".join(f"<parameter={key}>\n{told}\n</parameter>\n" for key, told in TOLD.items())
+KEYS = "".join(
+    f"<arg_key>{key}</arg_key>\n<arg_value>{told}</arg_value>\n" for key, told in TOLD.items()
+)
+
+
+def test_arguments_that_stand_as_texts_are_what_the_schema_takes() -> None:
+    for text in (
+        f"I pay.\n<tool_call>\n<function=pay>\n{XML}</function>\n</tool_call>",
+        f"\n<tool_call>pay\n{KEYS}</tool_call>",
+    ):
+        (call, none) = written_calls(
+            f"{text}\n<tool_call>\n<function=g>\n</function>\n</tool_call>",
+            {"pay": {"properties": PAYS}},
+        )
+        assert call == WrittenCall("pay", READ) and none == WrittenCall("g", {})
+        assert written_calls(text, {"pay": {"properties": [1]}})[0].arguments
+        due = column([["pay", READ]], [tool("pay", properties=PAYS)])
+        assert scored(text, due)["calls_right"] == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        f"<tool_call><function=f>{XML}</tool_call>",
+        f"<tool_call><function=f>{XML}</function> and more</tool_call>",
+        f"<tool_call><function=f>{XML}</function>",
+        f"<tool_call><function=f>{XML[:-14]}</function></tool_call>",
+        f"<tool_call><function=f>{XML}{XML}</function></tool_call>",
+        f"<tool_call>f{KEYS}",
+        f"<tool_call>f{KEYS}</function></tool_call>",
+        "<tool_call>f<arg_key>a</arg_key></tool_call>",
         f"<tool_call>\n{JSON[:-3]}",
         f"<tool_call>{JSON}}}</tool_call>",
         f"<tool_call>{JSON} and more</tool_call>",
@@ -135,6 +173,10 @@ HOSTILE = [
     '<tool_call>{\\"</tool_call>' * (N // 27),
     "<tool_call>" + '{"a":' * (N // 5),
     '<tool_call>{"' + '\\"' * (N // 2),
+    "<tool_call><function=f>" + "<parameter=a>" * (N // 13),
+    "<tool_call>f" + "<arg_key>a</arg_key><arg_value>" * (N // 31),
+    "<tool_call>" + "f" * N,
+    "<tool_call><function=f>" * (N // 23) + "</tool_call>",
     "[f(" * (N // 3),
     "[f(a=" + "-" * N + "1)]",
     "[f(a=" + "[" * N + "]" * N + ")]",

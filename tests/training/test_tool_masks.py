@@ -41,6 +41,7 @@ TEMPLATES = {
     "llama3_1": True,
     "lfm2_v2": True,
     "glm4moe_training": True,
+    "qwen3_8_training": True,
 }
 
 
