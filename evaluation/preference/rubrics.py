@@ -170,6 +170,10 @@ def passages_told(told: str) -> tuple[EvidencePassage, ...] | None:
 class RubricScorer(Scorer):
     """A scorer that params.yaml names in its rubrics."""
 
+    def is_about(self, row: Row) -> bool:
+        """Conversations too, which are rated whole; but none has a reference."""
+        return not (row.scenario and self.metric.judge.rubric.reference)
+
     def misfit(self, problem: str) -> InputError:
         return InputError(f"{self.name} {problem}", file=PARAMS, field=f"{SECTION}.{self.at}")
 

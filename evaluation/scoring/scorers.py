@@ -83,6 +83,10 @@ class Scorer:
         asks = "reference_logprobs" in self.columns
         return not asks or all(answer.reference_logprob is not None for answer in answers)
 
+    def is_about(self, row: Row) -> bool:
+        """Of whole conversations, or of all other items."""
+        return bool(row.scenario) is (CONVERSATIONS in self.columns)
+
     def misfit(self, problem: str) -> InputError:
         return misfit(self.at, f"{self.name} {problem}")
 
@@ -147,11 +151,8 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
 
 
 def scored_by(scorer: Scorer, rows: Sequence[Row], answers: Sequence[Answer]) -> Scores:
-    """By one scorer: it is about whole conversations or about all other items, and to those that it
-    is not about nothing of it applies.
-    """
-    conversations = CONVERSATIONS in scorer.columns
-    own = [i for i, row in enumerate(rows) if bool(row.scenario) is conversations]
+    """By one scorer: to items that it is not about nothing of it applies."""
+    own = [i for i, row in enumerate(rows) if scorer.is_about(row)]
     if len(own) == len(rows):
         return scored(scorer, rows, answers)
     others = {*range(len(rows))} - {*own}

@@ -23,6 +23,7 @@ from evaluation.preference.rubrics import (
 )
 from evaluation.preference.worse_answers import WORSE
 from evaluation.score import score_both
+from evaluation.scoring.scorers import score
 from project.errors import IncumbentError, InputError
 from project.records.data import EvidencePassage, Row
 from project.records.evidence import Verdict
@@ -30,6 +31,7 @@ from project.records.preferences import Calibration
 from project.records.scores import Flags, ItemScore, ScoreTable
 from project.settings import load
 from tests.evaluation.test_decision import calibration
+from tests.evaluation.test_shown_conversations import SCENARIO
 from tests.judge_server import Asked, Behaviour, Reply, judge_server
 
 RUDE = ("silly", "stop asking", "half a brain", "that is your problem")
@@ -98,6 +100,22 @@ def test_both_sides_get_a_score_from_0_to_1() -> None:
     assert [item.champion for item in table] == [{"polite": 0.25}] * 4
     assert [item.challenger for item in table] == [{"polite": 0.5}] * 4
     assert flags == Flags()
+
+
+def test_a_conversation_is_rated_whole_but_not_beside_a_reference() -> None:
+    rows = [ROWS[0], ROWS[1].model_copy(update={"scenario": SCENARIO})]
+    said = ["Yes!", "User: Hm.\nAssistant: Yes!!"]
+    answers = [
+        Answer(item=row.id, text=text, tokens=1, prompt_tokens=1)
+        for row, text in zip(rows, said, strict=True)
+    ]
+    with judge_server(counts_exclamations) as server:
+        found = score(
+            rubric_scorers(settings(server.url, "polite", "correct"), None), rows, answers
+        )
+    assert found.values["polite"] == (0.25, 0.5)
+    assert found.inapplicable == {"correct": (1,)}
+    assert server.asked[1].material == {"REQUEST": rows[1].prompt_text, "ANSWER": said[1]}
 
 
 def test_a_rubric_of_ones_own_is_asked_in_its_own_words() -> None:
