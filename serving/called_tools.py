@@ -113,11 +113,9 @@ def in_judged_form(
 
 def shows_tools(base: ModelPin) -> bool | None:
     """Whether a base's own template shows tools; None: nobody here knows, or can read its calls, so
-    that the server has to.
+    that the server has to, as it has to where a model is hosted.
     """
-    if base.hosted:
-        return False
-    maker = grammar_maker(base)
+    maker = None if base.hosted else grammar_maker(base)
     return knows_tools(maker.tokenizer) if maker and maker.readable else None
 
 

@@ -22,11 +22,12 @@ from project.files import home, staged_folder, write_bytes
 from project.paths import ADAPTER, CHAMPION, rows_of
 from project.progress import progress
 from project.records.adapters import Adapter, Contestant, Engine, HostedModel, Numerics, Opponent
-from project.records.data import Row, Split
+from project.records.data import Message, Row, Split
 from project.records.record import Digest, Record, write_records
+from project.records.tool_calls import as_json
 from project.settings import load
 from project.shown_passages import all_with_passages
-from project.tool_rendering import as_text, of_tools
+from project.tool_rendering import in_request
 from project.untrusted_input import shortened
 from registry.reader import RegistryReader
 
@@ -58,15 +59,16 @@ class Reply(Record):
 
 
 def request_of(contestant: Contestant, row: Row, decoding: Decoding, sample: int) -> ChatRequest:
-    """All that decides an answer; the row's passages are in its prompt. Tools are shown as texts,
-    so that an answer that is a call is a text, too.
-    """
+    """All that decides an answer; the row's passages are in its prompt."""
     assert contestant.base.hosted is not None
-    plain = (turn.model_copy(update={"weight": None}) for turn in row.prompt)
-    messages = under(contestant.system_prompt, tuple(plain))
+    asked = in_request(under(contestant.system_prompt, row.prompt), row.tools, natively=True)
+    for turn in asked["messages"]:
+        if turn["role"] == "tool":  # which call it answers says whose result it is
+            turn.pop("name", None)
     return ChatRequest(
         model=contestant.base.hosted.model,
-        messages=tuple(as_text(messages, row.tools) if of_tools(messages, row.tools) else messages),
+        messages=tuple(map(Message.model_validate, asked["messages"])),
+        tools=tuple(asked["tools"]) if "tools" in asked else None,
         temperature=decoding.temperature,
         max_tokens=decoding.max_new_tokens,
         seed=decoding.seed + sample if decoding.temperature else None,
@@ -267,7 +269,8 @@ class AnswerBudget:
 def most_tokens(requests: Iterable[ChatRequest]) -> TokenCounts:
     """What requests may take: prompts by their letters, answers as long as they may be."""
     asked = list(requests)
-    letters = sum(len(turn.content) for one in asked for turn in one.messages)
+    letters = sum(len(turn.text) for one in asked for turn in one.messages)
+    letters += sum(len(as_json(one.tools)) for one in asked if one.tools)
     return TokenCounts(letters // LETTERS, sum(one.max_tokens or 0 for one in asked))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, cache_path, system_of
+from evaluation.generation.backends.backend import reply_of
 from evaluation.generation.hosted import request_of
 from evaluation.generation.served_contestant import ServerModel
 from evaluation.scoring.built_in import COLUMNS
@@ -16,10 +17,11 @@ from project.chat_template import with_template
 from project.errors import InputError
 from project.records.adapters import Contestant, HostedModel
 from project.records.data import Row
-from project.written_calls import written_calls
+from project.written_calls import UNREADABLE, written_calls
 from tests.conftest import NUMERICS
 from tests.curation.test_tool_rows import ANSWER, ASKED, RESULT, called, row
 
+PLAIN = row(ASKED, ANSWER, tools=None)
 ROWS = [row(ASKED, called(), RESULT, ANSWER), row(ASKED, called())]
 # How each template writes the call; None: as rows have it.
 FORMS = {
@@ -68,17 +70,27 @@ def hosted() -> HostedModel:
     return HostedModel(url="https://api.example/v1", model="big")
 
 
-def test_a_hosted_model_is_shown_tools_as_texts_and_answers_in_a_text() -> None:
+def test_a_hosted_model_gets_tools_as_its_api_has_them_and_its_calls_are_a_text() -> None:
     request = request_of(Contestant(base=hosted().pin), ROWS[0], Decoding(), 0)
-    assert [turn.role for turn in request.messages] == ["system", "user", "assistant", "user"]
+    body = request.body()
+    assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "tool"]
+    (call,) = body["messages"][1]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"account": "savings"}
+    said = {"role": "tool", "content": '{"balance": 90}', "tool_call_id": call["id"]}
+    assert body["messages"][2] == said
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["get_balance"]
+    assert "tools" not in request_of(Contestant(base=hosted().pin), PLAIN, Decoding(), 0).body()
+    made = {"name": "get_balance", "arguments": '{"account":"savings"}'}
+    message: dict[str, Any] = {"tool_calls": [{"id": "1", "function": made}]}
+    assert reply_of({"choices": [{"message": message}]}).text == ROWS[1].completion_text
+    message = {"content": "So.", "tool_calls": [{"function": made | {"arguments": '{"acc'}}]}
+    cut = reply_of({"choices": [{"message": message}]}).text
+    assert cut.startswith("So.\n") and written_calls(cut) == [UNREADABLE]
     weighed = row(ASKED, {**ANSWER, "weight": 0}, ASKED, ANSWER, tools=None)
     assert (
         b"weight"
         not in request_of(Contestant(base=hosted().pin), weighed, Decoding(), 0).canonical()
     )
-    assert "get_balance" in request.messages[0].content
-    assert request.messages[2].content == ROWS[1].completion_text
-    assert request.messages[3].content == '<tool_response>\n{"balance": 90}\n</tool_response>'
 
 
 def served(base: Path | None, **plain: object) -> ServerModel:

@@ -6,6 +6,7 @@ engine that will serve it.
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from project.engine.engine_settings import Kept
 from project.records.adapters import Engine
 from project.records.data import Message
 from project.records.record import LATER, Record, later
+from project.records.tool_calls import OfferedTools, as_json, json_object, marked
 
 __all__ = ["Engine"]  # with what is defined here
 
@@ -111,6 +113,7 @@ class ChatRequest(Record):
     temperature: float | None
     max_tokens: int | None
     seed: Annotated[int | None, LATER] = None
+    tools: OfferedTools = None
 
     def body(self, *, newer_limit: bool = False) -> dict[str, Any]:
         body = self.model_dump(exclude_none=True)
@@ -147,14 +150,25 @@ def reply_of(given: Body) -> ChatReply:
     """
     try:
         choice = given["choices"][0]
+        message = choice["message"]
+        calls = [call_told(call) for call in message.get("tool_calls") or ()]
+        told = [message.get("content") if calls else message["content"], *calls]
         return ChatReply(
-            text=whole_characters(choice["message"]["content"] or ""),
+            text=whole_characters("\n".join(filter(None, told))),
             model=whole_characters(given.get("model") or "") or None,
             fingerprint=whole_characters(given.get("system_fingerprint") or "") or None,
             cut=choice.get("finish_reason") == "length",
         )
     except (LookupError, TypeError, AttributeError) as error:
         raise NoCompletionError(type(error).__name__) from None
+
+
+def call_told(call: Body) -> str:
+    """A call that a server read, as a text; what its arguments are is left to whoever reads it."""
+    name, arguments = call["function"]["name"], call["function"]["arguments"] or "{}"
+    with suppress(ValueError):
+        arguments = as_json(json_object(arguments))
+    return marked("tool_call", f'{{"name": {as_json(name)}, "arguments": {arguments}}}')
 
 
 def counts_of(given: Body) -> TokenCounts | None:
