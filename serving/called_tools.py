@@ -93,6 +93,11 @@ def checked_tools(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | 
     return tools
 
 
+def are_strict(tools: Iterable[Fields] | None) -> bool:
+    """Whether a caller wants the arguments of one of them to fit its schema for certain."""
+    return any(tool["function"].get("strict") for tool in tools or ())
+
+
 def in_recorded_order(tools: Iterable[Fields]) -> list[dict[str, Any]]:
     """With their keys by the alphabet, as rows have them: so the model was judged."""
     return [json.loads(json.dumps(tool, sort_keys=True)) for tool in tools]

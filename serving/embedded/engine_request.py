@@ -16,7 +16,13 @@ from project.errors import InputError
 from project.records.record import Record
 from project.tool_rendering import shown
 from project.untrusted_input import shortened
-from serving.called_tools import checked_tools, conversation, has_calls, in_recorded_order
+from serving.called_tools import (
+    are_strict,
+    checked_tools,
+    conversation,
+    has_calls,
+    in_recorded_order,
+)
 
 # --- request body ---------------------------------------------------------------------------------
 
@@ -357,7 +363,8 @@ def wanted_of(asked: RequestBody) -> Wanted | None:
         return Wanted(known, words=False, several=False)
     if choice == "required":
         return Wanted(known, words=False, several=several)
-    return Wanted(known, several=several) if asked.constrained and tools else None
+    held = asked.constrained or are_strict(tools)
+    return Wanted(known, several=several) if held and tools and choice != "none" else None
 
 
 def text_length(value: Any) -> int:

@@ -26,6 +26,7 @@ from project.model_pins import folder_here
 from project.records.adapters import ModelPin
 from project.untrusted_input import shortened
 from serving.called_tools import (
+    are_strict,
     conversation,
     grammar_maker,
     has_calls,
@@ -211,7 +212,8 @@ def away(deployment: Deployment, tried: list[str]) -> NoReplicaError:
 async def with_tools_as_judged(body: dict[str, Any], base: ModelPin, engine: str) -> dict[str, Any]:
     """A request with tools as evaluation writes it. Raises ApiError."""
     tools, choice = body.get("tools"), body.get("tool_choice")
-    forced = choice not in (None, "auto", "none")
+    chosen = choice not in (None, "auto", "none")
+    forced = chosen or (choice != "none" and are_strict(tools))
     if not tools and not has_calls(body["messages"]):
         return body
     natively = await asyncio.to_thread(shows_tools, base)
@@ -223,8 +225,9 @@ async def with_tools_as_judged(body: dict[str, Any], base: ModelPin, engine: str
     if natively is None or (natively and (choice == "none" or (forced and not ours_to_hold))):
         return body
     if forced and not ours_to_hold:
-        problem = "`tool_choice`: the engine here cannot hold this model to a call."
-        raise ApiError(400, problem, param="tool_choice", code="unsupported_parameter")
+        field = "tool_choice" if chosen else "tools"
+        problem = f"`{field}`: the engine here cannot hold this model to a call."
+        raise ApiError(400, problem, param=field, code="unsupported_parameter")
     known = None if choice == "none" else in_recorded_order(tools or ())
     told = in_judged_form(conversation(body["messages"]), known, engine, natively=natively)
     if maker and (forced or body.get("constrained")):

@@ -340,6 +340,9 @@ def test_servers_are_asked_as_evaluation_asks_them(
     assert asked(VLLM, tool_choice=unknown)["param"] == "tool_choice"
     two: dict[str, Any] = {"tool_choice": named, "response_format": {"type": "json_object"}}
     assert asked(VLLM, **two)["param"] == "response_format"
+    strict = [{**tool, "function": {**tool["function"], "strict": True}} for tool in TOOLS]
+    assert "lock" in asked(VLLM, tools=strict)["structured_outputs"]["grammar"]
+    assert "structured_outputs" not in asked(VLLM)
     backend.fields = {}
     knows("gemma4_v2")  # in a form that only the server can read
     assert asked(VLLM, tool_choice="auto")["messages"] == turns["messages"]
@@ -355,6 +358,7 @@ def test_servers_are_asked_as_evaluation_asks_them(
     backend.fields = {}
     assert "get_balance" not in str(asked(VLLM, tool_choice="none")["messages"])
     assert asked(SGLANG, tool_choice="required")["code"] == "unsupported_parameter"
+    assert asked(SGLANG, tools=strict)["param"] == "tools"
     backend.fields = whole(MARKED)
     own = asked(VLLM, tool_choice="required")
     assert "tools" not in own and "lock" in own["structured_outputs"]["grammar"]

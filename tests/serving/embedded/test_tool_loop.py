@@ -162,6 +162,10 @@ def test_a_version_that_was_judged_by_held_answers_gives_them(backend: "Embedded
         judged = Decoding(constrained=held)
         asked = question.body_for(deployment(7), judged, 99, stream=False)
         assert (backend.questions.read(Endpoint.CHAT, asked).sieve is not None) == held
+    strict = [{**tool, "function": {**tool["function"], "strict": True}} for tool in TOOLS]
+    for choice, held in (("auto", True), ("none", False)):
+        asked = {**body, "tools": strict, "tool_choice": choice}
+        assert (backend.questions.read(Endpoint.CHAT, asked).sieve is not None) == held
 
 
 def test_tools_of_a_base_whose_calls_nobody_reads_are_refused(tiny_base: Path) -> None:
