@@ -20,7 +20,7 @@ DIES_WITH_PARENT, NO_NEW_PRIVILEGES, KILL = 1, 38, 9  # of prctl(2)
 MOST_ERROR = 500  # characters of what the assistant is told, which may quote all arguments
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What Python tells before it does it (sys.addaudithook); reading is let through.
-REFUSED = ("os.", "shutil.", "socket.", "subprocess.", "tempfile.", "pty.", "urllib.")
+REFUSED = ("os.", "shutil.", "socket.", "subprocess.", "tempfile.", "pty.", "urllib.", "ctypes.")
 READING = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "os.getxattr", "os.listxattr")
 
 

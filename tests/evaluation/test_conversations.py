@@ -481,6 +481,12 @@ def write_below(state):
 def remove_file(state):
     os.remove(state["file"])
 
+
+def remove_by_c(state):
+    import ctypes
+
+    ctypes.CDLL(None).unlink(state["file"].encode())
+
 def start(state):
     subprocess.run(["true"])
 
@@ -538,6 +544,7 @@ WRONG = {
     "write_file": "may not do this: open",
     "write_below": "may not do this: open",
     "remove_file": "may not do this: os.remove",
+    "remove_by_c": "may not do this: ctypes",
     "start": "may not do this: subprocess",
     "take_memory": "MemoryError",
     "hang": "longer than",
