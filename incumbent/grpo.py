@@ -301,7 +301,7 @@ def stopped(scorer: str, problem: str) -> IncumbentError:
 class Watch:
     """What the audit hook of this process looks at. Python never takes a hook away again."""
 
-    closed: Path | None = None  # a file that nobody here may open
+    closed: tuple[str, os.stat_result | None] | None = None  # a file that nobody here may open
     scorer: str | None = None  # that computes
     caught: str | None = None  # a scorer that tried to open it
     hooked: bool = False
@@ -322,7 +322,7 @@ def closed_to_scorers(file: Path) -> Iterator[None]:
     if not WATCH.hooked:
         sys.addaudithook(refuse_closed)
         WATCH.hooked = True
-    WATCH.closed, WATCH.caught = file.absolute(), None
+    WATCH.closed, WATCH.caught = (file.name, file.stat() if file.exists() else None), None
     try:
         yield
     finally:
@@ -335,9 +335,9 @@ def refuse_closed(event: str, given: tuple[Any, ...]) -> None:
         return
     same = False
     with suppress(OSError, ValueError, TypeError):  # no path, or one that leads nowhere
-        name = os.fsdecode(given[0])
+        path, (name, known) = Path(os.fsdecode(given[0])), WATCH.closed
         # By the name too: it may be relative to an open folder.
-        same = Path(name).name == WATCH.closed.name or WATCH.closed.samefile(name)
+        same = path.name == name or bool(known and os.path.samestat(path.stat(), known))
     if same:
         WATCH.caught = WATCH.scorer or "a scorer"
         raise opened(WATCH.caught)
