@@ -10,14 +10,15 @@ UNKNOWN_FORM = "the base writes calls in a form that nobody here reads"
 class ToolCallScores(PerItem):
     """What an answer's calls of tools are, against the reference's and the row's tools.
 
-    compute -> seven lists of n, each value in [0, 1]. `calls_right` is 1 where the calls are those
+    compute -> eight lists of n, each value in [0, 1]. `calls_right` is 1 where the calls are those
     of the reference, in any order, and 0 otherwise; where none is due, 1 for none. Where calls are
     due, `call_names` is the share of them whose tool is called, `call_arguments` the share of
     arguments, of either side, that agree in the call that fits best, and `missed_calls` is 1 where
-    nothing is called at all. Where none is due, `needless_calls` is 1 for any. `calls_valid` is the
-    share of the answer's calls that parse and fit their tool's JSON schema, 1 of none;
-    `unknown_tools` is 1 where a tool is called that the row has not. A call that is cut or no JSON
-    is a call without a name. An item without tools says nothing.
+    nothing is called at all. Where none is due, `needless_calls` is 1 for any. `calls_parsed` is
+    the share of the answer's calls that can be read, 1 of none; `calls_valid` that of those which
+    fit their tool's JSON schema as well; `unknown_tools` is 1 where a tool is called that the row
+    has not. A call that is cut or no JSON is a call without a name. An item without tools says
+    nothing.
 
     Arguments are compared by their schema: 1, 1.0 and, where a number is due, "1" are one; dates
     and times by ISO 8601 where "format" says so; a text of an "enum" whatever its case; keys in any
@@ -30,7 +31,7 @@ class ToolCallScores(PerItem):
     integer, which to us is a matter of `calls_valid`, where it is one at all.
     """
 
-    more_is_better = ("calls_right", "call_names", "call_arguments", "calls_valid")
+    more_is_better = ("calls_right", "call_names", "call_arguments", "calls_parsed", "calls_valid")
     less_is_better = ("needless_calls", "missed_calls", "unknown_tools")
     ranges = (
         ("calls_right", 0, 1),
@@ -38,6 +39,7 @@ class ToolCallScores(PerItem):
         ("call_arguments", 0, 1),
         ("needless_calls", 0, 1),
         ("missed_calls", 0, 1),
+        ("calls_parsed", 0, 1),
         ("calls_valid", 0, 1),
         ("unknown_tools", 0, 1),
     )

@@ -50,6 +50,7 @@ class DueCalls(NamedTuple):
             "call_arguments": share(sum(agreements(self.calls, made)), len(self.calls)),
             "needless_calls": float(bool(made)),
             "missed_calls": float(not made),
+            "calls_parsed": share(sum(one.arguments is not None for one in written), len(written)),
             "calls_valid": share(self.valid_ones(written, unusable), len(written)),
             "unknown_tools": float(not names.keys() <= self.tools.keys()),
         }

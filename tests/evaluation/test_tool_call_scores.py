@@ -143,7 +143,7 @@ def test_arguments_that_stand_as_texts_are_what_the_schema_takes() -> None:
 def test_a_broken_call_is_a_call_that_cannot_be_read(text: str) -> None:
     assert written_calls(text) == [UNREADABLE]
     found = scored(text, column([["f", {"a": 1}]]))
-    assert (found["calls_right"], found["calls_valid"], found["missed_calls"]) == (0, 0, 0)
+    assert (found["calls_right"], found["calls_parsed"], found["missed_calls"]) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -213,13 +213,14 @@ METRICS = [name for name, *_ in ToolCallScores.ranges]
 @pytest.mark.parametrize(
     ("answer", "due", "values"),
     [
-        (as_text(*BOTH), DUE, (1, 1, 1, 1, 0, 1, 0)),
-        (as_text(*BOTH, ("g", {})), DUE, (0, 1, 1, 1, 0, 1, 0)),
-        (as_text(("f", {"a": 2, "b": "x", "c": 1})), DUE, (0, 0.5, 1 / 6, 1, 0, 1, 0)),
-        (as_text(("h", {}), ("g", {})), DUE, (0, 0.5, 0.5, 1, 0, 0.5, 1)),
-        ("Which account?", DUE, (0, 0, 0, 0, 1, 1, 0)),
-        ("Which account?", [], (1, 1, 1, 0, 1, 1, 0)),
-        (as_text(("g", {})), [], (0, 1, 1, 1, 0, 1, 0)),
+        (as_text(*BOTH), DUE, (1, 1, 1, 1, 0, 1, 1, 0)),
+        (as_text(*BOTH, ("g", {})), DUE, (0, 1, 1, 1, 0, 1, 1, 0)),
+        (as_text(("f", {"a": 2, "b": "x", "c": 1})), DUE, (0, 0.5, 1 / 6, 1, 0, 1, 1, 0)),
+        (as_text(("h", {}), ("g", {})), DUE, (0, 0.5, 0.5, 1, 0, 1, 0.5, 1)),
+        ("Which account?", DUE, (0, 0, 0, 0, 1, 1, 1, 0)),
+        ("Which account?", [], (1, 1, 1, 0, 1, 1, 1, 0)),
+        (as_text(("g", {})), [], (0, 1, 1, 1, 0, 1, 1, 0)),
+        (f"<tool_call>\n{JSON[:-3]}", DUE, (0, 0, 0, 1, 0, 0, 0, 0)),
     ],
 )
 def test_each_metric_says_one_thing(answer: str, due: list[Any], values: tuple[float, ...]) -> None:
