@@ -21,7 +21,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from project.records.tool_calls import as_json, json_object
+from project.records.tool_calls import Shape, as_json, json_object
 
 BEGIN, END = "<tool_call>", "</tool_call>"
 
@@ -142,7 +142,9 @@ def call_of(text: str) -> WrittenCall | None:
 
 # --- tags -----------------------------------------------------------------------------------------
 
-TAGGED = re.compile(r"\s*+(?:<function=([^<>\s]++)>|([^\s<>{}\[\],;]++)(?=\s*+<arg_key>))")
+TAGGED = re.compile(
+    r"\s*+(?:<function=([^<>\s]++)>|([^\s<>{}\[\],;\"']++)(?=\s*+(?:<arg_key>|</tool_call>)))"
+)
 ARGUMENT = re.compile(
     r"\s*+(?:<parameter=([^<>\s]++)>\n?(.*?)\n?</parameter>"
     r"|<arg_key>([^<>]*+)</arg_key>\s*+<arg_value>(.*?)</arg_value>)",
@@ -153,25 +155,23 @@ ARGUMENT = re.compile(
 def tagged_call(text: str, head: re.Match[str], end: int, schemas: Schemas) -> WrittenCall:
     """The call that begins with `head`, up to the mark at `end`."""
     name, at = head[1] or head[2], head.end()
-    known = schemas.get(name, {}).get("properties")
-    kinds = known if isinstance(known, Mapping) else {}
-    arguments = dict[str, Any]()
+    schema, arguments = schemas.get(name), dict[str, Any]()
+    if schemas and schema is None and head[2] and not text[at:end].strip():
+        return UNREADABLE  # a word, and no call without arguments
+    known = Shape.of(schema, schema).properties
     while found := ARGUMENT.match(text, at, end):
         key, told = (found[1], found[2]) if found[1] else (found[3], found[4])
         if key in arguments:
             return UNREADABLE
-        arguments[key], at = of_kind(told, kinds.get(key)), found.end()
+        arguments[key], at = of_kind(told, Shape.of(known.get(key), schema)), found.end()
     whole = text[at:end].strip() == ("</function>" if head[1] else "")
     return WrittenCall(name, arguments) if whole else UNREADABLE
 
 
-def of_kind(text: str, schema: object) -> Any:
+def of_kind(text: str, shape: Shape) -> Any:
     """An argument that stands as a text: that text, where the schema takes one or it is no JSON."""
-    own = schema if isinstance(schema, Mapping) else {}
-    kinds, values = (
-        one if isinstance(one, list) else [one] for one in (own.get("type"), own.get("enum"))
-    )
-    if "string" in kinds or text in values:
+    values = [*shape.said("const", str), *(one for own in shape.said("enum", list) for one in own)]
+    if "string" in shape.types or text in values:
         return text
     try:
         found = json_object(f'{{"value": {PYTHONS.get(text, text)}}}')

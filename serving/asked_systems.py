@@ -16,7 +16,6 @@ from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
 from project.bare_base import bare_base
 from project.canonical import digest_json
-from project.chat_template import under
 from project.errors import IncumbentError, InputError
 from project.files import home
 from project.paths import rows_of
@@ -78,12 +77,7 @@ async def ask_all(
     with progress(f"{larger.model}, dev", len(rows), "answers") as bar:
 
         async def kept_or_asked(row: Row) -> TimedAnswer:
-            request = ChatRequest(
-                model=larger.model,
-                messages=tuple(under(system_prompt, row.prompt)),
-                max_tokens=decoding.max_new_tokens,
-                temperature=decoding.temperature,
-            )
+            request = hosted.vendor_request(larger.model, system_prompt, row, decoding)
             key = digest_json({"url": larger.url, "item": row.id, "body": request.body()})
             place = home() / "serving" / "larger" / f"{key}.json"
             if place.exists():

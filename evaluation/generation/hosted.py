@@ -61,17 +61,25 @@ class Reply(Record):
 def request_of(contestant: Contestant, row: Row, decoding: Decoding, sample: int) -> ChatRequest:
     """All that decides an answer; the row's passages are in its prompt."""
     assert contestant.base.hosted is not None
-    asked = in_request(under(contestant.system_prompt, row.prompt), row.tools, natively=True)
+    asked = vendor_request(contestant.base.hosted.model, contestant.system_prompt, row, decoding)
+    seed = decoding.seed + sample if decoding.temperature else None
+    return asked.model_copy(update={"seed": seed})
+
+
+def vendor_request(
+    model: str, system_prompt: str | None, row: Row, decoding: Decoding
+) -> ChatRequest:
+    """A row as a vendor's API takes it, with its tools in a field of their own."""
+    asked = in_request(under(system_prompt, row.prompt), row.tools, natively=True)
     for turn in asked["messages"]:
         if turn["role"] == "tool":  # which call it answers says whose result it is
             turn.pop("name", None)
     return ChatRequest(
-        model=contestant.base.hosted.model,
+        model=model,
         messages=tuple(map(Message.model_validate, asked["messages"])),
         tools=tuple(asked["tools"]) if "tools" in asked else None,
         temperature=decoding.temperature,
         max_tokens=decoding.max_new_tokens,
-        seed=decoding.seed + sample if decoding.temperature else None,
     )
 
 

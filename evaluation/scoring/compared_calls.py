@@ -14,7 +14,7 @@ from jsonschema.protocols import Validator
 
 from evaluation.scoring.json_schemas import valid, validator
 from project.errors import InputError
-from project.records.tool_calls import as_json
+from project.records.tool_calls import Shape, as_json
 from project.written_calls import Schemas, WrittenCall, written_calls
 
 
@@ -121,56 +121,6 @@ def agreement(due: ReadCall, made: ReadCall) -> float:
         return 0.0
     names = {name for name, _ in due.arguments | made.arguments}
     return share(len(due.arguments & made.arguments), len(names))
-
-
-# --- schemas --------------------------------------------------------------------------------------
-
-MOST_PARTS = 64  # that a value is compared by
-
-
-class Shape(NamedTuple):
-    """A schema with all that it refers to or is made of, as far as values are compared by it."""
-
-    parts: list[dict[str, Any]]
-    root: Any  # the whole schema
-
-    @classmethod
-    def of(cls, schema: Any, root: Any) -> "Shape":
-        found, left = list[dict[str, Any]](), [schema]
-        while left and len(found) < MOST_PARTS:
-            one = left.pop(0)
-            if isinstance(one, dict) and not any(one is part for part in found):
-                found.append(one)
-                own = [one.get(word) for word in ("allOf", "anyOf", "oneOf")]
-                left += [part for parts in own if isinstance(parts, list) for part in parts]
-                left.append(target(root, one.get("$ref")))
-        return cls(found, root)
-
-    def said(self, word: str, kind: type) -> list[Any]:
-        """What its parts say under a word, where that is of a kind."""
-        return [part[word] for part in self.parts if isinstance(part.get(word), kind)]
-
-    @property
-    def types(self) -> set[str]:
-        told = [*self.said("type", str), *(one for own in self.said("type", list) for one in own)]
-        return {one for one in told if isinstance(one, str)}
-
-    @property
-    def properties(self) -> dict[str, Any]:
-        return {key: own for one in self.said("properties", dict) for key, own in one.items()}
-
-    def within(self, word: str) -> "Shape":
-        """Of an object's other values, or of a list's items."""
-        return Shape.of(next(iter(self.said(word, dict)), {}), self.root)
-
-
-def target(root: Any, reference: object) -> Any:
-    """What a reference within a schema leads to, if to anything."""
-    if not isinstance(reference, str) or not reference.startswith("#"):
-        return None
-    for step in reference.split("/")[1:]:
-        root = root.get(step) if isinstance(root, dict) else None
-    return root
 
 
 # --- values ---------------------------------------------------------------------------------------

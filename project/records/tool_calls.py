@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -218,3 +218,53 @@ def tools_in(value: object) -> Iterator[dict[str, Any]]:
         if isinstance(own, dict) and own.get("parameters", {}) is None:
             tool = tool | {"function": {k: v for k, v in own.items() if k != "parameters"}}
         yield tool
+
+
+# --- schemas --------------------------------------------------------------------------------------
+
+MOST_PARTS = 64  # that are looked at
+
+
+class Shape(NamedTuple):
+    """A schema of arguments with all that it refers to or is made of, as far as it is looked at."""
+
+    parts: list[dict[str, Any]]
+    root: Any  # the whole schema
+
+    @classmethod
+    def of(cls, schema: Any, root: Any) -> "Shape":
+        found, left = list[dict[str, Any]](), [schema]
+        while left and len(found) < MOST_PARTS:
+            one = left.pop(0)
+            if isinstance(one, dict) and not any(one is part for part in found):
+                found.append(one)
+                own = [one.get(word) for word in ("allOf", "anyOf", "oneOf")]
+                left += [part for parts in own if isinstance(parts, list) for part in parts]
+                left.append(target(root, one.get("$ref")))
+        return cls(found, root)
+
+    def said(self, word: str, kind: type) -> list[Any]:
+        """What its parts say under a word, where that is of a kind."""
+        return [part[word] for part in self.parts if isinstance(part.get(word), kind)]
+
+    @property
+    def types(self) -> set[str]:
+        told = [*self.said("type", str), *(one for own in self.said("type", list) for one in own)]
+        return {one for one in told if isinstance(one, str)}
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        return {key: own for one in self.said("properties", dict) for key, own in one.items()}
+
+    def within(self, word: str) -> "Shape":
+        """Of an object's other values, or of a list's items."""
+        return Shape.of(next(iter(self.said(word, dict)), {}), self.root)
+
+
+def target(root: Any, reference: object) -> Any:
+    """What a reference within a schema leads to, if to anything."""
+    if not isinstance(reference, str) or not reference.startswith("#"):
+        return None
+    for step in reference.split("/")[1:]:
+        root = root.get(step) if isinstance(root, dict) else None
+    return root

@@ -57,7 +57,7 @@ def agreement_of_answers(answer: str, other: str, tools: Tools | None) -> float:
     the same arguments as scorer `calls` compares them: 0 or 1.
     """
     calls = written_calls(other, schemas_of(tools)) if tools else []
-    if answer == other or not (calls or (tools and written_calls(answer))):
+    if answer == other or not (calls or (tools and written_calls(answer, schemas_of(tools)))):
         return agreement(answer, other)
     # Imported here because a gateway whose versions call nothing need not have jsonschema.
     from evaluation.scoring.compared_calls import DueCalls
@@ -189,6 +189,8 @@ class Replica:
         turns = under(self.system_prompt, prompt.messages)
         natively = of_tools(turns, prompt.tools) and bool(self.natively)
         told = in_judged_form(turns, prompt.tools, self.engine, natively=natively)
+        for tool in told.get("tools", ()):  # a caller's wish, by which nobody was judged
+            tool["function"].pop("strict", None)
         maker = grammar_maker(self.base) if self.decoding.constrained else None
         if maker and maker.form and self.engine == "vllm":
             told |= maker.fields_of_tools(prompt.tools, "a golden prompt")

@@ -83,6 +83,8 @@ def test_a_hosted_model_gets_tools_as_its_api_has_them_and_its_calls_are_a_text(
     made = {"name": "get_balance", "arguments": '{"account":"savings"}'}
     message: dict[str, Any] = {"tool_calls": [{"id": "1", "function": made}]}
     assert reply_of({"choices": [{"message": message}]}).text == ROWS[1].completion_text
+    message = {"tool_calls": [{"function": made | {"arguments": {"account": "savings"}}}]}
+    assert reply_of({"choices": [{"message": message}]}).text == ROWS[1].completion_text
     message = {"content": "So.", "tool_calls": [{"function": made | {"arguments": '{"acc'}}]}
     cut = reply_of({"choices": [{"message": message}]}).text
     assert cut.startswith("So.\n") and written_calls(cut) == [UNREADABLE]

@@ -99,6 +99,24 @@ KEYS = "".join(
 )
 
 
+def test_a_text_stays_one_wherever_the_schema_says_so() -> None:
+    own = {
+        "a": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "b": {"$ref": "#/$defs/name"},
+        "c": {"const": "1"},
+    }
+    schema = {"properties": own, "$defs": {"name": {"type": "string"}}}
+    told = "".join(f"<parameter={key}>1</parameter>" for key in own)
+    text = f"<tool_call><function=f>{told}</function></tool_call>"
+    assert written_calls(text, {"f": schema}) == [WrittenCall("f", dict.fromkeys(own, "1"))]
+
+
+def test_a_call_without_arguments_is_the_name_of_a_tool() -> None:
+    text = "<tool_call>g\n</tool_call>"
+    assert written_calls(text) == written_calls(text, {"g": {}}) == [G]
+    assert written_calls(text, {"f": {}}) == [UNREADABLE]
+
+
 def test_arguments_that_stand_as_texts_are_what_the_schema_takes() -> None:
     for text in (
         f"I pay.\n<tool_call>\n<function=pay>\n{XML}</function>\n</tool_call>",

@@ -64,6 +64,9 @@ CALL = ToolCall(id="c", function=CalledFunction(name="get_fee", arguments='{"of"
 TOOL = {"type": "function", "function": {"name": "get_fee", "parameters": {"type": "object"}}}
 
 
+PAYS = {"sum": {"type": "string"}}
+
+
 def test_tools_and_their_results_stand_in_the_prompt_as_the_base_is_asked() -> None:
     turns = (
         Message(role="user", content="What is the fee?"),
@@ -97,6 +100,15 @@ def test_a_template_that_shows_tools_itself_gets_them_and_the_calls_of_answers()
     assert good.turns()["completion"] == [better] and bad.tools == told["tools"]
     (plain,) = pair_examples([PAIR], BARE, TemplateParts(tools=True))
     assert plain.turns() == pair_examples([PAIR], BARE)[0].turns() and plain.tools is None
+
+
+def test_what_a_model_wrote_in_tags_is_learnt_as_it_stands() -> None:
+    tool = {"type": "function", "function": {"name": "pay", "parameters": {"properties": PAYS}}}
+    tagged = "<tool_call><function=pay><parameter=sum>12.10</parameter></function></tool_call>"
+    given = PAIR.model_copy(update={"tools": (tool,), "chosen": tagged})
+    (pair,) = pair_examples([given], BARE, TemplateParts(tools=True))
+    (call,) = pair.turns()["chosen"][0]["tool_calls"]
+    assert call["function"]["arguments"] == {"sum": "12.10"}
 
 
 def test_what_the_template_leaves_out_of_an_answer_is_refused() -> None:

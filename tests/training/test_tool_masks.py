@@ -175,6 +175,7 @@ def test_prompts_that_are_answered_in_training_are_rendered_as_rows_are(tokenize
     more = {"tools": tools} if tools else {}
     wanted = tokenizer.apply_chat_template(turns, add_generation_prompt=True, **more)["input_ids"]
     assert reader._tokenize_prompts([prompt["prompt"]]) == ([wanted], None, {})
+    assert prompt["prompt_ids"] == wanted  # which rewards are told, and plans count
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from project.paths import PREFERENCE_DATA
 from project.records.adapters import Contestant
 from project.records.data import Message, Row
 from project.records.preferences import Preference, PreferencePair
+from project.records.record import Digest
 from project.records.tool_calls import CalledFunction, ToolCall, as_json
 from project.shown_passages import asked_on, with_passages
 from project.tool_rendering import (
@@ -29,7 +30,7 @@ from project.tool_rendering import (
     takes_system,
 )
 from project.untrusted_input import shortened
-from project.written_calls import words_beside, written_calls
+from project.written_calls import schemas_of, words_beside, written_calls
 
 
 class TemplateParts(NamedTuple):
@@ -89,7 +90,7 @@ def with_answer(one: PairExample | RatedExample, text: str) -> tuple[Turns, Turn
     answer = Message(role="assistant", content=text)
     if not of_tools(one.prompt, one.tools):
         return as_turns(one.prompt), as_turns([answer])
-    written = written_calls(text)
+    written = written_calls(text, schemas_of(json.loads(one.tools or "[]")))
     calls = [
         ToolCall(function=CalledFunction(name=call.name, arguments=as_json(call.arguments)))
         for call in written
@@ -196,10 +197,12 @@ def mixed(examples: Sequence[RatedExample], batch: int, seed: int) -> list[Rated
     can be, and a last batch of one example, whose answer would be its own, is left out.
     """
     sides: list[list[RatedExample]] = [[], []]
-    for one in sorted(
-        examples,
-        key=lambda one: digest_json([seed, as_turns(one.prompt), one.completion, one.good]),
-    ):
+
+    def place(one: RatedExample) -> Digest:
+        more = [one.turns()] if of_tools(one.prompt, one.tools) else []
+        return digest_json([seed, as_turns(one.prompt), one.completion, one.good, *more])
+
+    for one in sorted(examples, key=place):
         sides[one.good].append(one)
     spread = [
         (Fraction(2 * i + 1, 2 * len(side)), one.good, one)

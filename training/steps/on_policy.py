@@ -43,8 +43,8 @@ def tokens_of(prompts: Sequence[str], tokenizer: Any) -> list[list[int]]:
 def readable_prompts(
     rows: Sequence[Row], longest: int, model: PeftModel, tokenizer: Any, asked: Contestant
 ) -> list[tuple[int, dict[str, Any]]]:
-    """The prompts as `RenderedPrompts` reads them, each behind its row's place; says how many are
-    too long.
+    """The prompts as `RenderedPrompts` reads them, with their tokens, each behind its row's place;
+    says how many are too long. Raises InputError for one that the chat template does not take.
     """
     texts = [
         rendered_chat(tokenizer, row, under(asked.system_prompt, row.prompt), answer=True)
@@ -52,7 +52,7 @@ def readable_prompts(
     ]
     window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     kept = [
-        (at, {"prompt": text})
+        (at, {"prompt": text, "prompt_ids": ids})
         for at, (text, ids) in enumerate(zip(texts, tokens_of(texts, tokenizer), strict=True))
         if not window or len(ids) + longest <= window
     ]

@@ -165,7 +165,8 @@ def reply_of(given: Body) -> ChatReply:
 
 def call_told(call: Body) -> str:
     """A call that a server read, as a text; what its arguments are is left to whoever reads it."""
-    name, arguments = call["function"]["name"], call["function"]["arguments"] or "{}"
+    name, told = call["function"]["name"], call["function"].get("arguments") or "{}"
+    arguments = told if isinstance(told, str) else as_json(told)
     with suppress(ValueError):
         arguments = as_json(json_object(arguments))
     return marked("tool_call", f'{{"name": {as_json(name)}, "arguments": {arguments}}}')
