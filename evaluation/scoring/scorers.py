@@ -132,10 +132,15 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
     items = [row.id for row in rows]
     if items != [answer.item for answer in answers]:
         raise IncumbentError("the answers are to other items than these: run `dvc repro`")
+    there = slices_in(rows)
     rows = as_shown(rows, answers)
     whole = Scores(values={})
     with progress("scoring", len(scorers), "scorers", leave=False) as bar:
         for scorer in scorers:
+            # Of a whole set: a batch of answers that are rewarded need not have each slice.
+            for name in getattr(scorer.metric, "slices", ()):
+                if scorer.name in SCORERS and name not in there:
+                    raise scorer.misfit(absent(name, there))
             found = scored_by(scorer, rows, answers)
             if twice := sorted({*whole.values, *whole.labels} & {*found.values, *found.labels}):
                 raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
@@ -308,9 +313,13 @@ def refuse_absent_slices(params: ScoringParams, there: Collection[str]) -> None:
         asked = [*(slices if isinstance(slices, dict) else ()), only]
         for name in asked if choice.metric in SCORERS else ():
             if isinstance(name, str) and name not in there:
-                known = ", ".join(sorted(there)) or "none"
-                problem = f"no item is in slice {name!r}; there are {known}"
-                raise misfit(at, problem, "options", "only" if name == only else "slices")
+                raise misfit(
+                    at, absent(name, there), "options", "only" if name == only else "slices"
+                )
+
+
+def absent(name: str, there: Collection[str]) -> str:
+    return f"no item is in slice {name!r}; there are {', '.join(sorted(there)) or 'none'}"
 
 
 # --- own assertions -------------------------------------------------------------------------------

@@ -17,11 +17,10 @@ from evaluation.scoring.built_in import named_files
 from evaluation.scoring.json_schemas import matches
 from evaluation.scoring.scorers import (
     Scores,
+    computed,
     load_scorers,
-    refuse_absent_slices,
     refuse_broken_assertions,
     score,
-    slices_in,
 )
 from project.errors import InputError
 from project.records.assertion_kinds import Assertion, Dialect, Matches
@@ -362,9 +361,11 @@ def test_what_is_no_assertion_is_named_with_its_place(options: str, complaint: s
 def test_a_slice_that_no_item_has_is_an_error_of_a_whole_set_alone() -> None:
     """Where answers are rewarded, a batch is a few of its rows."""
     options = "        slices: {topic=loan: [{kind: length, most: 2}]}\n"
-    assert scored(options, ROWS, "", "", "").values["assertions"]
     with pytest.raises(InputError, match=r"no item is in slice 'topic=loan'; .* topic=loans"):
-        refuse_absent_slices(chosen(options), slices_in(ROWS))
+        scored(options, ROWS, "", "", "")
+    (scorer,) = load_scorers(chosen(options), Path("no-embedder"))
+    answers = [Answer(item=ROWS[0].id, text="", tokens=1, prompt_tokens=1)]
+    assert list(computed(scorer, ROWS[:1], answers)["assertions"])  # type: ignore[call-overload]
 
 
 def test_a_schema_file_is_read_and_counts_as_a_part_of_the_scorer() -> None:
