@@ -77,7 +77,7 @@ async def ask_all(
     with progress(f"{larger.model}, dev", len(rows), "answers") as bar:
 
         async def kept_or_asked(row: Row) -> TimedAnswer:
-            request = hosted.vendor_request(larger.model, system_prompt, row, decoding)
+            request = ChatRequest.of_row(larger.model, system_prompt, row, decoding)
             key = digest_json({"url": larger.url, "item": row.id, "body": request.body()})
             place = home() / "serving" / "larger" / f"{key}.json"
             if place.exists():

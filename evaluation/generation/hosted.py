@@ -16,18 +16,16 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import Answer, Model, Respondent, system_of
 from evaluation.generation.backends.backend import ChatReply, ChatRequest, TokenCounts
 from project.canonical import digest_files, digest_folder
-from project.chat_template import under
 from project.errors import IncumbentError, InputError
 from project.files import home, staged_folder, write_bytes
 from project.paths import ADAPTER, CHAMPION, rows_of
 from project.progress import progress
 from project.records.adapters import Adapter, Contestant, Engine, HostedModel, Numerics, Opponent
-from project.records.data import Message, Row, Split
+from project.records.data import Row, Split
 from project.records.record import Digest, Record, write_records
 from project.records.tool_calls import as_json
 from project.settings import load
 from project.shown_passages import all_with_passages
-from project.tool_rendering import in_request
 from project.untrusted_input import shortened
 from registry.reader import RegistryReader
 
@@ -61,26 +59,11 @@ class Reply(Record):
 def request_of(contestant: Contestant, row: Row, decoding: Decoding, sample: int) -> ChatRequest:
     """All that decides an answer; the row's passages are in its prompt."""
     assert contestant.base.hosted is not None
-    asked = vendor_request(contestant.base.hosted.model, contestant.system_prompt, row, decoding)
+    asked = ChatRequest.of_row(
+        contestant.base.hosted.model, contestant.system_prompt, row, decoding
+    )
     seed = decoding.seed + sample if decoding.temperature else None
     return asked.model_copy(update={"seed": seed})
-
-
-def vendor_request(
-    model: str, system_prompt: str | None, row: Row, decoding: Decoding
-) -> ChatRequest:
-    """A row as a vendor's API takes it, with its tools in a field of their own."""
-    asked = in_request(under(system_prompt, row.prompt), row.tools, natively=True)
-    for turn in asked["messages"]:
-        if turn["role"] == "tool":  # which call it answers says whose result it is
-            turn.pop("name", None)
-    return ChatRequest(
-        model=model,
-        messages=tuple(map(Message.model_validate, asked["messages"])),
-        tools=tuple(asked["tools"]) if "tools" in asked else None,
-        temperature=decoding.temperature,
-        max_tokens=decoding.max_new_tokens,
-    )
 
 
 def requests_of(

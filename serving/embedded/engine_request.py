@@ -363,8 +363,9 @@ def wanted_of(asked: RequestBody) -> Wanted | None:
         return Wanted(known, words=False, several=False)
     if choice == "required":
         return Wanted(known, words=False, several=several)
-    held = asked.constrained or are_strict(tools)
-    return Wanted(known, several=several) if held and tools and choice != "none" else None
+    if not tools or choice == "none" or not (asked.constrained or are_strict(tools)):
+        return None
+    return Wanted(known, several=several)
 
 
 def text_length(value: Any) -> int:

@@ -10,13 +10,16 @@ from contextlib import suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
+from evaluation.evaluation_settings import Decoding
+from project.chat_template import under
 from project.engine.engine_settings import Kept
 from project.records.adapters import Engine
-from project.records.data import Message
+from project.records.data import Message, Row
 from project.records.record import LATER, Record, later
 from project.records.tool_calls import OfferedTools, as_json, json_object, marked
+from project.tool_rendering import in_request
 
 __all__ = ["Engine"]  # with what is defined here
 
@@ -114,6 +117,21 @@ class ChatRequest(Record):
     max_tokens: int | None
     seed: Annotated[int | None, LATER] = None
     tools: OfferedTools = None
+
+    @classmethod
+    def of_row(cls, model: str, system_prompt: str | None, row: Row, decoding: Decoding) -> Self:
+        """As a vendor's API takes it, with its tools in a field of their own."""
+        asked = in_request(under(system_prompt, row.prompt), row.tools, natively=True)
+        for turn in asked["messages"]:
+            if turn["role"] == "tool":  # which call it answers says whose result it is
+                turn.pop("name", None)
+        return cls(
+            model=model,
+            messages=tuple(map(Message.model_validate, asked["messages"])),
+            tools=tuple(asked["tools"]) if "tools" in asked else None,
+            temperature=decoding.temperature,
+            max_tokens=decoding.max_new_tokens,
+        )
 
     def body(self, *, newer_limit: bool = False) -> dict[str, Any]:
         body = self.model_dump(exclude_none=True)
