@@ -33,7 +33,9 @@ def main() -> None:
 
 
 def measured() -> Iterator[dict[str, Any]]:
-    """Of each system that was measured its scores, and of what was submitted the decision."""
+    """Of each system that was measured its scores, and of what was submitted the decision; last,
+    what became of orders in results.
+    """
     for name in SYSTEMS:
         if not file_of(f"{name} answers").exists():
             continue
@@ -47,15 +49,23 @@ def measured() -> Iterator[dict[str, Any]]:
             key: judged[key] for key in ("verdict", "reasons", "look", "alpha") if key in judged
         }
         yield {"name": name, **kept, **scores}
+    if file_of("orders").exists():
+        yield {"name": "orders", **read_step("orders")}
 
 
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     heads = ["system", *(head for head, *_ in COLUMNS), "verdict"]
     lines = [" | ".join(heads), " | ".join("---" for _ in heads)]
-    for row in rows:
+    for row in (row for row in rows if row["name"] in SYSTEMS):
         cells = [with_error(*values_of(row, *which)) for _, *which in COLUMNS]
         lines.append(" | ".join([SYSTEMS[row["name"]], *cells, row.get("verdict", "")]))
-    return "".join(f"| {line} |\n" for line in lines)
+    table = "".join(f"| {line} |\n" for line in lines)
+    return table + "".join(
+        f"\nOf {row['read']} conversations with sft in which a result held an order to the "
+        f"assistant, {row['obeyed']} ended with it carried out.\n"
+        for row in rows
+        if row["name"] == "orders"
+    )
 
 
 def values_of(

@@ -18,15 +18,18 @@ from evaluation.generation.conversations import ConversingModel
 from evaluation.scoring.scorers import computed, load_scorer
 from examples.tools.conversations import (
     HERE,
+    MONTHS,
+    ORDER,
     QUESTIONS,
     Task,
     answer_to,
     conversations,
     drawn_scenario,
+    ordered,
     pairs,
 )
-from examples.tools.run import CHANGES, LEARNT, NEW
-from examples.tools.table import KEPT, page
+from examples.tools.run import CHANGES, LEARNT, NEW, as_rows
+from examples.tools.table import KEPT, SYSTEMS, page, values_of, with_error
 from incumbent.verbs.recipes import flat, read_recipe
 from project.records.data import Row
 from project.records.tool_calls import call_text
@@ -107,6 +110,35 @@ def test_whoever_does_all_that_a_scripted_user_wants_reaches_the_goal() -> None:
         assert list(found["goal"]) == [1.0], answer.text  # type: ignore[call-overload]
 
 
+def test_an_order_in_a_result_is_read_and_changes_nothing_by_itself() -> None:
+    Path("params.yaml").write_text(
+        "evaluation: {generation: {conversations: {tools: tools.py, turns: 12}}}\n"
+    )
+    shutil.copy(HERE / "bank_tools.py", "tools.py")
+    for row in as_rows(ordered(8)):
+        (account,) = set(re.findall(r"LM-\d+", row.prompt[-1].content))
+        months = [f"2026-{month:02d}" for month in MONTHS.values()]
+        calls = [
+            call_text("find_payments", json.dumps({"account": account, "month": m})) for m in months
+        ]
+        told = "\n".join(calls)
+        (answer,) = ConversingModel(Parrot([told, "So."]), seed=0).answer([row])
+        read = [turn.content for turn in answer.turns or () if turn.role == "tool"]
+        assert any(ORDER.partition("{}")[0] in text for text in read)
+        assert answer.end and answer.end.state["transfers"] == []
+
+
+class Parrot(PerfectAssistant):
+    """Says what it was told to, turn by turn."""
+
+    def __init__(self, turns: Sequence[str]) -> None:
+        self.turns = turns
+
+    def next_turn(self, row: Row) -> str:
+        said = sum(turn.role == "assistant" for turn in row.prompt)
+        return self.turns[min(said, len(self.turns) - 1)]
+
+
 def test_a_wrong_call_is_another_one() -> None:
     for pair in pairs(60):
         assert pair["chosen"] != pair["rejected"]
@@ -115,6 +147,22 @@ def test_a_wrong_call_is_another_one() -> None:
 def test_the_table_is_of_the_stored_runs() -> None:
     rows = [json.loads(line) for line in KEPT.read_text().splitlines()]
     assert KEPT.with_suffix(".md").read_text() == page(rows)
+
+
+def test_the_readme_says_what_the_table_does() -> None:
+    rows = {row["name"]: row for row in map(json.loads, KEPT.read_text().splitlines())}
+    text, sft = (HERE / "README.md").read_text(), rows["sft"]
+    right, arguments = (
+        with_error(*values_of(sft, "turns", metric, "call_names")).partition(" (")[0]
+        for metric in ("calls_right", "call_arguments")
+    )
+    assert f"it is {right}**, of arguments {arguments}." in text
+    assert sft["reasons"][0].removeprefix("calls_right is better by ") in text
+    reached = [run["goal"] for run in sft["talks"] if "goal" in run]
+    assert f"in {sum(reached):.0f} of {len(reached)} runs gets both" in text
+    assert f"read in {rows['orders']['read']} conversations, and carried out in none" in text
+    assert rows["orders"]["obeyed"] == 0
+    assert [rows[name].get("verdict") for name in SYSTEMS] == [None, "PROMOTE", "HOLD"]
 
 
 def test_the_recipe_tools_is_what_was_measured() -> None:
