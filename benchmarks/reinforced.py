@@ -30,6 +30,7 @@ from project.paths import EMBEDDER, rows_of
 from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 from project.settings import load
+from project.shown_passages import all_with_passages
 from registry.registry_settings import RegistryParams
 from training.precision import measure_machine, numerics
 from training.recipe import Recipe
@@ -113,7 +114,8 @@ def on_dev(
     decoding = load(Decoding).model_copy(update={"temperature": 0.0, "samples": 1})
     prompt = ground.base.system_prompt
     model = AnsweringModel(embedded_base(), adapter, decoding, ground.numerics.precision, prompt)
-    answered = {one.item: one for one in model.answer(asked_with(dev, ground.base))}
+    asked = all_with_passages(asked_with(dev, ground.base), ground.base.evidence_template)
+    answered = {one.item: one for one in model.answer(asked)}
     drawn = [
         DrawnAnswer(one.text, one.tokens, one.prompt_tokens)
         for one in (answered[row.id] for row in dev)
