@@ -28,9 +28,30 @@ def with_error(values: list[float], sign: str = "") -> str:
     return f"{fmean(values):{sign}.3f} ± {error:.3f}".replace("-", "−")
 
 
+SAMPLE = "api-summaries"
+
+
+def test_what_grpo_made_of_the_bank() -> None:
+    (found,) = [one for one in stored("reinforced") if one["project"] != SAMPLE]
+    wanted = []
+    for name, before in found["dev_before"].items():
+        both = zip(before, found["dev_after"][name], strict=True)
+        pairs = [(a, b) for a, b in both if a is not None and b is not None]
+        gains = [b - a for a, b in pairs]
+        means = (fmean(values) for values in zip(*pairs, strict=True))
+        told = "{:.3f}, then {:.3f}".format(*means)
+        wanted.append([name, told, f"{with_error(gains, '+')} (n {len(gains)})"])
+    assert table("Rewards on the bank") == wanted
+    section = PAGE.partition("## Rewards on the bank\n")[2].partition("\n## ")[0]
+    assert f"{found['steps']} steps" in section
+    assert f"{found['processor_minutes']:.0f} processor-minutes" in section
+
+
 def test_what_grpo_made_of_the_sample() -> None:
     wanted = []
     for one in stored("reinforced"):
+        if one["project"] != SAMPLE:
+            continue
         tenth = one["steps"] // 10
         before, after = one["dev_before"]["rougeL"], one["dev_after"]["rougeL"]
         gains = [b - a for a, b in zip(before, after, strict=True)]
