@@ -56,8 +56,9 @@ def agreement_of_answers(answer: str, other: str, tools: Tools | None) -> float:
     """The same of words; where either answer calls a tool, whether they make the same calls, with
     the same arguments as scorer `calls` compares them: 0 or 1.
     """
-    calls = written_calls(other, schemas_of(tools)) if tools else []
-    if answer == other or not (calls or (tools and written_calls(answer, schemas_of(tools)))):
+    schemas = schemas_of(tools)
+    calls = written_calls(other, schemas) if tools else []
+    if answer == other or not (calls or (tools and written_calls(answer, schemas))):
         return agreement(answer, other)
     # Imported here because a gateway whose versions call nothing need not have jsonschema.
     from evaluation.scoring.compared_calls import DueCalls

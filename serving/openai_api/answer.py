@@ -162,8 +162,9 @@ class GatewayAnswer:
         """The chunks of a stream, or a whole answer as the only one, under our names."""
         self.asked = True
         asked = self.question
-        schemas = schemas_of(asked.fields["tools"]) if asked.tools else {}
-        calls = CallsInAnswer(asked.several_calls, schemas) if asked.tools else None
+        calls = None
+        if asked.tools:
+            calls = CallsInAnswer(asked.several_calls, schemas_of(asked.fields["tools"]))
         while True:
             self.shown = await self._evidence()
             try:

@@ -365,7 +365,7 @@ def test_a_slice_that_no_item_has_is_an_error_of_a_whole_set_alone() -> None:
         scored(options, ROWS, "", "", "")
     (scorer,) = load_scorers(chosen(options), Path("no-embedder"))
     answers = [Answer(item=ROWS[0].id, text="", tokens=1, prompt_tokens=1)]
-    assert list(computed(scorer, ROWS[:1], answers)["assertions"])  # type: ignore[call-overload]
+    assert computed(scorer, ROWS[:1], answers)["assertions"] == [1.0]
 
 
 def test_a_schema_file_is_read_and_counts_as_a_part_of_the_scorer() -> None:
