@@ -16,7 +16,7 @@ from trl import GRPOTrainer
 
 from benchmarks.frame import arguments
 from benchmarks.reinforced import after_sft
-from incumbent.grpo import AnswerDraws
+from incumbent.drawn_answers import AnswerDraws
 from project.paths import rows_of
 from project.records.data import Row, Split
 from training.steps.grpo_step import Reward, grpo_step_data

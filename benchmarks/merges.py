@@ -38,6 +38,7 @@ RANK, LEVEL = 16, 0.95
 MERGES = merges_of(get_args(MergeMethod), SHARES, DENSITIES)
 SEEDS = {"of one seed": 0, "of two seeds": 1}  # of B
 BARE, A, B = "the bare base", "A", "B"
+BETTER = {"rougeL": 1, "loss": -1}  # 1: more of it is better
 Found = dict[str, Any]
 
 
@@ -93,25 +94,30 @@ def trained(settings: Sequence[Setting], place: Path) -> dict[str, Path]:
 
 
 def print_pair(pair: str, found: Sequence[Found]) -> None:
-    """Each system, and by how much it is better than the parent that is better by that metric."""
-    by_way, ways = {one["way"]: one for one in found}, (("rougeL", 1), ("loss", -1))
+    groups = found[0]["groups"]
+    print(f"\nadapters {pair}, {len(groups)} dev items in {len(set(groups))} groups")
+    print(f"{'':40} " + "   ".join(f"{metric}; better than the better parent" for metric in BETTER))
+    for way, told in merge_gains(found):
+        print(f"{way:<40} {'   '.join(told)}")
+
+
+def merge_gains(found: Sequence[Found]) -> Iterator[tuple[str, list[str]]]:
+    """Of each system its mean by each metric, and by how much it is better than the parent that is
+    better by that metric, which has none of this.
+    """
+    by_way = {one["way"]: one for one in found}
     groups = by_way[A]["groups"]
-    best = {m: max((A, B), key=lambda way: sign * fmean(by_way[way][m])) for m, sign in ways}
-    heads = "   ".join(
-        f"{metric}  better than {best[metric]} by, {LEVEL:.0%}" for metric, _ in ways
-    )
-    print(
-        f"\nadapters {pair}, {len(groups)} dev items in {len(set(groups))} groups\n{'':40} {heads}"
-    )
     for way, one in by_way.items():
         told = []
-        for metric, sign in ways:
+        for metric, sign in BETTER.items():
+            parent = max((A, B), key=lambda way: sign * fmean(by_way[way][metric]))
             apart = paired(
-                sign * (np.array(one[metric]) - np.array(by_way[best[metric]][metric])), groups
+                sign * (np.array(one[metric]) - np.array(by_way[parent][metric])), groups
             )
             low, high = bounds(apart.diff, apart.se, apart.df, (1 - LEVEL) / 2)
-            told.append(f"{fmean(one[metric]):.3f}  {apart.diff:+.3f} [{low:+.3f}, {high:+.3f}]")
-        print(f"{way:<40} {'   '.join(told)}")
+            gain = "" if way == parent else f"; {apart.diff:+.3f} [{low:+.3f}, {high:+.3f}]"
+            told.append(f"{fmean(one[metric]):.3f}{gain}")
+        yield way, told
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 after.
 
     python -m benchmarks.reinforced --project FOLDER [--rewards rougeL] [--steps 20] [--rate 2e-4]
-        [--dev 60]
+        [--beta 0.04] [--group 8] [--temperature 1.0] [--seed 0] [--dev 60]
 
 FOLDER is a project's after `incumbent run`, such as the sample's after `make run`. `--rewards` are
-metrics of its scorers, with commas between. Eight answers to each of two prompts make a step. What
-is found is kept in benchmarks/reinforced.jsonl, a line a run.
+metrics of its scorers, with commas between. Sixteen answers make a step, `--group` of them to each
+prompt. What is found is kept in benchmarks/reinforced.jsonl, a line a run.
 """
 
 import json
@@ -23,7 +23,8 @@ from benchmarks.frame import arguments
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.retrieved_passages import asked_with
-from incumbent.grpo import AnswerDraws, rewards_of
+from incumbent.drawn_answers import AnswerDraws
+from incumbent.grpo import rewards_of
 from project.bare_base import bare_base
 from project.model_pins import embedded_base, pinned_folder
 from project.paths import EMBEDDER, rows_of
@@ -41,24 +42,27 @@ from training.training_settings import GrpoParams
 
 KEPT = Path(__file__).with_suffix(".jsonl").resolve()
 AFTER_SFT = Path("outputs/steps/sft/adapter")
-PROMPTS_A_STEP = 2
+ANSWERS_A_STEP = 16
 ALWAYS = "rougeL"  # measured on dev beside what is rewarded
 NO_DIGEST = "0" * 64  # of scorers: nothing is registered here
 
 
 def main() -> None:
-    given = arguments(__doc__, project="", rewards="rougeL", steps=20, rate=2e-4, dev=60)
+    tried = {"rate": 2e-4, "beta": 0.04, "group": 8, "temperature": 1.0, "seed": 0}
+    given = arguments(__doc__, project="", rewards="rougeL", steps=20, dev=60, **tried)
     os.chdir(given.project)
-    rows = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source != "rehearsal.jsonl"][
-        : given.steps * PROMPTS_A_STEP
-    ]
+    rows = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source != "rehearsal.jsonl"]
+    rows = rows[: given.steps * ANSWERS_A_STEP // given.group]
     dev = Row.read_lines(rows_of(Split.DEV))[: given.dev]
-    ground = after_sft()
+    ground = after_sft(given.seed)
     decoding = load(Decoding)
     params = GrpoParams(
         epochs=1,
-        gradient_accumulation=PROMPTS_A_STEP,
+        gradient_accumulation=2,
         learning_rate=given.rate,
+        beta=given.beta,
+        group=given.group,
+        temperature=given.temperature,
         max_new_tokens=decoding.max_new_tokens,
         rewards=dict.fromkeys(given.rewards.split(","), 1.0),
     )
@@ -78,7 +82,7 @@ def main() -> None:
         "project": load(RegistryParams).family,
         "rewarded": [*params.rewards],
         "steps": record.optimizer_steps,
-        "rate": given.rate,
+        **{name: getattr(given, name) for name in tried},
         "processor_minutes": round(minutes, 1),
         "rewards": [round(log["reward"], 4) for log in logs],
         "kl": [round(log["kl"], 4) for log in logs],
@@ -94,13 +98,13 @@ def main() -> None:
         print(summary(found, name))
 
 
-def after_sft() -> StepContext:
+def after_sft(seed: int) -> StepContext:
     """What a step finds that goes on from the project's own sft."""
     recipe = Recipe.read(AFTER_SFT / "recipe.json")
     return StepContext(
         bare_base(),
         numerics("auto", measure_machine()),
-        recipe.adapter,
+        recipe.adapter.model_copy(update={"seed": seed}),
         Earlier(AFTER_SFT, None, recipe),
     )
 

@@ -5,40 +5,35 @@ step as a reward. A scorer may be a user's own code, so it is watched: one that 
 no reward, is slow, or opens the file of the sealed eval set ends the step, which leaves nothing.
 """
 
-import asyncio
 import os
 import signal
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from evaluation.evaluation_settings import GenerationParams, ScoringParams
+from evaluation.evaluation_settings import PreferenceParams, ScoringParams
 from evaluation.generation.answering_engine import server_kept
-from evaluation.generation.backends.backend import BackendError, Endpoint
-from project.canonical import digest_json
+from project.canonical import digest_file, digest_json
 from project.errors import IncumbentError, InputError
 from project.model_pins import pinned_folder
-from project.paths import EMBEDDER, rows_of
-from project.records.adapters import Engine, ModelPin
+from project.paths import EMBEDDER, PAIR_SOURCE, rows_of
+from project.records.adapters import ModelPin
 from project.records.data import Row, Split
+from project.records.evidence import PREFERENCE
 from project.settings import load, setting_error
 from training.steps.earlier import leave_out
 from training.training_settings import GrpoParams
 
 if TYPE_CHECKING:
-    from evaluation.generation.backends.adapter_servers import VllmReplica
-    from evaluation.generation.batch_reader import BatchReader
+    from evaluation.preference.preference_pairs import Judge
     from evaluation.scoring.scorers import Scorer
-    from training.steps.grpo_step import Draw, Drawing, Drawn, DrawnAnswer, Reward
-    from training.steps.run_step import StepContext
+    from training.steps.grpo_step import DrawnAnswer, Reward
 
 
 def main() -> None:
@@ -47,181 +42,20 @@ def main() -> None:
         return leave_out("grpo")
     # Imported here because a step that is left out need not wait for torch.
     from evaluation.scoring.scorers import scorers_digest
+    from incumbent.drawn_answers import draws_by_settings
     from training.steps.grpo_step import rewarded_data
     from training.steps.run_step import run_step
 
     scoring, embedder = load(ScoringParams), ModelPin.read(EMBEDDER)
     with closed_to_scorers(rows_of(Split.SEALED)), server_kept():
         rewards = rewards_of(params, scoring, pinned_folder(embedder, "embedder"))
-        scorers = digest_json([scorers_digest(scoring), embedder.digest])
+        scorers = digest_json([scorers_digest(scoring), embedder.digest, *judge_digests(params)])
         return run_step("grpo", params, partial(rewarded_data, rewards, scorers, draws_by_settings))
-
-
-# --- answers --------------------------------------------------------------------------------------
-
-
-def draws_by_settings(ground: "StepContext") -> "Draw":
-    """By the vLLM that evaluation.generation starts, else by the embedded engine."""
-    params = load(GenerationParams)
-    return VllmDraws(params, ground) if params.vllm_python else AnswerDraws()
-
-
-class AnswerDraws:
-    """Draws the answers that are rewarded, by the embedded engine: a prompt is read once for all
-    answers to it, and an answer that has ended is soon read no more.
-    """
-
-    engine: Engine | None = None
-
-    def __init__(self) -> None:
-        self.reader: BatchReader | None = None
-
-    def __call__(self, model: Any, prompts: Sequence[list[int]], drawing: "Drawing") -> "Drawn":
-        # Imported here because a step that is left out need not wait for torch.
-        from evaluation.generation.batch_reader import BatchReader
-        from training.steps.grpo_step import Drawn
-
-        if self.reader is None or self.reader.model is not model:
-            self.reader = BatchReader(model)
-        return Drawn(drawn_answers(self.reader, prompts, drawing))
-
-
-def drawn_answers(
-    reader: "BatchReader", prompts: Sequence[list[int]], drawing: "Drawing"
-) -> list[list[int]]:
-    """The tokens of an answer to each prompt."""
-    import torch
-
-    if reader.can_regroup:
-        distinct = list(map(list, dict.fromkeys(map(tuple, prompts))))
-        rows = [distinct.index(list(prompt)) for prompt in prompts]
-        memory, logits = reader.read_after(reader.unread(1), distinct)
-        memory, logits = memory.rows(rows), logits[rows]
-    else:
-        memory, logits = reader.read_after(reader.unread(1), prompts)
-    answers: list[list[int]] = [[] for _ in prompts]
-    growing = list(range(len(prompts)))  # the answer of each row
-    while True:
-        shares = (logits[:, -1].double().cpu() / drawing.temperature).softmax(-1)
-        drawn = torch.multinomial(shares, 1)[:, 0].tolist()
-        for place, token in zip(growing, drawn, strict=True):
-            if not ended(answers[place], drawing):
-                answers[place].append(token)
-        alive = [i for i, place in enumerate(growing) if not ended(answers[place], drawing)]
-        if not alive:
-            return answers
-        # To copy the memory costs some steps, so a quarter has to have ended.
-        if reader.can_regroup and 4 * len(alive) <= 3 * len(growing):
-            memory, growing = memory.rows(alive), [growing[i] for i in alive]
-        logits = reader.read(memory, [answers[place][-1:] for place in growing])
-
-
-def ended(answer: Sequence[int], drawing: "Drawing") -> bool:
-    return len(answer) >= drawing.most or (bool(answer) and answer[-1] in drawing.ends)
-
-
-DRAWING_SECONDS = 1800.0  # of all answers to a prompt: vLLM is slow on a processor
-
-
-class VllmDraws:
-    """Draws them by a vLLM of this process. For each draw the adapter is written to a folder, and
-    loaded under a name that was never used: vLLM keeps what it has read under a name.
-
-    Each prompt's answers have a seed that torch draws. The same seed need not give the same answers
-    again: what vLLM rounds hangs on what it computes at the same time.
-    """
-
-    def __init__(self, params: GenerationParams, ground: "StepContext") -> None:
-        """With vLLM started. Raises IncumbentError where that is not possible, and InputError where
-        it would answer by another base than is trained on.
-        """
-        from evaluation.generation.backends.own_vllm import own_engine, own_replica  # as above
-
-        if ground.adapter.quantization != "none":
-            problem = (
-                "vLLM, by which evaluation.generation has step grpo draw its answers, serves the "
-                "base as it is: choose none, or evaluation.generation.backend: embedded"
-            )
-            raise setting_error(problem, "training", "adapter", "quantization")
-        assert params.vllm_python is not None
-        base = pinned_folder(ground.base.base, "base")
-        own = (params.vllm_python, params.vllm_options)
-        self.engine: Engine | None = own_engine(*own)
-        self.server = partial(own_replica, *own, base, ground.numerics.precision, DRAWING_SECONDS)
-        self.draws = 0
-        asyncio.run(self.started())
-
-    async def started(self) -> None:
-        await (await self.server()).close()
-
-    def __call__(self, model: Any, prompts: Sequence[list[int]], drawing: "Drawing") -> "Drawn":
-        self.draws += 1
-        try:
-            with TemporaryDirectory(prefix="drawing-") as folder:
-                model.save_pretrained(folder, selected_adapters=["default"])
-                return asyncio.run(self.drawn(Path(folder), prompts, drawing))
-        except BackendError as error:
-            raise IncumbentError(
-                f"vLLM gives step grpo no answers: {error}; run it again when that is mended: it "
-                "goes on from its checkpoint"
-            ) from None
-
-    async def drawn(
-        self, adapter: Path, prompts: Sequence[list[int]], drawing: "Drawing"
-    ) -> "Drawn":
-        from training.steps.grpo_step import Drawn  # as above
-
-        name = f"draw-{self.draws}"
-        replica = await self.server()
-        try:
-            await replica.load(name, adapter)
-            each = Counter(map(tuple, prompts))
-            answers = await asyncio.gather(
-                *(vllm_answers(replica, name, list(own), n, drawing) for own, n in each.items())
-            )
-            await replica.unload(name)
-        finally:
-            await replica.close()
-        left = dict(zip(each, map(iter, answers), strict=True))
-        drawn = [next(left[tuple(prompt)]) for prompt in prompts]
-        return Drawn([tokens for tokens, _ in drawn], [logprobs for _, logprobs in drawn])
-
-
-async def vllm_answers(
-    replica: "VllmReplica", model: str, prompt: list[int], number: int, drawing: "Drawing"
-) -> list[tuple[list[int], list[float]]]:
-    """Tokens and their log-probabilities of so many answers to a prompt."""
-    import torch
-
-    body = {
-        "model": model,
-        "prompt": prompt,
-        "n": number,
-        "max_tokens": drawing.most,
-        "temperature": drawing.temperature,
-        "seed": int(torch.randint(2**31, ()).item()),
-        "stop_token_ids": sorted(drawing.ends),
-        "ignore_eos": True,  # the ends are those above
-        "logprobs": 0,  # beside the drawn token, no other
-        "return_token_ids": True,
-    }
-    answer = await replica.answer(Endpoint.COMPLETIONS, body)
-    try:
-        answers = [
-            (list(map(int, one["token_ids"])), list(map(float, one["logprobs"]["token_logprobs"])))
-            for one in answer["choices"]
-        ]
-    except (LookupError, TypeError, ValueError):
-        answers = []
-    if len(answers) != number or any(len(tokens) != len(own) for tokens, own in answers):
-        raise replica.bad("sends no tokens with their log-probabilities")
-    return answers
 
 
 # --- rewards --------------------------------------------------------------------------------------
 
-# Our own scorers rate the answers of a batch in less than a second.
-BATCH_SECONDS = 60.0
+BATCH_SECONDS = 60.0  # our own scorers take less than one
 LOADING_SECONDS = 600.0  # one with a model of its own reads it from a disk
 
 
@@ -229,8 +63,10 @@ def rewards_of(params: GrpoParams, scoring: ScoringParams, embedder: Path) -> "l
     """The metrics of params.yaml as rewards: what is rewarded is measured on dev too, so that a
     report can hold it against the other metrics.
 
-    Raises InputError naming one that can be none: it has no better way, or is not within [0, 1].
+    Raises InputError naming one that can be none: it has no better way, is not within [0, 1], or
+    decides on promotions itself.
     """
+    from evaluation.preference.judged_pairs import rewarding_judge
     from evaluation.scoring.scorers import load_scorer
     from training.steps.grpo_step import Reward
 
@@ -240,17 +76,38 @@ def rewards_of(params: GrpoParams, scoring: ScoringParams, embedder: Path) -> "l
             scorer = load_scorer(choice, at, embedder)
         within = [name for name, (low, high) in scorer.ranges.items() if low >= 0 and high <= 1]
         fit |= {name: scorer for name in within if scorer.better.get(name) in ("more", "less")}
-    if unfit := [name for name in params.rewards if name not in fit]:
+    if unfit := [name for name in params.rewards if name not in {*fit, PREFERENCE}]:
         problem = (
             "no scorer of evaluation.scoring gives such a metric that could reward: it must say "
             "that its range is within [0, 1], and that more or less of it is better; there are "
             f"{', '.join(fit) or 'none'}"
         )
         raise setting_error(problem, "training", "grpo", "rewards", unfit[0])
-    return [
-        Reward(name, weight, partial(rated, fit[name], name))
-        for name, weight in params.rewards.items()
+    of = {name: partial(rated, scorer, name) for name, scorer in fit.items()}
+    if PREFERENCE in params.rewards:
+        of[PREFERENCE] = partial(win_probabilities, rewarding_judge())
+    return [Reward(name, weight, of[name]) for name, weight in params.rewards.items()]
+
+
+def judge_digests(params: GrpoParams) -> list[str]:
+    """What decides whom the judge of dev prefers, where it rewards."""
+    if PREFERENCE not in params.rewards:
+        return []
+    return [load(PreferenceParams).identity, digest_file(PAIR_SOURCE)]
+
+
+def win_probabilities(
+    judge: "Judge", rows: Sequence[Row], drawn: "Sequence[DrawnAnswer]"
+) -> list[float | None]:
+    """How likely each answer is better than its row's own, to the judge of dev."""
+    from evaluation.preference.judged_pairs import TwoAnswers, comparison
+
+    pairs = [
+        comparison(TwoAnswers(row, row.completion_text, one.text))
+        for row, one in zip(rows, drawn, strict=True)
     ]
+    with computing(judge.source, LOADING_SECONDS):  # it may wait for a server
+        return [judgement.win_probability for judgement in judge.prefer(pairs)]
 
 
 def rated(
@@ -296,6 +153,8 @@ def stopped(scorer: str, problem: str) -> IncumbentError:
 
 # What a scorer may not do while it computes: fail, take too long, open the sealed eval set.
 
+OPENED = "opened the file of the sealed eval set, which no training may see"
+
 
 @dataclass
 class Watch:
@@ -340,11 +199,7 @@ def refuse_closed(event: str, given: tuple[Any, ...]) -> None:
         same = path.name == name or bool(known and os.path.samestat(path.stat(), known))
     if same:
         WATCH.caught = WATCH.scorer or "a scorer"
-        raise opened(WATCH.caught)
-
-
-def opened(scorer: str) -> IncumbentError:
-    return stopped(scorer, "opened the file of the sealed eval set, which no training may see")
+        raise stopped(WATCH.caught, OPENED)
 
 
 class TooSlowError(BaseException):
@@ -376,7 +231,7 @@ def computing(scorer: str, seconds: float | None = None) -> Iterator[None]:
     finally:
         WATCH.scorer = None
     if WATCH.caught:
-        raise opened(WATCH.caught)
+        raise stopped(WATCH.caught, OPENED)
     if (took := perf_counter() - began) >= limit:
         raise stopped(scorer, f"took {took:.1f} s for a batch, and may take {limit:g}")
 

@@ -31,12 +31,12 @@ from registry.store import Registry
 from serving.deploying.follower import Follower
 from serving.deploying.pools import Pools, pools_of
 from serving.deploying.route_table import RouteTable, ServingState
+from serving.exchange import Deployment
 from serving.experiments.experiments import Experiments
 from serving.openai_api.answering import AnswerEndpoint, Shadows
 from serving.openai_api.evidence_shown import EvidenceSource
 from serving.openai_api.feedback import FeedbackEndpoint
-from serving.openai_api.gateway import Gateway, nothing_deployed
-from serving.openai_api.model_list import ModelList
+from serving.openai_api.gateway import Gateway, models, not_found, nothing_deployed
 from serving.openai_api.replicas import away
 from serving.openai_api.request_body import ApiError, fault
 from serving.openai_api.request_middleware import RequestMiddleware
@@ -257,18 +257,41 @@ def create_app(gateway: Gateway, beside: Running = alone) -> Starlette:
 def routes(gateway: Gateway, shadows: Shadows) -> list[Route]:
     chat = AnswerEndpoint(gateway, shadows, Endpoint.CHAT)
     completions = AnswerEndpoint(gateway, shadows, Endpoint.COMPLETIONS)
-    models = ModelList(gateway)
     return [
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/completions", completions, methods=["POST"]),
-        Route("/v1/models", models, methods=["GET"]),
-        Route("/v1/models/{model:path}", models, methods=["GET"]),
+        Route("/v1/models", model_list, methods=["GET"]),
+        Route("/v1/models/{model:path}", model_list, methods=["GET"]),
         Route("/v1/feedback", FeedbackEndpoint(gateway), methods=["POST"]),
         Route("/v1/incumbent/serving", serving),
         Route("/healthz", alive),
         Route("/readyz", ready),
         Route("/metrics", metrics),
     ]
+
+
+async def model_list(request: Request) -> Response:
+    """The names that are answered now, or one of them, as OpenAI has it."""
+    answering = models(request.app.state.gateway)
+    name = request.path_params.get("model")
+    if name is None:
+        cards = [listed_model(known, deployment) for known, deployment in answering.items()]
+        return JSONResponse({"object": "list", "data": cards})
+    if name not in answering:
+        raise not_found(name)
+    return JSONResponse(listed_model(name, answering[name]))
+
+
+def listed_model(name: str, deployment: Deployment) -> dict[str, Any]:
+    """`created` is OpenAI's; when a version was made stands in the registry."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "incumbent",
+        "root": deployment.name,
+        "parent": deployment.contestant.base.name,
+    }
 
 
 async def serving(request: Request) -> Response:

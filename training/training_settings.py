@@ -170,6 +170,8 @@ class GrpoParams(StepParams):
     max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
     # Metrics that scorers of evaluation.scoring give, each with its weight: an answer's reward is
     # their sum. They are within [0, 1]; where less is better, the reward is what lacks of 1.
+    # `preference`: how likely the judge of dev prefers an answer to the row's own; only where
+    # people's votes on the page alone decide.
     rewards: dict[str, PositiveFloat] = Field(default={})
 
     @field_validator("rewards", mode="before")
@@ -183,11 +185,6 @@ class GrpoParams(StepParams):
     def rewarded(self) -> Self:
         if self.epochs and not self.rewards:
             raise ValueError("rewards: name a metric and its weight, such as {rougeL: 1}")
-        if "preference" in self.rewards:
-            raise ValueError(
-                "rewards: preference decides on promotions, so it can be no reward: what was "
-                "trained to please a judge cannot be judged by it"
-            )
         if self.batch_size * self.gradient_accumulation % self.group:
             raise ValueError(
                 "group: batch_size times gradient_accumulation answers, which a step learns from, "

@@ -11,8 +11,11 @@ from incumbent import grpo
 from incumbent.grpo import closed_to_scorers, rewards_of
 from project import paths
 from project.errors import IncumbentError, InputError
+from project.model_pins import ModelChoice, locate
 from project.records.data import Row, Split
+from project.records.preferences import Calibration
 from project.settings import load
+from tests.evaluation.test_calibration import GOOD
 from training.training_settings import GrpoParams
 
 pytestmark = pytest.mark.slow
@@ -92,7 +95,6 @@ def test_what_a_row_says_nothing_about_is_no_reward() -> None:
         ("rouge", "helpful", r"grpo\.rewards\.helpful: no scorer .* are rouge1, rouge2, rougeL"),
         ("length", "words", r"grpo\.rewards\.words: no scorer .* within \[0, 1\].* are none"),
         ("perplexity", "perplexity", r"grpo\.rewards\.perplexity: no scorer"),
-        ("rouge", "preference", "preference decides on promotions, so it can be no reward"),
     ],
 )
 def test_a_metric_that_cannot_reward_is_refused_by_name(
@@ -150,6 +152,50 @@ def test_the_rest_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("words.txt").write_text("two")
     with closed_to_scorers(SEALED):
         assert rated(mine(monkeypatch, "open('words.txt').read()")) == [0.5, 0.5]
+
+
+# --- preference -----------------------------------------------------------------------------------
+
+
+def preference_reward(source: dict[str, Any], **calibration: Any) -> Any:
+    """The reward by the judge of dev, which is the frozen cosine."""
+    from evaluation.preference.learnt_reward import save_frozen
+    from evaluation.preference.reward_model import ExchangeVectors
+
+    Calibration(**GOOD | calibration).write(paths.CALIBRATION)
+    save_frozen(ExchangeVectors(locate(ModelChoice(), "embedder")), paths.REWARD)
+    paths.PAIR_SOURCE.write_text("{}")
+    settings = {
+        "evaluation": {"scoring": {"metrics": ["rouge"]}, "preference": source},
+        "training": {"grpo": {"epochs": 1, "rewards": ["preference"]}},
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    return rewards_of(load(GrpoParams), load(ScoringParams), Path("no-embedder"))[0]
+
+
+def test_the_judge_of_dev_rewards_where_people_decide_alone() -> None:
+    preferred = preference_reward({"source": "ballots"})
+    own, silent = rated(preferred, "It is two.", "")
+    assert (own, silent) == (0.5, 0.0)
+    off, on = rated(preferred, "Bananas are yellow.", "What is 1? It is two.")
+    assert 0 < off < 0.5 < on < 1
+
+
+@pytest.mark.parametrize(
+    ("source", "calibration", "refused"),
+    [
+        ({"source": "reward"}, {}, "cannot be judged by it"),
+        ({"source": "people+judge"}, {}, "cannot be judged by it"),
+        ({"source": "ballots", "ballots": "datasets/ballots/b.jsonl"}, {}, "without a file"),
+        ({"source": "ballots"}, {"accuracy": 0.5}, "the judge of dev is advisory: "),
+    ],
+)
+def test_a_judge_that_decides_or_is_no_better_than_length_rewards_nobody(
+    source: dict[str, Any], calibration: dict[str, Any], refused: str
+) -> None:
+    told = rf"params\.yaml:\d+: training\.grpo\.rewards\.preference: .*{refused}"
+    with pytest.raises(InputError, match=told):
+        preference_reward(source, **calibration)
 
 
 # --- stage ----------------------------------------------------------------------------------------

@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from itertools import permutations
 from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
 
 from benchmarks.forgetting import GIVEN, OWN, difference
+from benchmarks.merges import SEEDS, merge_gains
+from benchmarks.quick_stops import WHOLE, stops
+from incumbent.reproducing.quick_run import better_by
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "figures.md").read_text()
@@ -75,6 +79,34 @@ def test_how_fast_answers_are_drawn() -> None:
     section = PAGE.partition("## Rewards\n")[2].partition("\n## ")[0]
     assert " ".join(section.split()).count(" times with ") == len(told)
     assert all(one in section for one in told)
+
+
+def test_what_merges_gain() -> None:
+    columns = [
+        list(merge_gains([one for one in stored("merges") if one["pair"] == pair]))
+        for pair in SEEDS
+    ]
+    wanted = []
+    for of_one_seed, of_two in zip(*columns, strict=True):
+        way = of_one_seed[0].replace(", density 0.5", "").replace("challenger ", "")
+        name = way.replace("dare_ties", "DARE-TIES").replace("ties", "TIES")
+        wanted.append([name, *of_one_seed[1], *of_two[1]])
+    told = [[cell.replace("−", "-") for cell in line] for line in table("Merges")]
+    assert told == wanted
+
+
+def test_whom_a_quick_run_stops() -> None:
+    page = (ROOT / "docs" / "how-to" / "improve.md").read_text().replace("−", "-")
+    found = {one["way"]: one for one in stored("quick_stops") if "loss" in one}
+    seeds = [one for way, one in found.items() if way.startswith("seed ")]
+    pairs = list(permutations(seeds, 2))
+    stopped = sum(stops(*pair) for pair in pairs)
+    half = sum(stops(found["half the rate"], champion) for champion in seeds)
+    assert stopped == 0 and f"of {len(pairs)} comparisons between seeds none stopped" in page
+    assert f"half the learning rate was stopped in {half} of {len(seeds)}" in page
+    whole, slower = found[WHOLE], found[f"half the rate{WHOLE}"]
+    over = better_by(whole["loss"], slower["loss"], whole["groups"])
+    assert f"worse by {over}".replace("+", "") in page
 
 
 def test_what_keeps_a_base_able() -> None:

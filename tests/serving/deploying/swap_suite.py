@@ -25,6 +25,7 @@ from project.records.events import Deployed
 from project.records.scores import ItemScore
 from registry.deployment_history import deployments
 from registry.store import Registry
+from serving.deploying import version_loading
 from serving.deploying.follower import Follower
 from serving.deploying.pools import HttpPools
 from serving.deploying.route_table import RouteTable
@@ -225,6 +226,11 @@ class RealEngine:
 
 class SwapSuite:
     """Its tests take the fixture `engine`."""
+
+    @pytest.fixture(autouse=True)
+    def patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A look waits until a version is loaded, on a slow machine too."""
+        monkeypatch.setattr(version_loading, "GRACE", 600.0)
 
     def test_a_promotion_moves_the_traffic_when_answers_are_as_they_were_judged(
         self, engine: RealEngine, registry: Registry

@@ -13,7 +13,7 @@ from evaluation.generation.answers import Respondent
 from evaluation.generation.backends.own_vllm import OwnVllm
 from evaluation.generation.systems import respondent
 from incumbent import grpo
-from incumbent.grpo import AnswerDraws, draws_by_settings
+from incumbent.drawn_answers import AnswerDraws, draws_by_settings
 from project import paths
 from project.canonical import digest_folder
 from project.errors import IncumbentError
