@@ -1,4 +1,4 @@
-"""A person's own files come to a verdict, with two commands and no edit.
+"""A person's own files come to a verdict, with two commands and no edit but to take less time.
 
 One file does so from end to end. Of the other forms it is shown up to where they differ no more.
 """
@@ -16,7 +16,7 @@ import pytest
 
 from curation.sources.python_api import read_package
 from tests.bank_files import as_csv, write_chats, write_csv, write_pairs
-from tests.incumbent.short_suites import shorten_suites
+from tests.incumbent.short_suites import shorten_suites, shorten_training
 from tests.wheel import Installed, shadow
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -30,6 +30,7 @@ def begun(installed: Installed, folder: Path, *options: str | Path) -> str:
     """What init prints, with the project in the folder `own`."""
     made = installed.run(folder, "incumbent", "init", "own", *options, "--yes")
     shorten_suites(folder / "own", 4)
+    shorten_training(folder / "own")
     shadow(folder / "own")
     return made
 
