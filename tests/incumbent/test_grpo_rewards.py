@@ -12,9 +12,12 @@ from incumbent.grpo import closed_to_scorers, rewards_of
 from project import paths
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, locate
-from project.records.data import Row, Split
+from project.records.data import EvidencePassage, Row, Split
 from project.records.preferences import Calibration
+from project.records.tool_calls import call_text
 from project.settings import load
+from tests.curation.test_tool_rows import ASKED, called
+from tests.curation.test_tool_rows import row as tool_row
 from tests.evaluation.test_calibration import GOOD
 from training.training_settings import GrpoParams
 
@@ -81,6 +84,31 @@ def test_our_scorers_reward_by_name() -> None:
     assert (refuses.name, refuses.weight) == ("refusal", 0.5)
     # Where less is better, a reward is what it lacks of 1.
     assert rated(refuses, "I cannot help with that.", "It is two.") == [0.0, 1.0]
+
+
+def of_passage(**more: Any) -> Row:
+    passage = EvidencePassage(id="1", text="A lost card is replaced for EUR 9 within five days.")
+    row = Row.of("What does a lost card cost?", "EUR 9 [1].", group="g", source="s")
+    return row.model_copy(update={"evidence": (passage,), **more})
+
+
+@pytest.mark.parametrize(
+    ("metric", "row", "good", "bad"),
+    [
+        ("grounding.supported", of_passage(), "A lost card costs EUR 9 [1].", "It is EUR 12 [1]."),
+        ("grounding.cited_all", of_passage(), "A lost card costs EUR 9 [1].", "It costs EUR 9."),
+        ("grounding.missed_abstention", of_passage(answerable=False), "I do not know.", "EUR 9."),
+        (
+            "calls.calls_right",
+            tool_row(ASKED, called()),
+            call_text("get_balance", '{"account": "savings"}'),
+            call_text("get_balance", '{"account": "main"}'),
+        ),
+    ],
+)
+def test_what_can_be_checked_rewards_by_name(metric: str, row: Row, good: str, bad: str) -> None:
+    one = reward(*metric.split("."))
+    assert one.of([row, row], [answer(good), answer(bad)]) == [1.0, 0.0]
 
 
 def test_what_a_row_says_nothing_about_is_no_reward() -> None:
@@ -158,13 +186,8 @@ def test_the_rest_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def preference_reward(source: dict[str, Any], **calibration: Any) -> Any:
-    """The reward by the judge of dev, which is the frozen cosine."""
-    from evaluation.preference.learnt_reward import save_frozen
-    from evaluation.preference.reward_model import ExchangeVectors
-
+    """The reward by the judge of dev."""
     Calibration(**GOOD | calibration).write(paths.CALIBRATION)
-    save_frozen(ExchangeVectors(locate(ModelChoice(), "embedder")), paths.REWARD)
-    paths.PAIR_SOURCE.write_text("{}")
     settings = {
         "evaluation": {"scoring": {"metrics": ["rouge"]}, "preference": source},
         "training": {"grpo": {"epochs": 1, "rewards": ["preference"]}},
@@ -174,6 +197,10 @@ def preference_reward(source: dict[str, Any], **calibration: Any) -> Any:
 
 
 def test_the_judge_of_dev_rewards_where_people_decide_alone() -> None:
+    from evaluation.preference.learnt_reward import save_frozen
+    from evaluation.preference.reward_model import ExchangeVectors
+
+    save_frozen(ExchangeVectors(locate(ModelChoice(), "embedder")), paths.REWARD)
     preferred = preference_reward({"source": "ballots"})
     own, silent = rated(preferred, "It is two.", "")
     assert (own, silent) == (0.5, 0.0)

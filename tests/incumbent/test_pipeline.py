@@ -419,6 +419,22 @@ def test_a_version_that_is_there_already_is_evaluated_again(project: Project) ->
     assert "test v1 is the champion: there is no other to compare with" in champion.stdout
 
 
+def test_a_merge_of_champion_and_challenger_is_decided_on_like_any_version(
+    project: Project,
+) -> None:
+    merge = ("search", "merge", "--challenger", "2", "--method", "linear", "--share", "0.5")
+    merged = project.run("incumbent", *merge, "--by", "loss", "--register")
+    assert merged.returncode == 0, merged.stdout
+    assert project.looks() == [1, 2]  # dev alone chose it
+    decided = project.run("incumbent", "registry", "reevaluate", "3", "--json")
+    assert decided.returncode == 0, decided.stdout
+    printed = json.loads(decided.stdout[decided.stdout.index('{\n  "version"') :])
+    assert printed["decision"]["pins"]["challenger"] == printed["version"]["adapter"]["files"]
+    looked = bool(project.evidence(3).sealed)
+    assert project.looks() == [1, 2, *([3] if looked else [])]
+    assert project.run("incumbent", "registry", "verify").returncode == 0
+
+
 @contextmanager
 def on_another_machine(project: Project) -> Iterator[None]:
     """The project's programs find a processor with other instructions."""
@@ -453,7 +469,7 @@ def test_another_kind_of_machine_answers_anew_trains_nothing_and_promotes_nobody
         new = project.run("incumbent", "submit", "--json")
         assert new.returncode == 0, new.stdout
         decided = json.loads(new.stdout[new.stdout.index('{\n  "version"') :])
-        assert decided["version"]["number"] == 3
+        assert decided["version"]["number"] == 4
         assert decided["version"]["adapter"]["numerics"]["processor"] == there.processor
         assert Numerics.model_validate(decided["decision"]["pins"]["numerics"]) == there
         assert project.run("incumbent", "registry", "verify").returncode == 0
