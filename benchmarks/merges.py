@@ -102,8 +102,8 @@ def print_pair(pair: str, found: Sequence[Found]) -> None:
 
 
 def merge_gains(found: Sequence[Found]) -> Iterator[tuple[str, list[str]]]:
-    """Of each system its mean by each metric, and by how much it is better than the parent that is
-    better by that metric, which has none of this.
+    """Each system's mean by each metric, and its gain over the parent that is better by it; that
+    parent has no gain.
     """
     by_way = {one["way"]: one for one in found}
     groups = by_way[A]["groups"]

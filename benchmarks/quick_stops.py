@@ -8,9 +8,9 @@ and each is compared with each other: they are equal, only chance differs. Then 
 need longer, at half and at a fifth of the learning rate; the first also for all steps. They are
 kept in benchmarks/quick_stops.jsonl, a line an adapter, and only what is missing is done.
 
-`--costs` takes what a retrain of a recipe costs that cannot win, at a fifth of the learning rate:
-whole, stopped by `--quick`, and stopped once the champion's side is kept. It is run in FOLDER, and
-spends a look.
+`--costs` measures what a retrain costs for a recipe that cannot win, at a fifth of the learning
+rate: stopped by `--quick`, stopped once the champion's side is kept, and whole. It runs in FOLDER,
+whose registry has the challenger then.
 """
 
 import gc
@@ -36,6 +36,7 @@ from training.steps.sft_step import sft_step_data
 
 KEPT = Path(__file__).with_suffix(".jsonl")
 WHOLE = ", all steps"
+RATE = "learning_rate: 0.001\n"
 # A way to retrain: its learning rate, and options of `incumbent run`.
 COSTS: dict[str, tuple[float, list[str]]] = {
     "stopped": (0.0002, ["--quick"]),
@@ -72,10 +73,11 @@ def print_costs(project: Path) -> None:
     """Processor-seconds of each way to retrain, in this order."""
     settings = project / "params.yaml"
     before = settings.read_text()
+    assert before.count(RATE) == 1, "the sample's own settings"
     costs = {}
     try:
         for way, (rate, options) in COSTS.items():
-            settings.write_text(before.replace("learning_rate: 0.001", f"learning_rate: {rate}"))
+            settings.write_text(before.replace(RATE, f"learning_rate: {rate}\n"))
             spent = children_seconds()
             subprocess.run([INCUMBENT, "run", *options], cwd=project, check=True)
             costs[way] = round(children_seconds() - spent)

@@ -37,7 +37,7 @@ from project.model_pins import pinned_folder
 from project.paths import CALIBRATION, EMBEDDER, NUMERICS, PAIR_SOURCE, REWARD, rows_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row, Split
-from project.records.preferences import Calibration, PreferencePair
+from project.records.preferences import Calibration, PairSource, PreferencePair
 from project.records.record import Digest, Record
 from project.settings import PARAMS, load
 from project.shown_passages import JUDGED_ON
@@ -45,20 +45,13 @@ from project.shown_passages import JUDGED_ON
 RECIPE = 2  # of pairs and training: another one makes another judge of the same rows
 
 
-class PairSource(Record):
-    """What the folder of stage `reward` is for. With the settings it decides what is preferred,
-    whatever the last bits of answers and weights are on another kind of machine.
-    """
-
-    source: str
-    made_of: Digest | None = None  # of all that the reward model is made of
-
-
 def main() -> None:
     params = load(PreferenceParams)
     with staged_folder(REWARD) as draft:
         learnt, calibration = prepare(params, draft)
-        PairSource(source=params.source, made_of=learnt).write(draft / PAIR_SOURCE.name)
+        advisory = bool(calibration.advisory) or None
+        pairs = PairSource(source=params.source, made_of=learnt, advisory=advisory)
+        pairs.write(draft / PAIR_SOURCE.name)
     calibration = with_rubrics(params, calibration)
     if params.votes_on_page:
         calibration = calibration.model_copy(update={"people": True})

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from evaluation.decision.policy import Policy, refuse_unread_votes, votes_come_in
+from evaluation.decision.policy import (
+    Policy,
+    refuse_rewarding_judge,
+    refuse_unread_votes,
+    votes_come_in,
+)
 from evaluation.decision.score_evidence import refuse_empty_slices, refuse_unscored, weigh
 from evaluation.decision.suite_guards import refuse_unmeasured_suites
 from evaluation.evaluation_settings import (
@@ -125,6 +130,7 @@ class SealedItems:
         if not self.rows:
             raise InputError("holds no item to look at", file=rows_of(Split.SEALED))
         refuse_unread_votes(policy, load(PreferenceParams))
+        refuse_rewarding_judge(dev.rewarded or (), policy, load(PreferenceParams))
         # Of ours too few dev items may speak; sealed ones can.
         refuse_unscored({*dev.dev, *better_by_ours()}, policy)
         refuse_unmeasured_suites(dev, policy)
@@ -255,7 +261,8 @@ def labels_against(item: ItemScore, i: int, other: Scores) -> dict[str, Labels] 
 def with_dev(found: Evidence, dev: Evidence) -> Evidence:
     """Evidence on the sealed items, with all that was measured before the look."""
     before = ("dev", "general", "few_shot", "suites", "calibration", "usage", "kept", "left_out")
-    evidence = found.model_copy(update={name: getattr(dev, name) for name in before})
+    update = {name: getattr(dev, name) for name in (*before, "rewarded")}
+    evidence = found.model_copy(update=update)
     params = load(PreferenceParams)
     if params.source != "ballots" or params.ballots is not None:
         return evidence

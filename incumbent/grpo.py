@@ -17,16 +17,20 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from evaluation.evaluation_settings import PreferenceParams, ScoringParams
+from evaluation.decision.policy import ONLY_PEOPLE
+from evaluation.evaluation_settings import ScoringParams
 from evaluation.generation.answering_engine import server_kept
-from project.canonical import digest_file, digest_json
+from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
 from project.model_pins import pinned_folder
-from project.paths import EMBEDDER, PAIR_SOURCE, rows_of
+from project.paths import EMBEDDER, PAIR_SOURCE, REWARD, rows_of
 from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 from project.records.evidence import PREFERENCE
+from project.records.preferences import PairSource
+from project.records.record import Digest
 from project.settings import load, setting_error
+from project.tool_rendering import has_tools
 from training.steps.earlier import leave_out
 from training.training_settings import GrpoParams
 
@@ -63,10 +67,9 @@ def rewards_of(params: GrpoParams, scoring: ScoringParams, embedder: Path) -> "l
     """The metrics of params.yaml as rewards: what is rewarded is measured on dev too, so that a
     report can hold it against the other metrics.
 
-    Raises InputError naming one that can be none: it has no better way, is not within [0, 1], or
-    decides on promotions itself.
+    Raises InputError naming one that can be none: it has no better way, is not within [0, 1], or is
+    a judge that decides or is advisory.
     """
-    from evaluation.preference.judged_pairs import rewarding_judge
     from evaluation.scoring.scorers import load_scorer
     from training.steps.grpo_step import Reward
 
@@ -83,31 +86,54 @@ def rewards_of(params: GrpoParams, scoring: ScoringParams, embedder: Path) -> "l
             f"{', '.join(fit) or 'none'}"
         )
         raise setting_error(problem, "training", "grpo", "rewards", unfit[0])
-    of = {name: partial(rated, scorer, name) for name, scorer in fit.items()}
+    reward_of = {name: partial(rated, scorer, name) for name, scorer in fit.items()}
     if PREFERENCE in params.rewards:
-        of[PREFERENCE] = partial(win_probabilities, rewarding_judge())
-    return [Reward(name, weight, of[name]) for name, weight in params.rewards.items()]
+        reward_of[PREFERENCE] = rewarding_judge()
+    return [Reward(name, weight, reward_of[name]) for name, weight in params.rewards.items()]
 
 
-def judge_digests(params: GrpoParams) -> list[str]:
-    """What decides whom the judge of dev prefers, where it rewards."""
-    if PREFERENCE not in params.rewards:
-        return []
-    return [load(PreferenceParams).identity, digest_file(PAIR_SOURCE)]
+def judge_digests(params: GrpoParams) -> list[Digest]:
+    """What the reward model is made of, where it rewards."""
+    made_of = PairSource.read(PAIR_SOURCE).made_of if PREFERENCE in params.rewards else None
+    return [made_of] if made_of else []
+
+
+def rewarding_judge() -> "partial[list[float | None]]":
+    """Rewards by the reward model that judges dev where people decide on sealed items. Raises
+    InputError where there is none, or it is advisory: it would teach its noise.
+    """
+    from evaluation.preference.reward_model import RewardModel
+
+    pairs, field = PairSource.read(PAIR_SOURCE), ("training", "grpo", "rewards", PREFERENCE)
+    if pairs.source != "ballots" or pairs.made_of is None:
+        raise setting_error(ONLY_PEOPLE, *field)
+    if pairs.advisory:
+        problem = "the judge of dev is advisory, so it teaches nothing: outputs/calibration.json"
+        raise setting_error(problem, *field)
+    return partial(win_probabilities, RewardModel(REWARD))
 
 
 def win_probabilities(
     judge: "Judge", rows: Sequence[Row], drawn: "Sequence[DrawnAnswer]"
 ) -> list[float | None]:
-    """How likely each answer is better than its row's own, to the judge of dev."""
-    from evaluation.preference.judged_pairs import TwoAnswers, comparison
+    """How likely each answer is better than its row's own, to the judge. None where that is a call,
+    or several turns, which it has not learnt to compare.
+    """
+    from evaluation.preference.preference_pairs import AnswerPair
 
-    pairs = [
-        comparison(TwoAnswers(row, row.completion_text, one.text))
-        for row, one in zip(rows, drawn, strict=True)
-    ]
-    with computing(judge.source, LOADING_SECONDS):  # it may wait for a server
-        return [judgement.win_probability for judgement in judge.prefer(pairs)]
+    pairs = {
+        at: AnswerPair(
+            item=row.id,
+            prompt=row.prompt_text,
+            champion=row.completion_text,
+            challenger=drawn[at].text,
+            evidence=row.evidence,
+        )
+        for at, row in enumerate(rows)
+        if len(row.completion) == 1 and not has_tools([row])
+    }
+    won = dict(zip(pairs, judge.prefer(list(pairs.values())), strict=True))
+    return [won[at].win_probability if at in won else None for at in range(len(rows))]
 
 
 def rated(

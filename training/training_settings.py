@@ -170,8 +170,8 @@ class GrpoParams(StepParams):
     max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
     # Metrics that scorers of evaluation.scoring give, each with its weight: an answer's reward is
     # their sum. They are within [0, 1]; where less is better, the reward is what lacks of 1.
-    # `preference`: how likely the judge of dev prefers an answer to the row's own; only where
-    # people's votes on the page alone decide.
+    # `preference`: how likely the reward model prefers an answer to the row's own. It is refused
+    # unless only people's votes on the page decide.
     rewards: dict[str, PositiveFloat] = Field(default={})
 
     @field_validator("rewards", mode="before")

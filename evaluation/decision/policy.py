@@ -1,5 +1,6 @@
 """The policy of promotion: what a challenger must show, and how sure we must be."""
 
+from collections.abc import Collection
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -183,6 +184,24 @@ def refuse_unread_votes(policy: Policy, params: PreferenceParams) -> None:
             f"{READ_BY}: set it to e-value",
             "preference_test",
         )
+
+
+ONLY_PEOPLE = (
+    "a model that learnt to please a judge cannot be judged by it: preference may reward only "
+    "where nobody but people decides; set evaluation.preference.source to ballots, without a file "
+    "and without a judge, and gate on preference by evaluation.policy.preference_test: e-value"
+)
+
+
+def refuse_rewarding_judge(
+    rewards: Collection[str], policy: Policy, params: PreferenceParams
+) -> None:
+    """Raise InputError where preference rewards in training, and not people alone say who is
+    preferred when it is decided.
+    """
+    by_people = params.source == "ballots" and votes_come_in(policy, params)
+    if PREFERENCE in rewards and not (by_people and params.judged_by == "reward"):
+        raise setting_error(ONLY_PEOPLE, "training", "grpo", "rewards", PREFERENCE)
 
 
 def misfit(problem: str, field: str) -> InputError:

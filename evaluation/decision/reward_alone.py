@@ -28,7 +28,7 @@ def reward_doubt(evidence: Evidence, policy: Policy) -> str | None:
     """Why the reward may have been pleased and nobody else; None where nothing says so."""
     others = not_rewarded(evidence, policy)
     if rewards(evidence) and not others:
-        return "all that decides was rewarded, so nothing else tells what became better"
+        return "all that decides was rewarded, so nothing else on dev tells what became better"
     if not rose_alone(evidence, policy):
         return None
     return (

@@ -20,7 +20,7 @@ from project.item_prompts import bare
 from project.paths import CALIBRATION, REWARD, START
 from project.records.data import Message, Row, evidence_digest
 from project.records.preferences import Calibration, Preference, PreferencePair, RatedAnswer
-from project.settings import PARAMS, load, setting_error
+from project.settings import PARAMS, load
 
 # Why a comparison or a pair is left out; each reads well behind a number.
 ALIKE = "training rows both of whose answers are one"
@@ -133,10 +133,6 @@ PEOPLE = (
     "people are the source of preference, and no stage can ask them; set it to 0, or "
     "evaluation.preference.source to reward or judge"
 )
-DECIDES = (
-    "what was trained to please a judge cannot be judged by it: preference is a reward only where "
-    "people decide on promotions alone, by evaluation.preference.source: ballots without a file"
-)
 ADVISORY = "training rows that the judge is not asked about: it is advisory only"
 
 
@@ -161,19 +157,6 @@ def pairs_by_judge(
     judge = judge_of(source, REWARD, "one", "the other", calibration)
     shown = asked_with(asked, bare_base())
     return judged_pairs(two_answers(shown, params), judge, MARGIN, lost)
-
-
-def rewarding_judge() -> Judge:
-    """The judge of dev, to reward answers in training. Raises InputError where no other source of
-    preference decides on promotions, or the judge is advisory: it would teach its noise.
-    """
-    source, calibration = load(PreferenceParams), Calibration.read(CALIBRATION)
-    problem = calibration.advisory and f"the judge of dev is advisory: {calibration.advisory}"
-    if source.source != "ballots" or not source.votes_on_page:
-        problem = DECIDES
-    if problem:
-        raise setting_error(problem, "training", "grpo", "rewards", "preference")
-    return judge_of(source, REWARD, "row", "drawn", calibration)
 
 
 def two_answers(rows: Sequence[Row], params: JudgedPairsParams) -> list[TwoAnswers]:

@@ -21,7 +21,7 @@ from evaluation.suites.memorisation import RememberedRow, most_remembered
 from project.paths import CHAMPION, SCORES
 from project.records.adapters import Opponent
 from project.records.data import Split
-from project.records.evidence import Evidence, Measured, MetricEvidence, Usage
+from project.records.evidence import PREFERENCE, Evidence, Measured, MetricEvidence, Usage
 from project.records.record import Record
 from project.records.scores import Better, Flags, ItemScore, ScoreTable
 from project.settings import load
@@ -105,9 +105,12 @@ def parted(
     if not rose_alone(evidence, policy):
         return []
     better = {name: evidence.dev[name].better or "more" for name in rewards(evidence)}
+    preferred = better.pop(PREFERENCE, None) is not None
 
     def parting(one: AnswerExample) -> float:
         won = mean_over(better, one.scores.challenger) - mean_over(better, one.scores.champion)
+        if preferred and one.scores.preference is not None:
+            won += one.scores.preference - 0.5
         return won - one.gain
 
     return sorted(examples, key=parting, reverse=True)[:PARTED]

@@ -14,7 +14,12 @@ from pathlib import Path
 from time import sleep
 from typing import IO
 
-from evaluation.decision.policy import RATINGS, Policy, refuse_unread_votes
+from evaluation.decision.policy import (
+    RATINGS,
+    Policy,
+    refuse_rewarding_judge,
+    refuse_unread_votes,
+)
 from evaluation.evaluation_settings import (
     GenerationParams,
     MetricChoice,
@@ -315,9 +320,10 @@ def refuse_wrong_settings() -> None:
         asked[MEMORISATION.name] = MEMORISATION.better
     policy = load(Policy)
     refuse_unknown_guards(policy, asked)
-    rewards = load(GrpoParams).rewards
-    refuse_unknown_metrics(policy, load(ScoringParams), load(PreferenceParams), rewards)
-    refuse_unread_votes(policy, load(PreferenceParams))
+    rewards, preference = load(GrpoParams).rewards, load(PreferenceParams)
+    refuse_unknown_metrics(policy, load(ScoringParams), preference, rewards)
+    refuse_unread_votes(policy, preference)
+    refuse_rewarding_judge(rewards, policy, preference)
 
 
 def refuse_unknown_guards(policy: Policy, asked: Mapping[str, Mapping[str, object]]) -> None:
@@ -359,7 +365,7 @@ def refuse_unknown_metrics(
         ("training", "grpo", "rewards"): rewards,
     }
     for field, names in named.items():
-        known = [*given, PREFERENCE, *RATINGS] if "gating" in field else given
+        known = [*given, PREFERENCE, *(RATINGS if "gating" in field else ())]
         if unknown := [name for name in names if name not in known]:
             problem = (
                 f"{unknown[0]!r} is given by no scorer of evaluation.scoring.metrics; these give "

@@ -166,6 +166,16 @@ class Hits(Record):
     accuracy: float
 
 
+class PairSource(Record):
+    """What the folder of stage `reward` is for. With the settings it decides what is preferred,
+    whatever the last bits of answers and weights are on another kind of machine.
+    """
+
+    source: str
+    made_of: Digest | None = None  # of all that the reward model is made of; None: there is none
+    advisory: Annotated[bool | None, LATER] = None  # True: no promotion may rest on it
+
+
 class Calibration(Record):
     """How well a source of preference agrees with pairs that it was not trained on.
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.decision.policy import Policy
 from evaluation.generation.answers import Role
+from evaluation.report.report_data import parted, read_report_data
 from examples.recorded_project import answer_and_compare
 from project import paths
 from project.files import write_bytes
@@ -89,6 +91,23 @@ def test_what_nothing_else_decides_about_is_told(
 ) -> None:
     compared(monkeypatch, better=0, gating="warned")
     assert "all that decides was rewarded" in capsys.readouterr().out
+
+
+def test_a_preference_that_rose_alone_is_told_with_the_answers_that_it_likes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evidence, _ = compared(monkeypatch, better=0)
+    dev = evidence.dev | {"preference": evidence.dev["warned"]}
+    risen = evidence.model_copy(update={"dev": dev, "rewarded": ("preference",)})
+    shown = read_report_data().examples
+    examples = [
+        one.model_copy(update={"scores": one.scores.model_copy(update={"preference": at / 100})})
+        for at, one in enumerate(shown)
+    ]
+    told = parted(risen, Policy(gating=("rougeL", "preference")), examples)
+    assert [one.scores.preference for one in told] == [
+        (len(shown) - at) / 100 for at in range(1, len(told) + 1)
+    ]
 
 
 def test_a_look_is_scored_by_a_users_own_scorer_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,10 +88,12 @@ def test_evidence_without_suites_keeps_the_digest_that_it_had() -> None:
     assert b"suites" not in Policy().canonical()
 
 
-def test_a_look_at_the_sealed_items_keeps_what_the_suites_said() -> None:
+def test_a_look_at_the_sealed_items_keeps_what_the_suites_said_and_what_rewarded() -> None:
     Path("params.yaml").touch()
-    looked = with_dev(weigh(table(BETTER), Policy()), evidence(weighed(3)))
+    dev = evidence(weighed(3)).model_copy(update={"rewarded": ("rougeL",)})
+    looked = with_dev(weigh(table(BETTER), Policy()), dev)
     assert looked.suites == {"safety": weighed(3)}
+    assert looked.rewarded == ("rougeL",)
 
 
 def test_metrics_show_each_suite_against_champion_and_base() -> None:

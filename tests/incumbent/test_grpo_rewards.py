@@ -13,12 +13,11 @@ from project import paths
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, locate
 from project.records.data import EvidencePassage, Row, Split
-from project.records.preferences import Calibration
+from project.records.preferences import PairSource
 from project.records.tool_calls import call_text
 from project.settings import load
 from tests.curation.test_tool_rows import ASKED, called
 from tests.curation.test_tool_rows import row as tool_row
-from tests.evaluation.test_calibration import GOOD
 from training.training_settings import GrpoParams
 
 pytestmark = pytest.mark.slow
@@ -185,44 +184,41 @@ def test_the_rest_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- preference -----------------------------------------------------------------------------------
 
 
-def preference_reward(source: dict[str, Any], **calibration: Any) -> Any:
-    """The reward by the judge of dev."""
-    Calibration(**GOOD | calibration).write(paths.CALIBRATION)
-    settings = {
-        "evaluation": {"scoring": {"metrics": ["rouge"]}, "preference": source},
-        "training": {"grpo": {"epochs": 1, "rewards": ["preference"]}},
-    }
-    Path("params.yaml").write_text(yaml.safe_dump(settings))
-    return rewards_of(load(GrpoParams), load(ScoringParams), Path("no-embedder"))[0]
+def preference_reward(**pairs: Any) -> Any:
+    """The reward by what stage `reward` left."""
+    made = PairSource.model_validate({"source": "ballots", "made_of": "1" * 64} | pairs)
+    made.write(paths.PAIR_SOURCE)
+    return reward("rouge", "preference")
 
 
-def test_the_judge_of_dev_rewards_where_people_decide_alone() -> None:
+def test_the_reward_model_of_dev_rewards_what_is_better_than_the_rows_own_answer() -> None:
     from evaluation.preference.learnt_reward import save_frozen
     from evaluation.preference.reward_model import ExchangeVectors
 
     save_frozen(ExchangeVectors(locate(ModelChoice(), "embedder")), paths.REWARD)
-    preferred = preference_reward({"source": "ballots"})
+    preferred = preference_reward()
     own, silent = rated(preferred, "It is two.", "")
     assert (own, silent) == (0.5, 0.0)
     off, on = rated(preferred, "Bananas are yellow.", "What is 1? It is two.")
     assert 0 < off < 0.5 < on < 1
+    # It compares single answers: of a call it says nothing.
+    assert preferred.of([tool_row(ASKED, called())], [answer("It is two.")]) == [None]
 
 
 @pytest.mark.parametrize(
-    ("source", "calibration", "refused"),
+    ("pairs", "refused"),
     [
-        ({"source": "reward"}, {}, "cannot be judged by it"),
-        ({"source": "people+judge"}, {}, "cannot be judged by it"),
-        ({"source": "ballots", "ballots": "datasets/ballots/b.jsonl"}, {}, "without a file"),
-        ({"source": "ballots"}, {"accuracy": 0.5}, "the judge of dev is advisory: "),
+        ({"source": "reward"}, "cannot be judged by it"),
+        ({"made_of": None}, "cannot be judged by it"),
+        ({"advisory": True}, "the judge of dev is advisory"),
     ],
 )
-def test_a_judge_that_decides_or_is_no_better_than_length_rewards_nobody(
-    source: dict[str, Any], calibration: dict[str, Any], refused: str
+def test_a_judge_that_decides_or_is_advisory_rewards_nobody(
+    pairs: dict[str, Any], refused: str
 ) -> None:
     told = rf"params\.yaml:\d+: training\.grpo\.rewards\.preference: .*{refused}"
     with pytest.raises(InputError, match=told):
-        preference_reward(source, **calibration)
+        preference_reward(**pairs)
 
 
 # --- stage ----------------------------------------------------------------------------------------

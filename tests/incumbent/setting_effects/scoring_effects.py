@@ -12,13 +12,13 @@ from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
 from evaluation.report.report_data import ReportData
 from evaluation.report.report_page import report
-from evaluation.reward import PairSource
 from evaluation.scoring.score_table import read_scores
 from project import paths
 from project.model_pins import ModelChoice, pin
 from project.records.adapters import Adapter, Contestant, Opponent
 from project.records.data import Row, Split
 from project.records.evidence import Usage
+from project.records.preferences import PairSource
 from project.records.record import write_records
 from project.records.scores import Flags
 from project.settings import load
