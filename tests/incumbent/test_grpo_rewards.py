@@ -184,19 +184,18 @@ def test_the_rest_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- preference -----------------------------------------------------------------------------------
 
 
-def preference_reward(**pairs: Any) -> Any:
-    """The reward by what stage `reward` left."""
-    made = PairSource.model_validate({"source": "ballots", "made_of": "1" * 64} | pairs)
-    made.write(paths.PAIR_SOURCE)
-    return reward("rouge", "preference")
-
-
-def test_the_reward_model_of_dev_rewards_what_is_better_than_the_rows_own_answer() -> None:
+def leave_reward_model() -> None:
+    """As stage `reward` leaves one where people vote on the page: the frozen cosine."""
     from evaluation.preference.learnt_reward import save_frozen
     from evaluation.preference.reward_model import ExchangeVectors
 
     save_frozen(ExchangeVectors(locate(ModelChoice(), "embedder")), paths.REWARD)
-    preferred = preference_reward()
+    PairSource(source="ballots", made_of="1" * 64).write(paths.PAIR_SOURCE)
+
+
+def test_the_reward_model_of_dev_rewards_what_is_better_than_the_rows_own_answer() -> None:
+    leave_reward_model()
+    preferred = reward("rouge", "preference")
     own, silent = rated(preferred, "It is two.", "")
     assert (own, silent) == (0.5, 0.0)
     off, on = rated(preferred, "Bananas are yellow.", "What is 1? It is two.")
@@ -217,8 +216,10 @@ def test_a_judge_that_decides_or_is_advisory_rewards_nobody(
     pairs: dict[str, Any], refused: str
 ) -> None:
     told = rf"params\.yaml:\d+: training\.grpo\.rewards\.preference: .*{refused}"
+    made = PairSource.model_validate({"source": "ballots", "made_of": "1" * 64} | pairs)
+    made.write(paths.PAIR_SOURCE)
     with pytest.raises(InputError, match=told):
-        preference_reward(**pairs)
+        reward("rouge", "preference")
 
 
 # --- stage ----------------------------------------------------------------------------------------
@@ -265,21 +266,23 @@ def set_reward(scorer: str, metric: str, quantization: str = "none", **generatio
     Path("params.yaml").write_text(yaml.safe_dump(settings))
 
 
+@pytest.mark.parametrize("metric", ["mine", "preference"])
 def test_the_stage_trains_and_draws_the_rewards(
-    project: None, monkeypatch: pytest.MonkeyPatch
+    project: None, monkeypatch: pytest.MonkeyPatch, metric: str
 ) -> None:
     from training import train
     from training.recipe import StepRecord
 
     mine(monkeypatch, gives="[sum(map(str.isalpha, t)) / (1 + len(t)) for t in predictions]")
-    set_reward("mine:Mine", "mine")
+    leave_reward_model()
+    set_reward("mine:Mine", metric)
     grpo.main()
     step = paths.step_of("grpo")
     record = StepRecord.read(step / "step.json")
     assert record.recipe and record.recipe.taken == ("grpo",)
-    assert record.rewards_before and record.rewards_before.keys() == {"reward", "mine"}
+    assert record.rewards_before and record.rewards_before.keys() == {"reward", metric}
     curves = step / "plots/metrics"
-    for name in ("reward", "rewards/mine/mean", "kl", "completions/mean_length"):
+    for name in ("reward", f"rewards/{metric}/mean", "kl", "completions/mean_length"):
         assert len((curves / f"{name}.tsv").read_text().splitlines()) == 1 + 2
     train.main()
 

@@ -12,6 +12,7 @@ from benchmarks.merges import SEEDS, merge_gains
 from benchmarks.quick_stops import WHOLE, stops
 from incumbent.reproducing.quick_run import better_by
 from tests.conftest import ROOT
+from training.training_settings import GrpoParams
 
 PAGE = (ROOT / "docs" / "reference" / "figures.md").read_text()
 
@@ -51,6 +52,13 @@ def test_what_grpo_made_of_the_bank() -> None:
     assert f"{found['processor_minutes']:.0f} processor-minutes" in section
 
 
+def other_than_usual(run: dict[str, Any]) -> Iterator[str]:
+    for setting in ("group", "beta", "temperature"):
+        usual = GrpoParams.model_fields[setting].default
+        if run.get(setting, usual) != usual:
+            yield f"{setting} {run[setting]:g}"
+
+
 def test_what_grpo_made_of_the_sample() -> None:
     wanted = []
     for one in stored("reinforced"):
@@ -61,7 +69,7 @@ def test_what_grpo_made_of_the_sample() -> None:
         gains = [b - a for a, b in zip(before, after, strict=True)]
         wanted.append(
             [
-                f"{one['steps']}, {one['rate']:.5f}",
+                ", ".join([f"{one['steps']}, {one['rate']:.5f}", *other_than_usual(one)]),
                 f"{fmean(one['rewards'][:tenth]):.2f}, then {fmean(one['rewards'][-tenth:]):.2f}",
                 f"{one['groups_without_spread']} of {one['groups']}",
                 f"{fmean(before):.3f}, then {fmean(after):.3f}",
