@@ -358,15 +358,14 @@ def refuse_unknown_metrics(
         return
     given += [rubric.name for rubric in preference.rubrics or ()]
     decides = ("evaluation", "policy")
-    named: dict[tuple[str, ...], Iterable[str]] = {
-        (*decides, "gating"): policy.gating,
-        (*decides, "guards"): policy.guards or (),
-        (*decides, "floors"): policy.floors,
-        ("training", "grpo", "rewards"): rewards,
+    named: dict[tuple[str, ...], tuple[Iterable[str], Iterable[str]]] = {
+        (*decides, "gating"): (policy.gating, [PREFERENCE, *RATINGS]),
+        (*decides, "guards"): (policy.guards or (), []),
+        (*decides, "floors"): (policy.floors, []),
+        ("training", "grpo", "rewards"): (rewards, [PREFERENCE]),
     }
-    for field, names in named.items():
-        known = [*given, PREFERENCE, *(RATINGS if "gating" in field else ())]
-        if unknown := [name for name in names if name not in known]:
+    for field, (names, besides) in named.items():
+        if unknown := [name for name in names if name not in {*given, *besides}]:
             problem = (
                 f"{unknown[0]!r} is given by no scorer of evaluation.scoring.metrics; these give "
             )
