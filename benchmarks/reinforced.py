@@ -3,14 +3,19 @@ after.
 
     python -m benchmarks.reinforced --project FOLDER [--rewards rougeL] [--steps 20] [--rate 2e-4]
         [--beta 0.04] [--group 8] [--temperature 1.0] [--seed 0] [--dev 60]
+    python -m benchmarks.reinforced --project FOLDER --decide
 
 FOLDER is a project's after `incumbent run`, such as the sample's after `make run`. `--rewards` are
 metrics of its scorers, with commas between. Sixteen answers make a step, `--group` of them to each
 prompt. What is found is kept in benchmarks/reinforced.jsonl, a line a run.
+
+`--decide` is the whole loop on the sample: its champion, as `make run` leaves it, is reinforced in
+100 steps by ROUGE-L, and the gate decides. It changes FOLDER's settings and spends a look.
 """
 
 import json
 import os
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from math import sqrt
@@ -19,7 +24,9 @@ from statistics import fmean, stdev
 from time import process_time
 from typing import Any
 
-from benchmarks.frame import arguments
+import yaml
+
+from benchmarks.frame import INCUMBENT, arguments
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.retrieved_passages import asked_with
@@ -27,14 +34,15 @@ from incumbent.drawn_answers import AnswerDraws
 from incumbent.grpo import rewards_of
 from project.bare_base import bare_base
 from project.model_pins import embedded_base, pinned_folder
-from project.paths import EMBEDDER, rows_of
+from project.paths import EMBEDDER, rows_of, step_of
 from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 from project.settings import load
 from project.shown_passages import all_with_passages
 from registry.registry_settings import RegistryParams
+from training.kept.books import read_book
 from training.precision import measure_machine, numerics
-from training.recipe import Recipe
+from training.recipe import Recipe, StepRecord
 from training.steps.earlier import Earlier
 from training.steps.grpo_step import DrawnAnswer, Reward, grpo_step_data
 from training.steps.run_step import StepContext, learn, prepare
@@ -49,8 +57,14 @@ NO_DIGEST = "0" * 64  # of scorers: nothing is registered here
 
 def main() -> None:
     tried = {"rate": 2e-4, "beta": 0.04, "group": 8, "temperature": 1.0, "seed": 0}
-    given = arguments(__doc__, project="", rewards="rougeL", steps=20, dev=60, **tried)
+    given = arguments(
+        __doc__, project="", rewards="rougeL", steps=20, dev=60, decide=False, **tried
+    )
     os.chdir(given.project)
+    if given.decide:
+        with KEPT.open("a") as stream:
+            stream.write(json.dumps(decided()) + "\n")
+        return
     rows = [row for row in Row.read_lines(rows_of(Split.TRAIN)) if row.source != "rehearsal.jsonl"]
     rows = rows[: given.steps * ANSWERS_A_STEP // given.group]
     dev = Row.read_lines(rows_of(Split.DEV))[: given.dev]
@@ -96,6 +110,42 @@ def main() -> None:
     print(record)
     for name in before:
         print(summary(found, name))
+
+
+def decided() -> dict[str, Any]:
+    """What the loop says of the champion after 100 steps. Asked again, it does nothing anew."""
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    prompts = len(Row.read_lines(rows_of(Split.TRAIN)))
+    settings["training"]["adapter"]["start"] = "champion"
+    settings["training"]["sft"]["epochs"] = 0
+    settings["training"]["grpo"] = {
+        "epochs": round(200 / prompts, 2),
+        "gradient_accumulation": 2,
+        "learning_rate": 2e-4,
+        "rewards": {"rougeL": 1},
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    done = subprocess.run([INCUMBENT, "run", "--json"], check=True, capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    step = StepRecord.read(step_of("grpo") / "step.json")
+    book = read_book(step.recipe.digest) if step.recipe else None
+    assert book, "it was trained here"
+    return {
+        "project": load(RegistryParams).family,
+        "decided": told["version"]["number"],
+        "processor_minutes": round(book.processor_seconds / 60, 1),
+        **step.model_dump(
+            mode="json",
+            include={
+                "optimizer_steps",
+                "rewards_before",
+                "rewards_after",
+                "groups",
+                "groups_without_spread",
+            },
+        ),
+        "decision": told["decision"],
+    }
 
 
 def after_sft(seed: int) -> StepContext:
