@@ -80,6 +80,21 @@ def test_what_grpo_made_of_the_sample() -> None:
     assert table("Rewards") == wanted
 
 
+def test_what_other_settings_of_grpo_make_of_the_sample() -> None:
+    runs = [
+        one
+        for one in stored("reinforced")
+        if (one["project"], one.get("steps"), one.get("rate")) == (SAMPLE, 20, 2e-4)
+    ]
+    usual, *others = runs
+    assert len(others) == 4
+    for one in others:
+        (called,) = other_than_usual(one)
+        after = zip(one["dev_after"]["rougeL"], usual["dev_after"]["rougeL"], strict=True)
+        told = with_error([own - other for own, other in after], "+")
+        assert f"{called.replace('beta', 'β')} {'is ' if called == 'group 4' else ''}{told}" in PAGE
+
+
 def test_how_fast_answers_are_drawn() -> None:
     told = [
         f"{one['ratio']:.1f} times with {one['prompt_tokens']}" for one in stored("group_draws")
