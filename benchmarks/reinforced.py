@@ -113,11 +113,11 @@ def main() -> None:
 
 
 def decided() -> dict[str, Any]:
-    """What the loop says of the champion after 100 steps. Asked again, it does nothing anew."""
+    """What the loop says of the champion after 100 steps. Step `sft` is as it was, so that `grpo`
+    goes on from the champion's bytes. Asked again, it does nothing anew.
+    """
     settings = yaml.safe_load(Path("params.yaml").read_text())
     prompts = len(Row.read_lines(rows_of(Split.TRAIN)))
-    settings["training"]["adapter"]["start"] = "champion"
-    settings["training"]["sft"]["epochs"] = 0
     settings["training"]["grpo"] = {
         "epochs": round(200 / prompts, 2),
         "gradient_accumulation": 2,
