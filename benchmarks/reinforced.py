@@ -34,7 +34,7 @@ from incumbent.drawn_answers import AnswerDraws
 from incumbent.grpo import rewards_of
 from project.bare_base import bare_base
 from project.model_pins import embedded_base, pinned_folder
-from project.paths import EMBEDDER, rows_of, step_of
+from project.paths import EMBEDDER, METRICS, rows_of, step_of
 from project.records.adapters import ModelPin
 from project.records.data import Row, Split
 from project.settings import load
@@ -144,6 +144,7 @@ def decided() -> dict[str, Any]:
                 "groups_without_spread",
             },
         ),
+        "dev": json.loads(METRICS.read_text())["dev"],
         "decision": told["decision"],
     }
 

@@ -1,6 +1,7 @@
 """The page of figures says of rewards and of forgetting what the benchmarks' stored results say."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import permutations
 from math import sqrt
@@ -62,7 +63,7 @@ def other_than_usual(run: dict[str, Any]) -> Iterator[str]:
 def test_what_grpo_made_of_the_sample() -> None:
     wanted = []
     for one in stored("reinforced"):
-        if one["project"] != SAMPLE:
+        if one["project"] != SAMPLE or "decision" in one:
             continue
         tenth = one["steps"] // 10
         before, after = one["dev_before"]["rougeL"], one["dev_after"]["rougeL"]
@@ -78,6 +79,22 @@ def test_what_grpo_made_of_the_sample() -> None:
             ]
         )
     assert table("Rewards") == wanted
+
+
+def test_what_the_gate_said_of_the_reinforced_sample() -> None:
+    (found,) = [one for one in stored("reinforced") if "decision" in one]
+    before, after = (found[f"rewards_{when}"]["rougeL"] for when in ("before", "after"))
+    silent = f"{found['groups_without_spread']} of {found['groups']} groups without spread"
+    told = [
+        f"{found['optimizer_steps']} steps, {found['processor_minutes']:.0f} processor-minutes",
+        f"its reward {before:.3f}, then {after:.3f}; {silent}",
+        f"**{found['decision']['verdict']}**",
+        *(f"{found['dev'][name]['diff']:+.3f}" for name in ("rougeL", "semantic", "preference")),
+    ]
+    (reason,) = found["decision"]["reasons"]
+    told += re.findall(r"takes its side on \d+% of them", reason)
+    section = PAGE.partition("## Rewards\n")[2].partition("\n## ")[0].replace("−", "-")
+    assert [one for one in told if one not in section] == []
 
 
 def test_what_other_settings_of_grpo_make_of_the_sample() -> None:
