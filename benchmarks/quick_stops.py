@@ -1,28 +1,22 @@
 """How often `incumbent run --quick` stops a recipe that is no worse.
 
     python -m benchmarks.quick_stops --project FOLDER [--seeds 6]
-    python -m benchmarks.quick_stops --project FOLDER --costs
 
 FOLDER is the sample's after `make run`. Its recipe learns with each seed for a third of its steps,
 and each is compared with each other: they are equal, only chance differs. Then two recipes that
 need longer, at half and at a fifth of the learning rate; the first also for all steps. They are
 kept in benchmarks/quick_stops.jsonl, a line an adapter, and only what is missing is done.
-
-`--costs` measures what a retrain costs for a recipe that cannot win, at a fifth of the learning
-rate: stopped by `--quick`, stopped once the champion's side is kept, and whole. It runs in FOLDER,
-whose registry has the challenger then.
 """
 
 import gc
 import json
-import subprocess
 import tempfile
 from itertools import permutations
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from benchmarks.frame import INCUMBENT, arguments, children_seconds
+from benchmarks.frame import arguments
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from incumbent.reproducing.quick_run import SHARE, better_by
@@ -36,22 +30,12 @@ from training.steps.sft_step import sft_step_data
 
 KEPT = Path(__file__).with_suffix(".jsonl")
 WHOLE = ", all steps"
-RATE = "learning_rate: 0.001\n"
-# A way to retrain: its learning rate, and options of `incumbent run`.
-COSTS: dict[str, tuple[float, list[str]]] = {
-    "stopped": (0.0002, ["--quick"]),
-    "stopped again": (0.00019, ["--quick"]),
-    "whole": (0.0002, []),
-}
 Found = dict[str, Any]
 
 
 def main() -> None:
-    given = arguments(__doc__, project="", seeds=6, costs=False)
+    given = arguments(__doc__, project="", seeds=6)
     project = Path(given.project)
-    if given.costs:
-        print_costs(project)
-        return
     ways = {f"seed {seed}": (seed, 1.0, SHARE) for seed in range(given.seeds)}
     ways |= {"half the rate": (0, 0.5, SHARE), "a fifth of the rate": (0, 0.2, SHARE)}
     ways |= {WHOLE: (0, 1.0, 1.0), f"half the rate{WHOLE}": (0, 0.5, 1.0)}
@@ -67,25 +51,6 @@ def main() -> None:
     whole, half = list(found.values())[-2:]
     over = better_by(half["loss"], whole["loss"], half["groups"])
     print(f"half the rate, after all steps: better by {over}")
-
-
-def print_costs(project: Path) -> None:
-    """Processor-seconds of each way to retrain, in this order."""
-    settings = project / "params.yaml"
-    before = settings.read_text()
-    assert before.count(RATE) == 1, "the sample's own settings"
-    costs = {}
-    try:
-        for way, (rate, options) in COSTS.items():
-            settings.write_text(before.replace(RATE, f"learning_rate: {rate}\n"))
-            spent = children_seconds()
-            subprocess.run([INCUMBENT, "run", *options], cwd=project, check=True)
-            costs[way] = round(children_seconds() - spent)
-    finally:
-        settings.write_text(before)
-    with KEPT.open("a") as stream:
-        stream.write(json.dumps({"way": "costs", **costs}) + "\n")
-    print(costs)
 
 
 def measured(project: Path, way: str, seed: int, rate: float, share: float) -> Found:
