@@ -107,15 +107,19 @@ def merge_gains(found: Sequence[Found]) -> Iterator[tuple[str, list[str]]]:
     """
     by_way = {one["way"]: one for one in found}
     groups = by_way[A]["groups"]
+    parents = {
+        m: max((A, B), key=lambda of: sign * fmean(by_way[of][m])) for m, sign in BETTER.items()
+    }
     for way, one in by_way.items():
         told = []
         for metric, sign in BETTER.items():
-            parent = max((A, B), key=lambda way: sign * fmean(by_way[way][metric]))
             apart = paired(
-                sign * (np.array(one[metric]) - np.array(by_way[parent][metric])), groups
+                sign * (np.array(one[metric]) - np.array(by_way[parents[metric]][metric])), groups
             )
             low, high = bounds(apart.diff, apart.se, apart.df, (1 - LEVEL) / 2)
-            gain = "" if way == parent else f"; {apart.diff:+.3f} [{low:+.3f}, {high:+.3f}]"
+            gain = (
+                "" if way == parents[metric] else f"; {apart.diff:+.3f} [{low:+.3f}, {high:+.3f}]"
+            )
             told.append(f"{fmean(one[metric]):.3f}{gain}")
         yield way, told
 
