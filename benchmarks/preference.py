@@ -75,7 +75,7 @@ def judged(
     made = made_pairs(learnt, own, vectors, others=OTHERS)
     exam = made_pairs(held_out, own, vectors)
     with tempfile.TemporaryDirectory() as folder:
-        seconds = processor_seconds(lambda: train_head(made, vectors, 0, Path(folder)))
+        seconds = processor_seconds(lambda: train_head(made, vectors, Path(folder)))
         print(f"  seed {seed}: {len(made)} pairs, {seconds:.1f} s of a processor", flush=True)
         return calibrate(RewardModel(Path(folder), vectors), exam, FrozenCosine(vectors))
 
@@ -110,7 +110,7 @@ def judge_tuned() -> None:
             f"{name}: {fmean(kept_net(a.text, row.completion_text) for a, row in pairs):.2f} kept"
         )
     with tempfile.TemporaryDirectory() as folder:
-        train_head(made, vectors, 0, Path(folder))
+        train_head(made, vectors, Path(folder))
         for judge in (RewardModel(Path(folder), vectors), FrozenCosine(vectors)):
             hits = agreements(judge, asked, wrong, right)
             print(f"{judge.source}: {fmean(hits):.0%} of {len(hits)} items that are clear")

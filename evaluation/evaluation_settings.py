@@ -115,7 +115,6 @@ class RewardParams(Settings):
     # Of a model of your own. A head has so few weights that its training needs no choices.
     epochs: PositiveFloat = 2
     learning_rate: PositiveFloat = 1e-4
-    seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def a_lora_has_a_model(self) -> Self:
@@ -150,15 +149,27 @@ OURS = {
 }
 
 
-class UserModelParams(Settings):
+ServerUrl = Annotated[str, AfterValidator(server_url)]
+
+
+class KeyedParams(Settings):
+    """Of a server, or several, that may ask for an API key."""
+
+    # The name of the environment variable that holds the key; null: the server asks for none.
+    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
+
+
+class ServedModelParams(KeyedParams):
+    """A language model behind any OpenAI-compatible server."""
+
+    url: ServerUrl  # up to and with /v1
+    model: str = Field(min_length=1)  # its name there
+
+
+class UserModelParams(ServedModelParams):
     """A language model that plays the users whom scenarios describe, behind any OpenAI-compatible
     server.
     """
-
-    url: Annotated[str, AfterValidator(server_url)]  # up to and with /v1
-    model: str = Field(min_length=1)
-    # The name of the environment variable that holds the key; null: the server asks for none.
-    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
 
 
 class ConversationParams(Settings):
@@ -179,20 +190,18 @@ class ConversationParams(Settings):
         return tools
 
 
-class GenerationParams(Settings):
+class GenerationParams(KeyedParams):
     """Which engine answers eval items: the one that will serve them is the one to be judged by."""
 
     # "embedded": transformers and PEFT in this process; "vllm" and "sglang": a server that loads
     # adapters; "openai": any server of OpenAI's API, whose models stand for contestants;
     # "llama.cpp": its server, which is started for each contestant, on this machine's processor.
     backend: Literal["embedded", "vllm", "sglang", "openai", "llama.cpp"] = "embedded"
-    url: Annotated[str, AfterValidator(server_url)] | None = None  # http://127.0.0.1:8000/v1
+    url: ServerUrl | None = None  # http://127.0.0.1:8000/v1
     # Of "vllm" without an url: a Python that has vLLM. Each process that answers starts one of its
     # own by it, for as long as it works: this one, or each worker of a Ray cluster.
     vllm_python: Path | None = None
     vllm_options: tuple[str, ...] = ()  # of `vllm serve`, such as --max-model-len=4096
-    # The environment variable with its API key.
-    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
     # Of "openai": the server's model for each contestant, by the first 12 digits of its adapter's
     # digest, or "base".
     models: dict[str, str] = Field(default_factory=dict)
@@ -239,13 +248,9 @@ class GenerationParams(Settings):
         return self
 
 
-class JudgeParams(Settings):
+class JudgeParams(ServedModelParams):
     """A language model as a judge, behind any OpenAI-compatible server."""
 
-    url: Annotated[str, AfterValidator(server_url)]  # up to and with /v1
-    model: str = Field(min_length=1)
-    # The name of the environment variable that holds the key; null: the server asks for none.
-    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
     timeout_s: PositiveFloat = 60  # for a whole answer
     concurrency: PositiveInt = 4  # questions asked at a time
     temperature: NonNegativeFloat | None = 0  # null: not sent, for a model that refuses it

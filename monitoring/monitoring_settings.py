@@ -81,7 +81,6 @@ class TriggerParams(Settings):
     # Users, as the traffic names them, whose corrections a retrain accepts by itself; those of all
     # others wait until a person accepts them.
     trusted: tuple[str, ...] = ()
-    labels_per_user: int = Field(default=50, ge=1)  # of one user, queued or accepted at a time
     retrain_hours: float = Field(default=12.0, gt=0)  # a longer one is ended, and not tried again
     # A retrain first compares its recipe with the champion's, as `incumbent run --quick` does, and
     # ends there where it is clearly worse.

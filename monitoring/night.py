@@ -48,7 +48,7 @@ from monitoring.night_text import blind_sentence, notice_text, share_moved
 from monitoring.retention import forget, forget_carried, forget_queued
 from monitoring.same_model import record_change
 from monitoring.scheduling.anchor_delivery import deliver_anchor
-from monitoring.scheduling.cron import Cron, ScheduleParams
+from monitoring.scheduling.cron import ANCHORING, Cron, ScheduleParams
 from monitoring.scheduling.job import Figures, Job, JobResult, Work
 from monitoring.scheduling.retrain_slots import ask_turn
 from monitoring.scheduling.runs import Claim, JobRun
@@ -91,9 +91,7 @@ def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
         if night.action is Action.RETRAIN:
             night = retrain_done(own, claim, night, before, stop)
         any_own = night.tally is None or night.tally.corrected > 0
-        queued = queue_corrections(
-            own.traffic, claim.date, own.trigger, own.keep_days, any_own=any_own
-        )
+        queued = queue_corrections(own.traffic, claim.date, own.keep_days, any_own=any_own)
         notes = (*night.notes, *new_notes(queued.notes, night.reasons))
         labels = carry_labels(own, night.labels)
         night = night.model_copy(update={"labels": labels, "notes": notes})
@@ -382,4 +380,4 @@ def anchor_jobs(registry: Registry, schedule: ScheduleParams) -> tuple[Job, ...]
         deliver_anchor(anchor, place)
         return JobResult(anchor)
 
-    return (Job(anchor_of(registry.family), Cron(schedule.anchor, schedule.timezone), work),)
+    return (Job(anchor_of(registry.family), Cron(ANCHORING, schedule.timezone), work),)

@@ -110,7 +110,7 @@ def trusted_rows(
     if not names:
         return []
     written = (row for row in drifted.corrected(since, day) if row.user in names)
-    rows = capped(written, pseudonym, context.trigger)[0]
+    rows = capped(written, pseudonym)[0]
     made = {row.id: label_of(row, answer, None).row for row in rows if (answer := correction(row))}
     refused = refusals(made.values())
     return [row for row in rows if row.id in made and made[row.id].id not in refused]
@@ -137,7 +137,7 @@ def accept_trusted(
         if (answer := correction(row))
     ]
     reason = f"the night of {day}: written by users in monitoring.trigger.trusted"
-    accepted = accept(labels, context.registry, reason, context.trigger)
+    accepted = accept(labels, context.registry, reason)
     return [f"{accepted}, {reason.partition(': ')[2]}", *accepted.left_out]
 
 
@@ -157,7 +157,7 @@ def queue_labels(
         for row in drifted.corrected(since, day)
         if not (row.id in first or row.id in done or row.prompt_text in known)
     )
-    rows, left_out = capped((*first.values(), *others), pseudonym, context.trigger)
+    rows, left_out = capped((*first.values(), *others), pseudonym)
     rows, aside = worth_asking(rows, LABEL_QUEUE, f"{day}T23:59:59Z")
     there = {row.id for row in drifted.on_topic([row for row in rows if row.id not in first])}
     wait = sum(correction(row) is not None for row in rows)

@@ -41,7 +41,6 @@ class ReviewParams(Settings):
     users: Path | None = None  # YAML: {users: {name: argon2 hash}}
     oidc: OidcParams | None = None
     proxy: ProxyParams = ProxyParams()
-    requests_a_minute: PositiveInt = 600  # by one person; more are answered with "slow down"
     votes: PositiveInt = 2  # reviewers an item; a third one where two disagree
     # Whoever asks the gateway a sealed prompt may learn whose answer is whose. Such prompts are
     # counted on the page of the votes; "leave_out": no vote on them is counted into a decision.

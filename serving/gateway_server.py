@@ -36,7 +36,7 @@ from serving.experiments.experiments import Experiments
 from serving.openai_api.answering import AnswerEndpoint, Shadows
 from serving.openai_api.evidence_shown import EvidenceSource
 from serving.openai_api.feedback import FeedbackEndpoint
-from serving.openai_api.gateway import Gateway, models, not_found, nothing_deployed
+from serving.openai_api.gateway import WAITING, Gateway, models, not_found, nothing_deployed
 from serving.openai_api.replicas import away
 from serving.openai_api.request_body import ApiError, fault
 from serving.openai_api.request_middleware import RequestMiddleware
@@ -366,7 +366,7 @@ class GatewayServer(WebServer):
         params = gateway.params
         super().__init__(
             create_app(gateway, beside),
-            room=OpenConnections(params.running + params.waiting + IDLE, STRANGERS),
+            room=OpenConnections((1 + WAITING) * params.running + IDLE, STRANGERS),
             patience=patience,
             lifespan="on",
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

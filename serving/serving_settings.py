@@ -1,10 +1,9 @@
 """Section `serving`: which engine answers users, and who may ask it how much."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import (
-    AfterValidator,
     Field,
     NonNegativeInt,
     PositiveFloat,
@@ -12,11 +11,8 @@ from pydantic import (
     model_validator,
 )
 
-from evaluation.evaluation_settings import Prices, server_url
+from evaluation.evaluation_settings import KeyedParams, Prices, ServedModelParams, ServerUrl
 from project.settings import Settings
-
-VARIABLE = Field(default=None, pattern=r"^[A-Za-z_]\w*$")  # the name of one, and no key
-ServerUrl = Annotated[str, AfterValidator(server_url)]
 
 
 class PoolParams(Settings):
@@ -46,13 +42,9 @@ class TrafficLogParams(Settings):
     seconds: PositiveFloat = 5.0  # after which a chunk is closed and can be read
 
 
-class LargerModelParams(Settings):
+class LargerModelParams(ServedModelParams):
     """A larger model, for `incumbent gateway cost-report`."""
 
-    url: ServerUrl  # up to and with /v1
-    model: str = Field(min_length=1)  # its name there
-    # The environment variable with its API key.
-    key_variable: str | None = VARIABLE
     prices: Prices = Prices()
 
 
@@ -63,15 +55,13 @@ class CostParams(Settings):
     larger: LargerModelParams | None = None
 
 
-class ServingParams(Settings):
+class ServingParams(KeyedParams):
     """The gateway of `incumbent serve`."""
 
     # "embedded": transformers and PEFT in the gateway's process; "llama.cpp": its servers, started
     # by the gateway, one for each adapter; "vllm" and "sglang": over HTTP.
     backend: Literal["embedded", "llama.cpp", "vllm", "sglang"] = "embedded"
     pools: tuple[PoolParams, ...] = ()  # of vllm and sglang; a base of its own each
-    # The environment variable with the replicas' API key.
-    key_variable: str | None = VARIABLE
     slots: PositiveInt = 3  # adapters that the embedded backend, or llama.cpp, holds at a time
     batch_size: PositiveInt = 16  # answers that the embedded backend makes side by side
     golden: GoldenParams = GoldenParams()
@@ -84,8 +74,7 @@ class ServingParams(Settings):
     retrieval: bool = False
     max_tokens: PositiveInt = 1024  # of an answer; a request that asks for more is refused
     timeout_seconds: PositiveFloat = 120.0  # of an answer, from request to end
-    running: PositiveInt = 64  # requests at a time; more wait
-    waiting: PositiveInt = 256  # more are answered 429, with Retry-After
+    running: PositiveInt = 64  # requests at a time; more wait, WAITING times as many at most
     requests_a_minute: PositiveInt = 6_000  # of one caller
     traffic: TrafficLogParams = TrafficLogParams()
     cost: CostParams = CostParams()

@@ -102,7 +102,13 @@ class SftParams(MeasuredParams):
     canaries: tuple[PositiveInt, ...] = later(())
 
 
-class DistillParams(StepParams):
+class AnsweringParams(StepParams):
+    """Settings of a step that learns from the adapter's own answers."""
+
+    max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
+
+
+class DistillParams(AnsweringParams):
     """On-policy distillation: the adapter answers training prompts, and learns at each token of its
     answers what a teacher would have said there: Agarwal et al. 2024, arXiv 2306.13649.
     """
@@ -114,7 +120,6 @@ class DistillParams(StepParams):
     # Which divergence from the teacher is the loss: 0 is the forward KL, 1 the reverse one, and
     # between them the generalised JSD of that paper.
     beta: float = Field(default=1.0, ge=0, le=1)
-    max_new_tokens: PositiveInt = 48  # of an answer that is learnt from
     # Under which the teacher may be learnt from: the model card has it. As SPDX names it, or
     # LicenseRef-NAME for terms of one's own.
     licence: str | None = None
@@ -136,22 +141,24 @@ class DistillParams(StepParams):
         return self
 
 
-class DpoParams(StepParams):
+class ReferenceParams(StepParams):
+    """Settings of a step that stays close to the model from which it starts, its reference."""
+
+    learning_rate: PositiveFloat = 5e-5
+    beta: PositiveFloat = 0.1  # how close it stays to that model
+
+
+class DpoParams(ReferenceParams):
     """Direct preference optimisation on pairs: Rafailov et al. 2023, arXiv 2305.18290."""
 
-    learning_rate: PositiveFloat = 5e-5
-    beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
 
-
-class KtoParams(StepParams):
+class KtoParams(ReferenceParams):
     """Kahneman-Tversky optimisation on rated answers: Ethayarajh et al. 2024, arXiv 2402.01306."""
 
-    learning_rate: PositiveFloat = 5e-5
     batch_size: int = Field(default=4, ge=2)  # its KL term compares an answer with another's prompt
-    beta: PositiveFloat = 0.1  # how close it stays to the model that it starts from
 
 
-class GrpoParams(StepParams):
+class GrpoParams(AnsweringParams, ReferenceParams):
     """Group-relative policy optimisation: the adapter answers each training prompt several times,
     and learns from those of its answers that got more reward than the others: Shao et al. 2024,
     arXiv 2402.03300.
@@ -161,13 +168,11 @@ class GrpoParams(StepParams):
     others each time; it needs training.adapter.quantization: none.
     """
 
-    learning_rate: PositiveFloat = 5e-5
     batch_size: PositiveInt = 8  # answers that a forward pass takes
     gradient_accumulation: PositiveInt = 4
     group: int = Field(default=8, ge=2)  # answers to each prompt
     temperature: PositiveFloat = 1.0  # at which they are drawn
-    beta: PositiveFloat = 0.04  # how close it stays to the model that it starts from
-    max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
+    beta: PositiveFloat = 0.04
     # Metrics that scorers of evaluation.scoring give, each with its weight: an answer's reward is
     # their sum. They are within [0, 1]; where less is better, the reward is what lacks of 1.
     # `preference`: how likely the reward model prefers an answer to the row's own. It is refused
@@ -199,12 +204,4 @@ class LimitsParams(Settings):
     save_minutes: PositiveFloat = 10  # between checkpoints: what an interruption costs at most
     checkpoints: str | None = None  # a folder or an object store; null: below .incumbent/
     minutes: PositiveFloat | None = None  # of all steps together; then training stops
-    max_cost: PositiveFloat | None = None  # of them too, by price
     price: NonNegativeFloat = 0.0  # of an hour of this machine, in any one currency
-    watts: PositiveFloat | None = None  # that this machine draws; null: estimated
-
-    @model_validator(mode="after")
-    def priced(self) -> Self:
-        if self.max_cost is not None and not self.price:
-            raise ValueError("a limit in money needs the price of an hour of this machine: price")
-        return self

@@ -60,7 +60,7 @@ def learn_reward(
     if params.model != OF_THE_EMBEDDER:
         train_reward(pairs, start, params, precision, folder)
         return calibrate(RewardModel(folder, vectors), held_out, cosine)
-    train_head(pairs, vectors, params.seed, folder)
+    train_head(pairs, vectors, folder)
     calibration = calibrate(RewardModel(folder, vectors), held_out, cosine)
     if not cosine_wins(calibration):
         return calibration
@@ -73,13 +73,11 @@ def learn_reward(
 # The training of a reward head with TRL: of some hundred weights, on vectors made beforehand.
 
 # A convex problem, and by then it is solved: other numbers change the time that it takes.
-EPOCHS, BATCH, RATE = 30, 256, 0.02
+EPOCHS, BATCH, RATE, SEED = 30, 256, 0.02, 0
 PENALTY = 4e-3  # of the squared weights of the answers' vectors: how far it leaves the cosine
 
 
-def train_head(
-    pairs: Sequence[PreferencePair], vectors: ExchangeVectors, seed: int, folder: Path
-) -> None:
+def train_head(pairs: Sequence[PreferencePair], vectors: ExchangeVectors, folder: Path) -> None:
     """Train a head on pairs and save it beside its embedder: safetensors, JSON, and no pickle."""
     exchanges = list(
         dict.fromkeys((pair_question(p), said) for p in pairs for said in (p.chosen, p.rejected))
@@ -101,7 +99,7 @@ def train_head(
     ]
     trainer = RewardTrainer(
         model=head,
-        args=head_config(seed),
+        args=head_config(),
         train_dataset=Dataset.from_list(rows),
         processing_class=vectors.model.tokenizer,  # TRL asks for one, and has no use for it here
         callbacks=[Steps()],
@@ -127,7 +125,7 @@ def save_head(head: RewardHead, vectors: ExchangeVectors, folder: Path) -> None:
     vectors.model.save_pretrained(str(folder / EMBEDDER), create_model_card=False)
 
 
-def head_config(seed: int) -> RewardConfig:
+def head_config() -> RewardConfig:
     return RewardConfig(
         output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
         num_train_epochs=EPOCHS,
@@ -137,7 +135,7 @@ def head_config(seed: int) -> RewardConfig:
         **mix_precision("float32"),
         use_cpu=True,  # some hundred weights
         dataloader_pin_memory=False,
-        seed=seed,
+        seed=SEED,
         disable_tqdm=True,  # the callback says how far it is
         save_strategy="no",
         report_to="none",
@@ -170,7 +168,7 @@ def train_reward(
     """
     tokenizer = AutoTokenizer.from_pretrained(base, model_max_length=MAX_LENGTH)
     tokenizer.eos_token = tokenizer.eos_token or tokenizer.sep_token  # TRL ends texts with it
-    torch.manual_seed(params.seed)  # the new head's weights are drawn here
+    torch.manual_seed(SEED)  # the new head's weights are drawn here
     model = AutoModelForSequenceClassification.from_pretrained(
         base, num_labels=1, dtype=torch.float32, use_safetensors=True
     )
@@ -221,7 +219,7 @@ def reward_config(params: RewardParams, precision: Precision) -> RewardConfig:
         **mix_precision(precision),
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
-        seed=params.seed,
+        seed=SEED,
         disable_tqdm=True,  # the callback says how far it is
         save_strategy="no",
         report_to="none",

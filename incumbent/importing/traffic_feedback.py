@@ -12,7 +12,7 @@ from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
 from incumbent.importing.incoming import ImportChange, as_lines
 from incumbent.init.own_sources import HowRead
-from monitoring.monitoring_settings import TrafficParams, TriggerParams
+from monitoring.monitoring_settings import TrafficParams
 from monitoring.trigger.acceptance import accepted_prompts, capped
 from monitoring.trigger.labels import LABEL_QUEUE, correction, label_of, pseudonym, task_of
 from project.canonical import canonical_json
@@ -68,7 +68,7 @@ def read_feedback(formats: Mapping[Path, str], asked: HowRead) -> ImportedFeedba
     lost, notes = Counter[str](), list[str]()
     rows = list(once(read_logs(formats, asked, lost, notes), lost))
     telling = [one for one in rows if correction(one.row) or is_bad(one.row)]
-    kept, over = capped(telling, lambda one: pseudonym(one.row), load(TriggerParams))
+    kept, over = capped(telling, lambda one: pseudonym(one.row))
     known = accepted_prompts()
     written = [one.row for one in kept if correction(one.row)]
     corrected = [row for row in written if row.prompt_text not in known]

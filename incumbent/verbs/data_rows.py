@@ -17,7 +17,6 @@ from evaluation.scoring.score_table import read_scores
 from incumbent.importing.foreign_files import are_corrections
 from incumbent.options import LARGEST, Reason, day_option
 from incumbent.output import console, say
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, read_labels
 from project.errors import IncumbentError, InputError, pip_install
@@ -109,7 +108,7 @@ def accept_labels(
         raise InputError(f"{problem}; {hint}", file=export)
     with RegistryReader.here() as registry:
         registry.roles.require("promote", registry.actor)
-        accepted = accept(labels, registry, reason, load(TriggerParams))
+        accepted = accept(labels, registry, reason)
     carried = carry() if accepted.new else []
     say(str(accepted), *accepted.left_out, *carried)
     if accepted.new:

@@ -128,13 +128,15 @@ LEASE = timedelta(minutes=10)
 HealthAddress = Annotated[str, AfterValidator(checked)]
 
 
+ANCHORING = "30 3 * * *"  # daily, where registry.anchor says where to; an hour after most nights
+
+
 class ScheduleParams(Settings):
     """When the scheduler does what, and how it does it."""
 
     # Cron lines: minute, hour, day, month, weekday from Sunday. A run is about the day before.
     nightly: str = "30 2 * * *"
     verify: str = "0 4 * * 0"  # when the whole registry is checked, by `registry verify`
-    anchor: str = "30 3 * * *"  # where registry.anchor says where to
     timezone: str = "UTC"  # in which the lines are read, such as Europe/Berlin
     catch_up_days: int = Field(default=7, ge=1, le=366)  # what was missed longer ago stays undone
     # host:port of /healthz and /metrics; :port is for this machine alone.
@@ -142,7 +144,7 @@ class ScheduleParams(Settings):
 
     @model_validator(mode="after")
     def they_are_cron_lines_in_a_time_zone(self) -> Self:
-        for line in (self.nightly, self.verify, self.anchor):
+        for line in (self.nightly, self.verify):
             Cron(line, self.timezone)
         return self
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from monitoring.night_history import anchor_of, nightly_of, verify_of
-from monitoring.scheduling.cron import Cron, HealthAddress, ScheduleParams
+from monitoring.scheduling.cron import ANCHORING, Cron, HealthAddress, ScheduleParams
 from project.child_processes import environment
 from project.errors import IncumbentError, InputError
 from project.files import FileState, state_of
@@ -86,7 +86,7 @@ class ReadProject(Record):
         """The names of its jobs, each with its times."""
         zone, anchor = self.schedule.timezone, anchor_of(self.family)
         lines = {nightly_of(self.family): self.schedule.nightly}
-        lines |= {anchor: self.schedule.anchor} if self.anchors else {}
+        lines |= {anchor: ANCHORING} if self.anchors else {}
         lines |= {verify_of(self.family): self.schedule.verify}
         return {name: Cron(line, zone) for name, line in lines.items()}
 

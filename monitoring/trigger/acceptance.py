@@ -15,7 +15,6 @@ from curation.eval_sets import (
 )
 from curation.faults.private_data import account_data, secret
 from evaluation.preference.preference_pairs import PREFERENCES
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.label_checks import refusals, set_aside
 from monitoring.trigger.labels import LABEL_QUEUE, LABELLED, Label, labelled_row
 from project.canonical import stamp
@@ -30,6 +29,7 @@ T = TypeVar("T")
 
 # Of all users, queued or accepted at a time: a day's reading for a person.
 LABELS_AT_ONCE = 500
+LABELS_PER_USER = 50  # of one: a tenth of them is nobody's alone
 
 
 class Acceptance(Record):
@@ -43,9 +43,7 @@ class Acceptance(Record):
         return f"{self.new} of {self.new + self.known} rows are new in {LABELLED}"
 
 
-def accept(
-    labels: Sequence[Label], registry: RegistryReader, reason: str, params: TriggerParams
-) -> Acceptance:
+def accept(labels: Sequence[Label], registry: RegistryReader, reason: str) -> Acceptance:
     """Add labels to the labelled rows, and record that they extend the sets, by whom and why.
 
     The rows are written first: where the record is missing after a crash, stage curate refuses
@@ -60,9 +58,7 @@ def accept(
             if not (erased.holds(label.row) or label.request in erased.rows)
         ]
         fit, aside = let_in(there, known, stamp(registry.clock()))
-        taken, left_out = capped(
-            fit, lambda label: label.user, params, lambda label: label.row.id in known
-        )
+        taken, left_out = capped(fit, lambda label: label.user, lambda label: label.row.id in known)
         left_out = (*left_out, *aside)
         if gone := len(labels) - len(there):
             left_out = (*left_out, f"{gone} {WHY}")
@@ -90,10 +86,9 @@ def let_in(
 def capped(
     found: Iterable[T],
     user_of: Callable[[T], str | None],
-    params: TriggerParams,
     known: Callable[[T], bool] = lambda _: False,
 ) -> tuple[list[T], tuple[str, ...]]:
-    """As many of each user, and of all, as the settings allow, in their order; and what that leaves
+    """As many of each user, and of all, as the limits allow, in their order; and what that leaves
     out.
 
     Where all are too many, they are taken in turns: the first of each user, then the second of
@@ -105,7 +100,7 @@ def capped(
     of_one = 0
     for place, one in enumerate(found):
         user = user_of(one) or ""
-        if user and own[user] >= params.labels_per_user:
+        if user and own[user] >= LABELS_PER_USER:
             of_one += 1
             continue
         turns.append((-1 if known(one) else own[user], place, one))
@@ -114,7 +109,7 @@ def capped(
     old = sum(turn < 0 for turn, _, _ in turns)
     kept = sorted(turns[: old + LABELS_AT_ONCE], key=lambda turn: turn[1])
     limits = {
-        f"monitoring.trigger.labels_per_user, {params.labels_per_user}": of_one,
+        f"{LABELS_PER_USER} labels of one user": of_one,
         f"{LABELS_AT_ONCE} labels at once": len(turns) - len(kept),
     }
     left_out = tuple(f"{n} left out: over {limit}" for limit, n in limits.items() if n)

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.traffic.traffic_store import LATEST, TrafficStore
 from monitoring.trigger.acceptance import accepted_prompts, capped
 from monitoring.trigger.label_checks import refusals, set_aside
@@ -43,7 +42,7 @@ class Queued:
 
 
 def queue_corrections(
-    traffic: TrafficStore, day: date, params: TriggerParams, keep_days: int, *, any_own: bool = True
+    traffic: TrafficStore, day: date, keep_days: int, *, any_own: bool = True
 ) -> Queued:
     """Add what users corrected on a day to what waits; what somebody accepted, and what is older
     than the traffic is kept, leaves. `any_own`: whether rows of the day itself were corrected.
@@ -56,7 +55,7 @@ def queue_corrections(
     written = {
         row.id: row for row in corrected_on(traffic, day, any_own) if row.prompt_text not in known
     }
-    rows, too_many = capped(written.values(), pseudonym, params)
+    rows, too_many = capped(written.values(), pseudonym)
     fit, notes = worth_asking(rows, LABEL_QUEUE, f"{day}T23:59:59Z", drafts=True)
     found = before | {row.id: task_of(row, None) for row in fit}
     waits = (
@@ -64,7 +63,7 @@ def queue_corrections(
         for task in found.values()
         if prompt_text(task) not in known and asked_on(task) >= oldest
     )
-    taken, over = capped(waits, lambda task: task["data"]["user"], params)
+    taken, over = capped(waits, lambda task: task["data"]["user"])
     data = canonical_json(taken) + b"\n"
     if data != (path.read_bytes() if path.exists() else NOTHING):
         write_bytes(path, data)

@@ -11,14 +11,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from curation.checks.waivers import LONGEST, WAIVERS, Excuse, excuse
 from curation.eval_sets import changing
 from curation.gate import USUAL
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import Acceptance, accepted_rows
 from monitoring.trigger.acceptance import accept as accept_labels
 from monitoring.trigger.labels import Label, label_of_task
 from project.canonical import stamp
 from project.errors import InputError
 from project.records.data import GateReport
-from project.settings import load
 from registry.lineage import trace
 from registry.reader import RegistryReader
 from registry.roles import Duty
@@ -67,8 +65,8 @@ ACCEPTING = Lock()
 
 def accept_task(registry: RegistryReader, key: str, answer: str, reason: str) -> Acceptance:
     """As `incumbent data labels` does with an export of this user's tasks that were accepted, and
-    this one: `labels_per_user` holds for all of them together. The limit of all counts new labels
-    alone, as on the command line.
+    this one: the limit of a user's labels holds for all of them together. The limit of all counts
+    new labels alone, as on the command line.
 
     Raises InputError for a blank answer or reason, for what does not wait any more, and where the
     project's limits leave it out.
@@ -80,7 +78,7 @@ def accept_task(registry: RegistryReader, key: str, answer: str, reason: str) ->
     with ACCEPTING:
         label = label_of_task(find(key).data, text)
         before = accepted_of(label.user) if label.user else []
-        done = accept_labels([*before, label], registry, why, load(TriggerParams))
+        done = accept_labels([*before, label], registry, why)
     if done.left_out:
         raise InputError(f"not accepted: {'; '.join(done.left_out)}")
     return done

@@ -274,6 +274,8 @@ class OneTimeToken:
 
 # What the page knows of whoever opens it: how people sign in, who did, and how often they ask.
 
+# Of one person; more are answered with "slow down". A browser's page asks for ten files at most.
+REQUESTS_A_MINUTE = 6_000
 ATTEMPTS_A_MINUTE = 5  # to sign in under one name
 ATTEMPTS_OF_ADDRESS = 30  # to sign in from one address, which may be the proxy of a whole team
 
@@ -324,7 +326,7 @@ def gate_of(site: Site) -> AccessControl:
         if params.sign_in == "users" and params.users
         else None,
         provider=Provider(params.oidc) if params.sign_in == "oidc" and params.oidc else None,
-        requests=Buckets(params.requests_a_minute),
+        requests=Buckets(REQUESTS_A_MINUTE),
         attempts=Buckets(ATTEMPTS_A_MINUTE),
         attempts_of_address=Buckets(ATTEMPTS_OF_ADDRESS),
     )

@@ -26,6 +26,9 @@ from serving.traffic_log.metrics import Metrics, Traces
 log = logging.getLogger(__name__)
 # Of one caller: a tenth of the requests that it may ask, for each may hold a long correction.
 FEEDBACK_A_MINUTE = 600
+# Requests that wait, for each that is answered: the last of them waits five times as long as one
+# takes, and more are answered 429, with Retry-After.
+WAITING = 4
 KEPT_FREE = 4  # one of so many places is for other callers than the one who has the most
 
 
@@ -72,7 +75,9 @@ class Gateway:
     disclosure: DisclosureParams = field(default_factory=DisclosureParams)
 
     def __post_init__(self) -> None:
-        self.line = WaitingLine(places(self.params), self.params.waiting, most_of_one=self._of_one)
+        self.line = WaitingLine(
+            places(self.params), WAITING * self.params.running, most_of_one=self._of_one
+        )
         self.rate = Buckets(self.params.requests_a_minute)
         self.feedback_rate = Buckets(FEEDBACK_A_MINUTE)
 

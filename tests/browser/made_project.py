@@ -110,17 +110,16 @@ def make_project(folder: Path) -> Path:
 
 
 def write_settings(sign_in: str) -> None:
-    """How people sign in; and no limit of requests, for a test is faster than people."""
+    """How people sign in."""
     PARAMS.write_text(
-        f"registry: {{family: {FAMILY}}}\n"
-        f"review: {{sign_in: {sign_in}, users: users.yaml, requests_a_minute: 100000}}\n"
+        f"registry: {{family: {FAMILY}}}\nreview: {{sign_in: {sign_in}, users: users.yaml}}\n"
     )
 
 
 def make_large(folder: Path, versions: int = 1000) -> Path:
     """So many versions, and votes on the newest ones."""
     with inside(folder), opened(folder, LARGE) as registry:
-        PARAMS.write_text(f"registry: {{family: {LARGE}}}\nreview: {{requests_a_minute: 100000}}\n")
+        PARAMS.write_text(f"registry: {{family: {LARGE}}}\n")
         fill(registry, versions, ballots=2000)
     return folder
 

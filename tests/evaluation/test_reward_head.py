@@ -64,14 +64,14 @@ def test_a_head_knows_content_beats_length_and_is_the_same_again(tmp_path: Path)
         made_pairs(held_out, own, vectors),
     )
     assert {pair.prompt for pair in pairs}.isdisjoint(pair.prompt for pair in exam)
-    train_head(pairs, vectors, 0, tmp_path / "one")
+    train_head(pairs, vectors, tmp_path / "one")
     found = calibrate(RewardModel(tmp_path / "one", vectors), exam, FrozenCosine(vectors))
     assert found.matched_n >= 80
     assert found.matched_accuracy and found.matched_accuracy >= 0.85
     assert found.matched_accuracy >= (found.matched_cosine or 1) and not cosine_wins(found)
     assert found.advisory is None
     for name in ("some", "same"):
-        train_head(pairs[:100], vectors, 0, tmp_path / name)
+        train_head(pairs[:100], vectors, tmp_path / name)
     assert digest_folder(tmp_path / "some") == digest_folder(tmp_path / "same")
 
 

@@ -13,7 +13,6 @@ from docx import Document as Docx
 from incumbent.erasure.data_files import cut, data_files
 from incumbent.erasure.erasure_request import ErasureRequest, RowFinder, text_in
 from incumbent.importing.traffic_feedback import was_erased
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import read_labels, task_of
 from project.erasures import Erased, text_digest
@@ -237,7 +236,7 @@ def test_an_export_of_the_queue_that_was_made_before_brings_no_request_back() ->
     forget("--match", NAME, "--yes", "--reason", "x")
     Path("export.json").write_text(json.dumps(tasks))
     with Registry.here() as registry:
-        done = accept(read_labels(Path("export.json")), registry, "x", TriggerParams())
+        done = accept(read_labels(Path("export.json")), registry, "x")
     assert (done.new, done.left_out) == (1, ("1 that were erased",))
 
 

@@ -10,6 +10,7 @@ from curation.collect import collect
 from curation.curation_settings import CollectParams, CurateParams
 from incumbent.cli import main
 from incumbent.importing.incoming import destination
+from monitoring.trigger import acceptance
 from project.erasures import Erasure, append_erasure, text_digest
 from project.records.data import Row
 from project.records.preferences import PreferencePair, RatedAnswer, read_preferences
@@ -495,12 +496,12 @@ def test_what_people_made_of_the_queue_is_accepted_by_its_own_command() -> None:
     assert "accept it by `incumbent data labels ../given/export.json`" in said
 
 
-def test_a_user_counts_as_often_as_the_settings_say() -> None:
-    Path("params.yaml").write_text(f"{PARAMS}monitoring:\n  trigger: {{labels_per_user: 3}}\n")
+def test_a_user_counts_no_oftener_than_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptance, "LABELS_PER_USER", 3)
     many = [request(f"n{i}", user="u" if i % 2 else f"v{i}", rating=-1) for i in range(20)]
     said = brought(given("log.jsonl", *many))
     assert len(read_preferences(QUEUE / "log.negatives.jsonl")) == 13
-    assert "7 left out: over monitoring.trigger.labels_per_user, 3" in said
+    assert "7 left out: over 3 labels of one user" in said
 
 
 def test_a_person_accepts_negative_examples_by_importing_them() -> None:

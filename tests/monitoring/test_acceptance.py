@@ -15,7 +15,6 @@ from curation.eval_sets import EVAL_SETS, Extension, read_changes
 from evaluation.preference.preference_pairs import PREFERENCES
 from incumbent.cli import app
 from incumbent.verbs.data_rows import accept_labels
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.trigger import acceptance
 from monitoring.trigger.acceptance import Acceptance, accept, accepted_prompts
 from monitoring.trigger.label_checks import WAIVE, read_set_aside
@@ -30,7 +29,6 @@ from registry.store import Registry
 from tests.curation.test_gate import CONTRACT
 from tests.monitoring.test_labels import asked, queued, written
 
-PARAMS = TriggerParams(labels_per_user=3)
 Accept = Callable[..., Acceptance]
 
 
@@ -38,8 +36,10 @@ Accept = Callable[..., Acceptance]
 def taken(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Accept:
     monkeypatch.setattr(acceptance, "LABELS_AT_ONCE", 5)
 
-    def take(labels: list[Label], params: TriggerParams = PARAMS) -> Acceptance:
-        return accept(labels, registry, "checked", params)
+    monkeypatch.setattr(acceptance, "LABELS_PER_USER", 3)
+
+    def take(labels: list[Label]) -> Acceptance:
+        return accept(labels, registry, "checked")
 
     return take
 
@@ -117,7 +117,7 @@ def test_one_user_has_so_many_rows_and_all_have_so_many(taken: Accept) -> None:
     found = taken([*many(500, "jane"), *many(2, "joe"), *many(4, None)])
     assert answers() == ["a jane0", "a jane1", "a joe0", "a joe1", "a None0"]  # in turns
     assert found.left_out == (
-        "497 left out: over monitoring.trigger.labels_per_user, 3",
+        "497 left out: over 3 labels of one user",
         "4 left out: over 5 labels at once",
     )
 
@@ -149,7 +149,7 @@ def test_the_command_says_what_it_took_and_what_it_left_out() -> None:
     first = CliRunner().invoke(app, arguments)
     assert first.exit_code == 0, first.output
     assert "50 of 50 rows are new in datasets/sources/labelled.jsonl" in first.stdout
-    assert "10 left out: over monitoring.trigger.labels_per_user, 50" in first.stdout
+    assert "10 left out: over 50 labels of one user" in first.stdout
     (change,) = read_changes().values()
     assert (change.by, change.reason) == ("tester", "checked")
     assert "0 of 50 rows are new" in CliRunner().invoke(app, arguments).stdout
@@ -203,7 +203,7 @@ def test_what_would_shut_the_gate_is_set_aside_with_its_reason(
     Path("params.yaml").write_text(yaml.safe_dump(params))
     write_records(rows_of(Split.SEALED), [ITEM, OWN_ITEM])
     fine = [written_by("fine", OWN_ITEM.prompt_text, "Nothing."), label("x")]
-    found = taken([*BAD.values(), *fine], TriggerParams())
+    found = taken([*BAD.values(), *fine])
     assert answers() == ["Nothing.", "a x"]
     assert found.left_out == (
         *(

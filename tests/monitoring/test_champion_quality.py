@@ -15,7 +15,7 @@ from evaluation.generation.answers import Answer, Respondent, System
 from evaluation.generation.systems import respondent
 from monitoring import champion_quality
 from monitoring.champion_quality import fresh_labels, with_quality
-from monitoring.monitoring_settings import DriftParams, TriggerParams
+from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_job
 from monitoring.night_text import quality_text
@@ -117,7 +117,7 @@ def words(kind: str, number: int) -> str:
 
 def accepted(context: NightContext, rows: Sequence[Row]) -> None:
     labels = [Label(row=row, user=None) for row in rows]
-    accept(labels, context.registry, "checked", TriggerParams())
+    accept(labels, context.registry, "checked")
 
 
 def fresh(context: NightContext) -> list[str]:

@@ -174,7 +174,7 @@ def test_500_corrections_of_one_user_wait_until_a_person_accepts_them(
     queue = json.loads(LABEL_QUEUE.read_bytes())
     theirs = [task for task in queue if task["data"]["user"] == pseudonym(attack[0])]
     assert len(theirs) == 50
-    assert any("450 left out: over monitoring.trigger.labels_per_user" in r for r in night.reasons)
+    assert any("450 left out: over 50 labels of one user" in r for r in night.reasons)
 
     for task in theirs:
         task["annotations"] = [{"result": task["predictions"][0]["result"]}]

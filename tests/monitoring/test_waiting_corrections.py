@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from monitoring.monitoring_settings import TriggerParams
 from monitoring.night import new_notes
 from monitoring.night_history import nights_before
 from monitoring.traffic.traffic_store import TrafficStore
+from monitoring.trigger import acceptance
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.label_checks import read_set_aside, set_aside
 from monitoring.trigger.labels import labelled_row, read_labels
@@ -47,8 +47,8 @@ def corrects(name: str, text: str, day: date = DAY) -> dict[str, Any]:
     return {"feedback_of": name, "at": f"{day}T11:00:00Z", "caller": "app", "correction": text}
 
 
-def night(store: TrafficStore, day: date = DAY, **settings: Any) -> int:
-    return queue_corrections(store, day, TriggerParams(**settings), KEEP).waiting
+def night(store: TrafficStore, day: date = DAY) -> int:
+    return queue_corrections(store, day, KEEP).waiting
 
 
 def waiting() -> dict[str, str]:
@@ -90,7 +90,7 @@ def test_what_somebody_accepted_leaves(store: TrafficStore, registry: Registry) 
     tasks = json.loads(QUEUE.read_bytes())
     tasks[0]["annotations"] = [{"result": tasks[0]["predictions"][0]["result"]}]
     Path("export.json").write_text(json.dumps(tasks))
-    accept(read_labels(Path("export.json")), registry, "right", TriggerParams())
+    accept(read_labels(Path("export.json")), registry, "right")
     assert night(store) == 1
     assert waiting() == {"b": "It is b."}
 
@@ -116,16 +116,17 @@ def test_a_conversation_that_somebody_accepted_waits_no_longer(
     export.write_text(
         json.dumps([task | {"annotations": [{"result": [written]}]} for task in tasks])
     )
-    accept(read_labels(export), registry, "checked", TriggerParams())
+    accept(read_labels(export), registry, "checked")
     assert night(store, DAY + timedelta(days=1)) == 0
 
 
-def test_one_user_fills_no_file(store: TrafficStore) -> None:
+def test_one_user_fills_no_file(store: TrafficStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptance, "LABELS_PER_USER", 2)
     rows = [answer(f"a{number}", user="mallory") for number in range(9)]
     put(store, DAY, "g-1.jsonl", *rows, answer("b"))
     said = [corrects(row["id"], "Mine.") for row in rows]
     put(store, DAY, "feedback-g-2.jsonl", *said, corrects("b", "It is b."))
-    assert night(store, labels_per_user=2) == 3
+    assert night(store) == 3
     assert "b" in waiting()
 
 
@@ -138,7 +139,7 @@ def test_many_users_with_many_corrections_leave_a_place_to_each_other_one(
     put(store, DAY, "g-1.jsonl", *flood, *others)
     said = [corrects(row["id"], f"It is {row['id']}.") for row in (*flood, *others)]
     put(store, DAY, "feedback-g-2.jsonl", *said)
-    first = queue_corrections(store, DAY, TriggerParams(), KEEP)
+    first = queue_corrections(store, DAY, KEEP)
     assert first.waiting == 500
     assert {row["id"] for row in others} <= waiting().keys()
     assert first.notes == (
@@ -148,7 +149,7 @@ def test_many_users_with_many_corrections_leave_a_place_to_each_other_one(
     late = [answer(f"l{i}", later) for i in range(20)]
     put(store, later, "g-3.jsonl", *late)
     put(store, later, "feedback-g-4.jsonl", *(corrects(r["id"], "So.", later) for r in late))
-    second = queue_corrections(store, later, TriggerParams(), KEEP)
+    second = queue_corrections(store, later, KEEP)
     assert {row["id"] for row in (*others, *late)} <= waiting().keys()
     assert second.notes == ("of the corrections that wait 20 left out: over 500 labels at once",)
     users = Counter(task["data"]["user"] for task in json.loads(QUEUE.read_bytes()))
@@ -162,7 +163,7 @@ def test_the_night_says_what_did_not_fit_in_the_queue(make_adapter: Make) -> Non
     with watched_site(make_adapter) as context:
         run(context, 3, flood)
         (night, *_) = nights_before(context.registry.engine, "bank", day(4))
-    limit = "left out: over monitoring.trigger.labels_per_user, 50"
+    limit = "left out: over 50 labels of one user"
     assert f"of the day's corrections by users 20 {limit}" in night.notes
 
 
@@ -180,7 +181,7 @@ def test_a_prompt_that_asks_nothing_waits_for_nobody_and_stops_no_later_night(
 ) -> None:
     put(store, DAY, "g-1.jsonl", answer("a", prompt=prompt), answer("b"))
     put(store, DAY, "feedback-g-2.jsonl", corrects("a", "It is a."), corrects("b", "It is b."))
-    found = queue_corrections(store, DAY, TriggerParams(), KEEP)
+    found = queue_corrections(store, DAY, KEEP)
     assert waiting() == {"b": "It is b."}
     assert found.notes == ()  # the night counts it with what of the traffic is set aside
     assert night(store, DAY + timedelta(days=1)) == 1
@@ -193,7 +194,7 @@ def test_a_correction_that_could_never_be_accepted_is_set_aside_with_its_reason(
     put(store, DAY, "g-1.jsonl", answer("a"), answer("b"))
     said = (corrects("a", "Pay to DE89 3704 0044 0532 0130 00."), corrects("b", "It is b."))
     put(store, DAY, "feedback-g-2.jsonl", *said)
-    found = queue_corrections(store, DAY, TriggerParams(), KEEP)
+    found = queue_corrections(store, DAY, KEEP)
     assert waiting() == {"b": "It is b."}
     assert found.notes[0] == (
         '1 set aside that the gate would refuse: "no account numbers"; '

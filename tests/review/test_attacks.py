@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from review.frame import access_control
 from review.frame.request_checks import MOST_BYTES
 from review.frame.users_file import local
 from review.page_server import create_app
@@ -284,9 +285,11 @@ def test_a_sign_in_leads_to_the_page_that_was_asked_for() -> None:
 # --- haste ----------------------------------------------------------------------------------------
 
 
-def test_who_asks_too_often_is_told_to_wait_and_others_are_not(site: Site) -> None:
-    params = ReviewParams(requests_a_minute=3)
-    app = create_app(Site(site.opened, params, site.secret, site.clock))
+def test_who_asks_too_often_is_told_to_wait_and_others_are_not(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_control, "REQUESTS_A_MINUTE", 3)
+    app = create_app(site)
     ann, bob = Browser(app, "ann"), Browser(app, "bob")
     answers = [ann.get("/healthz") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200] * 3 + [429]

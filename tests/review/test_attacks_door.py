@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from project import files
 from project.files import rename_all
-from review.frame import users_file
+from review.frame import access_control, users_file
 from review.frame.access_control import ProviderCalls, ProviderError
 from review.frame.request_checks import BodySize
 from review.page_server import create_app
@@ -69,16 +69,20 @@ def test_a_body_that_never_ends_to_arrive_is_given_up() -> None:
     assert error.value.status_code == 408
 
 
-def test_many_sessions_of_one_person_share_one_limit(site: Site) -> None:
-    params = ReviewParams(requests_a_minute=3)
-    app = create_app(Site(site.opened, params, site.secret, site.clock))
+def test_many_sessions_of_one_person_share_one_limit(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_control, "REQUESTS_A_MINUTE", 3)
+    app = create_app(site)
     answers = [Browser(app, "ann").get("/healthz").status_code for _ in range(4)]
     assert answers == [200, 200, 200, 429]
 
 
-def test_who_is_not_signed_in_is_limited_by_address(site: Site) -> None:
-    params = ReviewParams(requests_a_minute=3)
-    app = create_app(Site(site.opened, params, site.secret, site.clock))
+def test_who_is_not_signed_in_is_limited_by_address(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_control, "REQUESTS_A_MINUTE", 3)
+    app = create_app(site)
     answers = [Browser(app).get(path).status_code for path in ("/", "/sign-in", "/api/home", "/")]
     assert answers == [303, 200, 401, 429]
 

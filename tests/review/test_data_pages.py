@@ -13,6 +13,7 @@ from curation.eval_sets import EVAL_SETS, Extension, read_changes
 from curation.sources.row_formats import read_rows
 from incumbent.importing.foreign_files import FileRead, holds_corrections
 from incumbent.verbs.data_rows import accept_labels
+from monitoring.trigger import acceptance
 from monitoring.trigger.labels import LABELLED, task_of, write_queue
 from project.canonical import canonical_json, digest_folder
 from project.files import write_bytes
@@ -186,8 +187,10 @@ def test_whoever_may_promote_accepts_also_where_others_submit(browser: Browsers)
     assert accept(browser("ann"), "a", "label", "an a") == 303
 
 
-def test_the_limit_for_each_user_holds_for_all_that_is_accepted_one_by_one(client: Browser) -> None:
-    PARAMS.write_text("registry: {family: test}\nmonitoring: {trigger: {labels_per_user: 2}}\n")
+def test_the_limit_for_each_user_holds_for_all_that_is_accepted_one_by_one(
+    client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acceptance, "LABELS_PER_USER", 2)
     users = {"a": "jane", "b": "jane", "c": "jane", "d": "joe", "e": None, "f": None, "g": None}
     write_queue([asked(name, None, user) for name, user in users.items()], NIGHTS)
     write_queue([asked("a", None, "jane")], QUEUE / "again.json")  # counts once
@@ -195,7 +198,7 @@ def test_the_limit_for_each_user_holds_for_all_that_is_accepted_one_by_one(clien
     assert [name for name, status in found.items() if status != 303] == ["c"]
     refused = client.send_form("/data/queue/label/accept", key=keys()["c"], answer="x", reason="r")
     assert refused.status_code == 400
-    assert "over monitoring.trigger.labels_per_user, 2" in refused.text
+    assert "over 2 labels of one user" in refused.text
     assert len(read_changes()) == 6
 
 

@@ -59,8 +59,7 @@ def ann(tmp_path: Path) -> Iterator[Browser]:
     """Her browser, in a project where she may do everything."""
     folder = make_project(tmp_path / "project")
     with inside(folder), opened(folder) as registry:
-        params = ReviewParams(requests_a_minute=10**6)
-        yield Browser(create_app(Site(registry, params, b"s" * 32)), "ann")
+        yield Browser(create_app(Site(registry, ReviewParams(), b"s" * 32)), "ann")
 
 
 @pytest.fixture

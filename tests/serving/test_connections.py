@@ -132,8 +132,8 @@ def narrow(
 ) -> Gateway:
     """With room for few idle connections."""
     monkeypatch.setattr("serving.gateway_server.STRANGERS", 8)
-    monkeypatch.setattr("serving.gateway_server.IDLE", 8)
-    gateway = make_gateway(running=1, waiting=1)
+    monkeypatch.setattr("serving.gateway_server.IDLE", 5)  # beside five that may ask
+    gateway = make_gateway(running=1)
     gateway.keys = KeyFile(KEYS)
     return gateway
 

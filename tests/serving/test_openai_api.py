@@ -224,10 +224,11 @@ def test_an_answer_that_takes_too_long_is_given_up(
 
 
 def test_too_many_requests_are_told_to_come_again(
-    make_gateway: MakeGateway, backend: NamingBackend
+    make_gateway: MakeGateway, backend: NamingBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is answered and one waits: the third is refused."""
-    gateway = make_gateway(running=1, waiting=1)
+    monkeypatch.setattr("serving.openai_api.gateway.WAITING", 1)
+    gateway = make_gateway(running=1)
 
     async def ask() -> list[httpx2.Response]:
         free = asyncio.Event()

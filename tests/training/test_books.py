@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from project.errors import IncumbentError, InputError
-from project.settings import load
+from project.errors import IncumbentError
 from tests.training.kept_steps import SFT, pinned, recipe_of, sft_trainer, trained
 from training.cost.memory import StepWork
 from training.cost.step_estimate import StepEstimate
@@ -119,18 +118,18 @@ def running(clock: Clock, **limits: Any) -> Any:
     return RunningBook("sft", RECIPE, LimitsParams(**limits), clock=clock)
 
 
-def test_what_interrupted_processes_took_is_added_up() -> None:
+def test_what_interrupted_processes_took_is_added_up_at_its_price() -> None:
     clock = Clock()
-    first = running(clock, price=6, watts=100)
+    first = running(clock, price=6)
     first.goes_on_from(None)
     clock.now = 600
     first.enter(optimizer_steps=50)  # and then it is killed
-    second = running(clock, price=6, watts=100)
+    second = running(clock, price=6)
     second.goes_on_from(40)
     clock.now = 900
     book = second.enter(optimizer_steps=100, tokens=5000, finished=True)
     assert (book.processes, book.resumed, book.lost_steps) == (2, 1, 10)
-    assert (book.seconds, book.money, book.watt_hours) == (900, 1.5, 25)
+    assert (book.seconds, book.money) == (900, 1.5)
     assert read_book(RECIPE.digest) == book
 
 
@@ -204,13 +203,6 @@ def test_without_any_counter_a_busy_core_takes_so_many_watts(tmp_path: Path) -> 
     assert one.taken().source == "3.5 W a busy core"
 
 
-def test_the_users_own_watts_count_for_the_whole_time(tmp_path: Path) -> None:
-    clock = Clock()
-    one = meter(clock, Clock(), tmp_path, watts=65)
-    clock.now = 10
-    assert one.taken().joules == 650
-
-
 def package(powercap: Path, name: str, microjoules: int) -> Path:
     folder = powercap / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -268,40 +260,15 @@ def test_energy_is_unknown_where_nvidia_smi_never_answers(tmp_path: Path) -> Non
 # --- the budget ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("limits", "minutes", "setting"),
-    [
-        ({}, None, "training.limits.minutes"),
-        ({"minutes": 10}, 10, "training.limits.minutes"),
-        ({"max_cost": 3, "price": 6}, 30, "training.limits.max_cost"),
-        ({"minutes": 10, "max_cost": 3, "price": 6}, 10, "training.limits.minutes"),
-        ({"minutes": 60, "max_cost": 3, "price": 6}, 30, "training.limits.max_cost"),
-    ],
-    ids=str,
-)
-def test_the_limit_that_is_reached_first_counts(
-    limits: dict[str, float], minutes: float | None, setting: str
-) -> None:
-    budget = Budget(LimitsParams(**limits))
-    assert (budget.minutes, budget.setting) == (minutes, setting)
-
-
-def test_money_without_a_price_is_bad_input() -> None:
-    Path("params.yaml").write_text("training: {limits: {max_cost: 3}}\n")
-    said = r"params.yaml:1: training.limits: a limit in money needs the price of an hour"
-    with pytest.raises(InputError, match=said):
-        load(LimitsParams)
-
-
 def test_steps_before_count_too() -> None:
-    budget = Budget(LimitsParams(minutes=10))
+    budget = Budget(10)
     assert not budget.spent(earlier=4, here=5.9)
     assert budget.spent(earlier=4, here=6)
-    assert not Budget(LimitsParams()).spent(earlier=1e9, here=0)
+    assert not Budget(None).spent(earlier=1e9, here=0)
 
 
 def test_what_is_not_expected_to_fit_is_said_before_it_starts() -> None:
-    budget = Budget(LimitsParams(minutes=10))
+    budget = Budget(10)
     assert budget.too_little(earlier=0, estimate=9) is None
     assert budget.too_little(earlier=2, estimate=14) == (
         "about 14 min after 2.0 min of the steps before is more than the budget of 10 min: "

@@ -166,15 +166,14 @@ class EnergyMeter:
 
     def __init__(
         self,
-        watts: float | None = None,
         gpu: str | None = None,
         powercap: Path = POWERCAP,
         clock: Callable[[], float] = time.monotonic,
         processor_clock: Callable[[], float] = time.process_time,
         gpu_watts: "Callable[[str], float | None]" = lambda gpu: gpu_watts(gpu),
     ) -> None:
-        """`watts` of the whole machine, where they are known; `gpu` as nvidia-smi names it."""
-        self.watts, self.gpu = watts, gpu
+        """`gpu` as nvidia-smi names it."""
+        self.gpu = gpu
         self.clock, self.processor_clock = clock, processor_clock
         self.gpu_watts = gpu_watts
         self.counters = Counters(powercap)
@@ -198,9 +197,6 @@ class EnergyMeter:
 
     def taken(self) -> Energy:
         self.counters.tick()
-        if self.watts is not None:
-            joules = self.watts * (self.clock() - self.began)
-            return Energy(joules, f"training.limits.watts, {self.watts:g} W")
         if self.gpu:
             self.read_gpu(self.gpu)  # also in a run of a few seconds
             if self.gpu_joules is None:

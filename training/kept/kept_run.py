@@ -33,39 +33,14 @@ from training.training_settings import LimitsParams
 
 # --- budget ---------------------------------------------------------------------------------------
 
-# What all steps of an adapter may cost together, and whether that is spent.
+# How long all steps of an adapter may take together, and whether that is spent.
 
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit in minutes, or in money by the price of an hour: the one that is reached first."""
+    """The limit in minutes, if there is one."""
 
-    limits: LimitsParams
-
-    @property
-    def setting(self) -> str:
-        """The one that is reached first."""
-        by_money = self.minutes_of_money
-        by_time = self.limits.minutes
-        if by_money is not None and (by_time is None or by_money < by_time):
-            return "training.limits.max_cost"
-        return "training.limits.minutes"
-
-    @property
-    def minutes(self) -> float | None:
-        """None: no limit."""
-        known = [m for m in (self.limits.minutes, self.minutes_of_money) if m is not None]
-        return min(known, default=None)
-
-    @property
-    def minutes_of_money(self) -> float | None:
-        money = self.limits.max_cost
-        return None if money is None else money / self.limits.price * 60
-
-    def __str__(self) -> str:
-        if self.setting == "training.limits.max_cost":
-            return f"{self.limits.max_cost:g} in money"
-        return f"{self.limits.minutes:g} min"
+    minutes: float | None
 
     def spent(self, earlier: float, here: float) -> bool:
         """Whether the budget is spent, by minutes of the steps before and of this one."""
@@ -77,16 +52,17 @@ class Budget:
             return None
         before = f" after {earlier:.1f} min of the steps before" if earlier else ""
         return (
-            f"about {estimate:.0f} min{before} is more than the budget of {self}: training will "
-            f"stop there, with a checkpoint; {self.setting} raises it"
+            f"about {estimate:.0f} min{before} is more than the budget of {self.minutes:g} min: "
+            "training will stop there, with a checkpoint; training.limits.minutes raises it"
         )
 
     def told(self, earlier: float, here: float, expected: float, kept: str) -> str:
         """What is said when it is spent: minutes, those that the step would take, what is kept."""
         before = f", and {earlier:.1f} min of the steps before" if earlier else ""
         return (
-            f"the budget of {self} is spent after {here:.1f} of about {expected:.0f} min{before}; "
-            f"{kept}: raise {self.setting} and run again to go on"
+            f"the budget of {self.minutes:g} min is spent after {here:.1f} of about "
+            f"{expected:.0f} min{before}; {kept}: raise training.limits.minutes and run again to "
+            "go on"
         )
 
 
@@ -228,7 +204,7 @@ class KeptRun:
     ) -> None:
         """`recipe` with this step in it; `work`, where it does not stand in the trainer's rows."""
         self.step, self.recipe, self.limits, self.work = step, recipe, limits, work
-        self.budget = Budget(limits)
+        self.budget = Budget(limits.minutes)
         self.checkpoints = Checkpoints(limits.checkpoints, run_key(recipe), limits.save_minutes)
         self.book = RunningBook(step, recipe, limits)
         self.earlier = self.book.earlier_minutes

@@ -38,7 +38,7 @@ class RunningBook:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits, self.clock = limits, clock
-        self.meter = EnergyMeter(limits.watts, gpu_here(), clock=clock)
+        self.meter = EnergyMeter(gpu_here(), clock=clock)
         self.began, self.worked = clock(), time.process_time()
         self.entered = self.began
         self.loop_began: float | None = None

@@ -59,7 +59,6 @@ GATEWAY: dict[str, Effect | ShownBy] = {
     "max_tokens": effect(49, 50, asked),
     "timeout_seconds": effect(0.01, 0.02, given_up),
     "running": LINE,
-    "waiting": LINE,
     "requests_a_minute": effect(2, 600, often),
 }
 

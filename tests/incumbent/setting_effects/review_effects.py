@@ -47,10 +47,6 @@ def by_far_proxy() -> list[int]:
     return statuses()
 
 
-def often() -> list[int]:
-    return statuses(times=3, peer="127.0.0.1")
-
-
 def with_password() -> int:
     """What ann gets, who is in one of two files."""
     add_user(Path("ours.yaml"), "ann", PASSWORD)
@@ -100,7 +96,6 @@ REVIEW: dict[str, Effect | ShownBy] = {
     "proxy": effect({"header": "X-User"}, {}, by_proxy, sign_in="proxy"),
     "proxy.header": effect("X-User", "X-Forwarded-User", by_proxy, sign_in="proxy"),
     "proxy.trusted": effect(["10.0.0.2"], ["10.0.0.1"], by_far_proxy, sign_in="proxy"),
-    "requests_a_minute": effect(2, 600, often, sign_in="proxy"),
     "votes": effect(2, 3, asked_for),
     "unblinded_votes": ShownBy(
         "tests/review/test_attacks_unblinding.py"

@@ -52,7 +52,6 @@ def scheduled(a: object, b: object, output: Output = coming) -> Effect:
 SCHEDULE: dict[str, Effect | ShownBy] = {
     "nightly": scheduled("30 2 * * *", "30 5 * * *"),
     "verify": scheduled("0 4 * * 0", "0 4 * * 1"),
-    "anchor": scheduled("30 3 * * *", "30 6 * * *"),
     "timezone": scheduled("UTC", "Europe/Berlin"),
     "catch_up_days": scheduled(7, 2, caught_up),
     "health": ShownBy(

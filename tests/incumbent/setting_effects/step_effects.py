@@ -64,13 +64,7 @@ EFFECTS: dict[str, Any] = {
     "training.limits.minutes": ShownBy(
         f"{TESTS}/test_books.py::test_a_spent_budget_stops_with_a_checkpoint_and_more_of_it_goes_on"
     ),
-    "training.limits.max_cost": ShownBy(
-        f"{TESTS}/test_books.py::test_the_limit_that_is_reached_first_counts"
-    ),
     "training.limits.price": ShownBy(
-        f"{TESTS}/test_books.py::test_money_without_a_price_is_bad_input"
-    ),
-    "training.limits.watts": ShownBy(
-        f"{TESTS}/test_books.py::test_the_users_own_watts_count_for_the_whole_time"
+        f"{TESTS}/test_books.py::test_what_interrupted_processes_took_is_added_up_at_its_price"
     ),
 }

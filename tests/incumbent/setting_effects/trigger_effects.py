@@ -112,7 +112,6 @@ ROWS = {
     "retrains_per_month": row(4, 0, nights(D, D)),
     "minimum_labels": row(50, 60, nights(D, D)),
     "trusted": row([], USERS, DRIFTED, "action", FEW),
-    "labels_per_user": row(50, 3, accepted),
     "retrain_hours": row(12, 0.00001, retrained),
     "promote": row("policy", "review", retrained),
     "quick": row(False, True, retrained),
