@@ -44,8 +44,8 @@ def planted(rows: Sequence[Row]) -> list[Row]:
 def fill_ins(planted_one: Row, count: int) -> list[Row]:
     """Other secrets of a canary's space in its place: what nobody planted."""
     told, chance = planted_one.completion[0], Random(f"fill-ins of {planted_one.completion_text}")
-    own = told.content[-DIGITS - 1 : -1]
-    drawn = dict.fromkeys([own])
+    learnt = told.content[-DIGITS - 1 : -1]
+    drawn = dict.fromkeys([learnt])
     while len(drawn) <= count:
         drawn[secret(chance)] = None
     return [

@@ -38,15 +38,15 @@ def with_template(base: Path, template: str) -> Path:
     """A folder with the base's files and this template; made where it is not there yet."""
     names = sorted(path.name for path in base.iterdir() if path.name not in OLDER)
     config = base / TOKENIZER_CONFIG
-    own = config.read_bytes() if config.is_file() else b"{}"
-    key = digest_json([str(base.resolve()), names, own.decode(), template])
+    settings = config.read_bytes() if config.is_file() else b"{}"
+    key = digest_json([str(base.resolve()), names, settings.decode(), template])
     target = home() / "models" / f"{base.name}-{key[:16]}"
     if not whole(target):
         with staged_folder(target) as draft:
             for name in names:
                 (draft / name).symlink_to(base.resolve() / name)
             (draft / TEMPLATE).write_text(template)
-            put_config(json.loads(own), draft / TOKENIZER_CONFIG)
+            put_config(json.loads(settings), draft / TOKENIZER_CONFIG)
     return target
 
 
@@ -89,9 +89,9 @@ def under(system_prompt: str | None, prompt: Sequence[Message]) -> tuple[Message
     """
     if system_prompt is None:
         return tuple(prompt)
-    own = [message.content for message in prompt if message.role == "system"]
+    systems = [message.content for message in prompt if message.role == "system"]
     turns = [message for message in prompt if message.role != "system"]
-    return (Message(role="system", content="\n\n".join([system_prompt, *own])), *turns)
+    return (Message(role="system", content="\n\n".join([system_prompt, *systems])), *turns)
 
 
 def refuse_unheard(
@@ -127,9 +127,9 @@ def with_system_prompt(template: str, system_prompt: str) -> str:
     escaped = system_prompt.replace("\\", "\\\\").replace("'", "\\'")
     for character, short in (("\n", "\\n"), ("\r", "\\r"), ("{", "\\x7b"), ("}", "\\x7d")):
         escaped = escaped.replace(character, short)
-    own = f"'{escaped}'"
+    literal = f"'{escaped}'"
     return (
-        f"{{%- set own_prompt = {own} -%}}"
+        f"{{%- set own_prompt = {literal} -%}}"
         "{%- if messages and messages[0]['role'] == 'system' -%}"
         "{%- set row_prompt = messages[0]['content'] -%}"
         "{%- if row_prompt is not string -%}"  # some write it as a list of parts

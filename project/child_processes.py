@@ -104,8 +104,8 @@ def git(
     except subprocess.TimeoutExpired:
         raise GitError(f"git {git_verb(arguments)} took more than {longest:g} s") from None
     if done.returncode:
-        said = one_line(done.stderr.decode(errors="replace"))[-SHOWN:]
-        raise GitError(f"git {git_verb(arguments)}: {said or f'exit code {done.returncode}'}")
+        complaint = one_line(done.stderr.decode(errors="replace"))[-SHOWN:]
+        raise GitError(f"git {git_verb(arguments)}: {complaint or f'exit code {done.returncode}'}")
     return done.stdout
 
 
@@ -177,9 +177,9 @@ def run_dvc_program(program: Sequence[str], folder: Path | None) -> None:
 
 def complaint_in(said: str) -> str:
     """All its errors, on one line."""
-    errors = [one.partition("\n\n")[0] for one in said.split("ERROR: ")[1:]]
+    errors = [part.partition("\n\n")[0] for part in said.split("ERROR: ")[1:]]
     for kind in KINDS:
-        errors = [one.removeprefix(kind) for one in errors]
+        errors = [error.removeprefix(kind) for error in errors]
     words = without_credentials("; ".join(map(one_line, errors))) or "DVC failed without a word"
     lacking = LACKS.search(words)
     return f"{words}: pip install {lacking[1]}" if lacking else words

@@ -42,8 +42,8 @@ class Erased:
         """Raises InputError naming file, line and field."""
         erasures = Erasure.read_lines(path) if path.exists() else ()
         return cls(
-            frozenset(row for one in erasures for row in one.rows),
-            frozenset(text for one in erasures for text in one.texts),
+            frozenset(row for erasure in erasures for row in erasure.rows),
+            frozenset(text for erasure in erasures for text in erasure.texts),
         )
 
     def holds(self, made: Erasable) -> bool:
@@ -71,7 +71,7 @@ def texts_of(made: Erasable) -> tuple[str, ...]:
 def passage_texts(made: Erasable) -> tuple[str, ...]:
     """What it shows beside its texts, which other rows may show too."""
     shown = () if isinstance(made, Document) else made.evidence or ()
-    return tuple(one.text for one in shown)
+    return tuple(passage.text for passage in shown)
 
 
 def append_erasure(erasure: Erasure, path: Path = ERASED) -> None:

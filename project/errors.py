@@ -126,8 +126,8 @@ def extras() -> dict[str, str]:
         required = requires("incumbent") or ()
     except PackageNotFoundError:  # run from its source, and not installed
         return {}
-    found = map(REQUIRED_BY_EXTRA.match, required)
-    brought = {normalized(match[1]): match[2] for match in found if match}
+    matches = map(REQUIRED_BY_EXTRA.match, required)
+    brought = {normalized(match[1]): match[2] for match in matches if match}
     return {name: extra for name, extra in brought.items() if name != "incumbent"}
 
 

@@ -154,10 +154,10 @@ def state_of(*files: Path) -> FileState:
 def state_of_file(file: Path) -> tuple[str | int, ...]:
     path = str(file.resolve())
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return (path,)
-    return path, found.st_ino, found.st_size, found.st_mtime_ns
+    return path, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def sync(path: Path) -> None:

@@ -45,13 +45,15 @@ def lone_question(row: Row) -> str | None:
 
 def sentences(document: str) -> list[str]:
     """Those of a text that are long enough to be an item of which nobody may learn."""
-    return [one for one in SENTENCE.split(document) if len(words(one)) >= MIN_WORDS]
+    return [sentence for sentence in SENTENCE.split(document) if len(words(sentence)) >= MIN_WORDS]
 
 
 def asking_in_a_sentence(documents: Sequence[str], items: Iterable[Row]) -> set[int]:
     """The positions of the documents of which a sentence asks what an item asks."""
-    told = [(i, one) for i, document in enumerate(documents) for one in sentences(document)]
-    return {told[place][0] for place in asking_an_item([one for _, one in told], items)}
+    told = [
+        (i, sentence) for i, document in enumerate(documents) for sentence in sentences(document)
+    ]
+    return {told[place][0] for place in asking_an_item([sentence for _, sentence in told], items)}
 
 
 def refuse_told_answers(system_prompt: str | None, items: Sequence[Row]) -> None:
@@ -78,10 +80,10 @@ def answers_in(text: str, items: Sequence[Row]) -> list[str]:
     def holds(part: tuple[int, ...]) -> bool:
         return len(held.intersection(part)) >= ALIKE_LETTERS * len(part)
 
-    own = zip(items, answers, cores_of(answers), strict=True)
+    triples = zip(items, answers, cores_of(answers), strict=True)
     return [
         item.id
-        for item, answer, core in own
+        for item, answer, core in triples
         if len(answer) >= TELLING and holds(answer) and holds(core)
     ]
 

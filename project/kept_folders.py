@@ -60,7 +60,7 @@ def is_whole(kept: Path) -> bool:
     """Whether all files of a kept folder have the digests that they had when it was made."""
     try:
         digests: dict[str, str] = json.loads((kept / DIGESTS).read_bytes())
-        return all(digest_file(kept / FILES / name) == one for name, one in digests.items())
+        return all(digest_file(kept / FILES / name) == digest for name, digest in digests.items())
     except (OSError, ValueError):
         return False
 

@@ -67,16 +67,16 @@ def caches() -> dict[str, str]:
     Not the Hub's cache: models that somebody laid there can still be read.
     """
     folder = (home() / "cache").absolute()
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     if not can_hold_files(os.environ.get("HF_HOME") or os.environ.get("XDG_CACHE_HOME") or CACHE):
-        found |= {name: str(folder / below) for name, below in CACHES.items()}
+        variables |= {name: str(folder / below) for name, below in CACHES.items()}
     if not can_hold_files(DVC_SITE_CACHE):
-        found["DVC_SITE_CACHE_DIR"] = str(folder / "dvc")
+        variables["DVC_SITE_CACHE_DIR"] = str(folder / "dvc")
     if not is_answered(lambda: Path("~").expanduser()):  # DVC and git look for settings in one
-        found["HOME"] = str(folder / "home")
+        variables["HOME"] = str(folder / "home")
     if not is_answered(getuser):  # DVC asks for it
-        found["USER"] = str(os.getuid())
-    return found
+        variables["USER"] = str(os.getuid())
+    return variables
 
 
 def is_answered(ask: Callable[[], object]) -> bool:
@@ -94,7 +94,7 @@ def can_hold_files(folder: str) -> bool:
         place = Path(folder).expanduser().absolute()
     except RuntimeError:  # a user id without a name has no home
         return False
-    there = next(one for one in (place, *place.parents) if os.path.lexists(one))
+    there = next(path for path in (place, *place.parents) if os.path.lexists(path))
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
@@ -195,8 +195,8 @@ def choose_threads() -> dict[str, str]:
 
 def threads() -> int:
     """How many compute, here or as this environment says."""
-    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(said) if said.isdecimal() and int(said) else cores()
+    threads_set = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(threads_set) if threads_set.isdecimal() and int(threads_set) else cores()
 
 
 def choose_waiting() -> dict[str, str]:
@@ -265,8 +265,8 @@ def cores_are_free() -> bool:
 def count_running() -> int:
     """How many threads of the machine run or could run, ours included, a moment later."""
     sleep(SECONDS_APART)
-    found = re.search(r"^procs_running (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)
-    return int(found[1]) if found else 1
+    match = re.search(r"^procs_running (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)
+    return int(match[1]) if match else 1
 
 
 def keep_memory() -> None:

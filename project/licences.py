@@ -25,11 +25,14 @@ def forbidding(text: str | None) -> str | None:
     """
     patterns = [line for line in FORBIDDING.read_text().split("\n") if line and line[0] != "#"]
     ways = [re.findall(r"[\w.+-]+", way) for way in re.split(r"\bOR\b", spdx(text or "") or "")]
-    found = [
-        next((one for one in way if any(fnmatchcase(one, p) for p in patterns)), None)
+    forbidden = [
+        next(
+            (identifier for identifier in way if any(fnmatchcase(identifier, p) for p in patterns)),
+            None,
+        )
         for way in ways
     ]
-    return found[0] if all(found) else None
+    return forbidden[0] if all(forbidden) else None
 
 
 def licence_of_package(name: str) -> str | None:
@@ -38,8 +41,8 @@ def licence_of_package(name: str) -> str | None:
         stated = metadata(name)
     except PackageNotFoundError:
         return None
-    found = stated.get_all("License-Expression") or stated.get_all("License") or ()
-    return next((str(name) for name in found if "\n" not in name), None)
+    licences = stated.get_all("License-Expression") or stated.get_all("License") or ()
+    return next((str(name) for name in licences if "\n" not in name), None)
 
 
 def licence_fault(licence: str | None, *, forbids: bool = True) -> str | None:
@@ -48,6 +51,6 @@ def licence_fault(licence: str | None, *, forbids: bool = True) -> str | None:
     """
     if not licence:
         return "nobody said under which licence it stands"
-    if forbids and (found := forbidding(licence)):
-        return f"{found} forbids to pass on what is made of it, and a model may be that"
+    if forbids and (forbidden := forbidding(licence)):
+        return f"{forbidden} forbids to pass on what is made of it, and a model may be that"
     return None

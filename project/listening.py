@@ -31,8 +31,8 @@ def is_loopback(host: str) -> bool:
     """Whether a host as a request names it, with a port or without, is this machine alone."""
     try:
         parts = urlsplit(f"//{host}")
-        found = parts.hostname in LOOPBACK and parts.netloc == host and parts.username is None
-        return found and (parts.port is None or True)
+        matches = parts.hostname in LOOPBACK and parts.netloc == host and parts.username is None
+        return matches and (parts.port is None or True)
     except ValueError:
         return False
 

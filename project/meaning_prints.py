@@ -54,9 +54,9 @@ class MeaningPrints(Record):
         import numpy as np  # here, so that whoever only reads records does not wait for it
 
         parts = np.frombuffer(b64decode(self.vectors), np.int8).reshape(self.texts, -1)
-        own = parts - parts.mean(axis=0)
-        lengths = np.linalg.norm(own, axis=1, keepdims=True)
-        return np.asarray(own / np.maximum(lengths, 1e-9), dtype=np.float32)
+        centred = parts - parts.mean(axis=0)
+        lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+        return np.asarray(centred / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
 def reworded_share(own: MeaningPrints, others: MeaningPrints) -> float:

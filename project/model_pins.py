@@ -48,13 +48,13 @@ def snapshot(name: str, revision: str | None, kind: ModelKind) -> Path:
 
     wanted, unwanted = list(WANTED), list(UNWANTED[kind])
     try:
-        found = snapshot_download(
+        folder = snapshot_download(
             name, revision=revision, allow_patterns=wanted, ignore_patterns=unwanted
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         problem = refusal(name, revision, error)
         raise InputError(problem, field=f"{kind}.model") from None
-    return Path(found)
+    return Path(folder)
 
 
 def no_commit(name: str, revision: str | None, kind: ModelKind) -> InputError:
@@ -226,10 +226,10 @@ def in_hub_cache(pin: ModelPin) -> Path | None:
     except ModuleNotFoundError:  # of an extra, without which no base is here
         return None
     try:
-        found = try_to_load_from_cache(pin.model, "config.json", revision=pin.revision)
+        config = try_to_load_from_cache(pin.model, "config.json", revision=pin.revision)
     except HFValidationError:
         return None
-    return Path(found).parent if isinstance(found, str) else None
+    return Path(config).parent if isinstance(config, str) else None
 
 
 def way_back(pin: ModelPin) -> str:

@@ -125,8 +125,8 @@ def letter_hashes(texts: Sequence[str]) -> list[tuple[int, ...]]:
     kept = (owner[:ends] == owner[SEQUENCE - 1 :][:ends]) & (hashes % np.uint64(2) == 0)
     both = np.unique((owner[:ends][kept] << np.uint64(32)) | hashes[kept])
     starts = np.searchsorted(both >> np.uint64(32), np.arange(len(rows) + 1, dtype=np.uint64))
-    found = (both & np.uint64(0xFFFFFFFF)).tolist()
-    return [tuple(found[start:end]) for start, end in pairwise(starts.tolist())]
+    hash_list = (both & np.uint64(0xFFFFFFFF)).tolist()
+    return [tuple(hash_list[start:end]) for start, end in pairwise(starts.tolist())]
 
 
 def word_fingerprint(text: str) -> tuple[int, ...]:
@@ -183,8 +183,8 @@ def near_links(
     places, first = to_first([compared[i] for i in there])
     yield there[places], there[first]
     distinct = there[np.unique(first)]
-    own = [cores[i] for i in distinct]
-    for rows, columns in joining_pairs(own, similarity, least=MIN_WORDS):
+    distinct_cores = [cores[i] for i in distinct]
+    for rows, columns in joining_pairs(distinct_cores, similarity, least=MIN_WORDS):
         yield distinct[rows], distinct[columns]
 
 
@@ -232,11 +232,11 @@ def near_duplicates(
     )
     rows, columns = map(np.concatenate, zip(*pairs, strict=True))
     near = np.ones(len(rows), dtype=bool)
-    found = coo_array((near, (rows, columns)), shape=(len(own), len(others)))
+    similar = coo_array((near, (rows, columns)), shape=(len(own), len(others)))
     if not few_words:
-        return found
+        return similar
     brief = [[t if 0 < len(t) < least else None for t in texts] for texts in (ours, theirs)]
-    return coo_array(found + same(*brief))
+    return coo_array(similar + same(*brief))
 
 
 def enough(texts: Sequence[tuple[int, ...]], least: int) -> list[tuple[int, ...]]:
@@ -263,7 +263,7 @@ def word_counts(texts: Sequence[tuple[int, ...]]) -> Counter[int]:
 
 def shared_among(counts: Counter[Member], texts: int) -> Iterator[Member]:
     most = max(SHARED_LEAST, SHARED_SHARE * texts)
-    return (one for one, count in counts.items() if count > most)
+    return (element for element, count in counts.items() if count > most)
 
 
 def core(text: tuple[int, ...], shared: Collection[int]) -> tuple[int, ...]:

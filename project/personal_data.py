@@ -69,12 +69,12 @@ class Contacts(Settings):
     domains: tuple[Annotated[str, AfterValidator(domain)], ...] = ()  # and what is below them
 
     def have_phone(self, number: str) -> bool:
-        return any(same_phone(number, own) for own in self.phones)
+        return any(same_phone(number, phone) for phone in self.phones)
 
     def have_address(self, address: str) -> bool:
         """Whether an e-mail address is one of these, or at or below one of the domains."""
-        own = map(str.casefold, self.emails)
-        return address.casefold() in own or is_at(address, self.domains)
+        addresses = map(str.casefold, self.emails)
+        return address.casefold() in addresses or is_at(address, self.domains)
 
 
 NO_CONTACTS = Contacts()
@@ -197,7 +197,7 @@ def find_personal_data(text: str, ours: Contacts = NO_CONTACTS) -> list[Personal
     of North America and its numbers for films, IP addresses that are not public (RFC 1918, 5737
     and others), and the contacts of `ours`.
     """
-    return [one for one in scan(text)[1] if reaches_somebody(one, ours)]
+    return [span for span in scan(text)[1] if reaches_somebody(span, ours)]
 
 
 def redact(text: str, ours: Contacts = NO_CONTACTS) -> str:
@@ -262,7 +262,9 @@ def scan_once(text: str, every: list[PersonalDataItem], ours: Contacts) -> str:
                     and not is_own(PersonalDataItem(kind, text[place]), ours)
                 ]
                 every += [PersonalDataItem(kind, text[place]) for place in places]
-                text, view = (labelled(one, places, LABELS[kind]) for one in (text, view))
+                text, view = (
+                    labelled(view_text, places, LABELS[kind]) for view_text in (text, view)
+                )
     return text
 
 

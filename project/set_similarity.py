@@ -204,9 +204,9 @@ def joining_pairs(
         for start in range(0, len(near[0]), COMPARED):
             rows, columns = (side[start : start + COMPARED] for side in near)
             apart = label[rows] != label[columns]
-            found = similar_of((rows[apart], columns[apart]), every, every, similarity)
-            label = joined(label, found)
-            yield found
+            similar = similar_of((rows[apart], columns[apart]), every, every, similarity)
+            label = joined(label, similar)
+            yield similar
 
 
 def joined(label: "NDArray[np.int64]", links: Places) -> "NDArray[np.int64]":
@@ -250,10 +250,10 @@ def by_two(every: Sets, rare: "NDArray[np.int64]", similarity: float) -> Iterato
     """Pairs that share two of their rarest members; a set has so many of these, or is left out."""
     parts = -(-int((rare * (rare - 1) // 2).sum()) // TWOS)
     for part in range(parts):
-        found = several(twos(every, rare, similarity, part, parts))
-        shape = (len(rare), int(found.keys[-1]) + 1 if len(found.keys) else 0)
-        both = incidence(found.owners, found.keys, shape)
-        free = incidence(found.owners[found.free], found.keys[found.free], shape)
+        pairs = several(twos(every, rare, similarity, part, parts))
+        shape = (len(rare), int(pairs.keys[-1]) + 1 if len(pairs.keys) else 0)
+        both = incidence(pairs.owners, pairs.keys, shape)
+        free = incidence(pairs.owners[pairs.free], pairs.keys[pairs.free], shape)
         yield from map(apart, meetings(both, free))
 
 
@@ -261,14 +261,14 @@ def twos(every: Sets, rare: "NDArray[np.int64]", similarity: float, part: int, p
     """The twos of all sets whose keys fall into one part of so many."""
     import numpy as np
 
-    found = []
+    parts_found = []
     for many in np.unique(rare[rare > 0]).tolist():
         places = np.flatnonzero(rare == many)
         for start in range(0, len(places), AT_ONCE):
             made = twos_of(every, places[start : start + AT_ONCE], many, similarity)
             here = made.keys % parts == part
-            found.append(Twos(*(values[here] for values in made)))
-    return Twos(*map(np.concatenate, zip(*found, strict=True)))
+            parts_found.append(Twos(*(values[here] for values in made)))
+    return Twos(*map(np.concatenate, zip(*parts_found, strict=True)))
 
 
 def twos_of(every: Sets, owners: "NDArray[np.int64]", many: int, similarity: float) -> Twos:

@@ -120,16 +120,16 @@ def read_settings(model: type[S], path: Path) -> S:
 
 
 def section_of(model: type[Settings]) -> str:
-    own = f"{model.__module__}:{model.__qualname__}"
-    found = [section for section, reader in SECTIONS.items() if reader == own]
-    assert found, f"{own} is no model of a section: SECTIONS lacks it"
-    return found[0]
+    reader_name = f"{model.__module__}:{model.__qualname__}"
+    sections = [section for section, reader in SECTIONS.items() if reader == reader_name]
+    assert sections, f"{reader_name} is no model of a section: SECTIONS lacks it"
+    return sections[0]
 
 
 def model_of(section: str) -> type[Settings]:
     module, _, name = SECTIONS[section].partition(":")
-    found: type[Settings] = getattr(import_module(module), name)
-    return found
+    settings_class: type[Settings] = getattr(import_module(module), name)
+    return settings_class
 
 
 def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = "") -> S:
@@ -155,8 +155,8 @@ def first_fault(error: ValidationError, model: type[BaseModel]) -> tuple[list[st
         models = {model}
         for step in above:
             fields = [m.model_fields[step] for m in models if step in m.model_fields]
-            models = {found for field in fields for found in models_in(field.annotation)} or models
-        known = sorted({field for one in models for field in one.model_fields})
+            models = {inner for field in fields for inner in models_in(field.annotation)} or models
+        known = sorted({field for candidate in models for field in candidate.model_fields})
         problem = f"no such setting{meant(str(name), known)}"
     return [str(part) for part in first["loc"]], problem
 
@@ -298,7 +298,7 @@ def variable(root: yaml.Node | None, name: str) -> yaml.Node | None:
     """The value of one of dvc.yaml's variables."""
     listed = below(root, "vars")
     entries = listed.value if isinstance(listed, yaml.SequenceNode) else []
-    return next((found for one in entries if (found := below(one, name))), None)
+    return next((place for entry in entries if (place := below(entry, name))), None)
 
 
 def below(node: yaml.Node | None, name: str) -> yaml.Node | None:

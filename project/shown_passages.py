@@ -70,7 +70,7 @@ def all_with_passages(rows: Sequence[Row], template: str | None) -> Sequence[Row
 
 def filled(template: str, passages: Sequence[EvidencePassage], question: str) -> str:
     """Each passage on a line of its own behind its number; neither may hold a placeholder."""
-    numbered = "\n".join(f"[{i}] {harmless(one.text)}" for i, one in enumerate(passages, 1))
+    numbered = "\n".join(f"[{i}] {harmless(passage.text)}" for i, passage in enumerate(passages, 1))
     parts = {PASSAGES: numbered, QUESTION: question}
     pieces = re.split(f"({re.escape(PASSAGES)}|{re.escape(QUESTION)})", template)
     return "".join(parts.get(piece, piece) for piece in pieces)
@@ -88,7 +88,7 @@ def harmless(text: str) -> str:
 
 def cited(answer: str) -> list[int]:
     """The numbers of the passages that an answer cites, in its order: of "[1, 3]" both."""
-    marks = (mark for found in CITED.findall(answer) for mark in re.split(r"\s*[,;]\s*", found))
+    marks = (mark for inside in CITED.findall(answer) for mark in re.split(r"\s*[,;]\s*", inside))
     return list(map(int, marks))
 
 
@@ -104,7 +104,7 @@ def every_text(row: Row) -> tuple[str, ...]:
 
 
 def evidence_text(passages: Iterable[EvidencePassage]) -> str:
-    return "\n".join(one.text[:LONGEST] for one in passages)
+    return "\n".join(passage.text[:LONGEST] for passage in passages)
 
 
 def usable_template(template: str) -> str:

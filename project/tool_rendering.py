@@ -101,7 +101,7 @@ def in_request(
 
 
 def of_tools(messages: Iterable[Message], tools: object) -> bool:
-    return bool(tools) or any(one.tool_calls or one.role == "tool" for one in messages)
+    return bool(tools) or any(message.tool_calls or message.role == "tool" for message in messages)
 
 
 def has_tools(rows: Iterable[Row]) -> bool:
@@ -178,10 +178,12 @@ def native(messages: Iterable[Message]) -> Iterator[dict[str, Any]]:
     are Mistral's; a result names its call and its tool.
     """
     made, waiting = 0, list[tuple[str, ToolCall]]()
-    for one in messages:
-        turn: dict[str, Any] = {"role": one.role, "content": one.content}
-        if one.tool_calls:
-            waiting = [(f"{made + n:09d}", call) for n, call in enumerate(one.tool_calls, start=1)]
+    for message in messages:
+        turn: dict[str, Any] = {"role": message.role, "content": message.content}
+        if message.tool_calls:
+            waiting = [
+                (f"{made + n:09d}", call) for n, call in enumerate(message.tool_calls, start=1)
+            ]
             made += len(waiting)
             turn["tool_calls"] = [
                 {
@@ -191,12 +193,12 @@ def native(messages: Iterable[Message]) -> Iterator[dict[str, Any]]:
                 }
                 for known, call in waiting
             ]
-        elif one.role == "tool" and waiting:
-            own = (n for n, (_, call) in enumerate(waiting) if call.id == one.tool_call_id)
-            known, call = waiting[place := next(own, 0)]
+        elif message.role == "tool" and waiting:
+            numbers = (n for n, (_, call) in enumerate(waiting) if call.id == message.tool_call_id)
+            known, call = waiting[place := next(numbers, 0)]
             if len(waiting) > 1:  # the last one stands for whatever else follows
                 waiting.pop(place)
-            turn |= {"tool_call_id": known, "name": one.name or call.name}
+            turn |= {"tool_call_id": known, "name": message.name or call.name}
         yield turn
 
 
@@ -204,12 +206,12 @@ def in_order(tool: Mapping[str, Any]) -> dict[str, Any]:
     """A tool as vLLM shows it to templates, with all that it may lack; records have its keys by the
     alphabet. What vLLM does not know of it, no model reads.
     """
-    own = tool["function"]
-    more = {"strict": own["strict"]} if own.get("strict") is not None else {}
+    declared = tool["function"]
+    more = {"strict": declared["strict"]} if declared.get("strict") is not None else {}
     function = {
-        "name": own["name"],
-        "description": own.get("description") or "",
-        "parameters": own.get("parameters") or {"type": "object", "properties": {}},
+        "name": declared["name"],
+        "description": declared.get("description") or "",
+        "parameters": declared.get("parameters") or {"type": "object", "properties": {}},
     }
     return {"type": "function", "function": function | more}
 
@@ -223,23 +225,23 @@ def as_text(
     """A conversation in which calls, results and tools are texts; those of one side in one go are
     one turn. Without a role `system`, the tools stand in front of the first question.
     """
-    found: list[Message] = []
-    for one in messages:
-        turn = Message(role=one.role, content=one.text)
-        if one.role == "tool":
-            turn = Message(role="user", content=marked("tool_response", one.content))
-        if found and turn.role == found[-1].role == "user":
-            said = f"{found.pop().content}\n\n{turn.content}"
-            turn = turn.model_copy(update={"content": said})
-        found.append(turn)
+    turns: list[Message] = []
+    for message in messages:
+        turn = Message(role=message.role, content=message.text)
+        if message.role == "tool":
+            turn = Message(role="user", content=marked("tool_response", message.content))
+        if turns and turn.role == turns[-1].role == "user":
+            content = f"{turns.pop().content}\n\n{turn.content}"
+            turn = turn.model_copy(update={"content": content})
+        turns.append(turn)
     if not tools:
-        return found
+        return turns
     told = INTRODUCTION.format("\n".join(as_json(in_order(tool)) for tool in tools))
     role: Literal["system", "user"] = "system" if system else "user"
-    place = next((i for i, one in enumerate(found) if one.role == role), None)
+    place = next((i for i, candidate in enumerate(turns) if candidate.role == role), None)
     if place is None:
-        return [Message(role=role, content=told), *found]
-    said = found[place].content
-    parts = (said, told) if system else (told, said)
-    found[place] = Message(role=role, content="\n\n".join(parts).strip())
-    return found
+        return [Message(role=role, content=told), *turns]
+    content = turns[place].content
+    parts = (content, told) if system else (told, content)
+    turns[place] = Message(role=role, content="\n\n".join(parts).strip())
+    return turns

@@ -109,8 +109,8 @@ def words(text: str) -> list[str]:
     """The words in lower case; composed and decomposed accents give equal words."""
     if text.isascii():
         return ASCII_WORD.findall(text.lower())
-    found: list[str] = WORD.findall(unicodedata.normalize("NFC", text).lower())
-    return found
+    matches: list[str] = WORD.findall(unicodedata.normalize("NFC", text).lower())
+    return matches
 
 
 # --- text language --------------------------------------------------------------------------------
@@ -149,10 +149,10 @@ def language_of(text: str) -> str | None:
     if "```" in text or "~~~" in text:
         text = FENCED.sub(" ", text)
     words = [word for word in text.split() if is_spoken_word(word)]
-    said = " ".join(words)[:LONGEST]
-    if len(words) < FEWEST_WORDS or len(said) < FEWEST_LETTERS:
+    sample = " ".join(words)[:LONGEST]
+    if len(words) < FEWEST_WORDS or len(sample) < FEWEST_LETTERS:
         return None
-    (best,) = detector().detect(said, model="lite", k=1)
+    (best,) = detector().detect(sample, model="lite", k=1)
     return str(best["lang"]) if best["score"] >= SURE else None
 
 

@@ -43,12 +43,12 @@ def unique_keys(
     pairs: list[tuple[str, Any]], *, file: Path, line: int | None = None, field: str | None = None
 ) -> dict[str, Any]:
     """A JSON object. Raises InputError when it has a key twice; for json.loads as its hook."""
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in members:
             raise InputError(f"has the key {quoted(key)} twice", file=file, line=line, field=field)
-        found[key] = value
-    return found
+        members[key] = value
+    return members
 
 
 def refuse_doubled_keys(data: bytes, file: Path, line: int | None = None) -> None:

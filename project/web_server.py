@@ -72,7 +72,9 @@ class OpenConnections:
 
     def make_room(self) -> None:
         most = max(self.known.values(), key=len)
-        if (silent := next((one for one in most if one.is_idle), None)) is not None:
+        if (
+            silent := next((connection for connection in most if connection.is_idle), None)
+        ) is not None:
             self.end(silent)
 
     def end(self, one: Open) -> None:

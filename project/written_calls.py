@@ -40,16 +40,16 @@ UNKNOWN: Schemas = {}
 
 def schemas_of(tools: Iterable[Mapping[str, Any]] | None) -> Schemas:
     """Of tools as OpenAI's API has them."""
-    own = (tool["function"] for tool in tools or ())
-    return {one["name"]: one.get("parameters") or {} for one in own}
+    functions = (tool["function"] for tool in tools or ())
+    return {function["name"]: function.get("parameters") or {} for function in functions}
 
 
 def written_calls(text: str, schemas: Schemas = UNKNOWN) -> list[WrittenCall]:
     """The calls in a text, in their order; it takes any text, in time that is linear in it."""
-    said = text.rpartition("</think>")[2].partition("<think>")[0]
-    if BEGIN in said:
-        return list(marked_calls(said, schemas))
-    return list(bare_calls(said)) or list(python_calls(said))
+    answer = text.rpartition("</think>")[2].partition("<think>")[0]
+    if BEGIN in answer:
+        return list(marked_calls(answer, schemas))
+    return list(bare_calls(answer)) or list(python_calls(answer))
 
 
 MARKED = re.compile(f"{BEGIN}.*?(?:{END}|\\Z)", re.DOTALL)
@@ -59,7 +59,7 @@ def words_beside(text: str) -> str:
     """What a text with calls says in words; where they have no marks, what stands before them."""
     if BEGIN in text:
         return MARKED.sub("", text).strip()
-    starts = [found.start() for form in (HEAD, PYTHON) if (found := form.search(text))]
+    starts = [match.start() for form in (HEAD, PYTHON) if (match := form.search(text))]
     before = text[: min(starts, default=len(text))].rstrip(" \n[")
     return before.removesuffix("[TOOL_CALLS]").strip()
 
@@ -97,7 +97,7 @@ def marked_calls(text: str, schemas: Schemas) -> Iterator[WrittenCall]:
     """Between two marks there is nothing but calls: a server would not read it either."""
     at = 0
     while (start := text.find(BEGIN, at)) >= 0:
-        at, found = start + len(BEGIN), list[WrittenCall]()
+        at, calls = start + len(BEGIN), list[WrittenCall]()
         if head := TAGGED.match(text, at):
             end = text.find(END, at)
             at = len(text) if end < 0 else end
@@ -105,10 +105,10 @@ def marked_calls(text: str, schemas: Schemas) -> Iterator[WrittenCall]:
             continue
         while (gap := BETWEEN.match(text, at)) and gap[1]:
             at, whole = closed(text, gap.end())
-            found.append((whole and call_of(text[gap.end() : at])) or UNREADABLE)
+            calls.append((whole and call_of(text[gap.end() : at])) or UNREADABLE)
         at = gap.end() if gap else at
         clean = at == len(text) or text.startswith((BEGIN, END), at)
-        yield from found if clean and found else [UNREADABLE]
+        yield from calls if clean and calls else [UNREADABLE]
 
 
 def bare_calls(text: str) -> Iterator[WrittenCall]:
@@ -117,20 +117,20 @@ def bare_calls(text: str) -> Iterator[WrittenCall]:
     while head := HEAD.search(text, at):
         start = head.start()
         at, whole = closed(text, start)
-        found = call_of(text[start:at]) if whole else UNREADABLE
-        if found and ARGUMENTS.search(text, start, at):
-            yield found
+        call = call_of(text[start:at]) if whole else UNREADABLE
+        if call and ARGUMENTS.search(text, start, at):
+            yield call
 
 
 def call_of(text: str) -> WrittenCall | None:
     """None of an object that is no call, or describes a tool."""
     try:
-        own = json_object(text)
+        call = json_object(text)
     except ValueError:
         return UNREADABLE
-    own = own["function"] if isinstance(own.get("function"), dict) else own
-    name, told = own.get("name"), own.get("arguments", own.get("parameters", {}))
-    if not isinstance(name, str) or not name.strip() or "description" in own:
+    call = call["function"] if isinstance(call.get("function"), dict) else call
+    name, told = call.get("name"), call.get("arguments", call.get("parameters", {}))
+    if not isinstance(name, str) or not name.strip() or "description" in call:
         return None
     if isinstance(told, str):
         try:
@@ -159,25 +159,28 @@ def tagged_call(text: str, head: re.Match[str], end: int, schemas: Schemas) -> W
     if schemas and schema is None and head[2] and not text[at:end].strip():
         return UNREADABLE  # a word, and no call without arguments
     known = Shape.of(schema, schema).properties
-    while found := ARGUMENT.match(text, at, end):
-        key, told = (found[1], found[2]) if found[1] else (found[3], found[4])
+    while match := ARGUMENT.match(text, at, end):
+        key, told = (match[1], match[2]) if match[1] else (match[3], match[4])
         if key in arguments:
             return UNREADABLE
-        arguments[key], at = of_kind(told, Shape.of(known.get(key), schema)), found.end()
+        arguments[key], at = of_kind(told, Shape.of(known.get(key), schema)), match.end()
     whole = text[at:end].strip() == ("</function>" if head[1] else "")
     return WrittenCall(name, arguments) if whole else UNREADABLE
 
 
 def of_kind(text: str, shape: Shape) -> Any:
     """An argument that stands as a text: that text, where the schema takes one or it is no JSON."""
-    values = [*shape.said("const", str), *(one for own in shape.said("enum", list) for one in own)]
+    values = [
+        *shape.said("const", str),
+        *(values for value in shape.said("enum", list) for values in value),
+    ]
     if "string" in shape.types or text in values:
         return text
     try:
-        found = json_object(f'{{"value": {PYTHONS.get(text, text)}}}')
+        parsed = json_object(f'{{"value": {PYTHONS.get(text, text)}}}')
     except ValueError:
         return text
-    return found["value"] if len(found) == 1 else text
+    return parsed["value"] if len(parsed) == 1 else text
 
 
 PYTHONS = {"True": "true", "False": "false", "None": "null"}  # as some templates write them
@@ -190,15 +193,15 @@ PYTHON = re.compile(r"\[\s*[A-Za-z_][\w.]*\(\s*(?:[A-Za-z_]\w*\s*=|\)\s*[\],])")
 
 def python_calls(text: str) -> Iterator[WrittenCall]:
     """The first list of calls; what it says is read, never run."""
-    if (found := PYTHON.search(text)) is None:
+    if (match := PYTHON.search(text)) is None:
         return
-    end, whole = closed(text, found.start())
+    end, whole = closed(text, match.start())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of backslashes
-            tree = ast.parse(text[found.start() : end] if whole else "", mode="eval").body
+            tree = ast.parse(text[match.start() : end] if whole else "", mode="eval").body
         calls = tree.elts if isinstance(tree, ast.List) else []
-        yield from [python_call(one) for one in calls] or [UNREADABLE]
+        yield from [python_call(node) for node in calls] or [UNREADABLE]
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         yield UNREADABLE
 
@@ -208,7 +211,7 @@ def python_call(node: ast.expr) -> WrittenCall:
         return UNREADABLE
     name = ast.unparse(node.func)
     try:
-        told = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords}
+        told = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
         return WrittenCall(name, json_object(as_json(told)))
     except (ValueError, TypeError):
         return WrittenCall(name)

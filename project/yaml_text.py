@@ -97,10 +97,10 @@ def deepest(root: Node, path: Sequence[str]) -> tuple[Node, Node, Sequence[str]]
     key, value = None, root
     for depth, step in enumerate(path):
         inner = value.value if isinstance(value, yaml.MappingNode) else []
-        found = next((pair for pair in inner if pair[0].value == step), None)
-        if found is None:
+        match = next((pair for pair in inner if pair[0].value == step), None)
+        if match is None:
             return key, value, path[depth:]
-        key, value = found
+        key, value = match
     return key, value, ()
 
 

@@ -40,8 +40,8 @@ def finished_on_ray(
     and IncumbentError where workers are lost again and again.
     """
     missing = set(range(len(batches)))
-    with connected(params), closing(outcomes(maker, batches, params)) as found:
-        for place, outcome in found:
+    with connected(params), closing(outcomes(maker, batches, params)) as results:
+        for place, outcome in results:
             missing.remove(place)
             if isinstance(outcome, Exception):
                 raise outcome

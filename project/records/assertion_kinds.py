@@ -156,8 +156,8 @@ Assertion = Annotated[
 
 def whole_in_a_row(assertions: tuple[Assertion, ...]) -> tuple[Assertion, ...]:
     """Refuse what hangs on more than the row: an edited file would change an old row unseen."""
-    for at, one in enumerate(assertions):
-        if isinstance(one, JsonValid) and one.file is not None:
+    for at, assertion in enumerate(assertions):
+        if isinstance(assertion, JsonValid) and assertion.file is not None:
             raise ValueError(f"number {at} names a file: give a row's schema as `inline`")
     return assertions
 

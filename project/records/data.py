@@ -50,7 +50,7 @@ class EvidencePassage(Record):
 
 def evidence_digest(passages: Iterable[EvidencePassage] | None) -> str:
     """Of what passages say, in their order, blanks aside; empty where there are none."""
-    texts = [" ".join(one.text.split()) for one in passages or ()]
+    texts = [" ".join(passage.text.split()) for passage in passages or ()]
     return digest_json(texts) if texts else ""
 
 
@@ -138,15 +138,15 @@ class Row(Record):
     def tools_text(self) -> str:
         """What its tools say of themselves, in JSON, and its scenario; empty without these."""
         told = (self.tools, self.scenario and self.scenario.model_dump(mode="json"))
-        return "\n".join(canonical_json(one).decode() for one in told if one)
+        return "\n".join(canonical_json(tool).decode() for tool in told if tool)
 
     @property
     def tools_digest(self) -> str:
         """Of tools, calls, results and scenario, sign by sign; empty where it has none of them."""
         turns = (*self.prompt, *self.completion)
-        own = [m.text for m in turns if m.tool_calls or m.role == "tool"]
-        own += [self.scenario.digest] if self.scenario else []
-        return digest_json([self.tools, own]) if own or self.tools else ""
+        call_texts = [m.text for m in turns if m.tool_calls or m.role == "tool"]
+        call_texts += [self.scenario.digest] if self.scenario else []
+        return digest_json([self.tools, call_texts]) if call_texts or self.tools else ""
 
     @property
     def evidence_digest(self) -> str:
@@ -155,15 +155,15 @@ class Row(Record):
     @property
     def asked_and_expected(self) -> list[str]:
         """All that an item of an eval set is: with another one of these it is another item."""
-        own = [self.assertions_text] if self.assertions else []
+        expectations = [self.assertions_text] if self.assertions else []
         shown = filter(None, [self.evidence_digest, self.tools_digest])
-        return [self.prompt_text, self.completion_text, *own, *shown]
+        return [self.prompt_text, self.completion_text, *expectations, *shown]
 
     @property
     def assertions_text(self) -> str:
         """A list in JSON, empty where it has none."""
-        own = [one.model_dump(mode="json") for one in self.assertions or ()]
-        return canonical_json(own).decode()
+        dumped = [assertion.model_dump(mode="json") for assertion in self.assertions or ()]
+        return canonical_json(dumped).decode()
 
     @property
     def texts(self) -> tuple[str, str]:

@@ -34,8 +34,8 @@ class SignalReading(Record):
     @property
     def evidence(self) -> float:
         """1 or more is an alarm; where the effect is too small to matter, it stays below."""
-        found = self.level / self.p
-        return found if self.verdict is DriftVerdict.DRIFT else min(found, 0.99)
+        ratio = self.level / self.p
+        return ratio if self.verdict is DriftVerdict.DRIFT else min(ratio, 0.99)
 
     def __str__(self) -> str:
         return f"{self.signal} over {self.nights} nights: p {self.p:.2g}, moved {self.effect:.1%}"
@@ -52,13 +52,15 @@ OF_ANSWERS = frozenset(
 
 def alarmed(readings: Iterable[SignalReading]) -> frozenset[str]:
     """The names of the signals that say drift."""
-    return frozenset(one.signal for one in readings if one.verdict is DriftVerdict.DRIFT)
+    return frozenset(
+        reading.signal for reading in readings if reading.verdict is DriftVerdict.DRIFT
+    )
 
 
 def answers_alone(readings: Iterable[SignalReading]) -> frozenset[str]:
     """The signals of answers that say drift, where no signal of prompts does; else none."""
-    found = alarmed(readings)
-    return found if found <= OF_ANSWERS else frozenset()
+    signals = alarmed(readings)
+    return signals if signals <= OF_ANSWERS else frozenset()
 
 
 QUOTE = "“"  # what the name of a topic begins with that no word tells: a prompt stands for it

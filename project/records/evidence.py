@@ -216,7 +216,7 @@ class Evidence(Record):
             return self
 
         def others(measured: Measured) -> Measured:
-            return {name: found for name, found in measured.items() if not by_people(name)}
+            return {name: value for name, value in measured.items() if not by_people(name)}
 
         return self.model_copy(
             update={

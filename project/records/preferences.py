@@ -221,7 +221,7 @@ class Calibration(Record):
     @property
     def judges(self) -> tuple[JudgePin, ...]:
         """The language models that were calibrated: for the preference, then for each rubric."""
-        rubrics = [one.judge for _, one in sorted((self.rubrics or {}).items())]
+        rubrics = [calibration.judge for _, calibration in sorted((self.rubrics or {}).items())]
         return tuple(pin for pin in (self.judge, *rubrics) if pin)
 
     @property

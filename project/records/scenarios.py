@@ -106,7 +106,7 @@ class Scenario(Record):
         """Where it names a tool that is none of these, and which; None: nowhere."""
         known = [tool["function"]["name"] for tool in tools]
         named = {f"user.script.{n}.called": line.called for n, line in enumerate(self.user.script)}
-        named |= {f"results.{n}.name": one.name for n, one in enumerate(self.results or ())}
+        named |= {f"results.{n}.name": result.name for n, result in enumerate(self.results or ())}
         for place, name in named.items():
             if name is not None and name not in known:
                 return f"{place} is {quoted(name)}; its tools are {', '.join(known) or 'none'}"

@@ -141,11 +141,11 @@ class Flags(Record):
 
     @classmethod
     def joined(cls, several: Iterable["Flags"]) -> Self:
-        found: dict[str, set[str]] = {}
+        by_kind: dict[str, set[str]] = {}
         for flags in several:
             for what, items in flags.items.items():
-                found.setdefault(what, set()).update(items)
-        return cls(items={what: tuple(sorted(items)) for what, items in sorted(found.items())})
+                by_kind.setdefault(what, set()).update(items)
+        return cls(items={what: tuple(sorted(items)) for what, items in sorted(by_kind.items())})
 
     def __str__(self) -> str:
         return "".join(f"; {what}: {len(items)}" for what, items in self.items.items())

@@ -34,10 +34,10 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise ValueError("has a key twice")
-    return found
+    return members
 
 
 def no_number(name: str) -> None:
@@ -48,7 +48,7 @@ def refuse_deep(value: Any) -> None:
     """Raise ValueError for brackets within brackets that are too many."""
     level = [value]
     for _ in range(DEEPEST):
-        level = [part for one in level for part in parts_of(one)]
+        level = [part for value in level for part in parts_of(value)]
         if not level:
             return
     raise ValueError(f"is nested deeper than {DEEPEST} levels")
@@ -127,9 +127,9 @@ def unanswered(turns: Iterable[Turn]) -> str | None:
             if not open_calls:
                 return f"turn {number} is the result of a tool that nobody called"
             if None not in open_calls:
-                if (own := result_of or open_calls[0]) not in open_calls:
-                    return f"turn {number} is a result of call {quoted(own)}, which is none"
-                open_calls.remove(own)
+                if (call_id := result_of or open_calls[0]) not in open_calls:
+                    return f"turn {number} is a result of call {quoted(call_id)}, which is none"
+                open_calls.remove(call_id)
             answered = True
             continue
         # Without ids, one result may be of several calls.
@@ -170,16 +170,18 @@ OfferedTools = Annotated[
 def refuse_unsound(text: str) -> None:
     """Raise ValueError for what is no tool."""
     tool = json.loads(text)
-    own = tool.get("function")
-    if tool.get("type") != "function" or not isinstance(own, dict):
+    function = tool.get("function")
+    if tool.get("type") != "function" or not isinstance(function, dict):
         raise ValueError('is not in the form {"type": "function", "function": {…}}')
-    if not isinstance(own.get("name"), str) or not own["name"].strip():
+    if not isinstance(function.get("name"), str) or not function["name"].strip():
         raise ValueError("has no name")
-    if not isinstance(own.get("description", ""), str):
-        raise ValueError(f"{quoted(own['name'])} has a description that is no text")
-    schema = own.get("parameters", {})
+    if not isinstance(function.get("description", ""), str):
+        raise ValueError(f"{quoted(function['name'])} has a description that is no text")
+    schema = function.get("parameters", {})
     if problem := no_schema(schema):
-        raise ValueError(f"{quoted(own['name'])} has parameters that are no JSON schema: {problem}")
+        raise ValueError(
+            f"{quoted(function['name'])} has parameters that are no JSON schema: {problem}"
+        )
 
 
 def no_schema(schema: Any) -> str | None:
@@ -206,17 +208,17 @@ def tools_in(value: object) -> Iterator[dict[str, Any]]:
             value = json.loads(value or "[]")
         except (ValueError, RecursionError):
             raise ValueError(f"tools that are no JSON: {quoted(value)}") from None
-    found = [value] if isinstance(value, dict) else value
-    if not isinstance(found, list | tuple | None):
-        raise ValueError(f"tools that are no list: {quoted(found)}")
-    for one in found or ():
-        if not isinstance(one, dict):
-            raise ValueError(f"a tool that is no object: {quoted(one)}")
-        bare = "function" not in one and "name" in one
-        tool = {"type": "function", "function": one} if bare else one
-        own = tool.get("function")
-        if isinstance(own, dict) and own.get("parameters", {}) is None:
-            tool = tool | {"function": {k: v for k, v in own.items() if k != "parameters"}}
+    entries = [value] if isinstance(value, dict) else value
+    if not isinstance(entries, list | tuple | None):
+        raise ValueError(f"tools that are no list: {quoted(entries)}")
+    for entry in entries or ():
+        if not isinstance(entry, dict):
+            raise ValueError(f"a tool that is no object: {quoted(entry)}")
+        bare = "function" not in entry and "name" in entry
+        tool = {"type": "function", "function": entry} if bare else entry
+        function = tool.get("function")
+        if isinstance(function, dict) and function.get("parameters", {}) is None:
+            tool = tool | {"function": {k: v for k, v in function.items() if k != "parameters"}}
         yield tool
 
 
@@ -233,15 +235,15 @@ class Shape(NamedTuple):
 
     @classmethod
     def of(cls, schema: Any, root: Any) -> "Shape":
-        found, left = list[dict[str, Any]](), [schema]
-        while left and len(found) < MOST_PARTS:
-            one = left.pop(0)
-            if isinstance(one, dict) and not any(one is part for part in found):
-                found.append(one)
-                own = [one.get(word) for word in ("allOf", "anyOf", "oneOf")]
-                left += [part for parts in own if isinstance(parts, list) for part in parts]
-                left.append(target(root, one.get("$ref")))
-        return cls(found, root)
+        schemas, left = list[dict[str, Any]](), [schema]
+        while left and len(schemas) < MOST_PARTS:
+            schema_part = left.pop(0)
+            if isinstance(schema_part, dict) and not any(schema_part is part for part in schemas):
+                schemas.append(schema_part)
+                branches = [schema_part.get(word) for word in ("allOf", "anyOf", "oneOf")]
+                left += [part for parts in branches if isinstance(parts, list) for part in parts]
+                left.append(target(root, schema_part.get("$ref")))
+        return cls(schemas, root)
 
     def said(self, word: str, kind: type) -> list[Any]:
         """What its parts say under a word, where that is of a kind."""
@@ -249,12 +251,19 @@ class Shape(NamedTuple):
 
     @property
     def types(self) -> set[str]:
-        told = [*self.said("type", str), *(one for own in self.said("type", list) for one in own)]
-        return {one for one in told if isinstance(one, str)}
+        told = [
+            *self.said("type", str),
+            *(kind for kinds in self.said("type", list) for kind in kinds),
+        ]
+        return {kind for kind in told if isinstance(kind, str)}
 
     @property
     def properties(self) -> dict[str, Any]:
-        return {key: own for one in self.said("properties", dict) for key, own in one.items()}
+        return {
+            key: schema
+            for members in self.said("properties", dict)
+            for key, schema in members.items()
+        }
 
     def within(self, word: str) -> "Shape":
         """Of an object's other values, or of a list's items."""
