@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 
 from benchmarks.frame import arguments
 from evaluation.decision.preference_doubts import any_time_e_value
-from evaluation.preference.ballots.anytime import differences, log_capital
 from evaluation.preference.ballots.ballot_files import draw_chances
-from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
+from evaluation.preference.ballots.preference_estimate import (
+    PreferenceEstimate,
+    combined,
+    differences,
+    log_capital,
+)
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluation.decision.statistics import log_capital_above, log_capital_of, smallest
-from evaluation.preference.ballots.anytime import e_value
+from evaluation.preference.ballots.preference_estimate import e_value
 from serving.experiments.arrivals import at_random
 from serving.experiments.experiment_judging import bounds, log_capital
 

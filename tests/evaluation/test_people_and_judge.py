@@ -15,13 +15,14 @@ from evaluation.decision.preference_doubts import (
     t_test,
     votes_to_settle,
 )
-from evaluation.preference.ballots.anytime import (
+from evaluation.preference.ballots.ballot_files import draw_chances, draw_order
+from evaluation.preference.ballots.preference_estimate import (
+    PreferenceEstimate,
+    combined,
     differences,
     e_value,
     log_capital,
 )
-from evaluation.preference.ballots.ballot_files import draw_chances, draw_order
-from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 from evaluation.preference.ballots.preference_evidence import votes_needed
 
 CHANCES = st.lists(st.floats(0, 1), min_size=2, max_size=30)

@@ -8,9 +8,9 @@ from evaluation.decision.metric_evidence import PREFERENCE
 from evaluation.decision.policy import Policy
 from evaluation.decision.preference_doubts import VotesSoFar, any_time_e_value, votes_to_settle
 from evaluation.decision.statistics import Array, p_above, paired
-from evaluation.preference.ballots.anytime import e_value
 from evaluation.preference.ballots.preference_estimate import (
     PreferenceEstimate,
+    e_value,
     estimate_of,
     gathered,
     outcomes,
