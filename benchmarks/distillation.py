@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.frame import arguments
 from benchmarks.start_and_replay import SAMPLE, shuffled
-from evaluation.decision.kept_gain import kept_gain
+from evaluation.decision.gains import kept_gain
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.metrics.rouge import Rouge

@@ -7,11 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.decision.kept_gain import kept_gains, kept_lines
+from evaluation.decision.gains import kept_gains, kept_lines, reward_doubt, reward_gains
 from evaluation.decision.metric_evidence import differences
 from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import unqualified
-from evaluation.decision.reward_alone import reward_doubt, reward_gains
 from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of

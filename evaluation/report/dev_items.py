@@ -15,7 +15,7 @@ from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
 from evaluation.decision.score_evidence import better_of
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of, as_shown
-from evaluation.report.shown_turns import ConversationRun, GivenAnswer
+from evaluation.report.shown_answers import ConversationRun, GivenAnswer
 from evaluation.scoring.score_table import read_scores
 from project.files import home, write_lines
 from project.paths import CHAMPION, SCORES, rows_of

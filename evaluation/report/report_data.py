@@ -4,18 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from evaluation.decision.gains import rewards, rose_alone
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
-from evaluation.decision.reward_alone import rewards, rose_alone
 from evaluation.decision.score_evidence import better_of
 from evaluation.evaluation_settings import Prices, ScoringParams
 from evaluation.generation.answers import Answer, Role, answers_of
 from evaluation.generation.contestants import dev_items
 from evaluation.metrics.proposed_checks import proposed_checks, with_calls
 from evaluation.report.dev_items import ComparedItem, compared_items
-from evaluation.report.marked_answers import Words, marked
 from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
-from evaluation.report.shown_turns import ShownConversation, conversation_of
+from evaluation.report.shown_answers import ShownConversation, Words, conversation_of, marked
 from evaluation.scoring.score_table import read_scores
 from evaluation.suites.memorisation import RememberedRow, most_remembered
 from project.paths import CHAMPION, SCORES

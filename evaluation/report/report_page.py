@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.decision.kept_gain import kept_lines
+from evaluation.decision.gains import kept_lines, reward_doubt, reward_gains
 from evaluation.decision.metric_evidence import differences, shown_bounds
 from evaluation.decision.policy import Policy, SuiteGuard
 from evaluation.decision.policy_checks import reach, unqualified
 from evaluation.decision.power import USUAL, detectable
-from evaluation.decision.reward_alone import reward_doubt, reward_gains
 from evaluation.decision.score_evidence import ALL_ITEMS
 from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
-from evaluation.report.marked_answers import SentenceMarker
 from evaluation.report.report_data import (
     AnswerExample,
     ReportData,
@@ -26,6 +24,7 @@ from evaluation.report.report_data import (
     share_of_cost,
     unchecked,
 )
+from evaluation.report.shown_answers import SentenceMarker
 from evaluation.scoring.built_in import ranges_by_ours
 from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, SuiteEvidence

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from curation.sources.python_api import read_package
+from evaluation.decision.gains import rose_alone
 from evaluation.decision.policy import Policy
-from evaluation.decision.reward_alone import rose_alone
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer, Role, answers_of

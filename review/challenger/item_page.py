@@ -21,12 +21,14 @@ from evaluation.report.dev_items import (
     kept_versions,
 )
 from evaluation.report.kept_report import ComparisonChoice, choices, items_of, left_by_stages
-from evaluation.report.marked_answers import MarkedSentence, SentenceMarker, marked
-from evaluation.report.shown_turns import (
+from evaluation.report.shown_answers import (
     ConversationRun,
     GivenAnswer,
+    MarkedSentence,
+    SentenceMarker,
     ShownConversation,
     conversation_of,
+    marked,
 )
 from project.errors import InputError
 from project.files import FileState, state_of

@@ -12,7 +12,7 @@ from curation.gate import failing
 from evaluation.report.dev_items import DevItems
 from evaluation.report.kept_report import Correction, bad, choices, correction, items_of
 from evaluation.report.report_data import AnswerExample
-from evaluation.report.shown_turns import GivenAnswer, ShownConversation, conversation_of
+from evaluation.report.shown_answers import GivenAnswer, ShownConversation, conversation_of
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.paths import GATE_REPORT, rows_of

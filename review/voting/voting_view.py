@@ -8,8 +8,13 @@ from functools import cached_property
 from statistics import median
 
 from evaluation.preference.ballots.ballot_files import asking_order
-from evaluation.report.marked_answers import Words, marked
-from evaluation.report.shown_turns import GivenAnswer, ShownConversation, conversation
+from evaluation.report.shown_answers import (
+    GivenAnswer,
+    ShownConversation,
+    Words,
+    conversation,
+    marked,
+)
 from project.canonical import digest_json, moment_of
 from project.records.ballots import Ballot, SheetPart, VotingPair
 from project.records.events import Event, ItemShown

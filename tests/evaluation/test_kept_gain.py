@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evaluation import compare, score
-from evaluation.decision.kept_gain import kept_gain, kept_gains, kept_lines
+from evaluation.decision.gains import kept_gain, kept_gains, kept_lines
 from evaluation.decision.policy import Policy
 from evaluation.generate import taught_by
 from evaluation.generation.answers import Role, answers_of

@@ -9,7 +9,6 @@ from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
-from evaluation.report.marked_answers import differing
 from evaluation.report.report_data import (
     AnswerExample,
     Cost,
@@ -19,6 +18,7 @@ from evaluation.report.report_data import (
     saving,
 )
 from evaluation.report.report_page import histogram, line, report
+from evaluation.report.shown_answers import differing
 from evaluation.suites.memorisation import RememberedRow
 from incumbent.submission_text import cells
 from project.paths import rows_of

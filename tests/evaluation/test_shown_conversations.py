@@ -9,7 +9,7 @@ from evaluation.generation.answers import SIDES, Answer, answers_of
 from evaluation.report.dev_items import compared_items
 from evaluation.report.report_data import AnswerExample
 from evaluation.report.report_page import report
-from evaluation.report.shown_turns import ConversationRun, GivenAnswer, conversation
+from evaluation.report.shown_answers import ConversationRun, GivenAnswer, conversation
 from project.records.data import Message, Row, Split
 from project.records.record import write_records
 from project.records.scenarios import Scenario, SimulatedUser

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evaluation.generation.answers import Answer, Role
 from evaluation.preference.ballots.ballot_files import pairs
-from evaluation.report.shown_turns import ConversationRun
+from evaluation.report.shown_answers import ConversationRun
 from project.records.ballots import VotingPair
 from project.records.data import Message, Row
 from project.records.record import short

@@ -16,7 +16,7 @@ from evaluation.report.dev_items import (
     kept_path,
 )
 from evaluation.report.kept_report import choices
-from evaluation.report.marked_answers import marked
+from evaluation.report.shown_answers import marked
 from project.errors import InputError
 from project.files import write_lines
 from project.paths import ADAPTER, CHAMPION, DIRECTIONS, SCORES, rows_of
