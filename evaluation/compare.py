@@ -19,7 +19,7 @@ from evaluation.preference.judge_calibration import with_tuned
 from evaluation.report.report_data import parted, read_report_data
 from evaluation.report.report_page import report
 from evaluation.scoring.score_table import read_scores, scored
-from evaluation.suites.suite_tables import read_suite_evidence
+from evaluation.suites.every_suite import read_suite_evidence
 from project.files import write_bytes
 from project.paths import ADAPTER, CALIBRATION, DIFFERENCES, EVIDENCE, METRICS, REPORT
 from project.records.adapters import Adapter

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evaluation.evaluation_settings import Decoding, FewShot, GenerationParams
-from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
 from evaluation.generation.contestants import (
     CONVERSATIONS,
+    answering_numerics,
     both_contestants,
     record_engine,
     recorded_numerics,
+    server_kept,
 )
 from evaluation.generation.conversations import conversation_pin
 from evaluation.generation.hosted import items_of, samples_of

@@ -14,7 +14,7 @@ from evaluation.evaluation_settings import (
     PreferenceParams,
     RewardParams,
 )
-from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.preference.ballots.ballot_files import read_ballots

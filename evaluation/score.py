@@ -29,8 +29,7 @@ from evaluation.scoring.scorers import (
     score,
     scorers_digest,
 )
-from evaluation.suites.every_suite import GENERAL
-from evaluation.suites.suite_tables import write_suite_tables
+from evaluation.suites.every_suite import GENERAL, write_suite_tables
 from project.canonical import digest_file, digest_json
 from project.files import staged_folder
 from project.model_pins import pinned_folder

@@ -23,18 +23,18 @@ from evaluation.evaluation_settings import (
     ScoringParams,
 )
 from evaluation.generate import answering_in
-from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, KeptBytes, Role, by_sample
 from evaluation.generation.contestants import (
     left_out,
     recorded_conversations,
     recorded_numerics,
+    server_kept,
 )
 from evaluation.generation.conversations import conversation_pin, refuse_unready
 from evaluation.generation.hosted import items_of, samples_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
-from evaluation.generation.tool_process import SECTION
+from evaluation.generation.users_and_tools import SECTION
 from evaluation.preference.ballots.ballot_files import read_ballots
 from evaluation.preference.ballots.preference_evidence import without_preference
 from evaluation.preference.judge_calibration import calibrate_reviewers

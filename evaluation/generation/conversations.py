@@ -12,13 +12,16 @@ from typing import Any, Literal, Protocol
 
 from evaluation.evaluation_settings import ConversationParams, GenerationParams
 from evaluation.generation.answers import Answer, TooLongError
-from evaluation.generation.simulated_users import (
+from evaluation.generation.users_and_tools import (
+    SECTION,
+    RecordedTools,
     ScriptedUser,
     SlowPatternError,
+    ToolProcess,
+    failed,
     played,
     request_of,
 )
-from evaluation.generation.tool_process import SECTION, RecordedTools, ToolProcess, failed
 from project.canonical import digest_file, digest_files, digest_json
 from project.errors import InputError
 from project.records.data import Message, Row
@@ -31,7 +34,7 @@ from project.written_calls import WrittenCall, schemas_of, words_beside, written
 
 HERE = Path(__file__).parent
 CODE = (
-    *("conversations.py", "simulated_users.py", "tool_process.py", "tool_child.py"),
+    *("conversations.py", "users_and_tools.py", "tool_child.py"),
     *("../../project/written_calls.py", "../../project/records/scenarios.py"),
 )
 SHOWN = 500  # characters of a result, in words

@@ -1,7 +1,7 @@
 """A program that runs a project's tools: without a network, and with limits on what it takes.
 
-`tool_process.py` starts it, with the file of the tools and the limits; no other module of ours is
-imported here. A line of JSON on its input is a call, and a line on its output is what came of it.
+`users_and_tools.py` starts it, with the file of the tools and the limits; no other module of ours
+is imported here. A line of JSON on its input is a call, one on its output is what came of it.
 """
 
 import ctypes

@@ -7,8 +7,8 @@ from math import floor
 from typing import TypeVar
 
 from evaluation.evaluation_settings import Decoding, JudgedPairsParams, PreferenceParams
-from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
+from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.preference.preference_pairs import AnswerPair, Judge

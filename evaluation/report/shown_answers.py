@@ -1,4 +1,4 @@
-"""Answers as pages show them: words that another one lacks, sentences that passages bear out, turns."""
+"""Answers as pages show them: words that another lacks, sentences that passages bear out, turns."""
 
 import difflib
 import json

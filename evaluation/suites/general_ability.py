@@ -2,16 +2,20 @@
 
 import json
 import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import regex
 from pydantic import Field, PositiveInt
 
+from evaluation.generation.answers import Answer
+from evaluation.suites.suite import SuiteItem
 from project.errors import InputError
 from project.records.data import Row
 from project.records.preferences import Item, read_items
 from project.records.record import Record
+from project.records.scores import Better
 
 # --- answer checks --------------------------------------------------------------------------------
 
@@ -241,3 +245,24 @@ def read_suite(folder: Path) -> tuple[GeneralItem, ...]:
     if not items:
         raise InputError("holds no items: a general-ability suite is *.jsonl files", file=folder)
     return tuple(items)
+
+
+class GeneralAbility:
+    """It is always on, and its evidence has a field of its own: policies guarded it first."""
+
+    name = "general"
+    better: ClassVar[Mapping[str, Better]] = {CORRECT: "more"}
+
+    def rows(self) -> list[Row]:
+        return [item.row for item in read_suite(SUITE)]
+
+    def score(self, answers: Sequence[Answer], phrasings: Sequence[str] = ()) -> list[SuiteItem]:
+        return [
+            SuiteItem(
+                item=item.id,
+                cluster=item.row.group,
+                slices=(f"ability={item.ability}",),
+                values={CORRECT: correct(item, answer.text)},
+            )
+            for item, answer in zip(read_suite(SUITE), answers, strict=True)
+        ]

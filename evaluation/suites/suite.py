@@ -1,10 +1,9 @@
 """A suite: questions beside the eval sets, which every system answers once and a program scores."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from evaluation.generation.answers import Answer
-from evaluation.suites.general_ability import CORRECT, SUITE, correct, read_suite
 from project.errors import IncumbentError
 from project.records.data import Row
 from project.records.record import Record
@@ -72,29 +71,3 @@ def scored(
     if [row.id for row in suite.rows()] != [answer.item for answer in answers]:
         raise IncumbentError(f"the answers are not to suite {suite.name!r}: run `dvc repro`")
     return suite.score(answers, phrasings)
-
-
-# --- general --------------------------------------------------------------------------------------
-
-# The general-ability suite, as one of the suites: has the model forgotten what it could do?
-
-
-class GeneralAbility:
-    """It is always on, and its evidence has a field of its own: policies guarded it first."""
-
-    name = "general"
-    better: ClassVar[Mapping[str, Better]] = {CORRECT: "more"}
-
-    def rows(self) -> list[Row]:
-        return [item.row for item in read_suite(SUITE)]
-
-    def score(self, answers: Sequence[Answer], phrasings: Sequence[str] = ()) -> list[SuiteItem]:
-        return [
-            SuiteItem(
-                item=item.id,
-                cluster=item.row.group,
-                slices=(f"ability={item.ability}",),
-                values={CORRECT: correct(item, answer.text)},
-            )
-            for item, answer in zip(read_suite(SUITE), answers, strict=True)
-        ]

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from curation.proposals import Proposal
 from evaluation.evaluation_settings import Decoding, JudgeParams, PreferenceParams, server_url
-from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
+from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.systems import from_registry
 from monitoring.trigger.labels import prediction
 from project.bare_base import bare_base

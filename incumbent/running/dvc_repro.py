@@ -26,7 +26,7 @@ from evaluation.evaluation_settings import (
     PreferenceParams,
     ScoringParams,
 )
-from evaluation.generation.tool_process import ToolProcess
+from evaluation.generation.users_and_tools import ToolProcess
 from evaluation.scoring.built_in import SCORERS, better_by, our_class
 from evaluation.suites.every_suite import MEMORISATION, SUITES
 from incumbent.output import AT_WORK

@@ -14,8 +14,7 @@ import yaml
 from evaluation import compare, score
 from evaluation.evaluation_settings import Decoding, GenerationParams, ScoringParams
 from evaluation.generate import answering_in
-from evaluation.generation import tool_process
-from evaluation.generation.answering_engine import answering_numerics
+from evaluation.generation import users_and_tools
 from evaluation.generation.answers import (
     IN_FILES,
     Answer,
@@ -26,7 +25,7 @@ from evaluation.generation.answers import (
     cache_path,
     system_of,
 )
-from evaluation.generation.contestants import CONVERSATIONS, recorded_numerics
+from evaluation.generation.contestants import CONVERSATIONS, answering_numerics, recorded_numerics
 from evaluation.generation.conversations import (
     ConversingModel,
     conversation_pin,
@@ -34,7 +33,7 @@ from evaluation.generation.conversations import (
     refuse_unready,
 )
 from evaluation.generation.systems import respondent
-from evaluation.generation.tool_process import ToolProcess
+from evaluation.generation.users_and_tools import ToolProcess
 from evaluation.metrics.conversation_scores import ConversationScores
 from evaluation.score import score_samples
 from evaluation.scoring.scorers import Scores, load_scorers
@@ -564,7 +563,7 @@ WRONG = {
 def test_a_tool_is_shut_in_and_what_goes_wrong_is_told_as_its_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tool_process, "SECONDS", 1)
+    monkeypatch.setattr(users_and_tools, "SECONDS", 1)
     monkeypatch.setenv("A_KEY", "sk-a-secret")
     Path("hostile.py").write_text(HOSTILE)
     state = {"file": str(Path("params.yaml").absolute()), "accounts": {"savings": 1}}
@@ -597,8 +596,8 @@ def test_a_machine_that_cannot_shut_tools_in_refuses_to_run_them(
 ) -> None:
     """Here the kernel does not know the namespaces that it is asked for."""
     child = tmp_path / "child.py"
-    child.write_text(tool_process.CHILD.read_text().replace("0x10000000, 0x40000000", "1, 1"))
-    monkeypatch.setattr(tool_process, "CHILD", child)
+    child.write_text(users_and_tools.CHILD.read_text().replace("0x10000000, 0x40000000", "1, 1"))
+    monkeypatch.setattr(users_and_tools, "CHILD", child)
     with pytest.raises(InputError, match=r"tools: this machine cannot shut tools in: .*namespaces"):
         had(row(), *RIGHT)
     answer = had(row(results=[]), *RIGHT)

@@ -17,6 +17,7 @@ from evaluation.decision.score_evidence import ALL_ITEMS
 from evaluation.decision.statistics import paired
 from evaluation.decision.suite_guards import broken_suite_floors
 from evaluation.generation.answers import Answer, Role, answers_of
+from evaluation.suites.every_suite import read_suite_evidence, write_suite_tables
 from evaluation.suites.memorisation import (
     REFERENCES,
     ROWS,
@@ -32,7 +33,6 @@ from evaluation.suites.memorisation import (
     scores,
     verbatim,
 )
-from evaluation.suites.suite_tables import read_suite_evidence, write_suite_tables
 from incumbent.running.dvc_repro import refuse_wrong_settings
 from project.canaries import SPACE, canaries, fill_ins, planted
 from project.errors import InputError

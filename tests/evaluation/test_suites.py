@@ -19,9 +19,14 @@ from evaluation.decision.suite_guards import refuse_unmeasured_suites, weigh_sui
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.report.report_page import smallest_loss, suite_lines
 from evaluation.sealed_look import with_dev
-from evaluation.suites.every_suite import GENERAL, SUITES, suites_on
+from evaluation.suites.every_suite import (
+    GENERAL,
+    SUITES,
+    read_suite_evidence,
+    suites_on,
+    write_suite_tables,
+)
 from evaluation.suites.suite import score_sides
-from evaluation.suites.suite_tables import read_suite_evidence, write_suite_tables
 from project.errors import IncumbentError, InputError
 from project.paths import SCORES
 from project.records.evidence import Evidence, SuiteEvidence, Verdict
