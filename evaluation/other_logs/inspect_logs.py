@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from evaluation.other_logs.lm_eval_logs import named_files
 from evaluation.other_logs.system_log import (
     ERROR,
     INVALIDATED,
@@ -21,6 +20,8 @@ from evaluation.other_logs.system_log import (
     as_score,
     clustered,
     digest_of,
+    named_files,
+    newest_of_tasks,
     parsed,
     read_json,
     without_repeats,
@@ -72,23 +73,12 @@ def log_files(argument: Path) -> tuple[list[Path], dict[str, list[str]]]:
     if len(systems) > 1:
         problem = f"holds logs of {len(systems)} systems ({', '.join(systems[:3])})"
         raise InputError(f"{problem}: name one file", file=argument)
-    return newest(headers)
-
-
-def newest(headers: Mapping[Path, dict[str, Any]]) -> tuple[list[Path], dict[str, list[str]]]:
-    by_task: dict[str, list[Path]] = {}
-    for path, header in headers.items():
-        by_task.setdefault(task_of(header), []).append(path)
-    chosen = {
-        task: max(paths, key=lambda path: str(headers[path]["eval"].get("created")))
-        for task, paths in by_task.items()
-    }
-    notes = {
-        task: [f"was run {len(paths)} times; taken is the newest, {chosen[task].name}"]
-        for task, paths in by_task.items()
-        if len(paths) > 1
-    }
-    return [chosen[task] for task in sorted(chosen)], notes
+    return newest_of_tasks(
+        headers,
+        lambda path: task_of(headers[path]),
+        lambda path: str(headers[path]["eval"].get("created")),
+        lambda path: path.name,
+    )
 
 
 # --- samples --------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ each item of a dataset where a file says which trace answered which.
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from evaluation.other_logs.system_log import (
     as_score,
     numbered,
     read_table,
+    scores_once,
 )
 from project.errors import InputError
 
@@ -31,6 +31,7 @@ OWN_TRACES = (
     "folder for each side, or name the field that tells an item by --column item=metadata.NAME"
 )
 Row = Mapping[str, Any]
+Scored = tuple[str, list[tuple[str, float | None]]]  # an item, and its scores by metric
 
 
 def read_langfuse(argument: Path, options: ReadingOptions) -> SystemLog:
@@ -46,7 +47,7 @@ def read_langfuse(argument: Path, options: ReadingOptions) -> SystemLog:
     if not scores:
         raise InputError("holds no scores of Langfuse, which have name and value", file=argument)
     key = options.columns.get("item")
-    traces: dict[str, ScoredTrace] = {}
+    traces: dict[str, Scored] = {}
     left_out: Counter[str] = Counter()
     for path, number, row in scores:
         trace = trace_of(row)
@@ -56,7 +57,8 @@ def read_langfuse(argument: Path, options: ReadingOptions) -> SystemLog:
             left_out["that are texts"] += 1
         else:
             name = items.get(trace, trace) if key is None else field_of(row, key, path, number)
-            traces.setdefault(trace, ScoredTrace(name)).add(row, path, number)
+            scored = traces.setdefault(trace, (name, []))
+            scored[1].append((str(row["name"]), value_of(row, path, number)))
     return SystemLog(
         path=argument,
         system=argument.stem,
@@ -119,19 +121,6 @@ def field_of(row: Row, name: str, path: Path, number: int) -> str:
     return str(value)
 
 
-@dataclass
-class ScoredTrace:
-    """The scores of one trace."""
-
-    item: str
-    metrics: dict[str, float | None] = field(default_factory=dict)
-    repeated: bool = False  # a score is there twice, with different values
-
-    def add(self, row: Row, path: Path, number: int) -> None:
-        value = value_of(row, path, number)
-        self.repeated |= self.metrics.setdefault(str(row["name"]), value) != value
-
-
 def value_of(row: Row, path: Path, number: int) -> float | None:
     value = row["value"]
     if isinstance(value, str) and value.strip():
@@ -143,11 +132,13 @@ def value_of(row: Row, path: Path, number: int) -> float | None:
     return as_score(value)
 
 
-def samples_of(traces: Sequence[ScoredTrace]) -> Iterator[Sample]:
+def samples_of(traces: Sequence[Scored]) -> Iterator[Sample]:
     """A sample for each trace; several traces of one dataset item are a cluster."""
-    for trace, name in zip(traces, numbered(trace.item for trace in traces), strict=True):
-        lost = REPEATED if trace.repeated else None if trace.metrics else NOT_SCORED
-        yield Sample(name, TASK, asked={}, metrics=trace.metrics, cluster=trace.item, lost=lost)
+    names = numbered(item for item, _ in traces)
+    for name, (item, scores) in zip(names, traces, strict=True):
+        metrics, repeated = scores_once(scores)
+        lost = REPEATED if repeated else None if metrics else NOT_SCORED
+        yield Sample(name, TASK, asked={}, metrics=metrics, cluster=item, lost=lost)
 
 
 def sources_of(scores: Sequence[Row]) -> dict[str, str]:

@@ -17,6 +17,8 @@ from evaluation.other_logs.system_log import (
     as_score,
     clustered,
     digest_of,
+    named_files,
+    newest_of_tasks,
     read_json,
     read_rows,
 )
@@ -44,21 +46,6 @@ class TaskFile:
     results: Path | None  # of the same run
 
 
-def named_files(argument: Path) -> list[Path]:
-    """A file, all files below a folder, or those that a pattern names. Raises InputError."""
-    if argument.is_dir():
-        return sorted(path for path in argument.rglob("*") if path.is_file())
-    if argument.exists():
-        return [argument]
-    anchor = Path(argument.anchor)
-    pattern = str(argument.relative_to(anchor))
-    if glob.has_magic(pattern) and (
-        found := sorted(p for p in anchor.glob(pattern) if p.is_file())
-    ):
-        return found
-    raise InputError("No such file or directory", file=argument)
-
-
 def task_files(argument: Path) -> tuple[list[TaskFile], dict[str, list[str]]]:
     """The newest samples of each task, and notes on those that have older ones.
 
@@ -73,7 +60,7 @@ def task_files(argument: Path) -> tuple[list[TaskFile], dict[str, list[str]]]:
     if not samples:
         raise InputError(what_lacks(files), file=argument)
     refuse_several_folders(samples, argument)
-    return newest(samples)
+    return newest_of_tasks(samples, lambda f: f.task, lambda f: f.at or "", lambda f: f"of {f.at}")
 
 
 def of_samples(files: Iterable[Path]) -> list[TaskFile]:
@@ -108,20 +95,6 @@ def refuse_several_folders(samples: Sequence[TaskFile], argument: Path) -> None:
             "name one of these folders",
             file=argument,
         )
-
-
-def newest(samples: Sequence[TaskFile]) -> tuple[list[TaskFile], dict[str, list[str]]]:
-    """The newest file of each task; times in names sort as texts."""
-    by_task: dict[str, list[TaskFile]] = {}
-    for file in samples:
-        by_task.setdefault(file.task, []).append(file)
-    chosen = {task: max(files, key=lambda f: f.at or "") for task, files in by_task.items()}
-    notes = {
-        task: [f"was run {len(files)} times; taken is the newest, of {chosen[task].at}"]
-        for task, files in by_task.items()
-        if len(files) > 1
-    }
-    return [chosen[task] for task in sorted(chosen)], notes
 
 
 @cache

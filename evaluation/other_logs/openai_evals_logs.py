@@ -17,6 +17,7 @@ from evaluation.other_logs.system_log import (
     digest_of,
     only_file,
     read_rows,
+    scores_once,
 )
 from project.errors import InputError
 
@@ -77,7 +78,7 @@ def read_events(path: Path) -> tuple[Mapping[str, Any], bool, dict[str, EventsBy
 
 
 def sample_of(name: str, task: str, events: EventsByKind) -> Sample:
-    metrics, repeated = metrics_of(events)
+    metrics, repeated = scores_once(recorded(events))
     if repeated:
         lost = REPEATED
     elif not metrics:
@@ -85,15 +86,6 @@ def sample_of(name: str, task: str, events: EventsByKind) -> Sample:
     else:
         lost = None
     return Sample(name, task, asked=asked_of(events), metrics=metrics, lost=lost)
-
-
-def metrics_of(events: EventsByKind) -> tuple[dict[str, float | None], bool]:
-    """The sample's scores, and whether one was recorded twice with different values."""
-    metrics: dict[str, float | None] = {}
-    repeated = False
-    for name, value in recorded(events):
-        repeated |= metrics.setdefault(name, value) != value
-    return metrics, repeated
 
 
 def asked_of(events: EventsByKind) -> dict[str, str]:

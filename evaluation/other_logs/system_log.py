@@ -3,6 +3,7 @@ each sample was asked and how it was scored.
 """
 
 import csv
+import glob
 import hashlib
 import io
 import json
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from numbers import Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from project.errors import InputError
 from project.near_duplicates import linked, to_first
@@ -20,6 +21,7 @@ from project.records.record import BOM, read_input
 from project.records.scores import LARGEST, Better
 from project.untrusted_input import quoted
 
+T = TypeVar("T")
 ERROR = "stopped by an error"
 NOT_RUN = "not run"
 NOT_SCORED = "not scored"
@@ -107,6 +109,15 @@ def without_repeats(samples: Iterable[Sample]) -> tuple[Sample, ...]:
         else:
             found[sample.item] = sample
     return tuple(found.values())
+
+
+def scores_once(
+    recorded: Iterable[tuple[str, float | None]],
+) -> tuple[dict[str, float | None], bool]:
+    """Scores by metric, and whether one was recorded twice with different values."""
+    metrics: dict[str, float | None] = {}
+    differs = [metrics.setdefault(name, value) != value for name, value in recorded]
+    return metrics, any(differs)
 
 
 def numbered(keys: Iterable[str]) -> Iterator[str]:
@@ -256,6 +267,39 @@ def only_file(argument: Path, of_tool: Callable[[Any], bool], tool: str, advice:
     names = ", ".join(path.name for path in there[:5])
     several = f"holds {len(there)} results of {tool} ({names}): name one"
     raise InputError(several if there else f"holds no results of {tool}: {advice}", file=argument)
+
+
+def named_files(argument: Path) -> list[Path]:
+    """A file, all files below a folder, or those that a pattern names. Raises InputError."""
+    if argument.is_dir():
+        return sorted(path for path in argument.rglob("*") if path.is_file())
+    if argument.exists():
+        return [argument]
+    anchor = Path(argument.anchor)
+    pattern = str(argument.relative_to(anchor))
+    if glob.has_magic(pattern) and (
+        found := sorted(p for p in anchor.glob(pattern) if p.is_file())
+    ):
+        return found
+    raise InputError("No such file or directory", file=argument)
+
+
+def newest_of_tasks(
+    files: Iterable[T], task: Callable[[T], str], made: Callable[[T], str], name: Callable[[T], str]
+) -> tuple[list[T], dict[str, list[str]]]:
+    """The newest file of each task, and notes on those that have older ones; times of one tool sort
+    as texts.
+    """
+    by_task: dict[str, list[T]] = {}
+    for file in files:
+        by_task.setdefault(task(file), []).append(file)
+    chosen = {one: max(some, key=made) for one, some in by_task.items()}
+    notes = {
+        one: [f"was run {len(some)} times; taken is the newest, {name(chosen[one])}"]
+        for one, some in by_task.items()
+        if len(some) > 1
+    }
+    return [chosen[one] for one in sorted(chosen)], notes
 
 
 def parsed(data: bytes, path: Path, number: int | None = None) -> Any:
