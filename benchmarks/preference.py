@@ -25,7 +25,7 @@ from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.answers import Answer
 from evaluation.metrics.facts.find_facts import find_facts
 from evaluation.metrics.semantic import SemanticSimilarity
-from evaluation.preference.judge_calibration import agreement, calibrate, kept_net
+from evaluation.preference.judge_calibration import calibrate, clear_lead, kept_net
 from evaluation.preference.learnt_reward import OTHERS, train_head
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.reward_model import ExchangeVectors, FrozenCosine, RewardModel
@@ -135,8 +135,9 @@ def agreements(
         item = ItemScore.model_validate(
             {"item": row.id, "preference": one.win_probability, **scores}
         )
-        hits.append(agreement(item, row.completion_text, a, b))
-    return [hit for hit in hits if hit is not None]
+        if found := clear_lead(item, row.completion_text, a, b):
+            hits.append(found.hit)
+    return hits
 
 
 def with_wrong_facts(row: Row) -> Row:

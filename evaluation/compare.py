@@ -49,13 +49,14 @@ def main() -> None:
         calibration=calibration(),
         usage={role: usage(role) for role in Role if answers_of(role, Split.DEV).exists()},
     )
+    more: dict[str, Any] = {}
     if fewer := left_out(Split.DEV, dev_items()):
-        evidence = evidence.model_copy(update={"left_out": fewer})
+        more["left_out"] = fewer
     if scored(Role.BASE):  # the champion is the challenger's teacher
-        kept = kept_gains(read_scores(Split.DEV), read_scores(Role.BASE), policy)
-        evidence = evidence.model_copy(update={"kept": kept})
+        more["kept"] = kept_gains(read_scores(Split.DEV), read_scores(Role.BASE), policy)
     if rewarded := Adapter.read(ADAPTER).rewarded:
-        evidence = evidence.model_copy(update={"rewarded": rewarded})
+        more["rewarded"] = rewarded
+    evidence = evidence.model_copy(update=more)
     evidence.write(EVIDENCE)
     write_bytes(METRICS, json.dumps(metrics(evidence), indent=2).encode() + b"\n")
     shown = read_report_data()

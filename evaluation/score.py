@@ -70,14 +70,11 @@ def main() -> None:
         write_records(draft / f"{Split.DEV}.jsonl", table)
         flags.write(draft / f"{Split.DEV}.flags.json")
         pins(eval_set_of(rows)).write(draft / f"{Split.DEV}.pins.json")
-        if answers_of(Role.FEW_SHOT, Split.DEV).exists():
-            answers[Role.CHAMPION] = read_answers(Role.FEW_SHOT, Split.DEV)
-            table, _ = score_both(rows, answers, scorers)
-            write_records(draft / f"{Role.FEW_SHOT}.jsonl", table)
-        if answers_of(Role.BASE, Split.DEV).exists():
-            answers[Role.CHAMPION] = read_answers(Role.BASE, Split.DEV)
-            table, _ = score_both(rows, answers, scorers)
-            write_records(draft / f"{Role.BASE}.jsonl", table)
+        for role in (Role.FEW_SHOT, Role.BASE):
+            if answers_of(role, Split.DEV).exists():
+                answers[Role.CHAMPION] = read_answers(role, Split.DEV)
+                table, _ = score_both(rows, answers, scorers)
+                write_records(draft / f"{role}.jsonl", table)
         write_suite_tables(draft, own_phrasings(load(ScoringParams)))
         better = directions(scorers, both_contestants())
         directed = Directions(better={**better, **GENERAL.better}, ranges=metric_ranges(scorers))

@@ -11,7 +11,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import bounds, paired
 from evaluation.evaluation_settings import FewShot, ScoringParams
 from evaluation.generation.answers import Answer, Role
-from evaluation.report.report_data import Cost, money, saving
+from evaluation.report.report_data import AnswerCost, money, saving
 from evaluation.score import directions, score_samples
 from evaluation.scoring.scorers import Scorer, load_scorers
 from project.errors import IncumbentError
@@ -302,9 +302,10 @@ def unmeasured(report: CostReport) -> Iterator[str]:
         )
 
 
-def cost_of(system: SystemCost) -> Cost:
+def cost_of(system: SystemCost) -> AnswerCost:
     """The cost without a latency: what a request waited is not what a machine computed."""
-    return Cost(system.name, system.prompt, system.answer, system.seconds, system.money)
+    own = {name: getattr(system, name) for name in ("prompt", "answer", "seconds", "money")}
+    return AnswerCost(system=system.name, **own)
 
 
 def rows_of_table(report: CostReport) -> tuple[list[str], list[list[str]]]:

@@ -307,20 +307,14 @@ def by_item(found: Iterable[Clear]) -> dict[str, list[float]]:
 
 
 def clear_lead(item: ItemScore, reference: str, champion: str, challenger: str) -> Clear | None:
-    hit = agreement(item, reference, champion, challenger)
-    if hit is None:
-        return None
-    return Clear(item.item, lead(item, reference, champion, challenger), hit)
-
-
-def agreement(item: ItemScore, reference: str, champion: str, challenger: str) -> float | None:
-    """1 where the judge prefers the side that keeps more, 0 where the other one, and for neither a
-    half; None where it is not clear which side does, or the item is unjudged.
+    """Its hit is 1 where the judge prefers the side that keeps more, 0 where the other one, and for
+    neither a half. None where it is not clear which side does, or the item is unjudged.
     """
-    better = lead(item, reference, champion, challenger)
-    if item.preference is None or better == 0:
+    leads = lead(item, reference, champion, challenger)
+    if item.preference is None or leads == 0:
         return None
-    return 0.5 if item.preference == 0.5 else float((item.preference > 0.5) == (better > 0))
+    hit = 0.5 if item.preference == 0.5 else float((item.preference > 0.5) == (leads > 0))
+    return Clear(item.item, leads, hit)
 
 
 def lead(item: ItemScore, reference: str, champion: str, challenger: str) -> int:

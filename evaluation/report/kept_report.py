@@ -9,7 +9,7 @@ from evaluation.decision.policy import Policy
 from evaluation.generation.answers import SIDES, answers_of
 from evaluation.report.dev_items import DevItems, kept_path, kept_versions, measured
 from evaluation.report.report_data import AnswerExample, ReportData
-from evaluation.report.report_page import Scored, histogram, items_shown
+from evaluation.report.report_page import DifferenceSpread, Scored, histogram, items_shown
 from project.errors import InputError
 from project.files import FileState, home, state_of
 from project.paths import ADAPTER, CHAMPION, DIRECTIONS, SCORES, rows_of
@@ -26,16 +26,6 @@ from registry.reader import RegistryReader
 # What the report shows and the registry does not hold, kept beside it: times, spreads of items.
 #
 # There are no items in it and no answers, so it may tell of the sealed part too.
-
-
-class DifferenceSpread(Record):
-    """How one metric's item differences spread, from −end to +end."""
-
-    metric: str
-    counts: tuple[int, ...]
-    end: float
-    wins: int
-    losses: int
 
 
 class KeptReport(Record):
@@ -60,19 +50,11 @@ def kept_report(
     """The report as it was made of these."""
     measured = evidence.dev if decision.opening is None else evidence.sealed
     items, flags = items_shown(decision, material, sealed)
-    charts = [histogram(m, items, measured[m]) for m in policy.gating if m in measured and items]
     return KeptReport(
         decision=decision.digest,
         seconds=dict(seconds),
         spreads=tuple(
-            DifferenceSpread(
-                metric=chart.metric,
-                counts=tuple(chart.counts),
-                end=chart.end,
-                wins=chart.found.wins,
-                losses=chart.found.losses,
-            )
-            for chart in charts
+            histogram(m, items, measured[m]) for m in policy.gating if m in measured and items
         ),
         odd={what: len(about) for what, about in flags.items.items()},
     )

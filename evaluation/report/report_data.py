@@ -1,7 +1,6 @@
 """What a report shows: its data, and how many answers are right."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 from evaluation.decision.gains import rewards, rose_alone
@@ -218,8 +217,7 @@ def shares(found: MetricEvidence) -> str:
 # What an answer costs each system: tokens, seconds, and money.
 
 
-@dataclass(frozen=True)
-class Cost:
+class AnswerCost(Record):
     """Means of one answer; seconds None where they were not measured on this machine."""
 
     system: str
@@ -227,15 +225,14 @@ class Cost:
     answer: float  # tokens
     seconds: float | None
     money: float | None  # per 1,000 answers; None where no price is known
-    weights: int | None = None  # of base and adapter; None where they do not lie here
 
 
 def costs(
     usage: Mapping[str, Usage], seconds: Mapping[str, float | None], prices: Prices
-) -> list[Cost]:
+) -> list[AnswerCost]:
     return [
-        Cost(
-            system=system,
+        AnswerCost(
+            system=str(system),
             prompt=used.prompt,
             answer=used.answer,
             seconds=seconds.get(system),
@@ -253,19 +250,21 @@ def money(used: Usage, seconds: float | None, prices: Prices) -> float | None:
     return 1000 * (tokens + (seconds or 0) * prices.hour / 3600)
 
 
-def share_of_cost(found: Mapping[str, Cost]) -> str:
-    """At which share of the champion's cost the challenger answers, as far as it is known."""
+def share_of_cost(found: Mapping[str, AnswerCost], weights: Mapping[str, int]) -> str:
+    """At which share of the champion's cost the challenger answers, as far as it is known; weights
+    are those of base and adapter that lie here.
+    """
     ours, theirs = found[Role.CHALLENGER], found[Role.CHAMPION]
     pairs = [
         ("tokens", ours.prompt + ours.answer, theirs.prompt + theirs.answer),
         ("time", ours.seconds, theirs.seconds),
         ("money", ours.money, theirs.money),
-        ("weights", ours.weights, theirs.weights),
+        ("weights", weights.get(Role.CHALLENGER), weights.get(Role.CHAMPION)),
     ]
     return ", ".join(f"{a / b:.1%} of the {name}" for name, a, b in pairs if a and b)
 
 
-def saving(found: Mapping[str, Cost]) -> str | None:
+def saving(found: Mapping[str, AnswerCost]) -> str | None:
     """How much cheaper the challenger answers than the base with a few-shot prompt, in words."""
     ours, theirs = found.get(Role.CHALLENGER), found.get(Role.FEW_SHOT)
     if ours is None or theirs is None:

@@ -1,7 +1,7 @@
 """The comparison as a page: the verdict on top, then what it rests on, the suites among it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ from evaluation.decision.score_evidence import ALL_ITEMS
 from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import Prices
 from evaluation.report.report_data import (
-    AnswerExample,
     ReportData,
     costs,
     parted,
@@ -28,6 +27,7 @@ from evaluation.report.shown_answers import SentenceMarker
 from evaluation.scoring.built_in import ranges_by_ours
 from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, SuiteEvidence
+from project.records.record import Record
 from project.records.scores import Flags, ItemScore
 
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
@@ -60,14 +60,18 @@ class Forest:
         return 50 + 50 * max(-1.0, min(1.0, value / self.end))
 
 
-@dataclass(frozen=True)
-class Histogram:
+class DifferenceSpread(Record):
     """How one metric's item differences spread, from −end to +end."""
 
     metric: str
-    found: MetricEvidence
-    counts: Sequence[int]
+    counts: tuple[int, ...]
     end: float
+    wins: int
+    losses: int
+
+    @property
+    def highest(self) -> int:
+        return max((*self.counts, 1))
 
 
 def report(
@@ -96,10 +100,7 @@ def report(
     items, flags = items_shown(decision, material, sealed)
     slices = evidence.slices if looked else {}
     names = sorted(measured, key=lambda name: (name not in policy.checked, name))
-    found = {
-        cost.system: replace(cost, weights=(weights or {}).get(cost.system))
-        for cost in costs(evidence.usage, seconds or {}, prices or Prices())
-    }
+    found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
     references = [example.row.completion_text for example in material.examples]
     ordered = sorted(material.examples, key=lambda example: (example.gain, example.row.id))
     return render(
@@ -121,7 +122,7 @@ def report(
             forest(name, measured, slices, alpha, judged=name in policy.checked) for name in names
         ],
         histograms=[
-            histogram(name, items, measured[name])
+            (histogram(name, items, measured[name]), measured[name].n)
             for name in names
             if name in policy.checked and items
         ],
@@ -133,14 +134,14 @@ def report(
         rewarded=reward_gains(evidence, policy),
         doubt=reward_doubt(evidence, policy),
         parted=parted(evidence, policy, material.examples),
-        share=share_of_cost(found) if evidence.kept else "",
+        share=share_of_cost(found, weights or {}) if evidence.kept else "",
         flags=flags,
         rows=rows,
         remembered=material.remembered,
         conversations=rows and any(one.is_conversation for one in ordered),
         sentences=SentenceMarker(material.phrasings).marked,
-        regressed=shown([example for example in ordered if example.gain < 0]),
-        improved=shown([example for example in reversed(ordered) if example.gain > 0]),
+        regressed=[example for example in ordered if example.gain < 0][:SHOWN],
+        improved=[example for example in reversed(ordered) if example.gain > 0][:SHOWN],
     )
 
 
@@ -149,10 +150,6 @@ def items_shown(decision: Decision, material: ReportData, sealed: Scored | None)
     if decision.opening is not None:
         return sealed or ((), Flags())
     return material.dev, material.flags
-
-
-def shown(examples: Sequence[AnswerExample]) -> Sequence[AnswerExample]:
-    return examples[:SHOWN]
 
 
 def forest(
@@ -189,11 +186,13 @@ def others(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[F
     return {title: lines for title, lines in found.items() if lines}
 
 
-def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) -> Histogram:
+def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) -> DifferenceSpread:
     values = differences(items, metric, found.better)
     end = float(np.abs(values).max(initial=0)) or 1.0
     counts, _ = np.histogram(values, bins=BINS, range=(-end, end))
-    return Histogram(metric=metric, found=found, counts=counts.tolist(), end=end)
+    return DifferenceSpread(
+        metric=metric, counts=tuple(counts.tolist()), end=end, wins=found.wins, losses=found.losses
+    )
 
 
 # --- suite lines ----------------------------------------------------------------------------------

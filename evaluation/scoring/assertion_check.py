@@ -12,7 +12,13 @@ from pathlib import Path
 import regex
 from jsonschema.protocols import Validator
 
-from evaluation.scoring.json_schemas import matches, read_schema, strict_json, valid, validator
+from evaluation.scoring.json_schemas import (
+    matches_pattern,
+    read_schema,
+    strict_json,
+    valid,
+    validator,
+)
 from evaluation.scoring.phrases import there
 from project.errors import InputError
 from project.records.assertion_kinds import (
@@ -38,7 +44,8 @@ def holds(assertion: Assertion, answer: str) -> bool | None:
         case Excludes():
             return not any(there(assertion, answer))
         case Matches():
-            return matches(assertion, answer) != assertion.absent
+            whole = assertion.whole
+            return matches_pattern(assertion.pattern, answer, whole=whole) != assertion.absent
         case Length():
             return fits(assertion, answer)
         case Spoken():

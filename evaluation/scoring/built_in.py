@@ -119,7 +119,9 @@ def better_by_ours() -> dict[str, Better]:
 
     Read from the files of their classes: importing them takes libraries that not everybody has.
     """
-    return {name: way for found in our_classes() for name, way in better_by(found).items()}
+    return {
+        name: way for found in map(our_class, SCORERS) for name, way in better_by(found).items()
+    }
 
 
 def ranges_by(scorer: object) -> dict[str, Ends]:
@@ -130,17 +132,17 @@ def ranges_by(scorer: object) -> dict[str, Ends]:
 @cache
 def ranges_by_ours() -> dict[str, Ends]:
     """The same of all metrics of our scorers."""
-    return {name: ends for found in our_classes() for name, ends in ranges_by(found).items()}
+    return {
+        name: ends for found in map(our_class, SCORERS) for name, ends in ranges_by(found).items()
+    }
 
 
 @cache
 def per_token_by_ours() -> frozenset[str]:
     """The metrics of our scorers that are means over tokens."""
-    return frozenset(name for found in our_classes() for name in getattr(found, "per_token", ()))
-
-
-def our_classes() -> Iterator[SimpleNamespace]:
-    yield from map(our_class, SCORERS)
+    return frozenset(
+        name for found in map(our_class, SCORERS) for name in getattr(found, "per_token", ())
+    )
 
 
 def our_class(scorer: str) -> SimpleNamespace:

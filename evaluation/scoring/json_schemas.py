@@ -16,7 +16,6 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from project.errors import InputError
-from project.records.assertion_kinds import Matches
 from project.records.record import read_input
 
 # What comes of a part that a "$ref" reaches and that is no schema: nothing looked at it before.
@@ -157,11 +156,6 @@ def leaves(value: Any, *place: str | int) -> Iterator[tuple[Place, object]]:
 # Regular expressions of a user's, of which a bad one must not hang a run.
 
 SECONDS = 5.0  # for one answer
-
-
-def matches(assertion: Matches, answer: str, seconds: float = SECONDS) -> bool:
-    """Whether it is found. Raises InputError for an expression that takes very long."""
-    return matches_pattern(assertion.pattern, answer, whole=assertion.whole, seconds=seconds)
 
 
 def matches_pattern(

@@ -7,9 +7,10 @@ from pathlib import Path
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import Prices
 from evaluation.report.kept_report import KeptReport
-from evaluation.report.report_data import costs, saving
+from evaluation.report.report_data import AnswerCost, costs, saving
 from evaluation.report.report_page import (
     BoundedDifference,
+    DifferenceSpread,
     Forest,
     ForestLine,
     SuiteLine,
@@ -25,10 +26,8 @@ from project.settings import load
 from registry.lineage import Lineage
 from registry.reader import RegistryReader
 from review.challenger.review_record import (
-    AnswerCost,
     Interval,
     Plot,
-    SpreadBar,
     SuiteTable,
     Trust,
 )
@@ -176,26 +175,13 @@ def answer_costs(
 ) -> tuple[tuple[AnswerCost, ...], str | None]:
     """What an answer of each system takes, and what the challenger saves against a prompt."""
     found = costs(evidence.usage, kept.seconds if kept else {}, prices)
-    rows = tuple(
-        AnswerCost(
-            system=str(cost.system),
-            prompt=cost.prompt,
-            answer=cost.answer,
-            seconds=cost.seconds,
-            money=cost.money,
-        )
-        for cost in found
-    )
-    return rows, saving({cost.system: cost for cost in found})
+    return tuple(found), saving({cost.system: cost for cost in found})
 
 
-def spreads(kept: KeptReport | None, *, unvoted: bool) -> tuple[SpreadBar, ...]:
+def spreads(kept: KeptReport | None, *, unvoted: bool) -> tuple[DifferenceSpread, ...]:
     """`unvoted`: without those that rest on people's votes."""
-    return tuple(
-        SpreadBar(**spread.model_dump())
-        for spread in (kept.spreads if kept else ())
-        if not (unvoted and by_people(spread.metric))
-    )
+    there = kept.spreads if kept else ()
+    return tuple(one for one in there if not (unvoted and by_people(one.metric)))
 
 
 @lru_cache(1)

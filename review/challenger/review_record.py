@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from evaluation.report.report_data import AnswerCost
+from evaluation.report.report_page import DifferenceSpread
 from project.records.field_change import FieldChange
 from project.records.record import Digest, Record
 from review.data_pages.version_traffic import VersionTraffic
@@ -75,30 +77,6 @@ class SuiteTable(IntervalAxis):
 
     suite: str
     guarded: tuple[str, ...]  # what the policy asks of it, in sentences
-
-
-class AnswerCost(Record):
-    """Means of one answer of a system."""
-
-    system: str
-    prompt: float  # tokens
-    answer: float
-    seconds: float | None
-    money: float | None  # per 1,000 answers
-
-
-class SpreadBar(Record):
-    """How the items differ in one metric."""
-
-    metric: str
-    counts: tuple[int, ...]
-    end: float
-    wins: int
-    losses: int
-
-    @property
-    def highest(self) -> int:
-        return max((*self.counts, 1))
 
 
 class Trust(Record):
@@ -193,7 +171,7 @@ class Review(Record):
     floors: tuple[str, ...]  # that the policy has, in sentences
     costs: tuple[AnswerCost, ...]
     saving: str | None
-    spreads: tuple[SpreadBar, ...]
+    spreads: tuple[DifferenceSpread, ...]  # how the items differ
     odd: dict[str, int]
     trust: Trust | None
     changes: Changes

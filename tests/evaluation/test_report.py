@@ -10,8 +10,8 @@ from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
 from evaluation.report.report_data import (
+    AnswerCost,
     AnswerExample,
-    Cost,
     ReportData,
     costs,
     read_examples,
@@ -141,7 +141,10 @@ def test_without_rows_it_shows_the_figures_and_neither_a_text_nor_an_id_of_a_row
 def test_a_shorter_prompt_saves_tokens_time_and_money() -> None:
     usage = {"challenger": Usage(prompt=40, answer=10), "few-shot": Usage(prompt=140, answer=10)}
     found = costs(usage, {"challenger": 0.2, "few-shot": 0.4}, Prices(prompt=1, answer=2))
-    assert found[0] == Cost("challenger", 40, 10, 0.2, pytest.approx(0.06))
+    assert found[0].money == pytest.approx(0.06)
+    assert found[0].model_copy(update={"money": None}) == AnswerCost(
+        system="challenger", prompt=40, answer=10, seconds=0.2, money=None
+    )
     assert (
         saving({cost.system: cost for cost in found})
         == "67% fewer tokens, 50% less time, 62% less money"

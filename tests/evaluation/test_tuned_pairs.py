@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import pytest
 
 from evaluation.generation.answers import Answer
-from evaluation.preference.judge_calibration import agreement, lead, with_tuned
+from evaluation.preference.judge_calibration import clear_lead, lead, with_tuned
 from project.records.data import Row
 from project.records.preferences import Calibration, Hits
 from project.records.scenarios import Scenario, SimulatedUser
@@ -23,11 +24,16 @@ def item(preference: float | None, champion: float = 0.5, challenger: float = 0.
     return ItemScore.model_validate({"item": ROW.id, "preference": preference} | sides)
 
 
+def hit(*given: Any) -> float | None:
+    found = clear_lead(*given)
+    return found.hit if found else None
+
+
 def test_the_side_that_keeps_the_facts_leads_and_the_judge_should_take_it() -> None:
     assert lead(item(0.9), RIGHT, WRONG, RIGHT) == 1
-    assert agreement(item(0.9), RIGHT, WRONG, RIGHT) == 1
-    assert agreement(item(0.9), RIGHT, RIGHT, WRONG) == 0
-    assert agreement(item(0.5), RIGHT, RIGHT, WRONG) == 0.5
+    assert hit(item(0.9), RIGHT, WRONG, RIGHT) == 1
+    assert hit(item(0.9), RIGHT, RIGHT, WRONG) == 0
+    assert hit(item(0.5), RIGHT, RIGHT, WRONG) == 0.5
 
 
 def test_without_facts_a_clear_gap_in_meaning_counts_and_a_small_one_does_not() -> None:
@@ -36,8 +42,8 @@ def test_without_facts_a_clear_gap_in_meaning_counts_and_a_small_one_does_not() 
 
 
 def test_where_facts_and_meaning_disagree_nothing_is_clear() -> None:
-    assert agreement(item(0.9, 0.9, 0.3), RIGHT, WRONG, RIGHT) is None
-    assert agreement(item(None), RIGHT, WRONG, RIGHT) is None
+    assert hit(item(0.9, 0.9, 0.3), RIGHT, WRONG, RIGHT) is None
+    assert hit(item(None), RIGHT, WRONG, RIGHT) is None
 
 
 ROWS = [Row.of(f"What does {i} cost?", RIGHT, group="g", source="s") for i in range(50)]
