@@ -145,13 +145,16 @@ def accept_as_normal(
 @router.get("/api/nights/{day}")
 def read_night(site: TheSite, day: date) -> Night:
     """A night as it is stored. There is none while the date has no verdict."""
-    return night_of_day(site, day)
+    nights = nights_up_to(site.opened.engine, site.family, day)
+    if nights and nights[-1].date == day.isoformat():
+        return nights[-1]
+    raise HTTPException(404, f"There is no verdict on the night of {day}.")
 
 
 @router.get("/nights/{day}/topics/{number}", response_class=HTMLResponse)
 def show_topic(request: Request, site: TheSite, day: date, number: TopicNumber) -> HTMLResponse:
     """A topic of a night, and the rows on it that wait for a label."""
-    night = night_of_day(site, day)
+    night = read_night(site, day)
     topic = topic_of(night, number)
     return page(
         request,
@@ -166,7 +169,7 @@ def show_topic(request: Request, site: TheSite, day: date, number: TopicNumber) 
 @router.get("/api/nights/{day}/topics/{number}")
 def read_topic(site: TheSite, day: date, number: TopicNumber) -> TopicRows:
     """The rows of the labelling queue that are about a night's topic."""
-    return waiting_on(topic_of(night_of_day(site, day), number))
+    return waiting_on(topic_of(read_night(site, day), number))
 
 
 # --- nights and topics that an address names ----------------------------------------------------
@@ -175,14 +178,6 @@ def read_topic(site: TheSite, day: date, number: TopicNumber) -> TopicRows:
 def of_year(site: Site, year: int) -> tuple[NightLine, ...]:
     first, last = date(year, 1, 1), date(year, 12, 31)
     return lines_between(site.opened.engine, site.family, first, last)
-
-
-def night_of_day(site: Site, day: date) -> Night:
-    """Raises HTTPException (404) where the date has no verdict."""
-    nights = nights_up_to(site.opened.engine, site.family, day)
-    if nights and nights[-1].date == day.isoformat():
-        return nights[-1]
-    raise HTTPException(404, f"There is no verdict on the night of {day}.")
 
 
 def said_already(registry: Registry, night: Night) -> list[str]:

@@ -262,30 +262,20 @@ def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
     messages = good.messages(one)
     if isinstance(one, RatedAnswer) and one.label:
         return one.model_copy(update={"origin": one.origin or "good answer", "messages": messages})
-    bad = one.completion if isinstance(one, RatedAnswer) else one.rejected
-    if corrected := good.correction(one):
-        return PreferencePair(
-            prompt=one.prompt,
-            chosen=corrected.completion_text,
-            rejected=bad,
-            source=corrected.source,
-            annotator=corrected.annotator,
-            origin="correction",
-            messages=messages,
-            evidence=one.evidence,
-            tools=one.tools,
-        )
-    if isinstance(one, PreferencePair):
+    corrected = good.correction(one)
+    if isinstance(one, PreferencePair) and not corrected:
         return one.model_copy(update={"origin": one.origin or "pair", "messages": messages})
-    origin = one.origin or "negative example"
-    if (answer := good.known(one)) is None:
+    answer = corrected.completion_text if corrected else good.known(one)
+    origin = "correction" if corrected else one.origin or "negative example"
+    if answer is None:
         return one.model_copy(update={"origin": origin, "messages": messages})
+    by = corrected or one
     return PreferencePair(
         prompt=one.prompt,
         chosen=answer,
-        rejected=bad,
-        source=one.source,
-        annotator=one.annotator,
+        rejected=one.completion if isinstance(one, RatedAnswer) else one.rejected,
+        source=by.source,
+        annotator=by.annotator,
         origin=origin,
         messages=messages,
         evidence=one.evidence,

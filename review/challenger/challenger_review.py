@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from evaluation.decision.policy import Policy
 from evaluation.decision.ways_out import ways_out
-from evaluation.report.kept_report import KeptReport, read_kept_report
+from evaluation.report.kept_report import read_kept_report
 from evaluation.report.report_data import right_lines
 from monitoring.night_history import REMEMBERED, night_of, nightly_of
 from monitoring.scheduling.runs import runs_of
@@ -127,7 +127,7 @@ def review_of(registry: Registry, number: int, *, blind: bool = False) -> Review
         costs=costs,
         saving=saving,
         spreads=measured.spreads(kept, unvoted=blind and is_voted(registry, number)),
-        odd=odd(kept),
+        odd=kept.odd if kept else {},
         trust=measured.trust(evidence.calibration),
         changes=changes(registry, lineage, compared_with(registry, lineage)),
         gate=gate(lineage.gate),
@@ -145,10 +145,6 @@ def stand_in(lineage: Lineage) -> Policy:
     measured = lineage.evidence.sealed if lineage.evidence else {}
     gating = lineage.gating or tuple(measured)
     return Policy(gating=gating) if gating else Policy()
-
-
-def odd(kept: KeptReport | None) -> dict[str, int]:
-    return kept.odd if kept else {}
 
 
 def compared_with(registry: Registry, lineage: Lineage) -> AdapterVersion | None:
@@ -253,7 +249,7 @@ def show_review(
 ) -> HTMLResponse:
     """The whole review of one version."""
     registry = site.registry(person.name)
-    review = review_found(registry, number, person)
+    review = read_review(number, site, person)
     is_champion = review.headline.champion == number
     return page(
         request,
@@ -287,10 +283,7 @@ def show_votes(
 @router.get("/api/review/{number}")
 def read_review(number: VersionNumber, site: TheSite, person: ThePerson) -> Review:
     """All that the review page shows, the votes aside: those are at /api/votes/{number}."""
-    return review_found(site.registry(person.name), number, person)
-
-
-def review_found(registry: Registry, number: int, person: Person) -> Review:
+    registry = site.registry(person.name)
     known_version(registry, number)
     return review_of(registry, number, blind=not person.decides)
 
@@ -355,7 +348,7 @@ def show_rows(
     shown: Shown = 1,
 ) -> HTMLResponse:
     """The rows that only one of the two has learnt."""
-    found = rows_found(site.registry(person.name), number, which, shown)
+    found = read_rows(number, site, person, which, shown)
     return page(request, "changed_rows.html", found=found, fetch=FETCH)
 
 
@@ -368,10 +361,7 @@ def read_rows(
     shown: Shown = 1,
 ) -> ChangedRows:
     """The training rows that only one of the two has learnt, 50 on a page."""
-    return rows_found(site.registry(person.name), number, which, shown)
-
-
-def rows_found(registry: Registry, number: int, which: Which, shown: int) -> ChangedRows:
+    registry = site.registry(person.name)
     version = known_version(registry, number)
     other = compared_with(registry, trace(registry, number))
     return changed_rows(registry, version, other, which, shown)

@@ -18,7 +18,7 @@ from registry.lineage import Lineage, dataset_of, settings
 from registry.reader import RegistryReader
 from review.challenger.review_record import Changes
 from review.data_pages.gate_view import excerpt, gate_report, private_rows
-from review.frame.form_fields import NumberedPage, nth_page, page_count
+from review.frame.form_fields import NumberedPage, nth_page, page_numbers
 from training.start_record import LearntRows, RowDigest, row_digest
 
 # What stands below a version: the base model, and what stands in front of every prompt.
@@ -116,9 +116,7 @@ def changed_rows(
         which=which,
         version=version.number,
         against=other.number if other else None,
-        total=len(found),
-        page=page,
-        pages=page_count(len(found), SHOWN),
+        **page_numbers(len(found), page, SHOWN),
         elsewhere=len(digests) - len(found),
         rows=tuple(shown_rows(nth_page(found, page, SHOWN))),
     )

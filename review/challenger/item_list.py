@@ -19,7 +19,7 @@ from review.frame.form_fields import (
     NumberedPage,
     PageNumber,
     nth_page,
-    page_count,
+    page_numbers,
 )
 
 # --- item query -----------------------------------------------------------------------------------
@@ -119,9 +119,7 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
         slices=slices,
         assertions=asserted,
         all_items=len(dev.items),
-        total=len(found),
-        page=query.page,
-        pages=page_count(len(found), SHOWN),
+        **page_numbers(len(found), query.page, SHOWN),
         items=tuple(nth_page(found, query.page, SHOWN)),
     )
 

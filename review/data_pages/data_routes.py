@@ -207,12 +207,10 @@ def show_failed_rows(
     version: Version = None,
 ) -> HTMLResponse:
     """The rows that fail a check."""
-    one = the_report(site, person, version)
-    found = failed_rows(one.report, check, number, one.day)
     return data_page(
         request,
         "failed_rows.html",
-        found=found,
+        found=read_failed_rows(site, person, check, number, version),
         version=version,
         refused=why_not(person),
         until=today(site) + USUAL,

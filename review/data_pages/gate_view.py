@@ -21,7 +21,7 @@ from project.records.data import Check, GateReport, Message, Row, Severity, Spli
 from project.records.record import Record, write_records
 from project.untrusted_input import shortened
 from registry.reader import RegistryReader
-from review.frame.form_fields import NumberedPage, nth_page, page_count, written
+from review.frame.form_fields import NumberedPage, nth_page, page_numbers, written
 
 # --- gate view ------------------------------------------------------------------------------------
 
@@ -119,9 +119,7 @@ def failed_rows(report: GateReport, name: str, page: int, today: date) -> Failed
     left = set(check.unexcused(today))
     return FailedRows(
         check=check_view(check, today),
-        total=len(check.failing_rows),
-        page=page,
-        pages=page_count(len(check.failing_rows), SHOWN),
+        **page_numbers(len(check.failing_rows), page, SHOWN),
         rows=tuple(
             failed_row(name, found.get(name), excused=name not in left, private=name in private)
             for name in ids
@@ -274,9 +272,7 @@ def bad_items(registry: RegistryReader, page: int) -> BadItems:
     found = bad(examples(dev), MOST) if dev else []
     return BadItems(
         version=dev.comparison.version if dev else None,
-        total=len(found),
-        page=page,
-        pages=page_count(len(found), SHOWN_ITEMS),
+        **page_numbers(len(found), page, SHOWN_ITEMS),
         items=tuple(
             BadItem(
                 why=why,

@@ -24,7 +24,7 @@ from project.paths import DATASET, GATE_REPORT
 from project.records.data import DatasetVersion, Message, Severity
 from project.records.record import Record, invalid, read_input
 from review.data_pages.gate_view import gate_report, read_corrections, waivers_view
-from review.frame.form_fields import NumberedPage, nth_page, page_count
+from review.frame.form_fields import NumberedPage, nth_page, page_numbers
 
 
 class Waiting(Record):
@@ -232,9 +232,7 @@ def tasks_page(kind: Kind, page: int) -> WaitingTasks:
     waiting = waiting_tasks(kind)
     return WaitingTasks(
         kind=kind,
-        total=len(waiting),
-        page=page,
-        pages=page_count(len(waiting), SHOWN),
+        **page_numbers(len(waiting), page, SHOWN),
         tasks=tuple(waiting_task(*one) for one in nth_page(waiting, page, SHOWN)),
     )
 

@@ -7,8 +7,8 @@ from review.dossier.document import Dossier, Filled, html_of
 from review.dossier.make_dossier import make_dossier
 from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page
-from review.frame.users_file import Person, ThePerson
-from review.site import Site, TheSite
+from review.frame.users_file import ThePerson
+from review.site import TheSite
 
 router = APIRouter(tags=["dossier"])
 
@@ -18,7 +18,7 @@ def show_dossier(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
     """The dossier: what the records fill, and what a person must still write."""
-    return page(request, "dossier.html", dossier=dossier_of(site, person, number), filled=Filled)
+    return page(request, "dossier.html", dossier=read_dossier(site, person, number), filled=Filled)
 
 
 @router.get("/dossier/{number}/file", response_class=HTMLResponse)
@@ -26,7 +26,7 @@ def download_dossier(site: TheSite, person: ThePerson, number: VersionNumber) ->
     """The dossier as one HTML file, to keep and to print."""
     name = f"{site.family}-v{number}-dossier.html"  # a family is [a-z0-9-]
     return Response(
-        html_of(dossier_of(site, person, number)),
+        html_of(read_dossier(site, person, number)),
         media_type="text/html; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -35,11 +35,6 @@ def download_dossier(site: TheSite, person: ThePerson, number: VersionNumber) ->
 @router.get("/api/dossier/{number}")
 def read_dossier(site: TheSite, person: ThePerson, number: VersionNumber) -> Dossier:
     """The dossier as JSON: parts, sections, and what each says."""
-    return dossier_of(site, person, number)
-
-
-def dossier_of(site: Site, person: Person, number: int) -> Dossier:
-    """Raises HTTPException (404) when there is no such version."""
     registry = site.registry(person.name)
     known_version(registry, number)
     return make_dossier(registry, number, whole=False, notes=None, blind=not person.decides)

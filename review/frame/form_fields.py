@@ -92,9 +92,9 @@ class NumberedPage(Record):
     pages: int
 
 
-def page_count(total: int, size: int) -> int:
-    """An empty list has one page."""
-    return max(1, -(-total // size))
+def page_numbers(total: int, page: int, size: int) -> dict[str, Any]:
+    """The fields of a NumberedPage. An empty list has one page."""
+    return {"total": total, "page": page, "pages": max(1, -(-total // size))}
 
 
 def nth_page(things: Sequence[Thing], page: int, size: int) -> Sequence[Thing]:

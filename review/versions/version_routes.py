@@ -28,11 +28,11 @@ from review.frame.form_fields import (
     VersionNumber,
     given_reason,
     known_version,
-    page_count,
+    page_numbers,
 )
 from review.frame.pages import page
 from review.frame.users_file import Person, ThePerson
-from review.site import Site, TheSite
+from review.site import TheSite
 from review.versions import lineage_routes
 from review.versions.version_comparison import VersionComparison, compare
 from review.versions.version_page import (
@@ -69,8 +69,7 @@ class VersionsPage(NumberedPage):
     @classmethod
     def of(cls, reader: RegistryReader, asked: VersionsQuery) -> "VersionsPage":
         found = search(reader, asked.chosen, limit=PAGE, skip=asked.skip)
-        pages = page_count(found.total, PAGE)
-        return cls(total=found.total, page=asked.page, pages=pages, versions=found.versions)
+        return cls(**page_numbers(found.total, asked.page, PAGE), versions=found.versions)
 
 
 @router.get("/versions", response_class=HTMLResponse)
@@ -89,12 +88,8 @@ def read_versions(site: TheSite, person: ThePerson, asked: Versions) -> Versions
 
 @router.get("/versions/compare", response_class=HTMLResponse)
 def show_comparison(request: Request, site: TheSite, person: ThePerson, asked: Two) -> HTMLResponse:
-    reader = site.registry(person.name)
-    champion = reader.champion()
-    blind = not person.decides
-    found = (
-        version_comparison(reader, asked.a, asked.b, blind=blind) if asked.a and asked.b else None
-    )
+    champion = site.registry(person.name).champion()
+    found = read_comparison(site, person, asked.a, asked.b) if asked.a and asked.b else None
     a = asked.a or (champion.number if champion else None)
     return page(request, "compare.html", found=found, a=a, b=asked.b)
 
@@ -107,22 +102,26 @@ def read_comparison(
     b: Annotated[Number, Query()],
 ) -> VersionComparison:
     """Two versions side by side, and whether what was measured of them may be compared."""
-    return version_comparison(site.registry(person.name), a, b, blind=not person.decides)
+    reader = site.registry(person.name)
+    for number in (a, b):
+        known_version(reader, number)
+    return compare(reader, a, b, blind=not person.decides)
 
 
 @router.get("/versions/{number}", response_class=HTMLResponse)
 def show_version(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
-    found = known_version_page(site, person, number)
-    blind = not person.decides
+    found, blind = read_version(site, person, number), not person.decides
     return page(request, "version.html", found=found, number=number, blind=blind)
 
 
 @router.get("/api/versions/{number}")
 def read_version(site: TheSite, person: ThePerson, number: VersionNumber) -> VersionPage:
     """One version: what it is, where it comes from, and all that happened to it."""
-    return known_version_page(site, person, number)
+    reader = site.registry(person.name)
+    known_version(reader, number)
+    return version_page(reader, number, blind=not person.decides)
 
 
 @router.get("/versions/{number}/card", response_class=HTMLResponse)
@@ -138,21 +137,6 @@ def read_card(site: TheSite, person: ThePerson, number: VersionNumber) -> Markdo
     """The model card, in Markdown, as `incumbent registry export` writes it."""
     text = card_of(site.registry(person.name), number, blind=not person.decides)
     return MarkdownResponse(text)
-
-
-# --- pages of versions that there are -----------------------------------------------------------
-
-
-def known_version_page(site: Site, person: Person, number: int) -> VersionPage:
-    reader = site.registry(person.name)
-    known_version(reader, number)
-    return version_page(reader, number, blind=not person.decides)
-
-
-def version_comparison(reader: RegistryReader, a: int, b: int, *, blind: bool) -> VersionComparison:
-    for number in (a, b):
-        known_version(reader, number)
-    return compare(reader, a, b, blind=blind)
 
 
 def card_of(reader: RegistryReader, number: int, *, blind: bool) -> str:

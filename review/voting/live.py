@@ -17,7 +17,7 @@ from evaluation.preference.ballots.registry_ballots import PeoplesVotes, votes_o
 from evaluation.preference.ballots.reviewer_agreement import choices, consensus
 from monitoring.asked_items import items_asked
 from project.canonical import digest_file
-from project.errors import IncumbentError, InputError
+from project.errors import IncumbentError
 from project.records.ballots import Ballot, SheetPart
 from project.records.data import counted
 from project.records.record import Digest, Record
@@ -30,6 +30,7 @@ from registry.decision_checks import plain
 from registry.reader import RegistryReader
 from registry.roles import EVERYBODY
 from registry.store import Registry
+from review.frame.form_fields import known_version
 from review.frame.users_file import Person
 from review.site import Site
 
@@ -271,7 +272,7 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
     IncumbentError for a sheet that was erased. With four eyes the submitter sees the sums alone.
     """
     registry = site.registry(person.name)
-    refuse_unknown_version(registry, number)
+    known_version(registry, number)
     if not may_follow(person):
         raise HTTPException(403, "how the votes stand is for whoever may submit or decides")
     asked, live = asked_about(registry, number, part), live_votes(registry, number, part)
@@ -302,10 +303,3 @@ def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> V
             "lacking": votes_lacking(votes, asked, open_of(found.version, votes, asked).needed),
         }
     )
-
-
-def refuse_unknown_version(registry: Registry, number: int) -> None:
-    try:
-        registry.version(number)
-    except InputError as error:
-        raise HTTPException(404, str(error)) from None

@@ -13,7 +13,7 @@ from project.records.data import EvidencePassage
 from registry.ballots.casting import LONGEST_COMMENT, Vote, cast, withdraw
 from registry.ballots.standing import refuse_settled
 from registry.store import Registry
-from review.frame.form_fields import VersionNumber
+from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page
 from review.frame.users_file import Person, ThePerson
 from review.site import Site, TheSite
@@ -22,7 +22,6 @@ from review.voting.live import (
     NOBODY_ASKED,
     VotesReport,
     may_follow,
-    refuse_unknown_version,
     votes_report,
 )
 from review.voting.voting_view import VotingView, voting_view
@@ -299,7 +298,7 @@ def next_view(site: Site, person: Person, number: int, part: SheetPart | None) -
     has ended.
     """
     registry = site.registry(person.name)
-    refuse_unknown_version(registry, number)
+    known_version(registry, number)
     if not person.may("vote"):
         raise HTTPException(403, f"{person.name} may not vote, and so sees no answers here")
     with registry.engine.connect() as connection:

@@ -13,7 +13,7 @@ from review.frame.form_fields import (
     given_reason,
     known_version,
     nth_page,
-    page_count,
+    page_numbers,
     written,
 )
 
@@ -25,7 +25,7 @@ class Asked(AddressQuery):
 
 @pytest.mark.parametrize(("total", "pages"), [(0, 1), (1, 1), (50, 1), (51, 2), (100, 2)])
 def test_an_empty_list_has_one_page(total: int, pages: int) -> None:
-    assert page_count(total, 50) == pages
+    assert page_numbers(total, 1, 50) == {"total": total, "page": 1, "pages": pages}
 
 
 def test_pages_follow_each_other_without_a_gap() -> None:
