@@ -1,6 +1,7 @@
 """Which training rows came and went against the champion, as far as they are on this machine."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from project.records.adapters import Adapter, AdapterVersion
 from project.records.data import Check, DatasetVersion, GateReport, Row, Severity, Split
 from project.records.record import write_records
 from registry.store import Registry
+from review.page_server import create_app
+from review.review_settings import ReviewParams
+from review.site import Site
 from tests.conftest import BASE
-from tests.places import submit
+from tests.places import Place, submit
+from tests.registries import make
 from tests.review.conftest import Browser
 from tests.review.test_data_pages import gate
 from tests.review.test_items import row
@@ -149,3 +154,19 @@ def test_a_version_whose_rows_nobody_recorded_says_so(
     answer = client.get("/review/1/rows")
     assert answer.status_code == 409
     assert "it was not recorded which rows test v1 has learnt" in answer.text
+
+
+# --- a registry that earlier code made ------------------------------------------------------------
+
+# Every version of a registry that earlier code made has a review page.
+
+
+def test_every_version_has_a_page_and_its_json(tmp_path: Path) -> None:
+    shutil.copytree(make.ROOT / "0.1.0", tmp_path / "kept")
+    Path("params.yaml").write_text("{}")
+    with Place(tmp_path / "kept").open() as registry:
+        ann = Browser(create_app(Site(registry, ReviewParams(), b"s" * 32)), "ann")
+        for version in registry.versions(with_deleted=True):
+            page = ann.get(f"/review/{version.number}")
+            assert (page.status_code, version.label in page.text) == (200, True), page.text
+            assert ann.get(f"/api/review/{version.number}").status_code == 200

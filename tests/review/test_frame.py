@@ -16,10 +16,21 @@ from fastapi import FastAPI, HTTPException
 from pydantic import ValidationError
 
 from project.errors import IncumbentError, InputError
+from project.files import state_of
 from project.listening import listening
-from review.frame.pages import FOLDER, asset
+from registry.store import Registry
+from review.frame.form_fields import (
+    AddressQuery,
+    given_reason,
+    known_version,
+    nth_page,
+    page_numbers,
+    written,
+)
+from review.frame.pages import FOLDER, asset, rendered
 from review.page_server import refuse_open_address
 from review.review_settings import ReviewParams
+from tests.places import submit
 from tests.review.conftest import Browser
 
 # Of dist/htmx.min.js in npm's htmx.org 4.0.1.
@@ -226,3 +237,119 @@ def test_the_command_prints_an_address_serves_and_ends_when_asked(number: signal
     rest, _ = server.communicate(timeout=20)
     assert (server.returncode, rest.splitlines()[-1]) == (0, "ended")
     assert "Traceback" not in rest
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+# Long lists, what people type, and what an address may ask for.
+
+
+class Asked(AddressQuery):
+    text: str = ""
+    page: int = 1
+
+
+@pytest.mark.parametrize(("total", "pages"), [(0, 1), (1, 1), (50, 1), (51, 2), (100, 2)])
+def test_an_empty_list_has_one_page(total: int, pages: int) -> None:
+    assert page_numbers(total, 1, 50) == {"total": total, "page": 1, "pages": pages}
+
+
+def test_pages_follow_each_other_without_a_gap() -> None:
+    assert [list(nth_page("abcde", page, 2)) for page in (1, 2, 3, 4)] == [
+        ["a", "b"],
+        ["c", "d"],
+        ["e"],
+        [],
+    ]
+
+
+def test_a_field_that_was_left_empty_asks_for_nothing() -> None:
+    blank = Asked.model_validate({"text": " "})
+    assert not blank.narrows
+    assert blank.address("/items") == "/items"
+
+
+def test_another_page_keeps_what_was_asked_for() -> None:
+    asked = Asked(text="a&b", page=3)
+    assert asked.address("/items", page=4) == "/items?text=a%26b&page=4"
+    assert asked.address("/items", page=None) == "/items?text=a%26b"
+
+
+def test_a_version_that_is_not_there_is_not_found(registry: Registry) -> None:
+    with pytest.raises(HTTPException) as caught:
+        known_version(registry, 7)
+    assert caught.value.status_code == 404
+
+
+def test_what_is_typed_ends_its_lines_as_files_do() -> None:
+    assert written(" a\r\nb\rc ") == "a\nb\nc"
+    with pytest.raises(InputError, match="NUL"):
+        written("a\0b")
+
+
+@pytest.mark.parametrize("text", ["", " ", "…", "--"])
+def test_a_reason_has_to_say_something(text: str) -> None:
+    with pytest.raises(InputError, match="a reason is needed"):
+        given_reason(text)
+
+
+def test_the_state_of_files_changes_when_one_of_them_does(tmp_path: Path) -> None:
+    there, missing = tmp_path / "there", tmp_path / "missing"
+    there.write_text("a")
+    before = state_of(there, missing)
+    assert state_of(there, missing) == before
+    missing.write_text("")
+    assert state_of(there, missing) != before
+
+
+# --- markdown -------------------------------------------------------------------------------------
+
+# Markdown of a model card as HTML: readable, and nothing in it acts.
+
+
+def test_headings_come_below_the_page_and_metadata_is_left_out() -> None:
+    html = rendered("---\nlicense: mit\n---\n\n# Card\n\n###### deep\n", 1)
+    assert html == "<h2>Card</h2>\n<h6>deep</h6>\n"
+
+
+def test_a_table_can_be_scrolled_and_has_no_style() -> None:
+    html = rendered("| a | b |\n| --- | ---: |\n| x | 1 |\n", 1)
+    assert 'class="scroll"' in html
+    assert '<td class="number">1</td>' in html
+    assert "style=" not in html
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "![x](https://evil.example/pixel.png)",
+        "[x](javascript:alert(1))",
+        "[x](data:text/html;base64,PHNjcmlwdD4=)",
+        "[x](vbscript:x)",
+        "<a href='x' onclick='alert(1)'>x</a>",
+        "&lt;script&gt;",
+        '[x](https://a.example "\\" onmouseover=alert(1) x=\\"")',
+    ],
+)
+def test_nothing_in_it_acts(hostile: str) -> None:
+    html = rendered(f"text {hostile}\n\n{hostile}\n", 1)
+    for tag in ("<script", "<img", "<a href='x'", 'href="javascript', 'href="data', '" onmouse'):
+        assert tag not in html
+    assert 'href="vbscript' not in html
+
+
+def test_a_link_vouches_for_nothing() -> None:
+    html = rendered("[x](https://a.example/y)", 1)
+    assert '<a href="https://a.example/y" rel="nofollow noopener noreferrer">x</a>' in html
+
+
+def test_both_pages_of_a_version_show_its_card_as_a_page(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    submit(registry, "a", tmp_path)
+    card, review = client.get("/versions/1/card").text, client.get("/review/1").text
+    assert "<h3>Use</h3>" in card
+    assert "<h4>Use</h4>" in review
+    assert "---" not in card.split("<main", 1)[1].split("markdown", 1)[1][:200]
