@@ -163,17 +163,6 @@ class SealedItems:
 
         What is in the look's store is not made again, so an interrupted look goes on where it was.
         """
-        with cluster_kept():
-            return self.answered_look(dev, pins, policy, store, baseline)
-
-    def answered_look(
-        self,
-        dev: Evidence,
-        pins: ScorePins,
-        policy: Policy,
-        store: KeptBytes,
-        baseline: Contestant | None,
-    ) -> SealedLook:
         pair = dev.pins.contestants if dev.pins else None
         assert pair is not None, "the pipeline pins who is compared"
         numerics, samples = recorded_numerics(), samples_of(Split.SEALED)
@@ -181,26 +170,29 @@ class SealedItems:
         if baseline:
             asked[Role.REFERENCE] = baseline
             systems[Role.REFERENCE] = from_registry(baseline, load(Decoding), numerics)
-        for system in systems.values():
-            system.store = store
-        with server_kept():
-            given: dict[Role, Sequence[Answer]] = {
-                role: system.answers(asked_with(self.rows, asked[role]), f"{role}, sealed", samples)
-                for role, system in systems.items()
-            }
-        answers = {role: given[role] for role in SIDES}
-        scorers, judge = measures(store)
-        judge = people() if load(PreferenceParams).source == "ballots" else judge
-        items, flags = score_both(self.rows, answers, scorers, judge)
-        if load(PreferenceParams).source != "ballots":  # which come in later, or from a file
-            store.write(SCORES, b"".join(item.canonical() + b"\n" for item in items))
-        better, reference = directions(scorers, pair), None
-        known = metric_ranges(scorers)
-        if baseline:
-            earlier = score_samples(scorers, self.rows, given[Role.REFERENCE])
-            beside = against(items, earlier)
-            beside = without(beside, incomparable(scorers, baseline, pair[1]))
-            reference = ScoreTable(pins=None, items=beside, better=better, ranges=known)
+        with cluster_kept():
+            for system in systems.values():
+                system.store = store
+            with server_kept():
+                given = {
+                    role: system.answers(
+                        asked_with(self.rows, asked[role]), f"{role}, sealed", samples
+                    )
+                    for role, system in systems.items()
+                }
+            answers = {role: given[role] for role in SIDES}
+            scorers, judge = measures(store)
+            judge = people() if load(PreferenceParams).source == "ballots" else judge
+            items, flags = score_both(self.rows, answers, scorers, judge)
+            if load(PreferenceParams).source != "ballots":  # which come in later, or from a file
+                store.write(SCORES, b"".join(item.canonical() + b"\n" for item in items))
+            better, reference = directions(scorers, pair), None
+            known = metric_ranges(scorers)
+            if baseline:
+                earlier = score_samples(scorers, self.rows, given[Role.REFERENCE])
+                beside = against(items, earlier)
+                beside = without(beside, incomparable(scorers, baseline, pair[1]))
+                reference = ScoreTable(pins=None, items=beside, better=better, ranges=known)
         table = ScoreTable(pins=pins, items=tuple(items), better=better, ranges=known)
         awaited = load(PreferenceParams).asks_people
         found = weigh(table, policy, reference=reference, votes_to_come=awaited)
