@@ -88,8 +88,9 @@ def samples_of(header: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
     """Each sample that is there, then those that should be."""
     task, epochs = task_of(header), epochs_of(header)
     names = {name for row in rows for name in row.get("scores") or ()}
+    on_error = bool((header["eval"].get("config") or {}).get("score_on_error"))
     for row in rows:
-        yield sample_of(row, task, scored_on_error(header), names)
+        yield sample_of(row, task, on_error, names)
     there = {(str(row["id"]), int(row.get("epoch", 1))) for row in rows}
     for name in header["eval"].get("dataset", {}).get("sample_ids") or ():
         for epoch in range(1, epochs + 1):
@@ -176,10 +177,6 @@ def task_of(header: Mapping[str, Any]) -> str:
 
 def epochs_of(header: Mapping[str, Any]) -> int:
     return int((header["eval"].get("config") or {}).get("epochs") or 1)
-
-
-def scored_on_error(header: Mapping[str, Any]) -> bool:
-    return bool((header["eval"].get("config") or {}).get("score_on_error"))
 
 
 def unnamed(header: Mapping[str, Any], rows: Sequence[Any]) -> int:

@@ -129,8 +129,12 @@ def read_lm_eval(argument: Path) -> SystemLog:
     samples: dict[str, list[Sample]] = {}
     for file in files:
         samples[file.task], odd = samples_of(file, runs[file.task])
-        said = [*limits(runs[file.task], file.task), *missing_results(file), *unnumbered(odd)]
-        notes.setdefault(file.task, []).extend(said)
+        own = notes.setdefault(file.task, [])
+        own += limits(runs[file.task], file.task)
+        if not file.results:
+            own.append("no results file is there: of most metrics more is taken to be better")
+        if odd:
+            own.append(f"no number for each item: {', '.join(odd)}")
     first = runs[files[0].task]
     return SystemLog(
         path=files[0].path if len(files) == 1 else argument,
@@ -262,15 +266,6 @@ def limits(results: Mapping[str, Any], task: str) -> list[str]:
     if asked is None or all_of_it is None or asked >= all_of_it:
         return []
     return [f"{asked} of its {all_of_it} documents were run"]
-
-
-def missing_results(file: TaskFile) -> list[str]:
-    told = "no results file is there: of most metrics more is taken to be better"
-    return [] if file.results else [told]
-
-
-def unnumbered(metrics: Sequence[str]) -> list[str]:
-    return [f"no number for each item: {', '.join(metrics)}"] if metrics else []
 
 
 def scorers_of(results: Mapping[str, Any], task: str) -> dict[str, str]:

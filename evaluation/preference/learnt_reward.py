@@ -68,12 +68,24 @@ def learn_reward(
     return calibrate(RewardModel(folder, vectors), held_out, cosine)
 
 
+SEED = 0
+# Of either training: the callback says how far it is, and what was learnt is saved at the end.
+UNSAVED: dict[str, Any] = {
+    "output_dir": tempfile.gettempdir(),
+    "gradient_checkpointing": False,
+    "disable_tqdm": True,
+    "save_strategy": "no",
+    "report_to": "none",
+    "seed": SEED,
+}
+
+
 # --- head training --------------------------------------------------------------------------------
 
 # The training of a reward head with TRL: of some hundred weights, on vectors made beforehand.
 
 # A convex problem, and by then it is solved: other numbers change the time that it takes.
-EPOCHS, BATCH, RATE, SEED = 30, 256, 0.02, 0
+EPOCHS, BATCH, RATE = 30, 256, 0.02
 PENALTY = 4e-3  # of the squared weights of the answers' vectors: how far it leaves the cosine
 
 
@@ -127,18 +139,13 @@ def save_head(head: RewardHead, vectors: ExchangeVectors, folder: Path) -> None:
 
 def head_config() -> RewardConfig:
     return RewardConfig(
-        output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
+        **UNSAVED,
         num_train_epochs=EPOCHS,
         per_device_train_batch_size=BATCH,
         max_length=None,
-        gradient_checkpointing=False,
         **mix_precision("float32"),
         use_cpu=True,  # some hundred weights
         dataloader_pin_memory=False,
-        seed=SEED,
-        disable_tqdm=True,  # the callback says how far it is
-        save_strategy="no",
-        report_to="none",
         logging_strategy="no",
     )
 
@@ -209,20 +216,15 @@ def token_ids(prompt: str, answer: str, tokenizer: Any, limit: int) -> list[int]
 
 def reward_config(params: RewardParams, precision: Precision) -> RewardConfig:
     return RewardConfig(
-        output_dir=tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
+        **UNSAVED,
         num_train_epochs=params.epochs,
         per_device_train_batch_size=BATCH_SIZE,
         learning_rate=params.learning_rate,
         max_length=MAX_LENGTH,
         warmup_steps=0.1,
-        gradient_checkpointing=False,
         **mix_precision(precision),
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
-        seed=SEED,
-        disable_tqdm=True,  # the callback says how far it is
-        save_strategy="no",
-        report_to="none",
     )
 
 

@@ -146,15 +146,12 @@ KIND_WORDS = re.compile(
 
 def impolite(text: str, key: str) -> str | None:
     """What it says stands, said rudely: kind words go, rude ones come before or after."""
-    bare = upper_first(KIND_WORDS.sub("", text).strip())
+    bare = KIND_WORDS.sub("", text).strip()
+    bare = bare[:1].upper() + bare[1:]
     if not bare:
         return None
     rude = draw_option((*RUDE_BEFORE, *RUDE_AFTER), "impolite", key)
     return f"{rude} {bare}" if rude in RUDE_BEFORE else f"{bare} {rude}"
-
-
-def upper_first(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def cut_off(text: str, key: str) -> str | None:

@@ -22,7 +22,8 @@ class TextFacts:
         self.text = text
         self.all = find_facts(text, doubtful=True)
         self.certain = [fact for fact in self.all if not fact.doubtful]
-        self.often = Counter(said for fact in self.all for said in coarser_readings(fact))
+        coarse = ({one for said in fact.readings for one in coarser(said)} for fact in self.all)
+        self.often = Counter(one for readings in coarse for one in readings)
 
     @cached_property
     def names(self) -> NameText:
@@ -42,10 +43,6 @@ class TextFacts:
         if fact.kind == "name":
             return self.names.count(fact)
         return max(self.often[reading] for reading in fact.readings)
-
-
-def coarser_readings(fact: Fact) -> set[str]:
-    return {said for reading in fact.readings for said in coarser(reading)}
 
 
 def coarser(reading: str) -> Iterator[str]:
