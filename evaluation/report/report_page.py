@@ -1,6 +1,6 @@
 """The comparison as a page: the verdict on top, then what it rests on, the suites among it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from evaluation.scoring.built_in import ranges_by_ours
 from project.html import render
 from project.records.evidence import Decision, Evidence, Measured, MetricEvidence, SuiteEvidence
 from project.records.record import Record
-from project.records.scores import Flags, ItemScore
+from project.records.scores import Ends, Flags, ItemScore
 
 TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
 Scored = tuple[Sequence[ItemScore], Flags]
@@ -159,14 +159,24 @@ def forest(
     lines = [
         line(label, metric, m[metric], alpha, judged) for label, m in parts.items() if metric in m
     ]
-    ends = [abs(value) for one in lines for value in (one.lower, one.upper)]
-    return Forest(metric=metric, lines=lines, end=max(ends) or 1.0)
+    return Forest(metric=metric, lines=lines, end=reached(lines))
+
+
+def reached(lines: Iterable[ForestLine]) -> float:
+    """How far the longest interval is from zero: the end of an axis."""
+    return max((abs(end) for one in lines for end in (one.lower, one.upper)), default=0) or 1.0
 
 
 def line(
-    label: str, metric: str, found: MetricEvidence, alpha: float, judged: bool = True
+    label: str,
+    metric: str,
+    found: MetricEvidence,
+    alpha: float,
+    judged: bool = True,
+    usual: Ends | None = None,
 ) -> ForestLine:
-    lower, upper = shown_bounds(metric, reach(found, alpha), ranges_by_ours().get(metric))
+    """`usual`: the range of metrics that are none of our scorers'."""
+    lower, upper = shown_bounds(metric, reach(found, alpha), ranges_by_ours().get(metric, usual))
     return ForestLine(label=label, found=found, lower=lower, upper=upper, judged=judged)
 
 
@@ -201,28 +211,19 @@ def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) ->
 
 
 @dataclass(frozen=True)
-class BoundedDifference:
-    """How much better the challenger is than somebody, with one-sided bounds."""
-
-    found: MetricEvidence
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True)
 class SuiteLine:
     """One metric on all items of a suite, or on a slice of them."""
 
     part: str
     metric: str
-    champion: BoundedDifference
-    base: BoundedDifference | None  # None: the champion is the bare base
+    champion: ForestLine
+    base: ForestLine | None  # None: the champion is the bare base
     guard: SuiteGuard | None  # on all items alone
     smallest: float  # loss that so many items find in most cases
 
 
 def suite_lines(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[SuiteLine]]:
-    """Lines of each suite, all items first."""
+    """Lines of each suite, all items first; its own metrics are shares."""
     return {
         suite: lines_of(found, (policy.suites or {}).get(suite, {}), alpha)
         for suite, found in (evidence.suites or {}).items()
@@ -232,31 +233,21 @@ def suite_lines(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, l
 def lines_of(
     found: SuiteEvidence, guards: Mapping[str, SuiteGuard], alpha: float
 ) -> list[SuiteLine]:
+    bases = found.base or {}
     return [
         SuiteLine(
             part=part,
             metric=metric,
-            champion=against(metric, measured[metric], alpha),
-            base=against_base(found.base, part, metric, alpha),
+            champion=line(part, metric, measured[metric], alpha, usual=(0, 1)),
+            base=line(part, metric, base[metric], alpha, usual=(0, 1))
+            if metric in (base := bases.get(part, {}))
+            else None,
             guard=None if position else guards.get(metric),
             smallest=smallest_loss(measured[metric].n, alpha),
         )
         for position, (part, measured) in enumerate(found.champion.items())
         for metric in sorted(measured)
     ]
-
-
-def against_base(
-    base: Mapping[str, Measured] | None, part: str, metric: str, alpha: float
-) -> BoundedDifference | None:
-    measured = (base or {}).get(part, {})
-    return against(metric, measured[metric], alpha) if metric in measured else None
-
-
-def against(metric: str, found: MetricEvidence, alpha: float) -> BoundedDifference:
-    """Of a suite, whose metrics are shares where they are none of our scorers'."""
-    lower, upper = shown_bounds(metric, reach(found, alpha), ranges_by_ours().get(metric, (0, 1)))
-    return BoundedDifference(found=found, lower=lower, upper=upper)
 
 
 def smallest_loss(items: int, alpha: float, chance: float = USUAL) -> float:

@@ -1,6 +1,7 @@
 """What was measured of a challenger, in plain words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,13 +10,13 @@ from evaluation.evaluation_settings import Prices
 from evaluation.report.kept_report import KeptReport
 from evaluation.report.report_data import AnswerCost, costs, saving
 from evaluation.report.report_page import (
-    BoundedDifference,
     DifferenceSpread,
     Forest,
     ForestLine,
     SuiteLine,
     forest,
     others,
+    reached,
     suite_lines,
 )
 from project.errors import InputError
@@ -120,23 +121,17 @@ def suites(evidence: Evidence, policy: Policy, alpha: float) -> tuple[SuiteTable
     return tuple(
         SuiteTable(
             suite=suite,
-            lines=tuple(suite_interval(line) for line in lines),
+            lines=tuple(
+                interval(
+                    replace(line.champion, label=f"{line.part}: {line.metric.replace('_', ' ')}")
+                )
+                for line in lines
+            ),
             end=reached(line.champion for line in lines),
             guarded=tuple(asked for line in lines for asked in guarded(line)),
         )
         for suite, lines in suite_lines(evidence, policy, alpha).items()
     )
-
-
-def reached(lines: Iterable[ForestLine | BoundedDifference]) -> float:
-    """How far the longest interval is from zero: the end of an axis."""
-    return max((abs(end) for one in lines for end in (one.lower, one.upper)), default=0) or 1.0
-
-
-def suite_interval(line: SuiteLine) -> Interval:
-    against, name = line.champion, line.metric.replace("_", " ")
-    whole = ForestLine(f"{line.part}: {name}", against.found, against.lower, against.upper, True)
-    return interval(whole)
 
 
 def guarded(line: SuiteLine) -> list[str]:
