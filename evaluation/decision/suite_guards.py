@@ -15,15 +15,6 @@ from project.records.scores import Better, ItemScore
 SHARE = (0.0, 1.0)  # what any metric of a suite can be
 
 
-class GuardedLoss(NamedTuple):
-    """A metric of a suite that may get worse, but by no more than a margin."""
-
-    subject: str
-    metric: str
-    found: MetricEvidence
-    margin: float
-
-
 class Guarded(NamedTuple):
     """A guard of the policy, with what was measured of it."""
 
@@ -83,13 +74,17 @@ def suite_floors_in_doubt(evidence: Evidence, policy: Policy) -> Iterator[str]:
             yield f"{one.metric} in suite {one.suite} is {measured.limit_at_worst}, {floor:.3f}"
 
 
-def guarded_losses(evidence: Evidence, policy: Policy) -> Iterator[GuardedLoss]:
-    """What must be shown not to have lost more than its margin, against champion and bare base."""
+def guarded_losses(
+    evidence: Evidence, policy: Policy
+) -> Iterator[tuple[str, str, MetricEvidence, float]]:
+    """What must be shown not to have lost more than its margin, against champion and bare base: who
+    against whom, in which metric, what was measured, and the margin.
+    """
     for one in guarded(evidence, policy):
         for opponent, measured in (("champion", one.champion), ("bare base", one.base)):
             if one.guard.margin is not None and measured is not None:
                 subject = f"suite {one.suite} against the {opponent}"
-                yield GuardedLoss(subject, one.metric, measured, one.guard.margin)
+                yield subject, one.metric, measured, one.guard.margin
 
 
 def unmeasured_suites(evidence: Evidence, policy: Policy) -> Iterator[str]:
