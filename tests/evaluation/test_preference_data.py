@@ -11,14 +11,6 @@ import pytest
 from curation.eval_sets import Rotation, append_change
 from evaluation import preference_data
 from evaluation.evaluation_settings import JudgedPairsParams
-from evaluation.preference.ballot_preferences import (
-    BALLOTS,
-    NO_WINNER,
-    ON_ITEM,
-    SHEETS,
-    UNKNOWN,
-    ballot_preferences,
-)
 from evaluation.preference.ballots.ballot_files import answer_digest
 from evaluation.preference.judged_pairs import (
     DISPUTED,
@@ -45,7 +37,15 @@ from evaluation.preference.preference_pairs import (
     Judgement,
     given_preferences,
 )
-from evaluation.preference_data import under_row_prompts
+from evaluation.preference_data import (
+    BALLOTS,
+    NO_WINNER,
+    ON_ITEM,
+    SHEETS,
+    UNKNOWN,
+    ballot_preferences,
+    under_row_prompts,
+)
 from project.canonical import digest_json
 from project.errors import InputError
 from project.item_prompts import bare, prompt_digest
