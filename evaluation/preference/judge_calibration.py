@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from evaluation.generation.answers import Answer
 from evaluation.metrics.facts.compare_facts import TextFacts, compare_facts
-from evaluation.preference.ballots.reviewer_agreement import cohen_kappa
+from evaluation.preference.ballots.ballot_statistics import cohen_kappa
 from evaluation.preference.preference_pairs import (
     AnswerPair,
     Judge,

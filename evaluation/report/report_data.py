@@ -11,8 +11,12 @@ from evaluation.evaluation_settings import Prices, ScoringParams
 from evaluation.generation.answers import Answer, Role, answers_of
 from evaluation.generation.contestants import dev_items
 from evaluation.metrics.proposed_checks import proposed_checks, with_calls
-from evaluation.report.dev_items import ComparedItem, compared_items
-from evaluation.report.retrieval_recall import RetrievalRecall, retrieval_recall
+from evaluation.report.dev_items import (
+    ComparedItem,
+    RetrievalRecall,
+    compared_items,
+    retrieval_recall,
+)
 from evaluation.report.shown_answers import ShownConversation, Words, conversation_of, marked
 from evaluation.scoring.score_table import read_scores
 from evaluation.suites.memorisation import RememberedRow, most_remembered

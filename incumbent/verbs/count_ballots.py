@@ -17,8 +17,11 @@ from evaluation.preference.ballots.ballot_count import (
     read_judge,
 )
 from evaluation.preference.ballots.ballot_files import read_ballots
-from evaluation.preference.ballots.bradley_terry import VersionStrength
-from evaluation.preference.ballots.reviewer_agreement import Consensus, ReviewerAgreement
+from evaluation.preference.ballots.ballot_statistics import (
+    Consensus,
+    ReviewerAgreement,
+    VersionStrength,
+)
 from incumbent.options import Json
 from incumbent.output import console, print_json, print_table
 from project.errors import InputError

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.ballot_files import chances_of, draws_of
+from evaluation.preference.ballots.ballot_statistics import choices, consensus
 from evaluation.preference.ballots.preference_estimate import PreferenceEstimate, combined
 from evaluation.preference.ballots.preference_evidence import VotesNeeded, votes_needed
 from evaluation.preference.ballots.registry_ballots import PeoplesVotes, votes_on_sheet
-from evaluation.preference.ballots.reviewer_agreement import choices, consensus
 from monitoring.asked_items import items_asked
 from project.canonical import digest_file
 from project.errors import IncumbentError

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from evaluation.evaluation_settings import PreferenceParams
 from evaluation.preference.ballots.ballot_count import count
 from evaluation.preference.ballots.ballot_files import majorities, preferences, read_ballots
-from evaluation.preference.ballots.bradley_terry import POINTS, VersionStrength, rate
-from evaluation.preference.ballots.reviewer_agreement import (
+from evaluation.preference.ballots.ballot_statistics import (
+    POINTS,
+    VersionStrength,
     cohen_kappa,
     fleiss_kappa,
     jackknife_error,
+    rate,
 )
 from incumbent.cli import main
 from project.errors import InputError

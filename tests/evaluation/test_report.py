@@ -9,6 +9,7 @@ from evaluation.decision.rule import rule
 from evaluation.decision.score_evidence import weigh
 from evaluation.evaluation_settings import Prices
 from evaluation.generation.answers import SIDES, Answer, answers_of
+from evaluation.report.dev_items import retrieval_recall
 from evaluation.report.report_data import (
     AnswerCost,
     AnswerExample,
@@ -18,7 +19,6 @@ from evaluation.report.report_data import (
     saving,
 )
 from evaluation.report.report_page import histogram, line, report
-from evaluation.report.retrieval_recall import retrieval_recall
 from evaluation.report.shown_answers import differing
 from evaluation.suites.memorisation import RememberedRow
 from incumbent.submission_text import cells

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from curation.sources.row_formats import read_rows
 from evaluation import Policy, decide, read_score_table
 from evaluation.decision.statistics import paired
-from evaluation.preference.ballots.bradley_terry import rate
+from evaluation.preference.ballots.ballot_statistics import rate
 from incumbent.cli import app
 from incumbent.verbs.show import moment
 from project.errors import IncumbentError, InputError

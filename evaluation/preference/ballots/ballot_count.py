@@ -13,15 +13,16 @@ from scipy import stats
 
 from evaluation.decision.statistics import e_value
 from evaluation.preference.ballots.ballot_files import Majority, majorities
-from evaluation.preference.ballots.bradley_terry import VersionStrength, rate
-from evaluation.preference.ballots.preference_estimate import combined
-from evaluation.preference.ballots.reviewer_agreement import (
+from evaluation.preference.ballots.ballot_statistics import (
     Consensus,
     ReviewerAgreement,
+    VersionStrength,
     agreements,
     choices,
     consensus,
+    rate,
 )
+from evaluation.preference.ballots.preference_estimate import combined
 from project.errors import InputError
 from project.records.ballots import Ballot, RightVersion, VersionPair, version_pair
 from project.records.record import Record, read_input
