@@ -33,9 +33,8 @@ from review.data_pages.version_traffic import (
 )
 from review.data_pages.waiting import Waiting, waiting
 from review.frame.pages import page
-from review.frame.users_file import Person, ThePerson
 from review.quality_chart import ChampionCard, QualityHistory, champion_card, panels, quality
-from review.site import TheSite
+from review.site import Person, ThePerson, TheSite
 from review.voting.blinding import is_voted
 
 # --- schedulers -----------------------------------------------------------------------------------

@@ -35,8 +35,7 @@ from project.settings import load
 from registry.store import Registry
 from review.frame.form_fields import LARGEST, Reason
 from review.frame.pages import environment, page
-from review.frame.users_file import Person, ThePerson
-from review.site import Site, TheSite
+from review.site import Person, Site, ThePerson, TheSite
 from review.stored_nights import (
     NightLine,
     TopicRows,

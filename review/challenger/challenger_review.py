@@ -41,8 +41,7 @@ from review.data_pages.version_traffic import version_traffic
 from review.frame.event_words import event_words
 from review.frame.form_fields import PageNumber, VersionNumber, known_version
 from review.frame.pages import page
-from review.frame.users_file import Person, ThePerson
-from review.site import TheSite
+from review.site import Person, ThePerson, TheSite
 from review.voting.blinding import awaited, is_voted, traced
 from review.voting.live import LiveVotes, live_votes, may_follow
 

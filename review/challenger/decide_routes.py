@@ -23,8 +23,7 @@ from registry.why_paragraph import day
 from review.challenger.review_record import Action, Offer
 from review.frame.form_fields import LARGEST, Reason, VersionNumber, given_reason
 from review.frame.pages import page
-from review.frame.users_file import ThePerson, is_name
-from review.site import TheSite
+from review.site import ThePerson, TheSite, is_name
 
 # --- offers ---------------------------------------------------------------------------------------
 

@@ -51,8 +51,7 @@ from review.challenger.item_list import (
 )
 from review.frame.form_fields import Number
 from review.frame.pages import page
-from review.frame.users_file import ThePerson
-from review.site import Site, TheSite
+from review.site import Site, ThePerson, TheSite
 
 if TYPE_CHECKING:
     import numpy as np

@@ -54,8 +54,7 @@ from review.frame.form_fields import (
     written,
 )
 from review.frame.pages import page
-from review.frame.users_file import Person, ThePerson
-from review.site import Site, TheSite
+from review.site import Person, Site, ThePerson, TheSite
 
 # --- accepting ------------------------------------------------------------------------------------
 

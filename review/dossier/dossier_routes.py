@@ -7,8 +7,7 @@ from review.dossier.document import Dossier, Filled, html_of
 from review.dossier.make_dossier import make_dossier
 from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page
-from review.frame.users_file import ThePerson
-from review.site import TheSite
+from review.site import ThePerson, TheSite
 
 router = APIRouter(tags=["dossier"])
 

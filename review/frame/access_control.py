@@ -32,9 +32,9 @@ from project.errors import IncumbentError
 from project.files import home
 from project.listening import Buckets, is_loopback
 from project.records.record import Record
-from review.frame.users_file import Person, Session, Sessions, UsersFile, is_name
+from review.frame.users_file import Session, Sessions, UsersFile
 from review.review_settings import OidcParams, ProxyParams
-from review.site import Site
+from review.site import Person, Site, is_name
 
 # --- provider calls -------------------------------------------------------------------------------
 

@@ -24,8 +24,8 @@ from project.errors import IncumbentError, InputError
 from project.html import SHARED
 from project.records.data import counted
 from review.frame.request_checks import UnknownPersonError
-from review.frame.users_file import Person, local
-from review.site import Site
+from review.frame.users_file import local
+from review.site import Person, Site
 
 # --- pages ----------------------------------------------------------------------------------------
 

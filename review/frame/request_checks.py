@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from project.listening import Buckets, is_loopback
 from review.frame.access_control import AccessControl
-from review.frame.users_file import Person
 from review.review_settings import USUAL_PORTS
+from review.site import Person
 
 # --- allowed host ---------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The people who may come in, the file that names them, and the sessions that they begin."""
+"""The file of the people who may come in, and the sessions that they begin."""
 
 import base64
 import binascii
@@ -9,19 +9,17 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, Semaphore
-from typing import Annotated
 
 import yaml
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from fastapi import Depends, Request
 from pydantic import Field, ValidationError, field_validator
 
 from project.errors import InputError
 from project.files import FileState, state_of, write_bytes, write_lines
 from project.records.record import Record
 from project.settings import Settings, read_settings
-from registry.roles import Duty, Roles
+from review.site import is_name
 
 # --- sessions -------------------------------------------------------------------------------------
 
@@ -214,42 +212,3 @@ def add_user(path: Path, name: str, password: str) -> None:
     there = read_settings(Users, path).users if path.exists() else {}
     with_them = Users(users={**there, name: HASHER.hash(password)})
     write_bytes(path, yaml.safe_dump(with_them.model_dump()).encode(), mode=0o600)
-
-
-# --- people ---------------------------------------------------------------------------------------
-
-# The person behind a request, and what that person may do.
-
-LONGEST_NAME = 100
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who signed in. The name is the actor of all that is written in the registry."""
-
-    name: str
-    roles: Roles
-    csrf: str  # what each form of this session must send back
-
-    def may(self, duty: Duty) -> bool:
-        """Whether a page offers it. The registry asks again when it is done."""
-        return self.roles.allow(duty, self.name)
-
-    @property
-    def decides(self) -> bool:
-        """Who decides may know how the votes stand; who only votes would not be blind any more."""
-        return self.may("promote") or self.may("administer")
-
-
-def person_of(request: Request) -> Person:
-    """Whom the access middleware found; without one no route is reached."""
-    found: Person = request.state.person
-    return found
-
-
-def is_name(text: str) -> bool:
-    """Whether a text can stand in the history as somebody's name: one line, no blanks around it."""
-    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()
-
-
-ThePerson = Annotated[Person, Depends(person_of)]

@@ -12,8 +12,7 @@ from project.records.events import Event
 from project.records.record import Record
 from registry.version_search import FamilyMember, FamilyTree, displaced_by, family_tree
 from review.frame.pages import page
-from review.frame.users_file import ThePerson
-from review.site import TheSite
+from review.site import ThePerson, TheSite
 from review.versions.version_page import LineageQuery
 
 SHOWN = 60  # versions, unless all are asked for

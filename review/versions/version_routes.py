@@ -31,8 +31,7 @@ from review.frame.form_fields import (
     page_numbers,
 )
 from review.frame.pages import page
-from review.frame.users_file import Person, ThePerson
-from review.site import TheSite
+from review.site import Person, ThePerson, TheSite
 from review.versions import lineage_routes
 from review.versions.version_comparison import VersionComparison, compare
 from review.versions.version_page import (

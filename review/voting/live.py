@@ -31,8 +31,7 @@ from registry.reader import RegistryReader
 from registry.roles import EVERYBODY
 from registry.store import Registry
 from review.frame.form_fields import known_version
-from review.frame.users_file import Person
-from review.site import Site
+from review.site import Person, Site
 
 # --- reviewers ------------------------------------------------------------------------------------
 

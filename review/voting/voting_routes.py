@@ -15,8 +15,7 @@ from registry.ballots.standing import refuse_settled
 from registry.store import Registry
 from review.frame.form_fields import VersionNumber, known_version
 from review.frame.pages import page
-from review.frame.users_file import Person, ThePerson
-from review.site import Site, TheSite
+from review.site import Person, Site, ThePerson, TheSite
 from review.voting.blinding import count_votes, open_look
 from review.voting.live import (
     NOBODY_ASKED,
