@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import log10, sqrt
 from pathlib import Path
 
@@ -449,6 +449,24 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return 0
 
 
+Told = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Told:
+    """The exit code of the command on ballots in a file, and what it says or complains of."""
+
+    def asked(ballots: Iterable[Ballot], *options: str) -> tuple[int, str]:
+        write_records(tmp_path / "b.jsonl", ballots)
+        code = run(monkeypatch, str(tmp_path / "b.jsonl"), *options)
+        out, error = capsys.readouterr()
+        return code, (error if code else out).replace(" \n", " ")
+
+    return asked
+
+
 def mixed(seed: int = 0) -> list[Ballot]:
     rng = random.Random(seed)
     return [
@@ -476,16 +494,10 @@ def mixed(seed: int = 0) -> list[Ballot]:
     ],
 )
 def test_it_says_in_a_sentence_what_the_ballots_mean(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    ballots: list[Ballot],
-    sentence: str,
+    told: Told, ballots: list[Ballot], sentence: str
 ) -> None:
-    path = tmp_path / "b.jsonl"
-    write_records(path, ballots)
-    assert run(monkeypatch, str(path)) == 0
-    assert sentence in capsys.readouterr().out.replace(" \n", " ")
+    code, said = told(ballots)
+    assert code == 0 and sentence in said
 
 
 @pytest.mark.parametrize(
@@ -497,45 +509,26 @@ def test_it_says_in_a_sentence_what_the_ballots_mean(
         ("5", "nothing is known of A and B yet: no item has closed"),
     ],
 )
-def test_it_says_by_which_ballots_an_item_counts(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    votes: str,
-    sentence: str,
-) -> None:
-    path = tmp_path / "b.jsonl"
-    write_records(path, [*series(1, *"AAB"), *series(2, *"AA")])
-    assert run(monkeypatch, str(path), "--votes", votes) == 0
-    assert sentence in capsys.readouterr().out.replace(" \n", " ").replace("\n", " ")
+def test_it_says_by_which_ballots_an_item_counts(told: Told, votes: str, sentence: str) -> None:
+    code, said = told([*series(1, *"AAB"), *series(2, *"AA")], "--votes", votes)
+    assert code == 0 and sentence in said.replace("\n", " ")
 
 
-def test_a_number_of_votes_that_can_end_even_is_bad_usage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "b.jsonl"
-    write_records(path, votes(2, 1))
-    assert run(monkeypatch, str(path), "--votes", "2") == 2
-    assert "--votes: must be odd" in capsys.readouterr().err
+def test_a_number_of_votes_that_can_end_even_is_bad_usage(told: Told) -> None:
+    code, said = told(votes(2, 1), "--votes", "2")
+    assert code == 2 and "--votes: must be odd" in said
 
 
-def test_more_versions_than_anybody_would_wait_for_are_refused_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "b.jsonl"
-    write_records(path, [vote(i, f"v{i}", f"v{i + 1}") for i in range(8000)])
-    assert run(monkeypatch, str(path)) == 2
-    assert "there are 8001 versions, and at most 200 can be rated" in capsys.readouterr().err
+def test_more_versions_than_anybody_would_wait_for_are_refused_at_once(told: Told) -> None:
+    code, said = told([vote(i, f"v{i}", f"v{i + 1}") for i in range(8000)])
+    assert code == 2 and "there are 8001 versions, and at most 200 can be rated" in said
 
 
-def test_json_has_all_that_was_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "b.jsonl"
+def test_json_has_all_that_was_found(told: Told) -> None:
     ballots = mixed()
-    write_records(path, ballots)
-    assert run(monkeypatch, str(path), "--json") == 0
-    printed = json.loads(capsys.readouterr().out)
+    code, said = told(ballots, "--json")
+    assert code == 0
+    printed = json.loads(said)
     found = count(ballots).model_dump(mode="json")
     assert {key: value for key, value in printed.items() if key != "conclusions"} == found
     assert (printed["reviewers"], len(printed["agreements"]), len(printed["pairs"])) == (3, 3, 3)

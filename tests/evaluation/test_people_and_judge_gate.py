@@ -20,26 +20,15 @@ from project.records.ballots import VotingPair
 from project.records.evidence import Evidence, MetricEvidence, Verdict
 from project.records.preferences import Calibration
 from project.settings import load
+from tests.evaluation.test_decision import calibration
 
 ITEMS = 400
 T_TEST = Policy(gating=("preference",))
 ANY_TIME = Policy(gating=("preference",), preference_test="e-value")
 LEFT, RIGHT = digest_bytes(b"left"), digest_bytes(b"right")
 # A judge that is no better than picking the longer answer.
-POOR = Calibration(
-    source="reward model",
-    n=50,
-    unjudged=0,
-    accuracy=0.5,
-    kappa=0.0,
-    first_rate=0.5,
-    longer_accuracy=0.6,
-    shorter_accuracy=0.4,
-    matched_n=20,
-    matched_accuracy=0.5,
-    matched_longer=0.5,
-    matched_shorter=0.5,
-    people=True,
+POOR = calibration(
+    n=50, accuracy=0.5, kappa=0.0, first_rate=0.5, matched_n=20, matched_accuracy=0.5, people=True
 )
 
 

@@ -53,13 +53,13 @@ from project.paths import CALIBRATION, PREFERENCE_COUNTS, PREFERENCE_DATA, rows_
 from project.records.ballots import Ballot, VotingPair
 from project.records.data import EvidencePassage, Message, Row, Split
 from project.records.preferences import (
-    Calibration,
     Preference,
     PreferencePair,
     RatedAnswer,
     read_preferences,
 )
 from project.records.record import Record, write_records
+from tests.evaluation.test_decision import calibration
 
 FEE = Row.of("What is the fee?", "Ten euros a month.", group="fee", source="faq.csv")
 CARD = Row.of("Who can block my card?", "Call us at night too.", group="c", source="labelled.jsonl")
@@ -483,26 +483,9 @@ def test_a_judges_pairs_in_files_come_under_the_rules_of_the_stage() -> None:
     assert left_out() == {DISPUTED: 2, PEOPLE_SPOKE: 3, REPEATED: 1, ONE_ANSWER: 1}
 
 
-def advisory() -> Calibration:
-    return Calibration(
-        source="a judge",
-        n=100,
-        unjudged=0,
-        accuracy=0.5,
-        kappa=None,
-        first_rate=None,
-        longer_accuracy=0.5,
-        shorter_accuracy=0.5,
-        matched_n=0,
-        matched_accuracy=None,
-        matched_longer=None,
-        matched_shorter=None,
-    )
-
-
 def test_an_advisory_judge_is_not_asked() -> None:
     Path("params.yaml").write_text("")
-    advisory().write(CALIBRATION)
+    calibration(accuracy=0.5).write(CALIBRATION)
     lost = Counter[str]()
     assert pairs_by_judge([FEE, CARD], JudgedPairsParams(rows=1), lost) == []
     assert list(lost.values()) == [1]
@@ -512,7 +495,7 @@ def test_where_people_are_the_source_of_preference_no_stage_asks_them() -> None:
     Path("params.yaml").write_text(
         "evaluation: {preference: {source: ballots, ballots: datasets/ballots/b.jsonl}}"
     )
-    advisory().write(CALIBRATION)
+    calibration(accuracy=0.5).write(CALIBRATION)
     with pytest.raises(InputError, match=r"judge.rows: people are the source of preference"):
         pairs_by_judge([FEE], JudgedPairsParams(rows=1), Counter())
 
