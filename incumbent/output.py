@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import unified_diff
 from typing import Any, Literal
 
 from rich.console import Console, ConsoleDimensions
@@ -18,6 +19,7 @@ EXIT_CODES = {
     "drift": 11,
 }
 LEAST, GAP = 12, 2  # characters of a word that stay together, and between two columns
+COLOURS = {"+": "green", "-": "red", "@": "dim"}  # of a line of a difference
 STYLES = {0: "bold green", 10: "bold yellow", 11: "bold red"}
 
 AT_WORK = "another {} is at work here: waiting for its end …"  # until which a command waits
@@ -83,3 +85,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
 
 def coloured(verdict: str) -> Text:
     return Text(verdict.replace("_", " "), STYLES[EXIT_CODES[verdict]])
+
+
+def difference_lines(name: str, before: str, after: str, *, around: int = 2) -> Iterator[Text]:
+    """What changes in a file, with so many lines around it."""
+    lines = before.splitlines(), after.splitlines()
+    for line in unified_diff(*lines, name, name, lineterm="", n=around):
+        yield Text(line, COLOURS.get(line[0], ""))

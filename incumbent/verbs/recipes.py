@@ -1,17 +1,15 @@
 """`search recipes`: the named recipes, what one says, and one put into params.yaml."""
 
-from collections.abc import Iterator, Mapping
-from difflib import unified_diff
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.text import Text
 
 import training
 from incumbent.options import Json
-from incumbent.output import console, print_json, print_table, say
+from incumbent.output import console, difference_lines, print_json, print_table, say
 from project.errors import InputError
 from project.files import write_bytes
 from project.records.record import read_input
@@ -35,8 +33,6 @@ from training.training_settings import (
     KtoParams,
     SftParams,
 )
-
-COLOURS = {"+": "green", "-": "red", "@": "dim"}
 
 
 def recipe_names(incomplete: str) -> list[str]:
@@ -98,15 +94,9 @@ def write_recipe(name: str) -> None:
     if new == old:
         say(f"{PARAMS} has the values of {name} already")
         return
-    for line in difference(old, new):
-        say(Text(line, COLOURS.get(line[0], "")))
+    say(*difference_lines(str(PARAMS), old, new, around=1))
     write_bytes(PARAMS, mark + new.encode())
     say(f"{PARAMS} has the recipe {name} now")
-
-
-def difference(old: str, new: str) -> Iterator[str]:
-    before, after = old.splitlines(), new.splitlines()
-    return unified_diff(before, after, str(PARAMS), str(PARAMS), lineterm="", n=1)
 
 
 # --- named recipes --------------------------------------------------------------------------------

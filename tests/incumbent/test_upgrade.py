@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from incumbent import upgrade_steps
 from incumbent.pipeline import project_version
-from incumbent.upgrade_steps import ByHand, Change, ProjectFiles, UpgradeStep, checked
+from incumbent.verbs import upgrade
+from incumbent.verbs.upgrade import ByHand, Texts, UpgradeStep, checked, write_version
 from project.settings import PARAMS, VERSION
 from project.yaml_text import with_value
 from tests.conftest import ROOT
@@ -22,13 +22,12 @@ from tests.incumbent.tiny_project import called
 pytestmark = pytest.mark.usefixtures("warm")
 
 Capture = pytest.CaptureFixture[str]
-NEW = "datasets/added.jsonl"
 AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "commit.gpgsign=false")
 
 
-def rename(project: ProjectFiles) -> Change:
+def rename(texts: Texts) -> Texts:
     """A value of the older version has another name now."""
-    text = project.text("params.yaml")
+    text = texts["params.yaml"]
     wanted = yaml.safe_load(text)
     if wanted["base"]["model"] != "built-in":
         return {}
@@ -36,23 +35,17 @@ def rename(project: ProjectFiles) -> Change:
     return {"params.yaml": checked(with_value(text, ["base", "model"], "embedded"), wanted)}
 
 
-def add(project: ProjectFiles) -> Change:
-    """A file that today's stages read."""
-    return {} if NEW in project.there else {NEW: b"{}\n"}
-
-
-def tell(project: ProjectFiles) -> Change:
+def tell(texts: Texts) -> Texts:
     """What only a person can do."""
-    text = project.text("dvc.yaml")
-    if "crawl.py" in text:
-        raise ByHand(["stage crawl: take it out"], [("dvc.yaml", text, "")])
+    if "crawl.py" in texts["dvc.yaml"]:
+        raise ByHand("stage crawl: take it out")
     return {}
 
 
-RENAMED = UpgradeStep(VERSION, "embedded", "The base in the package is called so now.", rename)
-ADDED = UpgradeStep(VERSION, "files that stages read", "They read one more.", add, needs=(RENAMED,))
-TOLD = UpgradeStep(VERSION, "stages that you have edited", "Nobody crawls any more.", tell)
-STEPS = (RENAMED, ADDED, TOLD)
+STEPS = (
+    UpgradeStep(VERSION, "embedded", "The base in the package is called so now.", rename),
+    UpgradeStep(VERSION, "stages that you have edited", "Nobody crawls any more.", tell),
+)
 
 
 class Terminal(io.StringIO):
@@ -65,7 +58,7 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A committed project that says no version, so it is of the first, in the current folder."""
-    monkeypatch.setattr(upgrade_steps, "STEPS", STEPS)
+    monkeypatch.setattr(upgrade, "STEPS", STEPS)
     params = (ROOT / "params.yaml").read_text().replace("model: embedded", "model: built-in", 1)
     PARAMS.write_text(re.sub(r"version: \d.*\n\n", "", params))
     pipeline = (ROOT / "dvc.yaml").read_text()
@@ -96,8 +89,7 @@ def test_it_becomes_what_its_steps_make_of_it(capsys: Capture) -> None:
     code, printed, _ = called(capsys, "project", "upgrade", "--yes")
     assert (code, project_version()) == (0, VERSION)
     assert "step 1: embedded" in printed
-    assert f"new file {NEW}, 0.0 kB" in printed
-    assert f"undo:    git checkout -- params.yaml dvc.yaml && rm {NEW}" in printed
+    assert "undo:    git checkout -- params.yaml dvc.yaml\n" in printed
     assert said()[0] == (ROOT / "params.yaml").read_text()
     assert yaml.safe_load(said()[1])["stages"] == stages
 
@@ -111,11 +103,11 @@ def test_afterwards_there_is_nothing_to_do(capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize("answer", ["n", ""])
-def test_who_refuses_every_step_has_the_project_as_it_was(
+def test_who_refuses_a_first_step_has_the_project_as_it_was(
     answer: str, capsys: Capture, type_in: Callable[..., None]
 ) -> None:
     before = files()
-    type_in(*[answer] * len(STEPS))
+    type_in(answer)
     code, printed, _ = called(capsys, "project", "upgrade")
     assert code == 0
     assert "nothing was changed" in printed
@@ -131,20 +123,19 @@ def test_a_dry_run_shows_every_step_and_changes_nothing(capsys: Capture) -> None
     assert files() == before
 
 
-def test_a_refused_step_holds_back_what_needs_it_and_is_offered_again(
+def test_a_refused_step_holds_back_those_behind_it_and_is_offered_again(
     capsys: Capture, type_in: Callable[..., None]
 ) -> None:
     type_in("n")
     _, printed, _ = called(capsys, "project", "upgrade")
-    assert printed.count("not offered: it needs what was left out: embedded") == 2
-    assert f"left:    embedded, files that stages read, version {VERSION}" in printed
+    assert "left:    embedded; `incumbent project upgrade` offers it again" in printed
     assert project_version() == 1
-    type_in(*"yyy")
+    type_in(*"yy")
     called(capsys, "project", "upgrade")
     assert project_version() == VERSION
 
 
-def test_a_step_that_only_a_person_can_take_holds_back_the_version_alone(capsys: Capture) -> None:
+def test_a_step_that_only_a_person_can_take_holds_back_what_is_behind_it(capsys: Capture) -> None:
     crawl = "stages:\n  crawl:\n    cmd: python crawl.py\n"
     Path("dvc.yaml").write_text(said()[1].replace("stages:\n", crawl))
     code, printed, complaint = called(capsys, "project", "upgrade", "--yes")
@@ -153,7 +144,8 @@ def test_a_step_that_only_a_person_can_take_holds_back_the_version_alone(capsys:
     assert (
         "left for you: stages that you have edited; then `incumbent project upgrade`" in complaint
     )
-    assert Path(NEW).exists()
+    assert "undo:    git checkout -- params.yaml\n" in printed
+    assert called(capsys, "project", "upgrade", "--dry-run")[0] == 0
     assert project_version() == 1
     Path("dvc.yaml").write_text(said()[1].replace(crawl, "stages:\n"))
     assert called(capsys, "project", "upgrade", "--yes")[0] == 0
@@ -244,12 +236,11 @@ def test_what_is_no_project_is_told_in_a_line(
 )
 def test_the_version_stands_in_both_files_once(variables: str) -> None:
     params, dvc = "# ours\nbase: {}\n", f"# ours\n{variables}stages:\n  a:\n    cmd: b\n"
-    before = ProjectFiles({"params.yaml": params, "dvc.yaml": dvc}, frozenset())
-    change = upgrade_steps.write_version(before)
-    assert change["params.yaml"].decode().startswith(f"# ours\nversion: {VERSION} #")
+    change = write_version({"params.yaml": params, "dvc.yaml": dvc})
+    assert change["params.yaml"].startswith(f"# ours\nversion: {VERSION} #")
     listed = yaml.safe_load(change["dvc.yaml"])["vars"]
     assert [one for one in listed if one != "shared.yaml"] == [{"pipeline_version": VERSION}]
-    assert upgrade_steps.write_version(before.changed(change)) == {}
+    assert write_version(change) == {}
 
 
 @pytest.mark.parametrize("verb", [("run",), ("plan",), ("stage", "collect")], ids=lambda v: v[-1])
