@@ -55,6 +55,13 @@ def say(*lines: str | Text, style: str | None = None) -> None:
         console.print(line, style=style, soft_wrap=True)
 
 
+def say_conclusion(sentences: Iterable[str]) -> None:
+    """Print sentences, of which the first is the one that counts."""
+    first, *others = sentences
+    say(first, style="bold")
+    say(*others)
+
+
 def print_json(value: Any) -> None:
     """Print what programs read; records may stand anywhere in it."""
     print(

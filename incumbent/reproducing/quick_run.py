@@ -12,8 +12,13 @@ import numpy as np
 
 from evaluation.decision.statistics import bounds, paired
 from incumbent.reproducing.rows_check import HERE, fetched_rows
-from incumbent.searching.base_candidates import BaseDifference
-from incumbent.searching.compare_on_dev import Aside, dev_items, losses, train_aside
+from incumbent.searching.compare_on_dev import (
+    Aside,
+    DifferenceOnDev,
+    dev_items,
+    losses,
+    train_aside,
+)
 from incumbent.searching.pace import SftSettings, load_sft_settings
 from incumbent.searching.search_result import FEWEST
 from project.bare_base import bare_base
@@ -42,7 +47,7 @@ class QuickComparison(Record):
     of_champion: float
     items: int
     clusters: int
-    over: BaseDifference  # the champion's, with one-sided bounds at ALPHA; above 0 it is better
+    over: DifferenceOnDev  # the champion's, with one-sided bounds at ALPHA; above 0 it is better
 
     @property
     def stops(self) -> bool:
@@ -118,12 +123,12 @@ def compare_with_champion() -> QuickComparison:
 
 def better_by(
     own: Sequence[float], before: Sequence[float], groups: Sequence[str]
-) -> BaseDifference:
+) -> DifferenceOnDev:
     """How much smaller our losses of dev items are than the champion's, were other seeds taken."""
     found = paired(np.array(before) - np.array(own), groups)
     se = hypot(found.se, sqrt(2) * SEEDS * fmean(before))
     low, high = bounds(found.diff, se, found.df, ALPHA)
-    return BaseDifference(diff=found.diff, low=low, high=high)
+    return DifferenceOnDev(diff=found.diff, low=low, high=high)
 
 
 def champions_side(registry: RegistryReader) -> QuickSide:

@@ -23,10 +23,9 @@ from incumbent.searching.base_candidates import (
     Candidate,
     RankedBase,
     TrainingCost,
-    against,
     ranked,
 )
-from incumbent.searching.compare_on_dev import dev_items, judging
+from incumbent.searching.compare_on_dev import against, dev_items, judging
 from incumbent.searching.pace import (
     LOADING,
     Pace,

@@ -2,14 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from evaluation.decision.statistics import bounds, paired
+from incumbent.searching.compare_on_dev import DifferenceOnDev
 from project.errors import InputError
 from project.model_pins import EMBEDDED, BaseChoice, chat_template_digest, locate, pin
 from project.records.adapters import ModelPin, Numerics
@@ -118,23 +116,12 @@ def fetch_card(model: str, revision: str) -> None:
 # Bases in the order of what they score on dev, and what each would cost: records and words.
 
 
-class BaseDifference(Record):
-    """A difference to the first base that was named; above 0 is better."""
-
-    diff: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.diff:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
-
-
 class BaseScores(Record):
     """A base, asked in one way."""
 
     scores: dict[str, float]  # means over dev
     against_first: dict[
-        str, BaseDifference
+        str, DifferenceOnDev
     ]  # empty for the first itself, and where it has no answers
     prompt: float  # tokens of a prompt, the mean
     answer: float  # tokens of an answer
@@ -184,6 +171,22 @@ class BaseRanking(Record):
     def asked(self) -> list[RankedBase]:
         return [one for one in self.bases if one.asked]
 
+    @property
+    def sentences(self) -> list[str]:
+        """What the ranking says, and what it does not."""
+        if not self.asked:
+            return ["none of them could be asked"]
+        best = self.asked[0]
+        lines = [f"best by {self.by}: {best.name}"]
+        if best.name != self.first:
+            shown = [
+                one.against_first[self.by] for one in best.asked if self.by in one.against_first
+            ]
+            if not any(one.low > 0 for one in shown):
+                lines.append(f"it is not shown to be better than {self.first}")
+        lines.append("a score before training is no promise for after it: train the best two")
+        return lines
+
 
 def ranked(bases: Sequence[RankedBase], metric: str, better: Better) -> list[RankedBase]:
     """The bases by their better score, bare or few-shot; equal ones as they were named."""
@@ -194,36 +197,3 @@ def ranked(bases: Sequence[RankedBase], metric: str, better: Better) -> list[Ran
         return not asked, min((sign * score for score in asked), default=0.0)
 
     return sorted(bases, key=place)
-
-
-def against(
-    first: Mapping[str, Sequence[float]],
-    other: Mapping[str, Sequence[float]],
-    groups: Sequence[str],
-    better: Mapping[str, Better],
-    alpha: float,
-) -> dict[str, BaseDifference]:
-    """Differences in each metric that has a better way, with one-sided bounds on both sides."""
-    found = {}
-    for name, values in other.items():
-        if (way := better.get(name, "neither")) == "neither" or name not in first:
-            continue
-        sign = -1 if way == "less" else 1
-        apart = paired(sign * (np.array(values) - np.array(first[name])), groups)
-        low, high = bounds(apart.diff, apart.se, apart.df, alpha)
-        found[name] = BaseDifference(diff=apart.diff, low=low, high=high)
-    return found
-
-
-def sentences(found: BaseRanking) -> list[str]:
-    """What the ranking says, and what it does not."""
-    if not found.asked:
-        return ["none of them could be asked"]
-    best = found.asked[0]
-    lines = [f"best by {found.by}: {best.name}"]
-    if best.name != found.first:
-        shown = [one.against_first[found.by] for one in best.asked if found.by in one.against_first]
-        if not any(one.low > 0 for one in shown):
-            lines.append(f"it is not shown to be better than {found.first}")
-    lines.append("a score before training is no promise for after it: train the best two")
-    return lines

@@ -1,4 +1,4 @@
-"""Candidates trained aside, measured and compared on dev: chosen rows against random ones."""
+"""Adapters trained aside, measured and compared on dev."""
 
 import gc
 import sys
@@ -11,7 +11,6 @@ from traceback import clear_frames
 
 import numpy as np
 
-from curation.selected_rows import Selection
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import Array, bounds, paired
 from evaluation.evaluation_settings import Decoding, ScoringParams
@@ -19,8 +18,8 @@ from evaluation.generation.answers import Answer, versions
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.score import directions
-from evaluation.scoring.scorers import Scores, load_scorers, score
-from incumbent.searching.pace import Candidates, SftSettings, draw_rows, load_sft_settings
+from evaluation.scoring.scorers import Scorer, load_scorers, score
+from incumbent.searching.pace import SftSettings
 from project.bare_base import bare_base
 from project.canonical import digest_bytes, digest_folder, digest_json
 from project.errors import IncumbentError, InputError
@@ -30,7 +29,7 @@ from project.paths import EMBEDDER, NUMERICS, rows_of, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row, Split
 from project.records.evidence import by_people
-from project.records.record import Digest, Record
+from project.records.record import Record
 from project.records.scores import Better
 from project.settings import PARAMS, load
 from project.shown_passages import all_with_passages
@@ -38,97 +37,29 @@ from training.start_record import START_FILE
 from training.steps.earlier import Earlier, newest_before
 from training.training_settings import AdapterParams, DomainParams
 
-# --- against random -------------------------------------------------------------------------------
+# --- differences on dev ---------------------------------------------------------------------------
 
 
-class MetricDifference(Record):
-    """Selected − random on dev, or the contrary where less is better."""
+class DifferenceOnDev(Record):
+    """How much better one thing is than another; above 0 it is, in any metric."""
 
-    better: Better
-    selected: float  # means
-    random: float
     diff: float
     low: float  # of the interval
     high: float
-    draws: tuple[float, ...]  # the difference from each random draw
-
-    @property
-    def wins(self) -> bool:
-        return self.low > 0
-
-    @property
-    def loses(self) -> bool:
-        return self.high < 0
 
     def __str__(self) -> str:
         return f"{self.diff:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
 
-class AgainstRandom(Record):
-    """What became of the comparison of one selection."""
-
-    selection: Digest
-    rows: int  # that were selected, and drawn
-    kept: int  # that both sides were trained on beside them
-    items: int
-    clusters: int
-    level: float  # of the intervals
-    seeds: tuple[int, ...]  # of the random draws
-    judged_by: tuple[str, ...]  # the metrics that must all win
-    metrics: dict[str, MetricDifference]
-
-    @property
-    def beats(self) -> bool:
-        return all(self.metrics[name].wins for name in self.judged_by)
-
-    @property
-    def loses(self) -> bool:
-        return any(self.metrics[name].loses for name in self.judged_by)
-
-
-def against_random(
-    items: Sequence[Row],
-    selected: Scores,
-    random: Sequence[Scores],
-    better: Mapping[str, Better],
-    alpha: float,
-) -> dict[str, MetricDifference]:
-    """Each metric that has a better way, with the one-sided bounds at alpha on both sides."""
-    return {
-        name: difference(items, np.array(values), others(random, name), way, alpha)
-        for name, values in selected.values.items()
-        if (way := better.get(name, "neither")) != "neither"
-    }
-
-
-def others(random: Sequence[Scores], name: str) -> Array:
-    """The scores of the random draws [draws, items]."""
-    return np.array([scores.values[name] for scores in random], dtype=np.float64)
-
-
-def difference(
-    items: Sequence[Row], selected: Array, random: Array, better: Better, alpha: float
-) -> MetricDifference:
-    """Of scores [items] and [draws, items].
+def difference_on_dev(apart: Array, groups: Sequence[str], alpha: float) -> DifferenceOnDev:
+    """Of differences [draws, items], with one-sided bounds at alpha on both sides.
 
     The error is clustered by the items' groups; with several draws, what these differ by is added,
     on Satterthwaite's degrees of freedom. With one draw it says nothing about another draw.
     """
-    sign = -1 if better == "less" else 1
-    apart = sign * (selected - random)
-    found = paired(apart.mean(axis=0), [row.group for row in items])
-    draws = apart.mean(axis=1)
-    se, df = with_draws(found.se, found.df, draws)
-    low, high = bounds(found.diff, se, df, alpha)
-    return MetricDifference(
-        better=better,
-        selected=float(selected.mean()),
-        random=float(random.mean()),
-        diff=found.diff,
-        low=low,
-        high=high,
-        draws=tuple(draws.tolist()),
-    )
+    found = paired(apart.mean(axis=0), groups)
+    low, high = bounds(found.diff, *with_draws(found.se, found.df, apart.mean(axis=1)), alpha)
+    return DifferenceOnDev(diff=found.diff, low=low, high=high)
 
 
 def with_draws(se: float, df: float, draws: Array) -> tuple[float, float]:
@@ -142,30 +73,24 @@ def with_draws(se: float, df: float, draws: Array) -> tuple[float, float]:
     return sqrt(total), total**2 / (se**4 / df + between**2 / (len(draws) - 1))
 
 
-def sentences(found: AgainstRandom) -> list[str]:
-    """The outcome in plain words, whichever it is."""
-    drawn = "random" if len(found.seeds) == 1 else f"{len(found.seeds)} random draws"
-    told = ", ".join(f"{found.metrics[name]} {name}" for name in found.judged_by)
-    beside = f", each beside {found.kept} rows that both learn" if found.kept else ""
-    lines = [
-        f"{found.rows} selected rows {verb(found)} {found.rows} random ones{beside}",
-        f"selected − {drawn}: {told}, on {found.items} dev items in {found.clusters} groups; "
-        f"intervals of {found.level:.0%}",
-    ]
-    if not found.beats:
-        lines.append("do not take this selection for better than a random one")
-    if len(found.seeds) == 1:
-        lines.append("another random draw may differ: --seeds 3 makes three")
-    return lines
+def against(
+    first: Mapping[str, Sequence[float]],
+    other: Mapping[str, Sequence[float]],
+    groups: Sequence[str],
+    better: Mapping[str, Better],
+    alpha: float,
+) -> dict[str, DifferenceOnDev]:
+    """Differences of items' values in each metric that has a better way."""
+    found = {}
+    for name, values in other.items():
+        if (way := better.get(name, "neither")) == "neither" or name not in first:
+            continue
+        apart = (-1 if way == "less" else 1) * (np.array([values]) - np.array(first[name]))
+        found[name] = difference_on_dev(apart, groups, alpha)
+    return found
 
 
-def verb(found: AgainstRandom) -> str:
-    if found.beats:
-        return "beat"
-    return "are worse than" if found.loses else "are not shown to beat"
-
-
-# --- compare on dev -------------------------------------------------------------------------------
+# --- trained aside --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -175,6 +100,11 @@ class Aside:
     base: Contestant  # without an adapter
     numerics: Numerics
     earlier: Earlier  # the adapter that they go on from
+
+    def answers(self, folder: Path | None, items: Sequence[Row], label: str) -> list[Answer]:
+        """Of the adapter in a folder, or without one of the base."""
+        asked = self.base.model_copy(update={"adapter": folder and digest_folder(folder)})
+        return respondent(asked, folder, load(Decoding), self.numerics).answers(items, label)
 
 
 def aside_here(*, from_champion: bool) -> Aside:
@@ -263,36 +193,44 @@ def full_gpu_told() -> Iterator[None]:
         raise IncumbentError(f"the GPU has no memory for it: {first}") from None
 
 
-# --- compare on dev -------------------------------------------------------------------------------
+def answered(
+    name: str, rows: Sequence[Row], items: Sequence[Row], aside: Aside, settings: SftSettings
+) -> list[Answer]:
+    """What an adapter that learnt these rows, and all of them, answers to dev."""
+    print(f"training an adapter on {name}", file=sys.stderr)
+    return aside.answers(train_aside(rows, aside, settings), items, f"{name}, dev")
 
 
-def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) -> AgainstRandom:
-    """Train, answer and score each side. Raises InputError where dev cannot tell anything."""
-    items, policy = asked_dev(), load(Policy)
-    scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
-    better = directions(scorers)
-    judged_by = judging(policy, better, items)
-    by_id = {row.id: row for row in candidates.rows}
-    best = [by_id[name] for name in selection.chosen]
-    sides = {"the selected rows": best}
-    sides |= {f"random draw {seed}": draw_rows(candidates.rows, len(best), seed) for seed in seeds}
-    aside, settings = aside_here(from_champion=False), load_sft_settings()
-    answers = [
-        answered(name, [*candidates.kept, *own], items, aside, settings)
-        for name, own in sides.items()
-    ]
-    scores = [score(scorers, items, given) for given in answers]
-    return AgainstRandom(
-        selection=selection.digest,
-        rows=len(best),
-        kept=len(candidates.kept),
-        items=len(items),
-        clusters=len({row.group for row in items}),
-        level=round(1 - 2 * policy.alpha, 6),
-        seeds=tuple(seeds),
-        judged_by=judged_by,
-        metrics=against_random(items, scores[0], scores[1:], better, policy.alpha),
-    )
+# --- dev measure ----------------------------------------------------------------------------------
+
+# What an adapter gets on each dev item: the loss of the reference, or a scorer's metric.
+
+LOSS = "loss"  # of a token of the references, in nats; the mean of an item's tokens
+
+# An adapter's folder -> what each item gets, in the order of the items.
+Measure = Callable[[Path], tuple[float, ...]]
+
+
+def asked_dev(by: Contestant | None = None) -> Sequence[Row]:
+    """The items with the passages that the index of a contestant, or the project's, has for them,
+    where there is one.
+    """
+    return asked_with(Row.read_lines(rows_of(Split.DEV)), by or bare_base())
+
+
+def dev_items(by: Contestant | None = None) -> Sequence[Row]:
+    """Raises InputError where there are too few to tell adapters apart."""
+    items = asked_dev(by)
+    if len({row.group for row in items}) < 2:
+        raise InputError("has too few items to compare adapters on", file=rows_of(Split.DEV))
+    return items
+
+
+def scorers_here() -> tuple[list[Scorer], dict[str, Better]]:
+    """The project's, and which way each of their metrics is better."""
+    embedder = pinned_folder(ModelPin.read(EMBEDDER), "embedder")
+    scorers = load_scorers(load(ScoringParams), embedder)
+    return scorers, directions(scorers)
 
 
 def judging(policy: Policy, better: Mapping[str, Better], items: Sequence[Row]) -> tuple[str, ...]:
@@ -312,57 +250,22 @@ def judging(policy: Policy, better: Mapping[str, Better], items: Sequence[Row]) 
     return named
 
 
-def answered(
-    name: str, rows: Sequence[Row], items: Sequence[Row], aside: Aside, settings: SftSettings
-) -> list[Answer]:
-    """What an adapter that learnt these rows, and all of them, answers to dev."""
-    print(f"training an adapter on {name}", file=sys.stderr)
-    folder = train_aside(rows, aside, settings)
-    trained = aside.base.model_copy(update={"adapter": digest_folder(folder)})
-    system = respondent(trained, folder, load(Decoding), aside.numerics)
-    return system.answers(items, f"{name}, dev")
-
-
-# --- dev measure ----------------------------------------------------------------------------------
-
-# What an adapter gets on each dev item: the loss of the reference, or a scorer's metric.
-
-LOSS = "loss"  # of a token of the references, in nats; the mean of an item's tokens
-
-# An adapter's folder -> what each item gets, in the order of the items.
-Measure = Callable[[Path], tuple[float, ...]]
-
-
-def asked_dev() -> Sequence[Row]:
-    """The items with the passages that the project's index has for them, where it has one."""
-    return asked_with(Row.read_lines(rows_of(Split.DEV)), bare_base())
-
-
-def dev_items() -> Sequence[Row]:
-    """Raises InputError where there are too few to tell adapters apart."""
-    items = asked_dev()
-    if len({row.group for row in items}) < 2:
-        raise InputError("has too few items to compare adapters on", file=rows_of(Split.DEV))
-    return items
-
-
 def measure_by(
     metric: str, items: Sequence[Row], aside: Aside, field: str = "search.metric"
 ) -> tuple[Measure, Better]:
     """How to measure by a metric, and which way it is better. Raises InputError without one."""
     if metric == LOSS:
         return (lambda folder: losses(items, aside, folder)), "less"
-    scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
-    ways = {name: way for name, way in directions(scorers).items() if way != "neither"}
+    scorers, better = scorers_here()
+    ways = {name: way for name, way in better.items() if way != "neither"}
     if metric not in ways:
         problem = f"{metric!r} is no metric with a better way; there are {', '.join([LOSS, *ways])}"
         file = PARAMS if field == "search.metric" else None
         raise InputError(problem, file=file, field=field)
 
     def measured(folder: Path) -> tuple[float, ...]:
-        trained = aside.base.model_copy(update={"adapter": digest_folder(folder)})
-        system = respondent(trained, folder, load(Decoding), aside.numerics)
-        return score(scorers, items, system.answers(items, "answering dev")).values[metric]
+        answers = aside.answers(folder, items, "answering dev")
+        return score(scorers, items, answers).values[metric]
 
     return measured, ways[metric]
 

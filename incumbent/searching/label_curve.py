@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.decision.statistics import Array, bounds, paired
-from incumbent.searching.compare_on_dev import with_draws
+from evaluation.decision.statistics import Array
+from incumbent.searching.compare_on_dev import difference_on_dev
 from project.canonical import digest_json
 from project.files import write_bytes
 from project.html import Axis, Level, Mark, Panel, padded, polyline, render
@@ -130,6 +130,30 @@ class LabelCurve(Record):
     judged_by: tuple[str, ...]
     metrics: dict[str, MetricCurve]
 
+    def write_page(self, path: Path) -> None:
+        """Points with intervals, and the curve with its band."""
+        panels = [panel(name, self.metrics[name]) for name in self.judged_by]
+        page = render(TEMPLATE, found=self, sentences=self.sentences, panels=panels)
+        write_bytes(path, page.encode())
+
+    @property
+    def sentences(self) -> list[str]:
+        lines = [
+            f"{self.items} dev items in {self.clusters} groups; intervals of {self.level:.0%}"
+            + (
+                f"; {self.seeds} draws of each share"
+                if self.seeds > 1
+                else "; one draw of each share"
+            )
+        ]
+        if self.kept:
+            lines.append(f"each adapter also learns {self.kept} rehearsed or accepted rows")
+        for name in self.judged_by:
+            lines += of_metric(name, self.metrics[name], self)
+        if self.seeds == 1:
+            lines.append("another draw may differ: --seeds 3 makes three")
+        return lines
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -175,12 +199,10 @@ def points(found: Measured, sign: int, level: float) -> list[SharePoint]:
     """Each with its interval, clustered by groups; what the draws differ by is added."""
     made = []
     for share, rows, scores in zip(found.shares, found.rows, found.scores, strict=True):
-        mean = paired(scores.mean(axis=0), found.groups)
-        draws = scores.mean(axis=1)
-        low, high = bounds(mean.diff, *with_draws(mean.se, mean.df, draws), (1 - level) / 2)
-        edges = sorted((sign * low, sign * high))
+        mean = difference_on_dev(scores, found.groups, (1 - level) / 2)
+        edges = sorted((sign * mean.low, sign * mean.high))
         score = CurveEstimate(value=sign * mean.diff, low=edges[0], high=edges[1])
-        values = tuple((sign * draws).tolist())
+        values = tuple((sign * scores.mean(axis=1)).tolist())
         made.append(SharePoint(share=share, rows=float(rows.mean()), score=score, draws=values))
     return made
 
@@ -259,24 +281,6 @@ def enough(curve: Curves, rows: Array, share: float = 0.9) -> int | None:
 # What a curve over numbers of labels says, in plain words.
 
 
-def sentences(found: LabelCurve) -> list[str]:
-    lines = [
-        f"{found.items} dev items in {found.clusters} groups; intervals of {found.level:.0%}"
-        + (
-            f"; {found.seeds} draws of each share"
-            if found.seeds > 1
-            else "; one draw of each share"
-        )
-    ]
-    if found.kept:
-        lines.append(f"each adapter also learns {found.kept} rehearsed or accepted rows")
-    for name in found.judged_by:
-        lines += of_metric(name, found.metrics[name], found)
-    if found.seeds == 1:
-        lines.append("another draw may differ: --seeds 3 makes three")
-    return lines
-
-
 def of_metric(name: str, curve: MetricCurve, found: LabelCurve) -> list[str]:
     lines = [f"{found.more:,} labels more: {worth(curve.more)}"]
     reach = f"{found.at:,} of {found.rows:,} labels reach"
@@ -300,16 +304,8 @@ def worth(more: CurveEstimate) -> str:
 
 # --- curve page -----------------------------------------------------------------------------------
 
-# A curve over numbers of labels as a page: points with intervals, and the curve with its band.
-
 TEMPLATE = Path(__file__).parent / "templates" / "labels.html"
 WIDTH, HEIGHT = 300, 190
-
-
-def write_page(found: LabelCurve, path: Path) -> None:
-    panels = [panel(name, found.metrics[name]) for name in found.judged_by]
-    page = render(TEMPLATE, found=found, sentences=sentences(found), panels=panels)
-    write_bytes(path, page.encode())
 
 
 def panel(name: str, curve: MetricCurve) -> Panel:

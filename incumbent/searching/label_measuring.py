@@ -8,12 +8,16 @@ from typing import Self
 import numpy as np
 
 from evaluation.decision.policy import Policy
-from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answers import Answer
-from evaluation.generation.systems import respondent
-from evaluation.score import directions
-from evaluation.scoring.scorers import Scores, load_scorers, score
-from incumbent.searching.compare_on_dev import Aside, answered, aside_here, dev_items, judging
+from evaluation.scoring.scorers import Scores, score
+from incumbent.searching.compare_on_dev import (
+    Aside,
+    answered,
+    aside_here,
+    dev_items,
+    judging,
+    scorers_here,
+)
 from incumbent.searching.label_curve import LabelCurve, Measured, metric_curve
 from incumbent.searching.pace import (
     LOADING,
@@ -25,9 +29,6 @@ from incumbent.searching.pace import (
 )
 from project.canonical import digest_json
 from project.errors import InputError
-from project.model_pins import pinned_folder
-from project.paths import EMBEDDER
-from project.records.adapters import ModelPin
 from project.records.data import Row, counted
 from project.settings import PARAMS, load
 
@@ -68,11 +69,9 @@ class CurveData:
 def measure(labels: CurveData, *, more: int, at: int) -> LabelCurve:
     """Train, answer and score; what is made is kept, so that an interrupted curve goes on."""
     items, policy = labels.items, load(Policy)
-    scorers = load_scorers(load(ScoringParams), pinned_folder(ModelPin.read(EMBEDDER), "embedder"))
-    better = directions(scorers)
+    scorers, better = scorers_here()
     judged_by = judging(policy, better, items)
-    base = respondent(labels.aside.base, None, load(Decoding), labels.aside.numerics)
-    bare = score(scorers, items, base.answers(items, "the base, dev"))
+    bare = score(scorers, items, labels.aside.answers(None, items, "the base, dev"))
     scores = [[score(scorers, items, given) for given in draw] for draw in answers(labels)]
     level = round(1 - 2 * policy.alpha, 6)
     return LabelCurve(

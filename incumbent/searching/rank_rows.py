@@ -1,8 +1,12 @@
-"""The ranking of training rows: what the base and the embedder say of each, and what follows."""
+"""Training rows ranked by what the base and the embedder say of each, and by how much the best
+ones beat random ones.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from curation.faults.every_fault import FAULTS
 from curation.selected_rows import (
@@ -14,9 +18,21 @@ from curation.selected_rows import (
     qualities,
     taken_in_order,
 )
+from evaluation.decision.policy import Policy
+from evaluation.decision.statistics import Array
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.answers import versions
-from incumbent.searching.pace import Candidates
+from evaluation.scoring.scorers import Scores, score
+from incumbent.searching.compare_on_dev import (
+    DifferenceOnDev,
+    answered,
+    aside_here,
+    asked_dev,
+    difference_on_dev,
+    judging,
+    scorers_here,
+)
+from incumbent.searching.pace import Candidates, draw_rows, load_sft_settings
 from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.files import home
@@ -26,6 +42,8 @@ from project.progress import progress
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Message, Row
 from project.records.record import Digest, Record
+from project.records.scores import Better
+from project.settings import load
 from project.shown_passages import all_with_passages
 from retrieval.embedder import Embeddings
 
@@ -144,3 +162,123 @@ def length(row: Row) -> int:
 
 def negated(logprobs: Sequence[float | None]) -> tuple[float | None, ...]:
     return tuple(None if value is None else -value for value in logprobs)
+
+
+# --- against random -------------------------------------------------------------------------------
+
+
+class MetricDifference(DifferenceOnDev):
+    """Selected − random on dev, or the contrary where less is better."""
+
+    better: Better
+    selected: float  # means
+    random: float
+    draws: tuple[float, ...]  # the difference from each random draw
+
+
+class AgainstRandom(Record):
+    """What became of the comparison of one selection."""
+
+    selection: Digest
+    rows: int  # that were selected, and drawn
+    kept: int  # that both sides were trained on beside them
+    items: int
+    clusters: int
+    level: float  # of the intervals
+    seeds: tuple[int, ...]  # of the random draws
+    judged_by: tuple[str, ...]  # the metrics that must all win
+    metrics: dict[str, MetricDifference]
+
+    @property
+    def beats(self) -> bool:
+        return all(self.metrics[name].low > 0 for name in self.judged_by)
+
+    @property
+    def loses(self) -> bool:
+        return any(self.metrics[name].high < 0 for name in self.judged_by)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The outcome in plain words, whichever it is."""
+        drawn = "random" if len(self.seeds) == 1 else f"{len(self.seeds)} random draws"
+        told = ", ".join(f"{self.metrics[name]} {name}" for name in self.judged_by)
+        beside = f", each beside {self.kept} rows that both learn" if self.kept else ""
+        lines = [
+            f"{self.rows} selected rows {verb(self)} {self.rows} random ones{beside}",
+            f"selected − {drawn}: {told}, on {self.items} dev items in {self.clusters} groups; "
+            f"intervals of {self.level:.0%}",
+        ]
+        if not self.beats:
+            lines.append("do not take this selection for better than a random one")
+        if len(self.seeds) == 1:
+            lines.append("another random draw may differ: --seeds 3 makes three")
+        return lines
+
+
+def against_random(
+    items: Sequence[Row],
+    selected: Scores,
+    random: Sequence[Scores],
+    better: Mapping[str, Better],
+    alpha: float,
+) -> dict[str, MetricDifference]:
+    """Each metric that has a better way, with the one-sided bounds at alpha on both sides."""
+    return {
+        name: difference(items, np.array(values), others(random, name), way, alpha)
+        for name, values in selected.values.items()
+        if (way := better.get(name, "neither")) != "neither"
+    }
+
+
+def difference(
+    items: Sequence[Row], selected: Array, random: Array, better: Better, alpha: float
+) -> MetricDifference:
+    """Of scores [items] and [draws, items]."""
+    apart = (-1 if better == "less" else 1) * (selected - random)
+    found = difference_on_dev(apart, [row.group for row in items], alpha)
+    return MetricDifference(
+        better=better,
+        selected=float(selected.mean()),
+        random=float(random.mean()),
+        draws=tuple(apart.mean(axis=1).tolist()),
+        **found.model_dump(),
+    )
+
+
+def others(random: Sequence[Scores], name: str) -> Array:
+    """The scores of the random draws [draws, items]."""
+    return np.array([scores.values[name] for scores in random], dtype=np.float64)
+
+
+def verb(found: AgainstRandom) -> str:
+    if found.beats:
+        return "beat"
+    return "are worse than" if found.loses else "are not shown to beat"
+
+
+def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) -> AgainstRandom:
+    """Train, answer and score each side. Raises InputError where dev cannot tell anything."""
+    items, policy = asked_dev(), load(Policy)
+    scorers, better = scorers_here()
+    judged_by = judging(policy, better, items)
+    by_id = {row.id: row for row in candidates.rows}
+    best = [by_id[name] for name in selection.chosen]
+    sides = {"the selected rows": best}
+    sides |= {f"random draw {seed}": draw_rows(candidates.rows, len(best), seed) for seed in seeds}
+    aside, settings = aside_here(from_champion=False), load_sft_settings()
+    answers = [
+        answered(name, [*candidates.kept, *own], items, aside, settings)
+        for name, own in sides.items()
+    ]
+    scores = [score(scorers, items, given) for given in answers]
+    return AgainstRandom(
+        selection=selection.digest,
+        rows=len(best),
+        kept=len(candidates.kept),
+        items=len(items),
+        clusters=len({row.group for row in items}),
+        level=round(1 - 2 * policy.alpha, 6),
+        seeds=tuple(seeds),
+        judged_by=judged_by,
+        metrics=against_random(items, scores[0], scores[1:], better, policy.alpha),
+    )

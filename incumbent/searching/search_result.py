@@ -111,8 +111,48 @@ class SearchResult(Record):
         return next((one for one in self.trials if one.number == self.best), None)
 
     @property
+    def next_steps(self) -> tuple[str, str] | None:
+        """Lines for params.yaml, and the command of an experiment; None where nothing is better."""
+        best = self.best_trial
+        if best is None or best.number == self.own:
+            return None
+        return as_params(best.values), as_command(best.values)
+
+    def write_page(self, ranges: Mapping[str, Range], path: Path) -> None:
+        """Each setting that was tried, and the score over its values."""
+        page = render(
+            TEMPLATE,
+            result=self,
+            sentences=self.sentences,
+            steps=self.next_steps,
+            keys=list(ranges),
+            panels=panels(self, ranges),
+            written=as_yaml,
+        )
+        write_bytes(path, page.encode())
+
+    @property
     def scored(self) -> int:
         return sum(one.score is not None for one in self.trials)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The outcome in plain words and what it is worth, in lines for a screen of 80 columns."""
+        best = self.best_trial
+        if best is None:
+            return [
+                f"all {counted(len(self.trials), 'trial')} failed: none of them gave an adapter"
+            ]
+        lines = [f"best of {self.scored}: {score_in_words(best, self.metric)}"]
+        lines += against_own(self)
+        lines.append(
+            f"dev chose among {counted(self.scored, 'adapter')}: the best score is optimistic, "
+            "sealed decides"
+        )
+        if len(self.trials) < self.wanted:
+            left = self.wanted - len(self.trials)
+            lines.append(f"{counted(left, 'trial')} not made: run it again to go on")
+        return lines
 
 
 def result_of(
@@ -169,23 +209,6 @@ def short(key: str) -> str:
     return key.partition(".")[2]
 
 
-def sentences(found: SearchResult) -> list[str]:
-    """The outcome in plain words and what it is worth, in lines for a screen of 80 columns."""
-    best = found.best_trial
-    if best is None:
-        return [f"all {counted(len(found.trials), 'trial')} failed: none of them gave an adapter"]
-    lines = [f"best of {found.scored}: {score_in_words(best, found.metric)}"]
-    lines += against_own(found)
-    lines.append(
-        f"dev chose among {counted(found.scored, 'adapter')}: the best score is optimistic, "
-        "sealed decides"
-    )
-    if len(found.trials) < found.wanted:
-        left = found.wanted - len(found.trials)
-        lines.append(f"{counted(left, 'trial')} not made: run it again to go on")
-    return lines
-
-
 def against_own(found: SearchResult) -> list[str]:
     if found.own is None:
         return ["the settings of params.yaml lie outside of the ranges: nothing to compare with"]
@@ -202,33 +225,10 @@ def against_own(found: SearchResult) -> list[str]:
     ]
 
 
-def next_steps(found: SearchResult) -> tuple[str, str] | None:
-    """Lines for params.yaml, and the command of an experiment; None where nothing is better."""
-    best = found.best_trial
-    if best is None or best.number == found.own:
-        return None
-    return as_params(best.values), as_command(best.values)
-
-
 # --- search page ----------------------------------------------------------------------------------
-
-# A search as a page: each setting that was tried, and the score over its values.
 
 TEMPLATE = Path(__file__).parent / "templates" / "search.html"
 WIDTH, HEIGHT = 240, 130
-
-
-def write_page(found: SearchResult, ranges: Mapping[str, Range], path: Path) -> None:
-    page = render(
-        TEMPLATE,
-        result=found,
-        sentences=sentences(found),
-        steps=next_steps(found),
-        keys=list(ranges),
-        panels=panels(found, ranges),
-        written=as_yaml,
-    )
-    write_bytes(path, page.encode())
 
 
 def panels(found: SearchResult, ranges: Mapping[str, Range]) -> list[Panel]:

@@ -2,21 +2,28 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
 from incumbent.output import console, print_json, print_table, say
+from incumbent.searching.base_asking import RankingSetup, expected, rank
+from incumbent.searching.base_candidates import (
+    BaseRanking,
+    BaseScores,
+    Candidate,
+    RankedBase,
+    find,
+    read_name,
+    refuse_twice,
+)
+from incumbent.searching.pace import minutes_text
 from project.child_processes import ended_by_signals
 from project.libraries import allow_downloads
 from project.records.data import counted
 from training.cost.machines import GB
-
-if TYPE_CHECKING:
-    from incumbent.searching.base_asking import RankingSetup
-    from incumbent.searching.base_candidates import BaseRanking, BaseScores, Candidate, RankedBase
 
 WIDE = 21  # letters of a base's name
 ACROSS = "bits_per_byte"  # that any two tokenizers share
@@ -42,10 +49,6 @@ def bases(
 
     $ incumbent search bases embedded models/qwen
     """
-    # Imported here because it brings libraries of an extra, and takes a while.
-    from incumbent.searching.base_asking import RankingSetup, rank
-    from incumbent.searching.base_candidates import find, read_name, refuse_twice
-
     choices = [read_name(name) for name in names]
     refuse_twice(choices)
     allow_downloads()  # before the question, whose scorers import the Hub's library
@@ -55,27 +58,20 @@ def bases(
         say_beginning(candidates, question)
         found = rank(candidates, question)
     if as_json:
-        from incumbent.searching.base_candidates import sentences  # as above
-
-        print_json(found.model_dump(mode="json") | {"said": sentences(found)})
+        print_json(found.model_dump(mode="json") | {"said": found.sentences})
         return
     print_ranking(found)
 
 
-def say_beginning(candidates: "Sequence[Candidate]", question: "RankingSetup") -> None:
+def say_beginning(candidates: Sequence[Candidate], question: RankingSetup) -> None:
     """Tell people how long it will take, before the first long work."""
-    from incumbent.searching.base_asking import expected  # as above
-    from incumbent.searching.pace import minutes_text
-
     ways = "bare and few-shot" if question.shots else "bare"
     about = minutes_text(expected(candidates, question))
     items = counted(len(question.items), "dev item")
     print(f"{counted(len(candidates), 'base')}, {ways}, {items}: {about}", file=sys.stderr)
 
 
-def print_ranking(found: "BaseRanking") -> None:
-    from incumbent.searching.base_candidates import sentences  # as above
-
+def print_ranking(found: BaseRanking) -> None:
     metrics = [*dict.fromkeys((found.by, *(name for name in SHOWN if name in found.better)))]
     numbers = [f">{name}" for name in metrics]
     print_table(("base", "asked", *numbers, ">tokens/s"), list(score_cells(found, metrics)))
@@ -88,10 +84,10 @@ def print_ranking(found: "BaseRanking") -> None:
     columns = ("base", ">weights", ">min", ">GB", ">1,000 answers", "license")
     names = in_width([one.name for one in found.bases])
     print_table(columns, [(names[one.name], *cost_cells(one)) for one in found.bases])
-    say(*problems(found), *sentences(found))
+    say(*problems(found), *found.sentences)
 
 
-def each_way(found: "BaseRanking") -> Iterator[tuple[str, str, "BaseScores"]]:
+def each_way(found: BaseRanking) -> Iterator[tuple[str, str, BaseScores]]:
     """The name in the width of its column, how the base was asked, and what came of it."""
     names = in_width([base.name for base in found.bases])
     for base in found.asked:
@@ -100,21 +96,21 @@ def each_way(found: "BaseRanking") -> Iterator[tuple[str, str, "BaseScores"]]:
                 yield names[base.name], name, one
 
 
-def score_cells(found: "BaseRanking", metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def score_cells(found: BaseRanking, metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for base, asked, one in each_way(found):
         speed = "" if one.tokens_per_second is None else f"{one.tokens_per_second:.1f}"
         scores = [f"{one.scores[m]:.3f}" if m in one.scores else "" for m in metrics]
         yield base, asked, *scores, speed
 
 
-def difference_cells(found: "BaseRanking", metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def difference_cells(found: BaseRanking, metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for base, asked, one in each_way(found):
         if one.against_first:
             differences = (one.against_first.get(metric) for metric in metrics)
             yield base, asked, *(str(d) if d else "" for d in differences)
 
 
-def cost_cells(base: "RankedBase") -> tuple[str | Text, ...]:
+def cost_cells(base: RankedBase) -> tuple[str | Text, ...]:
     cost, asked = base.training, base.asked
     price = asked[0].money if asked else None
     memory = "" if cost is None else f"{cost.peak_bytes / GB:.1f}"
@@ -127,7 +123,7 @@ def cost_cells(base: "RankedBase") -> tuple[str | Text, ...]:
     )
 
 
-def problems(found: "BaseRanking") -> Iterator[str]:
+def problems(found: BaseRanking) -> Iterator[str]:
     for base in found.bases:
         if base.problem:
             yield f"{base.name} was not asked: {base.problem}"

@@ -2,12 +2,18 @@
 
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, get_args
+from typing import Annotated, NoReturn, Self, get_args
 
+import numpy as np
 import typer
 
+from evaluation.decision.policy import Policy
+from evaluation.decision.statistics import Array
+from evaluation.generation.answers import versions
 from incumbent.options import (
     GO_ON,
     LARGEST,
@@ -16,20 +22,213 @@ from incumbent.options import (
     saying_what_stays,
     version_option,
 )
-from incumbent.output import print_json, print_table, say
-from incumbent.searching.pace import minutes_text
+from incumbent.output import console, print_json, print_table, say, say_conclusion
+from incumbent.searching.compare_on_dev import (
+    LOSS,
+    Aside,
+    DifferenceOnDev,
+    against,
+    dev_items,
+    judging,
+    measure_by,
+    scorers_here,
+)
+from incumbent.searching.merge_parents import (
+    Merge,
+    MergeParent,
+    merges_of,
+    parents_here,
+    write_merges,
+)
+from incumbent.searching.pace import LOADING, gated_dataset, minutes_text, pace
+from incumbent.searching.search_result import TrialGain, gain_of_best
+from incumbent.submission import everything_learnt
+from project.canonical import digest_folder, digest_json
 from project.child_processes import ended_by_signals
 from project.errors import IncumbentError
-from project.files import home, locked
+from project.files import home, locked, write_lines
 from project.near_duplicates import WordPrints
-from project.records.adapters import AdapterVersion
-from project.records.data import counted
-from registry.adapter_import.lora_config import MergeMethod
+from project.paths import BASE, NUMERICS
+from project.progress import progress
+from project.records.adapters import AdapterVersion, ModelPin, Numerics
+from project.records.data import Row, counted
+from project.records.record import Digest, Record
+from project.records.scores import Better
+from project.settings import load
+from registry.adapter_import.lora_config import MergedOrigin, MergedParent, MergeMethod
+from registry.champion import based_here
 from registry.store import Registry
+from training.rows.experience_replay import learnt_by_challenger
+from training.start import known_rows
+from training.start_record import LearntRows
+from training.steps.earlier import FRESH
 
-if TYPE_CHECKING:
-    from incumbent.searching.merge_parents import MergeParent
-    from incumbent.searching.merges import MergeResult, MergeSearch
+# --- search ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MergeSearch:
+    """The setup of one search."""
+
+    parents: Sequence[MergeParent]
+    merges: Sequence[Merge]
+    seed: int
+    items: Sequence[Row]  # dev
+    aside: Aside
+    by: str
+    alpha: float
+
+    @classmethod
+    def here(
+        cls, parents: Sequence[MergeParent], merges: Sequence[Merge], seed: int, by: str | None
+    ) -> Self:
+        """Raises InputError where dev cannot tell adapters apart."""
+        gated_dataset()
+        contestant, policy = parents[0].adapter.contestant, load(Policy)
+        on = based_here(contestant, ModelPin.read(BASE), parents[0].label)
+        items = dev_items(contestant)
+        by = by or judging(policy, scorers_here()[1], items)[0]
+        bare = on.model_copy(update={"adapter": None})
+        aside = Aside(bare, Numerics.read(NUMERICS), FRESH)
+        return cls(parents, merges, seed, items, aside, by, policy.alpha)
+
+    @property
+    def expected(self) -> float | None:
+        """Minutes of all answers; None where it is not known how fast this machine is."""
+        found, count = pace(self.aside.numerics), len(self.merges) + len(self.parents)
+        if found is None:
+            return None
+        asked = found.reading if self.by == LOSS else found.answering
+        return count * (asked(self.items) + LOADING)
+
+    def run(self, place: Path) -> "MergeResult":
+        """Write each merge to a folder of its number, and ask it dev. Answers are cached, so that
+        an interrupted search goes on. Raises InputError for a metric that there is not.
+        """
+        measure, better = measure_by(self.by, self.items, self.aside, field="--by")
+        parents = [measure(parent.folder) for parent in self.parents]
+        folders = write_merges(self.parents, self.merges, self.seed, place)
+        # All that were ever tried on these dev items, by whatever metric.
+        kept = home() / "merges" / f"{digest_json([row.digest for row in self.items])[:16]}.txt"
+        tried = set(kept.read_text().split()) if kept.exists() else set()
+        scores = list[tuple[float, ...]]()
+        with progress("merges", len(folders), "merges", leave=False) as bar:
+            for folder in folders:
+                tried.add(digest_folder(folder))
+                write_lines(kept, (name.encode() for name in sorted(tried)))
+                scores.append(measure(folder))
+                bar.advance()
+        return result_of(self, folders, np.array(parents), np.array(scores), better, len(tried))
+
+
+# --- result ---------------------------------------------------------------------------------------
+
+
+class MergeScore(Record):
+    """Of a parent, or of a merge."""
+
+    name: str
+    adapter: Digest
+    score: float  # the mean over dev
+    over: DifferenceOnDev  # to the best parent; above 0 it is better than that
+
+
+class MergeResult(Record):
+    by: str  # the metric
+    better: Better
+    items: int
+    clusters: int
+    level: float  # of the intervals
+    parents: tuple[MergeScore, ...]
+    best_parent: int  # its place among them
+    merges: tuple[MergeScore, ...]
+    best: int
+    gain: TrialGain | None  # of the best over the best parent; None: too few groups of items
+    tried: int  # merges in all on these dev items, those of earlier searches included
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the best merge beats its best parent, also on items that did not choose it."""
+        seen = self.merges[self.best].over.diff
+        return seen > 0 and (self.gain is None or self.gain.corrected > 0)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The outcome in plain words, and what it is worth."""
+        best, parent, gain = self.merges[self.best], self.parents[self.best_parent], self.gain
+        lines = [
+            f"best of {len(self.merges)}: {best.name}: {self.by} {best.score:.4f}",
+            f"its best parent is {parent.name}: {parent.score:.4f}; better by {best.over}, on "
+            f"{self.items} dev items in {self.clusters} groups; intervals of {self.level:.0%}",
+        ]
+        if gain and best.over.diff > 0:
+            interval = f"[{gain.low:+.3f}, {gain.high:+.3f}]"
+            lines.append(
+                f"on items that did not choose it: better by {gain.corrected:+.3f} {interval}"
+            )
+        if not self.is_better:
+            lines.append(f"no merge is better than {parent.name} on dev")
+        asked = f"{counted(self.tried, 'merge')} tried on these dev items in all"
+        return [*lines, f"{asked}: the best score is optimistic, sealed decides"]
+
+
+def result_of(
+    search: MergeSearch,
+    folders: Sequence[Path],
+    parents: Array,
+    merges: Array,
+    better: Better,
+    tried: int,
+) -> MergeResult:
+    """Of scores [parents, items] and [merges, items]."""
+    sign, groups = (-1 if better == "less" else 1), [row.group for row in search.items]
+    best_parent = int((sign * parents.mean(axis=1)).argmax())
+    best = parents[best_parent]
+
+    def score_of(name: str, adapter: Digest, items: Array) -> MergeScore:
+        over = against(
+            {name: best.tolist()}, {name: items.tolist()}, groups, {name: better}, search.alpha
+        )[name]
+        return MergeScore(name=name, adapter=adapter, score=float(items.mean()), over=over)
+
+    of_parents = zip(search.parents, parents, strict=True)
+    of_merges = zip(search.merges, folders, merges, strict=True)
+    return MergeResult(
+        by=search.by,
+        better=better,
+        items=len(groups),
+        clusters=len(set(groups)),
+        level=round(1 - 2 * search.alpha, 6),
+        parents=tuple(score_of(one.label, one.adapter.files, i) for one, i in of_parents),
+        best_parent=best_parent,
+        merges=tuple(score_of(str(one), digest_folder(f), i) for one, f, i in of_merges),
+        best=int((sign * merges.mean(axis=1)).argmax()),
+        gain=gain_of_best(np.vstack([best, merges]), 0, groups, better),
+        tried=tried,
+    )
+
+
+def origin_of(search: MergeSearch, found: MergeResult) -> MergedOrigin:
+    """The record of the best merge."""
+    merge = search.merges[found.best]
+    parents = zip(search.parents, merge.shares(len(search.parents)), strict=True)
+    return MergedOrigin(
+        parents=tuple(
+            MergedParent(adapter=one.adapter.files, version=one.version, share=share)
+            for one, share in parents
+        ),
+        method=merge.method,
+        density=merge.density,
+        seed=search.seed,
+        libraries=versions(),
+        tried=found.tried,
+        metric=found.by,
+        score=found.merges[found.best].score,
+        items=found.items,
+    )
+
+
+# --- merge ----------------------------------------------------------------------------------------
 
 SHARES, DENSITIES = (0.3, 0.5, 0.7), (0.5,)
 
@@ -77,10 +276,6 @@ def merge(
     $ incumbent search merge
     $ incumbent search merge --challenger v4 --method ties --share 0.5 --density 0.2
     """
-    # Imported here because these bring libraries that take a while.
-    from incumbent.searching.merge_parents import merges_of, parents_here
-    from incumbent.searching.merges import MergeSearch, sentences
-
     merges = merges_of(
         [method] if method else get_args(MergeMethod), share or SHARES, density or DENSITIES
     )
@@ -96,7 +291,7 @@ def merge(
             folder = Path(place, str(found.best))
             version = registered(registry, search, found, folder, reason)
     if as_json:
-        print_json(found.model_dump(mode="json") | {"said": sentences(found), "version": version})
+        print_json(found.model_dump(mode="json") | {"said": found.sentences, "version": version})
         return
     print_found(found, version)
 
@@ -105,7 +300,7 @@ def refuse() -> NoReturn:
     raise IncumbentError("another process merges here: wait for its end")
 
 
-def say_beginning(search: "MergeSearch") -> None:
+def say_beginning(search: MergeSearch) -> None:
     """Tell people what is merged and how long it will take, before the first long work."""
     parents = ", ".join(parent.label for parent in search.parents)
     about = minutes_text(search.expected)
@@ -114,12 +309,9 @@ def say_beginning(search: "MergeSearch") -> None:
 
 
 def registered(
-    registry: Registry, search: "MergeSearch", found: "MergeResult", folder: Path, reason: str
+    registry: Registry, search: MergeSearch, found: MergeResult, folder: Path, reason: str
 ) -> AdapterVersion:
     """The best merge as a version, with its parents and all that they have learnt."""
-    from incumbent.searching.merges import origin_of  # as above
-    from training.start_record import LearntRows
-
     origin, first = origin_of(search, found), search.parents[0].adapter
     adapter = first.model_copy(
         update={
@@ -141,14 +333,8 @@ def registered(
     )
 
 
-def learnt_by(
-    registry: Registry, parent: "MergeParent"
-) -> tuple[WordPrints | None, tuple[str, ...]]:
+def learnt_by(registry: Registry, parent: MergeParent) -> tuple[WordPrints | None, tuple[str, ...]]:
     """The prompts and the rows that a parent has learnt; None and none where nobody knows."""
-    from incumbent.submission import everything_learnt  # which takes a while, as these do
-    from training.rows.experience_replay import learnt_by_challenger
-    from training.start import known_rows
-
     if parent.version is not None:
         prints = registry.trained_on(parent.adapter.files)
         return prints, known_rows(registry, parent.version)
@@ -156,15 +342,12 @@ def learnt_by(
     return everything_learnt(registry), tuple(rows)
 
 
-def print_found(found: "MergeResult", version: AdapterVersion | None) -> None:
-    from incumbent.searching.merges import sentences  # as above
-
+def print_found(found: MergeResult, version: AdapterVersion | None) -> None:
     both = (*found.parents, *found.merges)
     rows = [(one.name, f"{one.score:.4f}", str(one.over)) for one in both]
     print_table(("on dev", f">{found.by}", ">better than the best parent by"), rows)
-    first, *others = sentences(found)
-    say(f"\n{first}", style="bold")
-    say(*others)
+    console.print()
+    say_conclusion(found.sentences)
     if version is None:
         say("nothing is registered; --register does it all the same")
         return

@@ -12,8 +12,12 @@ import typer
 
 from curation.selected_rows import FOLDER, Selection
 from incumbent.options import GO_ON, LARGEST, Json, saying_what_stays
-from incumbent.output import console, print_json, print_table, say
+from incumbent.output import console, print_json, print_table, say, say_conclusion
+from incumbent.searching.label_curve import LabelCurve
+from incumbent.searching.label_measuring import CurveData, measure, read_shares
 from incumbent.searching.pace import Candidates, estimate, minutes_text, read_candidates
+from incumbent.searching.rank_rows import AgainstRandom, compare, rank
+from incumbent.searching.search_result import SearchResult, in_words
 from incumbent.searching.search_settings import SearchParams
 from project.canonical import digest_json
 from project.child_processes import ended_by_signals
@@ -25,10 +29,6 @@ from project.untrusted_input import one_line
 from training.training_settings import SftParams
 
 if TYPE_CHECKING:
-    from incumbent.searching.compare_on_dev import AgainstRandom
-    from incumbent.searching.label_curve import LabelCurve
-    from incumbent.searching.label_measuring import CurveData
-    from incumbent.searching.search_result import SearchResult
     from incumbent.searching.trial_loop import Tuning
 
 # --- tune -----------------------------------------------------------------------------------------
@@ -56,8 +56,7 @@ def tune(
     given = {"trials": trials, "minutes": minutes}
     wanted = {name: value for name, value in given.items() if value is not None}
     params = load(SearchParams).model_copy(update=wanted)
-    # Imported here because Optuna is of an extra, and all of this takes a while.
-    from incumbent.searching.search_result import in_words, write_page
+    # Imported here because Optuna is of an extra.
     from incumbent.searching.trial_loop import Search, Tuning, one_at_a_time
 
     tuning = Tuning.here(params)
@@ -69,9 +68,9 @@ def tune(
         more = until(params.minutes)
         for trial in search.run(tuning.objective, params.trials, first=own, more=more):
             print(in_words(trial, params.metric), file=sys.stderr)
-            write_page(tuning.result(search.trials()), params.settled, page)
+            tuning.result(search.trials()).write_page(params.settled, page)
         found = tuning.result(search.trials())
-        write_page(found, params.settled, page)
+        found.write_page(params.settled, page)
     print_found(found, page, as_json=as_json)
 
 
@@ -89,18 +88,14 @@ def until(minutes: float | None) -> Callable[[], bool]:
     return lambda: end is None or monotonic() < end
 
 
-def print_found(found: "SearchResult", page: Path, *, as_json: bool) -> None:
-    from incumbent.searching.search_result import next_steps, sentences  # as above
-
-    steps = next_steps(found)
+def print_found(found: SearchResult, page: Path, *, as_json: bool) -> None:
+    steps = found.next_steps
     if as_json:
         lines, command = steps or (None, None)
-        told = {"said": sentences(found), "params": lines, "command": command, "page": str(page)}
+        told = {"said": found.sentences, "params": lines, "command": command, "page": str(page)}
         print_json(found.model_dump(mode="json") | told)
         return
-    first, *others = sentences(found)
-    say(first, style="bold")
-    say(*others)
+    say_conclusion(found.sentences)
     if steps:
         say(f"\nin params.yaml:\n{steps[0]}")
         command = steps[1].replace(" -S ", " \\\n  -S ")
@@ -133,20 +128,16 @@ def curve(
 
     $ incumbent search curve
     """
-    # Imported here because it brings libraries of an extra, and takes a while.
-    from incumbent.searching.label_curve import write_page
-    from incumbent.searching.label_measuring import CurveData, measure, read_shares
-
     labels = CurveData.here(read_shares(shares), seeds)
     say_curve_begins(labels)
     with ended_by_signals():
         found = measure(labels, more=more, at=at)
         page = home() / "curve" / f"{digest_json([shares, seeds, found.digest])[:16]}.html"
-        write_page(found, page)
+        found.write_page(page)
     print_curve(found, page, as_json=as_json)
 
 
-def say_curve_begins(labels: "CurveData") -> None:
+def say_curve_begins(labels: CurveData) -> None:
     """Tell people how long it will take, before the first long work."""
     adapters = counted(len(labels.draws) * len(labels.shares), "adapter")
     rows = counted(len(labels.found.rows), "row")
@@ -154,11 +145,9 @@ def say_curve_begins(labels: "CurveData") -> None:
     print(f"{adapters} on up to {rows}: {about}", file=sys.stderr)
 
 
-def print_curve(found: "LabelCurve", page: Path, *, as_json: bool) -> None:
-    from incumbent.searching.label_curve import sentences  # as above
-
+def print_curve(found: LabelCurve, page: Path, *, as_json: bool) -> None:
     if as_json:
-        print_json(found.model_dump(mode="json") | {"said": sentences(found), "page": str(page)})
+        print_json(found.model_dump(mode="json") | {"said": found.sentences, "page": str(page)})
         return
     curves = [found.metrics[name] for name in found.judged_by]
     rows = [("none: the base", "0", *(f"{one.base:.3f}" for one in curves))]
@@ -167,7 +156,7 @@ def print_curve(found: "LabelCurve", page: Path, *, as_json: bool) -> None:
         for i, point in enumerate(curves[0].points)
     ]
     print_table(("share", ">labels", *(f">{name}" for name in found.judged_by)), rows)
-    say(*sentences(found))
+    say(*found.sentences)
     say(f"drawn: {page}")
 
 
@@ -202,10 +191,6 @@ def select(
     draws = range(0 if no_compare else seeds)
     say_estimate(candidates, rows, len(draws))
     with ended_by_signals():
-        # Imported here because the estimate comes first, and these bring libraries of seconds.
-        from incumbent.searching.compare_on_dev import AgainstRandom, compare
-        from incumbent.searching.rank_rows import rank
-
         selection, path = rank(candidates, rows), FOLDER / f"best-{rows}.jsonl"
         selection.save(path)
         beside = comparison_of(path)
@@ -247,12 +232,9 @@ def print_selection(selection: Selection, path: Path, candidates: Candidates) ->
         say(said)
 
 
-def print_comparison(found: "AgainstRandom") -> None:
-    from incumbent.searching.compare_on_dev import sentences  # as above
-
-    first, *more = sentences(found)
-    say(f"\n{first}", style="bold")
-    say(*more)
+def print_comparison(found: AgainstRandom) -> None:
+    console.print()
+    say_conclusion(found.sentences)
     cells = [
         (name, f"{m.selected:.3f}", f"{m.random:.3f}", str(m)) for name, m in found.metrics.items()
     ]
@@ -264,13 +246,11 @@ def in_a_line(row: Row) -> str:
     return line if len(line) <= WIDE else f"…{line[-WIDE:]}"
 
 
-def as_fields(selection: Selection, path: Path, found: "AgainstRandom | None") -> dict[str, Any]:
-    from incumbent.searching.compare_on_dev import sentences  # as above
-
+def as_fields(selection: Selection, path: Path, found: AgainstRandom | None) -> dict[str, Any]:
     comparison = found and found.model_dump(mode="json") | {
         "beats": found.beats,
         "loses": found.loses,
-        "said": sentences(found),
+        "said": found.sentences,
     }
     return {
         "file": str(path),

@@ -11,18 +11,16 @@ import numpy as np
 import pytest
 
 from incumbent.searching.base_candidates import (
-    BaseDifference,
     BaseRanking,
     BaseScores,
     Candidate,
     RankedBase,
     TrainingCost,
-    against,
     ranked,
     read_name,
     refuse_twice,
-    sentences,
 )
+from incumbent.searching.compare_on_dev import DifferenceOnDev, against
 from incumbent.verbs.bases import bases, in_width, print_ranking
 from project.canonical import digest_folder
 from project.errors import InputError
@@ -35,10 +33,10 @@ from tests.incumbent.tiny_project import called, lay_out_project, run
 
 GROUPS = [f"g{i // 2}" for i in range(40)]
 RNG = np.random.default_rng(0)
-GAIN = BaseDifference(diff=0.1, low=0.05, high=0.15)
+GAIN = DifferenceOnDev(diff=0.1, low=0.05, high=0.15)
 
 
-def asked(score: float, gain: BaseDifference | None = GAIN) -> BaseScores:
+def asked(score: float, gain: DifferenceOnDev | None = GAIN) -> BaseScores:
     scores = {"rougeL": score, "semantic": 0.5, "bits_per_byte": 2.0}
     differences = dict.fromkeys(scores, gain) if gain else {}
     return BaseScores(
@@ -157,14 +155,14 @@ def test_differences_to_the_first_are_for_the_better_whichever_way_a_metric_goes
 
 
 def test_the_best_is_told_and_that_training_may_change_the_order() -> None:
-    said = sentences(ranking(base("a", 0.3), base("b", 0.5)))
+    said = ranking(base("a", 0.3), base("b", 0.5)).sentences
     assert said[0] == "best by rougeL: b"
     assert "train the best two" in said[-1]
 
 
 def test_a_base_that_is_not_shown_to_be_better_is_said_to_be_so() -> None:
-    unsure = asked(0.5, BaseDifference(diff=0.1, low=-0.1, high=0.3))
-    said = sentences(ranking(base("a", 0.3), base("b", 0.5).model_copy(update={"bare": unsure})))
+    unsure = asked(0.5, DifferenceOnDev(diff=0.1, low=-0.1, high=0.3))
+    said = ranking(base("a", 0.3), base("b", 0.5).model_copy(update={"bare": unsure})).sentences
     assert "it is not shown to be better than a" in said
 
 

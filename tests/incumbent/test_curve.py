@@ -15,8 +15,6 @@ from incumbent.searching.label_curve import (
     MetricCurve,
     fit,
     metric_curve,
-    sentences,
-    write_page,
 )
 from incumbent.searching.label_measuring import nested, read_shares
 from project.canonical import digest_folder
@@ -137,7 +135,7 @@ def test_labels_that_bring_nothing_are_not_shown_to_bring_anything() -> None:
     curve = grown(0.0, base=0.3)
     assert curve.more.low == pytest.approx(0, abs=1e-9)
     assert curve.of_gain is None
-    said = "\n".join(sentences(told(curve)))
+    said = "\n".join(told(curve).sentences)
     assert "rougeL: 200 labels more: +0.0" in said
     assert "], no gain is shown" in said
     assert "rougeL: all labels together are not shown to beat the base" in said
@@ -165,7 +163,7 @@ def test_where_less_is_better_a_falling_score_is_a_gain() -> None:
     assert curve.of_gain
     for _, low, high in curve.band:
         assert low < high
-    said = sentences(told(curve))
+    said = told(curve).sentences
     assert "rougeL: less is better, so there is no share of the score to tell" in said
 
 
@@ -195,14 +193,14 @@ def told(curve: MetricCurve, seeds: int = 3) -> LabelCurve:
 
 def test_the_outcome_is_told_in_words_and_drawn() -> None:
     found = told(grown(0.1))
-    said = "\n".join(sentences(found))
+    said = "\n".join(found.sentences)
     assert "120 dev items in 60 groups; intervals of 90%; 3 draws of each share" in said
     assert "each adapter also learns 20 rehearsed or accepted rows" in said
     assert "rougeL: 200 labels more: +0.0" in said
     assert said.count("rougeL: 250 of 1,200 labels reach") == 2
     assert max(map(len, said.splitlines())) <= 80
     assert "labels reach 90% of the score of all" in said
-    write_page(found, Path("labels.html"))
+    found.write_page(Path("labels.html"))
     page = Path("labels.html").read_text()
     assert page.count("<circle") == 4
     assert "<script" not in page
@@ -210,7 +208,7 @@ def test_the_outcome_is_told_in_words_and_drawn() -> None:
 
 
 def test_one_draw_is_one_draw() -> None:
-    said = sentences(told(grown(0.1, draws=1), seeds=1))
+    said = told(grown(0.1, draws=1), seeds=1).sentences
     assert said[-1] == "another draw may differ: --seeds 3 makes three"
 
 

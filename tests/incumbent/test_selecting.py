@@ -15,8 +15,9 @@ from curation.selected_rows import Selection
 from evaluation.decision.statistics import bounds, paired
 from evaluation.scoring.scorers import Scores
 from incumbent.cli import main
-from incumbent.searching.compare_on_dev import AgainstRandom, against_random, sentences, with_draws
+from incumbent.searching.compare_on_dev import with_draws
 from incumbent.searching.pace import draw_rows, read_candidates
+from incumbent.searching.rank_rows import AgainstRandom, against_random
 from project import paths
 from project.canonical import digest_folder
 from project.errors import InputError
@@ -76,8 +77,8 @@ def test_where_less_is_better_less_wins_and_what_has_no_better_way_is_left_out()
         0.05,
     )
     assert found.keys() == {"rougeL", "perplexity"}
-    assert found["perplexity"].wins
-    assert not found["rougeL"].wins  # equal differences say nothing
+    assert found["perplexity"].low > 0
+    assert not found["rougeL"].low > 0  # equal differences say nothing
 
 
 def test_several_draws_widen_the_interval_by_what_they_differ() -> None:
@@ -93,7 +94,7 @@ def test_several_draws_widen_the_interval_by_what_they_differ() -> None:
 
 def test_a_selection_that_wins_says_by_how_much() -> None:
     found = outcome(0.05)
-    first, second, _ = sentences(found)
+    first, second, _ = found.sentences
     assert first == "150 selected rows beat 150 random ones"
     assert second.startswith("selected − random: +0.05")
     assert second.endswith(" rougeL, on 20 dev items in 10 groups; intervals of 90%")
@@ -105,8 +106,8 @@ def test_a_selection_that_wins_says_by_how_much() -> None:
 def test_a_selection_that_does_not_win_says_so(shift: float, said: str) -> None:
     found = outcome(shift, spread=1.0)
     assert not found.beats
-    assert sentences(found)[0] == f"150 selected rows {said} 150 random ones"
-    assert "do not take this selection for better than a random one" in sentences(found)
+    assert found.sentences[0] == f"150 selected rows {said} 150 random ones"
+    assert "do not take this selection for better than a random one" in found.sentences
 
 
 def test_all_gating_metrics_must_win_and_one_that_loses_is_enough() -> None:
@@ -118,9 +119,9 @@ def test_all_gating_metrics_must_win_and_one_that_loses_is_enough() -> None:
 
 
 def test_what_both_sides_learn_besides_is_told_and_that_one_draw_is_one_draw() -> None:
-    assert sentences(outcome(0.05, kept=164))[0].endswith("each beside 164 rows that both learn")
-    assert "another random draw may differ: --seeds 3 makes three" in sentences(outcome(0.05))
-    three = sentences(outcome(0.05, draws=3))
+    assert outcome(0.05, kept=164).sentences[0].endswith("each beside 164 rows that both learn")
+    assert "another random draw may differ: --seeds 3 makes three" in outcome(0.05).sentences
+    three = outcome(0.05, draws=3).sentences
     assert "3 random draws" in three[1]
     assert len(three) == 2
 

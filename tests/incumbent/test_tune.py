@@ -16,11 +16,8 @@ from incumbent.searching.pace import SftSettings
 from incumbent.searching.search_result import (
     SearchResult,
     gain_of_best,
-    next_steps,
     panels,
     result_of,
-    sentences,
-    write_page,
 )
 from incumbent.searching.search_settings import (
     LEFT_ALONE,
@@ -340,7 +337,7 @@ def outcome(
 
 
 def test_a_better_setting_is_told_with_how_often_dev_was_used() -> None:
-    first, seen, corrected, looks = sentences(outcome(0.35))
+    first, seen, corrected, looks = outcome(0.35).sentences
     assert first.startswith("best of 2: trial 2: loss")
     assert first.endswith(", 2.0 min")
     assert seen.startswith("on the items that chose it: better than params.yaml by 0.3")
@@ -350,12 +347,13 @@ def test_a_better_setting_is_told_with_how_often_dev_was_used() -> None:
 
 
 def test_a_setting_that_is_not_shown_to_be_better_is_said_to_be_so() -> None:
-    assert any("no gain is shown" in line for line in sentences(outcome(0.001)))
-    assert "the settings of params.yaml are the best of those that were tried" in sentences(
-        outcome(-0.3)
+    assert any("no gain is shown" in line for line in outcome(0.001).sentences)
+    assert (
+        "the settings of params.yaml are the best of those that were tried"
+        in outcome(-0.3).sentences
     )
-    assert next_steps(outcome(-0.3)) is None
-    beyond = sentences(outcome(0.3, own={"adapter.r": 64}))
+    assert outcome(-0.3).next_steps is None
+    beyond = outcome(0.3, own={"adapter.r": 64}).sentences
     assert (
         "the settings of params.yaml lie outside of the ranges: nothing to compare with" in beyond
     )
@@ -369,17 +367,17 @@ def test_all_but_the_path_of_the_page_fits_80_columns(capsys: pytest.CaptureFixt
     assert max(len(line) for line in lines if "ppp" not in line) <= 80
     command = "\n".join(lines).partition("or as an experiment:\n")[2].partition("\n\n")[0]
     joined = command.replace("\\\n", " ")
-    steps = next_steps(better)
+    steps = better.next_steps
     assert steps and joined.split() == steps[1].split()
 
 
 def test_trials_that_are_left_are_told() -> None:
-    assert sentences(outcome(0.3, wanted=9))[-1] == "6 trials not made: run it again to go on"
+    assert outcome(0.3, wanted=9).sentences[-1] == "6 trials not made: run it again to go on"
 
 
 def test_the_page_draws_each_setting_without_anything_from_elsewhere() -> None:
     found, ranges = outcome(0.3), SearchParams.model_validate({"ranges": RANGES}).settled
-    write_page(found, ranges, Path("search.html"))
+    found.write_page(ranges, Path("search.html"))
     page = Path("search.html").read_text()
     assert page.count("<svg") == 3
     assert "<script" not in page and "http" not in page.replace("https://dvc", "")
