@@ -1,29 +1,32 @@
-"""The pipeline's challenger, submitted: refused if stale, decided on, promoted if asked."""
+"""The pipeline's challenger, submitted: refused if stale, decided on, promoted if asked, told."""
 
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from curation.curation_settings import CollectParams
 from curation.data_sources import described
-from curation.eval_sets import freeze
+from curation.eval_sets import EVAL_SETS, freeze
 from evaluation.decision.metric_evidence import item_means
 from evaluation.decision.policy import Policy
+from evaluation.decision.ways_out import ways_out
 from evaluation.evaluation_settings import PreferenceParams, Prices
 from evaluation.generate import seconds, weights
 from evaluation.look_decision import Decided, decide, open_voting, refuse_stale
 from evaluation.preference.ballots.ballot_files import write_voting_sheet
 from evaluation.report.dev_items import keep_dev_items
 from evaluation.report.kept_report import kept_report, kept_report_path
-from evaluation.report.report_data import read_report_data
+from evaluation.report.report_data import read_report_data, right_lines, unchecked
 from evaluation.report.report_page import report
 from evaluation.score import contestant_names
 from evaluation.sealed_look import SealedItems
 from incumbent.current_provenance import Noted, current_provenance, tag_version
-from incumbent.mirroring.mirror import figures_page
-from incumbent.output import AT_WORK
+from incumbent.mirroring.mirror import figures_page, mirror
+from incumbent.output import AT_WORK, EXIT_CODES, console, print_json, say
 from incumbent.reproducing.rows_check import push_version
+from incumbent.verdict_text import print_arrow_note, print_measured, print_verdict
 from monitoring.asked_items import items_asked
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.canonical import digest_folder, stamp
@@ -32,14 +35,15 @@ from project.files import home, locked, write_bytes
 from project.item_prompts import refuse_told_answers
 from project.model_pins import chat_template_of, folder_here
 from project.near_duplicates import WordPrints
-from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT
+from project.paths import ADAPTER, ADAPTER_FILES, CURATED, DATASET, EVIDENCE, GATE_REPORT, rows_of
 from project.records.adapters import Adapter, AdapterVersion, Numerics, Opponent, Provenance
 from project.records.ballots import SheetPart
-from project.records.data import DatasetVersion, GateReport, Split
+from project.records.data import DatasetVersion, GateReport, Row, Split
 from project.records.evidence import Evidence, Verdict
 from project.settings import load
-from registry.alpha_ledger.look_bytes import refuse_unknown
+from registry.alpha_ledger.look_bytes import LOOKS, refuse_unknown
 from registry.champion import confirmed_opponent, refuse_once_sealed
+from registry.lineage import apart
 from registry.reader import RegistryReader
 from registry.store import Registry
 from review.review_settings import ReviewParams
@@ -233,3 +237,120 @@ def write_page(outcome: SubmissionOutcome, policy: Policy) -> None:
         write_bytes(page, text.encode())
     kept = kept_report(decided.evidence, decided.decision, policy, shown, sealed, taken)
     kept.write(kept_report_path(outcome.version.family, outcome.version.number))
+
+
+# --- as people and programs read it ---------------------------------------------------------------
+
+UNSEEN = (
+    "the sealed items were not used: a challenger is compared on them only once it is better on "
+    "dev, for each such look makes the next one harder"
+)
+
+
+def submit_and_tell(*, promote: bool, reason: str, as_json: bool) -> int:
+    """Submit, decide, and promote if asked and won; returns the verdict's exit code."""
+    outcome = submit(promote=promote, reason=reason)
+    if as_json:
+        print_json(fields_of(outcome))
+    else:
+        print_submission(outcome)
+    mirror_outcome(outcome)
+    return EXIT_CODES[outcome.decided.decision.verdict]
+
+
+def mirror_outcome(outcome: SubmissionOutcome) -> None:
+    """Show it in the trackers, and that its opponent is no longer champion."""
+    mirror(outcome.version.number, outcome.opponent.version if outcome.promoted else None)
+
+
+def fields_of(outcome: SubmissionOutcome) -> dict[str, Any]:
+    return {
+        "version": outcome.version,
+        "decision": outcome.decided.decision,
+        "ways_out": list(
+            ways_out(outcome.decided.evidence, outcome.decided.decision, load(Policy))
+        ),
+        "provenance": outcome.provenance,
+        "unpushed": outcome.unpushed,
+    }
+
+
+def print_submission(outcome: SubmissionOutcome) -> None:
+    policy = load(Policy)
+    print_comparison(outcome, policy)
+    print_outcome(outcome, policy)
+
+
+def print_comparison(outcome: SubmissionOutcome, policy: Policy) -> None:
+    """The gating metrics on the sealed eval set, or on dev when it was not looked at."""
+    evidence, decision = outcome.decided.evidence, outcome.decided.decision
+    looked = decision.opening is not None
+    measured = evidence.sealed if looked else evidence.dev
+    part = "sealed" if looked else "dev"
+    console.print(f"\nchallenger against {outcome.opponent.label}, {part} eval set")
+    if told := apart(decision):
+        say(told)
+    references = [row.completion_text for row in Row.read_lines(rows_of(Split.DEV))]
+    say(*right_lines(measured), *unchecked(measured, references))
+    checked = {m: measured[m] for m in policy.checked if m in measured}
+    print_measured(checked, decision.bounds, policy.guards)
+    print_arrow_note(checked)
+    several = {name: found for name, found in checked.items() if found.drawn_share is not None}
+    if several:
+        times = max(found.samples or 0 for found in several.values())
+        spreads = ", ".join(f"{found.within_sd:.3f} in {m}" for m, found in several.items())
+        say(
+            f"\n{times} answers an item; within an item the difference spreads by {spreads}",
+            style="dim",
+        )
+
+
+def print_outcome(outcome: SubmissionOutcome, policy: Policy) -> None:
+    version, decision = outcome.version, outcome.decided.decision
+    console.print()
+    ways = ways_out(outcome.decided.evidence, decision, policy)
+    print_verdict(decision, policy, f"{version.label}: ", ways)
+    if decision.opening is None:
+        say(UNSEEN)
+    say(*outcome.decided.notes)
+    if outcome.is_champion:
+        console.print(f"{version.label} is the champion already; nothing changed")
+    elif outcome.fallen:
+        say(
+            f"it was rolled back or withdrawn: incumbent rollback --to {version.number} brings it "
+            "back"
+        )
+    elif outcome.promoted:
+        console.print(f"{version.label} is the champion now")
+    elif outcome.awaited:
+        say(
+            f"registry.four_eyes asks for a second person: not {version.actor}, but somebody else "
+            f"approves it, by incumbent promote {version.number} or in incumbent review"
+        )
+    elif decision.verdict is Verdict.PROMOTE:
+        console.print(f"to make it the champion: incumbent promote {version.number}")
+    if outcome.frozen:
+        say(
+            f"the items of {' and '.join(outcome.frozen)} stay from now on, whatever the sources "
+            f"gain: commit {EVAL_SETS} and {LOOKS}"
+        )
+    if outcome.provenance and outcome.is_new:
+        say(f"made from {outcome.provenance}")
+    if outcome.unrecorded:
+        say(outcome.unrecorded)
+    say(*outcome.unpushed)
+    if outcome.moved:
+        say(outcome.moved)
+    if outcome.voted_on:
+        say(how_to_vote(version.number, outcome.voted_on))
+    if outcome.sheet.exists():
+        say(f"what to vote on: {outcome.sheet}")
+    say(f"report: {outcome.page}")
+
+
+def how_to_vote(number: int, part: SheetPart) -> str:
+    """How to vote, in one line, with the address where the page has one that all reach it by."""
+    what = "people's votes decide" if part == "sealed" else "to vote on dev, for discussion"
+    url = load(ReviewParams).url
+    where = f"{url}/vote/{number}" if url else f"incumbent review, then /vote/{number}"
+    return f"{what}: {where}"

@@ -26,7 +26,7 @@ from incumbent.demo_logs import FOLDER, METRIC, DemoLogs, write_demo
 from incumbent.options import LARGEST, ExitVerdict, Json
 from incumbent.output import EXIT_CODES, console, print_json, print_table
 from incumbent.scores_decision import WeighingError, fitting_policy, policy_of, weigh_and_rule
-from incumbent.submission_text import print_arrow_note, print_measured, print_verdict
+from incumbent.verdict_text import print_arrow_note, print_measured, print_verdict
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Measured
 from project.records.record import write_records
@@ -41,28 +41,23 @@ DEMO = (
 
 
 @dataclass(frozen=True)
-class Terms:
-    """The terms by which a table is judged, and how the verdict is printed."""
+class DecideOptions:
+    """What is compared, what may be missing, and the terms by which it is judged."""
 
-    policy: Path | None = None  # a file; None: the default that fits the table
-    look: int = 1
-    general: Path | None = None
-    reference: Path | None = None
-    as_json: bool = False
-
-
-@dataclass(frozen=True)
-class LogOptions:
-    """Two logs, what of them is compared, and what may be missing."""
-
-    tool: Tool | None = None
-    paths: tuple[Path, ...] = ()
-    metrics: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ()
-    systems: tuple[str, str] | None = None  # of logs that hold several: champion, challenger
-    columns: tuple[str, ...] = ()  # such as expected=gold
-    allow_missing: float | None = None
-    write: Path | None = None  # where the score table goes
+    scores: Path | None  # a score table, or
+    tool: Tool | None  # what wrote two logs
+    paths: tuple[Path, ...]
+    metrics: tuple[str, ...]
+    tasks: tuple[str, ...]
+    systems: tuple[str, str] | None  # of logs that hold several: champion, challenger
+    columns: tuple[str, ...]  # such as expected=gold
+    allow_missing: float | None
+    write: Path | None  # where the score table goes
+    policy: Path | None  # a file; None: the default that fits the table
+    look: int
+    general: Path | None
+    reference: Path | None
+    as_json: bool
 
 
 def decide(
@@ -150,8 +145,8 @@ def decide(
     $ incumbent decide --from lm-eval results/old results/new
     $ incumbent decide --from csv answers.csv --systems old_answer new_answer
     """
-    terms = Terms(policy, look, general, reference, as_json=as_json)
-    options = LogOptions(
+    options = DecideOptions(
+        scores=scores,
         tool=from_,
         paths=tuple(logs or ()),
         metrics=tuple(metric or ()),
@@ -160,24 +155,30 @@ def decide(
         columns=tuple(column or ()),
         allow_missing=allow_missing,
         write=write,
+        policy=policy,
+        look=look,
+        general=general,
+        reference=reference,
+        as_json=as_json,
     )
-    code = decide_on_demo(options, terms) if demo else decide_on(scores, options, terms)
+    code = decide_on_demo(options) if demo else decide_on(options)
     failed = fail_on is not None and code >= EXIT_CODES[fail_on.upper()]
     raise typer.Exit(code if exit_verdict or failed else 0)
 
 
-def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:
+def decide_on(options: DecideOptions) -> int:
     """Print the verdict on a score table or on two logs; returns its exit code.
 
     Raises InputError naming file, line and field, or what keeps the logs from being compared.
     """
+    scores = options.scores
     if scores and options.write:
         raise InputError("--write keeps the table of two logs: --scores names one already")
     refuse_overwriting(options)
     if scores and (options.tool or options.paths):
         raise InputError("give a score table by --scores or two logs by --from, not both")
     if options.tool:
-        return decide_on_logs(options.tool, options, terms)
+        return decide_on_logs(options.tool, options)
     if options.paths:
         likely = tool_of(options.paths[0]) or " | ".join(READERS)
         raise InputError(f"say which tool wrote {options.paths[0]}: --from {likely}")
@@ -186,12 +187,12 @@ def decide_on(scores: Path | None, options: LogOptions, terms: Terms) -> int:
     if (tool := tool_of(scores)) and tool != "jsonl":
         raise InputError(f"is no score table: --from {tool} reads it", file=scores)
     try:
-        return decide_on_table(read_score_table(scores), terms)
+        return decide_on_table(read_score_table(scores), options)
     except WeighingError as error:
         raise InputError(str(error), file=scores) from None
 
 
-def refuse_overwriting(options: LogOptions) -> None:
+def refuse_overwriting(options: DecideOptions) -> None:
     """Raise InputError where --write names a file that holds something else than a score table."""
     there = options.write
     if there is None or not there.exists():
@@ -205,7 +206,7 @@ def refuse_overwriting(options: LogOptions) -> None:
         raise InputError(problem, file=there) from None
 
 
-def decide_on_demo(options: LogOptions, terms: Terms) -> int:
+def decide_on_demo(options: DecideOptions) -> int:
     """Write the demo's logs, and decide on the few items and on all; returns the latter's code.
 
     Raises InputError for a file in their place.
@@ -213,30 +214,29 @@ def decide_on_demo(options: LogOptions, terms: Terms) -> int:
     if options.tool or len(options.paths) > 1:
         raise InputError("--demo takes no --from, and at most a folder to write its logs to")
     few, every = write_demo(options.paths[0] if options.paths else FOLDER)
-    if not terms.as_json:
+    if not options.as_json:
         typer.echo(f"{DEMO}\n{few.items} items are too few to settle it:\n")
-        decide_on_demo_logs(few, options, terms)
+        decide_on_demo_logs(few, options)
         typer.echo(f"\n{DEMO_LARGER.format(every.items)}\n")
-    return decide_on_demo_logs(every, options, terms)
+    return decide_on_demo_logs(every, options)
 
 
-def decide_on_demo_logs(logs: DemoLogs, options: LogOptions, terms: Terms) -> int:
-    typer.echo(f"$ incumbent decide {logs.arguments}", err=terms.as_json)
-    return decide_on_logs("csv", replace(options, paths=logs.paths, metrics=(METRIC,)), terms)
+def decide_on_demo_logs(logs: DemoLogs, options: DecideOptions) -> int:
+    typer.echo(f"$ incumbent decide {logs.arguments}", err=options.as_json)
+    return decide_on_logs("csv", replace(options, paths=logs.paths, metrics=(METRIC,)))
 
 
-def decide_on_logs(tool: Tool, options: LogOptions, terms: Terms) -> int:
+def decide_on_logs(tool: Tool, options: DecideOptions) -> int:
     logs = read_both(tool, options)
     pairing = pair_logs(
         *logs, metrics=options.metrics, tasks=options.tasks, allowed=options.allow_missing
     )
     if options.write:
         write_records(options.write, pairing.table.items)
-    compared = PairedLogs(logs, pairing)
-    return decide_on_table(pairing.table, terms, compared, named=bool(options.metrics))
+    return decide_on_table(pairing.table, options, PairedLogs(logs, pairing))
 
 
-def read_both(tool: Tool, options: LogOptions) -> tuple[SystemLog, SystemLog]:
+def read_both(tool: Tool, options: DecideOptions) -> tuple[SystemLog, SystemLog]:
     """The champion's and the challenger's log. Raises InputError."""
     paths = options.paths
     if len(paths) == 1 and tool in SEVERAL_SYSTEMS:  # which may hold both sides
@@ -278,19 +278,18 @@ class PairedLogs:
 
 
 def decide_on_table(
-    table: ScoreTable, terms: Terms, compared: PairedLogs | None = None, *, named: bool = False
+    table: ScoreTable, options: DecideOptions, compared: PairedLogs | None = None
 ) -> int:
-    """Print the verdict on a table; `named`: somebody chose its metrics. Returns the exit code.
-    Raises InputError.
-    """
-    policy = fitting_policy(policy_of(terms.policy), table, named=named)
+    """Print the verdict on a table; returns the exit code. Raises InputError."""
+    named = compared is not None and bool(options.metrics)  # somebody chose its metrics
+    policy = fitting_policy(policy_of(options.policy), table, named=named)
     suite, baseline = (
-        read_score_table(path) if path else None for path in (terms.general, terms.reference)
+        read_score_table(path) if path else None for path in (options.general, options.reference)
     )
     evidence, decision = weigh_and_rule(
-        table, policy, terms.look, general=suite, reference=baseline
+        table, policy, options.look, general=suite, reference=baseline
     )
-    if terms.as_json:
+    if options.as_json:
         logs = {"logs": logs_as_object(compared)} if compared else {}
         print_json(as_object(evidence, decision) | logs)
     else:

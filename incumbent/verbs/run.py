@@ -129,8 +129,7 @@ def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json:
         reproduce(None, screen)
         screen.sum_up()
         # Imported here because it is ready by now.
-        from incumbent.submission import submit
-        from incumbent.submission_text import fields_of, mirror_outcome, print_submission
+        from incumbent.submission import fields_of, mirror_outcome, print_submission, submit
 
         screen.begin(SUBMIT)
         with watched(screen.report):
@@ -149,7 +148,7 @@ def run_and_submit(names: Sequence[str], *, promote: bool, reason: str, as_json:
 def import_submit() -> None:
     """Import what comes after DVC while DVC works; what is missing is told when it is needed."""
     with suppress(ImportError):
-        import_module("incumbent.submission_text")
+        import_module("incumbent.submission")
 
 
 def in_a_line(outcome: "SubmissionOutcome") -> str:

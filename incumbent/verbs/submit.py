@@ -34,9 +34,7 @@ def submit_challenger(
 
     $ incumbent submit --promote
     """
-    from incumbent.submission_text import (
-        submit_and_tell,  # not before it is called: it takes a while
-    )
+    from incumbent.submission import submit_and_tell  # not before it is called: it takes a while
 
     code = submit_and_tell(promote=promote, reason=reason, as_json=as_json)
     if exit_verdict:
@@ -80,7 +78,7 @@ def reevaluate(
         command = [str(Path(sys.executable).with_name("incumbent")), "stage", stage.name]
         if subprocess.run(command, cwd=folder, stdout=sys.stderr).returncode:
             raise IncumbentError(f"{stage.name} failed: see its message above")
-    from incumbent.submission_text import submit_and_tell  # as above, and it takes a while
+    from incumbent.submission import submit_and_tell  # as above, and it takes a while
 
     with contextlib.chdir(folder):
         code = submit_and_tell(promote=promote, reason=reason, as_json=as_json)

@@ -21,7 +21,7 @@ from evaluation.report.report_data import (
 from evaluation.report.report_page import histogram, line, report
 from evaluation.report.shown_answers import differing
 from evaluation.suites.memorisation import RememberedRow
-from incumbent.submission_text import cells
+from incumbent.verdict_text import cells
 from project.paths import rows_of
 from project.records.adapters import Opponent
 from project.records.data import EvidencePassage, Row, Split

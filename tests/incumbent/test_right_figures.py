@@ -26,8 +26,7 @@ from incumbent.init.findings import Findings, find
 from incumbent.init.new_folder import Chosen, write_settings
 from incumbent.output import console
 from incumbent.project_files import copy_project
-from incumbent.submission import SubmissionOutcome
-from incumbent.submission_text import print_comparison
+from incumbent.submission import SubmissionOutcome, print_comparison
 from incumbent.verbs.init import finding_lines
 from incumbent.verbs.show import told_by_evidence
 from project.model_pins import BaseChoice

@@ -6,8 +6,7 @@ import pytest
 
 from evaluation.decision.policy import Policy
 from evaluation.look_decision import Decided
-from incumbent.submission import SubmissionOutcome, promote_winner
-from incumbent.submission_text import print_outcome
+from incumbent.submission import SubmissionOutcome, print_outcome, promote_winner
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.evidence import Verdict
 from registry.registry_settings import RegistryParams

@@ -8,8 +8,7 @@ import pytest
 from evaluation.decision.decision_replay import check_registry
 from evaluation.decision.policy import Policy
 from evaluation.evaluation_settings import PreferenceParams
-from incumbent.submission import submit
-from incumbent.submission_text import print_outcome
+from incumbent.submission import print_outcome, submit
 from project.records.evidence import Decision, Verdict
 from project.settings import load
 from registry.ballots.sheets import asked_about

@@ -8,7 +8,7 @@ from evaluation.decision.policy import Policy
 from evaluation.generation.answers import SIDES, Answer, Role, answers_of
 from evaluation.look_decision import open_voting
 from evaluation.sealed_look import SealedLook
-from incumbent.submission_text import how_to_vote
+from incumbent.submission import how_to_vote
 from project.paths import ADAPTER, CHAMPION, rows_of
 from project.records.adapters import AdapterVersion, Opponent
 from project.records.data import Row, Split
