@@ -10,7 +10,6 @@ from pathlib import Path
 
 from evaluation.decision.policy import (
     Policy,
-    refuse_rewarding_judge,
     refuse_unread_votes,
     votes_come_in,
 )
@@ -129,8 +128,7 @@ class SealedItems:
         """Raise InputError for what no measurement could mend, before a look is spent on it."""
         if not self.rows:
             raise InputError("holds no item to look at", file=rows_of(Split.SEALED))
-        refuse_unread_votes(policy, load(PreferenceParams))
-        refuse_rewarding_judge(dev.rewarded or (), policy, load(PreferenceParams))
+        refuse_unread_votes(policy, load(PreferenceParams), dev.rewarded or ())
         # Of ours too few dev items may speak; sealed ones can.
         refuse_unscored({*dev.dev, *better_by_ours()}, policy)
         refuse_unmeasured_suites(dev, policy)

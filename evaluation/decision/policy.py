@@ -166,26 +166,6 @@ def votes_come_in(policy: Policy, params: PreferenceParams) -> bool:
     return params.asks_people and by_e_value and policy.gates_on_votes
 
 
-def refuse_unread_votes(policy: Policy, params: PreferenceParams) -> None:
-    """Raise InputError naming file, line and field where a policy waits for votes that nobody is
-    asked for.
-    """
-    if votes_come_in(policy, params):
-        return
-    for metric in policy.ratings:
-        raise misfit(
-            f"nobody is asked to rate {metric!r}: set evaluation.preference.source to ballots or "
-            "people+judge, and evaluation.policy.preference_test to e-value",
-            "gating",
-        )
-    if PREFERENCE in policy.gating and params.votes_on_page:
-        raise misfit(
-            f"people vote on the page (evaluation.preference.source: {params.source}), and "
-            f"{READ_BY}: set it to e-value",
-            "preference_test",
-        )
-
-
 ONLY_PEOPLE = (
     "a model that learnt to please a judge cannot be judged by it: preference may reward only "
     "where nobody but people decides; set evaluation.preference.source to ballots, without a file "
@@ -193,14 +173,28 @@ ONLY_PEOPLE = (
 )
 
 
-def refuse_rewarding_judge(
-    rewards: Collection[str], policy: Policy, params: PreferenceParams
+def refuse_unread_votes(
+    policy: Policy, params: PreferenceParams, rewards: Collection[str] = ()
 ) -> None:
-    """Raise InputError where preference rewards in training, and not people alone say who is
-    preferred when it is decided.
+    """Raise InputError naming file, line and field where a policy waits for votes that nobody is
+    asked for; and where preference rewards in training, and not people alone say who is preferred
+    when it is decided.
     """
-    by_people = params.source == "ballots" and votes_come_in(policy, params)
-    if PREFERENCE in rewards and not (by_people and params.judged_by == "reward"):
+    come_in = votes_come_in(policy, params)
+    for metric in () if come_in else policy.ratings:
+        raise misfit(
+            f"nobody is asked to rate {metric!r}: set evaluation.preference.source to ballots or "
+            "people+judge, and evaluation.policy.preference_test to e-value",
+            "gating",
+        )
+    if PREFERENCE in policy.gating and params.votes_on_page and not come_in:
+        raise misfit(
+            f"people vote on the page (evaluation.preference.source: {params.source}), and "
+            f"{READ_BY}: set it to e-value",
+            "preference_test",
+        )
+    by_people = come_in and params.source == "ballots" and params.judged_by == "reward"
+    if PREFERENCE in rewards and not by_people:
         raise setting_error(ONLY_PEOPLE, "training", "grpo", "rewards", PREFERENCE)
 
 

@@ -133,7 +133,10 @@ def server_writer(
 
 # The files in which synthetic rows wait for a person: for Label Studio, and as JSON Lines.
 
-REVIEW = Path("datasets/queue/synthetic.json")
+ACCEPTING = (
+    "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts them, for "
+    "training alone"
+)
 
 
 def rows_beside(path: Path) -> Path:

@@ -17,7 +17,6 @@ from typing import IO
 from evaluation.decision.policy import (
     RATINGS,
     Policy,
-    refuse_rewarding_judge,
     refuse_unread_votes,
 )
 from evaluation.evaluation_settings import (
@@ -322,8 +321,7 @@ def refuse_wrong_settings() -> None:
     refuse_unknown_guards(policy, asked)
     rewards, preference = load(GrpoParams).rewards, load(PreferenceParams)
     refuse_unknown_metrics(policy, load(ScoringParams), preference, rewards)
-    refuse_unread_votes(policy, preference)
-    refuse_rewarding_judge(rewards, policy, preference)
+    refuse_unread_votes(policy, preference, rewards)
 
 
 def refuse_unknown_guards(policy: Policy, asked: Mapping[str, Mapping[str, object]]) -> None:

@@ -1,15 +1,17 @@
-"""`gateway deploy`: the champion to every replica now."""
+"""`gateway deploy` and `cost-report`: the champion to every replica, and what an answer costs."""
 
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evaluation.evaluation_settings import Decoding
-from incumbent.options import Json, VersionNumber
-from incumbent.output import print_json, say
+from incumbent.options import LARGEST, Json, VersionNumber
+from incumbent.output import console, print_json, print_table, say
+from project.child_processes import ended_by_signals
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from project.settings import load
@@ -18,10 +20,13 @@ from registry.store import Registry
 from serving.deploying.follower import Follower
 from serving.deploying.pools import Pools, pools_of
 from serving.deploying.route_table import RouteTable
-from serving.serving_settings import ServingParams
+from serving.serving_settings import LargerModelParams, ServingParams
 
 if TYPE_CHECKING:
-    pass
+    from serving.asked_systems import LargerModel
+    from serving.system_costs import CostReport
+
+# --- deploy ---------------------------------------------------------------------------------------
 
 PAUSE = 0.5  # seconds between two looks at the registry
 
@@ -111,3 +116,55 @@ def wait_for_gateway(registry: Registry, version: AdapterVersion, timeout: float
 
 def not_deployed(version: AdapterVersion, timeout: float, why: str) -> IncumbentError:
     return IncumbentError(f"{version.label} was not deployed within {timeout:.0f} s: {why}")
+
+
+# --- cost report ----------------------------------------------------------------------------------
+
+
+def report_costs(
+    items: Annotated[int, typer.Option(min=2, max=LARGEST, help="Dev items at most.")] = 100,
+    to: Annotated[Path | None, typer.Option(help="An HTML file to write it to as well.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare what an answer of the champion costs with a few-shot prompt on the base.
+
+    Raises InputError where there is no champion or no dev set, and IncumbentError where a model
+    does not answer.
+
+    $ incumbent gateway cost-report --items 50
+    """
+    # Imported here because it brings libraries of an extra, and takes a while.
+    from serving.system_costs import compare_costs, sentences, write_page
+
+    cost = load(ServingParams).cost
+    with ended_by_signals():
+        report = compare_costs(items, cost.shots, larger_model(cost.larger))
+    if to:
+        write_page(report, to)
+    if as_json:
+        print_json(report.model_dump(mode="json") | {"said": sentences(report)})
+    else:
+        print_costs(report)
+
+
+def larger_model(params: LargerModelParams | None) -> "LargerModel | None":
+    """The larger model that the settings name. Raises InputError where its key is not there."""
+    from evaluation.generation.backends.openai_server import key_in  # as above
+    from serving.asked_systems import LargerModel
+
+    if params is None:
+        return None
+    return LargerModel(
+        url=params.url,
+        model=params.model,
+        prices=params.prices,
+        key=key_in(params.key_variable, "serving.cost.larger.key_variable"),
+    )
+
+
+def print_costs(report: "CostReport") -> None:
+    from serving.system_costs import rows_of_table, sentences  # as above
+
+    print_table(*rows_of_table(report))
+    console.print()
+    say(*sentences(report))

@@ -20,6 +20,7 @@ from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
 from evaluation.report.report_data import money
 from incumbent.importing.writers import (
+    ACCEPTING,
     DraftRow,
     draft_of,
     refuse_unreviewed,
@@ -323,7 +324,4 @@ def print_outcome(found: Mapping[str, Any], spending: Spending, to: Path) -> Non
         say("nothing is left to review: try another teacher, or more prompts")
         return
     say(f"they wait in {to} for Label Studio, and in {rows_beside(to)}")
-    say(
-        "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts them, "
-        "for training alone"
-    )
+    say(ACCEPTING)

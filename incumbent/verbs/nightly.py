@@ -14,7 +14,7 @@ from incumbent.options import Json, Reason, day_option
 from incumbent.output import console, print_json
 from monitoring.drift.accepted_drift import accept_drift, accepted_words
 from monitoring.monitoring_settings import DriftParams
-from monitoring.night import nightly_job, why_again
+from monitoring.night import anchor_jobs, figures, nightly_job, verify_job, why_again
 from monitoring.night_context import NightContext, believe, move_traffic
 from monitoring.night_history import check_of, last_nights, night_of
 from monitoring.night_page import page_path
@@ -26,8 +26,10 @@ from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.retrain_slots import RetrainLimits
 from monitoring.scheduling.runs import JobRun, RunState, runs_of
-from monitoring.scheduling.service import tell_own_progress, terminable
+from monitoring.scheduling.service import serve, tell_own_progress, terminable
 from monitoring.special_days import first_and_last
+from monitoring.teams.team_project import read_teams, registry_of
+from monitoring.teams.team_service import serve_teams
 from project.canonical import readable
 from project.errors import IncumbentError, InputError
 from project.records.drift import Night
@@ -221,14 +223,6 @@ def scheduler(
 
 def run_scheduler(*, once: bool, limits: RetrainLimits) -> None:
     """Run every night, anchor and verify the registry, until it is asked to end."""
-    # Imported here because a probe asks with --check every few seconds, and these take a while.
-    from monitoring.night import anchor_jobs, nightly_job, verify_job
-    from monitoring.night_context import NightContext
-    from monitoring.scheduling.cron import ScheduleParams
-    from monitoring.scheduling.notice_delivery import NoticeParams
-    from monitoring.scheduling.service import serve
-    from review.review_settings import ReviewParams
-
     schedule = load(ScheduleParams)
     with Registry.here() as registry:
         jobs = (
@@ -250,10 +244,6 @@ def run_scheduler(*, once: bool, limits: RetrainLimits) -> None:
 
 def run_team_scheduler(file: Path, *, once: bool) -> None:
     """The same for the projects of many teams, each in processes of its own."""
-    from monitoring.night import figures  # as above
-    from monitoring.teams.team_project import read_teams
-    from monitoring.teams.team_service import serve_teams
-
     serve_teams(read_teams(file), figures, once=once)
 
 
@@ -291,9 +281,6 @@ def here() -> tuple[Heartbeat, ...]:
 
 
 def of_teams(file: Path) -> tuple[Heartbeat, ...]:
-    # Imported here because it brings what times are read by, which is in an extra.
-    from monitoring.teams.team_project import read_teams, registry_of
-
     engine = connect(registry_of(read_teams(file)))
     try:
         return living(engine)

@@ -1,30 +1,40 @@
-"""`incumbent run`: the loop once, on a screen that shows it."""
+"""`incumbent run` and `registry reproduce`: the loop once, and a version made again."""
 
+import shutil
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
-from incumbent.options import ExitVerdict, Json, Reason, saying_what_stays
-from incumbent.output import EXIT_CODES, print_json
+from incumbent.options import ExitVerdict, Json, Reason, VersionNumber, saying_what_stays
+from incumbent.output import EXIT_CODES, console, print_json, print_table, say
 from incumbent.pipeline import PIPELINE, Stage, needed_for, read_pipeline, stage_names
 from incumbent.running.dvc_repro import refuse_wrong_settings, reproduce
 from incumbent.running.run_screen import RunScreen
+from incumbent.running.running_stage import duration_text
 from monitoring.monitoring_settings import TriggerParams
 from project.child_processes import ended_by_signals
 from project.errors import InputError
 from project.files import home
 from project.progress import watched
+from project.records.record import short
 from project.settings import load, meant
 from registry.champion import refuse_absent_base
+from registry.reader import RegistryReader
 
 if TYPE_CHECKING:
+    from incumbent.reproducing.reproduction import Reproduction
     from incumbent.submission import SubmissionOutcome
+
+# --- run ------------------------------------------------------------------------------------------
 
 SUBMIT, START = "submit", "start"
 
@@ -162,3 +172,111 @@ def in_a_line(outcome: "SubmissionOutcome") -> str:
 
 def stages_as_json(screen: RunScreen) -> list[dict[str, Any]]:
     return [asdict(result) for result in screen.results.values()]
+
+
+# --- reproduce ------------------------------------------------------------------------------------
+
+COLUMNS = ("metric", ">original", ">reproduced", ">difference", ">95 % interval", ">items")
+
+
+def reproduce_version(
+    number: VersionNumber,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="A new folder to work in, which is kept; if left out, none is kept."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a version again from its commit, and say whether the adapter has the same bytes.
+
+    Raises IncumbentError where that fails.
+
+    $ incumbent registry reproduce v3
+    """
+    said = Console(stderr=True, highlight=False, markup=False)
+    with RegistryReader.here() as registry, ended_by_signals():
+        # Imported here because they bring libraries that take a second.
+        from incumbent.reproducing.project_copy import reproducible
+        from incumbent.reproducing.reproduction import make_again
+
+        wanted = reproducible(registry, number)
+        with working_folder(keep) as folder:
+            found = make_again(registry, wanted, folder, lambda text: said.print(text, style="dim"))
+    if as_json:
+        print_json(found.model_dump(mode="json") | {"same": found.same, "kept": keep and str(keep)})
+    else:
+        print_reproduction(found)
+        if keep:
+            say(f"kept: {keep}")
+
+
+@contextmanager
+def working_folder(keep: Path | None) -> Iterator[Path]:
+    """An empty folder: a new one that stays, or one that is gone afterwards, come what may."""
+    if keep is None:
+        folder = Path(tempfile.mkdtemp(prefix="incumbent-reproduce-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    if keep.exists() and not (keep.is_dir() and not any(keep.iterdir())):
+        raise InputError(f"{keep} is there already: name a new folder", field="--keep")
+    keep.mkdir(parents=True, exist_ok=True)
+    yield keep.resolve()
+
+
+def print_reproduction(found: "Reproduction") -> None:
+    how = "the same bytes" if found.same else "other bytes"
+    say(f"{found.version} was made again from commit {found.commit[:12]}: {how}")
+    facts = [
+        ("adapter", short(found.original)),
+        *([] if found.same else [("reproduced", short(found.reproduced))]),
+        *([] if found.same else [("its files that differ", ", ".join(found.files))]),
+        ("trained in", str(found.numerics or "numerics that were not recorded")),
+        ("its stages took", duration_text(found.seconds)),
+    ]
+    print_table(("", ""), facts)
+    print_differences(found)
+    if not found.same:
+        print_dev(found)
+
+
+def print_differences(found: "Reproduction") -> None:
+    if found.differences:
+        console.print("\nwhat differs" + (", and changed nothing" if found.same else ""))
+        for line in found.differences:
+            say(f"  {line}")
+    elif not found.same:
+        say(
+            "\nnothing that is on record differs: the number of threads or of GPUs may, or the "
+            "model of the processor"
+        )
+
+
+def print_dev(found: "Reproduction") -> None:
+    if found.not_compared:
+        say(f"\nthe two were not compared on dev: {found.not_compared}")
+        return
+    console.print("\non dev, reproduced − original")
+    rows = [
+        (
+            one.metric,
+            number(one.original),
+            number(one.reproduced),
+            f"{one.difference:+.3f}",
+            f"{one.interval[0]:+.3f} … {one.interval[1]:+.3f}",
+            str(one.items),
+        )
+        for one in found.dev
+    ]
+    print_table(COLUMNS, rows)
+    if found.beyond_chance:
+        told = f"more than chance in {', '.join(found.beyond_chance)}"
+    else:
+        told = "within chance in every metric"
+    say(f"\nthey differ {told} (Holm's procedure, 5 % over all metrics)")
+
+
+def number(mean: float | None) -> str:
+    return "" if mean is None else f"{mean:.3f}"

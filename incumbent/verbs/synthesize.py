@@ -25,6 +25,7 @@ from curation.passage_questions import (
 from curation.proposals import UNREADABLE, Kinds, Sifted, proposal, seeds, sifted, wishes
 from curation.sources.documents.read_documents import evidence_passages
 from incumbent.importing.writers import (
+    ACCEPTING,
     DraftRow,
     Writer,
     draft_of,
@@ -111,10 +112,7 @@ def print_outcome(found: Sifted, count: int, writer: Writer, to: Path) -> None:
     kinds = Counter(one.wish.kind for one in found.kept)
     told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     say(f"{told}: in {to} for Label Studio, and in {rows_beside(to)}")
-    say(
-        "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts them, "
-        "for training alone"
-    )
+    say(ACCEPTING)
 
 
 # --- questions ------------------------------------------------------------------------------------
@@ -312,7 +310,4 @@ def print_questions(made: Made, writer: Writer | None, most: int, to: Path | Non
         say("nothing was written")
     else:
         say(f"they wait in {to} for Label Studio, and in {rows_beside(to)}")
-        say(
-            "a person confirms, mends or skips each; then `incumbent data labels EXPORT` accepts "
-            "them, for training alone"
-        )
+        say(ACCEPTING)

@@ -1,18 +1,23 @@
-"""`registry verify`, `anchor`, `sign`, `keygen` and `reproduce`: what proves what is on record."""
+"""`registry verify`, `anchor`, `sign`, `keygen`, `backup` and `restore`: what proves what is on
+record, and keeps it.
+"""
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from evaluation.decision.decision_replay import check_registry
-from incumbent.options import Json, Reason, VersionNumber, version_number, version_numbers
+from incumbent.options import (
+    Json,
+    Reason,
+    VersionNumber,
+    saying_what_stays,
+    version_number,
+    version_numbers,
+)
 from incumbent.output import console, print_json, print_table, say
 from incumbent.reproducing.rows_check import (
     Remote,
@@ -21,23 +26,23 @@ from incumbent.reproducing.rows_check import (
     check_rows,
     default_remote,
 )
-from incumbent.running.running_stage import duration_text
 from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.child_processes import ended_by_signals
 from project.errors import IncumbentError, InputError
+from project.object_stores import without_secrets
 from project.records.data import Split
+from project.records.events import Restored
 from project.records.record import short
 from project.settings import load
 from registry.anchor_places import read_anchors
+from registry.backups.back_up import back_up as write_archive
+from registry.backups.restore import restore as fill_registry
+from registry.backups.tar_members import Manifest
 from registry.chain_anchor import AnchorReport, newest_anchor
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 from registry.signatures import make_keys
 from registry.store import Registry
-
-if TYPE_CHECKING:
-    from incumbent.reproducing.reproduction import Reproduction
-
 
 # --- verify ---------------------------------------------------------------------------------------
 
@@ -245,109 +250,86 @@ def generate_keys(
     console.print(f"{public} is for everybody: name it in params.yaml, registry.public_keys")
 
 
-# --- reproduce ------------------------------------------------------------------------------------
-
-COLUMNS = ("metric", ">original", ">reproduced", ">difference", ">95 % interval", ">items")
+# --- backup ---------------------------------------------------------------------------------------
 
 
-def reproduce_version(
-    number: VersionNumber,
-    keep: Annotated[
-        Path | None,
-        typer.Option(help="A new folder to work in, which is kept; if left out, none is kept."),
-    ] = None,
+@saying_what_stays("interrupted: no archive is written; run it again")
+def back_up(
+    to: Annotated[
+        str, typer.Option(help="The archive: a file, or a URL such as s3://…, not there yet.")
+    ],
+    without_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--without-damaged", help="Leave out artifacts that are damaged or missing, by name."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a version again from its commit, and say whether the adapter has the same bytes.
+    """Write the registry and its artifacts, as they are at one instant, to one archive.
 
-    Raises IncumbentError where that fails.
-
-    $ incumbent registry reproduce v3
+    $ incumbent registry backup --to bank.tar
     """
-    said = Console(stderr=True, highlight=False, markup=False)
     with RegistryReader.here() as registry, ended_by_signals():
-        # Imported here because they bring libraries that take a second.
-        from incumbent.reproducing.project_copy import reproducible
-        from incumbent.reproducing.reproduction import make_again
-
-        wanted = reproducible(registry, number)
-        with working_folder(keep) as folder:
-            found = make_again(registry, wanted, folder, lambda text: said.print(text, style="dim"))
+        manifest = write_archive(registry, to, without_damaged=without_damaged)
     if as_json:
-        print_json(found.model_dump(mode="json") | {"same": found.same, "kept": keep and str(keep)})
-    else:
-        print_reproduction(found)
-        if keep:
-            say(f"kept: {keep}")
-
-
-@contextmanager
-def working_folder(keep: Path | None) -> Iterator[Path]:
-    """An empty folder: a new one that stays, or one that is gone afterwards, come what may."""
-    if keep is None:
-        folder = Path(tempfile.mkdtemp(prefix="incumbent-reproduce-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        print_json({"archive": without_secrets(to), **dict(manifest)})
         return
-    if keep.exists() and not (keep.is_dir() and not any(keep.iterdir())):
-        raise InputError(f"{keep} is there already: name a new folder", field="--keep")
-    keep.mkdir(parents=True, exist_ok=True)
-    yield keep.resolve()
+    say(f"{without_secrets(to)}: {contents(manifest)}")
+    print_left_out(manifest)
 
 
-def print_reproduction(found: "Reproduction") -> None:
-    how = "the same bytes" if found.same else "other bytes"
-    say(f"{found.version} was made again from commit {found.commit[:12]}: {how}")
-    facts = [
-        ("adapter", short(found.original)),
-        *([] if found.same else [("reproduced", short(found.reproduced))]),
-        *([] if found.same else [("its files that differ", ", ".join(found.files))]),
-        ("trained in", str(found.numerics or "numerics that were not recorded")),
-        ("its stages took", duration_text(found.seconds)),
-    ]
-    print_table(("", ""), facts)
-    print_differences(found)
-    if not found.same:
-        print_dev(found)
+@saying_what_stays("interrupted: all is restored or nothing; `incumbent status` says which")
+def restore(
+    archive: Annotated[
+        str, typer.Argument(help="What `incumbent registry backup` wrote: a file or a URL.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Bring an archive's registry and artifacts to where params.yaml says, if nothing is there.
+
+    Fills the registry, then checks it as `registry verify` does; exits with 1 for a problem.
+
+    $ incumbent registry restore bank.tar
+    """
+    with Registry.here() as registry, ended_by_signals():
+        manifest = fill_registry(registry, archive)
+        restored = Restored(events=manifest.events, at=manifest.at)
+        registry.record_restore(restored, f"restored {without_secrets(archive)}")
+        problems = check_registry(registry).problems
+    if as_json:
+        print_json({"archive": without_secrets(archive), **dict(manifest), "problems": problems})
+    else:
+        say(f"restored: {contents(manifest)}, as of {manifest.at}")
+        print_left_out(manifest)
+        print_other_family(manifest, registry.family)
+        say(*problems)
+        if not problems:
+            console.print("it verifies: chain, tables, artifacts, and every decision made again")
+    if problems:
+        sys.exit(1)
 
 
-def print_differences(found: "Reproduction") -> None:
-    if found.differences:
-        console.print("\nwhat differs" + (", and changed nothing" if found.same else ""))
-        for line in found.differences:
-            say(f"  {line}")
-    elif not found.same:
+def contents(manifest: Manifest) -> str:
+    rows = {table.name: table.rows for table in manifest.tables}
+    files, size = manifest.artifacts.count, manifest.artifacts.size
+    return (
+        f"{manifest.events} events, {rows.get('versions', 0)} versions, {rows.get('runs', 0)} "
+        f"runs of jobs, {files} artifacts of {size / 1e6:,.1f} MB"
+    )
+
+
+def print_left_out(manifest: Manifest) -> None:
+    if manifest.left_out:
         say(
-            "\nnothing that is on record differs: the number of threads or of GPUs may, or the "
-            "model of the processor"
+            f"left out, because they were damaged or missing: {len(manifest.left_out)} artifacts, "
+            f"{', '.join(map(short, manifest.left_out))}"
         )
 
 
-def print_dev(found: "Reproduction") -> None:
-    if found.not_compared:
-        say(f"\nthe two were not compared on dev: {found.not_compared}")
-        return
-    console.print("\non dev, reproduced − original")
-    rows = [
-        (
-            one.metric,
-            number(one.original),
-            number(one.reproduced),
-            f"{one.difference:+.3f}",
-            f"{one.interval[0]:+.3f} … {one.interval[1]:+.3f}",
-            str(one.items),
+def print_other_family(manifest: Manifest, family: str) -> None:
+    if manifest.families and family not in manifest.families:
+        say(
+            f"registry.family of params.yaml is {family}, and these versions are of "
+            f"{', '.join(manifest.families)}: name that one to see them"
         )
-        for one in found.dev
-    ]
-    print_table(COLUMNS, rows)
-    if found.beyond_chance:
-        told = f"more than chance in {', '.join(found.beyond_chance)}"
-    else:
-        told = "within chance in every metric"
-    say(f"\nthey differ {told} (Holm's procedure, 5 % over all metrics)")
-
-
-def number(mean: float | None) -> str:
-    return "" if mean is None else f"{mean:.3f}"

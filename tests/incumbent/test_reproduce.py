@@ -35,7 +35,7 @@ from incumbent.reproducing.reproduction import (
     package_differences,
     recipe_differences,
 )
-from incumbent.verbs.verify import print_reproduction, working_folder
+from incumbent.verbs.run import print_reproduction, working_folder
 from project import paths
 from project.canonical import digest_file, digest_folder
 from project.child_processes import AUTHOR, git

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from incumbent.verbs.cost_report import larger_model
+from incumbent.verbs.deploy import larger_model
 from project import paths
 from project.errors import IncumbentError
 from project.records.adapters import Adapter
