@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curation.faults.private_data import file_secret
-from curation.gate import dvc_revision
 from monitoring.monitoring_settings import TrafficParams
 from monitoring.trigger.labels import LABEL_QUEUE
-from project.child_processes import GitError, author, git
+from project.child_processes import GitError, author, git, locked_md5
 from project.errors import IncumbentError
 from project.files import home
 from project.libraries import threads
 from project.object_stores import SCHEME, without_secrets
-from project.paths import step_of
+from project.paths import CURATED, step_of
 from project.records.adapters import AdapterVersion, Provenance
 from project.records.record import Record
 from project.settings import load
@@ -51,7 +50,7 @@ def current_provenance() -> Noted:
     provenance = Provenance(
         **made.model_dump(exclude={"left", "secret"}),
         remote=git_remote(),
-        rows=dvc_revision(),
+        rows=locked_md5(Path("dvc.lock"), "curate", CURATED),
         data_remote=data_remote(),
         packages=installed_packages(),
         threads=threads(),
@@ -135,24 +134,23 @@ def installed_packages() -> dict[str, str]:
 
 # Where a project's history and its rows are kept elsewhere, as its own files say; no secrets.
 
-HERE = Path()
 SHARED = ("config",)  # of DVC's settings, what a clone has
 OURS = (*SHARED, "config.local")  # the one that git does not have wins
 REMOTE = re.compile(r"""'?remote "(.*)"'?""")  # the name of a section
 
 
-def git_remote(folder: Path = HERE) -> str | None:
+def git_remote() -> str | None:
     """The URL of origin."""
     try:
-        url = git("config", "remote.origin.url", folder=folder).decode().strip()
+        url = git("config", "remote.origin.url").decode().strip()
     except GitError:
         return None
     return without_secrets(url) or None
 
 
-def data_remote(folder: Path = HERE, files: Iterable[str] = OURS) -> str | None:
+def data_remote(files: Iterable[str] = OURS) -> str | None:
     """The URL of DVC's default remote; of one on this machine, its whole path."""
-    root = dvc_root(folder)
+    root = dvc_root(Path())
     config = read_config(root, files) if root else None
     if root is None or config is None:
         return None

@@ -172,13 +172,13 @@ class SharedPlaces:
             refuse_unusable(self.database, self.artifacts, family)
         return replace(self, remote=usable_remote(self.remote) if self.remote is not None else None)
 
-    def put_in(self, path: Path = PARAMS) -> None:
+    def put_in(self) -> None:
         """Write what is set into the registry's section, with all else as it was."""
-        text = path.read_bytes().decode()
+        text = PARAMS.read_bytes().decode()
         for key, value in self.keys().items():
             text = with_value(text, ["registry", key], value)
-        write_bytes(path, text.encode())
-        load(RegistryParams, path)
+        write_bytes(PARAMS, text.encode())
+        load(RegistryParams)
 
     def keys(self) -> dict[str, Any]:
         """The registry's keys. Whoever names a remote wants every version to be there."""

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -224,43 +224,33 @@ def root() -> Path:
 
 
 def push_version(family: str) -> tuple[str, ...]:
-    """Send what registry.push_versions asks for, and with it what could not be sent before.
+    """Send what registry.push_versions asks for, and with it what could not be sent before: all
+    that dvc.lock names, so that a clone makes nothing of it again, and the tags of all versions
+    that are here.
 
     Returns what is still missing elsewhere, each with the command that mends it.
     """
-    return tuple(problems(family)) if load(RegistryParams).push_versions else ()
-
-
-def problems(family: str) -> Iterator[str]:
+    if not load(RegistryParams).push_versions:
+        return ()
+    missing, tags = list[str](), f"refs/tags/incumbent/{family}/*"
+    tags = f"{tags}:{tags}"
     if data_remote() is None:
-        yield (
+        missing.append(
             "its rows are on this machine alone, for DVC has no default remote: "
             "`dvc remote add -d storage URL && dvc push`"
         )
-    elif why := failure_of_rows():
-        yield f"its rows are not at DVC's remote yet ({why}): `dvc push`"
-    if git_remote() and (why := failure_of_tags(family)):
-        yield f"its tag is not at git's origin yet ({why}): `git push origin '{tags_of(family)}'`"
+    elif why := failure_of(dvc, "push"):
+        missing.append(f"its rows are not at DVC's remote yet ({why}): `dvc push`")
+    send = ("push", "--quiet", "--no-verify", "origin", tags)
+    if git_remote() and (why := failure_of(git, *send)):
+        missing.append(f"its tag is not at git's origin yet ({why}): `git push origin '{tags}'`")
+    return tuple(missing)
 
 
-def failure_of_rows() -> str | None:
-    """All that dvc.lock names is sent, so that a clone makes nothing of it again."""
+def failure_of(program: Callable[..., object], *arguments: str) -> str | None:
+    """What a program says where it fails."""
     try:
-        dvc("push")
+        program(*arguments)
     except IncumbentError as error:
         return str(error)
     return None
-
-
-def failure_of_tags(family: str) -> str | None:
-    try:
-        git("push", "--quiet", "--no-verify", "origin", tags_of(family))
-    except IncumbentError as error:
-        return str(error)
-    return None
-
-
-def tags_of(family: str) -> str:
-    """The tags of all its versions that are here."""
-    names = f"refs/tags/incumbent/{family}/*"
-    return f"{names}:{names}"

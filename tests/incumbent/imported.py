@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from incumbent.cli import app
+from tests.incumbent.tiny_project import printed_by
 
 PARAMS = """\
 # what we learn from
@@ -43,13 +42,7 @@ def given(name: str, *records: object) -> str:
 
 def brought(*arguments: str, code: int = 0) -> str:
     """What the command says; or, with a code of an error, what the error says."""
-    done = CliRunner().invoke(app, ["data", "import", *arguments])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        if getattr(done.exception, "exit_code", None) != code:
-            raise done.exception
-        return str(done.exception)
-    assert done.exit_code == code, done.output
-    return done.output
+    return printed_by("data", "import", *arguments, code=code)
 
 
 def refused(*arguments: str) -> str:

@@ -10,20 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from incumbent.cli import main
 from project.object_stores import without_secrets
 from project.records.events import Restored
 from registry.store import Registry
 from tests.conftest import ROOT
+from tests.incumbent.tiny_project import exit_code
 from tests.registries import make
-
-
-def run(*arguments: str) -> int:
-    """The exit code of the command, in this process."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
-        patch.setattr(sys, "argv", ["incumbent", *arguments])
-        main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(autouse=True)
@@ -41,14 +33,14 @@ def move_away(project: Path) -> Path:
 def test_a_registry_is_backed_up_lost_and_restored(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("registry", "backup", "--to", "backups/archive.tar") == 0
+    assert exit_code("registry", "backup", "--to", "backups/archive.tar") == 0
     assert "backups/archive.tar: 43 events, 7 versions, " in capsys.readouterr().out
     move_away(project)
-    assert run("registry", "restore", "backups/archive.tar") == 0
+    assert exit_code("registry", "restore", "backups/archive.tar") == 0
     said = capsys.readouterr().out
     assert "restored: 43 events, 7 versions" in said
     assert "it verifies: chain, tables, artifacts, and every decision made again" in said
-    assert run("registry", "verify") == 0
+    assert exit_code("registry", "verify") == 0
     with Registry.here() as registry:
         assert registry.history()[-1].told(Restored).events == 43
 
@@ -56,10 +48,10 @@ def test_a_registry_is_backed_up_lost_and_restored(
 def test_in_a_project_of_another_family_it_says_whose_versions_came(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("registry", "backup", "--to", "archive.tar")
+    exit_code("registry", "backup", "--to", "archive.tar")
     move_away(project)
     Path("params.yaml").write_text("registry: {family: other}\n")
-    assert run("registry", "restore", "archive.tar") == 0
+    assert exit_code("registry", "restore", "archive.tar") == 0
     said = capsys.readouterr().out
     assert "registry.family of params.yaml is other, and these versions are of test" in said
 
@@ -67,10 +59,10 @@ def test_in_a_project_of_another_family_it_says_whose_versions_came(
 def test_as_json_it_says_what_is_in_the_archive(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("registry", "backup", "--to", "archive.tar", "--json")
+    exit_code("registry", "backup", "--to", "archive.tar", "--json")
     made = json.loads(capsys.readouterr().out)
     move_away(project)
-    run("registry", "restore", "archive.tar", "--json")
+    exit_code("registry", "restore", "archive.tar", "--json")
     assert json.loads(capsys.readouterr().out) == made | {"problems": []}
     assert made["events"] == 43
 
@@ -81,13 +73,13 @@ def test_what_the_archive_lacks_is_said_and_ends_with_1(
     with Registry.here() as registry:
         version = registry.version(1)
         registry.artifacts.blobs.write(version.adapter.files, b"damaged")
-    assert run("registry", "backup", "--to", "archive.tar") == 1
+    assert exit_code("registry", "backup", "--to", "archive.tar") == 1
     assert "is damaged" in capsys.readouterr().err
-    assert run("registry", "backup", "--to", "archive.tar", "--without-damaged") == 0
+    assert exit_code("registry", "backup", "--to", "archive.tar", "--without-damaged") == 0
     left_out = f"damaged or missing: 1 artifacts, {version.adapter.files[:12]}"
     assert left_out in capsys.readouterr().out
     move_away(project)
-    assert run("registry", "restore", "archive.tar") == 1
+    assert exit_code("registry", "restore", "archive.tar") == 1
     said = capsys.readouterr().out
     assert left_out in said
     assert "test v1: artifact" in said
@@ -110,7 +102,7 @@ WRONG = [
 def test_a_wrong_guess_is_answered_in_a_line(
     arguments: tuple[str, ...], code: int, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*arguments) == code
+    assert exit_code(*arguments) == code
     said = capsys.readouterr().err
     assert problem in said
     assert said.count("\n") == 1
@@ -130,7 +122,7 @@ def test_what_is_no_archive_leaves_the_registry_empty(
     name: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     move_away(project)
-    assert run("registry", "restore", name) == 2
+    assert exit_code("registry", "restore", name) == 2
     said = capsys.readouterr().err
     assert without_secrets(name) in said and NO_ARCHIVE[name] in said and "ann:" not in said
     with Registry.here() as registry:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from incumbent.cli import main
 from incumbent.output import print_table
 from incumbent.verbs.doctor import training
 from project.records.adapters import Adapter
@@ -18,6 +17,7 @@ from project.records.data import DatasetVersion
 from project.records.evidence import Verdict
 from registry.store import Registry
 from tests.conftest import decision_on, evidence_of, keep_decision
+from tests.incumbent.tiny_project import exit_code
 
 Make = Callable[[str], tuple[Adapter, Path]]
 
@@ -41,16 +41,6 @@ def winner(make_adapter: Make) -> Registry:
         return registry
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run the command in this process; returns its exit code."""
-    monkeypatch.setattr(sys, "argv", ["incumbent", *arguments])
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
-
-
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['incumbent', '--help']\n"
@@ -66,10 +56,10 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_the_champion_changes_and_the_history_says_so(
-    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    winner: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "promote", "1", "--reason", "it won") == 0
-    assert run(monkeypatch, "history", "--json") == 0
+    assert exit_code("promote", "1", "--reason", "it won") == 0
+    assert exit_code("history", "--json") == 0
     *_, printed = capsys.readouterr().out.partition("is the champion\n")
     events = json.loads(printed)
     assert [event["kind"] for event in events] == ["submit", "open", "decide", "promote"]
@@ -77,31 +67,27 @@ def test_the_champion_changes_and_the_history_says_so(
 
 
 @pytest.mark.parametrize("verb", ["status", "registry versions", "history"])
-def test_an_empty_registry_is_no_error(
-    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, *verb.split()) == 0
+def test_an_empty_registry_is_no_error(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(*verb.split()) == 0
     assert "incumbent run" in capsys.readouterr().out
-    assert run(monkeypatch, *verb.split(), "--json") == 0
+    assert exit_code(*verb.split(), "--json") == 0
     json.loads(capsys.readouterr().out)
 
 
 def test_a_reason_is_printed_as_it_was_given(
-    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    winner: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, "promote", "1", "--reason", "fix [/bug] in [topic=loans]")
-    assert run(monkeypatch, "history") == 0
-    assert run(monkeypatch, "registry", "show", "1") == 0
+    exit_code("promote", "1", "--reason", "fix [/bug] in [topic=loans]")
+    assert exit_code("history") == 0
+    assert exit_code("registry", "show", "1") == 0
     assert capsys.readouterr().out.count("fix [/bug] in [topic=loans]") == 2
 
 
-def test_show_tells_a_versions_story(
-    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "registry", "show", "1") == 0
+def test_show_tells_a_versions_story(winner: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("registry", "show", "1") == 0
     text = capsys.readouterr().out
     assert all(part in text for part in ("test v1", "a-base", "PROMOTE", "bare base", "because"))
-    assert run(monkeypatch, "registry", "show", "1", "--json") == 0
+    assert exit_code("registry", "show", "1", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["decision"]["verdict"] == "PROMOTE"
     assert {"adapter", "dataset", "evidence", "history"} <= shown.keys()
@@ -128,20 +114,14 @@ def test_show_tells_a_versions_story(
     ],
 )
 def test_bad_usage_says_what_is_wrong(
-    arguments: tuple[str, ...],
-    code: int,
-    complaint: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...], code: int, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, *arguments) == code
+    assert exit_code(*arguments) == code
     assert complaint in capsys.readouterr().err
 
 
-def test_doctor_names_what_is_there(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "project", "doctor", "--json") == 0
+def test_doctor_names_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("project", "doctor", "--json") == 0
     findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["torch"]["ok"]
     assert findings["embedder model"]["ok"]
@@ -165,64 +145,64 @@ def out(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_a_rejected_version_is_promoted_by_force_only_and_marked_for_ever(
-    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    winner: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "registry", "reject", "1", "--reason", "impolite") == 0
-    assert run(monkeypatch, "promote", "1") == 1
+    assert exit_code("registry", "reject", "1", "--reason", "impolite") == 0
+    assert exit_code("promote", "1") == 1
     assert "was rejected by tester: impolite" in capsys.readouterr().err
-    assert run(monkeypatch, "promote", "1", "--force", "--reason", "the chairman wants it") == 0
+    assert exit_code("promote", "1", "--force", "--reason", "the chairman wants it") == 0
     assert "by force and marked so" in out(capsys)
     with Registry.here() as registry:
         assert registry.state().forced == {1}
 
 
 def test_the_history_knows_who_was_champion_when(
-    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    winner: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, "promote", "1")
+    exit_code("promote", "1")
     out(capsys)
-    assert run(monkeypatch, "history", "--at", "2020-01-01") == 0
+    assert exit_code("history", "--at", "2020-01-01") == 0
     assert "no alias named a version" in out(capsys)
-    assert run(monkeypatch, "history", "--at", "2999-01-01T00:00+02:00", "--json") == 0
+    assert exit_code("history", "--at", "2999-01-01T00:00+02:00", "--json") == 0
     assert json.loads(out(capsys))["champion"]["number"] == 1
 
 
 def test_an_alias_moves_only_from_where_it_is_expected(
-    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    winner: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "registry", "alias", "staging", "--to", "1") == 0
-    assert run(monkeypatch, "registry", "alias", "staging", "--to", "1") == 1
+    assert exit_code("registry", "alias", "staging", "--to", "1") == 0
+    assert exit_code("registry", "alias", "staging", "--to", "1") == 1
     assert "alias staging names 1 now, not nothing: nothing was changed" in capsys.readouterr().err
-    assert run(monkeypatch, "registry", "alias", "staging", "--expect", "1") == 0
+    assert exit_code("registry", "alias", "staging", "--expect", "1") == 0
     assert "staging names nothing" in out(capsys)
 
 
 def test_what_an_alias_names_is_not_deleted_and_the_rest_leaves_a_tombstone(
-    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    winner: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, "registry", "alias", "staging", "--to", "1")
-    assert run(monkeypatch, "registry", "delete", "1", "--reason", "old") == 2
+    exit_code("registry", "alias", "staging", "--to", "1")
+    assert exit_code("registry", "delete", "1", "--reason", "old") == 2
     assert "is the staging: move the alias first" in capsys.readouterr().err
-    run(monkeypatch, "registry", "alias", "staging", "--expect", "1")
-    assert run(monkeypatch, "registry", "gc", "--json") == 0
-    assert run(monkeypatch, "registry", "delete", "1", "--reason", "old") == 0
+    exit_code("registry", "alias", "staging", "--expect", "1")
+    assert exit_code("registry", "gc", "--json") == 0
+    assert exit_code("registry", "delete", "1", "--reason", "old") == 0
     out(capsys)
-    assert run(monkeypatch, "registry", "versions", "--json") == 0
+    assert exit_code("registry", "versions", "--json") == 0
     assert json.loads(out(capsys)) == []
-    assert run(monkeypatch, "registry", "gc") == 0
+    assert exit_code("registry", "gc") == 0
     assert out(capsys).startswith("3 artifacts that nothing names")  # two files and their map
-    assert run(monkeypatch, "registry", "gc", "--delete") == 0
-    assert run(monkeypatch, "registry", "verify") == 1  # the test's evidence is no real one
-    assert run(monkeypatch, "promote", "1", "--force", "--reason", "x") == 2
+    assert exit_code("registry", "gc", "--delete") == 0
+    assert exit_code("registry", "verify") == 1  # the test's evidence is no real one
+    assert exit_code("promote", "1", "--force", "--reason", "x") == 2
     assert "was deleted" in capsys.readouterr().err
 
 
 def test_verify_finds_what_was_changed_behind_the_registrys_back(
-    winner: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    winner: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Registry.here() as registry, registry.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE events SET record = replace(record, 'made', 'mode')")
-    assert run(monkeypatch, "registry", "verify", "--json") == 1
+    assert exit_code("registry", "verify", "--json") == 1
     assert "event 1 was changed" in json.loads(out(capsys))["problems"][0]
 
 
@@ -232,7 +212,7 @@ def test_only_those_who_may_promote_do(
     Path("roles.yaml").write_text("promote: [risk-officer]\n")
     monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
     for verb in (("promote", "1"), ("rollback",), ("registry", "reject", "1", "--reason", "no")):
-        assert run(monkeypatch, *verb) == 1
+        assert exit_code(*verb) == 1
         assert "tester may not promote: that is for risk-officer" in capsys.readouterr().err
 
 

@@ -1,7 +1,6 @@
 """A teacher's answers to training prompts: asked within limits, shown to people, on record."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -15,7 +14,6 @@ from curation.data_sources import described
 from curation.proposals import answered
 from evaluation.preference.preference_pairs import AnswerPair, Judgement
 from examples.recorded_project import lay_out
-from incumbent.cli import main
 from incumbent.submission import everything_learnt
 from incumbent.verbs.data_rows import accept_labels
 from incumbent.verbs.distill_rows import drafts_of
@@ -28,6 +26,7 @@ from project.records.data import Row, Split, TaughtBy
 from project.records.record import write_records
 from registry.store import Registry
 from tests.evaluation.engine_server import Asked, EngineServer, Reply, engine_server
+from tests.incumbent.tiny_project import exit_code
 from tests.training.kept_steps import recipe_of
 from training.training_settings import DistillParams
 
@@ -62,9 +61,8 @@ def answers(asked: Asked) -> Reply | None:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineServer]:
+def engine() -> Iterator[EngineServer]:
     """A project whose champion answers behind HTTP."""
-    monkeypatch.setattr(sys, "argv", [])  # so that it is what it was when the test ends
     with engine_server(answers) as served:
         generation = {"backend": "vllm", "url": served.url, "adapters": str(Path.cwd())}
         settings = {
@@ -79,12 +77,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineServer]:
 
 
 def run(*arguments: str) -> int:
-    sys.argv = ["incumbent", "data", "distill", "--teacher", "champion", *arguments]
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
+    return exit_code("data", "distill", "--teacher", "champion", *arguments)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

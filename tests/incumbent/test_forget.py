@@ -36,6 +36,7 @@ from registry.garbage import collect as garbage
 from registry.store import Registry
 from retrieval.passage_index import IndexSettings, write_index
 from tests.conftest import ROOT
+from tests.incumbent.tiny_project import printed_by
 
 NAME = "Jana Novotna"
 SOURCES = Path("datasets/sources")
@@ -102,12 +103,7 @@ def project(isolate: Path) -> None:
 
 
 def forget(*options: str, code: int = 0) -> str:
-    done = CliRunner().invoke(app, ["data", "forget", *options])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        assert getattr(done.exception, "exit_code", None) == code, done.exception
-        return str(done.exception)
-    assert done.exit_code == code, done.output
-    return done.output
+    return printed_by("data", "forget", *options, code=code)
 
 
 def files_that_name_her() -> set[str]:

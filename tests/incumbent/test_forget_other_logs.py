@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from incumbent.cli import app
 from monitoring.traffic.traffic_store import TrafficStore
 from project.files import home
 from project.records.data import Row
 from project.records.record import write_records
 from tests.conftest import ROOT
+from tests.incumbent.tiny_project import printed_by
 
 NAME = "Jana Novotna"
 DAY = date(2026, 11, 24)
@@ -37,9 +36,7 @@ def project(isolate: Path) -> None:
 
 
 def forget(*options: str) -> str:
-    done = CliRunner().invoke(app, ["data", "forget", *options, "--yes", "--reason", "she asked"])
-    assert done.exit_code == 0, done.output or done.exception
-    return done.output
+    return printed_by("data", "forget", *options, "--yes", "--reason", "she asked")
 
 
 def ids_left() -> list[str]:

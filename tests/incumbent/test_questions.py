@@ -1,17 +1,16 @@
 """`data questions`: rows of documents, asked for, shown to people, accepted with their passages."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from incumbent.cli import main
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.trigger.labels import LABELLED
 from project.records.data import Row
 from project.shown_passages import cited
+from tests.incumbent.tiny_project import exit_code
 from tests.judge_server import Asked, Reply, judge_server
 
 REVIEW, ROWS = Path("datasets/queue/questions.json"), Path("datasets/queue/questions.jsonl")
@@ -35,19 +34,13 @@ The Student Account costs 1.10 crowns a month. A free month is called a gull.
 
 
 @pytest.fixture(autouse=True)
-def project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", [])  # so that it is what it was when the test ends
+def project() -> None:
     Path("params.yaml").write_text("registry: {family: test}\n")
     Path("fees.md").write_text(FEES)
 
 
 def run(*arguments: str) -> int:
-    sys.argv = ["incumbent", "data", "questions", *arguments]
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
+    return exit_code("data", "questions", *arguments)
 
 
 def rows() -> list[dict[str, Any]]:

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from incumbent.cli import app
 from incumbent.verbs.recipes import OF_THE_PROJECT, flat, names, read_recipe, with_recipe
 from project.errors import InputError
 from project.settings import load, model_of
 from project.yaml_text import with_value
 from tests.conftest import ROOT
+from tests.incumbent.tiny_project import printed_by
 from training.training_settings import AdapterParams, DpoParams, SftParams
 
 STEPS = ("adapter", "domain", "sft", "distill", "dpo", "kto", "grpo")
@@ -38,9 +37,7 @@ monitoring:
 
 
 def printed(*arguments: str) -> str:
-    done = CliRunner().invoke(app, ["search", "recipes", *arguments], catch_exceptions=False)
-    assert done.exit_code == 0
-    return done.output
+    return printed_by("search", "recipes", *arguments)
 
 
 def values(text: str) -> dict[str, Any]:

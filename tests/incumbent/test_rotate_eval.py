@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from curation.curate import main
 from curation.eval_sets import EVAL_SETS, Rotation, freeze, frozen_items, read_changes
-from incumbent.cli import app
 from project.canonical import stamp
 from project.paths import CURATED, ORIGINS, RAW, rows_of
 from project.records.data import Origin, Row, Split
 from project.records.record import write_records
 from registry.store import Registry
+from tests.incumbent.tiny_project import printed_by
 
 
 @pytest.fixture(autouse=True)
@@ -44,12 +43,7 @@ def items(part: Split) -> set[str]:
 
 
 def rotated(*more: str, code: int = 0) -> str:
-    done = CliRunner().invoke(app, ["data", "rotate-eval", *more])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        assert getattr(done.exception, "exit_code", None) == code
-        return str(done.exception)
-    assert done.exit_code == code
-    return done.output
+    return printed_by("data", "rotate-eval", *more, code=code)
 
 
 def test_a_rotation_is_on_record_and_the_next_run_fills_the_part() -> None:

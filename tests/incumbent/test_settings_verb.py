@@ -1,18 +1,15 @@
 """`incumbent project settings` shows every key that params.yaml may have."""
 
 import pytest
-from typer.testing import CliRunner
 
-from incumbent.cli import app
 from incumbent.verbs.upgrade import model_of, with_parts
 from project.errors import InputError
 from project.settings import SECTIONS
+from tests.incumbent.tiny_project import printed_by
 
 
 def printed(*arguments: str) -> str:
-    done = CliRunner().invoke(app, ["project", "settings", *arguments], catch_exceptions=False)
-    assert done.exit_code == 0
-    return done.output
+    return printed_by("project", "settings", *arguments)
 
 
 def test_all_sections_are_listed_with_what_they_set() -> None:

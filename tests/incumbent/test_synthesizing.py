@@ -1,7 +1,6 @@
 """Rows that a model wrote: asked for, shown to people, accepted with their mark, or not at all."""
 
 import json
-import sys
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from incumbent.cli import main
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.trigger.labels import LABELLED, read_labels
 from project import paths
@@ -19,6 +17,7 @@ from project.model_pins import ModelChoice, pin
 from project.records.adapters import Numerics
 from project.records.data import Row, Split
 from project.records.record import write_records
+from tests.incumbent.tiny_project import exit_code
 from tests.judge_server import Asked, Behaviour, Reply, judge_server
 from training.precision import measure_machine
 
@@ -34,9 +33,8 @@ ITEM = Row.of("May a child open an account?", "With both parents.", group="i", s
 
 
 @pytest.fixture(autouse=True)
-def project(monkeypatch: pytest.MonkeyPatch) -> None:
+def project() -> None:
     """A curated dataset, whose sealed items hold one question."""
-    monkeypatch.setattr(sys, "argv", [])  # so that it is what it was when the test ends
     curate = {"train_only": ["rehearsal.jsonl"]}
     settings = {"curation": {"curate": curate}, "registry": {"family": "test"}}
     Path("params.yaml").write_text(yaml.safe_dump(settings))
@@ -55,12 +53,7 @@ def writes(asked: Asked) -> Reply:
 
 
 def run(*arguments: str) -> int:
-    sys.argv = ["incumbent", "data", "synthesize", *arguments]
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
+    return exit_code("data", "synthesize", *arguments)
 
 
 def synthesized(behaviour: Behaviour, *arguments: str) -> tuple[int, list[Asked]]:

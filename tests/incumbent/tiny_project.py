@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from incumbent.cli import main
+from incumbent.cli import app, main
 from project import paths
 from project.canonical import digest_folder
 from project.records.data import DatasetVersion, Row, Split, TokenCount
@@ -64,15 +65,30 @@ def lay_out_gated(**settings: Any) -> None:
     DatasetVersion.model_validate(dataset).write(paths.DATASET)
 
 
+def exit_code(*arguments: str) -> int:
+    """The command's, in this process."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        patch.setattr(sys, "argv", ["incumbent", *arguments])
+        main()
+    return int(end.value.code or 0)
+
+
+def printed_by(*arguments: str, code: int = 0) -> str:
+    """What the command prints; or, with the code of an error, what the error says."""
+    done = CliRunner().invoke(app, arguments)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        if getattr(done.exception, "exit_code", None) != code:
+            raise done.exception
+        return str(done.exception)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
 def called(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     """The command's exit code, what it prints, and what it says beside."""
     capsys.readouterr()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["incumbent", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-    printed = capsys.readouterr()
-    return int(end.value.code or 0), printed.out, printed.err
+    code, printed = exit_code(*arguments), capsys.readouterr()
+    return code, printed.out, printed.err
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[dict[str, Any], str]:
