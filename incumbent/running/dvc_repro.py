@@ -14,11 +14,7 @@ from pathlib import Path
 from time import sleep
 from typing import IO
 
-from evaluation.decision.policy import (
-    RATINGS,
-    Policy,
-    refuse_unread_votes,
-)
+from evaluation.decision.policy import RATINGS, Policy, refuse_unread_votes
 from evaluation.evaluation_settings import (
     GenerationParams,
     MetricChoice,
@@ -31,14 +27,7 @@ from evaluation.suites.every_suite import MEMORISATION, SUITES
 from incumbent.output import AT_WORK
 from incumbent.running.run_screen import DvcOutput, RunScreen
 from incumbent.running.warm_programs import warm_programs
-from project.child_processes import (
-    POLL,
-    GitError,
-    environment,
-    git,
-    interrupt_group,
-    locked_md5,
-)
+from project.child_processes import POLL, GitError, environment, git, interrupt_group, locked_md5
 from project.errors import IncumbentError, InputError, pip_install
 from project.files import home, locked
 from project.paths import CODE, NUMERICS

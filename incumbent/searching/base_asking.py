@@ -210,16 +210,10 @@ def with_differences(
     """The base with differences to the first one, asked in the same way."""
     if own is first:
         return base
-    alpha, ways = question.policy.alpha, {"bare": 0, "few_shot": 1}
-    changed = {
-        name: getattr(base, name).model_copy(
-            update={
-                "against_first": against(first[i], own[i], question.groups, question.better, alpha)
-            }
-        )
-        for name, i in ways.items()
-        if i < min(len(own), len(first))
-    }
+    changed = {}
+    for name, one, before, after in zip(("bare", "few_shot"), base.asked, first, own, strict=False):
+        found = against(before, after, question.groups, question.better, question.policy.alpha)
+        changed[name] = one.model_copy(update={"against_first": found})
     return base.model_copy(update=changed)
 
 

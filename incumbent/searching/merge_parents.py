@@ -24,12 +24,7 @@ from project.records.record import Record
 from project.shown_passages import EVIDENCE_TEMPLATE, INDEX_NAME
 from project.untrusted_input import shortened
 from registry.adapter_import.adapter_folder import CONFIG, WEIGHTS
-from registry.adapter_import.lora_config import (
-    LoraSettings,
-    MergeMethod,
-    read_config,
-    sane_config,
-)
+from registry.adapter_import.lora_config import LoraSettings, MergeMethod, read_config, sane_config
 from registry.adapter_import.lora_weights import (
     linear_modules,
     read_header,

@@ -66,7 +66,7 @@ def check_drift(
     found = compare(before.texts, now.texts, alpha=alpha, blocks=blocks, seed=seed)
     found = found.model_copy(update={"notes": (*notes, *found.notes)})
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(found)
     else:
         print_found(found, before, now)
     raise typer.Exit(EXIT_CODES[found.verdict.value] if exit_verdict else 0)

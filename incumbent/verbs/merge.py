@@ -14,21 +14,14 @@ import typer
 from evaluation.decision.policy import Policy
 from evaluation.decision.statistics import Array
 from evaluation.generation.answers import versions
-from incumbent.options import (
-    GO_ON,
-    LARGEST,
-    Json,
-    Reason,
-    saying_what_stays,
-    version_option,
-)
+from incumbent.options import GO_ON, LARGEST, Json, Reason, saying_what_stays, version_option
 from incumbent.output import console, print_json, print_table, say, say_conclusion
 from incumbent.searching.compare_on_dev import (
     LOSS,
     Aside,
     DifferenceOnDev,
-    against,
     dev_items,
+    difference_on_dev,
     judging,
     measure_by,
     scorers_here,
@@ -186,9 +179,7 @@ def result_of(
     best = parents[best_parent]
 
     def score_of(name: str, adapter: Digest, items: Array) -> MergeScore:
-        over = against(
-            {name: best.tolist()}, {name: items.tolist()}, groups, {name: better}, search.alpha
-        )[name]
+        over = difference_on_dev(sign * (items - best)[None], groups, search.alpha)
         return MergeScore(name=name, adapter=adapter, score=float(items.mean()), over=over)
 
     of_parents = zip(search.parents, parents, strict=True)

@@ -95,7 +95,7 @@ def run_night(
         url, family = load(ReviewParams).url, registry.family
         deliver(registry.engine, load(NoticeParams), registry.clock, url, family)
     if as_json:
-        print_json(night.model_dump(mode="json"))
+        print_json(night)
     else:
         console.print(line(night), soft_wrap=True)
         console.print(f"report: {page_path(night.family, day)}", soft_wrap=True)
@@ -176,7 +176,7 @@ def accept(
         )
         words = accepted_words(event)
     if as_json:
-        print_json(event.model_dump(mode="json"))
+        print_json(event)
     else:
         console.print(words, soft_wrap=True)
 

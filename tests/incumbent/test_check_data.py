@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from incumbent.cli import app, main
+from incumbent.cli import app
 from tests.bank_files import Bank
 from tests.conftest import ROOT
+from tests.incumbent.tiny_project import printed_by
 
 Fields = dict[str, Any]
 RUNNER = CliRunner()
@@ -33,12 +34,9 @@ def told(*arguments: str, code: int = 0) -> Fields:
     return found
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr("sys.argv", ["incumbent", "data", "check", *arguments, "--no-embeddings"])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    assert isinstance(stop.value.code, int)
-    return stop.value.code
+def refused(*arguments: str) -> str:
+    """What is said of files that end with 2."""
+    return printed_by("data", "check", *arguments, "--no-embeddings", code=2)
 
 
 def test_good_rows_end_with_zero_and_what_had_nothing_to_look_at_is_told() -> None:
@@ -202,15 +200,10 @@ def test_people_read_what_matters_and_where_the_rows_stand() -> None:
     ],
 )
 def test_what_cannot_be_read_ends_with_two_and_says_where(
-    name: str,
-    text: str,
-    complaint: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    name: str, text: str, complaint: str
 ) -> None:
     Path(name).write_text(text)
-    assert refused(monkeypatch, name) == 2
-    assert complaint in capsys.readouterr().err
+    assert complaint in refused(name)
 
 
 def test_what_is_unreadable_is_told_beside_what_could_be_read_where_that_is_asked_for() -> None:
@@ -230,14 +223,11 @@ def test_people_read_how_the_file_was_read_and_what_to_do() -> None:
     assert "Bring more rows" in output
 
 
-def test_an_export_is_read_by_the_fields_that_are_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_export_is_read_by_the_fields_that_are_named() -> None:
     said = {"type": "textarea", "from_name": "a", "to_name": "t", "value": {"text": ["One."]}}
     task = {"id": 1, "data": {"q": "What?", "hint": "x"}, "annotations": [{"result": [said]}]}
     Path("export.json").write_text(json.dumps([task]))
-    assert refused(monkeypatch, "export.json") == 2
-    assert "--prompt" in capsys.readouterr().err
+    assert "--prompt" in refused("export.json")
     assert told("export.json", "--prompt", "q", code=1)["rows"] == 1
 
 
@@ -259,19 +249,14 @@ def test_an_export_that_holds_rows_and_negative_examples_is_checked_as_both() ->
     assert {kind: part["rows"] for kind, part in found.items()} == {"sft": 3, "preference": 3}
 
 
-def test_a_traffic_log_is_refused_with_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_traffic_log_is_refused_with_what_to_do() -> None:
     line = {"id": "1", "at": "2026-01-01T00:00:00Z", "prompt": "p", "response": "r"}
-    assert refused(monkeypatch, write("log.jsonl", [line])) == 2
-    assert "incumbent data import" in capsys.readouterr().err
+    assert "incumbent data import" in refused(write("log.jsonl", [line]))
 
 
-def test_a_kind_that_the_file_does_not_hold_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert refused(monkeypatch, write("rows.jsonl", good(3)), "--kind", "preference") == 2
-    assert "holds sft, and not preference" in capsys.readouterr().err
+def test_a_kind_that_the_file_does_not_hold_is_refused() -> None:
+    said = refused(write("rows.jsonl", good(3)), "--kind", "preference")
+    assert "holds sft, and not preference" in said
 
 
 def test_the_hook_calls_the_verb() -> None:

@@ -9,13 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from incumbent.searching.label_curve import (
-    LabelCurve,
-    Measured,
-    MetricCurve,
-    fit,
-    metric_curve,
-)
+from incumbent.searching.label_curve import LabelCurve, Measured, MetricCurve, fit, metric_curve
 from incumbent.searching.label_measuring import nested, read_shares
 from project.canonical import digest_folder
 from project.errors import InputError

@@ -179,31 +179,21 @@ def test_an_interrupted_run_ends_all_that_it_started(
     assert run("--until", "make").returncode == 0
 
 
-def test_who_finds_another_at_work_says_so_and_waits(isolate: Path) -> None:
+@pytest.mark.parametrize(
+    ("lock", "other"), [(".dvc/tmp/lock", "DVC command"), ("home/logs/run.lock", "`incumbent run`")]
+)
+def test_who_finds_another_at_work_says_so_and_waits(lock: str, other: str, isolate: Path) -> None:
     project(make=MAKE)
-    with Path(".dvc/tmp/lock").open("a") as held:
+    Path(lock).parent.mkdir(parents=True, exist_ok=True)
+    with Path(lock).open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with started() as running:
             assert running.stderr is not None
             told = running.stderr.readline()
+            assert LOG.exists() is (other == "DVC command")  # else the log is the other's
             fcntl.flock(held, fcntl.LOCK_UN)
             rest = running.stderr.read()
-    assert told == "another DVC command is at work here: waiting for its end …\n"
-    assert "make    making" in rest
-
-
-def test_two_runs_at_once_go_one_after_the_other(isolate: Path) -> None:
-    project(make=MAKE)
-    LOG.parent.mkdir(parents=True)
-    with LOG.with_name("run.lock").open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with started() as running:
-            assert running.stderr is not None
-            told = running.stderr.readline()
-            assert not LOG.exists()
-            fcntl.flock(held, fcntl.LOCK_UN)
-            rest = running.stderr.read()
-    assert told == "another `incumbent run` is at work here: waiting for its end …\n"
+    assert told == f"another {other} is at work here: waiting for its end …\n"
     assert "make    making" in rest
 
 

@@ -13,12 +13,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from incumbent.searching.compare_on_dev import full_gpu_told
 from incumbent.searching.pace import SftSettings
-from incumbent.searching.search_result import (
-    SearchResult,
-    gain_of_best,
-    panels,
-    result_of,
-)
+from incumbent.searching.search_result import SearchResult, gain_of_best, panels, result_of
 from incumbent.searching.search_settings import (
     LEFT_ALONE,
     SearchParams,
