@@ -4,6 +4,7 @@ what comes in.
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +41,6 @@ from serving.exporting.start_scripts import Form, Rescoring, table
 
 CARD = "README.md"
 MARGIN = 0.02
-AS_IT_IS = Rescoring(MARGIN)
 WORDS: dict[Form | None, str] = {
     None: "as an adapter",
     "peft": "as an adapter for PEFT",
@@ -95,43 +95,60 @@ def export(
     $ incumbent registry export v3 --to v3/
     $ incumbent registry export v3 --to v3/ --for gguf --quantize q8_0 --judge
     """
-    scoring = scoring_of(for_, margin, quantize, judge=judge)
+    wanted = wanted_of(for_, margin, quantize, merged=merged, judge=judge, sbom=sbom)
     if "://" in to or to.startswith("hf:"):
-        upload_version(
-            number,
-            HubRepository.parse(to),
-            merged=merged,
-            engine=for_,
-            scoring=scoring,
-            public=public,
-            force=force,
-            sbom=sbom,
-        )
+        upload_version(number, HubRepository.parse(to), wanted, public=public, force=force)
     elif public or force:
         raise InputError("--public and --force are for a repository of the Hub: --to hf://ORG/NAME")
     else:
-        export_version(number, Path(to), merged=merged, engine=for_, scoring=scoring, sbom=sbom)
+        export_version(number, Path(to), wanted)
 
 
-def scoring_of(
-    engine: Form | None, margin: float | None, packing: Packing, *, judge: bool
-) -> Rescoring:
+@dataclass(frozen=True)
+class Outgoing:
+    """What a version's folder is to hold."""
+
+    form: Form | None = None
+    scoring: Rescoring | None = None  # of an engine's form, before it is written
+    sbom: bool = False
+
+    def words(self, version: AdapterVersion) -> str:
+        return "without an adapter" if version.adapter.bare else WORDS[self.form]
+
+    def refuse_without_adapter(self, version: AdapterVersion) -> None:
+        if version.adapter.bare and self.form is not None:
+            raise InputError(
+                f"{version.label} is {version.adapter}, and has no adapter to write "
+                f"{WORDS[self.form]}: export it without --for and --merged"
+            )
+
+
+AS_AN_ADAPTER = Outgoing()
+
+
+def wanted_of(
+    engine: Form | None,
+    margin: float | None,
+    packing: Packing,
+    *,
+    merged: bool,
+    judge: bool,
+    sbom: bool,
+) -> Outgoing:
+    """Raises InputError for options that do not go together."""
     if packing != "f16" and engine != "gguf":
         raise InputError("--quantize is for --for gguf")
     if judge and not engine:
         raise InputError("--judge needs an engine's form, such as --for gguf")
-    return Rescoring(MARGIN if margin is None and not judge else margin, judge, packing)
+    if merged and engine not in (None, "merged"):
+        raise InputError(f"--merged is a form of its own: leave it out beside --for {engine}")
+    if not engine:
+        return Outgoing("merged" if merged else None, sbom=sbom)
+    margin = MARGIN if margin is None and not judge else margin
+    return Outgoing(engine, Rescoring(margin, judge, packing), sbom)
 
 
-def export_version(
-    number: int,
-    to: Path,
-    *,
-    merged: bool,
-    engine: Form | None = None,
-    scoring: Rescoring = AS_IT_IS,
-    sbom: bool = False,
-) -> None:
+def export_version(number: int, to: Path, wanted: Outgoing = AS_AN_ADAPTER) -> None:
     """The folder appears whole or not at all, and every byte in it was checked. In the form of an
     engine, it is scored again on dev, and nothing is written outside the margin.
 
@@ -143,75 +160,49 @@ def export_version(
         raise InputError("is no folder", file=to)
     if to.is_dir() and any(to.iterdir()):
         raise InputError("is not empty: name a new folder", file=to)
-    form = form_of(engine, merged=merged)
     with RegistryReader.here() as registry:
-        refuse_without_adapter(release(registry, number), form)
+        wanted.refuse_without_adapter(release(registry, number))
         lineage = trace(registry, number)
-        write(registry, lineage, to, form, scoring if engine else None, sbom=sbom)
-    say(f"{lineage.version.label}, {words_of(lineage.version, form)}, is in {to}")
+        write(registry, lineage, to, wanted)
+    say(f"{lineage.version.label}, {wanted.words(lineage.version)}, is in {to}")
 
 
 def upload_version(
     number: int,
     to: HubRepository,
+    wanted: Outgoing = AS_AN_ADAPTER,
     *,
-    merged: bool,
-    engine: Form | None,
-    scoring: Rescoring = AS_IT_IS,
     public: bool,
     force: bool,
-    sbom: bool = False,
 ) -> None:
     """The same folder as one commit of a repository, once all of it is checked.
 
     Raises InputError too where the Hub would refuse it, or where what lies there is not ours.
     """
-    form = form_of(engine, merged=merged)
     with RegistryReader.here() as registry:
         version = release(registry, number)
-        refuse_without_adapter(version, form)
+        wanted.refuse_without_adapter(version)
         to.check(version.family, public=public, force=force)
-        lineage = trace(registry, number)
+        lineage, words = trace(registry, number), wanted.words(version)
         with tempfile.TemporaryDirectory(prefix="incumbent-export-") as place:
             folder = Path(place, "version")
-            again = scoring if engine else None
-            write(registry, lineage, folder, form, again, to.name, sbom=sbom)
-            uploaded = to.upload(version, folder, words_of(version, form), public=public)
+            write(registry, lineage, folder, wanted, to.name)
+            uploaded = to.upload(version, folder, words, public=public)
     came = "is in" if uploaded.new else "was there already, and nothing changed:"
-    say(f"{version.label}, {words_of(version, form)}, {came} {uploaded.url}")
+    say(f"{version.label}, {words}, {came} {uploaded.url}")
     console.print(f"commit {uploaded.commit}")
-
-
-def words_of(version: AdapterVersion, form: Form | None) -> str:
-    return "without an adapter" if version.adapter.bare else WORDS[form]
-
-
-def refuse_without_adapter(version: AdapterVersion, form: Form | None) -> None:
-    if version.adapter.bare and form is not None:
-        raise InputError(
-            f"{version.label} is {version.adapter}, and has no adapter to write {WORDS[form]}: "
-            "export it without --for and --merged"
-        )
-
-
-def form_of(engine: Form | None, *, merged: bool) -> Form | None:
-    if merged and engine not in (None, "merged"):
-        raise InputError(f"--merged is a form of its own: leave it out beside --for {engine}")
-    return "merged" if merged else engine
 
 
 def write(
     registry: RegistryReader,
     lineage: Lineage,
     to: Path,
-    form: Form | None,
-    scoring: Rescoring | None,
+    wanted: Outgoing,
     repository: str | None = None,
-    *,
-    sbom: bool = False,
 ) -> None:
     """The whole folder; an engine's form is scored again first, and the scores are shown."""
     scored, own, told = None, "", list[str]()
+    form, scoring = wanted.form, wanted.scoring
     try:
         with staged_folder(to) as draft:
             if form and scoring:
@@ -233,9 +224,9 @@ def write(
             engine = form if scored else None
             text = card(lineage, merged=form in WHOLE, form=engine, repository=repository)
             write_papers(registry.artifacts, lineage, draft, text + own)
-            if sbom:
+            if wanted.sbom:
                 libraries = Libraries.of(lineage, installed_packages())
-                words = words_of(lineage.version, form)
+                words = wanted.words(lineage.version)
                 told = write_materials(registry, lineage, draft, libraries, words)
     except OSError as error:
         raise InputError(error.strerror or "cannot be written", file=to) from None

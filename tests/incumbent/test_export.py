@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from incumbent.output import print_json
-from incumbent.verbs.export import export_version
+from incumbent.verbs.export import Outgoing, export_version
 from incumbent.verbs.show import dumped
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
@@ -51,7 +51,7 @@ def test_where_an_export_is_reads_as_a_plain_path(
     make_adapter: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decided(make_adapter)
-    export_version(1, Path("near/../out"), merged=False)
+    export_version(1, Path("near/../out"))
     assert f"is in {Path('out').resolve()}" in capsys.readouterr().out
 
 
@@ -59,7 +59,7 @@ def test_an_export_is_the_adapter_with_its_card_and_what_its_decision_rests_on(
     make_adapter: Make,
 ) -> None:
     version = decided(make_adapter)
-    export_version(1, Path("out/adapter"), merged=False)
+    export_version(1, Path("out/adapter"))
     out = Path("out/adapter")
     assert names(out) == [
         "README.md",
@@ -83,7 +83,7 @@ def test_a_chat_template_that_the_base_has_from_the_project_goes_along(make_adap
     adapter = adapter.model_copy(update={"base": base, "dataset": DATASET.digest})
     with Registry.here() as registry:
         registry.submit(adapter, folder, "made", DATASET)
-    export_version(1, Path("out"), merged=False)
+    export_version(1, Path("out"))
     assert Path("out/chat_template.jinja").read_text() == "{{ messages }}"
     card = Path("out/README.md").read_text()
     assert (
@@ -99,22 +99,22 @@ def test_the_index_that_a_version_is_pinned_to_goes_along(make_adapter: Make) ->
     pinned = {"index": digest_folder(INDEX_FILES), "dataset": DATASET.digest}
     with Registry.here() as registry:
         registry.submit(adapter.model_copy(update=pinned), folder, "made", DATASET)
-    export_version(1, Path("out"), merged=False)
+    export_version(1, Path("out"))
     assert digest_folder(Path("out/index")) == pinned["index"]
 
 
 def test_an_export_writes_into_an_empty_folder_and_into_no_other(make_adapter: Make) -> None:
     decided(make_adapter)
     Path("empty").mkdir()
-    export_version(1, Path("empty"), merged=False)
+    export_version(1, Path("empty"))
     before = names(Path("empty"))
     with pytest.raises(InputError, match="empty: is not empty: name a new folder"):
-        export_version(1, Path("empty"), merged=False)
+        export_version(1, Path("empty"))
     assert names(Path("empty")) == before
     with pytest.raises(InputError, match=r"params.yaml: is no folder"):
-        export_version(1, Path("params.yaml"), merged=False)
+        export_version(1, Path("params.yaml"))
     with pytest.raises(InputError, match=r"params.yaml/out: (Not a directory|File exists)"):
-        export_version(1, Path("params.yaml/out"), merged=False)
+        export_version(1, Path("params.yaml/out"))
 
 
 def test_a_flipped_byte_leaves_no_export_behind(make_adapter: Make) -> None:
@@ -125,7 +125,7 @@ def test_a_flipped_byte_leaves_no_export_behind(make_adapter: Make) -> None:
         Path(registry.artifacts.blobs.location, blob[:2], blob).write_bytes(b"b")
     before = names(Path())
     with pytest.raises(IncumbentError, match="damaged: its bytes no longer have its digest"):
-        export_version(1, Path("out"), merged=False)
+        export_version(1, Path("out"))
     assert names(Path()) == before
 
 
@@ -134,7 +134,7 @@ def test_a_deleted_version_is_not_exported(make_adapter: Make) -> None:
     with Registry.here() as registry:
         registry.delete(1, "old")
     with pytest.raises(InputError, match="test v1 was deleted"):
-        export_version(1, Path("out"), merged=False)
+        export_version(1, Path("out"))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_version_whose_row_or_events_were_changed_is_not_exported(
         assert connection.execute(text(tampering)).rowcount > 0
     before = names(Path())
     with pytest.raises(IncumbentError, match="`incumbent registry verify` tells more"):
-        export_version(1, Path("out"), merged=False)
+        export_version(1, Path("out"))
     assert names(Path()) == before
 
 
@@ -165,7 +165,7 @@ def test_a_tombstone_that_was_taken_away_does_not_let_a_version_out(make_adapter
         with registry.engine.begin() as connection:
             connection.execute(text("UPDATE versions SET deleted = FALSE"))
     with pytest.raises(IncumbentError, match="test v1 was deleted"):
-        export_version(1, Path("out"), merged=False)
+        export_version(1, Path("out"))
 
 
 def test_an_export_carries_a_signature_that_others_can_check(
@@ -177,7 +177,7 @@ def test_an_export_carries_a_signature_that_others_can_check(
     settings = f"registry: {{family: test, public_keys: [{public}], require_signature: true}}"
     Path("params.yaml").write_text(settings)
     decided(make_adapter)
-    export_version(1, Path("out"), merged=False)
+    export_version(1, Path("out"))
     config = verifying.Config().use_elliptic_key_verifier(public_key=public)
     config.set_ignore_unsigned_files(True)
     config.verify(Path("out"), Path("out/model.sig"))
@@ -194,7 +194,7 @@ def test_what_must_be_signed_and_is_not_stays_here(make_adapter: Make) -> None:
     settings = f"{{family: test, public_keys: [{make_keys(Path('key'))}], require_signature: true}}"
     Path("params.yaml").write_text(f"registry: {settings}")
     with pytest.raises(IncumbentError, match="test v1 is not signed, and must be"):
-        export_version(1, Path("out"), merged=False)
+        export_version(1, Path("out"))
     assert not Path("out").exists()
 
 
@@ -232,10 +232,10 @@ def test_exports_load_in_peft_and_transformers_and_answer_alike(
     )
     with Registry.here() as registry:
         registry.submit(adapter, folder, "made", DATASET)
-    export_version(1, Path("out"), merged=False)
+    export_version(1, Path("out"))
     with Path("params.yaml").open("a") as params:
         params.write("base: {precision: bfloat16}\n")
-    export_version(1, Path("whole"), merged=True)
+    export_version(1, Path("whole"), Outgoing("merged"))
 
     tokenizer = AutoTokenizer.from_pretrained("whole")
     asked = tokenizer("The capital of France is", return_tensors="pt")

@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from referencing import Registry as Schemas
 from referencing import Resource
 
-from incumbent.verbs.export import export_version
+from incumbent.verbs.export import Outgoing, export_version
 from project.canonical import digest_bytes, digest_file, digest_files
 from project.records.adapters import Adapter, Provenance
 from project.records.data import DatasetVersion, DataSource, DataSources
@@ -64,7 +64,7 @@ def submit(make: Make, *records: DataSources, provenance: Provenance | None = No
 
 
 def exported() -> dict[str, Any]:
-    export_version(1, Path("out"), merged=False, sbom=True)
+    export_version(1, Path("out"), Outgoing(sbom=True))
     found: dict[str, Any] = json.loads(Path("out/bom.cdx.json").read_bytes())
     return found
 
@@ -266,5 +266,5 @@ def test_of_a_version_that_nobody_signed_it_is_said(
 def test_the_same_version_has_the_same_bill(make_adapter: Make) -> None:
     submit(make_adapter, SOURCES, provenance=PROVENANCE)
     first = exported()
-    export_version(1, Path("again"), merged=False, sbom=True)
+    export_version(1, Path("again"), Outgoing(sbom=True))
     assert json.loads(Path("again/bom.cdx.json").read_bytes()) == first

@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.generation.answers import Answer
 from evaluation.generation.backends.own_llama import find_server
-from incumbent.verbs.export import AS_IT_IS, export_version
+from incumbent.verbs.export import MARGIN, Outgoing, export_version
 from project.errors import IncumbentError, InputError
 from project.records.adapters import AdapterVersion
 from serving.exporting.start_scripts import ExportedForm, Form, Rescoring
@@ -18,6 +18,7 @@ from tests.serving.exporting.judged_project import ASKED, judge, keep_judged, su
 from tests.serving.vllm.tiny_models import save_adapter
 
 pytestmark = pytest.mark.slow
+SCORING = Rescoring(MARGIN)
 PROMPT = "You answer for a bank.\nNever say {{ anything }} in '{%' quotes."
 
 
@@ -38,8 +39,8 @@ def judged(version: AdapterVersion, tiny_base: Path, adapter: Path) -> list[Answ
     return judge(version, tiny_base, adapter)
 
 
-def exported(form: Form, scoring: Rescoring = AS_IT_IS) -> ExportedForm:
-    export_version(1, Path("out"), merged=False, engine=form, scoring=scoring)
+def exported(form: Form, scoring: Rescoring = SCORING) -> ExportedForm:
+    export_version(1, Path("out"), Outgoing(form, scoring))
     return ExportedForm.read(Path("out/exported.json"))
 
 

@@ -66,9 +66,7 @@ def submitted(make: Make, name: str) -> AdapterVersion:
 def upload(
     to: str = f"hf://{NAME}", number: int = 1, *, public: bool = False, force: bool = False
 ) -> None:
-    repository = HubRepository.parse(to)
-    given = {"public": public, "force": force}
-    upload_version(number, repository, merged=False, engine=None, **given)
+    upload_version(number, HubRepository.parse(to), public=public, force=force)
 
 
 def files_at(hub: UploadHub, branch: str = "main") -> dict[str, bytes]:

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 import yaml
 
-from incumbent.verbs.export import export_version
-from serving.exporting.start_scripts import ExportedForm
+from incumbent.verbs.export import MARGIN, Outgoing, export_version
+from serving.exporting.start_scripts import ExportedForm, Rescoring
 from tests.serving.exporting.judged_project import SETTINGS, judge, submit_version
 from tests.serving.vllm.server import VllmServer
 
@@ -27,7 +27,7 @@ def test_a_real_vllm_answers_as_it_was_judged_and_is_left_as_it_was(
     serving = {"serving": {"backend": "vllm", "pools": [pool]}}
     Path("params.yaml").write_text(SETTINGS + yaml.safe_dump(serving))
     before = names(vllm_server)
-    export_version(1, Path("out"), merged=False, engine="vllm")
+    export_version(1, Path("out"), Outgoing("vllm", Rescoring(MARGIN)))
     found = ExportedForm.read(Path("out/exported.json"))
     assert (found.engine.name, found.same_answers, found.items) == ("vllm", 4, 4)
     assert names(vllm_server) == before
