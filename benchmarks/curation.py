@@ -30,10 +30,9 @@ import yaml
 from benchmarks.faq_texts import EDITS, Triplet, triplets
 from benchmarks.frame import arguments
 from curation.checks.contract import Contract, check
-from curation.checks.contract_tables import tables_of
+from curation.checks.contract_tables import TOLD, tables_of
 from curation.checks.embeddings import RowEmbedder
 from curation.checks.relevance import CheckReferences, suite_prompts
-from curation.checks.row_columns import TOLD
 from curation.curate import curate
 from curation.curation_settings import CurateParams
 from curation.kinship import family_names

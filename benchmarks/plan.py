@@ -35,7 +35,7 @@ from training.base import convert_embedded
 from training.cost.base_shape import EMBEDDED_SHAPE
 from training.cost.machines import Computing, processor_speed
 from training.cost.memory import Peak, StepWork
-from training.cost.step_minutes import step_seconds
+from training.cost.step_estimate import step_seconds
 from training.precision import look_at_machine
 from training.training_settings import AdapterParams, SftParams
 

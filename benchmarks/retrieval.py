@@ -20,8 +20,16 @@ from benchmarks.faq_texts import triplets
 from benchmarks.frame import arguments
 from project.model_pins import ModelChoice, pin
 from project.records.data import EvidencePassage
-from retrieval.passage_index import IndexSettings, cost_of, kept_vectors, read_index, write_index
-from retrieval.retriever import Retriever, Vectors, recall_at
+from retrieval.retriever import (
+    IndexSettings,
+    Retriever,
+    Vectors,
+    cost_of,
+    kept_vectors,
+    read_index,
+    recall_at,
+    write_index,
+)
 
 ASKED = 200
 SHOWN = 3

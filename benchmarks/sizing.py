@@ -18,7 +18,7 @@ from project.records.adapters import Precision, Quantization
 from training.cost.base_shape import SIZES, BaseShape
 from training.cost.machines import GB, GPUS, UNPACKING_REACHES, KnownMachine
 from training.cost.memory import Layout, StepSetup, StepWork, peak_on_each
-from training.cost.step_minutes import share_of_each, step_seconds
+from training.cost.step_estimate import share_of_each, step_seconds
 from training.training_settings import AdapterParams, SftParams
 
 GIB = 2**30

@@ -32,9 +32,8 @@ from project.records.adapters import Contestant
 from project.records.data import Row
 from training.base import convert_embedded
 from training.precision import measure_machine, numerics
-from training.recipe import Recipe
+from training.recipe import LearntRows, Recipe
 from training.rows.experience_replay import replayed
-from training.start_record import LearntRows
 from training.steps.earlier import FRESH, Earlier
 from training.steps.run_step import StepContext
 from training.steps.sft_step import train_sft

@@ -25,7 +25,7 @@ def main() -> None:
         raise setting_error(problem, "base", "evidence_template")
     passages = passages_of(params.documents)
     # Imported here so that a project without documents does not wait for numpy and the stemmer.
-    from retrieval.passage_index import IndexSettings, cost_of, write_index
+    from retrieval.retriever import IndexSettings, cost_of, write_index
 
     pin = ModelPin.read(EMBEDDER) if params.embedder else None
     if pin and (cost := cost_of(passages, pin)):

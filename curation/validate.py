@@ -8,12 +8,11 @@ import pandas as pd
 
 from curation.account import left_out_by
 from curation.checks.contract import REFUSED, Contract, check
-from curation.checks.contract_tables import Tables, tables_of
+from curation.checks.contract_tables import TOLD, Tables, tables_of
 from curation.checks.embeddings import RowEmbedder
 from curation.checks.gate_message import FailingExample, FailingExamples
 from curation.checks.relevance import CheckReferences, suite_prompts
 from curation.checks.repeats import NONE
-from curation.checks.row_columns import TOLD
 from curation.checks.waivers import (
     Waivers,
     read_waivers,

@@ -5,20 +5,29 @@ by reciprocal ranks (Cormack, Clarke and Buettcher 2009): a passage that both fi
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from nltk.stem.porter import PorterStemmer
 from numpy.typing import NDArray
 
-from project.records.data import EvidencePassage
-from project.records.record import write_records
+from project.canonical import digest_folder
+from project.chat_template import under
+from project.errors import IncumbentError
+from project.files import home, staged_folder
+from project.model_pins import context_window, folder_here
+from project.records.adapters import Contestant, ModelPin
+from project.records.data import EvidencePassage, Message, counted
+from project.records.record import Digest, Record, short, write_records
+from project.shown_passages import asked_on
 from project.unicode_words import words
+from retrieval.embedder import Embedder, Embeddings
 
 if TYPE_CHECKING:
     from bm25s import BM25
+    from tokenizers import Tokenizer
 
 # Counted on where another rule below finds other passages: then an index is another one.
 RULE = 1
@@ -171,3 +180,141 @@ def recall_at(
     """
     pairs = zip(found, wanted, strict=True)
     return [float(one in {passage.id for passage in some[:k]}) for some, one in pairs]
+
+
+# --- index folder ---------------------------------------------------------------------------------
+
+# An index as a folder: passages, how they are to be found, and what was computed for it.
+#
+# The folder's digest is what a contestant pins, so all that decides which passages it is shown lies
+# in there. Vectors are kept in a cache besides, by the digests of their texts: of an index that is
+# made again only new texts are embedded, and one that was interrupted goes on.
+
+HOW = "index.json"  # in its folder
+A_MINUTE = 60 * 28  # passages that one processor embeds: 28 a second were measured
+WORTH_SAYING = A_MINUTE // 4
+
+
+class IndexSettings(Record):
+    """How passages of an index are found, and for whom."""
+
+    shown: int  # passages that a question is asked with
+    replace: bool  # whether rows of an eval set are asked with them that bring passages themselves
+    embedder: ModelPin | None  # None: they are found by words alone
+    rule: int = RULE
+
+
+class OpenIndex(NamedTuple):
+    retriever: Retriever
+    settings: IndexSettings
+
+    def passages_for(self, question: str) -> tuple[EvidencePassage, ...]:
+        """What a question is asked with, the best first.
+
+        Where no passage has a word of it, the first ones there are: asked without any, a model
+        would answer from what it has learnt, and with these it says that it does not know.
+        """
+        found = self.retriever.find(question, self.settings.shown)
+        return tuple(found or self.retriever.passages[: self.settings.shown])
+
+
+def write_index(
+    passages: Sequence[EvidencePassage], settings: IndexSettings, folder: Path
+) -> Digest:
+    """Make an index in a folder, whole or not at all, and return the folder's digest."""
+    embed = kept_vectors(settings.embedder).encode if settings.embedder else None
+    with staged_folder(folder) as draft:
+        Retriever.over(passages, embed).save(draft)
+        settings.write(draft / HOW)
+    return digest_folder(folder)
+
+
+def read_index(folder: Path, digest: Digest, embedder: Callable[[ModelPin], Embedder]) -> OpenIndex:
+    """An index, with an embedder for questions. Raises IncumbentError for a folder that is not as
+    it was made, and for one that another release made.
+    """
+    if not folder.is_dir() or digest_folder(folder) != digest:
+        raise IncumbentError(
+            f"{folder} is not index {short(digest)} any more: run `dvc repro --force index`"
+        )
+    settings = IndexSettings.read(folder / HOW)
+    if settings.rule != RULE:
+        raise IncumbentError(
+            f"index {short(digest)} is of rule {settings.rule} of another Incumbent, and this one "
+            f"finds passages by rule {RULE}: `incumbent run` makes a version on a new index"
+        )
+    embed: Embed | None = embedder(settings.embedder).encode if settings.embedder else None
+    return OpenIndex(Retriever.load(folder, embed), settings)
+
+
+def kept_vectors(pin: ModelPin) -> Embeddings:
+    """The embedder whose vectors are kept: those of passages, and of questions that come again."""
+    return Embeddings(pin, home() / "retrieval" / "embeddings.db")
+
+
+def cost_of(passages: Sequence[EvidencePassage], embedder: ModelPin) -> str | None:
+    """What embedding takes, before it starts, and how to do without; None where it is little."""
+    new = kept_vectors(embedder).count_new([one.text for one in passages])
+    if new < WORTH_SAYING:
+        return None
+    minutes = counted(-(-new // A_MINUTE), "minute")
+    return (
+        f"{new:,} of {len(passages):,} passages have to be embedded: about {minutes} of one "
+        "processor. It may be interrupted, and goes on where it was; `retrieval.embedder: false` "
+        "finds them by words alone, without that"
+    )
+
+
+# --- prompt room ----------------------------------------------------------------------------------
+
+# How many of a question's passages fit into what a base reads.
+
+A_TURN = 32  # tokens that a chat template puts around each turn, and more than any known one does
+
+
+class PromptRoom:
+    """The context of a contestant's base. One that is not on this machine is not known: its server
+    refuses what is too long.
+    """
+
+    def __init__(self, contestant: Contestant) -> None:
+        self.contestant = contestant
+        self.folder = folder_here(contestant.base)
+
+    @cached_property
+    def window(self) -> int | None:
+        return context_window(self.folder) if self.folder and self.folder.is_dir() else None
+
+    @cached_property
+    def tokenizer(self) -> "Tokenizer | None":
+        # Imported here because few prompts are so long that they have to be counted.
+        from tokenizers import Tokenizer
+
+        file = Path(self.folder or "") / "tokenizer.json"
+        return Tokenizer.from_file(str(file)) if file.is_file() else None
+
+    def first_that_fit(
+        self, prompt: Sequence[Message], passages: Sequence[EvidencePassage], answer: int
+    ) -> Sequence[EvidencePassage]:
+        """As many of the first passages as leave room for an answer of so many tokens."""
+        if self.window is None:
+            return passages
+        count = len(passages)
+        while count and not self.fits(prompt, passages[:count], self.window - answer):
+            count -= 1
+        return passages[:count]
+
+    def fits(
+        self, prompt: Sequence[Message], passages: Sequence[EvidencePassage], room: int
+    ) -> bool:
+        shown = asked_on(prompt, passages, self.contestant.evidence_template)
+        turns = under(self.contestant.system_prompt, shown)
+        around = A_TURN * len(turns)
+        # A token is a byte at least, so that short prompts need no tokenizer.
+        if around + sum(len(turn.content.encode()) for turn in turns) <= room:
+            return True
+        if self.tokenizer is None:
+            return True
+        texts = [turn.content for turn in turns]
+        found = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return around + sum(len(one.ids) for one in found) <= room

@@ -31,7 +31,7 @@ from registry.champion import based_here
 from registry.decision_checks import release
 from registry.lineage import teacher_of
 from registry.reader import RegistryReader
-from training.start_record import (
+from training.recipe import (
     START_ADAPTER,
     START_FILE,
     LearntRows,

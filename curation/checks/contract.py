@@ -10,11 +10,10 @@ from typing import Any, Literal, Self, get_args
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from curation.checks.contract_tables import Tables
+from curation.checks.contract_tables import TOLD, Tables, refusal_reasons, row_table, texts_of
 from curation.checks.dataset_measures import rows_wanted
 from curation.checks.relevance import CheckReferences, eval_places, leaks, suite_prompts
 from curation.checks.repeats import NONE, RowTexts
-from curation.checks.row_columns import TOLD, refusal_reasons, row_table, texts_of
 from curation.checks.waivers import Waivers, excused_rows, read_waivers
 from curation.curation_settings import CurateParams, ValidateParams
 from curation.faults.every_fault import FAULTS

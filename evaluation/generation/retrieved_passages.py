@@ -13,8 +13,7 @@ from project.records.record import Digest, short
 from project.settings import load
 from project.shown_passages import question_of
 from registry.reader import RegistryReader
-from retrieval.passage_index import OpenIndex, kept_vectors, read_index
-from retrieval.prompt_room import PromptRoom
+from retrieval.retriever import OpenIndex, PromptRoom, kept_vectors, read_index
 
 
 def asked_with(rows: Sequence[Row], contestant: Contestant) -> Sequence[Row]:

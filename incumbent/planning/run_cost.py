@@ -9,7 +9,7 @@ from incumbent.planning.workload import AnsweringWork, Workload
 from training.cost.base_shape import BaseShape
 from training.cost.machines import Computing, Speed
 from training.cost.memory import FLOAT32, GPU_CONTEXT, Layout, Peak, StepSetup, peak_on_each
-from training.cost.step_minutes import LORA_CALLS, share_of_each, step_seconds
+from training.cost.step_estimate import LORA_CALLS, share_of_each, step_seconds
 from training.processes.accelerate_config import SHARED
 from training.recipe import StepName
 from training.training_settings import AdapterParams, DomainParams

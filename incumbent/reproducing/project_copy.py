@@ -31,8 +31,8 @@ from project.yaml_text import with_value
 from registry.lineage import teacher_of
 from registry.reader import RegistryReader
 from registry.store import Registry
+from training.recipe import LearntRows
 from training.start import known_rows
-from training.start_record import LearntRows
 
 # --- project copy ---------------------------------------------------------------------------------
 

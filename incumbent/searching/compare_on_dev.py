@@ -33,7 +33,7 @@ from project.records.record import Record
 from project.records.scores import Better
 from project.settings import PARAMS, load
 from project.shown_passages import all_with_passages
-from training.start_record import START_FILE
+from training.recipe import START_FILE
 from training.steps.earlier import Earlier, newest_before
 from training.training_settings import AdapterParams, DomainParams
 

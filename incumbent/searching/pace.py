@@ -18,7 +18,7 @@ from project.settings import PARAMS, load
 from training.cost.base_shape import BaseShape, shape_of
 from training.cost.machines import Computing, Speed, this_machine
 from training.cost.memory import StepSetup, StepWork
-from training.cost.step_minutes import step_seconds
+from training.cost.step_estimate import step_seconds
 from training.training_settings import AdapterParams, SftParams
 
 # --- candidates -----------------------------------------------------------------------------------

@@ -60,8 +60,8 @@ from project.records.data import Row, Split
 from project.records.record import Digest
 from project.records.scores import Better
 from project.settings import load
+from training.recipe import START_FILE, TrainingStart
 from training.rows.experience_replay import rows_to_learn
-from training.start_record import START_FILE, TrainingStart
 
 NAME, JOURNAL = "search", "trials.log"  # of the study, and the file that it is in
 STARTUP = 8  # trials that lie evenly, before TPE learns from them

@@ -53,7 +53,7 @@ from registry.champion import based_here
 from registry.store import Registry
 from training.rows.experience_replay import learnt_by_challenger
 from training.start import known_rows
-from training.start_record import LearntRows
+from training.recipe import LearntRows
 from training.steps.earlier import FRESH
 
 # --- search ---------------------------------------------------------------------------------------

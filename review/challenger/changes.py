@@ -19,7 +19,7 @@ from registry.reader import RegistryReader
 from review.challenger.review_record import Changes
 from review.data_pages.gate_view import excerpt, gate_report, private_rows
 from review.frame.form_fields import NumberedPage, nth_page, page_numbers
-from training.start_record import LearntRows, RowDigest, row_digest
+from training.recipe import LearntRows, RowDigest, row_digest
 
 # What stands below a version: the base model, and what stands in front of every prompt.
 BASE = ("base", "base's configuration and tokenizer", "chat template", "system prompt")

@@ -16,8 +16,7 @@ from project.records.data import EvidencePassage, Message
 from project.records.record import Digest, Record
 from project.shown_passages import LONGEST, filled, question_of
 from retrieval.embedder import Embedder
-from retrieval.passage_index import OpenIndex, read_index
-from retrieval.prompt_room import PromptRoom
+from retrieval.retriever import OpenIndex, PromptRoom, read_index
 from serving.openai_api.request_body import ApiError
 
 log = logging.getLogger(__name__)

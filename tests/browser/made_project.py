@@ -48,7 +48,7 @@ from tests.review.test_items import row as row_of
 from tests.review.test_nights import drifted
 from tests.review.test_nights import keep as keep_nights
 from tests.voting_sheets import named, vote_for
-from training.start_record import row_digest
+from training.recipe import row_digest
 
 FAMILY, REGISTRY = "test", Path(".incumbent/registry")
 CHAMPION, WINNER, DOUBTED, UNDECIDED = 2, 3, 4, 5

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from curation.checks.contract_tables import tables_of
+from curation.checks.contract_tables import looked_at, row_table, tables_of, texts_of
 from curation.checks.embeddings import RowEmbedder
 from curation.checks.meaning import SAME_QUESTION
 from curation.checks.relevance import CheckReferences
 from curation.checks.repeats import NONE
-from curation.checks.row_columns import looked_at, row_table, texts_of
 from curation.sources.python_api import read_package
 from curation.text_forms import told_apart
 from project.model_pins import ModelChoice, locate

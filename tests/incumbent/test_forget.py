@@ -34,7 +34,7 @@ from project.settings import load
 from registry.audit import problems
 from registry.garbage import collect as garbage
 from registry.store import Registry
-from retrieval.passage_index import IndexSettings, write_index
+from retrieval.retriever import IndexSettings, write_index
 from tests.conftest import ROOT
 from tests.incumbent.tiny_project import printed_by
 

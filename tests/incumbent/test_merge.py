@@ -26,7 +26,7 @@ from registry.lineage import trace
 from registry.store import Registry
 from review.dossier.make_dossier import make_dossier
 from tests.incumbent.tiny_project import called, lay_out_project, run
-from training.start_record import LearntRows
+from training.recipe import LearntRows
 
 pytestmark = pytest.mark.slow
 ONE = ("--method", "ties", "--share", "0.5", "--by", "loss")

@@ -47,7 +47,7 @@ from training.cost.machines import (
     processor_speed,
 )
 from training.cost.memory import DEQUANTIZED_SHARE, Peak, StepWork, trained_weights
-from training.cost.step_minutes import step_seconds
+from training.cost.step_estimate import step_seconds
 from training.kept.books import TrainingBook, write_book
 from training.precision import Machine, fingerprint
 

@@ -49,9 +49,8 @@ from registry.store import Registry
 from tests.conftest import BASE, NUMERICS
 from tests.incumbent.reproducible_project import lay_out_reproducible, train_and_register
 from tests.places import DATASET, made
-from training.recipe import Recipe
+from training.recipe import LearntRows, Recipe
 from training.start import known_rows, starting_version
-from training.start_record import LearntRows
 
 pytestmark = pytest.mark.usefixtures("warm")
 

@@ -406,8 +406,7 @@ def test_an_adapter_of_peft_is_admitted_and_peft_loads_it_from_the_registry(
     from peft import PeftModel, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from training.model.lora import lora_config
-    from training.model.unfit_base import layers_of
+    from training.model.lora import layers_of, lora_config
     from training.recipe import Recipe
     from training.steps.run_step import save_adapter
     from training.training_settings import AdapterParams

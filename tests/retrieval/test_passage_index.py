@@ -32,12 +32,17 @@ from project.shown_passages import USUAL, index_shown
 from registry.decision_checks import release
 from registry.garbage import collect
 from registry.store import Registry
-from retrieval.passage_index import IndexSettings, cost_of, kept_vectors, read_index, write_index
-from retrieval.prompt_room import PromptRoom
+from retrieval.retriever import (
+    IndexSettings,
+    PromptRoom,
+    cost_of,
+    kept_vectors,
+    read_index,
+    write_index,
+)
 from tests.conftest import NUMERICS
 from training import train
-from training.recipe import STEPS, Recipe, StepRecord
-from training.start_record import START_FILE, TrainingStart
+from training.recipe import START_FILE, STEPS, Recipe, StepRecord, TrainingStart
 from training.training_settings import AdapterParams
 
 PIN = ModelPin(model="m", name="m", revision=None, weights="w", config="c", chat_template=None)

@@ -38,7 +38,7 @@ from tests.nights import night_of
 from tests.places import START, evidence_on, submit, win
 from tests.review.conftest import Browser
 from tests.voting_sheets import all_vote, opened
-from training.start_record import LearntRows
+from training.recipe import LearntRows
 
 STRICT = Policy()
 XSS = "<img src=x onerror=alert(1)>"

@@ -24,7 +24,7 @@ from tests.registries import make
 from tests.review.conftest import Browser
 from tests.review.test_data_pages import gate
 from tests.review.test_items import row
-from training.start_record import LearntRows
+from training.recipe import LearntRows
 
 OLD = [row("kept"), row("gone", "who is gone?")]
 NEW = [row("kept"), row("come", "who comes? <b>x</b> ann@example.com")]

@@ -12,7 +12,7 @@ from evaluation.generation.backends.backend import BackendError
 from project.records.data import EvidencePassage
 from project.records.traffic import Traffic
 from project.shown_passages import USUAL
-from retrieval.passage_index import IndexSettings, write_index
+from retrieval.retriever import IndexSettings, write_index
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Deployment
 from serving.gateway_server import create_app

@@ -39,7 +39,7 @@ def sft_trainer(base: Path, params: SftParams = SFT, adapter: AdapterParams = AD
 
     from training.model.base_model import load_base
     from training.model.lora import add_adapter
-    from training.steps.arguments import measuring, step_arguments
+    from training.steps.run_step import measuring, step_arguments
 
     rows = [{"prompt": f"What is {i} plus {i}?", "completion": " one" * (i + 2)} for i in range(12)]
     arguments = step_arguments(params, adapter, "float32", len(rows))

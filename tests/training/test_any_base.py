@@ -22,8 +22,7 @@ from registry.adapter_import.adapter_folder import admit
 from tests.architectures import ARCHITECTURES, LAYERS, save_tiny
 from tests.conftest import NUMERICS
 from training.model.base_model import load_base
-from training.model.lora import add_adapter
-from training.model.unfit_base import layers_of, read_layers, refuse_too_large, refuse_unfit
+from training.model.lora import add_adapter, layers_of, read_layers, refuse_too_large, refuse_unfit
 from training.steps.run_step import StepContext
 from training.steps.sft_step import train_sft
 from training.training_settings import AdapterParams, SftParams

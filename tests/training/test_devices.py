@@ -13,7 +13,7 @@ from evaluation.generation.batch_reader import BatchReader
 from evaluation.preference.reward_model import Classifier
 from tests.one_device import OneDevice
 from tests.training.test_packing import CONFIGS, ROWS
-from training.model.fused_lora import fuse_lora
+from training.model.kernels import fuse_lora
 from training.model.row_attention import attending_within_rows
 from training.rows.packed_rows import pack
 from training.steps.packed_trainer import PackedTrainer, add_completion_loss, packed_loss

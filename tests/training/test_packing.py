@@ -17,7 +17,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from training.model.fused_lora import FusedLinear, LoraProduct, fuse_lora, keep_mask
+from training.model.kernels import FusedLinear, LoraProduct, fuse_lora, keep_mask
 from training.model.row_attention import SHORT, attending_within_rows
 from training.rows.packed_rows import pack
 from training.rows.row_tokens import RowTokens

@@ -3,6 +3,7 @@
 import pytest
 
 from project.records.data import Row
+from training.recipe import LearntRows, TrainingStart, row_digest
 from training.rows.experience_replay import (
     replay_in_words,
     replayed,
@@ -10,7 +11,6 @@ from training.rows.experience_replay import (
     rows_to_learn,
 )
 from training.rows.row_tokens import RowTokens
-from training.start_record import LearntRows, TrainingStart, row_digest
 from training.training_settings import SftParams
 
 

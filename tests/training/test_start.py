@@ -22,10 +22,9 @@ from project.records.record import Digest, write_records
 from registry.store import Registry
 from tests import places
 from tests.conftest import BASE as PIN
-from training.recipe import Recipe
+from training.recipe import LearntRows, Recipe, Teacher, TrainingStart, row_digest
 from training.rows.experience_replay import learnt_by_challenger, replayed
 from training.start import main, starting_version
-from training.start_record import LearntRows, Teacher, TrainingStart, row_digest
 
 ROWS = [Row.of(f"What is {n}?", f"It is {n}.", group=str(n), source="s") for n in range(4)]
 OLD, NEW, NEWER = "1" * 64, "2" * 64, "3" * 64  # digests of curated rows

@@ -5,7 +5,7 @@ from trl import SFTConfig
 
 from project.records.data import Row
 from project.records.scenarios import Scenario, SimulatedUser
-from training.steps.arguments import measuring, one_device, optimizer_steps, step_arguments
+from training.steps.run_step import measuring, one_device, optimizer_steps, step_arguments
 from training.steps.sft_step import sft_step_data
 from training.training_settings import AdapterParams, SftParams
 

@@ -134,7 +134,7 @@ def test_the_setting_and_no_variable_decides_the_precision() -> None:
 import os
 from accelerate import Accelerator
 from trl import SFTConfig
-from training.steps.arguments import step_arguments
+from training.steps.run_step import step_arguments
 from training.training_settings import AdapterParams, SftParams
 for precision in ("float32", "bfloat16"):
     if not os.fork():

@@ -1,20 +1,20 @@
-"""What a step will take on this machine, in one line before it starts."""
+"""What a step takes on a machine: in one line before it starts, and how long, roughly."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from typing import Any
-
-from transformers import Trainer
+from typing import TYPE_CHECKING, Any
 
 from project.errors import InputError
 from project.records.adapters import Numerics
 from training.cost.base_shape import BaseShape, read_shape
-from training.cost.machines import this_machine
+from training.cost.machines import Speed, this_machine
 from training.cost.memory import StepSetup, StepWork, training_peak
-from training.cost.step_minutes import step_seconds
 from training.training_settings import AdapterParams, DomainParams, SftParams, StepParams
+
+if TYPE_CHECKING:
+    from transformers import Trainer
 
 GIB = 2**30
 
@@ -92,7 +92,7 @@ def shape_in(base: Path | None) -> BaseShape | None:
 IGNORED = -100  # a label that no loss is on
 
 
-def work_of(trainer: Trainer) -> tuple[StepWork, int]:
+def work_of(trainer: "Trainer") -> tuple[StepWork, int]:
     """The work, and how many sequences an example has: a pair has two.
 
     TRL's columns: `input_ids` with their `labels` or `completion_mask`; `prompt_ids`, `chosen_ids`
@@ -117,7 +117,7 @@ def work_of(trainer: Trainer) -> tuple[StepWork, int]:
     return work, max((len(lengths) for lengths, _ in counts), default=1)
 
 
-def read_beside(trainer: Trainer, tokens: int) -> int:
+def read_beside(trainer: "Trainer", tokens: int) -> int:
     """Tokens read beside training: once for a reference; by a teacher, or by the start of `grpo`,
     each time, and by the model itself when it draws the answers.
     """
@@ -148,3 +148,51 @@ def learnt(row: Mapping[str, Any], length: int) -> int:
         return sum(1 for label in row["labels"] if label != IGNORED)
     mask: Iterable[int] | None = row.get("completion_mask")
     return length if mask is None else sum(mask)
+
+
+# --- step minutes ---------------------------------------------------------------------------------
+
+# How long a step of training takes, roughly, from how fast a device computes.
+#
+# Three terms: products, a call of each layer, and NF4 weights that are turned back. What reads
+# and writes beside them, and what GPUs send one another, made no estimate better:
+# docs/explain/scale.md.
+
+LORA_CALLS = 2  # times as many calls of a layer as without a LoRA on it
+BACK_CALLS = 2  # times as many on the way back as on the way there
+
+
+def step_seconds(setup: StepSetup, speed: Speed, work: StepWork) -> float:
+    """Two operations for each weight and pass (Kaplan et al. 2020, arXiv 2001.08361), a pass more
+    for a LoRA's, which has a gradient of its own; attention compares a token with each of its row.
+    """
+    shape, lora = setup.shape, setup.shape.lora(setup.adapter.r)
+    passes = 3 if setup.adapter.gradient_checkpointing else 2  # there, back, and there again
+    sequences = work.examples * setup.sequences * setup.params.epochs
+    weights = shape.linear + shape.compared(work.tokens / max(1.0, sequences))
+    few = setup.on.gpu or setup.packed  # TRL scores prompts too on a processor
+    scored = work.scored if few else work.tokens
+    operations = 2 * (
+        work.tokens * (passes * weights + (passes + 1) * lora)
+        + scored * 2 * shape.embedding
+        + work.read * (weights + lora + shape.embedding)
+    )
+    calls = LORA_CALLS * (passes - 1 + BACK_CALLS) * shape.layers
+    unpacked = setup.adapter.quantization == "nf4" and not setup.dequantized
+    read = speed.weight + (speed.unpacking if unpacked else 0.0)
+    batch = calls * speed.call + passes * shape.linear * read
+    return operations * speed.operation + work.batches * batch
+
+
+def share_of_each(work: StepWork, count: int) -> StepWork:
+    """Each GPU's share: batches are dealt out, and all wait for the GPU that has most."""
+    batches = ceil(work.batches / count)
+    share = batches / max(1, work.batches)
+    return replace(
+        work,
+        examples=ceil(work.examples * share),
+        tokens=ceil(work.tokens * share),
+        scored=ceil(work.scored * share),
+        batches=batches,
+        read=ceil(work.read * share),
+    )

@@ -20,7 +20,7 @@ from project.libraries import memory
 from project.records.adapters import Numerics, Quantization
 from project.settings import PARAMS
 from training.model.kernels import attention_kernel, liger_kinds, refuse_liger, wrong
-from training.model.unfit_base import read_layers, refuse_unfit
+from training.model.lora import read_layers, refuse_unfit
 from training.training_settings import AdapterParams
 
 MEMORY_SHARE = 0.25  # of all memory, that weights may take which were dequantised once

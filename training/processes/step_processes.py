@@ -31,8 +31,8 @@ def start_elsewhere(step: StepName, params: StepParams) -> bool:
         cluster = load(RayParams)
         if step in SHARED:
             refuse_sharding(distributed, cluster.gpus_per_worker)
-        # Imported here because it brings Ray.
-        from training.processes.on_ray import train_on_ray
+        # Imported here, and below, because one process alone needs no launcher, and no Ray.
+        from training.processes.process_launcher import train_on_ray
 
         train_on_ray(step, params, cluster, distributed.sharding)
         return True
@@ -42,7 +42,6 @@ def start_elsewhere(step: StepName, params: StepParams) -> bool:
         return False
     refuse_misfit(distributed, processes, gpus)
     refuse_uneven(params, processes)
-    # Imported here because one process alone needs no launcher.
     from training.processes.process_launcher import launch
 
     measure_machine()  # now, while one process has it to itself

@@ -13,9 +13,8 @@ from project.records.data import Document, Row, Split
 from project.records.preferences import read_preferences
 from project.records.record import Digest
 from project.shown_passages import question_of
-from training.recipe import Recipe
+from training.recipe import START_FILE, LearntRows, Recipe, RowDigest, TrainingStart, row_digest
 from training.rows.row_tokens import RowTokens, is_learnt
-from training.start_record import START_FILE, LearntRows, RowDigest, TrainingStart, row_digest
 from training.training_settings import LossOn, SftParams
 
 

@@ -20,10 +20,9 @@ from project.settings import setting_error
 from project.tool_rendering import has_tools
 from registry.reader import RegistryReader
 from training.model.base_model import load_base
-from training.start_record import Teacher
-from training.steps.arguments import one_device, step_arguments
+from training.recipe import Teacher
 from training.steps.on_policy import EpochOrder, RenderedPrompts, readable_prompts
-from training.steps.run_step import StepContext, StepData, digest_of
+from training.steps.run_step import StepContext, StepData, digest_of, one_device, step_arguments
 from training.training_settings import DistillParams
 
 SETTING = ("training", "distill", "teacher")

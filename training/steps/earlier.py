@@ -8,8 +8,15 @@ from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
 from project.paths import step_of
 from project.records.record import Digest
-from training.recipe import STEPS, Recipe, StepName, StepRecord
-from training.start_record import START_ADAPTER, START_FILE, TrainingStart
+from training.recipe import (
+    START_ADAPTER,
+    START_FILE,
+    STEPS,
+    Recipe,
+    StepName,
+    StepRecord,
+    TrainingStart,
+)
 
 
 @dataclass(frozen=True)

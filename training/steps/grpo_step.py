@@ -25,9 +25,8 @@ from project.records.data import Row, Split
 from project.records.record import Digest
 from project.settings import setting_error
 from project.tool_rendering import has_tools
-from training.steps.arguments import one_device, step_arguments
 from training.steps.on_policy import REFERENCE, EpochOrder, RenderedPrompts, readable_prompts
-from training.steps.run_step import StepContext, StepData, digest_of
+from training.steps.run_step import StepContext, StepData, digest_of, one_device, step_arguments
 from training.training_settings import GrpoParams
 
 

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import CausalLMOutput
 from trl import SFTConfig, SFTTrainer
 
 from project.errors import InputError
-from training.model.fused_lora import fuse_lora
+from training.model.kernels import fuse_lora
 from training.model.row_attention import attending_within_rows
 from training.processes.batch_shares import SharedBatches
 from training.processes.group import summed, world

@@ -25,9 +25,8 @@ from training.rows.preference_rows import (
     pair_examples,
     rated_examples,
 )
-from training.steps.arguments import one_device, step_arguments
 from training.steps.on_policy import REFERENCE
-from training.steps.run_step import StepContext, StepData, digest_of
+from training.steps.run_step import StepContext, StepData, digest_of, one_device, step_arguments
 from training.training_settings import AdapterParams, DpoParams, KtoParams
 
 T = TypeVar("T", DPOTrainer, KTOTrainer)

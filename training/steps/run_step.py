@@ -1,9 +1,11 @@
 """One step of training, from the adapter before it to its own."""
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -18,9 +20,10 @@ from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.chat_template import PROMPT_FIELD, SYSTEM_PROMPT, refuse_unheard
 from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
+from project.libraries import mix_precision
 from project.model_pins import pinned_folder
 from project.paths import step_of
-from project.records.adapters import Contestant, Engine, Numerics
+from project.records.adapters import Contestant, Engine, Numerics, Precision
 from project.records.record import Digest, Record
 from project.settings import load
 from project.shown_passages import EVIDENCE_TEMPLATE
@@ -273,3 +276,57 @@ def save_adapter(
         write_bytes(folder / SYSTEM_PROMPT, recipe.system_prompt.encode())
     if recipe.evidence_template is not None:
         write_bytes(folder / EVIDENCE_TEMPLATE, recipe.evidence_template.encode())
+
+
+# --- trainers' arguments --------------------------------------------------------------------------
+
+
+def step_arguments(
+    params: StepParams, adapter: AdapterParams, precision: Precision, examples: int
+) -> dict[str, Any]:
+    """What SFTConfig, DPOConfig and KTOConfig have in common, for so many examples an epoch."""
+    steps = optimizer_steps(params, examples)
+    return {
+        "output_dir": tempfile.gettempdir(),  # nothing is saved there: save_strategy is "no"
+        "num_train_epochs": params.epochs,
+        "per_device_train_batch_size": params.batch_size,
+        "gradient_accumulation_steps": params.gradient_accumulation,
+        "learning_rate": params.learning_rate,
+        "lr_scheduler_type": SCHEDULES.get(adapter.schedule, adapter.schedule),
+        "warmup_steps": round(adapter.warmup_share * steps),
+        "gradient_checkpointing": adapter.gradient_checkpointing,
+        **mix_precision(precision),
+        "ddp_find_unused_parameters": False,  # each LoRA has a part in each pass
+        "use_cpu": not torch.cuda.is_available(),
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "seed": adapter.seed,
+        "disable_tqdm": True,  # a callback says how far it is
+        "logging_steps": 1,
+        "include_num_input_tokens_seen": "non_padding",
+        "logging_nan_inf_filter": False,  # a callback stops at the first of them
+        "save_strategy": "no",
+        "report_to": "none",
+    }
+
+
+SCHEDULES = {"constant": "constant_with_warmup"}  # in transformers' words
+
+
+def one_device(config: Any) -> Any:
+    """A configuration of a trainer, without a batch that is split among several GPUs unasked."""
+    config._n_gpu = min(config.n_gpu, 1)
+    return config
+
+
+def optimizer_steps(params: StepParams, examples: int) -> int:
+    """How often the weights are moved."""
+    an_epoch = max(1, ceil(ceil(examples / params.batch_size) / params.gradient_accumulation))
+    return max(1, ceil(params.epochs * an_epoch))
+
+
+def measuring(params: StepParams, examples: int, times: int) -> dict[str, Any]:
+    """Arguments by which a trainer measures itself so many times, the end among them; 0: never."""
+    if not times:
+        return {"eval_strategy": "no"}
+    every = ceil(optimizer_steps(params, examples) / times)
+    return {"eval_strategy": "steps", "eval_steps": every}

@@ -14,14 +14,21 @@ from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
 from project.tool_rendering import has_tools
 from training.kept.checkpoints import KeepBest, StopOnBrokenLoss
-from training.recipe import StepRecord
+from training.recipe import START_FILE, StepRecord, TrainingStart
 from training.rows.experience_replay import replay_in_words, replayed_beside, rows_to_learn
 from training.rows.packed_rows import document_pieces, held_out_of
 from training.rows.row_tokens import tokens_as_asked
-from training.start_record import START_FILE, TrainingStart
-from training.steps.arguments import measuring, one_device, step_arguments
 from training.steps.packed_trainer import packed_trainer
-from training.steps.run_step import StepContext, StepData, digest_of, learn, prepare
+from training.steps.run_step import (
+    StepContext,
+    StepData,
+    digest_of,
+    learn,
+    measuring,
+    one_device,
+    prepare,
+    step_arguments,
+)
 from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams, SftParams
 
 # --- sft step -------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from curation.sources.documents.docx_document import docx_blocks
 from curation.sources.documents.html_and_markdown import html_blocks, markdown_blocks
 from curation.sources.documents.passages import (
     LEARNT,
@@ -17,7 +16,7 @@ from curation.sources.documents.passages import (
     text_blocks,
     unread,
 )
-from curation.sources.documents.pdf_document import pdf_blocks
+from curation.sources.documents.pdf_and_docx import docx_blocks, pdf_blocks
 from curation.sources.row_formats import Read
 from curation.sources.table_rows import UNREADABLE
 from curation.sources.tables.unpacked_file import files_in, readable

@@ -20,7 +20,7 @@ from tests.incumbent.setting_effects.effect import put
 from tests.incumbent.tiny_project import lay_out_project
 from training.kept import kept_run
 from training.kept.kept_run import Keeper
-from training.processes import on_ray
+from training.processes import process_launcher
 from training.processes.group import is_first
 from training.recipe import StepRecord
 
@@ -102,7 +102,9 @@ def test_two_processes_learn_what_one_does_and_so_do_rays_though_one_is_killed(
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers have no such module
     mark = Path("killed").absolute()
-    monkeypatch.setattr(on_ray, "work", partial(work_mortally, on_ray.work, mark))
+    monkeypatch.setattr(
+        process_launcher, "work", partial(work_mortally, process_launcher.work, mark)
+    )
     there = trained(engine="ray", ray={"workers": 2, "cpus_per_worker": 1})
     assert mark.exists()
     assert there == together

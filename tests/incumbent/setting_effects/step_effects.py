@@ -16,7 +16,7 @@ from tests.incumbent.setting_effects.effect import Effect, ShownBy
 def started() -> object:
     """What stage `start` writes where a champion was promoted on other rows than today's."""
     from training import start
-    from training.start_record import START_FILE, TrainingStart
+    from training.recipe import START_FILE, TrainingStart
 
     files = Path("made")
     files.mkdir()

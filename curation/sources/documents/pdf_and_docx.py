@@ -1,8 +1,10 @@
-"""PDF as documents: the text of its pages, as it was before it was set."""
+"""PDF and Word documents (DOCX): the text of printed pages, and paragraphs in their order."""
 
 import io
 import logging
 import re
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -14,13 +16,14 @@ from curation.sources.tables.unpacked_file import MIB
 from project.errors import InputError
 
 if TYPE_CHECKING:
+    from docx.oxml.xmlchemy import BaseOxmlElement
     from pypdf import PdfReader
 
-LARGEST = 128 * MIB
+LARGEST_PDF = 128 * MIB
 MOST_TEXT = 16 * MIB  # characters of all pages; a small file can draw one text again and again
 ENCRYPTED = "encrypted: save it without a password"
 SCANNED = "without a text: its pages are pictures, run OCR over it first"
-# What the library stumbles over, beside its own errors, in a file that breaks the format's rules.
+# What the libraries stumble over, beside its own errors, in a file that breaks the format's rules.
 STUMBLES = (
     ArithmeticError,
     AssertionError,
@@ -30,10 +33,13 @@ STUMBLES = (
     MemoryError,
     OSError,
     RuntimeError,  # and RecursionError, in a loop
+    SyntaxError,  # such as lxml's
     TypeError,
     ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
-SAVE_ANEW = "print it to a new PDF, or save it as text"
+PRINT_ANEW = "print it to a new PDF, or save it as text"
 
 
 def pdf_blocks(path: Path, encoding: str | None) -> Iterable[TextBlock] | str:
@@ -46,7 +52,7 @@ def pdf_blocks(path: Path, encoding: str | None) -> Iterable[TextBlock] | str:
     from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it warns of what it mends
-    data = io.BytesIO(limited_bytes(path, LARGEST))
+    data = io.BytesIO(limited_bytes(path, LARGEST_PDF))
     try:
         reader = PdfReader(data, strict=False)
         if reader.is_encrypted and not reader.decrypt(""):
@@ -55,7 +61,7 @@ def pdf_blocks(path: Path, encoding: str | None) -> Iterable[TextBlock] | str:
     except (DependencyError, FileNotDecryptedError):
         return ENCRYPTED
     except (PyPdfError, *STUMBLES) as error:
-        problem = f"is a broken PDF ({type(error).__name__}): {SAVE_ANEW}"
+        problem = f"is a broken PDF ({type(error).__name__}): {PRINT_ANEW}"
         raise InputError(problem, file=path) from None
     return paragraphs(texts) if any(text.strip() for text in texts) else SCANNED
 
@@ -174,3 +180,120 @@ def joined(text: str, following: str, compounds: set[str]) -> str:
     rest = re.split(r"\W", following, maxsplit=1)[0]
     is_compound = f"{cut[1]}-{rest}".casefold() in compounds
     return (text if is_compound else text[:-1]) + following
+
+
+# --- docx -----------------------------------------------------------------------------------------
+
+# Word documents (DOCX): paragraphs, lists and tables in their order, without what was deleted.
+
+LARGEST_DOCX = 64 * MIB
+LARGEST_INFLATED = 256 * MIB  # of all parts, pictures too: a small file can inflate without end
+LARGEST_PART = 64 * MIB  # of one part of XML
+OLD = b"\xd0\xcf\x11\xe0"
+SAVE_ANEW = "open it and save it anew as DOCX, or as text"
+WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+# What holds blocks and is none: content controls, insertions, and what moved here.
+HOLDERS = {f"{WORD}{name}" for name in ("sdt", "sdtContent", "ins", "moveTo", "customXml")}
+# What nobody reads: deletions, what moved away, properties, and drawings that are there twice.
+UNREAD = {f"{WORD}{name}" for name in ("del", "moveFrom", "pPr", "rPr", "instrText")} | {FALLBACK}
+BREAKS = {f"{WORD}tab": "\t", f"{WORD}br": "\n", f"{WORD}cr": "\n"}
+BREAKS |= {f"{WORD}noBreakHyphen": "-"}
+HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|заголовок) (\d)", re.I)
+CONTENTS = re.compile(r"toc\b|table of figures", re.I)  # styles of lists of headings
+LIST = re.compile(r"list\b|aufzählung", re.I)
+
+
+def docx_blocks(path: Path, encoding: str | None) -> list[TextBlock]:
+    """The blocks of a Word document. Raises InputError."""
+    # Imported here because most projects read no documents.
+    from docx import Document
+    from docx.opc.exceptions import OpcError
+
+    data = limited_bytes(path, LARGEST_DOCX)
+    refuse_bomb(data, path)
+    try:
+        document = Document(io.BytesIO(data))
+        names = {style.style_id: style.name or "" for style in document.styles}
+        return list(blocks_in(document.element.body, names))
+    except (OpcError, *STUMBLES) as error:
+        problem = f"is a broken Word document ({type(error).__name__}): {SAVE_ANEW}"
+        raise InputError(problem, file=path) from None
+
+
+def refuse_bomb(data: bytes, path: Path) -> None:
+    """Raise InputError for what is no DOCX, and for one that inflates to more than can be read."""
+    if data.startswith(OLD):
+        problem = "is an old or an encrypted Word document: save it as DOCX, without a password"
+        raise InputError(problem, file=path)
+    try:
+        parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
+    except STUMBLES:
+        raise InputError(f"is no Word document: {SAVE_ANEW}", file=path) from None
+    whole = sum(part.file_size for part in parts)
+    text = max((part.file_size for part in parts if part.filename.endswith(".xml")), default=0)
+    if whole > LARGEST_INFLATED or text > LARGEST_PART:
+        problem = f"inflates to {max(whole, text) // MIB:,} MiB, more than is read"
+        raise InputError(f"{problem}: {SAVE_ANEW}", file=path)
+
+
+def blocks_in(holder: "BaseOxmlElement", names: dict[str, str]) -> Iterator[TextBlock]:
+    """The blocks of a part; names are those of styles by their ids. Items of a list are one."""
+    items: list[str] = []
+    for element in elements(holder):
+        block = block_of(element, names)
+        style = style_of(element, names)
+        numbered = element.find(f"{WORD}pPr/{WORD}numPr") is not None and not HEADING.match(style)
+        if block.text and element.tag == f"{WORD}p" and (numbered or LIST.match(style)):
+            items.append(f"- {block.text}")
+            continue
+        if items and block.text:
+            yield TextBlock("\n".join(items))
+            items = []
+        yield block
+    yield TextBlock("\n".join(items))
+
+
+def elements(holder: "BaseOxmlElement") -> Iterator["BaseOxmlElement"]:
+    """Paragraphs and tables, those in content controls too."""
+    for child in holder:
+        if child.tag in (f"{WORD}p", f"{WORD}tbl"):
+            yield child
+        elif child.tag in HOLDERS:
+            yield from elements(child)
+
+
+def block_of(element: "BaseOxmlElement", names: dict[str, str]) -> TextBlock:
+    if element.tag == f"{WORD}tbl":
+        return TextBlock("\n".join(filter(None, map(row_text, element.iter(f"{WORD}tr")))))
+    style, text = style_of(element, names), text_in(element).strip()
+    if CONTENTS.match(style):
+        return TextBlock("")
+    found = HEADING.match(style)
+    level = int(found[1]) if found else int(style.casefold() == "title")
+    return TextBlock(" ".join(text.split()) if level else text, level=level)
+
+
+def style_of(paragraph: "BaseOxmlElement", names: dict[str, str]) -> str:
+    found = paragraph.find(f"{WORD}pPr/{WORD}pStyle")
+    return "" if found is None else names.get(found.get(f"{WORD}val", ""), "")
+
+
+def row_text(row: "BaseOxmlElement") -> str:
+    """The cells of a row, apart by bars; none of those in a table within a cell."""
+    cells = [" ".join(text_in(cell).split()) for cell in row.iterchildren(f"{WORD}tc")]
+    return " | ".join(cells) if any(cells) else ""
+
+
+def text_in(element: "BaseOxmlElement") -> str:
+    """The text of an element as it is read with all changes accepted."""
+    parts: list[str] = []
+    for child in element:
+        if child.tag == f"{WORD}t":
+            parts.append(child.text or "")
+        elif child.tag in BREAKS:
+            parts.append(BREAKS[child.tag])
+        elif child.tag not in UNREAD:
+            parts.append(text_in(child))
+            parts.append("\n" if child.tag == f"{WORD}p" else "")
+    return "".join(parts)
