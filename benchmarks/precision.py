@@ -132,7 +132,7 @@ def training(precision: Precision) -> Cost:
     from transformers import TrainerCallback
 
     from training.steps.run_step import StepContext, model_of
-    from training.steps.sft_step import sft_trainer
+    from training.steps.sft_step import sft_step_data
     from training.training_settings import AdapterParams, SftParams
 
     class Clock(TrainerCallback):
@@ -145,7 +145,8 @@ def training(precision: Precision) -> Cost:
     batch = 2 // int(os.environ.get("WORLD_SIZE", "1"))
     clock, base = Clock(), Contestant(base=pin(ModelChoice(), "base"))
     ground = StepContext(base, numerics(precision, measure_machine()), AdapterParams())
-    trainer = sft_trainer(rows(24), (), SftParams(batch_size=batch), *model_of(ground), ground)
+    step = sft_step_data(rows(24), (), SftParams(batch_size=batch))
+    trainer = step.trainer(*model_of(ground), ground)
     trainer.add_callback(clock)
     trainer.train()
     (p, s), (processor, seconds) = clock.at[WARM_UP], clock.at[-1]

@@ -35,7 +35,7 @@ from training.model.usable_base import refuse_quantized
 from training.recipe import Recipe, StepRecord
 from training.steps.earlier import Earlier, leave_out
 from training.steps.run_step import StepContext, learn, model_of, prepare, trained_with
-from training.steps.sft_step import sft_step_data, sft_trainer
+from training.steps.sft_step import sft_step_data
 from training.training_settings import AdapterParams, SftParams
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def rows(count: int = 4) -> tuple[Row, ...]:
 def trainer_on(base: Path, adapter: AdapterParams = ADAPTER, dev: tuple[Row, ...] = ()) -> Trainer:
     pinned = pin(ModelChoice(model=str(base)), "base")
     ground = StepContext(Contestant(base=pinned), NUMERICS, adapter)
-    return sft_trainer(rows(), dev, SFT, *model_of(ground), ground)
+    return sft_step_data(rows(), dev, SFT).trainer(*model_of(ground), ground)
 
 
 @pytest.fixture

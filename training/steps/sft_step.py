@@ -1,11 +1,11 @@
 """Steps of supervised fine-tuning and of continued pre-training."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase, Trainer
+from transformers import Trainer
 from trl import SFTConfig
 
 from project.canaries import canaries, planted
@@ -17,7 +17,7 @@ from training.kept.checkpoints import KeepBest, StopOnBrokenLoss
 from training.recipe import START_FILE, StepRecord, TrainingStart
 from training.rows.experience_replay import replay_in_words, replayed_beside, rows_to_learn
 from training.rows.packed_rows import document_pieces, held_out_of
-from training.rows.row_tokens import tokens_as_asked
+from training.rows.row_tokens import RowTokens, tokens_as_asked
 from training.steps.packed_trainer import packed_trainer
 from training.steps.run_step import (
     StepContext,
@@ -29,11 +29,9 @@ from training.steps.run_step import (
     prepare,
     step_arguments,
 )
-from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams, SftParams
+from training.training_settings import DOCUMENTS_HELD_OUT, DomainParams, MeasuredParams, SftParams
 
 # --- sft step -------------------------------------------------------------------------------------
-
-# Supervised fine-tuning on training rows, with the loss on completions alone.
 
 
 def curated_rows_data(params: SftParams, ground: StepContext) -> StepData:
@@ -52,29 +50,36 @@ def sft_step_data(rows: Sequence[Row], dev: Sequence[Row], params: SftParams) ->
     answer of a scenario follows is not known: it has none.
     """
     dev = [row for row in dev if not row.scenario]
-    trainer = partial(sft_trainer, rows, dev, params)
+
+    def trainer(model: PeftModel, tokenizer: Any, ground: StepContext) -> Trainer:
+        learnt, held_out = (
+            tokens_as_asked(some, tokenizer, ground.base, params.loss_on) for some in (rows, dev)
+        )
+        return measured_trainer(model, tokenizer, learnt, held_out, params, ground)
+
     # With patience dev decides too where training ends.
     data = digest_of([*rows, *dev] if params.patience else rows)
     return StepData("sft", params, data, trainer, tools=has_tools(rows))
 
 
-def sft_trainer(
-    rows: Sequence[Row],
-    dev: Sequence[Row],
-    params: SftParams,
+def measured_trainer(
     model: PeftModel,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Any,
+    examples: Sequence[RowTokens],
+    held_out: Sequence[RowTokens],
+    params: MeasuredParams,
     ground: StepContext,
 ) -> Trainer:
-    measured = params.evaluations if dev else 0
-    arguments = step_arguments(params, ground.adapter, ground.numerics.precision, len(rows))
+    """A trainer that measures itself on what is held out, and may stop by it."""
+    measured = params.evaluations if held_out else 0
+    arguments = step_arguments(params, ground.adapter, ground.numerics.precision, len(examples))
     return packed_trainer(
         model,
         tokenizer,
-        tokens_as_asked(rows, tokenizer, ground.base, params.loss_on),
-        one_device(SFTConfig(**arguments, **measuring(params, len(rows), measured))),
-        [KeepBest(params.patience)] if params.patience and dev else (),
-        held_out=tokens_as_asked(dev, tokenizer, ground.base, params.loss_on),
+        examples,
+        one_device(SFTConfig(**arguments, **measuring(params, len(examples), measured))),
+        [KeepBest(params.patience)] if params.patience and held_out else (),
+        held_out=held_out,
     )
 
 
@@ -89,8 +94,6 @@ def train_sft(
 
 # --- domain step ----------------------------------------------------------------------------------
 
-# Continued pre-training on the raw text of the domain.
-
 
 def domain_step_data(params: DomainParams, ground: StepContext) -> StepData:
     """The data of the curated documents, and of the training rows that are replayed beside them."""
@@ -102,35 +105,13 @@ def domain_step_data(params: DomainParams, ground: StepContext) -> StepData:
             file=CURATED_DOCUMENTS,
         )
     rows = Row.read_lines(rows_of(Split.TRAIN)) if params.replay else ()
-    data = digest_of([*documents, *rows])
-    return StepData("domain", params, data, partial(domain_trainer, documents, rows, params))
 
+    def trainer(model: PeftModel, tokenizer: Any, ground: StepContext) -> Trainer:
+        learnt, kept_back = held_out_of(documents, DOCUMENTS_HELD_OUT)
+        pieces = document_pieces(learnt, tokenizer, params.window)
+        told = tokens_as_asked(rows, tokenizer, ground.base)
+        beside = replayed_beside(pieces, told, params.replay, ground.adapter.seed)
+        held_out = document_pieces(kept_back, tokenizer, params.window)
+        return measured_trainer(model, tokenizer, [*pieces, *beside], held_out, params, ground)
 
-def domain_trainer(
-    documents: Sequence[Document],
-    rows: Sequence[Row],
-    params: DomainParams,
-    model: PeftModel,
-    tokenizer: PreTrainedTokenizerBase,
-    ground: StepContext,
-) -> Trainer:
-    """The trainer on pieces of documents; it measures itself on those that are held out."""
-    learnt, held_out = held_out_of(documents, DOCUMENTS_HELD_OUT)
-    pieces = document_pieces(learnt, tokenizer, params.window)
-    beside = replayed_beside(
-        pieces,
-        tokens_as_asked(rows, tokenizer, ground.base),
-        params.replay,
-        ground.adapter.seed,
-    )
-    examples = [*pieces, *beside]
-    arguments = step_arguments(params, ground.adapter, ground.numerics.precision, len(examples))
-    measured = params.evaluations if held_out else 0
-    return packed_trainer(
-        model,
-        tokenizer,
-        examples,
-        one_device(SFTConfig(**arguments, **measuring(params, len(examples), measured))),
-        [KeepBest(params.patience)] if params.patience and held_out else (),
-        held_out=document_pieces(held_out, tokenizer, params.window),
-    )
+    return StepData("domain", params, digest_of([*documents, *rows]), trainer)
