@@ -27,7 +27,6 @@ from retrieval.retriever import (
     cost_of,
     kept_vectors,
     read_index,
-    recall_at,
     write_index,
 )
 
@@ -100,7 +99,8 @@ def embedded(
         found = Retriever.over(some, embed)
         asked = range(min(ASKED, count))
         recalled = [found.find(questions[i], SHOWN) for i in asked]
-        share = np.mean(recall_at(recalled, [str(i) for i in asked], SHOWN))
+        hits = [str(i) in {one.id for one in some} for i, some in zip(asked, recalled, strict=True)]
+        share = np.mean(hits)
         print(f"recall at {SHOWN} by {name}: {share:.3f} of {len(asked)}")
 
 

@@ -244,8 +244,6 @@ def origin(row: Row) -> tuple[Path, int | None]:
 
 # --- frozen items ---------------------------------------------------------------------------------
 
-# Items that stay though the sources grow: those that an eval set is frozen at.
-
 Frozen = Mapping[Split, Items]
 
 

@@ -224,7 +224,9 @@ def curate(
     stands, own, left_out = around_frozen(base, accepted, frozen, params, unfit)
     # Rows may have been trained on for a part that was looked at, now or before.
     if not any(isinstance(change, OfItems) for change in changes.values()):
-        own = replace(own, lots=filled(own.free, own.lots, params, kinds_of(own.free), own.cut))
+        # The kinds of questions that each row is of, as far as its slices tell.
+        kinds = {row.id: [f"{k}={value}" for k, value in row.slices.items()] for row in own.free}
+        own = replace(own, lots=filled(own.free, own.lots, params, kinds, own.cut))
     sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
     placed = place_batches(sides, batches, params, unfit)
     every = [*(row for row, _ in sides), *(one.row for one in placed)]
@@ -299,11 +301,6 @@ def joined_by_accepted(
         why |= reasons((RETIRED, new, kept), (WAITS, kept, there))
         why |= reasons((SYNTHETIC_WAITS, there, found[part]))
     return found, why | {one.row.id: one.why for one in placed if one.part is None}
-
-
-def kinds_of(rows: Iterable[Row]) -> dict[str, list[str]]:
-    """The kinds of questions that each row is of, by its id, as far as its slices tell."""
-    return {row.id: [f"{name}={value}" for name, value in row.slices.items()] for row in rows}
 
 
 def large_group_lines(made: Curated, train_only: Collection[str]) -> Iterator[str]:

@@ -118,13 +118,13 @@ def passage_lines(parts: Mapping[Split, Sequence[Row]], params: CurateParams) ->
     sizes = ", ".join(f"{len(found)} {part}" for part, found in about.items())
     yield f"{counted(len(every), 'document')}: {sizes}"
     kept = set(about[Split.DEV]) | set(about[Split.SEALED])
-    if beside := sum(not kept.isdisjoint(shown(row)) for row in parts[Split.TRAIN]):
+    shown = [
+        {document_of(one, number) for number, one in enumerate(row.evidence or (), start=1)}
+        for row in parts[Split.TRAIN]
+    ]
+    if beside := sum(not kept.isdisjoint(one) for one in shown):
         yield f"training rows that show a passage of dev's or sealed's beside their own: {beside}"
 
 
 def document_groups(row: Row) -> tuple[str, ...]:
     return tuple(f"{DOCUMENT}{name}" for name in documents_of_row(row))
-
-
-def shown(row: Row) -> set[str]:
-    return {document_of(one, number) for number, one in enumerate(row.evidence or (), start=1)}

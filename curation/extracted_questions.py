@@ -69,7 +69,9 @@ def extracted(text: str, before: str = "") -> list[Extracted]:
     above = list(takewhile(lambda lines: len(lines) == 1 and is_heading(lines[0]), blocks))
     topic = above[-1][0].rpartition(" > ")[2].strip() if above else ""
     found = [one for lines in blocks for one in of_block(lines, topic, before)]
-    return list({one.question: one for one in found if is_fit(one)}.values())
+    fit = [one for one in found if len(one.answer.split()) <= LONGEST_ANSWER]
+    fit = [one for one in fit if any(map(str.isalpha, one.answer))]
+    return list({one.question: one for one in fit}.values())
 
 
 def of_block(lines: Sequence[str], topic: str, before: str) -> Iterator[Extracted]:
@@ -91,10 +93,6 @@ def of_block(lines: Sequence[str], topic: str, before: str) -> Iterator[Extracte
 def is_heading(line: str) -> bool:
     ends = line.rstrip().endswith((".", "!", "?", ":", ";", ","))
     return not ends and CELLS not in line and not ITEM.match(line) and len(line.split()) < 20
-
-
-def is_fit(one: Extracted) -> bool:
-    return len(one.answer.split()) <= LONGEST_ANSWER and any(map(str.isalpha, one.answer))
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -147,8 +145,8 @@ def of_list(lines: Sequence[str], topic: str) -> Iterator[Extracted]:
             yield Extracted(question, f"{joined} {sentence(value)}", "list")
         elif FIGURE.search(value) and len(value.split()) <= LONGEST_NAME and topic:
             what, verb = in_sentence(name), verb_for(name)
-            of = f"the {what} of {topic}"
-            yield Extracted(f"What {verb} {of}?", f"{capital(of)} {verb} {sentence(value)}", "list")
+            of = f"{what} of {topic}"
+            yield Extracted(f"What {verb} the {of}?", f"The {of} {verb} {sentence(value)}", "list")
 
 
 # --- sentences ------------------------------------------------------------------------------------
@@ -213,10 +211,6 @@ def verb_for(name: str) -> str:
         re.split(r" (?:in|of|for|per|on|at|until|from|to|with)\b", name)[0].split()[-1].casefold()
     )
     return "are" if word.endswith("s") and not word.endswith(("ss", "us", "is")) else "is"
-
-
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:

@@ -61,18 +61,12 @@ def thinned(rows: Iterable[Row], params: CurateParams) -> Iterator[Row]:
     rows of a document are no near-duplicates: all of them stay.
     """
     taken: Counter[str] = Counter()
-    for row in ordered(rows, params):
+    trained = params.train_only
+    for row in sorted(rows, key=lambda r: (r.source not in trained, lot(params.seed, r.id))):
         taken[row.group] += 1
         most = None if is_dealt_by_group(row, params) else params.max_per_group
         if most is None or taken[row.group] <= most:
             yield row
-
-
-def ordered(rows: Iterable[Row], params: CurateParams) -> list[Row]:
-    """Rows for training only, then the others by their lots."""
-    return sorted(
-        rows, key=lambda row: (row.source not in params.train_only, lot(params.seed, row.id))
-    )
 
 
 def split(
@@ -111,8 +105,6 @@ def largest(rows: Sequence[Row]) -> list[Row]:
 
 
 # --- families -------------------------------------------------------------------------------------
-
-# Families of near-duplicates, among frozen items and all other rows.
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,8 @@ def kin_of(rows: Sequence[KinTexts], among: Sequence[KinTexts], alone: Collectio
     shared = ([text or i for i, text in enumerate(several)] for several in forms(asked, aside))
     alike: tuple[Sequence[object], ...] = ([row.group for row in rows], *shared)
     whole = [to_first([i if i in alone else own for i, own in enumerate(owns)]) for owns in alike]
-    parts = places_of(long_part_containment(asked, asked, aside))
+    pairs = np.array(long_part_containment(asked, asked, aside), dtype=np.int64).reshape(-1, 2)
+    parts = pairs[:, 0], pairs[:, 1]
     of_alone = np.isin(parts[0], list(alone)) | np.isin(parts[1], list(alone))
     return Kin(whole, prompts, answers, chosen(parts, ~of_alone))
 
@@ -209,11 +210,6 @@ def word_cores(
     shared = shared_in(own, word_sets(among) or own)
     of_both = shared | shared_in(others, others)
     return [core(s, of_both if out else shared) for s, out in zip(sets, aside, strict=True)]
-
-
-def places_of(pairs: Sequence[tuple[int, int]]) -> Places:
-    both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
 
 
 def strongest_first(members: Positions, kin: Kin, similarity: float) -> Iterator[Places]:
@@ -255,8 +251,6 @@ def joined_within(pieces: Sequence[int], links: Iterable[Places], most: float) -
 
 
 # --- long parts -----------------------------------------------------------------------------------
-
-# Which texts hold most of another text's sequences of words.
 
 N = 5  # words of a sequence
 MOST = 0.7  # of a text's sequences: so many in another text are no chance

@@ -30,7 +30,10 @@ def of_many(work: Callable[[Sequence[Row]], Sequence[Result]], rows: Sequence[Ro
         return list(work(rows))
     parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
     with ProcessPoolExecutor(
-        cores(), mp_context=get_context("spawn"), initializer=leave_interrupts
+        cores(),
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,  # Ctrl-C is for this process, which waits for them
+        initargs=(signal.SIGINT, signal.SIG_IGN),
     ) as pool:
         return list(chain.from_iterable(pool.map(work, parts)))
 
@@ -38,8 +41,3 @@ def of_many(work: Callable[[Sequence[Row]], Sequence[Result]], rows: Sequence[Ro
 def cluster_for(rows: Sequence[Row]) -> RayParams | None:
     """The cluster that so many rows are worth; None where this machine does the work."""
     return light_engine(len(rows) // AT_ONCE) if len(rows) >= MANY else None
-
-
-def leave_interrupts() -> None:
-    """Ctrl-C is for the process that waits for this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -129,8 +129,6 @@ def changed(changes: Iterable[TextChange]) -> dict[str, str]:
 
 # --- redaction ------------------------------------------------------------------------------------
 
-# Personal data and secrets, taken out of what is imported.
-
 Span = tuple[int, int]  # where it begins and ends
 SECRET, NAME = "secret", "name of a person"
 LABELS = {SECRET: "[secret]", NAME: "[person]"}

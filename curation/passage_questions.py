@@ -140,7 +140,7 @@ class QuestionChecks:
         """Those that a person may be asked about, and how many are not, by the first check that
         each fails.
         """
-        rows = [alone(one) for one in asked]
+        rows = [answered(one, (), Forms(0, 0, 0, "")) for one in asked]
         near_item = near_items(rows, self.items)
         copied = asking_an_item([row.prompt_text for row in rows], self.train)
         whys = [
@@ -248,10 +248,6 @@ def beside(one: PassageQuestion, retriever: Finds) -> Iterator[EvidencePassage]:
     """Passages that do not answer a question, the nearest to it first."""
     near = retriever.find(one.question, DEEP, exclude=[one.passage.id])
     return (passage for passage in near if not may_answer(one, passage))
-
-
-def alone(one: PassageQuestion) -> Row:
-    return answered(one, (), Forms(0, 0, 0, ""))
 
 
 def answered(one: PassageQuestion, others: Sequence[EvidencePassage], forms: Forms) -> Row:

@@ -30,8 +30,6 @@ from project.tool_rendering import has_tools
 
 # --- wishes ---------------------------------------------------------------------------------------
 
-# What a model is asked to write, and of which training rows it is shown what.
-
 Kind = Literal["paraphrase", "new", "answer"]  # of a teacher, to the seed's own prompt
 Kinds = Literal["paraphrase", "new", "both"]
 
@@ -95,8 +93,6 @@ def rendered(template: str, **values: object) -> str:
 
 
 # --- proposals ------------------------------------------------------------------------------------
-
-# Rows made of a model's replies, marked with its name, and what of them may be shown to people.
 
 # Why a reply is dropped; each reads well behind a number.
 UNREADABLE = "without what was asked for"

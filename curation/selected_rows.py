@@ -98,8 +98,6 @@ class Selection(Record):
 
 # --- selected rows --------------------------------------------------------------------------------
 
-# A selection applied to training rows: which of them stay, and why the others do not.
-
 # Why a row is in no part; each reads well behind a number.
 NOT_SELECTED = "not selected"
 UNRANKED = "newer than the selection: `incumbent search select` ranks them"

@@ -140,8 +140,6 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
 
 # --- faulty rows ----------------------------------------------------------------------------------
 
-# Rows that teach a falsehood or nothing, with the reason for which each is left out.
-
 # The first that holds is the reason. The module mending.py says why the other faults are not here.
 REMOVED: tuple[tuple[str, Finder], ...] = (
     (OUT_OF_TURN, not_answered),
@@ -172,8 +170,6 @@ def why_faulty(row: Row) -> str | None:
 
 
 # --- conflicts ------------------------------------------------------------------------------------
-
-# One prompt with several answers: which of them stay.
 
 
 def question(row: Row) -> str:
@@ -271,9 +267,11 @@ def texts_with_an_item(texts: Sequence[str], items: Iterable[Row]) -> set[int]:
     """The positions of the texts in which a paragraph of an item's prompt, or the whole of its
     answer, stands word for word. Letter case and punctuation make no difference.
     """
+    counts = Counter(chain.from_iterable(set(runs_of(item)) for item in items))
     begins: dict[Run, set[Run]] = {}
-    for run in telling_runs(items):
-        begins.setdefault(run[:MIN_WORDS], set()).add(run)
+    for run, count in counts.items():
+        if count <= SHARED_LEAST:  # what so many items share tells none of them
+            begins.setdefault(run[:MIN_WORDS], set()).add(run)
     return {i for i, text in enumerate(texts) if holds(words(folded(text)), begins)}
 
 
@@ -285,15 +283,8 @@ def holds(text: Sequence[str], begins: dict[Run, set[Run]]) -> bool:
     )
 
 
-def telling_runs(items: Iterable[Row]) -> set[Run]:
-    """Paragraphs of prompts, and answers, but for those that so many items share that they tell
-    none of them.
-    """
-    counts = Counter(chain.from_iterable(set(runs_of(item)) for item in items))
-    return {run for run, count in counts.items() if count <= SHARED_LEAST}
-
-
 def runs_of(item: Row) -> Iterator[Run]:
+    """The paragraphs of its prompt, and its answer."""
     asked = (message for message in item.prompt if message.role != "system")
     for paragraph in chain.from_iterable(message.text.split("\n\n") for message in asked):
         if len(run := tuple(words(folded(paragraph)))) >= MIN_WORDS:

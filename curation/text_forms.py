@@ -99,8 +99,6 @@ def capitals_of(text: str) -> tuple[int, int]:
 
 # --- told apart -----------------------------------------------------------------------------------
 
-# What tells two questions apart that are alike by all else: the things that they name.
-
 NUMBER = re.compile(r"\d+")
 # Identifiers and dotted paths.
 NAME = re.compile(r"\b\w*_\w*\b|\b\w+(?:\.\w+)+\b|\b[a-z]+[A-Z]\w*\b")

@@ -174,8 +174,6 @@ def text_of(row: Row) -> Text:
 
 # --- long rows ------------------------------------------------------------------------------------
 
-# Rows that are longer than the base is to read: left out, refused by the gate, or cut.
-
 
 @dataclass(frozen=True)
 class Fitted:

@@ -120,8 +120,6 @@ def reported(tables: Tables, contract: Contract, waivers: Waivers) -> GateReport
 
 # --- examples -------------------------------------------------------------------------------------
 
-# What the gate's page shows of checks that fail: a few of the rows.
-
 SHOWN = 5  # rows
 CHARS = 160  # of a text
 # Where one of these says something of a row, none of its text is shown.

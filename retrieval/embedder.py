@@ -25,8 +25,6 @@ Floats = NDArray[np.float32]
 
 # --- embedder -------------------------------------------------------------------------------------
 
-# The pinned embedder: texts in, unit vectors out, long texts by parts.
-
 READ = 32_000  # characters of a text: of a longer one so many are read, from all over it
 EXCERPTS = 32  # places that they are read at
 
@@ -145,8 +143,6 @@ def before_word(words: Sequence[int | None], at: int, after: int) -> int:
 
 
 # --- embedding cache ------------------------------------------------------------------------------
-
-# Sentence embeddings by the pinned embedder, each text embedded once and then kept.
 
 # A text of no more bytes fits every embedder. The key of a longer one says that it is read by
 # parts: under the plain one lie vectors of the beginnings of texts, from before.

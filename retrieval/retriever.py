@@ -172,16 +172,6 @@ def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
     return sorted(sums, key=lambda place: (-sums[place], place))
 
 
-def recall_at(
-    found: Sequence[Sequence[EvidencePassage]], wanted: Sequence[str], k: int
-) -> list[float]:
-    """For each question 1 where the passage that it wants, by its id, is among the first k that
-    were found, else 0.
-    """
-    pairs = zip(found, wanted, strict=True)
-    return [float(one in {passage.id for passage in some[:k]}) for some, one in pairs]
-
-
 # --- index folder ---------------------------------------------------------------------------------
 
 # An index as a folder: passages, how they are to be found, and what was computed for it.
@@ -266,8 +256,6 @@ def cost_of(passages: Sequence[EvidencePassage], embedder: ModelPin) -> str | No
 
 
 # --- prompt room ----------------------------------------------------------------------------------
-
-# How many of a question's passages fit into what a base reads.
 
 A_TURN = 32  # tokens that a chat template puts around each turn, and more than any known one does
 

@@ -117,14 +117,16 @@ def start_here(params: AdapterParams, folder: Path) -> TrainingStart:
         if version is None:
             return TrainingStart()
         release(registry, version.number)
-        refuse_other_base(version, base)
+        if (own := version.adapter.base).weights != base.weights:
+            stands = f"{version.label} stands on {own}, the project on {base}"
+            raise misfit("base.model", f"{stands}: keep that base")
         registry.artifacts.copy(version.adapter.files, folder)
         # Made with other settings of LoRA, its weights would not fit, or mean something else.
-        for name, own in shape_of(folder).items():
-            wanted = getattr(params, name)
-            if own != wanted:
-                made = f"{version.label} was made with {as_json_text(own)}: set it to that"
-                raise misfit(f"training.adapter.{name}", f"is {as_json_text(wanted)}, and {made}")
+        for name, made in shape_of(folder).items():
+            if (wanted := getattr(params, name)) != made:
+                problem = f"is {json.dumps(wanted)}, and {version.label} was made with "
+                problem += f"{json.dumps(made)}: set it to that"
+                raise misfit(f"training.adapter.{name}", problem)
         known = known_rows(registry, version.number)
     return TrainingStart(adapter=version.adapter.files, version=version.number, known=known)
 
@@ -178,14 +180,6 @@ def known_rows(registry: RegistryReader, number: int) -> tuple[RowDigest, ...]:
     return ()
 
 
-def refuse_other_base(version: AdapterVersion, base: ModelPin) -> None:
-    own = version.adapter.base
-    if own.weights != base.weights:
-        raise misfit(
-            "base.model", f"{version.label} stands on {own}, the project on {base}: keep that base"
-        )
-
-
 def shape_of(folder: Path) -> dict[str, Any]:
     """The settings of an adapter by their names in training.adapter. Which modules it has is known
     of those that were trained here; of others the first step finds out.
@@ -202,10 +196,6 @@ def shape_of(folder: Path) -> dict[str, Any]:
     if modules is not None:
         shape["target_modules"] = modules if isinstance(modules, str) else tuple(modules)
     return shape
-
-
-def as_json_text(value: Any) -> str:
-    return json.dumps(value)
 
 
 def misfit(field: str, problem: str) -> InputError:

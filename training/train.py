@@ -10,7 +10,6 @@ from project.records.adapters import Adapter
 from project.records.data import DatasetVersion
 from project.settings import PARAMS
 from project.shown_passages import INDEX_NAME, index_shown
-from training.recipe import Recipe
 from training.steps.earlier import newest_before
 
 
@@ -43,10 +42,5 @@ def main() -> None:
         index=index,
     )
     card.write(ADAPTER)
-    print(f"trained {card}: {steps_of(recipe)}")
-
-
-def steps_of(recipe: Recipe) -> str:
-    """The steps that were taken, in their order."""
-    from_champion = ["the champion's adapter"] if recipe.start else []
-    return ", ".join([*from_champion, *recipe.taken])
+    began = ["the champion's adapter"] if recipe.start else []
+    print(f"trained {card}: {', '.join([*began, *recipe.taken])}")

@@ -195,8 +195,6 @@ def share(which: Sequence[bool]) -> float:
 
 # --- word shift -----------------------------------------------------------------------------------
 
-# How far the words of a new dataset version are from those of the last one.
-
 MOST_TEXTS = 2_000  # of either version
 MOST_WORDS = 1_000  # the most frequent ones
 TIMES = 200  # that the rows are dealt anew

@@ -87,7 +87,8 @@ def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
     told = (told - usual) / max(1 - usual, 1e-9)
     near, like = first >= NEAR_QUESTION, told >= SAME_ANSWER
     nearer = near & (margin >= NEARER) & (first + told >= SAME_ROW)
-    marked = np.array([is_question(texts.prompts[i]) for i in looked.places])
+    # By its mark: instructions that begin by other verbs are other tasks, however near.
+    marked = np.array([any(map(texts.prompts[i].__contains__, "?？؟")) for i in looked.places])
     clear = near & (margin >= CLEARLY) & marked & marked[best] & (len(best) >= DENSE)
     mutual = (best[best] == np.arange(len(best))) & (best < np.arange(len(best)))
     which = np.flatnonzero(mutual & (like & ((asked >= SAME_QUESTION) | nearer) | clear))
@@ -104,11 +105,6 @@ def mean_cosine(vectors: "NDArray[np.float32]") -> float:
     """The mean cosine of two different ones of the unit vectors."""
     count = len(vectors)
     return float((np.linalg.norm(vectors.mean(axis=0)) ** 2 * count - 1) / max(count - 1, 1))
-
-
-def is_question(text: str) -> bool:
-    """By its mark: instructions that begin by other verbs are other tasks, however near."""
-    return any(mark in text for mark in "?？؟")
 
 
 def unlike(texts: RowTexts, one: int, other: int) -> bool:

@@ -144,8 +144,6 @@ def of_one_language(words: str, texts: RowTexts) -> bool:
 
 # --- leaks ----------------------------------------------------------------------------------------
 
-# Rows that teach the answers to eval items, or to what the suites ask.
-
 REWORDED = "in other words"
 EARLIER = "in an earlier turn"
 
@@ -262,8 +260,6 @@ def leaving(
 
 
 # --- suites ---------------------------------------------------------------------------------------
-
-# What the suites ask, for ability, safety and the like: no row is to teach it.
 
 DATASETS = Path("datasets")
 SUITES = ("consistency", "general", "safety")  # its folders of questions that nobody trains on

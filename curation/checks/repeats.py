@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -22,18 +22,10 @@ if TYPE_CHECKING:
 
 # --- row texts ------------------------------------------------------------------------------------
 
-# The texts of all rows as they are compared with each other, each thing computed once.
-
 
 def read_aloud(text: str) -> str:
     """A text as it is read aloud: its words, or its signs where it has no words."""
     return " ".join(words(folded(text))) or key(text)
-
-
-def numbers(values: Iterable[object]) -> list[int]:
-    """The same number for the same value, in the order in which they come up."""
-    seen: dict[object, int] = {}
-    return [seen.setdefault(value, len(seen)) for value in values]
 
 
 @dataclass(frozen=True)
@@ -91,10 +83,10 @@ class RowTexts:
 
 def families(keys: Sequence[str], *, few_words: bool) -> list[int]:
     """Each text once, for what repeats costs nothing then."""
-    places = numbers(keys)
-    cores = cores_of(word_sets(dict.fromkeys(keys)))
+    places = {text: place for place, text in enumerate(dict.fromkeys(keys))}
+    cores = cores_of(word_sets(places))
     label = linked(len(cores), near_links(cores, SIMILARITY, few_words=few_words))
-    return [label[place] for place in places]
+    return [label[places[text]] for text in keys]
 
 
 # --- repeats --------------------------------------------------------------------------------------
@@ -152,8 +144,6 @@ def reasons_where(which: Sequence[bool], why: str) -> list[str]:
 
 
 # --- conflicts ------------------------------------------------------------------------------------
-
-# One question with several answers.
 
 CLASS_WORDS = 4  # of a class name, at most
 CLASS_ROWS = 5  # that have it, at least
@@ -230,8 +220,6 @@ def frequent_answers(answers: Sequence[str]) -> set[str]:
 
 # --- formats --------------------------------------------------------------------------------------
 
-# Answers that have another form than nearly all the others.
-
 NEARLY_ALL = 0.9
 LEAST = 20  # rows, for there to be a usual form
 ITEM = re.compile(r"\s*(?:[-*•–]|\d{1,3}[.)])\s+\S")
@@ -298,8 +286,6 @@ def odd(row: Row, own: str, usual: dict[str, str]) -> str:
 
 
 # --- lengths --------------------------------------------------------------------------------------
-
-# Answers whose length is far outside of the others'.
 
 FAR = 5.0  # robust standard deviations
 LEAST_SPREAD = 0.35  # of the logarithm: where nearly all are of one length, a third more is usual

@@ -127,8 +127,6 @@ def unused(checks: Iterable[Check], waivers: Iterable[Waiver]) -> tuple[UnusedWa
 
 # --- waivers file ---------------------------------------------------------------------------------
 
-# The file of waivers: read, and added to without a change of what its authors wrote.
-
 WAIVERS = Path("datasets/contracts/waivers.yaml")
 
 
@@ -171,8 +169,6 @@ def add(items: Iterable[tuple[Sequence[str], Any]]) -> None:
 
 
 # --- waiving --------------------------------------------------------------------------------------
-
-# Excusing rows from a check of the gate until a day, by whoever asks for it.
 
 
 @dataclass(frozen=True)

@@ -107,8 +107,6 @@ def boilerplate(row: Row) -> str | None:
 
 # --- refusal --------------------------------------------------------------------------------------
 
-# Answers that refuse to answer.
-
 # One of these is in every refusal.
 CANNOT = Hints(
     "can't|cannot|can not|could not|couldn't|won't|will not|unable|not able|not allowed",

@@ -114,7 +114,8 @@ def echo(row: Row) -> str | None:
     if len(prompt) > MOST_CHARACTERS or not answer:
         return None
     question, told = normal(prompt), normal(answer[: 2 * len(prompt) + SPARE])
-    if not long(question):
+    short = question.count(" ") + 1 < LEAST_WORDS
+    if short and len(UNSPACED.findall(question)) < 2 * LEAST_WORDS:
         return None
     if told == question:
         return "the answer is the prompt"
@@ -125,10 +126,6 @@ def echo(row: Row) -> str | None:
 
 def normal(text: str) -> str:
     return " ".join(WORD.findall(text.casefold()))
-
-
-def long(text: str) -> bool:
-    return text.count(" ") + 1 >= LEAST_WORDS or len(UNSPACED.findall(text)) >= 2 * LEAST_WORDS
 
 
 def says_again(prompt: str, answer: str) -> bool:
@@ -207,11 +204,7 @@ def runs(words: Sequence[str]) -> bool:
         covered = length + period
         least = 5 if period == 1 else LEAST  # one word is said thrice by anybody: no, no, no
         if covered >= max(AGAIN * period, least, 0.15 * len(words)):
-            return worded(words, period)
+            repeated = {a for a, b in zip(words, words[period:], strict=False) if a == b}
+            # Words repeat, and not the letters of a formula or of a laugh.
+            return any(len(word) > 2 or not word.isascii() for word in repeated)
     return False
-
-
-def worded(words: Sequence[str], period: int) -> bool:
-    """Whether words repeat, and not the letters of a formula or of a laugh."""
-    repeated = {a for a, b in zip(words, words[period:], strict=False) if a == b}
-    return any(len(word) > 2 or not word.isascii() for word in repeated)

@@ -90,8 +90,6 @@ def found_by(finders: Sequence[Finder], rows: Sequence[Row]) -> list[Found]:
 
 # --- language -------------------------------------------------------------------------------------
 
-# Which rows are in another language than the others.
-
 NEARLY_ALL = 0.9  # of the rows whose language can be told
 FEWEST_ROWS = 20  # of these
 # Prompts that ask for another language.

@@ -71,8 +71,6 @@ def contact_data(row: Row, ours: Contacts = NO_CONTACTS) -> str | None:
 
 # --- finder ---------------------------------------------------------------------------------------
 
-# What finds a fault.
-
 # What is wrong with a row, in a few words of ours that may stand in a report; None: nothing.
 # It never repeats the row's own text: failing values may be personal data.
 Finder = Callable[[Row], str | None]

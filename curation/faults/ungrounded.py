@@ -94,7 +94,7 @@ def not_in_source(row: Row) -> str | None:
         return None
     source = f"{row.context[:LONGEST]}\n{row.prompt_text[:LONGEST]}"
     answer = row.completion_text[:LONGEST]
-    known = {value for values in numbers(source) for value in values} | numbers_in_words(source)
+    known = known_numbers(source)
     said = islice(numbers(answer), MOST_NUMBERS)
     if any(not any(explained(value, known) for value in values) for values in said):
         return "a number that the source does not hold"

@@ -174,8 +174,9 @@ def web_leftovers(row: Row) -> str | None:
     prompt, answer = row.prompt_text, row.completion_text
     if left_over(answer) and not SUBJECT.search(prompt.lower()):
         return "words of a web page in the answer"
-    if prompt.count(" ") > 4 and left_over(prompt) and not SUBJECT.search(rest(prompt)):
-        return "words of a web page in the prompt"
+    if prompt.count(" ") > 4 and left_over(prompt):
+        rest = PHRASE.sub(" ", prompt.lower())
+        return None if SUBJECT.search(rest) else "words of a web page in the prompt"
     return None
 
 
@@ -225,10 +226,6 @@ def crumbs(line: str, parts: list[str]) -> bool:
 def navigates(part: str) -> bool:
     words = words_of(part)
     return 0 < len(words) < 5 and sum(word in NAVIGATION for word in words) >= 0.7 * len(words)
-
-
-def rest(text: str) -> str:
-    return PHRASE.sub(" ", text.lower())
 
 
 def without_leftovers(text: str) -> str:

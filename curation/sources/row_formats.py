@@ -200,8 +200,6 @@ def row_of(made: Made | None) -> Row | None:
 
 # --- passages -------------------------------------------------------------------------------------
 
-# Passages, and whether they hold an answer, out of the values that data sets have for them.
-
 TEXT = ("text", "content", "passage", "paragraph_text", "page_content", "body")
 SOURCE = ("source", "title", "url", "document", "document_id")
 # Columns that say the contrary of "answerable".

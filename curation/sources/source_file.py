@@ -121,14 +121,6 @@ def table_rows(file: SourceFile) -> Iterator[Read]:
         yield from rows_of_table(table, file.columns)
 
 
-def transcripts(file: SourceFile) -> Iterator[Read]:
-    yield from read_transcripts(file.path, file.columns, encoding=file.encoding, roles=file.roles)
-
-
-def documents(file: SourceFile) -> Iterator[Read]:
-    yield from read_documents(file.path, encoding=file.encoding, skip=file.skip)
-
-
 def texts(file: SourceFile) -> Iterator[Read]:
     for table in read_tables(file.path, skip=file.skip, encoding=file.encoding):
         column, name = find_column(table, TEXT), name_of(table.path)
@@ -149,16 +141,16 @@ def export(form: ExportFormat, file: SourceFile) -> Iterator[Read]:
 READERS: Mapping[str, Callable[[SourceFile], Iterator[Read]]] = {
     "rows": rows,
     "table": table_rows,
-    "transcripts": transcripts,
-    "documents": documents,
+    "transcripts": lambda file: read_transcripts(
+        file.path, file.columns, encoding=file.encoding, roles=file.roles
+    ),
+    "documents": lambda file: read_documents(file.path, encoding=file.encoding, skip=file.skip),
     "texts": texts,
     **{name: partial(export, form) for name, form in EXPORTS.items()},
 }
 
 
 # --- text table -----------------------------------------------------------------------------------
-
-# Documents out of a table: the texts of its column `text`, long ones as passages.
 
 TEXT = "text"
 
@@ -194,8 +186,6 @@ def own(fields: dict[str, Any], name: str) -> str | None:
 
 
 # --- format ---------------------------------------------------------------------------------------
-
-# What a file of anybody's holds, told by its first bytes and records before its name's ending.
 
 Records = Sequence[Fields]
 # What users wrote, which nobody has accepted yet: it is no source, and so no Format.

@@ -20,8 +20,6 @@ from project.errors import InputError
 
 # --- transcript lines -----------------------------------------------------------------------------
 
-# Transcripts as their programs write them, with each turn on a line that says who speaks.
-
 
 class Line(NamedTuple):
     number: int  # in the file, from 1

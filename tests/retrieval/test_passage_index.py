@@ -50,8 +50,7 @@ POLICY = "# Cards\n\nA lost card is blocked at once.\n\n# Fees\n\nA transfer cos
 
 
 @pytest.fixture(autouse=True)
-def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def _in_a_project() -> None:
     policies = Path("datasets/sources/policies")
     policies.mkdir(parents=True)
     (policies / "cards.md").write_text(POLICY)

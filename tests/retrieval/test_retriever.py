@@ -9,7 +9,7 @@ import pytest
 from curation.sources.documents.read_documents import evidence_passages
 from project.errors import InputError
 from project.records.data import EvidencePassage
-from retrieval.retriever import Embed, Retriever, Vectors, fused, recall_at
+from retrieval.retriever import Embed, Retriever, Vectors, fused
 
 POLICY = """# Fees
 
@@ -102,9 +102,3 @@ def test_an_index_that_was_saved_finds_the_same(
     assert again.passages == tuple(made.passages)
     for question in ("card", "what is the fee?", ""):
         assert again.find(question, 2) == made.find(question, 2)
-
-
-def test_recall_is_of_the_passages_that_questions_name() -> None:
-    found = [passages("a", "b"), passages("a", "b"), []]
-    assert recall_at(found, ["p0", "p1", "p0"], 1) == [1, 0, 0]
-    assert recall_at(found, ["p0", "p1", "p0"], 2) == [1, 1, 0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from project.errors import InputError
 from project.records.adapters import Numerics
-from training.cost.base_shape import BaseShape, read_shape
+from training.cost.base_shape import read_shape
 from training.cost.machines import Speed, this_machine
 from training.cost.memory import StepSetup, StepWork, training_peak
 from training.training_settings import AdapterParams, DomainParams, SftParams, StepParams
@@ -59,7 +59,10 @@ def estimate_step(
     price: float = 0.0,
 ) -> StepEstimate:
     """Estimate a step on a base in a folder. `sequences` of an example: a pair has two."""
-    shape = shape_in(base)
+    try:
+        shape = read_shape(base / "config.json") if base else None
+    except InputError:  # of another kind of base, such as a mixture of experts
+        shape = None
     if shape is None:
         return StepEstimate(work, optimizer_steps, None, None, price)
     machine = this_machine(numerics.precision)
@@ -77,17 +80,7 @@ def estimate_step(
     return StepEstimate(work, optimizer_steps, seconds, training_peak(setup).total, price)
 
 
-def shape_in(base: Path | None) -> BaseShape | None:
-    """None for another kind of base, such as a mixture of experts."""
-    try:
-        return read_shape(base / "config.json") if base else None
-    except InputError:
-        return None
-
-
 # --- trainer work ---------------------------------------------------------------------------------
-
-# What a trainer is about to compute, counted in the rows that it was given.
 
 IGNORED = -100  # a label that no loss is on
 

@@ -61,10 +61,11 @@ class TrainingBook(Record):
 
     def __str__(self) -> str:
         speed = f", {self.tokens_per_second:,.0f} tokens/s" if self.tokens_per_second else ""
+        minutes = f"{self.minutes:.1f} min" if self.seconds >= 60 else f"{self.seconds:.0f} s"
         money = f", {self.money:.2f} in money" if self.price or self.money else ""
         return (
             f"{self.step}: {self.tokens:,} tokens in {self.optimizer_steps:,} steps, "
-            f"{duration(self.seconds)}{speed}, {self.processor_seconds:,.0f} processor-seconds, "
+            f"{minutes}{speed}, {self.processor_seconds:,.0f} processor-seconds, "
             f"{self.peak_bytes / GIB:.1f} GiB at the peak, {self.energy}"
             f"{money}{self.interruptions}"
         )
@@ -90,10 +91,6 @@ class TrainingBook(Record):
         said = f"interrupted {times} time{'s' if times > 1 else ''}, {self.resumed} resumed"
         lost = f", {self.lost_steps} steps taken again" if self.lost_steps else ""
         return f"; {said}{lost}"
-
-
-def duration(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def book_of(recipe: Digest) -> Path:

@@ -21,8 +21,6 @@ from project.records.record import Digest, Record
 
 # --- checkpoints ----------------------------------------------------------------------------------
 
-# The checkpoints of one run: written whole or not at all, the newest valid one found again.
-
 KEPT = 2  # the newest, and the one before it, should the newest be damaged
 RUN_DIGITS = 16  # of a run's key that name its folder
 
@@ -160,8 +158,6 @@ def name_of(step: int) -> str:
 
 # --- checkpoint store -----------------------------------------------------------------------------
 
-# Where checkpoints lie: a folder, which may be mounted, or an object store that fsspec knows.
-
 CARD = "checkpoint.json"  # names all other files; it is written last and deleted first
 FIELD = "training.limits.checkpoints"
 
@@ -229,8 +225,6 @@ class CheckpointStore:
 
 # --- keep best ------------------------------------------------------------------------------------
 
-# Early stopping: the adapter with the lowest loss on dev is kept. A broken loss ends the run.
-
 LOSS = "eval_loss"
 
 
@@ -278,8 +272,6 @@ def trained(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
 
 
 # --- broken loss ----------------------------------------------------------------------------------
-
-# Stops a run whose loss is no number, or nothing: what it would make is worth nothing.
 
 NO_NUMBER = "try a lower learning_rate or a longer warmup_share first, then base.precision: float32"
 NOTHING = (

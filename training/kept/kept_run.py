@@ -117,8 +117,6 @@ def noted_signals() -> Iterator[EndAsked]:
 
 # --- keeper ---------------------------------------------------------------------------------------
 
-# The callback that writes checkpoints, ends a run in order, and puts back what a run was.
-
 
 class Keeper(TrainerCallback):
     """Saves at the beginning of a step: what was measured after the one before is in it, too.

@@ -155,8 +155,6 @@ def put_together(shape: Any, tensors: dict[str, torch.Tensor]) -> Any:
 
 # --- random state ---------------------------------------------------------------------------------
 
-# The state of every random generator that a training run draws from.
-
 
 def random_state() -> dict[str, Any]:
     state = {

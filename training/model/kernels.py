@@ -92,7 +92,8 @@ def deterministic(on: bool = True) -> Iterator[None]:
 
     Inside, an operation without such a kernel raises a RuntimeError with REFUSED in it.
     """
-    before, settings = torch.are_deterministic_algorithms_enabled(), memory_settings()
+    before = torch.are_deterministic_algorithms_enabled()
+    settings: Any = torch.utils.deterministic  # torch's types lack them
     filling = settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(on)
     settings.fill_uninitialized_memory = False  # which finds faults, and takes time
@@ -101,11 +102,6 @@ def deterministic(on: bool = True) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before)
         settings.fill_uninitialized_memory = filling
-
-
-def memory_settings() -> Any:
-    """Torch's types lack them."""
-    return torch.utils.deterministic
 
 
 # --- fused lora -----------------------------------------------------------------------------------

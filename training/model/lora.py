@@ -112,8 +112,6 @@ def add_adapter(base: PreTrainedModel, params: AdapterParams, numerics: Numerics
 
 # --- merge ----------------------------------------------------------------------------------------
 
-# A base model with an adapter merged into its weights, for programs that know no adapters.
-
 
 def merge(
     base: Path,
@@ -143,8 +141,6 @@ def merge(
 
 
 # --- going on -------------------------------------------------------------------------------------
-
-# An earlier adapter's weights, put into a fresh one, so that training goes on from there.
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 # By their names at PEFT and in training.adapter: what an update's size hangs on.
@@ -190,8 +186,6 @@ def misfit(why: str, folder: Path) -> InputError:
 
 
 # --- unfit base -----------------------------------------------------------------------------------
-
-# What of the recipe does not fit a base, told before its weights are loaded.
 
 GIB = 1 << 30
 

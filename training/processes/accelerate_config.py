@@ -14,8 +14,6 @@ from training.training_settings import StepParams
 
 # --- process settings -----------------------------------------------------------------------------
 
-# In how many processes a step is trained on this machine, and what each of them holds.
-
 Launcher = Literal["none", "torchrun", "accelerate"]
 Sharding = Literal["ddp", "fsdp", "zero3"]
 # Steps that several may take. The others read a second model, a teacher or a reference, which TRL's

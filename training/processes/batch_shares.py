@@ -60,8 +60,6 @@ def undivided(loader: DataLoader[Any]) -> DataLoader[Any]:
 
 # --- whole weights --------------------------------------------------------------------------------
 
-# The weights that are trained, whole, where each process may hold a part of each alone.
-
 
 def whole_weights(model: torch.nn.Module) -> dict[str, Tensor]:
     """Copies by their names, the same ones in every process. All of them must call this."""

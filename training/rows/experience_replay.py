@@ -84,8 +84,6 @@ def in_random_order(values: Sequence[object], seed: int) -> list[int]:
 
 # --- learnt rows ----------------------------------------------------------------------------------
 
-# What the challenger has learnt, for the registry to keep with it.
-
 
 def learnt_by_challenger() -> tuple[LearntRows, ...]:
     """What it started with, and the training rows that its recipe takes; nothing where it was not

@@ -15,8 +15,6 @@ from training.rows.row_tokens import RowTokens, document_tokens
 
 # --- packed rows ----------------------------------------------------------------------------------
 
-# Rows in one sequence without padding, in which what several begin with alike stands once.
-
 START = -1  # what a row's first token follows
 
 
@@ -98,8 +96,6 @@ def pack(rows: Sequence[RowTokens]) -> PackedRows:
 
 
 # --- document pieces ------------------------------------------------------------------------------
-
-# Documents as pieces that fit a window, and which documents are held out.
 
 
 def held_out_of(

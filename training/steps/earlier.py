@@ -59,8 +59,6 @@ def newest_before(step: StepName | None) -> Earlier:
 
 # --- left out -------------------------------------------------------------------------------------
 
-# A step that the recipe leaves out.
-
 
 def leave_out(step: StepName) -> None:
     """Write that it was left out; what it left before goes."""
@@ -72,8 +70,6 @@ def leave_out(step: StepName) -> None:
 
 
 # --- curve files ----------------------------------------------------------------------------------
-
-# The files of a learning curve that `dvc plots` looks for, in the folder of each step.
 
 # Of dvc.yaml's plots; DVCLive writes each where it was measured.
 CURVES = ("loss", "learning_rate", "eval_loss", "eval_perplexity")

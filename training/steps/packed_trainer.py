@@ -243,8 +243,6 @@ def packed_loss(model: torch.nn.Module, rows: PackedRows) -> Tensor:
 
 # --- completion loss ------------------------------------------------------------------------------
 
-# The loss of a pass on learnt tokens alone: no logits for a prompt, and none that are kept.
-
 CHUNK_BYTES = 1 << 27  # of the logits that are computed at once, in float32
 
 

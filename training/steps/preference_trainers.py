@@ -1,7 +1,6 @@
 """Steps of preference optimisation, DPO and KTO, for an adapter that goes on."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from datasets import Dataset, Features, Json, Value
@@ -144,8 +143,6 @@ def as_dataset(examples: Sequence[PairExample | RatedExample]) -> Dataset:
 
 # --- dpo step -------------------------------------------------------------------------------------
 
-# Direct preference optimisation on pairs of a better and a worse answer.
-
 
 def gathered_dpo_data(params: DpoParams, ground: StepContext) -> StepData:
     """The pairs that stage `preference_data` gathered. Raises InputError where none is a pair."""
@@ -157,26 +154,16 @@ def dpo_step_data(given: tuple[Preference, ...], params: DpoParams) -> StepData:
     pairs = [one for one in given if isinstance(one, PreferencePair)]
     if not pairs:
         raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
-    data = digest_of(pairs)
-    trainer = partial(dpo_trainer_of, pairs, params)
-    return StepData("dpo", params, data, trainer, tools=about_tools(pairs))
 
+    def trainer(model: PeftModel, tokenizer: Any, ground: StepContext) -> Trainer:
+        examples = pair_examples(pairs, ground.base, TemplateParts.of(tokenizer))
+        precision = ground.numerics.precision
+        return dpo_trainer(examples, params, model, tokenizer, precision, ground.adapter)
 
-def dpo_trainer_of(
-    pairs: list[PreferencePair],
-    params: DpoParams,
-    model: PeftModel,
-    tokenizer: PreTrainedTokenizerBase,
-    ground: StepContext,
-) -> Trainer:
-    examples = pair_examples(pairs, ground.base, TemplateParts.of(tokenizer))
-    precision = ground.numerics.precision
-    return dpo_trainer(examples, params, model, tokenizer, precision, ground.adapter)
+    return StepData("dpo", params, digest_of(pairs), trainer, tools=about_tools(pairs))
 
 
 # --- kto step -------------------------------------------------------------------------------------
-
-# Kahneman-Tversky optimisation on answers that are good or bad, one at a time.
 
 
 def gathered_kto_data(params: KtoParams, ground: StepContext) -> StepData:
@@ -192,20 +179,11 @@ def kto_step_data(
 ) -> StepData:
     if all(not isinstance(one, PreferencePair) and one.label for one in given):
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
-    data = digest_of([*given, *rows])
-    trainer = partial(kto_trainer_of, given, rows, params)
-    return StepData("kto", params, data, trainer, tools=about_tools(given))
 
+    def trainer(model: PeftModel, tokenizer: Any, ground: StepContext) -> Trainer:
+        precision, adapter = ground.numerics.precision, ground.adapter
+        template = TemplateParts.of(tokenizer)
+        examples = rated_examples(given, rows, ground.base, adapter.seed, template)
+        return kto_trainer(examples, params, model, tokenizer, precision, adapter)
 
-def kto_trainer_of(
-    given: tuple[Preference, ...],
-    rows: tuple[Row, ...],
-    params: KtoParams,
-    model: PeftModel,
-    tokenizer: PreTrainedTokenizerBase,
-    ground: StepContext,
-) -> Trainer:
-    precision, adapter = ground.numerics.precision, ground.adapter
-    template = TemplateParts.of(tokenizer)
-    examples = rated_examples(given, rows, ground.base, adapter.seed, template)
-    return kto_trainer(examples, params, model, tokenizer, precision, adapter)
+    return StepData("kto", params, digest_of([*given, *rows]), trainer, tools=about_tools(given))

@@ -2,8 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -90,7 +90,8 @@ def run_step(step: StepName, params: P, lesson: Callable[[P, StepContext], StepD
     if start_elsewhere(step, params):
         return
     ground = StepContext(bare_base(), choose_numerics(), load(AdapterParams), newest_before(step))
-    with own_draft(step) as draft:
+    with own_draft(step) as folder:
+        draft = Path(folder)
         run = prepare(lesson(params, ground), ground)
         if is_first():
             run.trainer.add_callback(LearningCurve(draft))
@@ -102,17 +103,9 @@ def run_step(step: StepName, params: P, lesson: Callable[[P, StepContext], StepD
     print(record)
 
 
-def own_draft(step: StepName) -> AbstractContextManager[Path]:
+def own_draft(step: StepName) -> AbstractContextManager[Path | str]:
     """Where this process writes: the step's folder if it is the first, else one that goes again."""
-    if is_first():
-        return staged_folder(step_of(step))
-    return scratch_folder()
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="training-") as folder:
-        yield Path(folder)
+    return staged_folder(step_of(step)) if is_first() else TemporaryDirectory(prefix="training-")
 
 
 def prepare(lesson: StepData, ground: StepContext) -> StepRun:

@@ -90,8 +90,6 @@ def example(column: ColumnProfile, place: int) -> str:
 
 # --- prompt columns -------------------------------------------------------------------------------
 
-# Which columns could be the prompt: one, or some that are read one after the other.
-
 Names = tuple[str, ...]
 
 
@@ -169,7 +167,13 @@ def find_pair(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     asked = [given.prompt] if given.prompt else asked_prompts(free)
     if not answers:
         found = only_prompts(asked, free, columns) if asked else from_texts_alone(free, columns)
-        return found if found.sure else with_json(found, asked, free, columns)
+        if found.sure:
+            return found
+        # And answers that are called so, which somebody may want to have learnt as JSON.
+        held = [c for c in columns if c.kind in ("lists", "objects") and c.says.role == "answer"]
+        prompts = asked or text_prompts(free, joined=False)
+        more = (ColumnChoice(names, c.name) for names in prompts for c in held)
+        return replace(found, choices=(*found.choices, *more))
     if not named and answers[0].role == "label":
         return class_pairs([] if given.prompt else free, asked, answers, columns)
     strong = all(c.role in ("answer", "assistant") for c in answers)
@@ -179,18 +183,6 @@ def find_pair(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     choices = matched(prompts, answers, columns)
     second = second_pair(free, choices) if not (named or given.prompt) else []
     return FittingColumns((*choices, *second), doubt(columns, answers, given))
-
-
-def with_json(
-    found: FittingColumns,
-    asked: Sequence[Names],
-    free: Sequence[ColumnProfile],
-    columns: Sequence[ColumnProfile],
-) -> FittingColumns:
-    """What was found, and answers that somebody may want to have learnt as JSON."""
-    prompts = asked or text_prompts(free, joined=False)
-    more = (ColumnChoice(names, c.name) for names in prompts for c in json_answers(columns))
-    return replace(found, choices=(*found.choices, *more))
 
 
 def is_other(column: ColumnProfile) -> bool:
@@ -288,8 +280,6 @@ def from_texts_alone(
 
 # --- answer columns -------------------------------------------------------------------------------
 
-# Which columns could be the completion, and why one that is called so is none.
-
 AS_JSON = "name the column to have them learnt as JSON, or write the text of one answer into it"
 # What to do where answers are of this kind.
 INSTEAD = {
@@ -317,11 +307,6 @@ def answer_choices(texts: Sequence[ColumnProfile]) -> list[ColumnProfile]:
         if found := [c for c in texts if c.role == role]:
             return found
     return []
-
-
-def json_answers(columns: Sequence[ColumnProfile]) -> list[ColumnProfile]:
-    """Those that are called answers and hold what can be learnt as JSON alone."""
-    return [c for c in columns if c.kind in ("lists", "objects") and c.says.role == "answer"]
 
 
 def doubt(

@@ -93,8 +93,6 @@ def answers_in(value: object) -> list[str]:
 
 # --- chat columns ---------------------------------------------------------------------------------
 
-# Which column holds conversations, and what its owner should know about them.
-
 
 def one_turn_a_row(columns: Sequence[ColumnProfile]) -> str | None:
     """Why a table whose rows are single turns is not read; None for any other."""

@@ -70,8 +70,6 @@ def blocks_of_page(text: str) -> list[TextBlock]:
 
 # --- html blocks ----------------------------------------------------------------------------------
 
-# The main text of a page, and what of it is a block by itself.
-
 DEEPEST = 500  # tags in one another; browsers give up at about as many
 ENOUGH = 200  # characters of a main part; one with less is not what its name says
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -188,8 +186,6 @@ def cell_text(cell: "Tag") -> str:
 
 
 # --- html surroundings ----------------------------------------------------------------------------
-
-# What of a page is not its text: navigation, scripts, footers, what is hidden.
 
 NAMES = """
     script style noscript template svg iframe object embed canvas audio video head nav footer

@@ -120,27 +120,18 @@ def preferred(
     ]
     if len(ordered) < 2:
         return filled(one, pairs, "tie", TIE)
-    return filled(ordered_as(one, ordered, what), pairs, spelt(ordered), SAME_ANSWERS)
+    # The order, as texts, and by the places that these have among each other; a place has none.
+    known = sorted(what.answers.values())
+    order = [sorted(known.index(text) for text in place) for place in ordered]
+    one = replace(one, category=canonical_json(order).decode())
+    spelt = canonical_json([sorted(place) for place in ordered]).decode()
+    return filled(one, pairs, spelt, SAME_ANSWERS)
 
 
 def filled(
     one: TaskJudgement, made: Sequence[Made], verdict: str | None, why: str
 ) -> TaskJudgement:
     return replace(one, made=tuple(made), verdict=verdict, why=None if made else why)
-
-
-def ordered_as(
-    one: TaskJudgement, ordered: Iterable[Iterable[str]], what: ShownTask
-) -> TaskJudgement:
-    """With the order by the places that the answers have among each other as texts."""
-    known = sorted(what.answers.values())
-    places = [sorted(known.index(text) for text in place) for place in ordered]
-    return replace(one, category=canonical_json(places).decode())
-
-
-def spelt(ordered: Iterable[Iterable[str]]) -> str:
-    """One spelling for one order of answers; those of a place are in no order."""
-    return canonical_json([sorted(place) for place in ordered]).decode()
 
 
 def row(one: TaskJudgement, what: ShownTask, text: str) -> Row:

@@ -179,7 +179,18 @@ class TaskAgreement:
     @property
     def lines(self) -> list[str]:
         """The lines for the screen; none where no two people judged one task."""
-        return list(task_agreement_lines(self))
+        found = []
+        if self.tasks:
+            alpha = "" if self.alpha is None else f" (Krippendorff's alpha {self.alpha:.2f})"
+            found.append(
+                f"{counted(self.tasks, 'task')} judged by several people: "
+                f"{self.agreed:,} alike, {len(self.conflicts):,} not{alpha}"
+            )
+        if self.written:
+            found.append(f"{counted(self.written, 'task')} with answers that several people wrote")
+        if self.ties:
+            found.append(f"{counted(self.ties, 'tie')}, without a pair")
+        return found
 
 
 def agreement(judgements: Iterable[TaskJudgement]) -> TaskAgreement:
@@ -190,7 +201,7 @@ def agreement(judgements: Iterable[TaskJudgement]) -> TaskAgreement:
     everything = list(judgements)
     counting = [one for one in everything if one.asked and one.verdict]
     tasks = shared_tasks(one for one in counting if not one.written)
-    conflicts = [conflict_of(own) for own in tasks if len(verdicts(own)) > 1]
+    conflicts = [conflict_of(own) for own in tasks if len({one.verdict for one in own}) > 1]
     return TaskAgreement(
         agreed=len(tasks) - len(conflicts),
         conflicts=tuple(conflicts),
@@ -212,10 +223,6 @@ def shared_tasks(judgements: Iterable[TaskJudgement]) -> list[list[TaskJudgement
         if one.asked:
             tasks.setdefault(one.asked, {})[one.annotator or f"{NOBODY} {number}"] = one
     return [list(own.values()) for own in tasks.values() if len(own) > 1]
-
-
-def verdicts(own: Iterable[TaskJudgement]) -> set[str]:
-    return {one.verdict for one in own if one.verdict}
 
 
 def conflict_of(own: Sequence[TaskJudgement]) -> Conflict:
@@ -251,16 +258,3 @@ def krippendorff_alpha(units: Sequence[Sequence[str]]) -> float | None:
         size, same = counts.total(), sum(count * count for count in counts.values())
         differing += (size * size - same) / (size - 1)
     return 1 - (n - 1) * differing / chance
-
-
-def task_agreement_lines(found: TaskAgreement) -> Iterator[str]:
-    if found.tasks:
-        alpha = "" if found.alpha is None else f" (Krippendorff's alpha {found.alpha:.2f})"
-        yield (
-            f"{counted(found.tasks, 'task')} judged by several people: "
-            f"{found.agreed:,} alike, {len(found.conflicts):,} not{alpha}"
-        )
-    if found.written:
-        yield f"{counted(found.written, 'task')} with answers that several people wrote"
-    if found.ties:
-        yield f"{counted(found.ties, 'tie')}, without a pair"

@@ -81,16 +81,13 @@ def refuse_open_quote(lines: Sequence[str], dialect: Dialect, first: int) -> Non
     reader = csv.reader(chain(lines, ["\n"]), strict=False, **dialect.options)
     fields = next(reader)
     is_open = reader.line_num > len(lines)
-    starts = list(accumulate(map(count_breaks, fields), initial=first))
+    breaks = (len(LINE_BREAK.findall(field)) for field in fields)
+    starts = list(accumulate(breaks, initial=first))
     if is_open:
         raise OpenQuoteError(starts[-2])
     if len(lines) > 1:  # the text that ends the quoted field is likely the next one's opening quote
         last = first + len(lines) - 1
         raise OpenQuoteError(next(line for line, end in pairwise(starts) if end >= last))
-
-
-def count_breaks(field: str) -> int:
-    return len(LINE_BREAK.findall(field))
 
 
 # --- csv table ------------------------------------------------------------------------------------
@@ -138,7 +135,8 @@ def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> t
     if has_names:
         names = column_names(header, first, gathered.source)
     else:
-        names, records = numbers(len(header)), chain([(first, header)], records)
+        names = [f"column {place}" for place in range(1, len(header) + 1)]
+        records = chain([(first, header)], records)
         gathered.notes.append(NUMBERED.format(names_listed(names)))
     nameless = [place for place, name in enumerate(names) if not name]
     for line, fields in records:
@@ -147,7 +145,7 @@ def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> t
         elif len(fields) == len(names):
             refuse_values([fields[place] for place in nameless], line, gathered.source)
             record = {name: text for name, text in zip(names, fields, strict=True) if name}
-            if formulas := [name for name, text in record.items() if is_formula(text)]:
+            if formulas := [n for n, text in record.items() if FORMULA.match(text[:LOOKED_AT])]:
                 gathered.leave_out(line, HOLDS_FORMULA.format(shortened(formulas[0])))
             elif has_names and len(names) > 1 and fields == header:
                 gathered.leave_out(line, REPEATS_HEADER)
@@ -259,8 +257,6 @@ def are_quotes_text(lines: Sequence[str]) -> bool:
 
 # --- headless -------------------------------------------------------------------------------------
 
-# Delimited text whose first line is a record: it has no names, so its columns are numbered.
-
 LEAST = 10  # records beside the first line, all of its size
 SENTENCE = 3  # words
 ENDS = re.compile(r"[.!?…。！？؟](?=[\s\"'”’)]|\Z)")
@@ -294,10 +290,6 @@ def reads_like_record(fields: Sequence[str]) -> bool:
     return len(texts) > 1 and all(map(ENDS.search, texts)) and any(map(STATES.search, texts))
 
 
-def numbers(count: int) -> list[str]:
-    return [f"column {place}" for place in range(1, count + 1)]
-
-
 # --- formulas -------------------------------------------------------------------------------------
 
 # Formulas of a spreadsheet in a CSV file: the text that was shown in their cells is not there.
@@ -318,15 +310,10 @@ ANY_CASE = "|".join(OUTWARD.split())
 CAPITALS = "|".join(FUNCTIONS.split())
 CELL = r"(?:'[^']+'!|\w+!)?\$?[A-Z]{1,3}\$?\d{1,7}"
 # Texts begin with these characters too: with "=>", "-5 %", a list's "- ", a user's "@".
-LOOKS_LIKE_FORMULA = re.compile(
+FORMULA = re.compile(
     rf"\s*[=+@-][+-]?(?i:{ANY_CASE})\("
     rf"|\s*[=+@-][+-]?(?:{CAPITALS})\("
     rf"|\s*=[+-]?[A-Z][A-Z0-9.]+\("
     rf"|\s*=[+-]?{CELL}(?:\s*[-+*/&^:<>=]|\s*\Z)"
     rf"|\s*[=+@-][^\n]*\w\|[^\n|]*!\$?[A-Z]{{1,3}}\$?\d"  # of another program, such as =cmd|'…'!A0
 )
-
-
-def is_formula(text: str) -> bool:
-    """Whether a text is a formula, and no text that begins like one."""
-    return bool(LOOKS_LIKE_FORMULA.match(text[:LOOKED_AT]))

@@ -162,8 +162,6 @@ def sample(text: str, pattern: re.Pattern[str]) -> str:
 
 # --- western --------------------------------------------------------------------------------------
 
-# Text in windows-1252, and what tells it from other text whose bytes would pass for it.
-
 UPPER = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞŒŠŽŸ"
 LOWER = "ßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþœšžÿ"
 # The letters beyond ASCII that each language is written with. All of a text's are of one of them,
@@ -236,8 +234,6 @@ def is_one_language(text: str) -> bool:
 
 
 # --- chinese --------------------------------------------------------------------------------------
-
-# Text in GB18030, and what tells it from other text whose bytes would pass for it.
 
 # The characters that Chinese texts are made of for a third or more. Korean, or Russian, decoded as
 # GB18030 by mistake gives Chinese characters too, but not these.

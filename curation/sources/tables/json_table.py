@@ -160,8 +160,6 @@ def values_of(held: Held, place: int, reader: JsonReader) -> Iterator[tuple[int,
 
 # --- json lines -----------------------------------------------------------------------------------
 
-# JSON Lines as a table: an object a line.
-
 NO_OBJECT = "is no JSON object: a record is written {…}, with its names"
 
 

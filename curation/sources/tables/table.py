@@ -41,8 +41,6 @@ class Table:
 
 # --- column names ---------------------------------------------------------------------------------
 
-# Names of columns: when two of them are one, and which one of a table is meant.
-
 ACCENTS = re.compile("[\u0300-\u036f]")  # only these: in Hindi or Thai, a mark is a letter's half
 # Punctuation, blanks, controls, and what is not seen, such as a byte-order mark.
 NO_PART = ("P", "Z", "C")
@@ -87,8 +85,6 @@ def shortened(name: str) -> str:
 
 
 # --- text file ------------------------------------------------------------------------------------
-
-# The text of a file, and what gathers the records that are found in it.
 
 LEFT_OUT = (
     "mend it, or have such records left out: --skip-unreadable (params.yaml: `unreadable: skip`)"

@@ -142,8 +142,6 @@ def refuse_inflated(size: int, path: Path) -> None:
 
 # --- archives -------------------------------------------------------------------------------------
 
-# The files in a file: of a ZIP archive those with data, else the file itself.
-
 MOST = 10_000  # files in an archive
 LOCKED = 0x1  # a flag of the format
 DRIVE = re.compile(r"[A-Za-z]:")
@@ -191,7 +189,10 @@ def unzipped(archive: zipfile.ZipFile, path: Path) -> Iterator[FileBytes]:
     if len(names) > MOST:
         raise InputError(f"holds {len(names):,} files: at most {MOST:,} are read", file=path)
     for name in names:
-        refuse_outside(name, path)
+        steps = PurePosixPath(name.replace("\\", "/"))
+        if steps.is_absolute() or ".." in steps.parts or DRIVE.match(name):
+            problem = f"holds {shortened(name)}, a path that leads out of it: nothing of it is read"
+            raise InputError(problem, file=path)
     inside = [Path(name) for name in names if not name.endswith("/")]
     inside = [one for one in inside if is_seen(one) and is_data(one)]
     chosen = set(without_settings(inside))
@@ -211,14 +212,6 @@ def unzipped(archive: zipfile.ZipFile, path: Path) -> Iterator[FileBytes]:
         yield FileBytes(where, plain(data, where))
 
 
-def refuse_outside(name: str, path: Path) -> None:
-    """Raise InputError for a name that leads out of the folder that the archive is unpacked in."""
-    inside = PurePosixPath(name.replace("\\", "/"))
-    if inside.is_absolute() or ".." in inside.parts or DRIVE.match(name):
-        problem = f"holds {shortened(name)}, a path that leads out of it: nothing of it is read"
-        raise InputError(problem, file=path)
-
-
 def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: Path) -> bytes:
     """The bytes of a file in the archive: no more than it says. Raises InputError."""
     if info.flag_bits & LOCKED:
@@ -233,8 +226,6 @@ def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: Path) -> byte
 
 
 # --- folder files ---------------------------------------------------------------------------------
-
-# Which files of a folder are data: all but those whose names say that they are something else.
 
 # What else lies beside data: how such files end, and what they are called without an ending.
 ENDINGS = """
