@@ -27,13 +27,18 @@ class Form:
 
 def asks(prompt: str, completion: str, **more: Any) -> Form:
     """A row that has the defect by itself."""
-    return Form((pair(prompt, completion, **more),))
+    return beside(pair(prompt, completion, **more))
 
 
 def talks(*turns: tuple[str, str]) -> Form:
     """A conversation that has the defect: roles and contents."""
     messages = [{"role": role, "content": content} for role, content in turns]
-    return Form((Line({"messages": messages}),))
+    return beside(Line({"messages": messages}))
+
+
+def beside(*lines: Line, **more: Any) -> Form:
+    """Lines whose defect shows beside each other."""
+    return Form(lines, **more)
 
 
 def pair(prompt: str, completion: str, *, planted: bool = True, **more: Any) -> Line:

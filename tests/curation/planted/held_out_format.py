@@ -1,7 +1,7 @@
 """Rows that do not fit the task, held out: not to be looked at while a check is tuned."""
 
 from tests.curation.planted.companions import CLASSES, JSON_ANSWERS, SUMMARIES
-from tests.curation.planted.forms import Form, Forms, asks, pair
+from tests.curation.planted.forms import Forms, asks, beside, pair
 from tests.curation.planted.long_texts import documentation
 
 FORMS: Forms = {
@@ -49,11 +49,11 @@ FORMS: Forms = {
         ),
     ),
     "odd_format": (
-        Form(
-            (pair("Read the order: four green bowls for table two.", "item: bowl\ncount: 4"),),
-            JSON_ANSWERS,
+        beside(
+            pair("Read the order: four green bowls for table two.", "item: bowl\ncount: 4"),
+            file=JSON_ANSWERS,
         ),
-        Form((pair("I can't remember the code of my card any more.", "3"),), CLASSES),
+        beside(pair("I can't remember the code of my card any more.", "3"), file=CLASSES),
     ),
     "too_long_answer": (
         asks(
@@ -66,8 +66,10 @@ FORMS: Forms = {
         ),
     ),
     "too_short_answer": (
-        Form((pair("In one short sentence, what does glob.iglob do?", "-> iterator"),), SUMMARIES),
-        Form((pair("In one short sentence, what does math.comb do?", "Math."),), SUMMARIES),
+        beside(
+            pair("In one short sentence, what does glob.iglob do?", "-> iterator"), file=SUMMARIES
+        ),
+        beside(pair("In one short sentence, what does math.comb do?", "Math."), file=SUMMARIES),
     ),
     "off_topic": (
         asks(

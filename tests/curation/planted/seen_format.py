@@ -1,7 +1,7 @@
 """Rows that do not fit the task: language, format, source, length and topic; for tuning."""
 
 from tests.curation.planted.companions import CLASSES, JSON_ANSWERS, LISTS, SUMMARIES
-from tests.curation.planted.forms import Form, Forms, asks, pair
+from tests.curation.planted.forms import Forms, asks, beside, pair
 from tests.curation.planted.long_texts import documentation
 
 FORMS: Forms = {
@@ -66,27 +66,23 @@ FORMS: Forms = {
         ),
     ),
     "odd_format": (
-        Form(
-            (pair("Read the order: two blue mugs for table nine.", "Two mugs, blue, table nine."),),
-            JSON_ANSWERS,
+        beside(
+            pair("Read the order: two blue mugs for table nine.", "Two mugs, blue, table nine."),
+            file=JSON_ANSWERS,
         ),
-        Form(
-            (
-                pair(
-                    "My card was eaten by the machine at the station.",
-                    "The customer wants a new card since the machine has kept the old one.",
-                ),
+        beside(
+            pair(
+                "My card was eaten by the machine at the station.",
+                "The customer wants a new card since the machine has kept the old one.",
             ),
-            CLASSES,
+            file=CLASSES,
         ),
-        Form(
-            (
-                pair(
-                    "What do I need for a birthday party?",
-                    "You need some balloons and a cake, and music would be nice as well.",
-                ),
+        beside(
+            pair(
+                "What do I need for a birthday party?",
+                "You need some balloons and a cake, and music would be nice as well.",
             ),
-            LISTS,
+            file=LISTS,
         ),
     ),
     "too_long_answer": (
@@ -104,9 +100,9 @@ FORMS: Forms = {
         ),
     ),
     "too_short_answer": (
-        Form((pair("In one short sentence, what does numpy.lcm do?", "lcm"),), SUMMARIES),
-        Form((pair("In one short sentence, what does shlex.split do?", "Yes."),), SUMMARIES),
-        Form((pair("In one short sentence, what does heapq.merge do?", "5"),), SUMMARIES),
+        beside(pair("In one short sentence, what does numpy.lcm do?", "lcm"), file=SUMMARIES),
+        beside(pair("In one short sentence, what does shlex.split do?", "Yes."), file=SUMMARIES),
+        beside(pair("In one short sentence, what does heapq.merge do?", "5"), file=SUMMARIES),
     ),
     "off_topic": (
         asks(
