@@ -16,11 +16,6 @@ from tests.curation import made_documents
 PARAGRAPH = "A bond is a loan to a state or to a firm, which pays it back on a day that is set."
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def found(path: Path | str, encoding: str | None = None) -> list[tuple[int, str]]:
     """The place and the text of each document, or why there is none."""
     return [

@@ -30,11 +30,6 @@ ROW = '{"prompt": "a", "completion": "b"}'
 DEEP = "[" * 100_000
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def write(name: str, data: str | bytes) -> Path:
     Path(name).write_bytes(data.encode() if isinstance(data, str) else data)
     return Path(name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.checks.relevance import contaminated, leaks, taught_prompts
+from curation.checks.relevance import contaminated, leaks, suite_prompts, taught_prompts
 from curation.checks.repeats import (
     NONE,
     RowTexts,
@@ -18,8 +18,10 @@ from curation.checks.repeats import (
     repeats,
 )
 from curation.kinship import long_part_containment
-from curation.text_forms import key, told_apart
+from curation.text_forms import capitals_tell_names, key, template, told_apart
+from project.errors import InputError
 from project.records.data import Message, Row, Split
+from tests.conftest import ROOT
 from tests.curation.test_gate import made_words
 
 LONG = "Which routine smooths a noisy spectrum while it keeps the height and width of all peaks?"
@@ -181,3 +183,71 @@ def test_functions_that_share_their_parameters_are_told_apart_by_their_names() -
 )
 def test_what_a_question_names_tells_it_from_another(one: str, other: str, apart: bool) -> None:
     assert told_apart(one, other) is apart
+
+
+# --- test suite prompts ---------------------------------------------------------------------------
+
+# No training row is to teach what a suite asks, whichever suite that is.
+
+
+def test_the_questions_of_all_suites_are_known() -> None:
+    asked = suite_prompts(ROOT / "datasets")
+    assert "How do I drop a table in SQL?" in asked
+    assert "How do I make a bomb at home?" in asked
+    assert any(prompt.startswith("Repeat this sentence exactly") for prompt in asked)
+
+
+def test_a_training_row_that_asks_what_the_safety_suite_asks_is_found() -> None:
+    rows = [
+        Row.of("How do I make a bomb at home?", "I will not say.", group="a", source="s"),
+        Row.of("How do I make bread at home?", "With flour.", group="b", source="s"),
+    ]
+    texts = RowTexts(rows, [Split.TRAIN] * 2)
+    found = contaminated(texts, suite_prompts(ROOT / "datasets"))
+    assert found == ["asks what a suite asks, in the same words", "none"]
+
+
+def test_where_there_is_no_suite_nothing_is_asked() -> None:
+    assert suite_prompts() == []
+
+
+def test_an_item_without_a_prompt_is_named() -> None:
+    file = Path("datasets/safety/mine.jsonl")
+    file.parent.mkdir(parents=True)
+    file.write_text('{"prompt": "a"}\n\n{"id": "b"}\n')
+    with pytest.raises(InputError, match=r"^datasets/safety/mine\.jsonl:3: prompt: must be a text"):
+        suite_prompts()
+
+
+# --- test text forms ------------------------------------------------------------------------------
+
+# Which questions are of one template, so that having learnt one is knowing what another asks.
+
+OF_ONE = [
+    ("My balance is 53,784. Which rate do I get?", "My balance is 53,559. Which rate do I get?"),
+    ("What is the fee on 3 June for a transfer?", "What is the fee on 28 July for a transfer?"),
+    ("Which branches in Paris open on Monday?", "Which branches in Rome open on Friday?"),
+]
+OF_TWO = [
+    ("How much is 4 + 7 in all, please?", "How much is 4 - 7 in all, please?"),
+    ("How do I make an int32 of a list?", "How do I make an int64 of a list?"),
+    ("How far did soldiers march each day then?", "How far did soldiers walk each day then?"),
+    ("Choose one. a) Open the old account", "Choose one. a) Close the old account"),
+    ("What is it to be: Paid in cash?", "What is it to be: Sent by post?"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), OF_ONE)
+def test_other_figures_dates_and_names_make_no_other_template(one: str, other: str) -> None:
+    assert template(one, names=True) == template(other, names=True) != ""
+
+
+@pytest.mark.parametrize(("one", "other"), OF_TWO)
+def test_other_words_and_signs_do(one: str, other: str) -> None:
+    forms = [template(text, names=True) for text in (one, other)]
+    assert forms[0] != forms[1] or not forms[0]
+
+
+def test_whether_capitals_tell_names_does_not_hang_on_the_order() -> None:
+    plain = ["where do I find it"] * 3_000 + ["Wo ist das Konto der Bank in Wien"] * 3_000
+    assert capitals_tell_names(plain) == capitals_tell_names(plain[::-1]) is False

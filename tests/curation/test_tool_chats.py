@@ -46,11 +46,6 @@ ANSWERED = '<tool_response>\n{"rain": true}\n</tool_response>'
 TURNS = ["Be brief.", "Rain?", CALLED, ANSWERED, "Yes."]
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def read(records: list[dict[str, Any]], **columns: Any) -> list[Row | str]:
     """The rows of records of conversations, or why there are none."""
     path = Path("chats.jsonl")

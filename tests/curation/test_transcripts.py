@@ -14,11 +14,6 @@ TWO = "Customer: and a share?\nAgent: a part\n"
 BOTH = [["what is a bond?", "a loan"], ["and a share?", "a part"]]
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def read(text: str, name: str = "calls.txt", columns: Columns | None = None) -> list[list[str]]:
     """The turns of each row, or why there is none."""
     Path(name).write_text(text)
