@@ -260,7 +260,7 @@ def trainer_of(
 
 def add_callbacks(trainer: Any, folder: Path) -> None:
     """Those that a stage adds."""
-    from training.kept.learning_curve import LearningCurve, StepsWithLoss
+    from training.kept.running_book import LearningCurve, StepsWithLoss
 
     trainer.add_callback(LearningCurve(folder))
     trainer.add_callback(StepsWithLoss("sft"))

@@ -182,7 +182,7 @@ FOLDER = Path("curve")
 
 
 def curve() -> Any:
-    from training.kept.learning_curve import LearningCurve
+    from training.kept.running_book import LearningCurve
 
     return LearningCurve(FOLDER)
 

@@ -28,7 +28,7 @@ from project.records.data import DatasetVersion, Document, Row, Split
 from project.records.record import write_records
 from tests.conftest import BASE, NUMERICS, READ_BY_LIBRARIES, ROOT
 from training import train
-from training.kept.learning_curve import LearningCurve
+from training.kept.running_book import LearningCurve
 from training.model.base_model import load_base
 from training.model.lora import add_adapter
 from training.model.usable_base import refuse_quantized

@@ -30,7 +30,7 @@ from project.shown_passages import EVIDENCE_TEMPLATE
 from project.tool_rendering import FORM, knows_tools
 from training.kept.checkpoints import KeepBest
 from training.kept.kept_run import KeptRun
-from training.kept.learning_curve import LearningCurve, StepsWithLoss
+from training.kept.running_book import LearningCurve, StepsWithLoss
 from training.model.base_model import load_base
 from training.model.kernels import FLASH, deterministic
 from training.model.lora import add_adapter, go_on_from
