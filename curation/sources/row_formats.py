@@ -162,8 +162,6 @@ def without(fields: Fields, *keys: str) -> Fields:
 
 # --- reading --------------------------------------------------------------------------------------
 
-# What is read from a source: a record, and what was made of it.
-
 Made = Row | PreferencePair | RatedAnswer | Document
 
 

@@ -126,8 +126,6 @@ def open_headings(blocks: Iterable[TextBlock]) -> list[TextBlock]:
 
 # --- document file --------------------------------------------------------------------------------
 
-# The bytes of a document, no more than can be read, and what is made of its text.
-
 NO_TEXT = "without a text"
 LARGEST_TEXT = 64 * MIB
 

@@ -175,8 +175,6 @@ def reject(one: TaskJudgement, text: str, what: ShownTask) -> TaskJudgement:
 
 # --- answered -------------------------------------------------------------------------------------
 
-# A task with what one person said of it, as a tool's export has it.
-
 
 @dataclass(frozen=True)
 class AnsweredTask:
@@ -197,8 +195,6 @@ def unread(record: ExportRecord) -> AnsweredTask:
 
 
 # --- kinds ----------------------------------------------------------------------------------------
-
-# What was written and what was chosen, what was labelled and what was ranked, told apart.
 
 LONGEST_CHOICE = 60  # characters; a longer text was written, and so was a sentence
 SENTENCE_ENDS = (".", "!", "?", "。", "！", "？")

@@ -96,8 +96,6 @@ def judgement(
 
 # --- newest ---------------------------------------------------------------------------------------
 
-# Which of several judgements of one person on one task counts: the newest.
-
 Key = tuple[Hashable, ...]
 
 
@@ -138,8 +136,6 @@ def moment(at: object) -> float | None:
 
 
 # --- agreement ------------------------------------------------------------------------------------
-
-# How far people agree who judged the same tasks, and the tasks on which they do not.
 
 NOBODY = "somebody"  # whom the export does not name
 

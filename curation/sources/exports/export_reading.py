@@ -268,8 +268,6 @@ def with_words(reading: ExportReading, said: Sequence[ControlAnswer]) -> ExportR
 
 # --- reading choice -------------------------------------------------------------------------------
 
-# The one way to read an export: as it was named, or as the records allow; else it is asked.
-
 
 def only_one(readings: Sequence[ExportReading], path: Path) -> ExportReading:
     """The first, where nothing is missing; it is told what is missing in each.

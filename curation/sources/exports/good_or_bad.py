@@ -96,8 +96,6 @@ def suggested_praise(choices: Iterable[str]) -> tuple[tuple[str, ...], tuple[str
 
 # --- options missing ------------------------------------------------------------------------------
 
-# The refusal of an export that leaves several readings, with the commands that name one each.
-
 COMMAND = "incumbent data import"
 
 

@@ -144,8 +144,6 @@ class LabelStudioTask(AnnotatedTask):
 
 # --- label studio values --------------------------------------------------------------------------
 
-# What a control of Label Studio holds: texts, choices, a rating, a side, a ranking or buckets.
-
 BODIES = ("body", "text", "html", "title")  # of an item of a list
 
 

@@ -166,8 +166,6 @@ def with_all_shown(what: ShownTask, record: Fields) -> ShownTask:
 
 # --- judgement ------------------------------------------------------------------------------------
 
-# What one person said of one task, and what was made of it.
-
 # Why nothing was made of a judgement; each reads well behind a number.
 CANCELLED = "cancelled"
 REJECTED = "rejected"
