@@ -25,9 +25,8 @@ from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import check_out_adapter, from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
 from evaluation.suites.memorisation import NAME, ROWS, asked_rows
-from project.bare_base import bare_base
 from project.files import staged_folder, write_bytes
-from project.model_pins import folder_here
+from project.model_pins import bare_base, folder_here
 from project.paths import (
     ADAPTER_FILES,
     ANSWERS,

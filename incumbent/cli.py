@@ -113,7 +113,7 @@ PROJECT = {
 # Out of sight, for the help names it in its last line.
 LOOK_UP = {"docs": "docs:open_docs*"}
 # Not for people: DVC calls it, and a changed command would make every stage of every project stale.
-PIPELINE = {"stage": "launch:stage"}
+PIPELINE = {"stage": "stage:stage"}
 
 app = typer.Typer(
     cls=VerbGroup,

@@ -13,10 +13,10 @@ from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
-from project.bare_base import bare_base
 from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.item_prompts import bare
+from project.model_pins import bare_base
 from project.paths import CALIBRATION, REWARD, START
 from project.records.data import Message, Row, evidence_digest
 from project.records.preferences import Calibration, Preference, PreferencePair, RatedAnswer

@@ -1,4 +1,4 @@
-"""`incumbent project launch` and `stage`: the pipeline, or a stage of it, on another machine."""
+"""`incumbent project launch`: the pipeline, or a stage of it, on another machine."""
 
 import os
 import shlex
@@ -16,9 +16,9 @@ import typer
 
 from incumbent.current_provenance import installed_packages
 from incumbent.mirroring.mirror import MirrorParams
-from incumbent.options import Json, saying_what_stays
+from incumbent.options import Json
 from incumbent.output import print_json, say
-from incumbent.pipeline import read_pipeline, run_stage, stage_names
+from incumbent.pipeline import read_pipeline
 from incumbent.reachable import DATABASE, TOKEN, Places, reachable_places
 from incumbent.rendering import (
     Installation,
@@ -260,16 +260,3 @@ def print_way_back(task: LaunchTask) -> None:
         "its version is in the registry (`incumbent registry versions`); what the run changed in "
         f"your files comes by `git pull origin {task.checkout.branch} && dvc pull`"
     )
-
-
-# --- stage ----------------------------------------------------------------------------------------
-
-
-@saying_what_stays("interrupted: nothing half-written is kept; run it again to go on")
-def stage(
-    name: Annotated[
-        str, typer.Argument(autocompletion=stage_names, help="As dvc.yaml has it, such as train.")
-    ],
-) -> None:
-    """Run one stage of the pipeline, as dvc.yaml does."""
-    run_stage(name)
