@@ -8,6 +8,7 @@ Python's: one version of numpy has other modules for another Python.
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -111,12 +112,6 @@ def files_of_version(package: str) -> dict[str, Path]:
 
 def named_beside(modules: Iterable[Path]) -> dict[str, Path]:
     """Templates, tables and words that these modules name, and what these files name in turn."""
-    there = {
-        path.relative_to(folder.parent).as_posix(): path
-        for folder in map(folder_of, PACKAGES)
-        for pattern in ("templates/*", "*.txt", "*.toml")
-        for path in folder.rglob(pattern)
-    }
     found: dict[str, Path] = {}
     unread = list(modules)
     while unread:
@@ -124,12 +119,25 @@ def named_beside(modules: Iterable[Path]) -> dict[str, Path]:
         text, places = file.read_text(), (file.parent, file.parent / "templates", SHARED)
         new = {
             name: path
-            for name, path in there.items()
-            if name not in found and path.parent in places and f'"{path.name}"' in text
+            for place in places
+            for name, path in files_beside_code().get(place, {}).items()
+            if name not in found and f'"{path.name}"' in text
         }
         found |= new
         unread += new.values()
     return found
+
+
+@cache
+def files_beside_code() -> dict[Path, dict[str, Path]]:
+    """Our packages' templates, tables and words, by their names, in each folder that has some."""
+    there: dict[Path, dict[str, Path]] = {}
+    for folder in map(folder_of, PACKAGES):
+        for pattern in ("templates/*", "*.txt", "*.toml"):
+            for path in folder.rglob(pattern):
+                name = path.relative_to(folder.parent).as_posix()
+                there.setdefault(path.parent, {})[name] = path
+    return there
 
 
 def folder_of(package: str) -> Path:
