@@ -5,12 +5,11 @@ by reciprocal ranks (Cormack, Clarke and Buettcher 2009): a passage that both fi
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
-from nltk.stem.porter import PorterStemmer
 from numpy.typing import NDArray
 
 from project.canonical import digest_folder
@@ -27,6 +26,7 @@ from retrieval.embedder import Embedder, Embeddings
 
 if TYPE_CHECKING:
     from bm25s import BM25
+    from nltk.stem.porter import PorterStemmer
     from tokenizers import Tokenizer
 
 # Counted on where another rule below finds other passages: then an index is another one.
@@ -36,7 +36,6 @@ DEEP = 100  # places of each list that count
 SHORT = 3  # letters of a word that has no ending to take off
 PASSAGES, WORDS, VECTORS = "passages.jsonl", "words", "vectors.npy"
 STORED = np.dtype("<f2")
-STEMMER = PorterStemmer()
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]  # unit vectors [texts, dimensions]
@@ -137,11 +136,19 @@ def stems(text: str) -> list[str]:
     return [stem_of(word) for word in words(text)]
 
 
+@cache
+def stemmer() -> "PorterStemmer":
+    # Imported here: it takes half a second, and who has no passages does without it.
+    from nltk.stem.porter import PorterStemmer
+
+    return PorterStemmer()
+
+
 @lru_cache(1 << 16)
 def stem_of(word: str) -> str:
     if len(word) <= SHORT or not word.isascii() or not word.isalpha():
         return word
-    found: str = STEMMER.stem(word)
+    found: str = stemmer().stem(word)
     return found
 
 

@@ -4,9 +4,8 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from evaluation.metrics.facts.compare_facts import TextFacts
 from evaluation.metrics.facts.conditions import ASKED_WORDS, SMALL
@@ -14,9 +13,7 @@ from evaluation.metrics.facts.fact import FIGURES, Fact
 from project.records.data import Row
 from project.shown_passages import CITED, cited, reckoned, without_citations
 from project.unicode_words import words
-
-if TYPE_CHECKING:
-    from nltk.stem.porter import PorterStemmer
+from retrieval.retriever import stemmer
 
 # --- sentences ------------------------------------------------------------------------------------
 
@@ -213,11 +210,3 @@ def telling_words(text: str) -> frozenset[str]:
             (word for word in words(text.casefold()) if word not in SMALL and not word.isdigit()),
         )
     )
-
-
-@cache
-def stemmer() -> "PorterStemmer":
-    # Imported here: it takes a second, and pages without passages do without it.
-    from nltk.stem.porter import PorterStemmer
-
-    return PorterStemmer()
