@@ -33,9 +33,9 @@ FEW: dict[str, Any] = {
     "embedder": {"model": "embedded"},
     "retrieval": {"documents": []},
     "curation": {
-        "collect": {"sources": [{"kind": "python-api", "packages": ["numpy"]}]},
+        "collect": {"sources": [{"kind": "python-api", "packages": ["rich"]}]},
         "curate": {"max_per_group": 2, "dev": 8, "sealed": 24},
-        "validate": {"contract": "datasets/contracts/sft.yaml", "embedded_rows": 100},
+        "validate": {"contract": "datasets/contracts/sft.yaml", "embedded_rows": 40},
     },
     "training": {
         "adapter": {"seed": 0},
@@ -47,7 +47,7 @@ FEW: dict[str, Any] = {
         "grpo": {"epochs": 0},
     },
     "evaluation": {
-        "decoding": {"max_new_tokens": 24},
+        "decoding": {"max_new_tokens": 12},
         "few_shot": {"shots": 1},
         "generation": {"backend": "embedded"},
         "scoring": {"metrics": ["rouge", "semantic", "perplexity", "refusal"]},
