@@ -51,9 +51,9 @@ from project.settings import load
 from registry.adapter_import.lora_config import MergedOrigin, MergedParent, MergeMethod
 from registry.champion import based_here
 from registry.store import Registry
+from training.recipe import LearntRows
 from training.rows.experience_replay import learnt_by_challenger
 from training.start import known_rows
-from training.recipe import LearntRows
 from training.steps.earlier import FRESH
 
 # --- search ---------------------------------------------------------------------------------------
