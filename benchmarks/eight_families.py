@@ -35,8 +35,7 @@ from monitoring.night import nightly_job
 from monitoring.night_action import retrain_slot
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of, keep_check
-from monitoring.scheduling.cron import ScheduleParams
-from monitoring.scheduling.job import Job, JobResult
+from monitoring.scheduling.job import Job, JobResult, ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.retrain_slots import RetrainLimits, retrain_of
 from monitoring.scheduling.runs import Claim, JobRun, RunState, runs_of

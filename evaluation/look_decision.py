@@ -28,9 +28,8 @@ from project.records.evidence import Decision, Evidence
 from project.settings import load
 from registry.alpha_ledger.look_bytes import OtherBytesError, note_looks
 from registry.alpha_ledger.looks import CountedLook
-from registry.anchor_places import keep_anchor
 from registry.ballots.sheets import asked_about, open_sheet
-from registry.chain_anchor import Anchor, newest_anchor
+from registry.chain_anchor import Anchor, keep_anchor, newest_anchor
 from registry.registry_settings import RegistryParams
 from registry.store import Registry
 

@@ -21,7 +21,7 @@ from monitoring.monitoring_settings import quarantine_folder
 from monitoring.night_context import UNDISCLOSED, UNSEEN, NightContext
 from monitoring.night_history import REMEMBERED, check_job, made_a_test, nightly_of
 from monitoring.night_text import blind_sentence
-from monitoring.scheduling.cron import Cron, ScheduleParams, due
+from monitoring.scheduling.job import Cron, ScheduleParams, due
 from monitoring.scheduling.runs import runs_of
 from monitoring.traffic.file_lines import NO_DAY, NO_FORMAT
 from monitoring.traffic.partition import ANOTHER_DAY, NO_PROMPT, NO_ZONE, REPEATED

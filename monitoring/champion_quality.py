@@ -13,8 +13,10 @@ from curation.token_lengths import TokenLengths, fit
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answers import Answer, by_sample
 from evaluation.generation.contestants import answering_numerics, server_kept
+from evaluation.generation.hosted import REPEATED, answers_folder, fingerprints_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
+from evaluation.repeated_questions import LEVEL, RepeatedQuestion, ask_again, chance_of_change
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.trigger.acceptance import accepted_rows
@@ -24,9 +26,12 @@ from project.model_pins import BaseChoice, absent, pinned_folder
 from project.paths import CURATED, NUMERICS, rows_of
 from project.records.adapters import AdapterVersion
 from project.records.data import Row, Split
-from project.records.drift import ChampionQuality, Night
+from project.records.drift import ChampionQuality, Night, SameModelReading
+from project.records.events import HostedChanged
 from project.records.evidence import Evidence
 from project.settings import load
+from project.untrusted_input import shortened
+from registry.store import Registry
 from training.precision import choose_numerics
 
 
@@ -179,3 +184,46 @@ def dev_scores(context: NightContext, champion: AdapterVersion) -> dict[str, flo
     dev = context.registry.artifacts.get_record(Evidence, decision.evidence).dev
     means = {name: found.challenger_mean for name, found in dev.items()}
     return {name: mean for name, mean in means.items() if mean is not None}
+
+
+# --- hosted champion ------------------------------------------------------------------------------
+
+# A hosted champion is asked each night whether it still answers as when its answers were kept.
+
+
+def with_same_model(context: NightContext, night: Night) -> Night:
+    """The night with what a hosted champion answered, or a note; it decides nothing."""
+    if night.champion is None or not context.drift.ask_again:
+        return night
+    contestant = context.registry.version(night.champion).adapter.contestant
+    hosted = contestant.base.hosted
+    if hosted is None or contestant.answers is None:
+        return night
+    try:
+        items = RepeatedQuestion.read_lines(answers_folder(contestant.answers) / REPEATED)
+        replies = ask_again(hosted, [item.request for item in items])
+    except IncumbentError as error:
+        note = f"the hosted champion was not asked whether it is still the same: {error}"
+        return night.model_copy(update={"notes": (*night.notes, note)})
+    p = chance_of_change(items, [reply.text for reply in replies])
+    names = {one.model for one in replies if one.model}
+    reading = SameModelReading(
+        n=len(items),
+        p=p,
+        changed=p <= LEVEL or not all(map(hosted.is_named, names)),
+        served_as=tuple(sorted(map(shortened, names))),
+        fingerprints=fingerprints_of(replies),
+    )
+    return night.model_copy(update={"same_model": reading})
+
+
+def record_change(registry: Registry, night: Night) -> None:
+    assert night.same_model is not None and night.champion is not None
+    change = HostedChanged(
+        night=night.date,
+        items=night.same_model.n,
+        p=repr(night.same_model.p),
+        served_as=night.same_model.served_as,
+        fingerprints=night.same_model.fingerprints,
+    )
+    registry.record_change(night.champion, change)

@@ -19,6 +19,7 @@ from monitoring.carried_labels import (
     labels_waiting,
     let_go,
 )
+from monitoring.champion_quality import record_change
 from monitoring.night_action import accept_and_queue, retrain_slot, run_retrain
 from monitoring.night_check import check
 from monitoring.night_context import (
@@ -46,10 +47,8 @@ from monitoring.night_history import (
 from monitoring.night_page import write_page
 from monitoring.night_text import blind_sentence, notice_text, share_moved
 from monitoring.retention import forget, forget_carried, forget_queued
-from monitoring.same_model import record_change
 from monitoring.scheduling.anchor_delivery import deliver_anchor
-from monitoring.scheduling.cron import ANCHORING, Cron, ScheduleParams
-from monitoring.scheduling.job import Figures, Job, JobResult, Work
+from monitoring.scheduling.job import ANCHORING, Cron, Figures, Job, JobResult, ScheduleParams, Work
 from monitoring.scheduling.retrain_slots import ask_turn
 from monitoring.scheduling.runs import Claim, JobRun
 from monitoring.trigger.retrain import HungRetrainError, what_a_retrain_reads

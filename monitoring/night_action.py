@@ -15,9 +15,8 @@ from monitoring.scheduling.job import NotYetError
 from monitoring.scheduling.job_scheduler import held
 from monitoring.scheduling.retrain_slots import Retrains, claim_slot, quota_refusal, retrains
 from monitoring.scheduling.runs import Claim
-from monitoring.trigger.acceptance import accept, accepted_prompts, capped
+from monitoring.trigger.acceptance import accept, accepted_prompts, capped, refusals
 from monitoring.trigger.drifted_rows import DriftedRows, after_retrain, new_labels
-from monitoring.trigger.label_checks import refusals
 from monitoring.trigger.labels import (
     LABEL_QUEUE,
     LABELLED,

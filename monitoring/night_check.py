@@ -12,7 +12,7 @@ from monitoring.blindness import (
     special_hindrance,
     window_hindrance,
 )
-from monitoring.champion_quality import with_quality
+from monitoring.champion_quality import with_quality, with_same_model
 from monitoring.drift.accepted_reference import as_accepted
 from monitoring.drift.alarm_budget import confirm, night_tests
 from monitoring.drift.answer_attribution import answer_change
@@ -31,7 +31,6 @@ from monitoring.night_action import follow
 from monitoring.night_context import SEED, USERS_A_NIGHT, NightContext
 from monitoring.night_history import nights_before
 from monitoring.night_page import keep_map
-from monitoring.same_model import with_same_model
 from monitoring.signals.prompt_signals import Topics
 from monitoring.signals.signal import Batch
 from monitoring.signals.signal_inputs import (

@@ -16,18 +16,17 @@ from monitoring.monitoring_settings import (
     DriftParams,
     TrafficParams,
     TriggerParams,
+    name_of_special,
     quarantine_folder,
 )
 from monitoring.night_history import REMEMBERED, check_job, nightly_of
 from monitoring.scheduling import runs
-from monitoring.scheduling.cron import ScheduleParams
-from monitoring.scheduling.job import WrongMachineError
+from monitoring.scheduling.job import ScheduleParams, WrongMachineError
 from monitoring.scheduling.retrain_slots import NO_LIMITS, RetrainLimits
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Batch
 from monitoring.signals.signal_inputs import MOST_GROUNDED, AnswerJudge, batch_of
 from monitoring.signals.watched_text import NOTHING, SharedText
-from monitoring.special_days import name_of_special
 from monitoring.traffic.day_parts import PartReader, sample_parts
 from monitoring.traffic.traffic_store import LATE, TrafficStore
 from monitoring.traffic.user_sample import UserSample

@@ -18,7 +18,7 @@ from monitoring.night_history import REMEMBERED, check_job, night_of, nightly_of
 from monitoring.night_page import map_path, page_path
 from monitoring.scheduling.outbox import forget_texts
 from monitoring.scheduling.runs import begun, rewrite_records, runs_of
-from monitoring.trigger.label_checks import SET_ASIDE, read_set_aside
+from monitoring.trigger.acceptance import SET_ASIDE, read_set_aside
 from monitoring.trigger.labels import LABEL_QUEUE
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.canonical import canonical_json, moment_of

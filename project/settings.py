@@ -51,7 +51,7 @@ SECTIONS = {
     "monitoring.traffic": "monitoring.monitoring_settings:TrafficParams",
     "monitoring.drift": "monitoring.monitoring_settings:DriftParams",
     "monitoring.trigger": "monitoring.monitoring_settings:TriggerParams",
-    "monitoring.schedule": "monitoring.scheduling.cron:ScheduleParams",
+    "monitoring.schedule": "monitoring.scheduling.job:ScheduleParams",
     "monitoring.notices": "monitoring.scheduling.notice_delivery:NoticeParams",
     "registry": "registry.registry_settings:RegistryParams",
     "review": "review.review_settings:ReviewParams",

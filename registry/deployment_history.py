@@ -19,11 +19,11 @@ from project.records.events import (
     Rollback,
 )
 from project.records.record import Record
-from registry.event_list import EventFilter, newest_events
 from registry.reader import RegistryReader
 from registry.storage.database import reading, writing
 from registry.store import Registry
 from registry.tenure import CHAMPION, MOVES
+from registry.version_search import EventFilter, newest_events
 
 # Events about a version after which what failed before is tried at once, and told again.
 NEWS: tuple[EventKind, ...] = (

@@ -12,12 +12,12 @@ from project.records.events import Event, ExperimentEnded, ExperimentOpened
 from project.records.record import Digest, Record
 from project.untrusted_input import one_line
 from registry.decision_checks import same_person
-from registry.event_list import EventFilter, newest_events
 from registry.reader import RegistryReader
 from registry.storage.database import reading, writing
 from registry.storage.tables import observations
 from registry.store import Registry
 from registry.tenure import CHAMPION
+from registry.version_search import EventFilter, newest_events
 
 # --- experiment result ----------------------------------------------------------------------------
 

@@ -7,12 +7,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
 
-from monitoring.duties import Duty, family_duties, ranked
+from monitoring.duties import Duty, Overview, family_duties, family_overview, ranked
 from monitoring.night_history import KeptNight, last_nights
 from monitoring.night_text import VERDICTS, done, duty, reading_text, strongest
 from monitoring.scheduling.heartbeats import living
 from monitoring.scheduling.runs import RunState
-from monitoring.teams.family_overview import Overview, family_overview
 from project.canonical import readable
 from project.records.data import counted
 from project.records.drift import DriftState, DriftVerdict

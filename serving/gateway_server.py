@@ -33,9 +33,8 @@ from serving.deploying.pools import Pools, pools_of
 from serving.deploying.route_table import RouteTable, ServingState
 from serving.exchange import Deployment
 from serving.experiments.experiments import Experiments
-from serving.openai_api.answering import AnswerEndpoint, Shadows
+from serving.openai_api.answering import AnswerEndpoint, FeedbackEndpoint, Shadows
 from serving.openai_api.evidence_shown import EvidenceSource
-from serving.openai_api.feedback import FeedbackEndpoint
 from serving.openai_api.gateway import WAITING, Gateway, models, not_found, nothing_deployed
 from serving.openai_api.replicas import away
 from serving.openai_api.request_body import ApiError, fault

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from project.canonical import canonical_json
-from registry.backups.archive import summary_of
+from registry.backups.back_up import summary_of
 from registry.backups.tar_members import END, NAME, ArtifactSummary, table_member
 
 Members = dict[str, bytes]

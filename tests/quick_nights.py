@@ -16,7 +16,7 @@ from monitoring.monitoring_settings import DriftParams, TriggerParams
 from monitoring.night import nightly_job
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
-from monitoring.scheduling.cron import ScheduleParams
+from monitoring.scheduling.job import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.signals.signal import Floats
 from monitoring.traffic.traffic_store import TrafficStore

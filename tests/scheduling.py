@@ -16,8 +16,7 @@ from typing import IO
 from sqlalchemy import Engine
 
 from monitoring.scheduling import service
-from monitoring.scheduling.cron import Cron, ScheduleParams
-from monitoring.scheduling.job import Job, JobResult, Work
+from monitoring.scheduling.job import Cron, Job, JobResult, ScheduleParams, Work
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.runs import Claim

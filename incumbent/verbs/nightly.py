@@ -13,21 +13,19 @@ import typer
 from incumbent.options import Json, Reason, day_option
 from incumbent.output import console, print_json
 from monitoring.drift.accepted_drift import accept_drift, accepted_words
-from monitoring.monitoring_settings import DriftParams
+from monitoring.monitoring_settings import DriftParams, first_and_last
 from monitoring.night import anchor_jobs, figures, nightly_job, verify_job, why_again
 from monitoring.night_context import NightContext, believe, move_traffic
 from monitoring.night_history import check_of, last_nights, night_of
 from monitoring.night_page import page_path
 from monitoring.night_text import blind_sentence, line
-from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.heartbeats import Heartbeat, living
-from monitoring.scheduling.job import Job
+from monitoring.scheduling.job import Job, ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.retrain_slots import RetrainLimits
 from monitoring.scheduling.runs import JobRun, RunState, runs_of
 from monitoring.scheduling.service import serve, tell_own_progress, terminable
-from monitoring.special_days import first_and_last
 from monitoring.teams.team_project import read_teams, registry_of
 from monitoring.teams.team_service import serve_teams
 from project.canonical import readable

@@ -9,11 +9,10 @@ from rich.text import Text
 from incumbent.options import Json
 from incumbent.output import coloured, console, print_json, print_table, say
 from incumbent.pipeline import older_project, project_version
-from monitoring.duties import Duty
+from monitoring.duties import Duty, FamilyLine, Overview, family_overview
 from monitoring.night_history import night_of, nightly_of
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.runs import runs_of
-from monitoring.teams.family_overview import FamilyLine, Overview, family_overview
 from project.canonical import readable
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin

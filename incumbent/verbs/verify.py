@@ -34,11 +34,10 @@ from project.records.data import Split
 from project.records.events import Restored
 from project.records.record import short
 from project.settings import load
-from registry.anchor_places import read_anchors
 from registry.backups.back_up import back_up as write_archive
 from registry.backups.restore import restore as fill_registry
 from registry.backups.tar_members import Manifest
-from registry.chain_anchor import AnchorReport, newest_anchor
+from registry.chain_anchor import AnchorReport, newest_anchor, read_anchors
 from registry.reader import RegistryReader
 from registry.registry_settings import RegistryParams
 from registry.signatures import make_keys

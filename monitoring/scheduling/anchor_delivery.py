@@ -3,8 +3,7 @@
 from project.canonical import canonical_json
 from project.errors import IncumbentError, InputError
 from project.settings import load
-from registry.anchor_places import is_webhook, keep_anchor
-from registry.chain_anchor import Anchor
+from registry.chain_anchor import Anchor, is_webhook, keep_anchor
 
 
 def deliver_anchor(anchor: Anchor, place: str) -> str:

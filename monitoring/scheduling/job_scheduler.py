@@ -18,13 +18,15 @@ from time import monotonic
 from sqlalchemy import Connection, Engine
 
 from monitoring.scheduling import heartbeats, runs
-from monitoring.scheduling.cron import Cron, ScheduleParams, due
 from monitoring.scheduling.job import (
     ATTEMPTS,
+    Cron,
     Job,
     JobResult,
     NotYetError,
+    ScheduleParams,
     WrongMachineError,
+    due,
     fail,
     finish,
     wait_after,

@@ -12,10 +12,9 @@ from typing import Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
-from monitoring.scheduling.cron import ScheduleParams, address_of
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.heartbeats import farewell
-from monitoring.scheduling.job import Job, WrongMachineError
+from monitoring.scheduling.job import Job, ScheduleParams, WrongMachineError, address_of
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.outbox import revive

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from monitoring.night_history import anchor_of, nightly_of, verify_of
-from monitoring.scheduling.cron import ANCHORING, Cron, HealthAddress, ScheduleParams
+from monitoring.scheduling.job import ANCHORING, Cron, HealthAddress, ScheduleParams
 from project.child_processes import environment
 from project.errors import IncumbentError, InputError
 from project.files import FileState, state_of

@@ -10,10 +10,9 @@ from sqlalchemy import Engine
 
 from monitoring.night_history import nightly_of, unjudged_nights
 from monitoring.scheduling import outbox
-from monitoring.scheduling.cron import address_of
 from monitoring.scheduling.health import pages_of, serving
 from monitoring.scheduling.heartbeats import Heartbeat, beat, farewell
-from monitoring.scheduling.job import Figures, Job, JobResult
+from monitoring.scheduling.job import Figures, Job, JobResult, address_of
 from monitoring.scheduling.job_scheduler import LATE, missing_dates, new_holder, next_run
 from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, is_waiting, retrains
 from monitoring.scheduling.runs import Claim, JobRun, claimable, run_on

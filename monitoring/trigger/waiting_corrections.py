@@ -9,8 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from monitoring.traffic.traffic_store import LATEST, TrafficStore
-from monitoring.trigger.acceptance import accepted_prompts, capped
-from monitoring.trigger.label_checks import refusals, set_aside
+from monitoring.trigger.acceptance import accepted_prompts, capped, refusals, set_aside
 from monitoring.trigger.labels import (
     LABEL_QUEUE,
     TASKS,

@@ -5,23 +5,25 @@ after it has ended, for they do not change. They may go, though: what is missing
 deleted with good reason or not, which a new snapshot tells, and the backup begins again.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
-from project.canonical import stamp
+from project.canonical import canonical_json, stamp
 from project.errors import IncumbentError
+from project.progress import progress
 from project.records.events import Event, RowErasure
 from project.records.record import Digest
-from registry.backups.archive import lines_of, summaries
-from registry.backups.restore import byte_progress
 from registry.backups.tar_members import (
     END,
     NAME,
     ArchiveDraft,
     ArtifactSummary,
     Manifest,
+    TableSummary,
     archive_draft,
     artifact_member,
     table_member,
@@ -36,6 +38,40 @@ from registry.storage.artifact_store import (
 )
 from registry.storage.database import reading, revision, snapshot
 from registry.storage.tables import events, metadata, tip
+
+# --- table lines ----------------------------------------------------------------------------------
+
+# Rows of a table as JSON Lines, the same from every database.
+
+LONGEST_LINE = 64 << 20  # bytes; no row comes near it
+BATCH_ROWS = 500  # that are in memory at once
+
+
+def lines_of(connection: Connection, table: Table) -> Iterator[bytes]:
+    """Every row, by the primary key. Raises IncumbentError for one that nothing could read back."""
+    query = select(table).order_by(*table.primary_key)
+    for row in connection.execute(query, execution_options={"yield_per": BATCH_ROWS}):
+        line = canonical_json(dict(row._mapping)) + b"\n"
+        if len(line) > LONGEST_LINE:
+            raise IncumbentError(f"a row of the table {table.name} has {len(line)} bytes")
+        yield line
+
+
+def summaries(connection: Connection) -> tuple[TableSummary, ...]:
+    """The summaries of all tables, those first that others refer to."""
+    ordered = metadata.sorted_tables
+    return tuple(summary_of(table.name, lines_of(connection, table)) for table in ordered)
+
+
+def summary_of(name: str, lines: Iterable[bytes]) -> TableSummary:
+    rows, size, sha = 0, 0, hashlib.sha256()
+    for line in lines:
+        rows, size = rows + 1, size + len(line)
+        sha.update(line)
+    return TableSummary(name=name, rows=rows, size=size, sha256=sha.hexdigest())
+
+
+# --- backing up -----------------------------------------------------------------------------------
 
 TRIES = 10  # snapshots
 CHOICE = "`incumbent registry verify` says what needs it, and --without-damaged backs up all else"
@@ -144,6 +180,26 @@ def refuse_erased(registry: RegistryReader, manifest: Manifest) -> None:
         later = select(events.c.seq).where(events.c.kind == ERASE, events.c.seq > manifest.events)
         if erased := connection.execute(later.order_by(events.c.seq).limit(1)).scalar():
             raise ErasedMeanwhileError(f"rows were erased meanwhile, event {erased}")
+
+
+MEGABYTE = 1_000_000
+
+
+@contextmanager
+def byte_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """How far a copy is, in megabytes: yields a function that is told how many bytes were copied
+    since it was told last.
+    """
+    done = 0
+    with progress(label, total // MEGABYTE, "MB", leave=False) as bar:
+
+        def moved(count: int) -> None:
+            nonlocal done
+            before, done = done, done + count
+            if whole := done // MEGABYTE - before // MEGABYTE:
+                bar.advance(whole)
+
+        yield moved
 
 
 # --- needed artifacts -----------------------------------------------------------------------------

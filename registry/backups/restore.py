@@ -4,15 +4,19 @@ Until that transaction ends there is no restored registry. What an interrupted r
 the store is garbage like any other, and the next one puts it there again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
+    Column,
     Connection,
     MetaData,
+    Table,
     delete,
     func,
     insert,
@@ -25,10 +29,25 @@ from sqlalchemy import (
 
 from project.canonical import stamp
 from project.errors import IncumbentError, InputError
-from project.progress import progress
-from project.records.record import Digest
-from registry.backups.archive import Archive, open_archive, row_batches
-from registry.backups.tar_members import Manifest, artifact_member, table_member
+from project.object_stores import local_path, without_secrets
+from project.records.record import Digest, read_object
+from project.untrusted_input import quoted
+from registry.backups.back_up import BATCH_ROWS, LONGEST_LINE, byte_progress, summary_of
+from registry.backups.tar_members import (
+    LONGEST,
+    NAME,
+    ArchiveFile,
+    ArtifactSummary,
+    Manifest,
+    TarMember,
+    archive_file,
+    artifact_member,
+    lines_of_member,
+    pieces_of,
+    read_manifest,
+    read_members,
+    table_member,
+)
 from registry.notices import HELD
 from registry.storage.artifact_store import Artifacts
 from registry.storage.database import HEAD, reading, upgrade, writing
@@ -36,7 +55,84 @@ from registry.storage.tables import RunState, deliveries, heartbeats, metadata, 
 from registry.store import Registry
 
 BATCH_FILES, BATCH_BYTES = 64, 64 << 20  # artifacts that lie beside the store at once
+ROWS_BYTES = 8 << 20  # of rows that are written to the database at once, at most BATCH_ROWS
+LARGEST = 2**31 - 1  # that every database has a number for
 VERSION_TABLE = "alembic_version"
+
+
+# --- archive ------------------------------------------------------------------------------------
+
+# An archive that is read: what it is made of is checked before anything is done with it.
+
+
+@dataclass(frozen=True)
+class Archive:
+    stream: ArchiveFile
+    place: Path  # as messages show it
+    members: dict[str, TarMember]
+    manifest: Manifest
+
+    @property
+    def artifacts(self) -> dict[Digest, int]:
+        """Their sizes in bytes, in the order of the archive."""
+        head = artifact_member("")
+        found = (member for name, member in self.members.items() if name.startswith(head))
+        return {member.name.removeprefix(head): member.size for member in found}
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        return pieces_of(self.stream, self.members[name], self.place)
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        return lines_of_member(self.stream, self.members[name], self.place, LONGEST_LINE)
+
+    def damaged(self, name: str) -> InputError:
+        problem = "is damaged: its bytes are not those that were written; take another archive"
+        return InputError(problem, file=self.place, field=name)
+
+
+@contextmanager
+def open_archive(place: str) -> Iterator[Archive]:
+    """Open an archive whose structure, tables and list of artifacts are as its manifest says.
+
+    The bytes of the artifacts are not read: whoever copies them hashes them. Raises InputError
+    naming the member that is not as it should be.
+    """
+    named = local_path(place) or Path(Path(without_secrets(place)).name)
+    with archive_file(place) as stream:
+        members = read_members(stream, named)
+        archive = Archive(stream, named, members, manifest_of(stream, members, named))
+        refuse_other_members(archive)
+        for table in archive.manifest.tables:
+            name = table_member(table.name)
+            if summary_of(table.name, archive.lines(name)) != table:
+                raise archive.damaged(name)
+        yield archive
+
+
+def manifest_of(stream: ArchiveFile, members: dict[str, TarMember], place: Path) -> Manifest:
+    member = members.get(NAME)
+    if member is None or member.size > LONGEST:
+        problem = "is missing, or too long: this is no archive of `incumbent registry backup`"
+        raise InputError(problem, file=place, field=NAME)
+    return read_manifest(b"".join(pieces_of(stream, member, place)), place / NAME)
+
+
+def refuse_other_members(archive: Archive) -> None:
+    """Raise InputError for a member that is missing, or that the manifest does not tell of."""
+    manifest = archive.manifest
+    tables = [table_member(table.name) for table in manifest.tables]
+    told = [NAME, *tables, *map(artifact_member, archive.artifacts)]
+    if len(set(tables)) < len(tables):
+        raise InputError("names a table twice", file=archive.place / NAME, field="tables")
+    for name in sorted(set(told) ^ archive.members.keys()):
+        problem = "is missing" if name in told else "is not in the manifest"
+        raise InputError(problem, file=archive.place, field=name)
+    if ArtifactSummary.of(archive.artifacts) != manifest.artifacts:
+        problem = "the archive has other artifacts than this manifest says"
+        raise InputError(problem, file=archive.place / NAME, field="artifacts")
+
+
+# --- restore ------------------------------------------------------------------------------------
 
 
 def restore(registry: Registry, place: str) -> Manifest:
@@ -148,6 +244,41 @@ def tables_at(connection: Connection, revision: str) -> MetaData:
     return found
 
 
+def row_batches(lines: Iterable[bytes], table: Table, file: Path) -> Iterator[list[dict[str, Any]]]:
+    """The rows of foreign lines, a few at a time. Raises InputError naming line and field."""
+    batch, size = list[dict[str, Any]](), 0
+    for number, line in enumerate(lines, start=1):
+        batch.append(row_of(line, table, file, number))
+        size += len(line)
+        if len(batch) == BATCH_ROWS or size >= ROWS_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def row_of(line: bytes, table: Table, file: Path, number: int) -> dict[str, Any]:
+    row = read_object(line, file, number)
+    if other := row.keys() ^ set(table.columns.keys()):
+        unlike = ", ".join(map(quoted, sorted(other)))
+        raise InputError(f"has too many or too few columns: {unlike}", file=file, line=number)
+    for column in table.columns:
+        if not fits(column, value := row[column.name]):
+            problem = f"{quoted(value)} is no value of this column"
+            raise InputError(problem, file=file, line=number, field=column.name)
+    return row
+
+
+def fits(column: Column[Any], value: object) -> bool:
+    """SQLite takes anything in any column, and the code that reads it back does not."""
+    if value is None:
+        return bool(column.nullable)
+    kind = column.type.python_type
+    if kind is int:
+        return type(value) is int and abs(value) <= LARGEST
+    return type(value) is kind or (kind is float and type(value) is int)
+
+
 # --- restored state -------------------------------------------------------------------------------
 
 # What of a registry was about the machines that ran it, made true where it is restored.
@@ -199,25 +330,3 @@ def hold_notices(connection: Connection, now: datetime) -> None:
     rows = select(*tried.values()).where(unsent)
     connection.execute(insert(deliveries).from_select(list(tried), rows))
     connection.execute(update(outbox).where(unsent).values(next_try=None))
-
-
-# --- byte progress --------------------------------------------------------------------------------
-
-# How far a copy of many bytes is, in megabytes.
-
-MEGABYTE = 1_000_000
-
-
-@contextmanager
-def byte_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told how many bytes were copied since it was told last."""
-    done = 0
-    with progress(label, total // MEGABYTE, "MB", leave=False) as bar:
-
-        def moved(count: int) -> None:
-            nonlocal done
-            before, done = done, done + count
-            if whole := done // MEGABYTE - before // MEGABYTE:
-                bar.advance(whole)
-
-        yield moved

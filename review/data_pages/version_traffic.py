@@ -14,7 +14,6 @@ from registry.deployment_history import (
     deployments,
     failures_since,
 )
-from registry.event_list import EventFilter, newest_events
 from registry.experiment_events import (
     ArmComparison,
     Experiment,
@@ -30,6 +29,7 @@ from registry.experiment_events import (
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from registry.store import Registry
+from registry.version_search import EventFilter, newest_events
 from review.frame.event_words import experiment_words, failed_step
 
 # --- deployed -------------------------------------------------------------------------------------

@@ -271,7 +271,7 @@ def nightly_when() -> str:
     """The cron line of the nightly check; its settings need the library that reads such lines."""
     if find_spec("apscheduler") is None:
         return ""
-    from monitoring.scheduling.cron import ScheduleParams
+    from monitoring.scheduling.job import ScheduleParams
 
     schedule = load(ScheduleParams)
     return f" (cron line {schedule.nightly}, {schedule.timezone})"

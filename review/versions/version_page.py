@@ -14,7 +14,6 @@ from project.records.events import DecisionMade, Event, EventKind, LookTaken, Si
 from project.records.evidence import Decision, Verdict
 from project.records.record import Digest, Record
 from registry import why_paragraph
-from registry.event_list import EventFilter, count_events
 from registry.lineage import SINGLE_VOTES, Lineage, Origin, name_of
 from registry.model_card import ScoreLine, tables
 from registry.reader import RegistryReader
@@ -22,9 +21,11 @@ from registry.signatures import Statement
 from registry.storage.database import reading
 from registry.store import Registry
 from registry.version_search import (
+    EventFilter,
     VerdictFilter,
     VersionFilter,
     VersionStanding,
+    count_events,
     standing_of_version,
 )
 from review.data_pages.version_traffic import VersionTraffic, version_traffic

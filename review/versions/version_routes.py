@@ -13,13 +13,12 @@ from project.canonical import stamp
 from project.errors import IncumbentError
 from project.records.events import Event
 from project.records.record import Record
-from registry.event_list import newest_events
 from registry.lineage import SINGLE_VOTES
 from registry.model_card import card
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from registry.store import Registry
-from registry.version_search import VersionStanding, search
+from registry.version_search import VersionStanding, newest_events, search
 from review.frame.event_words import WORDS
 from review.frame.form_fields import (
     Number,

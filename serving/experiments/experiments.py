@@ -7,11 +7,13 @@ finds a verdict ends the experiment, and the others follow.
 
 import asyncio
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from threading import Lock
 
+from project.canonical import digest_json
 from project.errors import IncumbentError
 from registry.experiment_events import (
     Experiment,
@@ -25,11 +27,105 @@ from registry.experiment_events import (
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven
-from serving.experiments import assigning
 from serving.experiments.arrivals import Arrivals, user_of
 from serving.experiments.experiment_judging import figures, judge
 from serving.experiments.opening import of_answer, of_feedback
 from serving.experiments.sentences import verdict_sentence
+
+# --- assignment -----------------------------------------------------------------------------------
+
+# Who answers a request: the champion, or in an experiment for some users its challenger.
+
+NUMBERED = re.compile(r"v([1-9][0-9]{0,8})")
+
+
+def chance(salt: str, name: str) -> float:
+    """A number from 0 to 1 that is the same for the same name: uniform over names."""
+    return int(digest_json([salt, "arm", name])[:13], 16) / 16**13
+
+
+def assign(
+    table: RouteTable,
+    experiment: Experiment | None,
+    asked: str,
+    user: str | None,
+    request_id: str,
+) -> Assignment | None:
+    """Who answers `champion`, `challenger` or `v7` of the family; None: nobody may.
+
+    A user stays in one arm. Who has no name is assigned by the request, and counts for nothing.
+    """
+    champion = table.champion
+    if asked == "champion":
+        return experimental(table, champion, experiment, user, request_id) if champion else None
+    found = fixed(table, experiment, asked)
+    return Assignment(deployment=found) if found else None
+
+
+def fixed(table: RouteTable, experiment: Experiment | None, asked: str) -> Deployment | None:
+    """Who was asked for by name: only the champion and who is in an experiment may answer."""
+    champion, tried = table.champion, by_name(table, experiment)
+    if asked == "challenger":
+        return tried
+    number = int(found[1]) if (found := NUMBERED.fullmatch(asked)) else None
+    if champion and champion.version == number:
+        return champion
+    return tried if tried and tried.version == number else None
+
+
+def by_name(table: RouteTable, experiment: Experiment | None) -> Deployment | None:
+    """The challenger, where callers may ask for it: what a shadow answers is seen by nobody."""
+    if experiment is None or experiment.told.mode == "shadow":
+        return None
+    return challenger(table, experiment)
+
+
+def challenger(table: RouteTable, experiment: Experiment | None) -> Deployment | None:
+    """The running experiment's version, where a replica holds it."""
+    return table.deployed(experiment.version) if experiment else None
+
+
+def experimental(
+    table: RouteTable,
+    champion: Deployment,
+    experiment: Experiment | None,
+    user: str | None,
+    request_id: str,
+) -> Assignment:
+    """While the challenger is on no replica, or another one than it was to be compared with has the
+    champion's traffic, the champion answers everybody, and nobody is counted in either arm.
+    """
+    tried = challenger(table, experiment)
+    if experiment is None or tried is None or champion.version != experiment.told.champion:
+        return Assignment(deployment=champion)
+    shadow = experiment.told.mode == "shadow"
+    name = request_id if shadow or user is None else user
+    drawn = chance(experiment.told.salt, name) < experiment.share
+    if shadow:
+        return shadowed(champion, tried, experiment.number) if drawn else plain(champion)
+    return Assignment(
+        deployment=tried if drawn else champion,
+        experiment=experiment.number,
+        arm="challenger" if drawn else "champion",
+    )
+
+
+def plain(champion: Deployment) -> Assignment:
+    return Assignment(deployment=champion)
+
+
+def shadowed(champion: Deployment, challenger: Deployment, number: int) -> Assignment:
+    return Assignment(deployment=champion, experiment=number, arm="champion", shadow=challenger)
+
+
+def shadow_assignment(assignment: Assignment) -> Assignment | None:
+    """The assignment of the answer beside the champion's; None: there is none."""
+    if assignment.shadow is None:
+        return None
+    return Assignment(deployment=assignment.shadow, experiment=assignment.experiment, arm="shadow")
+
+
+# --- running experiment ---------------------------------------------------------------------------
 
 SECONDS = 1.0  # between two steps
 WAITING = 50_000  # observations that wait for the database; more are dropped and counted
@@ -69,11 +165,11 @@ class Experiments:
 
     def assign(self, asked: str, user: str | None, request_id: str) -> Assignment | None:
         """Who answers `champion`, `challenger` or `v7` of the family; None: nobody may."""
-        return assigning.assign(self._table, self._watched(), asked, user, request_id)
+        return assign(self._table, self._watched(), asked, user, request_id)
 
     def challenger(self) -> Deployment | None:
         """Who is tried, where a replica holds it and callers may ask for it by name."""
-        return assigning.by_name(self._table, self._watched())
+        return by_name(self._table, self._watched())
 
     def answered(self, exchange: Exchange) -> None:
         if self.running is not None:

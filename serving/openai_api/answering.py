@@ -5,16 +5,28 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Annotated, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from evaluation.generation.backends.backend import BackendError, Endpoint
-from serving.experiments.assigning import shadow_assignment
+from project.canonical import stamp
+from project.records.traffic import Outcome
+from serving.exchange import AnswerRef, FeedbackGiven
+from serving.experiments.experiments import shadow_assignment
 from serving.openai_api.answer import GatewayAnswer, is_usage_alone
-from serving.openai_api.caller_request import CallerRequest, read_question
-from serving.openai_api.gateway import Gateway, who_answers
-from serving.openai_api.request_body import BODY_BYTES, ApiError, ClientGoneError, read_body
+from serving.openai_api.caller_request import CallerRequest, invalid, read_question
+from serving.openai_api.gateway import FEEDBACK_A_MINUTE, Gateway, NotTheirsError, who_answers
+from serving.openai_api.request_body import (
+    BODY_BYTES,
+    ApiError,
+    ClientGoneError,
+    after,
+    json_object,
+    read_body,
+)
 from serving.openai_api.request_middleware import DONE, event, send_json, send_part, start_stream
 from serving.traffic_log.metrics import CLIENT_GONE, Served
 
@@ -198,3 +210,63 @@ async def while_awaited(receive: Receive, seconds: float) -> AsyncIterator[None]
         if left:
             raise ClientGoneError from None
         raise
+
+
+# --- feedback -------------------------------------------------------------------------------------
+
+# POST /v1/feedback: what a caller's user made of an answer.
+
+AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+
+
+class Given(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    id: AnswerId  # of the answer
+    rating: Literal[-1, 0, 1] | None = None
+    # The answer that the user would have liked.
+    correction: str | None = Field(default=None, max_length=100_000)
+    outcome: Outcome | None = None
+
+
+class FeedbackEndpoint:
+    """The endpoint, as ASGI has it. 202: it is noted; what comes of it is decided elsewhere."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = scope["state"]["served"].caller
+        body = await read_body(receive, Headers(scope=scope), BODY_BYTES)
+        try:
+            given = Given.model_validate(json_object(body))
+        except ValidationError as error:
+            raise invalid(error, list(Given.model_fields)) from None
+        says = (given.rating, given.correction, given.outcome and given.outcome.model_dump())
+        if not any(part is not None for part in says) or given.outcome == Outcome():
+            raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")
+        answer = self.find(given.id, caller)
+        if wait := self.gateway.feedback_rate.wait(caller):
+            problem = f"At most {FEEDBACK_A_MINUTE:,} feedbacks a minute. Try again later."
+            raise ApiError(429, problem, code="rate_limit_exceeded", headers=after(wait))
+        at = stamp(self.gateway.clock())
+        feedback = FeedbackGiven(
+            id=given.id,
+            at=at,
+            caller=caller,
+            rating=given.rating,
+            outcome=given.outcome,
+            correction=given.correction,
+        )
+        self.gateway.fed_back(feedback, answer)
+        await send_json(send, {"id": given.id, "at": at}, 202)
+
+    def find(self, answer_id: str, caller: str) -> AnswerRef:
+        """Raises ApiError, the same for another caller's answer as if there were none."""
+        try:
+            return self.gateway.ids.read(answer_id, caller)
+        except NotTheirsError:
+            problem = f"You got no answer {answer_id!r} here."
+            raise ApiError(404, problem, param="id", code="not_found") from None

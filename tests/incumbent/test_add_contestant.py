@@ -17,8 +17,8 @@ from evaluation.generation.answers import Answer
 from evaluation.repeated_questions import REPEATS
 from incumbent.cli import app
 from incumbent.reproducing.project_copy import reproducible
+from monitoring.champion_quality import record_change, with_same_model
 from monitoring.night import notices
-from monitoring.same_model import record_change, with_same_model
 from project.errors import IncumbentError, InputError
 from project.files import home, write_bytes
 from project.paths import ADAPTER, CHAMPION, rows_of

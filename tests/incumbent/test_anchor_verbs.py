@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from incumbent.verbs.verify import verify_registry, write_anchor
 from project.errors import IncumbentError, InputError
-from registry.anchor_places import read_anchors
+from registry.chain_anchor import read_anchors
 from registry.store import Registry
 from tests.monitoring.test_notice_delivery import SECRET, receiver
 from tests.places import submit

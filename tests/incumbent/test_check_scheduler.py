@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Engine
 
 from incumbent.verbs.nightly import check_scheduler
-from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.heartbeats import beat, farewell, living
+from monitoring.scheduling.job import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from project.errors import IncumbentError, InputError
 from registry.reader import RegistryReader

@@ -27,7 +27,7 @@ from project.records.evidence import Evidence, Verdict
 from project.records.scores import Flags, ItemScore, ScorePins, ScoreTable
 from registry.alpha_ledger.look_bytes import MOST_ATTEMPTS
 from registry.alpha_ledger.looks import SealedSet
-from registry.alpha_ledger.looks_audit import changed_looks, unpaid_decisions
+from registry.audit import changed_looks, unpaid_decisions
 from registry.storage.tables import look_bytes
 from registry.store import Registry
 from tests.conftest import NUMERICS, SEALED, evidence_of, sealed_set

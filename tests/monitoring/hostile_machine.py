@@ -50,7 +50,7 @@ class Machine:
         from incumbent.verbs.nightly import scheduler_of
         from monitoring.night import nightly_job
         from monitoring.night_context import NightContext
-        from monitoring.scheduling.cron import ScheduleParams
+        from monitoring.scheduling.job import ScheduleParams
         from monitoring.trigger import retrain
         from project.child_processes import environment
         from project.settings import load

@@ -16,8 +16,13 @@ from evaluation.preference.preference_pairs import PREFERENCES
 from incumbent.cli import app
 from incumbent.verbs.data_rows import accept_labels
 from monitoring.trigger import acceptance
-from monitoring.trigger.acceptance import Acceptance, accept, accepted_prompts
-from monitoring.trigger.label_checks import WAIVE, read_set_aside
+from monitoring.trigger.acceptance import (
+    WAIVE,
+    Acceptance,
+    accept,
+    accepted_prompts,
+    read_set_aside,
+)
 from monitoring.trigger.labels import LABELLED, Label, label_of
 from project.errors import IncumbentError, InputError
 from project.files import write_bytes

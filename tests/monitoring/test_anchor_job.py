@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from monitoring.night import anchor_jobs
-from monitoring.scheduling.cron import ScheduleParams
-from monitoring.scheduling.job import Job
+from monitoring.scheduling.job import Job, ScheduleParams
 from monitoring.scheduling.runs import RunState, runs_of
-from registry.anchor_places import read_anchors
+from registry.chain_anchor import read_anchors
 from registry.store import Registry
 from tests.places import submit
 from tests.scheduling import Clock, days, scheduler_of

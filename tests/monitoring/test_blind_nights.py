@@ -17,8 +17,8 @@ from monitoring.night_context import NightContext
 from monitoring.night_history import check_of
 from monitoring.night_page import page_path
 from monitoring.night_text import blind_sentence, duty, line
-from monitoring.scheduling.cron import ScheduleParams
 from monitoring.scheduling.health import pages_of
+from monitoring.scheduling.job import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.outbox import newest_notices
 from project.records.drift import DriftState, DriftVerdict, Hindrance, HindranceKind, Night

@@ -14,9 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
-from monitoring.scheduling.cron import Cron, ScheduleParams, address_of
 from monitoring.scheduling.health import pages_of, serving
-from monitoring.scheduling.job import Figures, Job, JobResult
+from monitoring.scheduling.job import Cron, Figures, Job, JobResult, ScheduleParams, address_of
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import Claim, JobRun
 from project.errors import InputError

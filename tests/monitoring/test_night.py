@@ -25,7 +25,7 @@ from monitoring.night_action import accept_and_queue
 from monitoring.night_context import NightContext
 from monitoring.night_history import nights_before
 from monitoring.night_page import page_path
-from monitoring.scheduling.cron import ScheduleParams
+from monitoring.scheduling.job import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import runs_of
 from monitoring.signals.signal import Floats

@@ -11,8 +11,7 @@ import pytest
 
 from incumbent.verbs.nightly import finished
 from monitoring.night_history import nightly_of
-from monitoring.scheduling.cron import Cron, ScheduleParams
-from monitoring.scheduling.job import Job, JobResult, UnchangedError
+from monitoring.scheduling.job import Cron, Job, JobResult, ScheduleParams, UnchangedError
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.runs import Claim
 from project.errors import IncumbentError

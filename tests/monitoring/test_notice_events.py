@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from monitoring.night import notices
 from monitoring.scheduling import notice_delivery, outbox
-from monitoring.scheduling.cron import ScheduleParams
+from monitoring.scheduling.job import ScheduleParams
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.outbox import NoticeState, SentNotice, depth, newest_notices
 from monitoring.scheduling.service import serve

@@ -21,7 +21,7 @@ from monitoring.retention import (
     forget_tasks,
 )
 from monitoring.scheduling.outbox import OVER
-from monitoring.trigger.label_checks import SET_ASIDE, read_set_aside, set_aside
+from monitoring.trigger.acceptance import SET_ASIDE, read_set_aside, set_aside
 from monitoring.trigger.labels import LABEL_QUEUE, labelled_row
 from project.files import home
 from project.records.adapters import Adapter

@@ -12,8 +12,7 @@ import pytest
 from monitoring.night_action import over_quota, retrain_slot
 from monitoring.night_context import NightContext
 from monitoring.scheduling import runs
-from monitoring.scheduling.cron import Cron, ScheduleParams
-from monitoring.scheduling.job import Job, JobResult, NotYetError
+from monitoring.scheduling.job import Cron, Job, JobResult, NotYetError, ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.retrain_slots import RetrainLimits, ask_turn, retrains
 from monitoring.scheduling.runs import Claim, RunState

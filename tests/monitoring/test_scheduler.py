@@ -20,10 +20,9 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, make_url
 
-from monitoring.scheduling import cron
-from monitoring.scheduling.cron import Cron, ScheduleParams, due
+from monitoring.scheduling import job as jobs
 from monitoring.scheduling.heartbeats import living
-from monitoring.scheduling.job import JobResult, UnchangedError, Work
+from monitoring.scheduling.job import Cron, JobResult, ScheduleParams, UnchangedError, Work, due
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.outbox import depth, take
@@ -351,7 +350,7 @@ def test_a_stop_that_comes_just_before_a_run_reaches_it(engine: Engine) -> None:
 
 @pytest.fixture
 def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cron, "LEASE", timedelta(seconds=0.06))
+    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=0.06))
 
 
 def test_who_lost_the_lease_is_told_at_once_and_leaves_nothing(

@@ -7,10 +7,9 @@ import pytest
 
 from incumbent.verbs.nightly import accept
 from monitoring.drift.reference import ALWAYS, Cut, Season, days_of
-from monitoring.monitoring_settings import DriftParams, Weekday
+from monitoring.monitoring_settings import DriftParams, Weekday, name_of_special
 from monitoring.signals.signal import Times
 from monitoring.signals.signal_inputs import times_of
-from monitoring.special_days import name_of_special
 from project.errors import InputError
 from project.records.traffic import Traffic
 

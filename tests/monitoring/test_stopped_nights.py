@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from monitoring.night import nightly_job
 from monitoring.night_context import NightContext
 from monitoring.scheduling import service
-from monitoring.scheduling.cron import ScheduleParams
+from monitoring.scheduling.job import ScheduleParams
 from monitoring.scheduling.notice_delivery import NoticeParams
 from monitoring.scheduling.runs import runs_of
 from project.engine import embedded_texts

@@ -12,8 +12,7 @@ from monitoring.night import new_notes
 from monitoring.night_history import nights_before
 from monitoring.traffic.traffic_store import TrafficStore
 from monitoring.trigger import acceptance
-from monitoring.trigger.acceptance import accept
-from monitoring.trigger.label_checks import read_set_aside, set_aside
+from monitoring.trigger.acceptance import accept, read_set_aside, set_aside
 from monitoring.trigger.labels import labelled_row, read_labels
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import InputError

@@ -10,9 +10,15 @@ from sqlalchemy import delete, select, update
 
 from project.errors import IncumbentError, InputError
 from project.records.events import Event
-from registry.anchor_places import keep_anchor, read_anchors
 from registry.audit import problems
-from registry.chain_anchor import Anchor, AnchorReport, check_anchors, newest_anchor
+from registry.chain_anchor import (
+    Anchor,
+    AnchorReport,
+    check_anchors,
+    keep_anchor,
+    newest_anchor,
+    read_anchors,
+)
 from registry.registry_settings import SigningKeys
 from registry.signatures import make_keys
 from registry.storage.database import writing

@@ -12,9 +12,8 @@ from project.errors import IncumbentError
 from project.records.events import Submission
 from project.records.record import Digest
 from registry.audit import problems
-from registry.backups.archive import open_archive
 from registry.backups.back_up import back_up
-from registry.backups.restore import restore
+from registry.backups.restore import open_archive, restore
 from registry.garbage import collect
 from registry.store import Registry
 from tests.places import Place, submit, ticking, win

@@ -9,9 +9,8 @@ import pytest
 
 from project.errors import IncumbentError, InputError
 from registry.audit import problems
-from registry.backups.archive import open_archive
 from registry.backups.back_up import back_up
-from registry.backups.restore import restore
+from registry.backups.restore import open_archive, restore
 from registry.garbage import collect
 from registry.roles import Roles
 from registry.store import Registry

@@ -12,7 +12,6 @@ import pytest
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
 from registry.audit import problems
-from registry.backups import archive
 from registry.backups.back_up import back_up
 from registry.backups.restore import restore
 from registry.backups.tar_members import END, NAME, artifact_member
@@ -175,7 +174,7 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def test_it_is_refused_by_what_is_wrong_with_it(
     hostile: Hostile, sound: Members, new: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.backups.archive.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("registry.backups.restore.LONGEST_LINE", 1 << 20)
     archive = tmp_path / "archive.tar"
     archive.write_bytes(hostile.spoil(sound))
     with new.open() as registry:
@@ -196,7 +195,7 @@ def test_what_these_were_made_of_is_sound(sound: Members, tmp_path: Path) -> Non
 def test_a_row_that_no_restore_would_take_fails_the_backup(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "LONGEST_LINE", 100)
+    monkeypatch.setattr("registry.backups.back_up.LONGEST_LINE", 100)
     with (
         used(Place(tmp_path / "old"), tmp_path).open() as registry,
         pytest.raises(IncumbentError, match=r"a row of the table .* has .* bytes"),

@@ -12,9 +12,8 @@ from project.child_processes import GitError
 from project.errors import InputError
 from project.records.adapters import Adapter
 from registry.alpha_ledger.look_bytes import LOOKS, note_looks, refuse_unknown
-from registry.anchor_places import keep_anchor, read_anchors
 from registry.audit import problems
-from registry.chain_anchor import check_anchors
+from registry.chain_anchor import check_anchors, keep_anchor, read_anchors
 from registry.store import Registry
 from tests.conftest import SEALED, evidence_of
 from tests.places import DATASET

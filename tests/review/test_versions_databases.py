@@ -7,9 +7,8 @@ import pytest
 
 from monitoring.duties import waiting_reviews
 from project.records.evidence import Verdict
-from registry.event_list import EventFilter, newest_events
 from registry.store import Registry
-from registry.version_search import VersionFilter, family_tree, search
+from registry.version_search import EventFilter, VersionFilter, family_tree, newest_events, search
 from tests.places import Place, decide, submit, ticking, win
 
 pytest_plugins = ["tests.servers"]

@@ -25,7 +25,7 @@ from project.records.adapters import Contestant
 from serving.called_tools import grammar_maker
 from serving.deploying.route_table import RouteTable
 from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven
-from serving.experiments.assigning import assign
+from serving.experiments.experiments import assign
 from serving.gateway_server import create_app, running
 from serving.openai_api.gateway import Gateway
 from serving.serving_settings import ServingParams

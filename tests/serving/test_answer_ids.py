@@ -16,8 +16,7 @@ from project.settings import PARAMS
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Arm, Assignment, digest_of_user
 from serving.gateway_server import create_app, service_here
-from serving.openai_api.answer_ids import AnswerIds, NotTheirsError
-from serving.openai_api.gateway import Gateway
+from serving.openai_api.gateway import AnswerIds, Gateway, NotTheirsError
 from serving.openai_api.who_asks import KeyFile, add_key
 from tests.serving.conftest import (
     ADDRESS,

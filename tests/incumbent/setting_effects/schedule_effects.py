@@ -6,7 +6,7 @@ from typing import Any
 
 from monitoring.night import anchor_jobs, nightly_job, verify_job
 from monitoring.night_context import NightContext
-from monitoring.scheduling.cron import ScheduleParams
+from monitoring.scheduling.job import ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.scheduling.notice_delivery import NoticeParams, deliver
 from monitoring.scheduling.outbox import depth

@@ -13,8 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from monitoring.scheduling import runs
-from monitoring.scheduling.cron import Cron, ScheduleParams
-from monitoring.scheduling.job import Job
+from monitoring.scheduling.job import Cron, Job, ScheduleParams
 from monitoring.scheduling.job_scheduler import Scheduler
 from monitoring.teams.team_project import (
     ProjectProcess,

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.duties import is_for_a_person
+from monitoring.duties import (
+    FamilyLine,
+    Overview,
+    family_overview,
+    is_for_a_person,
+)
 from monitoring.night_history import check_job, nightly_of
 from monitoring.scheduling import runs
 from monitoring.scheduling.heartbeats import Heartbeat, beat
 from monitoring.scheduling.retrain_slots import RetrainLimits, claim_slot
 from monitoring.scheduling.runs import Claim
-from monitoring.teams.family_overview import (
-    FamilyLine,
-    Overview,
-    family_overview,
-)
 from project.records.adapters import Adapter
 from project.records.drift import Action, DriftState, DriftVerdict, Night, RetrainOutcome
 from project.records.evidence import Verdict

@@ -16,8 +16,7 @@ from registry.experiment_events import Experiment, open_experiment
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Assignment, Exchange, FeedbackGiven, deployment_of
-from serving.experiments.assigning import shadow_assignment
-from serving.experiments.experiments import Experiments
+from serving.experiments.experiments import Experiments, shadow_assignment
 from serving.experiments.opening import experiment_asked_for
 from serving.serving_settings import ServingParams
 from tests.places import submit, win

@@ -4,7 +4,7 @@ import pytest
 
 from registry.experiment_events import Experiment
 from serving.deploying.route_table import RouteTable
-from serving.experiments.assigning import assign, chance, shadow_assignment
+from serving.experiments.experiments import assign, chance, shadow_assignment
 from tests.serving.experiments.conftest import Open
 
 USERS = [f"user {number}" for number in range(2000)]
