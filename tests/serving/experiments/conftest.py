@@ -1,7 +1,7 @@
 """A registry with a champion and a challenger, and a gateway that is only as much as is needed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -12,7 +12,15 @@ import pytest
 from project.records.adapters import AdapterVersion
 from project.records.data import Message
 from project.records.traffic import Outcome
-from registry.experiment_events import Experiment, open_experiment
+from registry.experiment_events import (
+    Arrival,
+    Experiment,
+    ExperimentResult,
+    experiments,
+    open_experiment,
+    read_observations,
+    result_of,
+)
 from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.exchange import Assignment, Exchange, FeedbackGiven, deployment_of
@@ -59,10 +67,35 @@ class FakeGateway:
     """Answers are as a test says: by the version that gave them, and the user."""
 
     experiments: Experiments
+    registry: Registry
+    open_one: Open
     text: Callable[[int, str], str] = lambda version, user: "an answer"
     latency: Callable[[int, str], float] = lambda version, user: 100.0
     status: Callable[[int, str], int] = lambda version, user: 200
     numbers: "count[int]" = field(default_factory=count)
+
+    def open(self, **asked: Any) -> Experiment:
+        """Open an experiment, which the gateway knows of then."""
+        opened = self.open_one(**asked)
+        self.step()
+        return opened
+
+    def another(self, table: RouteTable, **clock: Any) -> "FakeGateway":
+        """A gateway beside this one, or in its place, with the same registry."""
+        experiments = Experiments(self.registry, table, **clock)
+        return FakeGateway(experiments, self.registry, self.open_one)
+
+    def observations(self) -> Sequence[Arrival]:
+        """What is stored of the experiment."""
+        (opened,) = experiments(self.registry)
+        return read_observations(self.registry.engine, opened.number)
+
+    def ended(self) -> tuple[Experiment, ExperimentResult]:
+        """The experiment, which has ended, and its result."""
+        (found,) = experiments(self.registry)
+        result = result_of(self.registry, found)
+        assert result is not None, "it has ended"
+        return found, result
 
     def ask(self, user: str | None, asked: str = "champion") -> Exchange:
         name = f"a{next(self.numbers)}"
@@ -101,5 +134,5 @@ class FakeGateway:
 
 
 @pytest.fixture
-def gateway(registry: Registry, table: RouteTable) -> FakeGateway:
-    return FakeGateway(Experiments(registry, table))
+def gateway(registry: Registry, table: RouteTable, open_one: Open) -> FakeGateway:
+    return FakeGateway(Experiments(registry, table), registry, open_one)

@@ -9,20 +9,13 @@ import pytest
 
 from project.errors import IncumbentError
 from registry.experiment_events import (
-    Experiment,
-    ExperimentResult,
     Observation,
-    find_experiment,
     put_observations,
-    read_observations,
-    result_of,
     running_experiment,
 )
-from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.experiments import experiments as module
-from serving.experiments.experiments import Experiments
-from tests.serving.experiments.conftest import AT, FakeGateway, Open
+from tests.serving.experiments.conftest import AT, FakeGateway
 
 
 def talk(gateway: FakeGateway, rates: dict[int, float], users: int, *, every: int = 100) -> int:
@@ -42,19 +35,10 @@ def talk(gateway: FakeGateway, rates: dict[int, float], users: int, *, every: in
     return users
 
 
-def ended(registry: Registry, experiment: Experiment) -> tuple[Experiment, ExperimentResult]:
-    found = find_experiment(registry, experiment.number)
-    result = result_of(registry, found)
-    assert result is not None, "it has ended"
-    return found, result
-
-
-def test_harm_ends_an_experiment_and_all_users_get_the_champion_again(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one()
+def test_harm_ends_an_experiment_and_all_users_get_the_champion_again(gateway: FakeGateway) -> None:
+    gateway.open()
     came = talk(gateway, {1: 0.9, 2: 0.5}, 1000)
-    found, result = ended(registry, experiment)
+    found, result = gateway.ended()
     assert came < 500
     assert found.end and found.end.verdict == "harm"
     assert found.ended and "v2 is worse: the users' rating is" in found.ended.reason
@@ -63,38 +47,31 @@ def test_harm_ends_an_experiment_and_all_users_get_the_champion_again(
     assert {gateway.ask(f"user {n}").assignment.deployment.version for n in range(50)} == {1}
 
 
-def test_a_better_challenger_wins_and_is_not_promoted_by_it(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one(mode="ab")
+def test_a_better_challenger_wins_and_is_not_promoted_by_it(gateway: FakeGateway) -> None:
+    gateway.open(mode="ab")
     talk(gateway, {1: 0.5, 2: 0.9}, 1000)
-    found, result = ended(registry, experiment)
+    found, result = gateway.ended()
     assert found.end and found.end.verdict == "better"
     assert result.health.sound
-    champion = registry.champion()
+    champion = gateway.registry.champion()
     assert champion and champion.number == 1
 
 
-def test_a_canary_is_there_to_find_harm_alone(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    open_one(mode="canary")
+def test_a_canary_is_there_to_find_harm_alone(gateway: FakeGateway) -> None:
+    gateway.open(mode="canary")
     assert talk(gateway, {1: 0.5, 2: 0.9}, 500) == 500
-    assert running_experiment(registry) is not None
+    assert running_experiment(gateway.registry) is not None
 
 
-def test_later_feedback_undoes_no_verdict(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one()
-    gateway.step()
+def test_later_feedback_undoes_no_verdict(gateway: FakeGateway) -> None:
+    gateway.open()
     unheard = [gateway.ask(f"late {number}") for number in range(500)]
     talk(gateway, {1: 0.9, 2: 0.4}, 1000)
-    found, result = ended(registry, experiment)
+    found, result = gateway.ended()
     for answer in unheard:
         gateway.rate(answer, 1)
     gateway.step()
-    assert ended(registry, experiment) == (found, result)
+    assert gateway.ended() == (found, result)
     assert result.health.waiting == 500
 
 
@@ -115,51 +92,41 @@ def test_later_feedback_undoes_no_verdict(
     ],
 )
 def test_what_users_do_not_say_ends_an_experiment_too(
-    registry: Registry, gateway: FakeGateway, open_one: Open, name: str, harm: dict[str, object]
+    gateway: FakeGateway, name: str, harm: dict[str, object]
 ) -> None:
-    experiment = open_one()
-    gateway.step()
+    gateway.open()
     for what, value in harm.items():
         setattr(gateway, what, value)
     for number in range(400):
         gateway.ask(f"user {number}")
     gateway.step()
-    found, result = ended(registry, experiment)
+    found, result = gateway.ended()
     assert found.end and found.end.verdict == "harm"
     worse = [one.name for one in result.guardrails if one.harm >= one.harm_needed]
     assert worse == [name]
 
 
-def test_a_shadow_is_stopped_by_what_nobody_saw(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one(mode="shadow", share=1.0)
+def test_a_shadow_is_stopped_by_what_nobody_saw(gateway: FakeGateway) -> None:
     gateway.status = lambda version, user: 500 if version == 2 else 200
-    gateway.step()
+    gateway.open(mode="shadow", share=1.0)
     for number in range(60):
         assert gateway.ask(f"user {number}").status == 200
     gateway.step()
-    found, result = ended(registry, experiment)
+    found, result = gateway.ended()
     assert found.end and found.end.verdict == "harm"
     assert result.metric is None
 
 
-def test_of_each_user_only_what_came_first_counts(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one()
-    gateway.step()
+def test_of_each_user_only_what_came_first_counts(gateway: FakeGateway) -> None:
+    gateway.open()
     for _ in range(5):
         gateway.rate(gateway.ask("ann"), -1, resolved=True)
         gateway.step()
-    assert len(read_observations(registry.engine, experiment.number)) == 5  # one a metric
+    assert len(gateway.observations()) == 5  # one a metric
 
 
-def test_a_user_who_comes_again_costs_the_registry_nothing(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    open_one()
-    gateway.step()
+def test_a_user_who_comes_again_costs_the_registry_nothing(gateway: FakeGateway) -> None:
+    gateway.open()
     gateway.rate(gateway.ask("ann"), -1)
     gateway.step()
     gateway.rate(gateway.ask("ann"), 1)
@@ -168,66 +135,52 @@ def test_a_user_who_comes_again_costs_the_registry_nothing(
     assert put.call_args.args[1] == []
 
 
-def test_an_earlier_experiments_many_rows_delay_no_verdict(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
+def test_an_earlier_experiments_many_rows_delay_no_verdict(gateway: FakeGateway) -> None:
     fields = {"experiment": 1, "arm": "champion", "metric": "errors", "value": 0.0, "at": AT}
     rows = [Observation.model_validate(fields | {"unit": f"{n:064}"}) for n in range(20_000)]
-    put_observations(registry.engine, rows)
-    open_one()
+    put_observations(gateway.registry.engine, rows)
+    gateway.open()
     assert talk(gateway, {1: 0.9, 2: 0.4}, 300, every=20) < 200
 
 
-def test_who_has_no_name_or_asks_by_name_counts_for_nothing(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one()
-    gateway.step()
+def test_who_has_no_name_or_asks_by_name_counts_for_nothing(gateway: FakeGateway) -> None:
+    gateway.open()
     for user, asked in ((None, "champion"), ("ann", "v2"), ("ann", "challenger")):
         gateway.rate(gateway.ask(user, asked), -1)
     gateway.step()
-    assert read_observations(registry.engine, experiment.number) == []
+    assert gateway.observations() == []
 
 
-def test_a_callers_mistake_is_no_error_of_the_version(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one()
+def test_a_callers_mistake_is_no_error_of_the_version(gateway: FakeGateway) -> None:
     gateway.status = lambda version, user: 400
-    gateway.step()
+    gateway.open()
     gateway.ask("ann")
     gateway.step()
-    assert read_observations(registry.engine, experiment.number) == []
+    assert gateway.observations() == []
 
 
-def test_the_registry_learns_no_names_of_users(
-    registry: Registry, gateway: FakeGateway, open_one: Open, tmp_path: Path
-) -> None:
-    open_one()
-    gateway.step()
+def test_the_registry_learns_no_names_of_users(gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.open()
     gateway.rate(gateway.ask("ann@example.com"), 1)
     gateway.step()
     stored = [file.read_bytes() for file in (tmp_path / "registry").rglob("*") if file.is_file()]
     assert not any(b"ann@example" in data for data in stored)
 
 
-def test_a_new_champion_ends_the_experiment_without_a_verdict(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one()
+def test_a_new_champion_ends_the_experiment_without_a_verdict(gateway: FakeGateway) -> None:
+    gateway.open()
+    gateway.registry.promote(2, "a person's choice", force=True)
     gateway.step()
-    registry.promote(2, "a person's choice", force=True)
-    gateway.step()
-    found, _ = ended(registry, experiment)
+    found, _ = gateway.ended()
     assert found.end and found.end.verdict == "stopped"
     assert found.ended and found.ended.reason == "v2 is the champion now"
 
 
 def test_two_gateways_count_together_and_end_an_experiment_once(
-    registry: Registry, table: RouteTable, open_one: Open
+    gateway: FakeGateway, table: RouteTable
 ) -> None:
-    experiment = open_one()
-    both = [FakeGateway(Experiments(registry, table)) for _ in range(2)]
+    gateway.open()
+    both = [gateway.another(table) for _ in range(2)]
     luck = random.Random(1)
     for one in both:
         one.step()
@@ -240,69 +193,63 @@ def test_two_gateways_count_together_and_end_an_experiment_once(
             both[0].step()
             both[1].step()
     assert [one.experiments.running for one in both] == [None, None]
-    assert len(registry.history(kind="experiment-end")) == 1
-    _, result = ended(registry, experiment)
+    assert len(gateway.registry.history(kind="experiment-end")) == 1
+    _, result = gateway.ended()
     assert result.users.champion + result.users.challenger > 0
     assert result.health.both_arms == 0
 
 
 def test_feedback_at_another_gateway_than_the_answer_s_counts_in_its_arm(
-    registry: Registry, table: RouteTable, open_one: Open
+    gateway: FakeGateway, table: RouteTable
 ) -> None:
-    experiment = open_one()
-    one, other = (FakeGateway(Experiments(registry, table)) for _ in range(2))
-    for gateway in (one, other):
-        gateway.step()
+    gateway.open()
+    one, other = gateway, gateway.another(table)
+    other.step()
     answer = one.ask("ann")
     other.rate(answer, 1)
-    for gateway in (one, other):
-        gateway.step()
-    found = read_observations(registry.engine, experiment.number)
+    one.step()
+    other.step()
+    found = gateway.observations()
     assert {row.metric for row in found} == {"rating", "errors", "refusals", "slow", "long"}
     assert {(row.unit, row.arm) for row in found} == {(found[0].unit, answer.assignment.arm)}
 
 
 def test_a_gateway_that_starts_anew_goes_on_from_what_was_written(
-    registry: Registry, table: RouteTable, gateway: FakeGateway, open_one: Open
+    gateway: FakeGateway, table: RouteTable
 ) -> None:
-    experiment = open_one()
+    gateway.open()
     rates = {1: 0.9, 2: 0.5}
     talk(gateway, rates, 100)
     gateway.ask("somebody whose answer was not written yet")
-    again = FakeGateway(Experiments(registry, table))
-    talk(again, rates, 1000)
-    _, result = ended(registry, experiment)
-    assert result.counted == read_observations(registry.engine, experiment.number)[-1].id
+    talk(gateway.another(table), rates, 1000)
+    _, result = gateway.ended()
+    assert result.counted == gateway.observations()[-1].id
 
 
 def test_what_waits_is_kept_while_the_registry_cannot_be_reached(
-    registry: Registry, gateway: FakeGateway, open_one: Open, caplog: pytest.LogCaptureFixture
+    gateway: FakeGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    experiment = open_one()
-    gateway.step()
+    gateway.open()
     gateway.ask("ann")
     with patch.object(module, "put_observations", side_effect=IncumbentError("no disk")):
         gateway.step()
     assert "experiments wait for the registry: no disk" in caplog.text
     gateway.step()
-    assert len(read_observations(registry.engine, experiment.number)) == 4
+    assert len(gateway.observations()) == 4
 
 
 def test_what_finds_no_room_is_dropped_and_counted(
-    gateway: FakeGateway, open_one: Open, monkeypatch: pytest.MonkeyPatch
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_one()
-    gateway.step()
+    gateway.open()
     monkeypatch.setattr(module, "WAITING", 6)
     gateway.ask("ann")
     gateway.ask("ben")
     assert gateway.experiments.dropped == 2
 
 
-def test_a_gateway_that_ends_writes_what_waits(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one()
+def test_a_gateway_that_ends_writes_what_waits(gateway: FakeGateway) -> None:
+    gateway.open_one()
 
     async def serve() -> None:
         task = asyncio.create_task(gateway.experiments.run())
@@ -313,4 +260,4 @@ def test_a_gateway_that_ends_writes_what_waits(
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(serve())
-    assert len(read_observations(registry.engine, experiment.number)) == 4
+    assert len(gateway.observations()) == 4

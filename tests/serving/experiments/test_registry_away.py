@@ -5,12 +5,10 @@ from unittest.mock import patch
 import pytest
 
 from project.errors import IncumbentError
-from registry.experiment_events import read_observations
-from registry.store import Registry
 from serving.deploying.route_table import RouteTable
 from serving.experiments import experiments as module
-from serving.experiments.experiments import STALE, Experiments
-from tests.serving.experiments.conftest import FakeGateway, Open
+from serving.experiments.experiments import STALE
+from tests.serving.experiments.conftest import FakeGateway
 
 AWAY = IncumbentError("connection refused")
 
@@ -21,12 +19,11 @@ def versions(gateway: FakeGateway) -> set[int | None]:
 
 
 def test_while_nobody_would_hear_of_harm_the_champion_answers_everybody(
-    registry: Registry, table: RouteTable, open_one: Open, caplog: pytest.LogCaptureFixture
+    gateway: FakeGateway, table: RouteTable, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [0.0]
-    gateway = FakeGateway(Experiments(registry, table, clock=lambda: now[0]))
-    open_one()
-    gateway.step()
+    gateway = gateway.another(table, clock=lambda: now[0])
+    gateway.open()
     with patch.object(module, "running_experiment", side_effect=AWAY):
         now[0] += STALE
         gateway.step()
@@ -41,23 +38,19 @@ def test_while_nobody_would_hear_of_harm_the_champion_answers_everybody(
 
 
 def test_what_was_answered_without_an_experiment_counts_for_nothing(
-    registry: Registry, table: RouteTable, open_one: Open
+    gateway: FakeGateway, table: RouteTable
 ) -> None:
     now = [0.0]
-    gateway = FakeGateway(Experiments(registry, table, clock=lambda: now[0]))
-    experiment = open_one()
-    gateway.step()
+    gateway = gateway.another(table, clock=lambda: now[0])
+    gateway.open()
     now[0] += STALE + 1
     gateway.ask("ann")
     gateway.step()
-    assert read_observations(registry.engine, experiment.number) == []
+    assert gateway.observations() == []
 
 
-def test_an_unforeseen_fault_of_a_step_loses_nothing_that_waits(
-    registry: Registry, gateway: FakeGateway, open_one: Open
-) -> None:
-    experiment = open_one()
-    gateway.step()
+def test_an_unforeseen_fault_of_a_step_loses_nothing_that_waits(gateway: FakeGateway) -> None:
+    gateway.open()
     gateway.ask("ann")
     with (
         patch.object(module, "put_observations", side_effect=RuntimeError("a fault")),
@@ -65,15 +58,14 @@ def test_an_unforeseen_fault_of_a_step_loses_nothing_that_waits(
     ):
         gateway.step()
     gateway.step()
-    assert len(read_observations(registry.engine, experiment.number)) == 4
+    assert len(gateway.observations()) == 4
 
 
 def test_a_caller_who_makes_up_users_fills_no_memory(
-    gateway: FakeGateway, open_one: Open, monkeypatch: pytest.MonkeyPatch
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_USERS", 2)
-    open_one()
-    gateway.step()
+    gateway.open()
     ann = gateway.ask("ann")
     gateway.ask("ben")
     gateway.step()
@@ -83,12 +75,9 @@ def test_a_caller_who_makes_up_users_fills_no_memory(
     assert gateway.experiments.dropped == 4  # who is known may still say something
 
 
-def test_another_experiment_under_the_same_number_begins_anew(
-    gateway: FakeGateway, open_one: Open
-) -> None:
+def test_another_experiment_under_the_same_number_begins_anew(gateway: FakeGateway) -> None:
     """As after the registry was restored from a backup of before."""
-    experiment = open_one()
-    gateway.step()
+    experiment = gateway.open()
     gateway.ask("ann")
     gateway.step()
     told = experiment.told.model_copy(update={"salt": "another"})
