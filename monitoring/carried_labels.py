@@ -8,7 +8,7 @@ queue, as one folder in the registry's artifact store; the next one merges it in
 import json
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -133,7 +133,9 @@ def merge(name: str, data: bytes, path: Path) -> str | None:
         return differing_rows_line(differing, path)
     if name == "eval_sets.jsonl":
         refuse_forked(own, carried, path)
-        write_lines(path, sorted((*own, *wanted), key=at_of))
+        write_lines(
+            path, sorted((*own, *wanted), key=lambda line: str(json.loads(line).get("at", "")))
+        )
     else:
         write_lines(path, (*own, *wanted))
     return differing_rows_line(differing, path)
@@ -164,10 +166,6 @@ def key_of(line: bytes) -> str:
     return str(found["id"]) if isinstance(found.get("id"), str) else line.decode()
 
 
-def at_of(line: bytes) -> str:
-    return str(json.loads(line).get("at", ""))
-
-
 def lines_of(data: bytes) -> list[bytes]:
     return [line for line in data.split(b"\n") if line.strip()]
 
@@ -190,15 +188,11 @@ def bring_queues(carried: Mapping[str, bytes]) -> None:
         if name not in carried or (path.exists() and path.read_bytes() == carried[name]):
             continue
         if name == CORRECTIONS and path.exists():
-            tasks = {str(task["data"]["id"]): task for task in tasks_in(carried[name], path)}
+            both = [*json.loads(carried[name]), *json.loads(path.read_bytes())]
+            tasks = {str(task["data"]["id"]): task for task in both}
             write_bytes(path, canonical_json([*tasks.values()]) + b"\n")
         else:
             write_bytes(path, carried[name])
-
-
-def tasks_in(carried: bytes, path: Path) -> Iterator[dict[str, Any]]:
-    for data in (carried, path.read_bytes()):
-        yield from json.loads(data)
 
 
 # --- labels between nights ------------------------------------------------------------------------

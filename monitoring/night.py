@@ -1,7 +1,7 @@
 """A night from its beginning to its end, and the jobs that run it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from threading import Event
 
 from monitoring.blindness import (
@@ -73,7 +73,10 @@ def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
 
     def work(claim: Claim, stop: Event) -> JobResult:
         own = context.until(stop)
-        refuse_unfinished(claim.date, own.registry.clock())
+        if claim.date >= own.registry.clock().astimezone(UTC).date():  # as in a time zone ahead
+            raise IncumbentError(
+                f"{claim.date} is not over yet in UTC: a night looks at a whole day"
+            )
         before = nights_before(own.registry.engine, own.registry.family, claim.date)
         if done := done_already(own, claim.date):
             return JobResult(done)
@@ -199,12 +202,6 @@ def words_after_number(sentence: str) -> str:
     return rest if first.isdecimal() else sentence
 
 
-def refuse_unfinished(day: date, now: datetime) -> None:
-    """Raise IncumbentError for a UTC day that is not over, as in a time zone that is ahead."""
-    if day >= now.astimezone(UTC).date():
-        raise IncumbentError(f"{day} is not over yet in UTC: a night looks at a whole day")
-
-
 # --- night notice ---------------------------------------------------------------------------------
 
 # What people are notified of about a night.
@@ -266,27 +263,16 @@ def of_traffic(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     if since:
         days = (date.fromisoformat(night.date) - since).days
         text = f"{night.family}: {NO_TRAFFIC} {since} ({days + 1} days): is it still logged?"
-        key = f"no-traffic {night.family} {since} {days // REMINDED}"
-        yield of_gap(night, since, key, "no-traffic", text)
+        key = f"{since} {days // REMINDED}"
+        yield night_notice(night, "no-traffic", key, text, since=str(since))
     elif was and night.traffic:
         text = f"{night.family}: traffic is back on {night.date}; there was none since {was}"
-        yield of_gap(night, was, f"traffic-back {night.family} {was}", "traffic-back", text)
+        yield night_notice(night, "traffic-back", str(was), text, since=str(was))
 
 
 def is_late(night: Night) -> bool:
     """Whether it was judged again: what it says of its day is no news."""
     return any(note.startswith(AGAIN) for note in night.notes)
-
-
-def of_gap(night: Night, since: date, key: str, kind: str, text: str) -> Notice:
-    return Notice(
-        key=key,
-        kind=kind,
-        text=text,
-        detail={"date": night.date, "since": since.isoformat()},
-        path=f"/nights/{night.date}",
-        family=night.family,
-    )
 
 
 def gap_of(night: Night) -> date | None:

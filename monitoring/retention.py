@@ -23,7 +23,7 @@ from monitoring.trigger.labels import LABEL_QUEUE
 from monitoring.trigger.waiting_corrections import NAME as CORRECTIONS
 from project.canonical import canonical_json, moment_of
 from project.files import home, write_bytes, write_lines
-from project.records.drift import AnswerChange, Night, Topic
+from project.records.drift import Night, Topic
 from project.records.record import Digest
 from registry.garbage import forget_folders
 from registry.store import Registry
@@ -91,25 +91,17 @@ def without_folders(gone: Collection[Digest], record: str) -> str:
 def without_words(record: str) -> str:
     """A night's record without what users wrote: what is left are numbers, states and verdicts."""
     night = Night.model_validate_json(record)
-    return (
-        night.model_copy(
-            update={
-                "topics": tuple(map(unnamed, night.topics)),
-                "exemplars": (),
-                "new_words": (),
-                "notes": (),
-                "reasons": tuple(reason.partition("\n")[0] for reason in night.reasons),
-                "labels": None,
-                "answer_change": without_answers(night.answer_change),
-            }
-        )
-        .canonical()
-        .decode()
-    )
-
-
-def without_answers(change: AnswerChange | None) -> AnswerChange | None:
-    return change.model_copy(update={"furthest": ()}) if change else None
+    change = night.answer_change
+    wordless = {
+        "topics": tuple(map(unnamed, night.topics)),
+        "exemplars": (),
+        "new_words": (),
+        "notes": (),
+        "reasons": tuple(reason.partition("\n")[0] for reason in night.reasons),
+        "labels": None,
+        "answer_change": change and change.model_copy(update={"furthest": ()}),
+    }
+    return night.model_copy(update=wordless).canonical().decode()
 
 
 def unnamed(topic: Topic) -> Topic:

@@ -140,9 +140,9 @@ def teacher_of(reader: RegistryReader, version: AdapterVersion) -> Digest | None
 
 def settings(reader: RegistryReader, version: AdapterVersion) -> dict[str, str]:
     return {
-        name: json.dumps(value, ensure_ascii=False)
+        f"{section}.{name}" if section else name: json.dumps(value, ensure_ascii=False)
         for section, params in sections_of(recipe_of(reader, version)).items()
-        for name, value in prefixed(section, params).items()
+        for name, value in params.items()
     }
 
 
@@ -152,16 +152,9 @@ def sections_of(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
         return {"": dict(sorted(recipe["params"].items()))}
     if not recipe:
         return {}
-    steps = {name: recipe[name]["params"] for name in STEPS if is_step(recipe.get(name))}
+    told = {name: recipe.get(name) for name in STEPS}
+    steps = {n: s["params"] for n, s in told.items() if isinstance(s, dict) and "params" in s}
     return {"adapter": recipe.get("adapter", {}), **steps}
-
-
-def is_step(part: object) -> bool:
-    return isinstance(part, dict) and "params" in part
-
-
-def prefixed(section: str, params: dict[str, Any]) -> dict[str, Any]:
-    return {f"{section}.{name}" if section else name: value for name, value in params.items()}
 
 
 def label_of(reader: RegistryReader, adapter: Digest | None) -> str | None:

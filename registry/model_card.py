@@ -44,16 +44,17 @@ def card(
     """The whole README.md. Equal records give equal bytes. `form` is the engine's, of an export for
     one: vllm, peft, merged or gguf; `repository` is the Hub's name for where it lies, if it does.
     """
-    base = lineage.version.adapter.base
+    adapter, base = lineage.version.adapter, lineage.version.adapter.base
+    names = [f"the {name}" for name in lineage.aliases]
     place = repository or "path/to/this/folder"
     library = "gguf" if form == "gguf" else "transformers" if merged else "peft"
     return render_markdown(
         TEMPLATE,
         lineage=lineage,
         base=base,
-        precision=precision(lineage),
+        precision=adapter.numerics.precision if adapter.numerics else "bfloat16",
         merged=merged,
-        bare=lineage.version.adapter.bare,
+        bare=adapter.bare,
         form=form,
         place=place,
         path=Markup(place),
@@ -61,8 +62,8 @@ def card(
         decision=lineage.decision,
         opponent=name_of(lineage.opponent),
         apart=apart(lineage.decision),
-        system_prompt=lineage.version.adapter.system_prompt,
-        standing=alias_sentence(lineage),
+        system_prompt=adapter.system_prompt,
+        standing=" and ".join(names) or "which no alias names",
         tables=tables(lineage),
         limitations=list(limitations(lineage)),
         checks=checks(lineage),
@@ -70,18 +71,6 @@ def card(
         pins=pins(lineage),
         front_matter=Markup(front_matter(lineage, library)),
     )
-
-
-def precision(lineage: Lineage) -> str:
-    """The precision in which the adapter was trained, as far as its record says."""
-    numerics = lineage.version.adapter.numerics
-    return numerics.precision if numerics else "bfloat16"
-
-
-def alias_sentence(lineage: Lineage) -> str:
-    """What the version is to its family today."""
-    names = [f"the {name}" for name in lineage.aliases]
-    return " and ".join(names) if names else "which no alias names"
 
 
 # --- front matter -------------------------------------------------------------------------------

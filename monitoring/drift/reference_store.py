@@ -44,7 +44,6 @@ from project.records.drift import Night
 from project.records.events import Event, PromptReference, ReferenceKind
 from project.records.record import Digest
 from project.records.traffic import Traffic
-from registry.storage.artifact_store import Artifacts
 
 PROMPTS: ReferenceKind = "watch"
 ANSWERS: ReferenceKind = "watch-answers"
@@ -198,21 +197,18 @@ def find_reference(
 
 def of_event(context: NightContext, event: Event) -> FrozenReference:
     artifacts, frozen = context.registry.artifacts, event.told(PromptReference)
+    judge, judges = frozen.judge[0] if frozen.judge else None, home() / "judges"
     return FrozenReference(
         reference=Reference.from_bytes(artifacts.get(frozen.reference)),
         digest=frozen.reference,
         first=date.fromisoformat(frozen.first),
-        judge=load_judge(artifacts, frozen.judge[0]) if frozen.judge else None,
+        judge=AnswerJudge(artifacts.check_out(judge, judges / judge)) if judge else None,
         event=event.seq,
         accepted=frozen.accepted,
         instead_of=frozen.instead_of,
         since=date.fromisoformat(frozen.since) if frozen.since else None,
         days=frozen.days,
     )
-
-
-def load_judge(artifacts: Artifacts, digest: Digest) -> AnswerJudge:
-    return AnswerJudge(artifacts.check_out(digest, home() / "judges" / digest))
 
 
 def freeze_prompts(
@@ -299,13 +295,15 @@ def fitted_rows(
     judge: AnswerJudge | None,
 ) -> Reference:
     """A reference of some rows, which nothing keeps yet; `shared` is left out of their prompts."""
-    rows, rng = chosen.rows, np.random.default_rng(SEED)
+    rows, times = chosen.rows, times_of(chosen.rows)
+    of_traffic = chosen.since is not None
+    weekend = context.drift.weekend
     return Reference.freeze(
         watched_batch(context, champion, kind, rows, shared, judge),
         voices_of(rows),
-        times_of(rows),
-        rng=rng,
-        season=season_of(rows, context) if chosen.since else ALWAYS,
+        times,
+        rng=np.random.default_rng(SEED),
+        season=Season.fit(times, FINEST, MINIMUM_UNITS, weekend) if of_traffic else ALWAYS,
         kinds=PROMPT_SIGNALS if kind == PROMPTS else ANSWER_SIGNALS,
         shared=shared,
     )
@@ -359,8 +357,3 @@ def keep_reference(
         instead_of=instead_of,
     )
     return of_event(context, event)
-
-
-def season_of(rows: Sequence[Traffic], context: NightContext) -> Season:
-    drift = context.drift
-    return Season.fit(times_of(rows), FINEST, MINIMUM_UNITS, drift.weekend)

@@ -16,130 +16,65 @@ from monitoring.signals.signal import (
     nearest,
 )
 
-# --- judged ---------------------------------------------------------------------------------------
-
-# What a judge thinks of the answers.
+# --- one number -----------------------------------------------------------------------------------
 
 
-class JudgedReward(OneNumber):
+class JudgedReward(OneNumber, name="judge", of="scores", weight=2, turned=True):
     """The rewards of the reward model, turned round: up means that the answers are worse.
 
     Rewards of answers to one prompt compare them; of answers to different prompts they say less, so
     that strange prompts may move them too.
     """
 
-    name: ClassVar[str] = "judge"
-    weight: ClassVar[int] = 2
-    of: ClassVar[str] = "scores"
-    turned: ClassVar[bool] = True
+
+class Ratings(OneNumber, name="feedback", of="ratings", weight=2, turned=True):
+    """What users think of the answers, turned round: up means that they are less pleased."""
 
 
-# --- ratings --------------------------------------------------------------------------------------
-
-# What users think of the answers.
-
-
-class Ratings(OneNumber):
-    """The ratings, turned round: up means that users are less pleased."""
-
-    name: ClassVar[str] = "feedback"
-    weight: ClassVar[int] = 2
-    of: ClassVar[str] = "ratings"
-    turned: ClassVar[bool] = True
-
-
-# --- outcomes -------------------------------------------------------------------------------------
-
-# What became of the users' cases: passed on to a person, solved or not, and how satisfied.
-
-
-class Escalated(OneNumber):
+class Escalated(OneNumber, name="escalated"):
     """Whether a case was passed on to a person: up means that more of them were."""
 
-    name: ClassVar[str] = "escalated"
-    weight: ClassVar[int] = 1
-    of: ClassVar[str] = "escalated"
 
-
-class Unresolved(OneNumber):
+class Unresolved(OneNumber, name="unresolved", of="resolved"):
     """Whether a case ended without a solution: up means that more of them did."""
-
-    name: ClassVar[str] = "unresolved"
-    weight: ClassVar[int] = 1
-    of: ClassVar[str] = "resolved"
 
     def columns(self, batch: Batch) -> Floats:
         return 1 - super().columns(batch)
 
 
-class Satisfaction(OneNumber):
+class Satisfaction(OneNumber, name="satisfaction", turned=True):
     """How satisfied users were, turned round: up means that they are less so."""
 
-    name: ClassVar[str] = "satisfaction"
-    weight: ClassVar[int] = 1
-    of: ClassVar[str] = "satisfaction"
-    turned: ClassVar[bool] = True
 
-
+# What became of the users' cases.
 OUTCOMES = (Escalated, Unresolved, Satisfaction)
 
 
-# --- grounded -------------------------------------------------------------------------------------
-
-# What the champion makes of the passages that a request brings.
-
-
-class Abstaining(OneNumber):
+class Abstaining(OneNumber, name="abstaining"):
     """Whether an answer says that it does not know: up means that more of them do. The passages no
     longer hold what users ask, or the champion no longer finds it there.
     """
 
-    name: ClassVar[str] = "abstaining"
-    weight: ClassVar[int] = 1
-    of: ClassVar[str] = "abstaining"
 
-
-class Ungrounded(OneNumber):
+class Ungrounded(OneNumber, name="ungrounded"):
     """The share of an answer's sentences that its passages do not bear out: up means more."""
 
-    name: ClassVar[str] = "ungrounded"
-    weight: ClassVar[int] = 1
-    of: ClassVar[str] = "ungrounded"
 
-
-# --- tool use -------------------------------------------------------------------------------------
-
-# What the champion makes of the tools that a request brings.
-
-
-class Calling(OneNumber):
+class Calling(OneNumber, name="calling", direction="any"):
     """Whether an answer calls a tool: more may do so or fewer."""
 
-    name: ClassVar[str] = "calling"
-    direction: ClassVar[Direction] = "any"
-    weight: ClassVar[int] = 1
-    of: ClassVar[str] = "calling"
 
-
-class FailedCalls(OneNumber):
+class FailedCalls(OneNumber, name="failed_calls"):
     """Whether a call failed, of those in an answer and those whose results its request brings: up
     means that more do.
     """
 
-    name: ClassVar[str] = "failed_calls"
-    weight: ClassVar[int] = 1
-    of: ClassVar[str] = "failed_calls"
 
-
-class AskingBack(OneNumber):
+class AskingBack(OneNumber, name="asking_back", direction="any"):
     """Whether an answer is a question and no call: more may be so or fewer."""
 
-    name: ClassVar[str] = "asking_back"
-    direction: ClassVar[Direction] = "any"
-    weight: ClassVar[int] = 1
-    of: ClassVar[str] = "asking_back"
 
-
+# What the champion makes of the tools that a request brings.
 TOOL_SIGNALS = (Calling, FailedCalls, AskingBack)
 
 

@@ -130,17 +130,10 @@ def lengths(batch: Batch) -> Floats:
     return np.array([len(text.split()) for text in batch.prompts], np.float32)
 
 
-# --- prompt perplexity ----------------------------------------------------------------------------
-
-# How much the champion itself is surprised by the prompts.
-
-
-class PromptPerplexity(OneNumber):
-    """The mean negative log-probability of a prompt's tokens: log perplexity, in nats."""
-
-    name: ClassVar[str] = "perplexity"
-    weight: ClassVar[int] = 2
-    of: ClassVar[str] = "surprise"
+class PromptPerplexity(OneNumber, name="perplexity", of="surprise", weight=2):
+    """How much the champion itself is surprised: the mean negative log-probability of a prompt's
+    tokens, which is log perplexity, in nats.
+    """
 
 
 # --- script ---------------------------------------------------------------------------------------

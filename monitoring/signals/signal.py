@@ -105,10 +105,24 @@ class OneNumber:
 
     usual: Floats  # [1], the reference's mean of what is known, for reports
 
-    of: ClassVar[str]  # the batch's field
-    turned: ClassVar[bool] = False
-    direction: ClassVar[Direction] = "up"
+    name: ClassVar[str]
+    of: ClassVar[str]
+    weight: ClassVar[int]
+    turned: ClassVar[bool]
+    direction: ClassVar[Direction]
     shares: ClassVar[bool] = False
+
+    def __init_subclass__(
+        cls,
+        name: str,
+        of: str | None = None,
+        weight: int = 1,
+        turned: bool = False,
+        direction: Direction = "up",
+    ) -> None:
+        """`of` is the batch's field, by default called as the signal is."""
+        cls.name, cls.of, cls.weight = name, of or name, weight
+        cls.turned, cls.direction = turned, direction
 
     @classmethod
     def fit(cls, index: Batch, rng: np.random.Generator) -> Self | None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event
 
 from sqlalchemy import Engine
@@ -214,18 +214,14 @@ def due_work(engine: Engine, project: ReadProject, now: datetime) -> Iterator[Du
     """The oldest date of each job that is not at its end, where it can be claimed now."""
     for job, cron in project.jobs.items():
         missing = missing_dates(engine, job, cron, now, project.schedule.catch_up)
-        if missing and can_be_claimed(engine, job, min(missing), now):
-            night, day = job == nightly_of(project.family), min(missing)
-            waits = night and is_waiting(engine, project.family, day)
-            yield DueWork(what=job, date=str(day), retrain=waits)
+        for day in sorted(missing)[:1]:
+            run = run_on(engine, job, day)
+            if run is None or claimable(run, now, insist=False):
+                night = job == nightly_of(project.family)
+                waits = night and is_waiting(engine, project.family, day)
+                yield DueWork(what=job, date=str(day), retrain=waits)
     if outbox.is_waiting(engine, now, project.family):
         yield DueWork(what="notices")
-
-
-def can_be_claimed(engine: Engine, job: str, day: date, now: datetime) -> bool:
-    """Not where somebody is at it, or it waits for its next attempt."""
-    run = run_on(engine, job, day)
-    return run is None or claimable(run, now, insist=False)
 
 
 SOON = 0.5  # seconds between two looks where it is to end once all is done
@@ -285,12 +281,9 @@ def jobs_of(
     def elsewhere(claim: Claim, stop: Event) -> JobResult:
         raise IncumbentError(f"{claim} is for a process of its own project")
 
+    nights = {nightly_of(project.family) for project in projects}
     return [
-        Job(name, cron, elsewhere, figures if name == nightly_of(project.family) else no_figures)
+        Job(name, cron, elsewhere, figures if name in nights else lambda _: None)
         for project in projects
         for name, cron in project.jobs.items()
     ]
-
-
-def no_figures(run: JobRun) -> Figures | None:
-    return None

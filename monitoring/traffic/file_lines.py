@@ -98,18 +98,14 @@ def json_lines(path: Path, offset: int = 0, number: int = 0) -> Iterator[RawLine
                 if data.startswith(SPANS) and not data.endswith(b"\n"):
                     data += stream.readline(MOST_SPANS)
                 if len(data) >= LONGEST and not data.endswith(b"\n"):
-                    skip_line(stream)
+                    while (rest := stream.readline(LONGEST)) and not rest.endswith(b"\n"):
+                        pass
                     yield RawLine(number, data[:LONGEST], "too long")
                 elif not data.isspace():
                     yield RawLine(number, data, offset=offset)
                 offset = stream.tell()
     except BROKEN as error:
         yield RawLine(None, str(error).encode(), "unreadable file")
-
-
-def skip_line(stream: BinaryIO) -> None:
-    while (data := stream.readline(LONGEST)) and not data.endswith(b"\n"):
-        pass
 
 
 def json_file(path: Path) -> Iterator[RawLine]:
@@ -127,12 +123,8 @@ def json_file(path: Path) -> Iterator[RawLine]:
         yield from json_lines(path)
     else:
         for number, record in enumerate(records_of(value), start=1):
-            yield json_record(number, record)
-
-
-def json_record(number: int, record: Any) -> RawLine:
-    data = json.dumps(record, ensure_ascii=False).encode(errors="surrogatepass")
-    return RawLine(number, data, "too long" if len(data) > MOST_SPANS else None)
+            data = json.dumps(record, ensure_ascii=False).encode(errors="surrogatepass")
+            yield RawLine(number, data, "too long" if len(data) > MOST_SPANS else None)
 
 
 def records_of(value: Any) -> list[Any]:

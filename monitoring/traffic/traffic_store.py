@@ -130,7 +130,7 @@ class TrafficStore:
         """The days that have traffic, oldest first."""
         if self.remote:
             return self.remote.days()
-        days = {*days_in(self.root), *days_beside(self.root)}
+        days = {*named_days(self.root), *days_beside(self.root)}
         return [day for day in sorted(days) if self._rows(day)]
 
     @property
@@ -179,13 +179,11 @@ class TrafficStore:
         for day in expired:
             for path in self.quarantine.glob(f"*{day}.jsonl*"):  # a killed reader's draft too
                 path.unlink(missing_ok=True)
-        for day in folders:
-            delete_partition(self.root / str(day))
-        for path in beside:
-            delete_file(path)
-        for day in named_days(shadows):
-            if (today - day).days > keep_days:
-                delete_partition(shadows / str(day))
+        old_shadows = [day for day in named_days(shadows) if (today - day).days > keep_days]
+        delete([self.root / str(day) for day in folders])
+        # A folder of such a name is not ours.
+        delete([path for path in beside if path.is_symlink() or not path.is_dir()])
+        delete([shadows / str(day) for day in old_shadows])
         return expired
 
     def _rows(self, day: date) -> list[Path]:
@@ -226,10 +224,6 @@ def state_of(path: Path) -> FileState:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def days_in(root: Path) -> list[date]:
-    return [day for day in named_days(root) if (root / str(day)).is_dir()]
-
-
 def named_days(root: Path) -> list[date]:
     """The days of folders, and of links that lead to one or to nothing."""
     found = sorted(root.iterdir()) if root.is_dir() else []
@@ -237,26 +231,17 @@ def named_days(root: Path) -> list[date]:
     return [day for path in folders if (day := day_named(path.name))]
 
 
-def delete_partition(partition: Path) -> None:
+def delete(paths: Iterable[Path]) -> None:
     """A link is taken away alone: what it leads to is somebody else's."""
-    try:
-        if partition.is_symlink():
-            partition.unlink(missing_ok=True)
-        else:
-            shutil.rmtree(partition)
-    except OSError as error:
-        problem = f"{partition} is older than the retention and cannot be deleted"
-        raise IncumbentError(f"{problem}: {error.strerror or error}; delete it") from None
-
-
-def delete_file(path: Path) -> None:
-    """A folder of such a name is not ours."""
-    try:
-        if path.is_symlink() or not path.is_dir():
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        problem = f"{path} is older than the retention and cannot be deleted"
-        raise IncumbentError(f"{problem}: {error.strerror or error}; delete it") from None
+    for path in paths:
+        try:
+            if path.is_symlink() or not path.is_dir():
+                path.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(path)
+        except OSError as error:
+            problem = f"{path} is older than the retention and cannot be deleted"
+            raise IncumbentError(f"{problem}: {error.strerror or error}; delete it") from None
 
 
 def put_new(path: Path, text: str) -> None:

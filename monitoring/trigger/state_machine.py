@@ -296,7 +296,13 @@ def new_topics(night: Night, told: Sequence[Night]) -> list[Topic]:
     Each night cuts what is new into other parts, and calls these by other words: few other words
     alone are no change.
     """
-    heard = {word for one in told for word in words_told(one)}
+    heard = {
+        word
+        for one in told
+        for topic in grown_topics(one)
+        for text in (topic.name, *topic.exemplars)
+        for word in words_of(text)
+    }
     own = grown_topics(night)
     fresh = [topic for topic in own if is_unheard(topic, heard)]
     more = growth(own) >= MORE + max(growth(grown_topics(one)) for one in told)
@@ -310,12 +316,6 @@ def grown_topics(night: Night) -> list[Topic]:
 def growth(topics: Sequence[Topic]) -> float:
     """By how much of the traffic they grew together."""
     return sum(topic.now - topic.before for topic in topics)
-
-
-def words_told(night: Night) -> Iterator[str]:
-    """All words that the topics which grew were told by."""
-    for topic in grown_topics(night):
-        yield from (word for text in (topic.name, *topic.exemplars) for word in words_of(text))
 
 
 def is_unheard(topic: Topic, heard: set[str]) -> bool:

@@ -135,7 +135,8 @@ def worth_asking(
     )
     left = gone | mute if drafts else gone
     kept = [row for row in rows if row.id not in left]
-    return [without_draft(row) if row.id in mute else row for row in kept], notes
+    wordless = {"feedback": None}
+    return [row.model_copy(update=wordless) if row.id in mute else row for row in kept], notes
 
 
 def asked_row(row: Traffic, answer: str) -> Row:
@@ -143,7 +144,3 @@ def asked_row(row: Traffic, answer: str) -> Row:
     if isinstance(row.prompt, str) or not row.prompt:
         return made
     return made.model_copy(update={"prompt": row.prompt})
-
-
-def without_draft(row: Traffic) -> Traffic:
-    return row.model_copy(update={"feedback": None})

@@ -102,20 +102,15 @@ def experimental(
     name = request_id if shadow or user is None else user
     drawn = chance(experiment.told.salt, name) < experiment.share
     if shadow:
-        return shadowed(champion, tried, experiment.number) if drawn else plain(champion)
+        if not drawn:
+            return Assignment(deployment=champion)
+        number = experiment.number
+        return Assignment(deployment=champion, experiment=number, arm="champion", shadow=tried)
     return Assignment(
         deployment=tried if drawn else champion,
         experiment=experiment.number,
         arm="challenger" if drawn else "champion",
     )
-
-
-def plain(champion: Deployment) -> Assignment:
-    return Assignment(deployment=champion)
-
-
-def shadowed(champion: Deployment, challenger: Deployment, number: int) -> Assignment:
-    return Assignment(deployment=champion, experiment=number, arm="champion", shadow=challenger)
 
 
 def shadow_assignment(assignment: Assignment) -> Assignment | None:

@@ -61,6 +61,7 @@ def bill_of_materials(
     """
     parts = [base_component(lineage.version.adapter.base), *data_components(lineage)]
     parts += [library(name, version) for name, version in libraries.versions.items()]
+    references = [part["bom-ref"] for part in parts]
     bill = {
         "version": 1,
         "metadata": {
@@ -71,8 +72,8 @@ def bill_of_materials(
         },
         "components": parts,
         "dependencies": [
-            {"ref": MODEL, "dependsOn": [part["bom-ref"] for part in parts]},
-            {"ref": DATASET, "dependsOn": [part["bom-ref"] for part in parts if is_source(part)]},
+            {"ref": MODEL, "dependsOn": references},
+            {"ref": DATASET, "dependsOn": [r for r in references if r.startswith("source ")]},
         ],
         "properties": named({"libraries": libraries.where}),
     }
@@ -282,10 +283,6 @@ def source_component(reference: str, source: DataSource) -> Component:
 def data_component(reference: str, name: str, kind: str = "dataset", **more: Any) -> Component:
     data = [{"type": kind, "name": name}]
     return {"bom-ref": reference, "type": "data", "name": name, "data": data, **more}
-
-
-def is_source(part: Component) -> bool:
-    return bool(part["bom-ref"].startswith("source "))
 
 
 def library(name: str, version: str) -> Component:

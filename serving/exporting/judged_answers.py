@@ -10,7 +10,7 @@ from evaluation.decision.policy import Policy
 from evaluation.decision.policy_checks import MarginCheck, reach, unbounded
 from evaluation.evaluation_settings import Decoding, ScoringParams
 from evaluation.generation.answers import Answer, by_sample
-from evaluation.report.dev_items import DevItem, DevItems, kept_path, measured
+from evaluation.report.dev_items import DevItems, kept_path, measured
 from evaluation.scoring.scorers import Scorer, load_scorers, score
 from project.errors import IncumbentError, InputError
 from project.model_pins import pinned_folder
@@ -50,14 +50,20 @@ def judged_answers(lineage: Lineage) -> JudgedAnswers:
     found = dev_items(lineage.version)
     if not found.items:
         raise InputError(f"the dev items that are kept of {lineage.version.label} are none")
-    metrics = sorted({name for item in found.items for name in item.scores.challenger})
+    scores = [item.scores for item in found.items]
+    metrics = sorted({name for one in scores for name in one.challenger})
     judged = JudgedAnswers(
         rows=tuple(item.row for item in found.items),
         answers=tuple(item.challenger for item in found.items),
-        scores={name: tuple(score_of(item, name) for item in found.items) for name in metrics},
+        scores={
+            name: tuple(
+                None if name in (one.unread or ()) else one.challenger.get(name) for one in scores
+            )
+            for name in metrics
+        },
         gating=found.comparison.gating,
         better=tuple(m for m, way in found.comparison.better.items() if way != "neither"),
-        clusters=tuple(item.scores.cluster for item in found.items),
+        clusters=tuple(one.cluster for one in scores),
         less=frozenset(m for m, way in found.comparison.better.items() if way == "less"),
     )
     if lineage.evidence:
@@ -78,10 +84,6 @@ def dev_items(version: AdapterVersion) -> DevItems:
         "or export without --for",
         file=path,
     )
-
-
-def score_of(item: DevItem, metric: str) -> float | None:
-    return None if metric in (item.scores.unread or ()) else item.scores.challenger.get(metric)
 
 
 def refuse_other_items(judged: JudgedAnswers, version: AdapterVersion, evidence: Evidence) -> None:
